@@ -1,0 +1,149 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+
+import PackageDescription
+
+let swiftSettings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InferIsolatedConformances"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("ImmutableWeakCaptures"),
+]
+
+let cSettings: [CSetting] = [
+    .enableWarning("all"),
+    .enableWarning("extra"),
+    .treatAllWarnings(as: .error),
+    .unsafeFlags(["-O3", "-fno-math-errno", "-ffp-contract=off"]),
+]
+
+/// Products of the packages we depend on, by the name that our targets import.
+let products: [String: Target.Dependency] = [
+    "ArgumentParser": .product(name: "ArgumentParser", package: "swift-argument-parser"),
+    "Collections": .product(name: "Collections", package: "swift-collections"),
+    "Configuration": .product(name: "Configuration", package: "swift-configuration"),
+    "HTTPTypes": .product(name: "HTTPTypes", package: "swift-http-types"),
+    "Logging": .product(name: "Logging", package: "swift-log"),
+    "Metrics": .product(name: "Metrics", package: "swift-metrics"),
+    "ServiceLifecycle": .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+    "UnixSignals": .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+]
+
+/// A Swift target of a storey: its folder is `Sources/<storey>/<name>`, its tests `Tests/<name>Tests`.
+func room(
+    _ name: String, in storey: String, uses: [String] = [], from outside: [String] = [],
+    settings: [SwiftSetting] = []
+) -> Target {
+    .target(
+        name: name,
+        dependencies: uses.map { .init(stringLiteral: $0) } + outside.compactMap { products[$0] },
+        path: "Sources/\(storey)/\(name)",
+        swiftSettings: swiftSettings + settings)
+}
+
+func tests(
+    of name: String, uses: [String] = [], from outside: [String] = [], resources: [Resource] = []
+) -> Target {
+    .testTarget(
+        name: "\(name)Tests",
+        dependencies: ([name] + uses).map { .init(stringLiteral: $0) }
+            + outside.compactMap { products[$0] },
+        path: "Tests/\(name)Tests",
+        resources: resources,
+        swiftSettings: swiftSettings)
+}
+
+let package = Package(
+    name: "cierzo",
+    products: [.executable(name: "cierzo", targets: ["cierzo"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(
+            url: "https://github.com/apple/swift-configuration", from: "1.4.0",
+            traits: [.defaults, "YAML"]),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // Base: primitives; nothing here knows what a model is.
+        .target(name: "CKernels", path: "Sources/Base/CKernels", cSettings: cSettings),
+        .systemLibrary(name: "COpenBLAS", path: "Sources/Base/COpenBLAS"),
+        .systemLibrary(name: "CNUMA", path: "Sources/Base/CNUMA"),
+        .systemLibrary(name: "CZlib", path: "Sources/Base/CZlib"),
+        room("JSON", in: "Base"),
+
+        // Model: numbers to logits; knows ids, not text.
+        room("Quantization", in: "Model"),
+        room(
+            "Tensors", in: "Model", uses: ["Quantization", "CKernels", "COpenBLAS", "CNUMA"],
+            settings: [.enableExperimentalFeature("Lifetimes")]),
+        room("ModelFiles", in: "Model", uses: ["Tensors", "Quantization", "JSON"]),
+        room("Inference", in: "Model", uses: ["Tensors", "Quantization", "ModelFiles"]),
+
+        // Text: text to ids and back; knows no tensors.
+        room("Tokenization", in: "Text", uses: ["ModelFiles", "JSON"]),
+        room("Conversation", in: "Text", uses: ["Tokenization", "JSON"]),
+
+        // Engine: requests of ids to streams of ids and text.
+        room("Sampling", in: "Engine", uses: ["Tokenization"]),
+        room("Scheduling", in: "Engine", from: ["Collections"]),
+        room(
+            "Generation", in: "Engine",
+            uses: ["Inference", "Scheduling", "Sampling", "Tokenization"],
+            from: ["Logging", "Metrics"]),
+
+        // Server: bytes on a socket to generation requests and back.
+        room("HTTP", in: "Server", uses: ["CZlib"], from: ["HTTPTypes"]),
+        room("APITypes", in: "Server", uses: ["JSON"]),
+        room("Telemetry", in: "Server", from: ["Metrics"]),
+        room(
+            "APIServer", in: "Server",
+            uses: [
+                "HTTP", "APITypes", "JSON", "Tokenization", "Conversation", "Sampling",
+                "Generation", "Telemetry",
+            ],
+            from: ["HTTPTypes", "Logging"]),
+
+        .executableTarget(
+            name: "cierzo",
+            dependencies: [
+                "APIServer", "Conversation", "Generation", "HTTP", "Inference", "JSON",
+                "ModelFiles", "Quantization", "Sampling", "Scheduling", "Telemetry", "Tensors",
+                "Tokenization",
+                products["ArgumentParser"], products["Configuration"], products["Logging"],
+                products["Metrics"], products["ServiceLifecycle"], products["UnixSignals"],
+            ].compactMap { $0 },
+            path: "Sources/cierzo",
+            swiftSettings: swiftSettings),
+
+        tests(of: "JSON"),
+        tests(of: "Quantization", uses: ["Tensors"]),
+        tests(of: "Tensors", uses: ["Quantization"]),
+        tests(of: "ModelFiles", uses: ["Tensors", "Quantization", "JSON"]),
+        tests(
+            of: "Inference", uses: ["Tensors", "Quantization", "ModelFiles"],
+            resources: [.copy("Goldens")]),
+        tests(of: "Tokenization", uses: ["ModelFiles", "JSON"], resources: [.copy("Goldens")]),
+        tests(of: "Conversation", uses: ["Tokenization", "JSON"], resources: [.copy("Goldens")]),
+        tests(of: "Sampling"),
+        tests(of: "Scheduling"),
+        tests(
+            of: "Generation",
+            uses: ["Inference", "Scheduling", "Sampling", "Tokenization", "ModelFiles", "Tensors"]),
+        tests(of: "HTTP", from: ["HTTPTypes"]),
+        tests(of: "APITypes", uses: ["JSON"]),
+        tests(of: "Telemetry", from: ["Metrics"]),
+        tests(
+            of: "APIServer",
+            uses: ["HTTP", "APITypes", "JSON", "Generation", "Tokenization", "Conversation"],
+            from: ["HTTPTypes"]),
+    ]
+)

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+// SIMD primitives on raw pointers: one header and one .c file per format or operation.
+#ifndef CIERZO_CKERNELS_H
+#define CIERZO_CKERNELS_H
+
+#include "ck_cpu.h"
+
+#endif
