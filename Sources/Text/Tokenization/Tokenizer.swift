@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Text to token ids and back, for one vocabulary.
+///
+/// A tokenizer is an immutable value that any number of tasks may share. Encoding is total: every
+/// text has ids. It takes O(n log n) time and bounded stack for every text of n bytes.
+package protocol Tokenizer: Sendable {
+    /// The number of ids; every valid id is in `0..<vocabularyCount`.
+    var vocabularyCount: Int { get }
+
+    /// The id that begins a sequence, if the vocabulary has one.
+    var bosTokenID: Int32? { get }
+
+    /// Every id that ends an answer: end of sequence, of turn and of message.
+    var eosTokenIDs: Set<Int32> { get }
+
+    /// Whether the vocabulary asks for `bosTokenID` before a plain text.
+    var addsBOS: Bool { get }
+
+    /// Whether the vocabulary asks for its end-of-sequence id after a plain text.
+    var addsEOS: Bool { get }
+
+    /// Whether decoding drops the one space that encoding put before the text (SentencePiece).
+    var dropsLeadingSpace: Bool { get }
+
+    /// Encodes a plain text; control tokens are never parsed out of it.
+    ///
+    /// - Parameters:
+    ///   - text: any text.
+    ///   - addSpecial: whether to put BOS before (and EOS after) if the vocabulary asks for it.
+    /// - Returns: the token ids.
+    func encode(_ text: String, addSpecial: Bool) -> [Int32]
+
+    /// Encodes a prompt made of text and control tokens; adds no BOS or EOS of its own.
+    ///
+    /// Neighbouring `.text` and `.templated` segments are joined before they are split into words,
+    /// so that the ids do not depend on where a template's text ends and a message's begins.
+    /// A `.control` whose name is not in the vocabulary is encoded as plain text.
+    func encode(_ segments: [PromptSegment]) -> [Int32]
+
+    /// The bytes that a token stands for in the text; none for control tokens and unknown ids.
+    ///
+    /// A single token may stand for part of a character; see `StreamingDetokenizer`.
+    func bytes(of token: Int32) -> [UInt8]
+
+    /// Whether the token is a control token, which has no text.
+    func isControl(_ token: Int32) -> Bool
+
+    /// The id of the control token of that name, such as `[INST]` or `<|im_start|>`.
+    func id(ofControl name: String) -> Int32?
+
+    /// The token as the vocabulary file spells it, or an empty string for an id that does not exist.
+    ///
+    /// Control tokens have their names here, which have no bytes in the text.
+    func piece(of token: Int32) -> String
+}
+
+extension Tokenizer {
+    /// Encodes bytes that should be UTF-8; each maximal invalid part is read as U+FFFD.
+    package func encode(utf8 bytes: [UInt8], addSpecial: Bool) -> [Int32] {
+        encode(String(decoding: bytes, as: UTF8.self), addSpecial: addSpecial)
+    }
+
+    /// The whole text of a token sequence, without control tokens.
+    ///
+    /// Bytes that are not UTF-8 are read as U+FFFD, as the streaming detokenizer does.
+    package func decode(_ tokens: [Int32]) -> String {
+        var detokenizer = StreamingDetokenizer(tokenizer: self)
+        var text = ""
+        for token in tokens { text += detokenizer.append(token) }
+        return text + detokenizer.flush()
+    }
+}
