@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The numbers that describe a model: everything about it but its weights.
+///
+/// The letters used for shapes everywhere in Cierzo:
+///
+/// | letter | meaning | field |
+/// |---|---|---|
+/// | T  | tokens in the batch | – |
+/// | D  | width of the residual stream | `hiddenSize` |
+/// | H  | query heads | `headCount` |
+/// | K  | key/value heads | `kvHeadCount` |
+/// | Dh | width of one head | `headDimension` |
+/// | F  | width of one expert's (or the dense) feed-forward | `intermediateSize` |
+/// | E  | experts of a layer | `expertCount` |
+/// | A  | experts that a token visits | `expertsPerToken` |
+/// | V  | vocabulary | `vocabularySize` |
+/// | S  | positions of one KV block | – |
+///
+/// Every value has been checked by whoever made it from a file: sizes are positive, `kvHeadCount`
+/// divides `headCount`, `headDimension` and `ropeDimensionCount` are even, and
+/// `1 <= expertsPerToken <= expertCount`.
+package struct ModelConfiguration: Sendable, Equatable {
+    /// The family, in the file's own spelling: `llama` (GGUF), `MixtralForCausalLM`….
+    package var architecture: String
+    /// D.
+    package var hiddenSize: Int
+    /// F.
+    package var intermediateSize: Int
+    /// Number of transformer layers.
+    package var layerCount: Int
+    /// H.
+    package var headCount: Int
+    /// K; divides H.
+    package var kvHeadCount: Int
+    /// Dh; not always D / H.
+    package var headDimension: Int
+    /// V: rows of the embedding and of the output matrix.
+    package var vocabularySize: Int
+    /// E, or nil for a dense model.
+    package var expertCount: Int?
+    /// A, or nil for a dense model.
+    package var expertsPerToken: Int?
+    /// Positions that the model was trained (or scaled) for.
+    package var contextLength: Int
+    /// Base of the rotary frequencies.
+    package var ropeTheta: Double
+    /// How the rotary frequencies are stretched.
+    package var ropeScaling: RopeScaling
+    /// Divisors of the rotary frequencies, one per pair (`ropeDimensionCount / 2` of them), applied
+    /// before `ropeScaling`; GGUF's `rope_freqs.weight`.
+    package var ropeFrequencyFactors: [Float]?
+    /// Which components of a head rotate together.
+    package var ropePairing: RopePairing
+    /// How many leading components of a head rotate; even, at most `headDimension`.
+    package var ropeDimensionCount: Int
+    /// Added to the mean square in RMS normalisation.
+    package var rmsNormEpsilon: Float
+    /// How many positions a query sees, its own included; nil: all up to its own.
+    package var slidingWindow: Int?
+
+    /// Creates a configuration from its numbers.
+    package init(
+        architecture: String, hiddenSize: Int, intermediateSize: Int, layerCount: Int,
+        headCount: Int, kvHeadCount: Int, headDimension: Int, vocabularySize: Int,
+        expertCount: Int? = nil, expertsPerToken: Int? = nil, contextLength: Int,
+        ropeTheta: Double, ropeScaling: RopeScaling = .none,
+        ropeFrequencyFactors: [Float]? = nil, ropePairing: RopePairing,
+        ropeDimensionCount: Int, rmsNormEpsilon: Float, slidingWindow: Int? = nil
+    ) {
+        self.architecture = architecture
+        self.hiddenSize = hiddenSize
+        self.intermediateSize = intermediateSize
+        self.layerCount = layerCount
+        self.headCount = headCount
+        self.kvHeadCount = kvHeadCount
+        self.headDimension = headDimension
+        self.vocabularySize = vocabularySize
+        self.expertCount = expertCount
+        self.expertsPerToken = expertsPerToken
+        self.contextLength = contextLength
+        self.ropeTheta = ropeTheta
+        self.ropeScaling = ropeScaling
+        self.ropeFrequencyFactors = ropeFrequencyFactors
+        self.ropePairing = ropePairing
+        self.ropeDimensionCount = ropeDimensionCount
+        self.rmsNormEpsilon = rmsNormEpsilon
+        self.slidingWindow = slidingWindow
+    }
+
+    /// Whether layers have a router and several experts.
+    package var isMixtureOfExperts: Bool { expertCount != nil }
+}
+
+/// Which two components of a head make up one rotated pair.
+package enum RopePairing: Sendable, Equatable {
+    /// Components 2i and 2i + 1: GGUF files of architecture `llama`, and Mistral's own files.
+    case adjacent
+    /// Components i and i + ropeDimensionCount / 2: Hugging Face checkpoints.
+    case halves
+}
+
+/// How rotary frequencies are stretched beyond the context that the model was trained with.
+package enum RopeScaling: Sendable, Equatable {
+    /// Frequencies as they are.
+    case none
+    /// Every frequency divided by `factor`.
+    case linear(factor: Double)
+    /// Llama 3.1's: low frequencies divided by `factor`, high ones kept, blended between.
+    case llama3(
+        factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double,
+        originalContextLength: Int)
+    /// YaRN (arXiv:2309.00071).
+    case yarn(YarnScaling)
+}
+
+/// The parameters of YaRN, all resolved: no default is left to the reader.
+package struct YarnScaling: Sendable, Equatable {
+    /// Stretch of the context.
+    package var factor: Double
+    /// Positions that the model was trained with before the stretch.
+    package var originalContextLength: Int
+    /// Rotations at and above which a frequency is kept.
+    package var betaFast: Double
+    /// Rotations at and below which a frequency is divided by `factor`.
+    package var betaSlow: Double
+    /// What cosines and sines are multiplied with (so that query·key grows by its square).
+    package var attentionFactor: Double
+    /// Whether the ramp's two ends are rounded outwards to whole dimensions.
+    package var roundsRamp: Bool
+
+    /// Creates the parameters.
+    package init(
+        factor: Double, originalContextLength: Int, betaFast: Double = 32, betaSlow: Double = 1,
+        attentionFactor: Double, roundsRamp: Bool = true
+    ) {
+        self.factor = factor
+        self.originalContextLength = originalContextLength
+        self.betaFast = betaFast
+        self.betaSlow = betaSlow
+        self.attentionFactor = attentionFactor
+        self.roundsRamp = roundsRamp
+    }
+}
