@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How the engine is doing, as of its last step.
+package struct EngineStatistics: Hashable, Sendable {
+    /// Sequences with KV blocks.
+    package var runningSequences = 0
+
+    /// Sequences in the queue.
+    package var waitingSequences = 0
+
+    /// KV blocks in use.
+    package var usedBlocks = 0
+
+    /// KV blocks free.
+    package var freeBlocks = 0
+
+    /// Steps since the start.
+    package var steps: UInt64 = 0
+
+    /// Prompt tokens computed since the start, those computed again after a preemption included.
+    package var prefillTokens: UInt64 = 0
+
+    /// Tokens generated since the start.
+    package var generatedTokens: UInt64 = 0
+
+    /// Preemptions since the start.
+    package var preemptions: UInt64 = 0
+
+    /// Requests that have ended since the start.
+    package var finishedRequests: UInt64 = 0
+
+    /// When the last step ended or work last arrived at an idle engine.
+    package var lastProgress: ContinuousClock.Instant = .now
+
+    /// Creates the statistics of an engine that has done nothing.
+    package init() {}
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension GenerationEngine {
+    /// The limits that the engine keeps.
+    package struct Configuration: Hashable, Sendable {
+        /// The most sequences that have KV blocks at the same time.
+        package let maxSequences: Int
+
+        /// The most sequences that wait besides; a request beyond them is refused as overload.
+        package let maxQueuedSequences: Int
+
+        /// The most positions of a sequence; nil for what the model and its KV blocks allow.
+        package let contextLength: Int?
+
+        /// The most prompt tokens of a step while nothing is being decoded.
+        package let prefillChunkTokens: Int
+
+        /// The most prompt tokens of a step while something is being decoded.
+        package let prefillChunkTokensWhileDecoding: Int
+
+        /// The most choices of a request (`n`).
+        package let maxChoices: Int
+
+        /// The most alternatives of a token's log probabilities.
+        package let maxTopLogprobs: Int
+
+        /// The most bytes of a request's stop strings together.
+        package let maxStopBytes: Int
+
+        /// Creates limits.
+        package init(
+            maxSequences: Int = 64, maxQueuedSequences: Int = 256, contextLength: Int? = nil,
+            prefillChunkTokens: Int = 256, prefillChunkTokensWhileDecoding: Int = 64,
+            maxChoices: Int = 64, maxTopLogprobs: Int = 100, maxStopBytes: Int = 16_384
+        ) {
+            self.maxSequences = maxSequences
+            self.maxQueuedSequences = maxQueuedSequences
+            self.contextLength = contextLength
+            self.prefillChunkTokens = prefillChunkTokens
+            self.prefillChunkTokensWhileDecoding = prefillChunkTokensWhileDecoding
+            self.maxChoices = maxChoices
+            self.maxTopLogprobs = maxTopLogprobs
+            self.maxStopBytes = maxStopBytes
+        }
+    }
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Sampling
+
+/// One prompt of token ids and what to make of it.
+package struct GenerationRequest: Sendable {
+    /// The prompt; at least one id, each below the vocabulary's count.
+    package var promptTokens: [Int32]
+
+    /// How tokens are chosen.
+    package var sampling: SamplingParameters
+
+    /// The most tokens to generate for each choice; nil for as many as the context holds, and 0
+    /// only scores the prompt.
+    package var maxTokens: Int?
+
+    /// No end or stop ends a choice before it has this many tokens.
+    package var minTokens: Int
+
+    /// Texts that end a choice when they appear in the output; none may be empty.
+    package var stopStrings: [String]
+
+    /// Tokens that end a choice, besides the vocabulary's own.
+    package var stopTokenIDs: Set<Int32>
+
+    /// Whether the vocabulary's own end-of-sequence tokens are generated like any other.
+    package var ignoresEOS: Bool
+
+    /// Log probabilities of generated tokens: nil for none, else how many alternatives each has.
+    package var topLogprobs: Int?
+
+    /// The same for the tokens of the prompt.
+    package var promptLogprobs: Int?
+
+    /// Whether a stop string that ended the choice is part of the output.
+    package var includesStopString: Bool
+
+    /// How many independent continuations to generate (`n`).
+    package var choiceCount: Int
+
+    /// Whether the output continues the prompt's text (a completion), so that a first token's
+    /// leading space is kept; a chat answer begins a text of its own.
+    package var continuesText: Bool
+
+    /// Creates a request; the defaults sample until an end or the context's limit.
+    package init(
+        promptTokens: [Int32], sampling: SamplingParameters = .init(), maxTokens: Int? = nil,
+        minTokens: Int = 0, stopStrings: [String] = [], stopTokenIDs: Set<Int32> = [],
+        ignoresEOS: Bool = false, topLogprobs: Int? = nil, promptLogprobs: Int? = nil,
+        includesStopString: Bool = false, choiceCount: Int = 1, continuesText: Bool = false
+    ) {
+        self.promptTokens = promptTokens
+        self.sampling = sampling
+        self.maxTokens = maxTokens
+        self.minTokens = minTokens
+        self.stopStrings = stopStrings
+        self.stopTokenIDs = stopTokenIDs
+        self.ignoresEOS = ignoresEOS
+        self.topLogprobs = topLogprobs
+        self.promptLogprobs = promptLogprobs
+        self.includesStopString = includesStopString
+        self.choiceCount = choiceCount
+        self.continuesText = continuesText
+    }
+}

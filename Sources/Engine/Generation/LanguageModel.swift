@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Inference
+
+/// What the engine needs of a model: logits for any mix of sequences.
+///
+/// A model is used by one thread at a time. The logits of a sequence depend on its own tokens
+/// alone: not on the rest of the batch, nor on how its prompt was cut.
+package protocol LanguageModel: AnyObject {
+    /// The number of logits in a row (V).
+    var vocabularyCount: Int { get }
+
+    /// The most positions that a sequence may have.
+    var contextLength: Int { get }
+
+    /// The number of KV blocks.
+    var blockCount: Int { get }
+
+    /// The number of positions in a KV block (S).
+    var positionsPerBlock: Int { get }
+
+    /// The most tokens of a batch.
+    var maxBatchTokens: Int { get }
+
+    /// The most rows of logits of a batch.
+    var maxLogitsRows: Int { get }
+
+    /// Computes a batch, writing the KV cache.
+    ///
+    /// - Parameter batch: at most `maxBatchTokens` tokens and `maxLogitsRows` rows.
+    func forward(_ batch: borrowing ForwardBatch) throws
+
+    /// Reads a row of the last batch's logits: `[V]`, in the order of the slices.
+    func withLogits<Result>(row: Int, _ body: (Span<Float>) throws -> Result) rethrows -> Result
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Why a request was not accepted.
+package enum SubmissionError: Error, Equatable, CustomStringConvertible {
+    /// A field has a value that it may not have.
+    case invalid(field: String, reason: String)
+
+    /// The prompt does not fit into the context with at least one token to generate.
+    case promptTooLong(tokenCount: Int, contextLength: Int)
+
+    /// The queue is full; a place should be free after the time given.
+    case overloaded(retryAfter: Duration)
+
+    /// The engine is shutting down or has shut down.
+    case shuttingDown
+
+    /// One line that names the field.
+    package var description: String {
+        switch self {
+        case .invalid(let field, let reason): "\(field): \(reason)"
+        case .promptTooLong(let count, let limit):
+            "the prompt has \(count) tokens and the context holds \(limit), the answer included"
+        case .overloaded(let delay): "the queue is full; try again in \(delay)"
+        case .shuttingDown: "the engine is shutting down"
+        }
+    }
+}

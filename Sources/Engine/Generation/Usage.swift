@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a request consumed.
+package struct Usage: Hashable, Sendable {
+    /// The tokens of the prompt, counted once however many choices there are.
+    package var promptTokens: Int
+
+    /// The generated tokens of all choices, those that ended them included.
+    package var completionTokens: Int
+
+    /// How many of the prompt's tokens were found in the cache and not computed.
+    package var cachedPromptTokens: Int
+
+    /// From submission until the first token was in a batch; nil if none ever was.
+    package var queueDuration: Duration?
+
+    /// From submission until the first generated token; nil if there was none.
+    package var firstTokenDuration: Duration?
+
+    /// From submission until the last choice ended.
+    package var totalDuration: Duration
+
+    /// Creates a record.
+    package init(
+        promptTokens: Int = 0, completionTokens: Int = 0, cachedPromptTokens: Int = 0,
+        queueDuration: Duration? = nil, firstTokenDuration: Duration? = nil,
+        totalDuration: Duration = .zero
+    ) {
+        self.promptTokens = promptTokens
+        self.completionTokens = completionTokens
+        self.cachedPromptTokens = cachedPromptTokens
+        self.queueDuration = queueDuration
+        self.firstTokenDuration = firstTokenDuration
+        self.totalDuration = totalDuration
+    }
+}

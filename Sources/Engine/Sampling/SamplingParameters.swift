@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How the next token is chosen from the logits.
+///
+/// The order is: bias and masks, penalties, temperature, `minP`, `topK`, `topP`, choice.
+package struct SamplingParameters: Hashable, Sendable {
+    /// Divides the logits; 0 chooses the most probable token.
+    package var temperature: Float
+
+    /// Keeps the most probable tokens whose probabilities together reach this, in `(0, 1]`.
+    package var topP: Float
+
+    /// Keeps this many of the most probable tokens; nil keeps all.
+    package var topK: Int?
+
+    /// Keeps tokens at least this fraction as probable as the most probable one, in `[0, 1]`.
+    package var minP: Float
+
+    /// Subtracted from a token's logit for each time that it was generated.
+    package var frequencyPenalty: Float
+
+    /// Subtracted from the logit of every token that was generated.
+    package var presencePenalty: Float
+
+    /// Divides positive and multiplies negative logits of tokens in the prompt or the output.
+    package var repetitionPenalty: Float
+
+    /// Added to the logits of these tokens.
+    package var logitBias: [Int32: Float]
+
+    /// Makes the choice reproducible; nil lets the engine draw one.
+    package var seed: UInt64?
+
+    /// Creates parameters; the defaults sample the model's own distribution.
+    package init(
+        temperature: Float = 1, topP: Float = 1, topK: Int? = nil, minP: Float = 0,
+        frequencyPenalty: Float = 0, presencePenalty: Float = 0, repetitionPenalty: Float = 1,
+        logitBias: [Int32: Float] = [:], seed: UInt64? = nil
+    ) {
+        self.temperature = temperature
+        self.topP = topP
+        self.topK = topK
+        self.minP = minP
+        self.frequencyPenalty = frequencyPenalty
+        self.presencePenalty = presencePenalty
+        self.repetitionPenalty = repetitionPenalty
+        self.logitBias = logitBias
+        self.seed = seed
+    }
+
+    /// The most probable token at each step.
+    package static let greedy = SamplingParameters(temperature: 0)
+
+    /// Whether the choice needs to know which tokens came before.
+    package var hasPenalties: Bool {
+        frequencyPenalty != 0 || presencePenalty != 0 || repetitionPenalty != 1
+    }
+
+    /// Checks every field against its range.
+    ///
+    /// - Parameter vocabularyCount: the number of logits; biased ids must be below it.
+    /// - Throws: `SamplingError.invalidParameter`, which names the field.
+    package func validate(vocabularyCount: Int) throws(SamplingError) {
+        func check(
+            _ field: String, _ isValid: Bool, _ expected: String
+        ) throws(SamplingError) {
+            if !isValid { throw .invalidParameter(field: field, expected: expected) }
+        }
+        try check(
+            "temperature", temperature.isFinite && temperature >= 0, "a number of at least 0")
+        try check("top_p", topP > 0 && topP <= 1, "a number above 0 and at most 1")
+        try check("top_k", topK.map { $0 > 0 } ?? true, "a whole number of at least 1")
+        try check("min_p", minP >= 0 && minP <= 1, "a number from 0 to 1")
+        try check("frequency_penalty", frequencyPenalty.isFinite, "a finite number")
+        try check("presence_penalty", presencePenalty.isFinite, "a finite number")
+        try check(
+            "repetition_penalty", repetitionPenalty.isFinite && repetitionPenalty > 0,
+            "a number above 0")
+        for (token, bias) in logitBias {
+            try check(
+                "logit_bias", token >= 0 && Int(token) < vocabularyCount,
+                "token ids from 0 to \(vocabularyCount - 1)")
+            try check("logit_bias", bias.isFinite, "finite numbers")
+        }
+    }
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A token and the natural logarithm of its probability.
+package struct TokenLogprob: Hashable, Sendable {
+    /// The token.
+    package let id: Int32
+
+    /// At most 0; negative infinity for a token that cannot occur.
+    package let logprob: Double
+
+    /// Creates a pair.
+    package init(id: Int32, logprob: Double) {
+        self.id = id
+        self.logprob = logprob
+    }
+}
+
+/// What the model thought of one token before any temperature, bias or penalty.
+package struct TokenLogprobs: Hashable, Sendable {
+    /// The token that occurs in the text.
+    package let id: Int32
+
+    /// Its natural log probability under the raw distribution.
+    package let logprob: Double
+
+    /// 1 for the most probable token; equal logits rank by the lower id.
+    package let rank: Int
+
+    /// The most probable tokens, best first, ties to the lower id; may lack `id` itself.
+    package let top: [TokenLogprob]
+
+    /// Creates the record of one token.
+    package init(id: Int32, logprob: Double, rank: Int, top: [TokenLogprob]) {
+        self.id = id
+        self.logprob = logprob
+        self.rank = rank
+        self.top = top
+    }
+}
