@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import JSON
+import Testing
+
+struct JSONValueTests {
+    @Test(
+        arguments: [
+            (JSONValue.null, "null"), (true, "true"), (-5, "-5"), (0.1, "0.1"), (1.0, "1.0"),
+            (.number(-0.0), "-0.0"), (1e16, "1e+16"), (.number(.nan), "null"),
+            (.number(.infinity), "null"),
+            (
+                "a\"\\/\u{8}\u{c}\n\r\t\u{1}\u{7f}é😀",
+                "\"a\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\u{7f}é😀\""
+            ),
+            ([], "[]"), ([:], "{}"),
+            (
+                ["b": [1, nil], "a": ["x": "y"]],
+                "{\"b\":[1,null],\"a\":{\"x\":\"y\"}}"
+            ),
+        ] as [(JSONValue, String)])
+    func `serializes exactly`(value: JSONValue, text: String) {
+        #expect(value.serialized() == text)
+        #expect(value.serializedBytes() == Array(text.utf8))
+    }
+
+    @Test func `pretty text has one member a line`() {
+        let value: JSONValue = ["a": [1, 2], "b": [:], "c": []]
+        #expect(
+            value.serialized(pretty: true)
+                == "{\n  \"a\": [\n    1,\n    2\n  ],\n  \"b\": {},\n  \"c\": []\n}")
+    }
+
+    @Test func `accessors read their own kind only`() {
+        #expect(JSONValue.integer(3).intValue == 3)
+        #expect(JSONValue.number(3).intValue == 3)
+        #expect(JSONValue.number(3.5).intValue == nil)
+        #expect(JSONValue.number(1e300).intValue == nil)
+        #expect(JSONValue.integer(3).doubleValue == 3)
+        #expect(JSONValue.string("3").intValue == nil)
+        #expect(JSONValue.bool(true).boolValue == true)
+        #expect(JSONValue.integer(1).boolValue == nil)
+        #expect(JSONValue.array([1])[0] == 1)
+        #expect(JSONValue.array([1])[1] == nil)
+        #expect(JSONValue.array([1])[-1] == nil)
+        #expect(JSONValue.object(["a": nil])["a"] == .some(.null))
+    }
+
+    @Test func `equality of objects ignores order`() {
+        let left: JSONObject = ["a": 1, "b": 2]
+        let right: JSONObject = ["b": 2, "a": 1]
+        #expect(left == right)
+        #expect(left.hashValue == right.hashValue)
+        #expect(left != ["a": 1, "c": 2])
+    }
+
+    @Test(arguments: [3, 30])
+    func `members are set, replaced and removed in place`(count: Int) {
+        var object = JSONObject((0..<count).map { ("k\($0)", .integer($0)) })
+        object["k1"] = "new"
+        object["k0"] = nil
+        object["last"] = true
+        object["absent"] = nil
+        #expect(object.count == count)
+        #expect(object.keys.first == "k1")
+        #expect(object["k1"] == "new")
+        #expect(object["k0"] == nil)
+        #expect(object.contains("last"))
+        #expect(object["k2"] == 2)
+    }
+}
