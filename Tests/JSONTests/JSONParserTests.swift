@@ -91,6 +91,12 @@ struct JSONParserTests {
         #expect(value.serialized() == "{\"z\":3,\"a\":2,\"m\":4}")
     }
 
+    @Test func `a key that occurs twice is an error where that is asked for`() {
+        #expect(throws: JSONError.self) {
+            try JSONParser.parse("{\"a\":1,\"a\":2}", limits: .init(rejectsDuplicateKeys: true))
+        }
+    }
+
     @Test func `a large object is found by key and ordered`() throws {
         let text = "{" + (0..<5_000).map { "\"k\($0)\":\($0)" }.joined(separator: ",") + "}"
         let value = try JSONParser.parse(text)

@@ -16,15 +16,19 @@ package struct JSONParser {
         package let maxDepth: Int
         /// How many values, nested ones and containers included.
         package let maxValues: Int
+        /// Whether a key that occurs twice in an object is an error, as safetensors demands.
+        package let rejectsDuplicateKeys: Bool
 
         /// Limits that fit the largest published tokenizer files.
         package init(
-            maxBytes: Int = 256 << 20, maxDepth: Int = 128, maxValues: Int = 10_000_000
+            maxBytes: Int = 256 << 20, maxDepth: Int = 128, maxValues: Int = 10_000_000,
+            rejectsDuplicateKeys: Bool = false
         ) {
             precondition((0...512).contains(maxDepth), "maxDepth \(maxDepth) is not in 0...512")
             self.maxBytes = maxBytes
             self.maxDepth = maxDepth
             self.maxValues = maxValues
+            self.rejectsDuplicateKeys = rejectsDuplicateKeys
         }
     }
 
@@ -88,7 +92,12 @@ package struct JSONParser {
             repeat {
                 skipWhiteSpace()
                 guard current == UInt8(ascii: "\"") else { throw unexpected("a string key") }
+                let start = offset
                 let key = try parseString()
+                guard !limits.rejectsDuplicateKeys || !object.contains(key) else {
+                    throw .unexpected(
+                        offset: start, expected: "a new key", found: "a key for the second time")
+                }
                 skipWhiteSpace()
                 guard skip(UInt8(ascii: ":")) else { throw unexpected("':'") }
                 skipWhiteSpace()
