@@ -28,6 +28,7 @@ package protocol LanguageModel: AnyObject {
     /// Computes a batch, writing the KV cache.
     ///
     /// - Parameter batch: at most `maxBatchTokens` tokens and `maxLogitsRows` rows.
+    /// - Throws: whatever keeps the model from computing; the batch's sequences then fail.
     func forward(_ batch: borrowing ForwardBatch) throws
 
     /// Reads a row of the last batch's logits: `[V]`, in the order of the slices.
