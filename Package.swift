@@ -25,7 +25,7 @@ let cSettings: [CSetting] = [
 /// Products of the packages we depend on, by the name that our targets import.
 let products: [String: Target.Dependency] = [
     "ArgumentParser": .product(name: "ArgumentParser", package: "swift-argument-parser"),
-    "Collections": .product(name: "Collections", package: "swift-collections"),
+    "DequeModule": .product(name: "DequeModule", package: "swift-collections"),
     "Configuration": .product(name: "Configuration", package: "swift-configuration"),
     "HTTPTypes": .product(name: "HTTPTypes", package: "swift-http-types"),
     "Logging": .product(name: "Logging", package: "swift-log"),
@@ -94,7 +94,7 @@ let package = Package(
 
         // Engine: requests of ids to streams of ids and text.
         room("Sampling", in: "Engine", uses: ["Tokenization"]),
-        room("Scheduling", in: "Engine", from: ["Collections"]),
+        room("Scheduling", in: "Engine", from: ["DequeModule"]),
         room(
             "Generation", in: "Engine",
             uses: ["Inference", "Scheduling", "Sampling", "Tokenization"],

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What one step computes.
+package struct ScheduledStep: Sendable {
+    /// Consecutive tokens of one sequence.
+    package struct Slice: Hashable, Sendable {
+        /// Which tokens get logits.
+        package enum Logits: Hashable, Sendable {
+            /// None.
+            case none
+
+            /// The last one.
+            case last
+
+            /// All of them.
+            case all
+        }
+
+        /// The sequence.
+        package let id: SequenceID
+
+        /// The position of the first token.
+        package let startPosition: Int
+
+        /// The number of tokens, at least 1.
+        package let tokenCount: Int
+
+        /// Which tokens get logits.
+        package let logits: Logits
+
+        /// Whether the next token is sampled from the last token's logits.
+        package let samples: Bool
+
+        let runningIndex: Int
+    }
+
+    /// The slices: first the sequences that decode, then parts of prompts.
+    package internal(set) var slices: [Slice] = []
+
+    /// The number of tokens of all slices.
+    package internal(set) var tokenCount = 0
+
+    /// The number of sequences that decode.
+    package internal(set) var decodeCount = 0
+
+    /// Sequences that got their blocks in this step, possibly again after a preemption.
+    package internal(set) var admitted: [SequenceID] = []
+
+    /// Sequences that lost their blocks in this step and wait to be computed again.
+    package internal(set) var preempted: [SequenceID] = []
+
+    /// Creates an empty step, to be filled by `Scheduler.schedule(into:)`.
+    package init() {}
+
+    /// The number of prompt tokens, those computed again included.
+    package var prefillCount: Int { tokenCount - decodeCount }
+
+    mutating func append(_ slice: Slice) {
+        slices.append(slice)
+        tokenCount += slice.tokenCount
+    }
+
+    mutating func removeAll() {
+        slices.removeAll(keepingCapacity: true)
+        admitted.removeAll(keepingCapacity: true)
+        preempted.removeAll(keepingCapacity: true)
+        tokenCount = 0
+        decodeCount = 0
+    }
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension Scheduler {
+    /// When a waiting sequence gets its blocks.
+    package enum Admission: Hashable, Sendable {
+        /// When its present tokens fit and the running sequences can each still grow by a block;
+        /// if blocks run out later, the youngest sequence is preempted.
+        case optimistic
+
+        /// When everything that it and the running sequences may ever need fits; nothing is
+        /// preempted then.
+        case worstCase
+    }
+
+    /// The limits that a scheduler keeps.
+    package struct Configuration: Hashable, Sendable {
+        /// The most tokens of a step.
+        package let maxBatchTokens: Int
+
+        /// The most logits rows of a step; at least `maxSequences`.
+        package let maxLogitsRows: Int
+
+        /// The most sequences with blocks; fewer than `maxBatchTokens`.
+        package let maxSequences: Int
+
+        /// The most sequences that wait besides those.
+        package let maxQueuedSequences: Int
+
+        /// The number of KV blocks.
+        package let blockCount: Int
+
+        /// The number of positions in a block.
+        package let positionsPerBlock: Int
+
+        /// The most prompt tokens of a step while nothing is being decoded.
+        package let prefillChunkTokens: Int
+
+        /// The most prompt tokens of a step while something is being decoded.
+        package let prefillChunkTokensWhileDecoding: Int
+
+        /// How many tokens a prompt gets before it is the next one's turn.
+        package let prefillQuantumTokens: Int
+
+        /// When a waiting sequence gets its blocks.
+        package let admission: Admission
+
+        /// Creates limits.
+        package init(
+            maxBatchTokens: Int = 512, maxLogitsRows: Int = 64, maxSequences: Int = 64,
+            maxQueuedSequences: Int = 256, blockCount: Int, positionsPerBlock: Int = 16,
+            prefillChunkTokens: Int = 256, prefillChunkTokensWhileDecoding: Int = 64,
+            prefillQuantumTokens: Int = 64, admission: Admission = .optimistic
+        ) {
+            precondition(maxSequences >= 1 && maxQueuedSequences >= 0, "\(maxSequences) sequences")
+            precondition(maxBatchTokens > maxSequences, "\(maxBatchTokens) tokens in a batch")
+            precondition(maxLogitsRows >= maxSequences, "\(maxLogitsRows) rows of logits")
+            precondition(blockCount >= 1 && positionsPerBlock >= 1, "\(blockCount) blocks")
+            precondition(
+                prefillChunkTokens >= 1 && prefillChunkTokensWhileDecoding >= 1
+                    && prefillQuantumTokens >= 1, "no tokens in a chunk")
+            self.maxBatchTokens = maxBatchTokens
+            self.maxLogitsRows = maxLogitsRows
+            self.maxSequences = maxSequences
+            self.maxQueuedSequences = maxQueuedSequences
+            self.blockCount = blockCount
+            self.positionsPerBlock = positionsPerBlock
+            self.prefillChunkTokens = prefillChunkTokens
+            self.prefillChunkTokensWhileDecoding = prefillChunkTokensWhileDecoding
+            self.prefillQuantumTokens = prefillQuantumTokens
+            self.admission = admission
+        }
+
+        /// The number of blocks that hold this many positions.
+        func blocks(for positions: Int) -> Int {
+            (positions + positionsPerBlock - 1) / positionsPerBlock
+        }
+    }
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Scheduling
+
+/// Plays the engine for a scheduler: every sampled token is 7, a sequence ends at its `maxTokens`.
+struct SchedulerDriver {
+    var scheduler: Scheduler
+    var step = ScheduledStep()
+    var generated: [SequenceID: Int] = [:]
+    var limits: [SequenceID: Int] = [:]
+    var finished: [SequenceID] = []
+    private var nextID: UInt64 = 1
+
+    init(_ configuration: Scheduler.Configuration) {
+        scheduler = Scheduler(configuration: configuration)
+    }
+
+    mutating func add(
+        prompt: Int, maxTokens: Int, scoresPrompt: Bool = false
+    ) throws -> SequenceID {
+        let id = SequenceID(rawValue: nextID)
+        nextID += 1
+        try scheduler.add(
+            id, promptTokens: Array(repeating: 3, count: prompt), maxTokens: maxTokens,
+            scoresPrompt: scoresPrompt)
+        limits[id] = maxTokens
+        generated[id] = 0
+        return id
+    }
+
+    mutating func cancel(_ id: SequenceID) {
+        scheduler.cancel(id)
+        forget(id)
+    }
+
+    /// Runs one step; the sequence of every slice that reaches its end is finished.
+    mutating func run(scoredEnd: [SequenceID: Int] = [:]) {
+        scheduler.schedule(into: &step)
+        if step.slices.isEmpty { return }
+        var outcomes: [SliceOutcome] = []
+        for slice in step.slices {
+            if slice.samples {
+                let count = (generated[slice.id] ?? 0) + 1
+                generated[slice.id] = count
+                outcomes.append(count == limits[slice.id] ? .finished : .sampled(7))
+            } else if limits[slice.id] == 0,
+                slice.startPosition + slice.tokenCount == scoredEnd[slice.id]
+            {
+                outcomes.append(.finished)
+            } else {
+                outcomes.append(.progressed)
+            }
+        }
+        scheduler.commit(step, outcomes: outcomes)
+        for (slice, outcome) in zip(step.slices, outcomes) where outcome == .finished {
+            finished.append(slice.id)
+            forget(slice.id)
+        }
+    }
+
+    private mutating func forget(_ id: SequenceID) {
+        limits[id] = nil
+        generated[id] = nil
+    }
+}
