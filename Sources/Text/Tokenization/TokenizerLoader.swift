@@ -1,13 +1,98 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
+import JSON
+
 /// Reads the vocabulary of a model from whichever file it comes in.
+///
+/// In a folder the first of these counts: `tekken.json`, `tokenizer.json`,
+/// `tokenizer.model.vN` (highest N), `tokenizer.model`, each with its variants in name
+/// (`tekken_240911.json`, `mistral_instruct_tokenizer_241114.model.v7`). Mistral's own files come
+/// before Hugging Face's translation of them; `tokenizer.model` comes last because it lacks the
+/// tokens that fine-tuning added. Beside `tokenizer.json` and `tokenizer.model`, the files
+/// `tokenizer_config.json` (`bos_token`, `eos_token`, `add_bos_token`, `add_eos_token`),
+/// `generation_config.json` and `config.json` (`eos_token_id`) are read where they exist.
 package struct TokenizerLoader {
     /// Reads the tokenizer at a path.
     ///
-    /// - Parameter path: a tokenizer file, a GGUF file, or a model's directory.
+    /// - Parameter path: a tokenizer file, or a model's folder.
     /// - Returns: an immutable tokenizer.
     /// - Throws: `TokenizerError`, which names the file and the field.
     package static func load(path: String) throws -> any Tokenizer {
-        throw TokenizerError.missing(path: path)
+        guard TokenizerFile.type(of: path) == .typeDirectory else {
+            return try load(file: path, directory: nil)
+        }
+        guard let name = preferredName(TokenizerFile.names(in: path)) else {
+            throw TokenizerError.missing(path: path)
+        }
+        return try load(file: "\(path)/\(name)", directory: path)
+    }
+
+    /// The file that counts among the names in a folder.
+    static func preferredName(_ names: [String]) -> String? {
+        if names.contains("tekken.json") { return "tekken.json" }
+        if let name = names.last(where: { $0.hasPrefix("tekken") && $0.hasSuffix(".json") }) {
+            return name
+        }
+        if names.contains("tokenizer.json") { return "tokenizer.json" }
+        let versioned = names.compactMap { name in version(of: name).map { (name, $0) } }
+        if let best = versioned.max(by: { $0.1 < $1.1 }) { return best.0 }
+        if names.contains("tokenizer.model") { return "tokenizer.model" }
+        return names.first { $0.hasSuffix(".model") }
+    }
+
+    /// N of a name that ends in `.model.vN` or `.model.vNmM`.
+    private static func version(of name: String) -> Int? {
+        let parts = name.split(separator: ".")
+        guard parts.count >= 3, parts[parts.count - 2] == "model", let last = parts.last,
+            last.first == "v"
+        else { return nil }
+        return Int(last.dropFirst().prefix { $0 != "m" })
+    }
+
+    private static func load(file path: String, directory: String?) throws -> any Tokenizer {
+        let file = try TokenizerFile(path: path)
+        guard isJSON(file.bytes) else {
+            var vocabulary = try SentencePieceModelFile.vocabulary(of: file.bytes, file: path)
+            let settings = try settings(in: directory)
+            vocabulary.special.addsBOS = settings.addsBOS ?? vocabulary.special.addsBOS
+            vocabulary.special.addsEOS = settings.addsEOS ?? vocabulary.special.addsEOS
+            let count = Int32(vocabulary.pieces.count)
+            vocabulary.special.stops.formUnion(settings.stops.filter { $0 < count })
+            return try vocabulary.tokenizer()
+        }
+        let json = try file.json()
+        if json["config"]?["pattern"] != nil {
+            return try TekkenFile.vocabulary(of: json, file: path).tokenizer()
+        }
+        return try HuggingFaceTokenizerFile.tokenizer(
+            of: json, settings: try settings(in: directory), file: path)
+    }
+
+    private static func isJSON(_ bytes: [UInt8]) -> Bool {
+        let first = bytes.first { $0 != 0x20 && !(0x09...0x0D).contains($0) }
+        return first == UInt8(ascii: "{")
+    }
+
+    private static func settings(in directory: String?) throws -> TokenizerSettings {
+        var settings = TokenizerSettings()
+        guard let directory else { return settings }
+        if let (path, json) = try optionalJSON(directory, "tokenizer_config.json") {
+            try settings.readTokenizerConfiguration(json, file: path)
+        }
+        for name in ["generation_config.json", "config.json"] {
+            if let (path, json) = try optionalJSON(directory, name) {
+                try settings.readStops(json, file: path)
+            }
+        }
+        return settings
+    }
+
+    private static func optionalJSON(
+        _ directory: String, _ name: String
+    ) throws -> (String, JSONValue)? {
+        let path = "\(directory)/\(name)"
+        guard TokenizerFile.type(of: path) != nil else { return nil }
+        return (path, try TokenizerFile(path: path).json())
     }
 }

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A byte-level BPE vocabulary by rank, as tiktoken has it.
+///
+/// Whatever makes a token merges, lowest rank first. Special tokens have the first ids.
+package struct RankedVocabulary: Sendable {
+    /// Where it was read, for messages.
+    package var file: String
+    /// The names of the special tokens, by id; all are control tokens.
+    package var specialNames: [String]
+    /// The bytes of every other token, by rank.
+    package var ranked: ByteStrings
+    /// The ids with a meaning of their own.
+    package var special: SpecialTokens
+    /// How words are split.
+    package var preTokenizer: PreTokenizer
+
+    /// Creates a vocabulary.
+    package init(
+        file: String, specialNames: [String], ranked: ByteStrings, special: SpecialTokens,
+        preTokenizer: PreTokenizer
+    ) {
+        self.file = file
+        self.specialNames = specialNames
+        self.ranked = ranked
+        self.special = special
+        self.preTokenizer = preTokenizer
+    }
+
+    /// Builds the tokenizer.
+    ///
+    /// - Returns: a tokenizer with tiktoken's ids.
+    /// - Throws: `TokenizerError` if a byte has no token or there are too many tokens.
+    package func tokenizer() throws(TokenizerError) -> VocabularyTokenizer {
+        var pieces = ByteStrings()
+        var texts = ByteStrings()
+        for name in specialNames {
+            pieces.append(name.utf8)
+            texts.append([])
+        }
+        for index in 0..<ranked.count {
+            pieces.append(ranked[index])
+            texts.append(ranked[index])
+        }
+        let specialCount = specialNames.count
+        let kinds =
+            [TokenKind](repeating: .control, count: specialCount)
+            + [TokenKind](repeating: .normal, count: ranked.count)
+        let table = TokenTable(texts) { $0 >= specialCount }
+        let byteTokens = (0..<256).map { table.token(of: [UInt8($0)], in: 0..<1) }
+        if let byte = byteTokens.firstIndex(of: nil) {
+            throw .malformed(file: file, field: "vocab", reason: "byte \(byte) has no token")
+        }
+        let encoder = ByteLevelEncoder(
+            preTokenizer: preTokenizer,
+            rule: PieceMergeRule(table: table, priorities: (0..<kinds.count).map(UInt32.init)),
+            byteTokens: byteTokens, wholeWords: table, addsPrefixSpace: false, composes: false)
+        let vocabulary = Vocabulary(pieces: pieces, texts: texts, kinds: kinds, special: special)
+        return VocabularyTokenizer(vocabulary: vocabulary, encoder: encoder)
+    }
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A BPE vocabulary of characters as plain values, whichever file it was read from.
+///
+/// SentencePiece orders merges by the scores of what they make, Hugging Face's form of the same
+/// vocabularies lists them.
+package struct SentencePieceVocabulary: Sendable {
+    /// Where it was read, for messages.
+    package var file: String
+    /// The spelling of every token, with U+2581 for spaces.
+    package var pieces: [String]
+    /// What is merged first.
+    package var order: Order
+    /// What every token is for.
+    package var kinds: [TokenKind]
+    /// The ids with a meaning of their own.
+    package var special: SpecialTokens
+    /// How spaces are written.
+    package var spaces: SpaceRule
+    /// Whether a character without a token becomes its bytes; else it is unknown.
+    package var hasByteFallback: Bool
+    /// The text of the unknown token.
+    package var unknownText = " \u{2047} "
+    /// The tokens that are matched in the text before its spaces are written; if nil, these are the
+    /// control tokens, and user-defined tokens are matched afterwards, as SentencePiece does.
+    package var addedTokens: [AddedTokens.Token]?
+
+    /// What decides which symbols merge, and in which order.
+    package enum Order: Sendable {
+        /// Whatever makes a token merges, the token of the highest score first; by id.
+        case scores([Float])
+        /// Pairs of pieces, first to last.
+        case merges([(left: String, right: String)])
+    }
+
+    /// Creates a vocabulary.
+    package init(
+        file: String, pieces: [String], order: Order, kinds: [TokenKind],
+        special: SpecialTokens, spaces: SpaceRule = SpaceRule(prefix: .always),
+        hasByteFallback: Bool = true
+    ) {
+        self.file = file
+        self.pieces = pieces
+        self.order = order
+        self.kinds = kinds
+        self.special = special
+        self.spaces = spaces
+        self.hasByteFallback = hasByteFallback
+    }
+
+    /// Builds the tokenizer.
+    ///
+    /// - Returns: a tokenizer with SentencePiece's ids.
+    /// - Throws: `TokenizerError` for a byte token that names no byte, and for counts that differ.
+    package func tokenizer() throws(TokenizerError) -> VocabularyTokenizer {
+        guard pieces.count == kinds.count else {
+            throw .malformed(
+                file: file, field: "token types",
+                reason: "\(kinds.count) for \(pieces.count) tokens")
+        }
+        var texts = ByteStrings()
+        var byteTokens = [Int32?](repeating: nil, count: 256)
+        for (index, piece) in pieces.enumerated() {
+            texts.append(try text(of: piece, index, &byteTokens))
+        }
+        let spellings = ByteStrings(pieces)
+        let kinds = self.kinds
+        let table = TokenTable(spellings) { index in
+            [.normal, .userDefined, .unused].contains(kinds[index])
+        }
+        let vocabulary = Vocabulary(
+            pieces: spellings, texts: texts, kinds: kinds, special: special)
+        let encoder: any TextEncoder
+        switch order {
+        case .scores(let scores):
+            encoder = self.encoder(table, try rule(table, scores), byteTokens)
+        case .merges(let merges):
+            let pairs = try PairTable(merges, of: table, file: file)
+            encoder = self.encoder(table, PairMergeRule(table: pairs), byteTokens)
+        }
+        return VocabularyTokenizer(
+            vocabulary: vocabulary,
+            addedTokens: addedTokens ?? self.addedTokens(.control) + self.addedTokens(.unknown),
+            encoder: encoder)
+    }
+
+    private func encoder<Rule: MergeRule & Sendable>(
+        _ table: TokenTable, _ rule: Rule, _ byteTokens: [Int32?]
+    ) -> SentencePieceEncoder<Rule> {
+        SentencePieceEncoder(
+            table: table, rule: rule, spaces: spaces,
+            userDefined: AddedTokens(addedTokens == nil ? addedTokens(.userDefined) : []),
+            byteTokens: hasByteFallback ? byteTokens : [], unknown: special.unknown,
+            unused: kinds.contains(.unused) ? kinds.map { $0 == .unused } : [])
+    }
+
+    private func rule(
+        _ table: TokenTable, _ scores: [Float]
+    ) throws(TokenizerError) -> PieceMergeRule {
+        guard scores.count == pieces.count else {
+            throw .malformed(
+                file: file, field: "scores", reason: "\(scores.count) for \(pieces.count) tokens")
+        }
+        if let index = scores.firstIndex(where: \.isNaN) {
+            throw .malformed(file: file, field: "score of token \(index)", reason: "not a number")
+        }
+        return PieceMergeRule(
+            table: table, priorities: PieceMergeRule.priorities(ofScores: scores))
+    }
+
+    private func text(
+        of piece: String, _ index: Int, _ byteTokens: inout [Int32?]
+    ) throws(TokenizerError) -> [UInt8] {
+        switch kinds[index] {
+        case .control: return []
+        case .unknown: return Array(unknownText.utf8)
+        case .byte:
+            guard let byte = Self.byte(named: piece) else {
+                throw .malformed(
+                    file: file, field: "token \(index)", reason: "\\(quoted(piece)) names no byte")
+            }
+            if byteTokens[Int(byte)] == nil { byteTokens[Int(byte)] = Int32(index) }
+            return [byte]
+        case .normal, .userDefined, .unused: return Self.text(of: piece)
+        }
+    }
+
+    /// The text of a piece: U+2581 is a space.
+    static func text(of piece: String) -> [UInt8] {
+        let bytes = Array(piece.utf8)
+        guard bytes.contains(SpaceRule.mark[0]) else { return bytes }
+        var result: [UInt8] = []
+        var index = 0
+        while index < bytes.count {
+            if SpaceRule.isMark(bytes, at: index) {
+                result.append(UInt8(ascii: " "))
+                index += 3
+            } else {
+                result.append(bytes[index])
+                index += 1
+            }
+        }
+        return result
+    }
+
+    /// The byte that a piece such as `<0x0A>` names.
+    static func byte(named piece: String) -> UInt8? {
+        guard piece.utf8.count == 6, piece.hasPrefix("<0x"), piece.hasSuffix(">") else {
+            return nil
+        }
+        return UInt8(piece.dropFirst(3).dropLast(), radix: 16)
+    }
+
+    private func addedTokens(_ kind: TokenKind) -> [AddedTokens.Token] {
+        kinds.indices.filter { kinds[$0] == kind }.map { index in
+            AddedTokens.Token(
+                id: Int32(index), spelling: pieces[index], isControl: kind != .userDefined)
+        }
+    }
+}

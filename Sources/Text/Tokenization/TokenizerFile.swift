@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import JSON
+
+/// A file of a tokenizer on disk, read as a whole.
+struct TokenizerFile {
+    /// Its path, for messages.
+    let path: String
+
+    /// Its content.
+    let bytes: [UInt8]
+
+    /// Reads a regular file of bounded size.
+    init(path: String) throws(TokenizerError) {
+        self.path = path
+        let url = URL(fileURLWithPath: path).resolvingSymlinksInPath()
+        guard let attributes = try? FileManager.default.attributesOfItem(atPath: url.path) else {
+            throw .unreadable(path: path, reason: "no such file, or no permission")
+        }
+        guard attributes[.type] as? FileAttributeType == .typeRegular else {
+            throw .unreadable(path: path, reason: "not a regular file")
+        }
+        let size = (attributes[.size] as? NSNumber)?.intValue ?? 0
+        guard size <= VocabularyLimits.fileByteCount else {
+            throw .unreadable(
+                path: path,
+                reason: "\(size) bytes, more than \(VocabularyLimits.fileByteCount)")
+        }
+        guard let data = FileManager.default.contents(atPath: url.path) else {
+            throw .unreadable(path: path, reason: "it cannot be opened")
+        }
+        bytes = Array(data)
+    }
+
+    /// What is at a path, symbolic links followed.
+    static func type(of path: String) -> FileAttributeType? {
+        let url = URL(fileURLWithPath: path).resolvingSymlinksInPath()
+        let attributes = try? FileManager.default.attributesOfItem(atPath: url.path)
+        return attributes?[.type] as? FileAttributeType
+    }
+
+    /// The names in a folder, sorted.
+    static func names(in directory: String) -> [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []).sorted()
+    }
+
+    /// The content as JSON.
+    func json() throws(TokenizerError) -> JSONValue {
+        let limits = JSONParser.Limits(
+            maxBytes: VocabularyLimits.fileByteCount, maxDepth: 64, maxValues: 8_000_000)
+        do {
+            return try JSONParser.parse(bytes, limits: limits)
+        } catch {
+            throw .malformed(file: path, field: "JSON", reason: "\(error)")
+        }
+    }
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A tokenizer from a vocabulary, its added tokens and the way that other text is encoded.
+package struct VocabularyTokenizer: Tokenizer {
+    /// The tokens.
+    package let vocabulary: Vocabulary
+    private let addedTokens: AddedTokens
+    private let encoder: any TextEncoder
+
+    /// Creates a tokenizer.
+    ///
+    /// - Parameters:
+    ///   - vocabulary: the tokens.
+    ///   - addedTokens: the control tokens that templates may name and the user-defined tokens;
+    ///     those of the vocabulary if nil.
+    ///   - encoder: encodes what lies between added tokens.
+    init(vocabulary: Vocabulary, addedTokens: [AddedTokens.Token]? = nil, encoder: any TextEncoder)
+    {
+        self.vocabulary = vocabulary
+        self.addedTokens = AddedTokens(addedTokens ?? Self.addedTokens(of: vocabulary))
+        self.encoder = encoder
+    }
+
+    private static func addedTokens(of vocabulary: Vocabulary) -> [AddedTokens.Token] {
+        (0..<vocabulary.count).compactMap { index in
+            let isControl = vocabulary.kinds[index] != .userDefined
+            guard [.control, .unknown, .userDefined].contains(vocabulary.kinds[index]) else {
+                return nil
+            }
+            let spelling = String(decoding: vocabulary.pieces[index], as: UTF8.self)
+            return AddedTokens.Token(id: Int32(index), spelling: spelling, isControl: isControl)
+        }
+    }
+
+    package var vocabularyCount: Int { vocabulary.count }
+    package var bosTokenID: Int32? { vocabulary.special.bos }
+    package var eosTokenIDs: Set<Int32> { vocabulary.special.stops }
+    package var addsBOS: Bool { vocabulary.special.addsBOS && vocabulary.special.bos != nil }
+    package var addsEOS: Bool { vocabulary.special.addsEOS && vocabulary.special.eos != nil }
+    package var dropsLeadingSpace: Bool { encoder.addsLeadingSpace }
+
+    package func encode(_ text: String, addSpecial: Bool) -> [Int32] {
+        var run = Run()
+        run.append(text, isTrusted: false)
+        var tokens: [Int32] = []
+        if addSpecial, addsBOS, let bos = bosTokenID { tokens.append(bos) }
+        encode(run, isFirst: true, into: &tokens)
+        if addSpecial, addsEOS, let eos = vocabulary.special.eos { tokens.append(eos) }
+        return tokens
+    }
+
+    package func encode(_ segments: [PromptSegment]) -> [Int32] {
+        var tokens: [Int32] = []
+        var run = Run()
+        for segment in segments {
+            switch segment {
+            case .text(let text): run.append(text, isTrusted: false)
+            case .templated(let text): run.append(text, isTrusted: true)
+            case .control(let name):
+                guard let id = id(ofControl: name) else {
+                    run.append(name, isTrusted: false)
+                    continue
+                }
+                encode(run, isFirst: tokens.isEmpty, into: &tokens)
+                run = Run()
+                tokens.append(id)
+            }
+        }
+        encode(run, isFirst: tokens.isEmpty, into: &tokens)
+        return tokens
+    }
+
+    private func encode(_ run: Run, isFirst: Bool, into tokens: inout [Int32]) {
+        var isFirst = isFirst
+        var start = 0
+        for match in addedTokens.matches(in: run.bytes, trusted: run.trusted) {
+            if match.bytes.lowerBound > start {
+                let text = Array(run.bytes[start..<match.bytes.lowerBound])
+                encoder.encode(text, isFirst: isFirst, into: &tokens)
+            }
+            tokens.append(match.token)
+            isFirst = false
+            start = match.bytes.upperBound
+        }
+        if start == 0, !run.bytes.isEmpty {
+            encoder.encode(run.bytes, isFirst: isFirst, into: &tokens)
+        } else if start < run.bytes.count {
+            encoder.encode(Array(run.bytes[start...]), isFirst: isFirst, into: &tokens)
+        }
+    }
+
+    package func bytes(of token: Int32) -> [UInt8] {
+        vocabulary.index(of: token).map { Array(vocabulary.texts[$0]) } ?? []
+    }
+
+    package func isControl(_ token: Int32) -> Bool {
+        vocabulary.index(of: token).map { vocabulary.kinds[$0] == .control } ?? false
+    }
+
+    package func id(ofControl name: String) -> Int32? { vocabulary.id(ofControl: name) }
+
+    package func piece(of token: Int32) -> String {
+        vocabulary.index(of: token).map {
+            String(decoding: vocabulary.pieces[$0], as: UTF8.self)
+        } ?? ""
+    }
+}
+
+/// Neighbouring text segments of a prompt as one text that remembers which parts are trusted.
+private struct Run {
+    private(set) var bytes: [UInt8] = []
+    private(set) var trusted: [Range<Int>] = []
+
+    mutating func append(_ text: String, isTrusted: Bool) {
+        let start = bytes.count
+        bytes.append(contentsOf: text.utf8)
+        guard isTrusted, bytes.count > start else { return }
+        if let last = trusted.last, last.upperBound == start {
+            trusted[trusted.count - 1] = last.lowerBound..<bytes.count
+        } else {
+            trusted.append(start..<bytes.count)
+        }
+    }
+}
