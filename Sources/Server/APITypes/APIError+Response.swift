@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import JSON
+
+extension APIError {
+    /// What the table says of one error.
+    private struct Entry {
+        let status: Int
+        let type: String
+        let code: String
+        /// Mistral's `type` and `code`.
+        let mistralType: String
+        let mistralCode: String
+
+        init(
+            _ status: Int, _ type: String, _ code: String, _ mistralType: String,
+            _ mistralCode: String
+        ) {
+            self.status = status
+            self.type = type
+            self.code = code
+            self.mistralType = mistralType
+            self.mistralCode = mistralCode
+        }
+    }
+
+    /// The table: every error's status, type and code.
+    private var entry: Entry {
+        switch self {
+        case .invalidRequest(.unsupported):
+            Entry(400, "invalid_request_error", "unsupported_parameter", "invalid_request", "3000")
+        case .invalidRequest, .invalidConversation:
+            Entry(
+                400, "invalid_request_error", "invalid_value",
+                "invalid_request_message_order", "3230")
+        case .unauthorized:
+            Entry(401, "invalid_request_error", "invalid_api_key", "unauthorized", "1000")
+        case .modelNotFound:
+            Entry(404, "invalid_request_error", "model_not_found", "invalid_model", "1500")
+        case .routeNotFound:
+            Entry(404, "invalid_request_error", "unknown_url", "not_found", "1404")
+        case .methodNotAllowed:
+            Entry(405, "invalid_request_error", "method_not_allowed", "method_not_allowed", "1405")
+        case .promptTooLong:
+            Entry(
+                400, "invalid_request_error", "context_length_exceeded", "invalid_request",
+                "3051")
+        case .overloaded:
+            Entry(503, "server_error", "overloaded", "service_unavailable", "1503")
+        case .unavailable:
+            Entry(503, "server_error", "service_unavailable", "service_unavailable", "1503")
+        case .failed:
+            Entry(500, "server_error", "internal_error", "internal_server_error", "1500")
+        }
+    }
+
+    /// The HTTP status in a dialect.
+    package func status(in dialect: Dialect) -> Int {
+        guard dialect == .mistral else { return entry.status }
+        return switch self {
+        case .invalidRequest: 422
+        case .modelNotFound: 400
+        default: entry.status
+        }
+    }
+
+    /// The seconds after which trying again makes sense.
+    package var retryAfterSeconds: Int? {
+        switch self {
+        case .overloaded(let seconds): max(1, seconds)
+        case .unavailable: 1
+        default: nil
+        }
+    }
+
+    /// The body in a dialect.
+    package func body(in dialect: Dialect) -> JSONValue {
+        switch dialect {
+        case .openAI: ["error": .object(openAIError)]
+        case .mistral: mistralBody
+        }
+    }
+
+    private var parameter: JSONValue {
+        switch self {
+        case .invalidRequest(let error): error.path.map { .string($0.description) } ?? .null
+        case .invalidConversation: "messages"
+        case .modelNotFound: "model"
+        case .promptTooLong(let field, _, _): .string(field)
+        default: .null
+        }
+    }
+
+    private var openAIError: JSONObject {
+        var error: JSONObject = [
+            "message": .string(description), "type": .string(entry.type), "param": parameter,
+            "code": .string(openAICode),
+        ]
+        addCounts(to: &error)
+        return error
+    }
+
+    private var openAICode: String {
+        guard case .invalidRequest(let error) = self else { return entry.code }
+        return switch error {
+        case .malformed: "invalid_json"
+        case .missing: "missing_required_parameter"
+        case .wrongType: "invalid_type"
+        case .invalid: "invalid_value"
+        case .unsupported: "unsupported_parameter"
+        case .unknownField: "unknown_parameter"
+        }
+    }
+
+    /// Bare `detail` for 422, which is all that the SDK parses; else the flat shape.
+    private var mistralBody: JSONValue {
+        switch self {
+        case .invalidRequest(let error):
+            return ["detail": [error.mistralDetail]]
+        case .unauthorized: return ["detail": "Unauthorized"]
+        default:
+            var body: JSONObject = [
+                "object": "error",
+                "message": .string(mistralMessage),
+                "type": .string(entry.mistralType),
+                "param": parameter,
+                "code": .string(entry.mistralCode),
+            ]
+            addCounts(to: &body)
+            return .object(body)
+        }
+    }
+
+    private var mistralMessage: String {
+        if case .modelNotFound(let name) = self {
+            return "Invalid model: \(EchoableText.of(name))"
+        }
+        return description
+    }
+
+    private func addCounts(to object: inout JSONObject) {
+        guard case .promptTooLong(_, let count, let limit) = self else { return }
+        object["n_prompt"] = .integer(count)
+        object["n_ctx"] = .integer(limit)
+    }
+}
+
+extension RequestError {
+    fileprivate var mistralDetail: JSONValue {
+        let (type, message): (String, String) =
+            switch self {
+            case .malformed(let reason): ("json_invalid", "JSON decode error: \(reason)")
+            case .missing: ("missing", "Field required")
+            case .wrongType(_, let expected, _): ("type_error", "Input should be \(expected)")
+            case .invalid(_, let expected): ("value_error", "Input should be \(expected)")
+            case .unsupported(_, let reason): ("unsupported", reason)
+            case .unknownField: ("extra_forbidden", "Extra inputs are not permitted")
+            }
+        return [
+            "type": .string(type), "loc": (path ?? FieldPath()).location, "msg": .string(message),
+        ]
+    }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Why a request gets no answer; each case has one status and one body per dialect.
+package enum APIError: Error, Hashable {
+    /// The body is wrong.
+    case invalidRequest(RequestError)
+
+    /// The conversation cannot be rendered with this model's template.
+    case invalidConversation(reason: String)
+
+    /// There is no key, or an unknown one.
+    case unauthorized
+
+    /// No such model; the name may be shown.
+    case modelNotFound(String)
+
+    /// No such route.
+    case routeNotFound
+
+    /// The route exists, with these methods only.
+    case methodNotAllowed(allowed: [String])
+
+    /// The prompt does not fit; the field says where it came from.
+    case promptTooLong(field: String, tokenCount: Int, contextLength: Int)
+
+    /// Too many requests wait already.
+    case overloaded(retryAfterSeconds: Int)
+
+    /// The model is loading, or the server is stopping.
+    case unavailable(reason: String)
+
+    /// The server failed.
+    case failed(reason: String)
+
+    /// A field has a wrong value.
+    package static func invalid(_ path: FieldPath, expected: String) -> APIError {
+        .invalidRequest(.invalid(path, expected: expected))
+    }
+}
+
+extension APIError: CustomStringConvertible {
+    /// One line for the client.
+    package var description: String {
+        switch self {
+        case .invalidRequest(let error): error.description
+        case .invalidConversation(let reason): "messages: \(reason)"
+        case .unauthorized: "A valid API key is required: 'Authorization: Bearer KEY'."
+        case .modelNotFound(let name):
+            "The model '\(EchoableText.of(name))' does not exist; GET /v1/models lists those that do."
+        case .routeNotFound: "There is no such route."
+        case .methodNotAllowed(let allowed):
+            "This route allows only \(allowed.joined(separator: ", "))."
+        case .promptTooLong(let field, let count, let limit):
+            "\(field): this model's context holds \(limit) tokens, the answer included, "
+                + "and the prompt has \(count)."
+        case .overloaded(let seconds):
+            "The server is busy: its queue is full. Try again in \(seconds) s."
+        case .unavailable(let reason): reason
+        case .failed(let reason): reason
+        }
+    }
+}

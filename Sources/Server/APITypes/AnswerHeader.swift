@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import JSON
+
+/// What every answer and every chunk of a stream begins with.
+package struct AnswerHeader: Hashable, Sendable {
+    /// The identity of the answer, the same in all its chunks.
+    package let id: String
+
+    /// The value of `object`.
+    package let object: String
+
+    /// Unix time in seconds.
+    package let created: Int
+
+    /// The model that answers.
+    package let model: String
+
+    /// The build and the weights.
+    package let systemFingerprint: String
+
+    /// Creates a header.
+    package init(
+        id: String, object: String, created: Int, model: String, systemFingerprint: String
+    ) {
+        self.id = id
+        self.object = object
+        self.created = created
+        self.model = model
+        self.systemFingerprint = systemFingerprint
+    }
+
+    /// The members, without choices and usage.
+    package var json: JSONObject {
+        [
+            "id": .string(id), "object": .string(object), "created": .integer(created),
+            "model": .string(model), "system_fingerprint": .string(systemFingerprint),
+        ]
+    }
+}
+
+extension [Int32] {
+    /// An array of numbers.
+    package var json: JSONValue { .array(map { .integer(Int($0)) }) }
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import JSON
+
+/// The answer of `POST /v1/chat/completions`, in the superset that both SDKs read.
+package struct ChatCompletion: Hashable, Sendable {
+    /// One answer of the model.
+    package struct Choice: Hashable, Sendable {
+        /// Its place, from 0.
+        package var index: Int
+
+        /// The text.
+        package var content: String
+
+        /// Why it ended.
+        package var finishReason: String
+
+        /// What the model thought of each token, if asked.
+        package var logprobs: [TokenProbability]?
+
+        /// What the model thought of the prompt's tokens from the second on, if asked.
+        package var promptLogprobs: [TokenProbability]?
+
+        /// The generated ids, if asked.
+        package var tokenIDs: [Int32]?
+
+        /// Creates a choice.
+        package init(
+            index: Int, content: String, finishReason: String,
+            logprobs: [TokenProbability]? = nil, promptLogprobs: [TokenProbability]? = nil,
+            tokenIDs: [Int32]? = nil
+        ) {
+            self.index = index
+            self.content = content
+            self.finishReason = finishReason
+            self.logprobs = logprobs
+            self.promptLogprobs = promptLogprobs
+            self.tokenIDs = tokenIDs
+        }
+
+        fileprivate var json: JSONValue {
+            var object: JSONObject = [
+                "index": .integer(index),
+                "message": [
+                    "role": "assistant", "content": .string(content), "refusal": .null,
+                    "tool_calls": .null,
+                ],
+                "logprobs": logprobs?.chatJSON ?? .null,
+                "finish_reason": .string(finishReason),
+            ]
+            if let promptLogprobs { object["prompt_logprobs"] = promptLogprobs.chatJSON }
+            if let tokenIDs { object["token_ids"] = tokenIDs.json }
+            return .object(object)
+        }
+    }
+
+    /// What the answer begins with.
+    package var header: AnswerHeader
+
+    /// The answers, by index.
+    package var choices: [Choice]
+
+    /// The token counts.
+    package var usage: UsageReport
+
+    /// The prompt's ids, if asked.
+    package var promptTokenIDs: [Int32]?
+
+    /// Creates an answer.
+    package init(
+        header: AnswerHeader, choices: [Choice], usage: UsageReport,
+        promptTokenIDs: [Int32]? = nil
+    ) {
+        self.header = header
+        self.choices = choices
+        self.usage = usage
+        self.promptTokenIDs = promptTokenIDs
+    }
+
+    /// The body.
+    package var json: JSONValue {
+        var object = header.json
+        object["choices"] = .array(choices.map(\.json))
+        object["usage"] = usage.json
+        if let promptTokenIDs { object["prompt_token_ids"] = promptTokenIDs.json }
+        return .object(object)
+    }
+}

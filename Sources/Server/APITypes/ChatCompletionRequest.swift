@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import JSON
+
+/// The body of `POST /v1/chat/completions`.
+package struct ChatCompletionRequest: Hashable, Sendable {
+    /// Which model is asked.
+    package var model: String
+
+    /// The conversation; never empty.
+    package var messages: [ChatMessage]
+
+    /// The tools for the prompt, as the client wrote them; empty if the model shall call none.
+    package var tools: [JSONValue] = []
+
+    /// How to generate.
+    package var options: GenerationOptions
+
+    /// Log probabilities of generated tokens: nil for none, else how many alternatives.
+    package var topLogprobs: Int?
+
+    /// The same for the prompt's tokens (Mistral).
+    package var promptTopLogprobs: Int?
+
+    /// Whether the prompt ends where an assistant's answer begins.
+    package var addsGenerationPrompt = true
+
+    /// Whether the answer continues the last message.
+    package var continuesFinalMessage = false
+
+    /// Variables for the chat template.
+    package var templateArguments = JSONObject()
+}
+
+extension ChatCompletionRequest {
+    /// Reads and checks the body.
+    ///
+    /// - Throws: `RequestError`, which names the field.
+    package init(
+        _ body: JSONObject, dialect: Dialect, limits: RequestLimits = .init()
+    ) throws(RequestError) {
+        let fields = FieldReader(body)
+        model = try fields.require("model", fields.string("model", maxCharacters: 1024))
+        messages = try Self.messages(fields, limits: limits)
+        options = try GenerationOptions(
+            fields, dialect: dialect, limits: limits,
+            leastMaxTokens: dialect == .mistral ? 0 : 1)
+        try readLogprobs(fields)
+        try readTools(fields, limits: limits)
+        try readTemplate(fields)
+        try Self.checkResponseFormat(fields)
+        try Self.checkHints(fields)
+        try Self.refuseUnsupported(fields)
+        if dialect == .mistral, limits.isStrictMistral {
+            try MistralSchema.checkChat(body)
+        }
+    }
+
+    /// Reads `messages` alone, as tokenizing and counting do.
+    static func messages(
+        _ fields: FieldReader, limits: RequestLimits
+    ) throws(RequestError) -> [ChatMessage] {
+        let elements = try fields.require(
+            "messages", fields.array("messages", maxCount: limits.maxMessages))
+        guard !elements.isEmpty else {
+            throw .invalid(fields.path.appending("messages"), expected: "at least one message")
+        }
+        var messages: [ChatMessage] = []
+        messages.reserveCapacity(elements.count)
+        for (value, path) in elements {
+            let message = try ChatMessage(FieldReader(value, at: path), limits: limits)
+            if message.isPrefix, messages.count != elements.count - 1 {
+                throw .invalid(
+                    path.appending("prefix"), expected: "true for the last message only")
+            }
+            messages.append(message)
+        }
+        return messages
+    }
+
+    private mutating func readLogprobs(_ fields: FieldReader) throws(RequestError) {
+        topLogprobs = try Self.logprobs(fields, "logprobs", "top_logprobs")
+        promptTopLogprobs = try Self.logprobs(fields, "prompt_logprobs", "top_prompt_logprobs")
+        if promptTopLogprobs != nil, options.streams {
+            throw .unsupported(
+                fields.path.appending("prompt_logprobs"), reason: "not supported in a stream")
+        }
+    }
+
+    private static func logprobs(
+        _ fields: FieldReader, _ flag: String, _ count: String
+    ) throws(RequestError) -> Int? {
+        let isOn = try fields.bool(flag) ?? false
+        let topCount = try fields.integer(count, in: 0...20)
+        if !isOn, let topCount, topCount > 0 {
+            throw .invalid(
+                fields.path.appending(count), expected: "only together with \(flag): true")
+        }
+        return isOn ? topCount ?? 0 : nil
+    }
+
+    private mutating func readTools(
+        _ fields: FieldReader, limits: RequestLimits
+    ) throws(RequestError) {
+        let offered = try ToolDefinition.read(fields, limits: limits)
+        switch fields.value("tool_choice") {
+        case nil, .string("auto")?: tools = offered
+        case .string("none")?: break
+        case .string("any")?, .string("required")?, .object?:
+            throw .unsupported(
+                fields.path.appending("tool_choice"),
+                reason: "forcing a tool call is not supported; use 'auto' or 'none'")
+        case .string?:
+            throw .invalid(
+                fields.path.appending("tool_choice"), expected: "one of 'auto', 'none'")
+        case let value?:
+            throw .wrongType(
+                fields.path.appending("tool_choice"), expected: "a string or an object",
+                found: value.kindName)
+        }
+        if try fields.bool("parallel_tool_calls") == false, !tools.isEmpty {
+            throw .unsupported(
+                fields.path.appending("parallel_tool_calls"),
+                reason: "limiting the number of calls is not supported")
+        }
+    }
+
+    private mutating func readTemplate(_ fields: FieldReader) throws(RequestError) {
+        let addsPrompt = try fields.bool("add_generation_prompt")
+        continuesFinalMessage = try fields.bool("continue_final_message") ?? false
+        if continuesFinalMessage, addsPrompt == true {
+            throw .invalid(
+                fields.path.appending("continue_final_message"),
+                expected: "not together with add_generation_prompt: true")
+        }
+        if messages.last?.isPrefix == true { continuesFinalMessage = true }
+        if continuesFinalMessage, messages.last?.content == nil {
+            throw .invalid(
+                fields.path.appending("continue_final_message"),
+                expected: "a last message with content")
+        }
+        addsGenerationPrompt = continuesFinalMessage ? false : addsPrompt ?? true
+        templateArguments = try TemplateArguments.read(fields)
+        if try fields.bool("safe_prompt") ?? false {
+            messages.insert(ChatMessage(.system, Self.safePrompt), at: 0)
+        }
+    }
+
+    /// What Mistral's deprecated `safe_prompt` puts before a conversation.
+    package static let safePrompt = """
+        Always assist with care, respect, and truth. Respond with utmost utility yet securely. \
+        Avoid harmful, unethical, prejudiced, or negative content. Ensure replies promote fairness \
+        and positivity.
+        """
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import JSON
+
+/// One message of a conversation as a client wrote it.
+package struct ChatMessage: Hashable, Sendable {
+    /// Who speaks.
+    package enum Role: String, Hashable, Sendable, CaseIterable {
+        case system
+        case user
+        case assistant
+        case tool
+    }
+
+    /// A call of a tool that an earlier answer made.
+    package struct ToolCall: Hashable, Sendable {
+        /// The identity that the tool's result refers to; empty if the client gave none.
+        package var id: String
+
+        /// The function's name.
+        package var name: String
+
+        /// The arguments: a JSON text, or an object (which Mistral allows).
+        package var arguments: JSONValue
+
+        /// Creates a call.
+        package init(id: String, name: String, arguments: JSONValue) {
+            self.id = id
+            self.name = name
+            self.arguments = arguments
+        }
+    }
+
+    /// Who speaks.
+    package var role: Role
+
+    /// The text; nil only for an assistant that called tools.
+    package var content: String?
+
+    /// The calls of an assistant.
+    package var toolCalls: [ToolCall] = []
+
+    /// Which call a tool's message answers.
+    package var toolCallID: String?
+
+    /// The name of the speaker or of the tool.
+    package var name: String?
+
+    /// Whether the answer continues this assistant's text (Mistral).
+    package var isPrefix = false
+
+    /// Creates a message of text.
+    package init(_ role: Role, _ content: String?) {
+        self.role = role
+        self.content = content
+    }
+}
+
+extension ChatMessage {
+    /// Reads one element of `messages`.
+    init(_ fields: FieldReader, limits: RequestLimits) throws(RequestError) {
+        let name = try fields.require("role", fields.string("role"))
+        switch name {
+        case "developer": role = .system
+        case "function":
+            throw .unsupported(
+                fields.path.appending("role"),
+                reason: "the role function is not supported; use tool")
+        default:
+            guard let known = Role(rawValue: name) else {
+                throw .invalid(
+                    fields.path.appending("role"),
+                    expected: "one of 'system', 'developer', 'user', 'assistant', 'tool'")
+            }
+            role = known
+        }
+        content = try Self.content(fields, role: role, limits: limits)
+        self.name = try fields.string("name", maxCharacters: 256)
+        try readCalls(fields, limits: limits)
+        isPrefix = try fields.bool("prefix") ?? false
+        if isPrefix, role != .assistant {
+            throw .invalid(
+                fields.path.appending("prefix"), expected: "false, for the role is not assistant")
+        }
+        try fields.refuse("function_call", reason: "not supported; use tool_calls")
+        try fields.refuse("audio", reason: "audio is not supported by this server")
+        if content == nil, toolCalls.isEmpty {
+            guard role == .assistant, !isPrefix else {
+                throw .missing(fields.path.appending("content"))
+            }
+            content = try fields.string("refusal") ?? ""
+        }
+    }
+
+    private mutating func readCalls(
+        _ fields: FieldReader, limits: RequestLimits
+    ) throws(RequestError) {
+        toolCallID = try fields.string("tool_call_id", maxCharacters: 256)
+        if role == .tool, toolCallID == nil, fields.object.contains("tool_call_id") == false {
+            throw .missing(fields.path.appending("tool_call_id"))
+        }
+        for (value, path) in try fields.array("tool_calls", maxCount: limits.maxTools) ?? [] {
+            guard role == .assistant else {
+                throw .invalid(
+                    fields.path.appending("tool_calls"),
+                    expected: "no calls, for the role is not assistant")
+            }
+            toolCalls.append(try ToolCall(FieldReader(value, at: path)))
+        }
+    }
+
+    /// The content as one text: the texts of its parts are joined by a line break.
+    private static func content(
+        _ fields: FieldReader, role: Role, limits: RequestLimits
+    ) throws(RequestError) -> String? {
+        switch fields.value("content") {
+        case nil: return nil
+        case .string(let text)?: return text
+        case .array?: break
+        case let value?:
+            throw .wrongType(
+                fields.path.appending("content"), expected: "a string or an array of parts",
+                found: value.kindName)
+        }
+        var texts: [String] = []
+        for (value, path) in try fields.array("content", maxCount: limits.maxContentParts) ?? [] {
+            let part = try FieldReader(value, at: path)
+            let type = try part.require("type", part.string("type"))
+            switch type {
+            case "text": texts.append(try part.require("text", part.string("text")))
+            case "refusal" where role == .assistant:
+                texts.append(try part.require("refusal", part.string("refusal")))
+            default:
+                throw .unsupported(
+                    path,
+                    reason: "content parts of type '\(EchoableText.of(type))' are not supported; "
+                        + "this model takes text only")
+            }
+        }
+        return texts.joined(separator: "\n")
+    }
+}
+
+extension ChatMessage.ToolCall {
+    init(_ fields: FieldReader) throws(RequestError) {
+        _ = try fields.string("type", oneOf: ["function"])
+        // The Mistral SDK writes "null" where there is no id.
+        let id = try fields.string("id", maxCharacters: 256) ?? ""
+        self.id = id == "null" ? "" : id
+        let function = try fields.require("function", fields.object("function"))
+        name = try function.require("name", function.string("name"))
+        try ToolDefinition.checkName(name, at: function.path.appending("name"))
+        switch function.value("arguments") {
+        case nil: arguments = .string("{}")
+        case let value? where value.stringValue != nil || value.objectValue != nil:
+            arguments = value
+        case let value?:
+            throw .wrongType(
+                function.path.appending("arguments"), expected: "a string or an object",
+                found: value.kindName)
+        }
+    }
+}

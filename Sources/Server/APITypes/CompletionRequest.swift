@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import JSON
+
+/// The body of `POST /v1/completions`.
+package struct CompletionRequest: Hashable, Sendable {
+    /// One prompt: a text to be tokenized, or the ids themselves.
+    package enum Prompt: Hashable, Sendable {
+        case text(String)
+        case tokens([Int32])
+    }
+
+    /// Which model is asked.
+    package var model: String
+
+    /// The prompts; never empty.
+    package var prompts: [Prompt]
+
+    /// How to generate.
+    package var options: GenerationOptions
+
+    /// How many choices to generate, of which `options.choiceCount` are returned.
+    package var bestOf: Int
+
+    /// Log probabilities: nil for none, else how many alternatives.
+    package var topLogprobs: Int?
+
+    /// Whether the prompt is part of the answer.
+    package var echoes = false
+
+    /// The text after the gap to fill; nil if there is none.
+    package var suffix: String?
+
+    /// Whether a text gets the vocabulary's BOS in front.
+    package var addsSpecialTokens = true
+}
+
+extension CompletionRequest {
+    /// How many tokens are generated where the request does not say.
+    package static let defaultMaxTokens = 16
+
+    /// Reads and checks the body.
+    ///
+    /// - Throws: `RequestError`, which names the field.
+    package init(
+        _ body: JSONObject, dialect: Dialect, limits: RequestLimits = .init()
+    ) throws(RequestError) {
+        let fields = FieldReader(body)
+        model = try fields.require("model", fields.string("model", maxCharacters: 1024))
+        prompts = try Self.prompts(fields, limits: limits)
+        options = try GenerationOptions(
+            fields, dialect: dialect, limits: limits, leastMaxTokens: 0)
+        options.maxTokens =
+            options.maxTokens ?? Swift.max(Self.defaultMaxTokens, options.minTokens)
+        let choiceCount = options.choiceCount
+        bestOf =
+            try fields.integer(
+                "best_of", in: 1...Swift.max(1, Swift.min(20, limits.maxChoices))) ?? choiceCount
+        if bestOf < choiceCount {
+            throw .invalid(
+                fields.path.appending("best_of"), expected: "at least n (\(choiceCount))")
+        }
+        if bestOf > choiceCount, options.streams {
+            throw .invalid(
+                fields.path.appending("best_of"), expected: "n (\(choiceCount)) in a stream")
+        }
+        topLogprobs = try fields.integer("logprobs", in: 0...5)
+        echoes = try fields.bool("echo") ?? false
+        let suffix = try fields.string("suffix")
+        self.suffix = suffix == "" ? nil : suffix
+        if self.suffix != nil, echoes {
+            throw .unsupported(fields.path.appending("echo"), reason: "not together with suffix")
+        }
+        addsSpecialTokens = try fields.bool("add_special_tokens") ?? true
+        try ChatCompletionRequest.checkResponseFormat(fields)
+        try ChatCompletionRequest.checkHints(fields)
+        for key in ["prompt_logprobs", "prompt_embeds"] {
+            try fields.refuse(key, reason: "not supported; use echo with logprobs")
+        }
+    }
+
+    private static func prompts(
+        _ fields: FieldReader, limits: RequestLimits
+    ) throws(RequestError) -> [Prompt] {
+        let path = fields.path.appending("prompt")
+        let expected = "a string, or an array of strings, of token ids or of arrays of token ids"
+        switch try fields.require("prompt", fields.value("prompt")) {
+        case .string(let text): return [.text(text)]
+        case .array(let values):
+            guard let first = values.first else {
+                throw .invalid(path, expected: "at least one prompt")
+            }
+            if first.doubleValue != nil { return [.tokens(try tokens(values, at: path))] }
+            var prompts: [Prompt] = []
+            for (value, path) in try FieldReader.elements(
+                of: values, at: path, maxCount: limits.maxPrompts)
+            {
+                switch (first, value) {
+                case (.string, .string(let text)): prompts.append(.text(text))
+                case (.array, .array(let ids)):
+                    prompts.append(.tokens(try tokens(ids, at: path)))
+                default: throw .wrongType(path, expected: expected, found: value.kindName)
+                }
+            }
+            return prompts
+        case let value: throw .wrongType(path, expected: expected, found: value.kindName)
+        }
+    }
+
+    private static func tokens(
+        _ values: [JSONValue], at path: FieldPath
+    ) throws(RequestError) -> [Int32] {
+        guard !values.isEmpty else { throw .invalid(path, expected: "at least one token id") }
+        return try TokenList.read(values, at: path)
+    }
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import JSON
+
+/// The body of `POST /v1/fim/completions`: fill the gap between a prompt and a suffix.
+package struct FIMCompletionRequest: Hashable, Sendable {
+    /// Which model is asked.
+    package var model: String
+
+    /// The text before the gap.
+    package var prompt: String
+
+    /// The text after the gap; may be empty.
+    package var suffix: String
+
+    /// How to generate.
+    package var options: GenerationOptions
+
+    /// Reads and checks the body.
+    ///
+    /// - Throws: `RequestError`, which names the field.
+    package init(
+        _ body: JSONObject, dialect: Dialect, limits: RequestLimits = .init()
+    ) throws(RequestError) {
+        let fields = FieldReader(body)
+        model = try fields.require("model", fields.string("model", maxCharacters: 1024))
+        prompt = try fields.require("prompt", fields.string("prompt"))
+        suffix = try fields.string("suffix") ?? ""
+        options = try GenerationOptions(
+            fields, dialect: dialect, limits: limits, leastMaxTokens: 0)
+        try ChatCompletionRequest.checkHints(fields)
+        for key in ["tools", "tool_choice", "response_format", "logprobs", "messages"] {
+            try fields.refuse(key, reason: "not a field of fill-in-the-middle requests")
+        }
+        if dialect == .mistral, limits.isStrictMistral { try MistralSchema.checkFIM(body) }
+    }
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import JSON
+
+/// A model as `GET /v1/models` describes it: one card that both SDKs read.
+package struct ModelCard: Hashable, Sendable {
+    /// The model's id.
+    package var id: String
+
+    /// Other names that requests may use; `default` always works besides.
+    package var aliases: [String]
+
+    /// Unix time in seconds.
+    package var created: Int
+
+    /// Whose model it is.
+    package var ownedBy: String
+
+    /// One line about the model.
+    package var summary: String
+
+    /// The most tokens of a prompt and its answer together.
+    package var maxContextLength: Int
+
+    /// The temperature where a request does not say (Mistral).
+    package var defaultTemperature: Double?
+
+    /// Whether chats can be rendered.
+    package var chats: Bool
+
+    /// Whether the vocabulary can fill in the middle.
+    package var fillsInTheMiddle: Bool
+
+    /// Whether tool calls work.
+    package var callsTools: Bool
+
+    /// More about the model: parameters, experts, quantization, digest.
+    package var meta: JSONObject
+
+    /// Creates a card.
+    package init(
+        id: String, aliases: [String] = [], created: Int, ownedBy: String = "cierzo",
+        summary: String = "", maxContextLength: Int, defaultTemperature: Double? = nil,
+        chats: Bool = true, fillsInTheMiddle: Bool = false, callsTools: Bool = false,
+        meta: JSONObject = [:]
+    ) {
+        self.id = id
+        self.aliases = aliases
+        self.created = created
+        self.ownedBy = ownedBy
+        self.summary = summary
+        self.maxContextLength = maxContextLength
+        self.defaultTemperature = defaultTemperature
+        self.chats = chats
+        self.fillsInTheMiddle = fillsInTheMiddle
+        self.callsTools = callsTools
+        self.meta = meta
+    }
+
+    /// Whether a request's `model` means this one.
+    package func isNamed(_ name: String) -> Bool {
+        name == id || name == "default" || aliases.contains(name)
+    }
+
+    /// The card; members that only one dialect knows do not disturb the other.
+    ///
+    /// - Parameter status: `loaded` or `loading`.
+    /// - Returns: the object.
+    package func json(status: String) -> JSONValue {
+        var meta = meta
+        meta["status"] = .string(status)
+        return [
+            "id": .string(id), "object": "model", "created": .integer(created),
+            "owned_by": .string(ownedBy), "type": "base",
+            // Open WebUI fails on a name that is null.
+            "name": .string(id), "description": .string(summary),
+            "aliases": .array((["default"] + aliases).map { .string($0) }),
+            "max_context_length": .integer(maxContextLength),
+            "max_model_len": .integer(maxContextLength),
+            "default_model_temperature": defaultTemperature.map { .number($0) } ?? .null,
+            "deprecation": .null,
+            "capabilities": [
+                "completion_chat": .bool(chats), "completion_fim": .bool(fillsInTheMiddle),
+                "function_calling": .bool(callsTools), "reasoning": false, "fine_tuning": false,
+                "vision": false, "ocr": false, "classification": false, "moderation": false,
+                "audio": false, "audio_transcription": false,
+            ],
+            "meta": .object(meta),
+        ]
+    }
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import JSON
+
+/// The body of `POST /v1/tokenize`, and of counting the tokens of a chat.
+package struct TokenizeRequest: Hashable, Sendable {
+    /// What to tokenize.
+    package enum Input: Hashable, Sendable {
+        case text(String, addsSpecialTokens: Bool)
+        case chat(
+            messages: [ChatMessage], tools: [JSONValue], addsGenerationPrompt: Bool,
+            continuesFinalMessage: Bool, templateArguments: JSONObject)
+    }
+
+    /// Which model is asked; nil for the one being served.
+    package var model: String?
+
+    /// What to tokenize.
+    package var input: Input
+
+    /// Whether the answer spells out each token.
+    package var returnsTokenStrings: Bool
+
+    /// Reads and checks the body.
+    ///
+    /// The names of vLLM (`prompt`, `add_special_tokens`) and of llama.cpp (`content`,
+    /// `add_special`) are both read.
+    ///
+    /// - Throws: `RequestError`, which names the field.
+    package init(
+        _ body: JSONObject, limits: RequestLimits = .init()
+    ) throws(RequestError) {
+        let fields = FieldReader(body)
+        model = try fields.string("model", maxCharacters: 1024)
+        let legacyStrings = try fields.bool("with_pieces") ?? false
+        returnsTokenStrings = try fields.bool("return_token_strs") ?? legacyStrings
+        let legacySpecial = try fields.bool("add_special") ?? true
+        let addsSpecialTokens = try fields.bool("add_special_tokens") ?? legacySpecial
+        try fields.refuse(
+            "parse_special", reason: "control tokens are never read out of a text")
+        let content = try fields.string("content")
+        if let text = try fields.string("prompt") ?? content {
+            guard fields.value("messages") == nil else {
+                throw .invalid("messages", expected: "either prompt or messages")
+            }
+            input = .text(text, addsSpecialTokens: addsSpecialTokens)
+        } else if fields.value("messages") != nil {
+            input = try Self.chat(fields, limits: limits)
+        } else {
+            throw .missing("prompt")
+        }
+    }
+
+    private static func chat(
+        _ fields: FieldReader, limits: RequestLimits
+    ) throws(RequestError) -> Input {
+        let messages = try ChatCompletionRequest.messages(fields, limits: limits)
+        let continues =
+            try fields.bool("continue_final_message") ?? (messages.last?.isPrefix ?? false)
+        return .chat(
+            messages: messages, tools: try ToolDefinition.read(fields, limits: limits),
+            addsGenerationPrompt: try fields.bool("add_generation_prompt") ?? !continues,
+            continuesFinalMessage: continues, templateArguments: try TemplateArguments.read(fields))
+    }
+}
+
+/// The body of `POST /v1/detokenize`.
+package struct DetokenizeRequest: Hashable, Sendable {
+    /// Which model is asked; nil for the one being served.
+    package var model: String?
+
+    /// The ids.
+    package var tokens: [Int32]
+
+    /// Reads and checks the body.
+    ///
+    /// - Throws: `RequestError`, which names the field.
+    package init(_ body: JSONObject) throws(RequestError) {
+        let fields = FieldReader(body)
+        model = try fields.string("model", maxCharacters: 1024)
+        let value = try fields.require("tokens", fields.value("tokens"))
+        guard case .array(let values) = value else {
+            throw .wrongType("tokens", expected: "an array of token ids", found: value.kindName)
+        }
+        tokens = try TokenList.read(values, at: "tokens")
+    }
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import JSON
+
+/// The token counts of an answer.
+package struct UsageReport: Hashable, Sendable {
+    /// The tokens of the prompts.
+    package var promptTokens: Int
+
+    /// The tokens of all choices.
+    package var completionTokens: Int
+
+    /// How many of the prompts' tokens were not computed again.
+    package var cachedTokens: Int
+
+    /// Creates a report.
+    package init(promptTokens: Int = 0, completionTokens: Int = 0, cachedTokens: Int = 0) {
+        self.promptTokens = promptTokens
+        self.completionTokens = completionTokens
+        self.cachedTokens = cachedTokens
+    }
+
+    /// The object that both dialects read.
+    package var json: JSONValue {
+        [
+            "prompt_tokens": .integer(promptTokens),
+            "completion_tokens": .integer(completionTokens),
+            "total_tokens": .integer(promptTokens + completionTokens),
+            "prompt_tokens_details": ["cached_tokens": .integer(cachedTokens)],
+            "completion_tokens_details": ["reasoning_tokens": 0],
+        ]
+    }
+
+    /// Adds the counts of another prompt.
+    package static func += (left: inout UsageReport, right: UsageReport) {
+        left.promptTokens += right.promptTokens
+        left.completionTokens += right.completionTokens
+        left.cachedTokens += right.cachedTokens
+    }
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Writes metrics in Prometheus's text exposition format, version 0.0.4.
+package struct PrometheusText {
+    /// The media type of the text.
+    package static let contentType = "text/plain; version=0.0.4; charset=utf-8"
+
+    /// What has been written.
+    package private(set) var text = ""
+
+    /// An empty text.
+    package init() {}
+
+    /// Writes all metrics of a registry, sorted by name and labels.
+    package mutating func append(_ registry: MetricsRegistry) {
+        for (name, family) in registry.snapshot {
+            text += "# TYPE \(name) \(family.kind.rawValue)\n"
+            let series = family.series
+                .map { (labels: $0.key, text: $0.key.text(), series: $0.value) }
+                .sorted { $0.text < $1.text }
+            for entry in series { append(name, entry.labels, entry.series) }
+        }
+    }
+
+    /// Writes one value that is read at the moment of asking.
+    ///
+    /// - Parameters:
+    ///   - name: the metric's name.
+    ///   - value: its value.
+    ///   - isCounter: whether it only grows.
+    ///   - help: one line about it.
+    package mutating func append(
+        _ name: String, _ value: Double, isCounter: Bool = false, help: String
+    ) {
+        let name = MetricName.metric(name)
+        text += "# HELP \(name) \(help)\n# TYPE \(name) \(isCounter ? "counter" : "gauge")\n"
+        text += "\(name) \(Self.number(value))\n"
+    }
+
+    private mutating func append(
+        _ name: String, _ labels: SeriesLabels, _ series: MetricsRegistry.Series
+    ) {
+        switch series {
+        case .counter(let counter): line(name, labels.text(), Self.number(counter.value))
+        case .gauge(let gauge): line(name, labels.text(), Self.number(gauge.value))
+        case .histogram(let histogram): append(name, labels, histogram)
+        }
+    }
+
+    private mutating func append(
+        _ name: String, _ labels: SeriesLabels, _ histogram: HistogramSeries
+    ) {
+        let snapshot = histogram.snapshot
+        var cumulative: UInt64 = 0
+        for (bound, count) in zip(histogram.bounds, snapshot.counts) {
+            cumulative += count
+            let labels = labels.text(adding: (name: "le", value: Self.number(bound)))
+            line(name + "_bucket", labels, String(cumulative))
+        }
+        let infinity = labels.text(adding: (name: "le", value: "+Inf"))
+        line(name + "_bucket", infinity, String(snapshot.count))
+        line(name + "_sum", labels.text(), Self.number(snapshot.sum))
+        line(name + "_count", labels.text(), String(snapshot.count))
+    }
+
+    private mutating func line(_ name: String, _ labels: String, _ value: String) {
+        text += name + labels + " " + value + "\n"
+    }
+
+    private static func number(_ value: Double) -> String {
+        if value.isNaN { return "NaN" }
+        if value.isInfinite { return value < 0 ? "-Inf" : "+Inf" }
+        return Int(exactly: value).map(String.init) ?? String(value)
+    }
+}

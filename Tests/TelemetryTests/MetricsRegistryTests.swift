@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Metrics
+import Telemetry
+import Testing
+
+@Suite struct MetricsRegistryTests {
+    private func text(_ registry: MetricsRegistry) -> String {
+        var text = PrometheusText()
+        text.append(registry)
+        return text.text
+    }
+
+    @Test func `a counter adds up and never falls`() {
+        let registry = MetricsRegistry()
+        let counter = Counter(
+            label: "requests", dimensions: [("b", "2"), ("a", "1")], factory: registry)
+        counter.increment(by: 2)
+        counter.increment(by: -5)
+        Counter(label: "requests", dimensions: [("a", "1"), ("b", "2")], factory: registry)
+            .increment()
+        #expect(text(registry) == "# TYPE requests counter\nrequests{a=\"1\",b=\"2\"} 3\n")
+    }
+
+    @Test func `gauges rise and fall`() {
+        let registry = MetricsRegistry()
+        let meter = Meter(label: "in.flight", factory: registry)
+        meter.increment()
+        meter.increment()
+        meter.decrement()
+        Gauge(label: "load", factory: registry).record(1.5)
+        #expect(
+            text(registry)
+                == "# TYPE in_flight gauge\nin_flight 1\n# TYPE load gauge\nload 1.5\n")
+    }
+
+    @Test func `a timer is a cumulative histogram in seconds`() {
+        let registry = MetricsRegistry(
+            configuration: .init(bounds: ["wait_seconds": [0.1, 1]]))
+        let timer = Timer(label: "wait", factory: registry)
+        timer.recordMilliseconds(50)
+        timer.recordMilliseconds(500)
+        timer.recordSeconds(2)
+        #expect(
+            text(registry) == """
+                # TYPE wait_seconds histogram
+                wait_seconds_bucket{le="0.1"} 1
+                wait_seconds_bucket{le="1"} 2
+                wait_seconds_bucket{le="+Inf"} 3
+                wait_seconds_sum 2.55
+                wait_seconds_count 3
+
+                """)
+    }
+
+    @Test func `a recorder counts by size`() {
+        let registry = MetricsRegistry(configuration: .init(bounds: ["sizes": [8]]))
+        let recorder = Recorder(label: "sizes", factory: registry)
+        recorder.record(8)
+        recorder.record(9)
+        recorder.record(Double.nan)
+        #expect(text(registry).contains("sizes_bucket{le=\"8\"} 1\nsizes_bucket{le=\"+Inf\"} 2\n"))
+    }
+
+    @Test func `series beyond the limit are counted together`() {
+        let registry = MetricsRegistry(configuration: .init(maxSeriesPerName: 2))
+        for index in 0..<10 {
+            Counter(label: "c", dimensions: [("key", "\(index)")], factory: registry).increment()
+        }
+        #expect(
+            text(registry)
+                == "# TYPE c counter\nc{key=\"0\"} 1\nc{key=\"1\"} 1\nc{key=\"other\"} 8\n")
+    }
+
+    @Test func `names beyond the limit and names of another kind are dropped`() {
+        let registry = MetricsRegistry(configuration: .init(maxNames: 1))
+        Counter(label: "a", factory: registry).increment()
+        Counter(label: "b", factory: registry).increment()
+        Meter(label: "a", factory: registry).set(5)
+        #expect(text(registry) == "# TYPE a counter\na 1\n")
+    }
+
+    @Test func `names and label values become what Prometheus allows`() {
+        let registry = MetricsRegistry()
+        Counter(label: "1 ä", dimensions: [("x-y", "a\"b\\c\nd")], factory: registry).increment()
+        #expect(
+            text(registry)
+                == "# TYPE _1__ counter\n_1__{x_y=\"a\\\"b\\\\c\\nd\"} 1\n")
+    }
+
+    @Test func `a value read at the moment has its help`() {
+        var text = PrometheusText()
+        text.append("up", 1, help: "Whether it is up.")
+        text.append("steps_total", 3, isCounter: true, help: "Steps.")
+        #expect(
+            text.text == """
+                # HELP up Whether it is up.
+                # TYPE up gauge
+                up 1
+                # HELP steps_total Steps.
+                # TYPE steps_total counter
+                steps_total 3
+
+                """)
+    }
+}
+
+@Suite struct RequestMetricsTests {
+    @Test func `a request is counted by route and status`() {
+        let registry = MetricsRegistry()
+        let metrics = RequestMetrics(registry: registry)
+        metrics.begin()
+        metrics.end(route: "/v1/models", status: 200, duration: .milliseconds(3))
+        metrics.consumed(
+            promptTokens: 5, completionTokens: 2, cachedTokens: 1, queueDuration: .zero,
+            firstTokenDuration: .milliseconds(20))
+        metrics.refused(reason: "overloaded")
+        metrics.abandoned()
+        var text = PrometheusText()
+        text.append(registry)
+        for line in [
+            "cierzo_http_requests_total{route=\"/v1/models\",status=\"200\"} 1",
+            "cierzo_http_requests_in_flight 0", "cierzo_prompt_tokens_total 5",
+            "cierzo_completion_tokens_total 2", "cierzo_cached_prompt_tokens_total 1",
+            "cierzo_requests_refused_total{reason=\"overloaded\"} 1",
+            "cierzo_requests_abandoned_total 1",
+            "cierzo_time_to_first_token_seconds_count 1",
+            "cierzo_http_request_duration_seconds_count{route=\"/v1/models\"} 1",
+        ] {
+            #expect(text.text.contains(line + "\n"))
+        }
+    }
+}
