@@ -78,6 +78,7 @@ let package = Package(
         .systemLibrary(name: "COpenBLAS", path: "Sources/Base/COpenBLAS"),
         .systemLibrary(name: "CNUMA", path: "Sources/Base/CNUMA"),
         .systemLibrary(name: "CZlib", path: "Sources/Base/CZlib"),
+        .systemLibrary(name: "CEpoll", path: "Sources/Base/CEpoll"),
         room("JSON", in: "Base"),
 
         // Model: numbers to logits; knows ids, not text.
@@ -101,7 +102,7 @@ let package = Package(
             from: ["Logging", "Metrics"]),
 
         // Server: bytes on a socket to generation requests and back.
-        room("HTTP", in: "Server", uses: ["CZlib"], from: ["HTTPTypes"]),
+        room("HTTP", in: "Server", uses: ["CEpoll", "CZlib"], from: ["HTTPTypes"]),
         room("APITypes", in: "Server", uses: ["JSON"]),
         room("Telemetry", in: "Server", from: ["Metrics"]),
         room(

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTPTypes
+
+extension HTTPConnection {
+    /// A complete request.
+    struct Received {
+        let head: RequestHead
+        let request: ServerRequest
+    }
+
+    /// Receives the next request, or nil when the connection ends between requests.
+    ///
+    /// Three clocks run, so that no client can hold a connection by sending slowly: one until the
+    /// first byte, one from there to the end of the header, one for the body.
+    ///
+    /// - Throws: ``RequestError`` for what must be answered, ``SocketError`` for what cannot be.
+    func receiveRequest(_ parser: inout RequestParser) async throws -> Received? {
+        let idleDeadline = ContinuousClock.now + timeouts.idle
+        var headerDeadline: ContinuousClock.Instant?
+        var reception: Reception?
+        while true {
+            while let event = try parser.next() {
+                switch event {
+                case .head(let head):
+                    reception = Reception(
+                        head: head, maxBytes: service.configuration.limits.maxBodyBytes)
+                    if head.expectsContinue, !parser.hasPendingInput {
+                        try await socket.send(
+                            ResponseEncoder.continueResponse, stallTimeout: timeouts.write)
+                    }
+                case .body(let piece):
+                    try reception?.append(piece)
+                case .end:
+                    return try reception?.finish(remoteAddress: remoteAddress)
+                }
+            }
+            let isIdle = !parser.isWithinRequest
+            if !isIdle, headerDeadline == nil { headerDeadline = .now + timeouts.header }
+            let deadline =
+                reception?.deadline(timeouts) ?? (isIdle ? idleDeadline : headerDeadline)
+            do throws(SocketError) {
+                let bytes = try await socket.receive(
+                    maxBytes: Self.maxReadBytes, until: deadline, isInterruptible: isIdle)
+                guard let bytes else { return nil }
+                parser.append(bytes)
+            } catch {
+                switch error {
+                case .timedOut where !isIdle:
+                    throw RequestError.timedOut(reception == nil ? "its header" : "its body")
+                case .timedOut, .interrupted: return nil
+                default: throw error
+                }
+            }
+        }
+    }
+}
+
+/// A request whose body is arriving.
+private struct Reception {
+    let head: RequestHead
+    private let start = ContinuousClock.now
+    private let inflater: GzipInflater?
+    private var receivedCount = 0
+    private var body: [UInt8] = []
+
+    init(head: RequestHead, maxBytes: Int) {
+        self.head = head
+        inflater = head.contentCodings.isEmpty ? nil : GzipInflater(maxBytes: maxBytes)
+    }
+
+    mutating func append(_ piece: [UInt8]) throws(RequestError) {
+        receivedCount += piece.count
+        if let inflater {
+            try inflater.append(piece, to: &body)
+        } else {
+            body.append(contentsOf: piece)
+        }
+    }
+
+    func deadline(_ timeouts: HTTPServer.Timeouts) -> ContinuousClock.Instant {
+        start + timeouts.body
+            + .seconds(Double(receivedCount) / Double(timeouts.minBodyBytesPerSecond))
+    }
+
+    /// The request, with the fields that spoke of its transfer brought up to date.
+    func finish(remoteAddress: String) throws(RequestError) -> HTTPConnection.Received {
+        if receivedCount > 0 { try inflater?.finish() }
+        var request = head.request
+        request.headerFields[.contentEncoding] = nil
+        request.headerFields[.transferEncoding] = nil
+        if head.framing != .none { request.headerFields[.contentLength] = String(body.count) }
+        return HTTPConnection.Received(
+            head: head,
+            request: ServerRequest(head: request, body: body, remoteAddress: remoteAddress))
+    }
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import HTTPTypes
+import Synchronization
+
+/// Serves the requests of one connection, one after the other, in order.
+final class HTTPConnection: Sendable {
+    /// What all connections of a server share.
+    struct Service: Sendable {
+        let configuration: HTTPServer.Configuration
+        let handler: HTTPServer.Handler
+        let errorResponse: HTTPServer.ErrorResponse
+        let date = HTTPDate()
+    }
+
+    private struct State {
+        var isDraining = false
+        var isCancelled = false
+        var exchange: Task<Bool, any Error>?
+    }
+
+    /// How much is read at once.
+    static let maxReadBytes = 64 << 10
+
+    let socket: Socket
+    let service: Service
+    let remoteAddress: String
+    private let state = Mutex(State())
+
+    var timeouts: HTTPServer.Timeouts { service.configuration.timeouts }
+
+    init(socket: Socket, remoteAddress: String, service: Service) {
+        self.socket = socket
+        self.remoteAddress = remoteAddress
+        self.service = service
+    }
+
+    /// Serves until either side ends the connection, then closes it.
+    func run() async {
+        var parser = RequestParser(limits: service.configuration.limits)
+        do {
+            while let received = try await receiveRequest(&parser) {
+                guard
+                    try await respond(
+                        to: received.request, received.head,
+                        hasPendingInput: parser.hasPendingInput)
+                else {
+                    await linger()
+                    break
+                }
+            }
+        } catch let error as RequestError {
+            await refuse(error.status, error.description)
+        } catch {
+            // The client is gone or stalled, or a streamed body failed after its head was sent:
+            // no one is left to be told. Closing without the last chunk tells what can be told.
+        }
+        socket.close()
+    }
+
+    /// Finishes the request being served, if any, and then closes.
+    func drain() {
+        state.withLock { $0.isDraining = true }
+        socket.interrupt()
+    }
+
+    /// Cancels the handler being run.
+    func cancel() {
+        state.withLock { state in
+            state.isCancelled = true
+            state.exchange?.cancel()
+        }
+    }
+
+    /// Ends the connection at once.
+    func breakOff() {
+        cancel()
+        socket.shutDown()
+    }
+
+    /// Answers with an error of our own and closes.
+    func refuse(_ status: HTTPResponse.Status, _ reason: String) async {
+        var response = service.errorResponse(status, reason)
+        if status == .serviceUnavailable, response.head.headerFields[.retryAfter] == nil {
+            response.head.headerFields[.retryAfter] = "1"
+        }
+        let encoder = ResponseEncoder(
+            method: nil, version: .http11, keepsAlive: false,
+            serverName: service.configuration.serverName)
+        do {
+            _ = try await send(response, encoder)
+            await linger()
+        } catch {
+            // The client did not wait for its answer.
+        }
+        socket.close()
+    }
+
+    private func linger() async {
+        await socket.linger(until: .now + timeouts.linger, maxBytes: 64 << 20)
+    }
+
+    /// Runs the handler and sends its response; whether the connection may go on.
+    private func respond(
+        to request: ServerRequest, _ head: RequestHead, hasPendingInput: Bool
+    ) async throws -> Bool {
+        // A task of its own, so that it can be cancelled while this one goes on.
+        let exchange = Task {
+            let response = await self.service.handler(request)
+            let isDraining = self.state.withLock { $0.isDraining }
+            let encoder = ResponseEncoder(
+                method: head.request.method, version: head.version,
+                keepsAlive: head.keepsAlive && !isDraining,
+                serverName: self.service.configuration.serverName)
+            return try await self.send(response, encoder)
+        }
+        state.withLock { state in
+            state.exchange = exchange
+            if state.isCancelled { exchange.cancel() }
+        }
+        socket.whenPeerLeaves(hasPendingInput: hasPendingInput) { exchange.cancel() }
+        defer {
+            socket.ignorePeerLeaving()
+            state.withLock { $0.exchange = nil }
+        }
+        return try await exchange.value
+    }
+
+    /// Sends a response; whether the connection may go on.
+    private func send(
+        _ response: ServerResponse, _ encoder: ResponseEncoder
+    ) async throws -> Bool {
+        let date = service.date.text(at: Int(Date().timeIntervalSince1970.rounded(.down)))
+        switch response.body {
+        case .bytes(let body):
+            let framing = encoder.framing(of: response.head, byteCount: body.count)
+            var bytes = encoder.encode(response.head, byteCount: body.count, date: date)
+            if framing != .none { bytes.append(contentsOf: body) }
+            try await socket.send(bytes, stallTimeout: timeouts.write)
+            return encoder.keepsAlive(after: response.head, framing)
+        case .stream(let produce):
+            let framing = encoder.framing(of: response.head, byteCount: nil)
+            let bytes = encoder.encode(response.head, byteCount: nil, date: date)
+            try await socket.send(bytes, stallTimeout: timeouts.write)
+            if framing != .none { try await stream(produce, framing) }
+            return encoder.keepsAlive(after: response.head, framing)
+        }
+    }
+
+    private func stream(
+        _ produce: @Sendable (ResponseWriter) async throws -> Void,
+        _ framing: ResponseEncoder.Framing
+    ) async throws {
+        let (socket, timeout) = (socket, timeouts.write)
+        let isChunked = framing == .chunked
+        let writer = ResponseWriter { bytes in
+            try await socket.send(
+                isChunked ? ResponseEncoder.chunk(bytes) : bytes, stallTimeout: timeout,
+                needsPeer: true)
+        }
+        do {
+            try await produce(writer)
+        } catch {
+            // Where closing marks the end of the body, only a reset tells that it is not the end.
+            if !isChunked { socket.resetOnClose() }
+            throw error
+        }
+        if isChunked { try await socket.send(ResponseEncoder.lastChunk, stallTimeout: timeout) }
+    }
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+
+/// Why a socket operation ended without its result.
+package enum SocketError: Error, Equatable, CustomStringConvertible {
+    /// Our side has closed or shut down the socket.
+    case closed
+    /// The peer has closed its side, or reset the connection.
+    case peerClosed
+    /// The deadline passed.
+    case timedOut
+    /// ``Socket/interrupt()`` was called.
+    case interrupted
+    /// A host name or address that cannot be resolved.
+    case unresolved(host: String, reason: String)
+    /// A system call failed.
+    case system(call: String, code: Int32)
+
+    /// The error of the system call that just failed.
+    static func last(_ call: String) -> SocketError {
+        switch errno {
+        case ECONNRESET, EPIPE: .peerClosed
+        default: .system(call: call, code: errno)
+        }
+    }
+
+    /// Whether another socket holds the address.
+    var isAddressInUse: Bool {
+        if case .system(_, EADDRINUSE) = self { true } else { false }
+    }
+
+    package var description: String {
+        switch self {
+        case .closed: "the socket is closed"
+        case .peerClosed: "the peer has closed the connection"
+        case .timedOut: "the peer took too long"
+        case .interrupted: "interrupted"
+        case .unresolved(let host, let reason): "cannot resolve '\(host)': \(reason)"
+        case .system(let call, let code): unsafe "\(call): \(String(cString: strerror(code)))"
+        }
+    }
+}
