@@ -3,12 +3,12 @@
 """Writes token ids of the official tokenizers for many strings.
 
     make-token-goldens.py --mistral-data DIR --gguf SMOLLM2.gguf --out DIR [--count 12000]
-    make-token-goldens.py ... --compact Tests/TokenizationTests/Goldens/tokens.json
+    make-token-goldens.py ... --compact Tests/TokenizationTests/Goldens
 
 DIR of --mistral-data is mistral_common/data of the mistral-common wheel. --out receives
 strings.json and one <vocabulary>.json of id lists each; set CIERZO_TOKEN_GOLDENS to it to run the
-whole comparison. --compact writes the subset that lives in the tree: strings, the ids of the first
-of them, and a 48-bit FNV-1a hash of the ids of all.
+whole comparison. --compact writes the subset that lives in the tree: strings.json, and tokens.json
+with the ids of some of them and a 32-bit hash of the ids of all.
 
 References: mistral-common (SentencePiece, tiktoken); for SmolLM2, a Hugging Face tokenizers object
 made of the GGUF's vocabulary and merges with SmolLM2's pre-tokenizer (Digits, ByteLevel).
@@ -133,7 +133,8 @@ def strings(count):
     result += [s + w for s in SPACES for w in ["word", "Word", "1", ".", "\u0301", "'s", "日"]]
     result += ["a" * n for n in (2, 3, 5, 8, 13, 100, 257)] + [" " * n for n in range(2, 40)]
     result += ["\n" * n for n in range(2, 12)] + ["=" * n for n in range(1, 40, 3)]
-    result += ["\u0301" * n + "A" for n in range(1, 6)] + ["中A中Ab" * 3, "ABC中DEF", "́ABC", "́Abc"]
+    result += ["\u0301" * n + "A" for n in range(1, 6)] + ["中A中Ab" * 3, "ABC中DEF", "\u0301ABC", "\u0301Abc"]
+    result += ["'ſ", "x'ſt", "it'S 'Tis I'LL I'lL", "１２３４٣٤५६ 1234567", "a\r\nb\r\rc \r\n d\n"]
     words = " ".join(sentences + CODE).split(" ")
     while len(result) < count:
         kind = rng.randrange(9)
@@ -189,11 +190,16 @@ def encoders(arguments):
     return result
 
 
-def fingerprint(ids):
+def fingerprint(numbers):
+    """The upper half of the 64-bit FNV-1a hash of the numbers, as eight hexadecimal digits."""
     value = 0xCBF29CE484222325
-    for token in ids:
-        value = ((value ^ token) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
-    return value >> 16
+    for number in numbers:
+        value = ((value ^ number) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
+    return f"{value >> 32:08x}"
+
+
+def write(path, value):
+    path.write_text(json.dumps(value, ensure_ascii=True, separators=(",", ":")) + "\n")
 
 
 def main():
@@ -212,18 +218,17 @@ def main():
     if arguments.out:
         out = pathlib.Path(arguments.out)
         out.mkdir(parents=True, exist_ok=True)
-        (out / "strings.json").write_text(json.dumps(texts))
+        write(out / "strings.json", texts)
         for name, lists in ids.items():
-            (out / f"{name}.json").write_text(json.dumps(lists, separators=(",", ":")))
+            write(out / f"{name}.json", lists)
     if arguments.compact:
-        golden = {
-            "strings": texts,
-            "ids": {name: lists[500:560] for name, lists in ids.items()},
-            "idsStart": 500,
-            "hashes": {name: "".join(f"{fingerprint(l):012x}" for l in lists) for name, lists in ids.items()},
-        }
-        pathlib.Path(arguments.compact).write_text(
-            json.dumps(golden, ensure_ascii=True, separators=(",", ":")) + "\n")
+        out = pathlib.Path(arguments.compact)
+        write(out / "strings.json", texts)
+        write(out / "tokens.json", {
+            "firstString": 560,
+            "ids": {name: lists[560:600] for name, lists in ids.items()},
+            "hashes": {name: "".join(map(fingerprint, lists)) for name, lists in ids.items()},
+        })
 
 
 if __name__ == "__main__":

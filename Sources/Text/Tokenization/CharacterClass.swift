@@ -1,8 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The Unicode properties of a character that pre-tokenizers ask for.
-struct CharacterClass: OptionSet, Sendable {
-    let rawValue: UInt8
+/// The Unicode properties of a character that pre-tokenizers ask for, as of Unicode 16.
+///
+/// The standard library's tables may be newer than those of the reference tokenizers (tiktoken and
+/// Hugging Face's tokenizers, Unicode 16). A character that was assigned later therefore counts as
+/// unassigned, and the one whose category changed has its old one; a golden test compares all.
+package struct CharacterClass: OptionSet, Sendable {
+    /// One bit for each property.
+    package let rawValue: UInt8
+
+    /// Creates a set from its bits.
+    package init(rawValue: UInt8) { self.rawValue = rawValue }
 
     /// Lu or Lt.
     static let uppercase = CharacterClass(rawValue: 1)
@@ -28,7 +36,7 @@ struct CharacterClass: OptionSet, Sendable {
     func isAny(_ other: CharacterClass) -> Bool { rawValue & other.rawValue != 0 }
 
     /// The class of a scalar; a table look-up in the basic plane.
-    static func of(_ scalar: Unicode.Scalar) -> CharacterClass {
+    package static func of(_ scalar: Unicode.Scalar) -> CharacterClass {
         scalar.value < 0x10000
             ? CharacterClass(rawValue: basicPlane[Int(scalar.value)]) : computed(scalar)
     }
@@ -40,6 +48,9 @@ struct CharacterClass: OptionSet, Sendable {
 
     private static func computed(_ scalar: Unicode.Scalar) -> CharacterClass {
         var result: CharacterClass = []
+        if let age = scalar.properties.age, age.major > 16 { return result }
+        // U+0295 became Lo in Unicode 17.
+        if scalar == "\u{295}" { return .lowercase }
         switch scalar.properties.generalCategory {
         case .uppercaseLetter, .titlecaseLetter: result = .uppercase
         case .lowercaseLetter: result = .lowercase

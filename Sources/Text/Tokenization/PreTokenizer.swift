@@ -24,6 +24,19 @@ package struct PreTokenizer: Hashable, Sendable {
         self.stages = stages
     }
 
+    /// The words of a text.
+    package func words(of text: String) -> [String] {
+        let classified = ClassifiedText(Array(text.utf8))
+        return words(of: classified).map { word in
+            String(decoding: classified.bytes[classified.byteRange(word)], as: UTF8.self)
+        }
+    }
+
+    /// Where the words of a text end, counted in Unicode scalars.
+    package func wordEnds(of text: String) -> [Int] {
+        words(of: ClassifiedText(Array(text.utf8))).map(\.upperBound)
+    }
+
     /// The words as ranges of characters: in order, without gaps, none empty; O(n).
     func words(of text: ClassifiedText) -> [Range<Int>] {
         var words = text.count == 0 ? [] : [0..<text.count]

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import JSON
+import Testing
+import Tokenization
+
+struct WordPatternTests {
+    static let preTokenizers: [(String, PreTokenizer)] = [
+        ("gpt2", PreTokenizer([.words(.gpt2)])),
+        ("smollm", PreTokenizer([.eachNumber, .words(.gpt2)])),
+        ("llama3", PreTokenizer([.words(.llama3)])),
+        ("qwen2", PreTokenizer([.words(.qwen2)])),
+        ("qwen35", PreTokenizer([.words(.qwen35)])),
+        ("tekken", PreTokenizer([.words(.tekken)])),
+        ("gpt4o", PreTokenizer([.words(.gpt4o)])),
+        (
+            "default",
+            PreTokenizer([.punctuationRuns, .words(.gpt2), .numberRuns, .digitTriples])
+        ),
+    ]
+
+    @Test(arguments: preTokenizers)
+    func `words end where the reference's regex engine ends them`(
+        name: String, preTokenizer: PreTokenizer
+    ) throws {
+        let hashes = try Golden.hashes(try Golden.read("words")["hashes"]?[name])
+        let texts = try Golden.strings()
+        #expect(texts.count == hashes.count)
+        for (text, hash) in zip(texts, hashes) {
+            let ends = preTokenizer.wordEnds(of: text)
+            #expect(Golden.fingerprint(ends) == hash, "\(text.debugDescription): \(ends)")
+        }
+    }
+
+    @Test func `characters have the classes of the reference's Unicode version`() throws {
+        let classes = (UInt32(0)..<0x110000).lazy.compactMap(Unicode.Scalar.init).map {
+            CharacterClass.of($0).rawValue
+        }
+        let expected = try Golden.read("words")["classes"]?.stringValue
+        #expect(Golden.fingerprint(classes) == expected)
+    }
+
+    @Test func `words of tekken are cut before upper case`() {
+        let words = PreTokenizer([.words(.tekken)]).words(of: "camelCaseHTTPServer ABC中DEF")
+        #expect(words == ["camel", "Case", "HTTPServer", " ABC中", "DEF"])
+    }
+
+    @Test func `digits are cut as each vocabulary learnt them`() {
+        let text = "in 12345"
+        #expect(PreTokenizer([.words(.gpt2)]).words(of: text) == ["in", " 12345"])
+        #expect(PreTokenizer([.words(.llama3)]).words(of: text) == ["in", " ", "123", "45"])
+        #expect(
+            PreTokenizer([.eachNumber, .words(.gpt2)]).words(of: text)
+                == ["in", " ", "1", "2", "3", "4", "5"])
+    }
+
+    @Test func `a regular expression that is not known is refused`() {
+        #expect(WordPattern(expression: #"\w+"#) == nil)
+        #expect(
+            WordPattern(
+                expression:
+                    #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#)
+                == .gpt2)
+    }
+}
