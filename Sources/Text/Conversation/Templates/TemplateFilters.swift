@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The filters of Jinja2, with `tojson` as transformers overrides it.
+struct TemplateFilters {
+    static let names: Set<String> = [
+        "abs", "attr", "batch", "capitalize", "center", "count", "d", "default", "dictsort", "e",
+        "escape", "filesizeformat", "first", "float", "forceescape", "format", "groupby", "indent",
+        "int", "join", "last", "length", "list", "lower", "items", "map", "min", "max", "pprint",
+        "random", "reject", "rejectattr", "replace", "reverse", "round", "safe", "select",
+        "selectattr", "slice", "sort", "string", "striptags", "sum", "title", "trim", "truncate",
+        "unique", "upper", "urlencode", "urlize", "wordcount", "wordwrap", "xmlattr", "tojson",
+    ]
+
+    let interpreter: TemplateInterpreter
+
+    var runtime: TemplateRuntime { interpreter.runtime }
+
+    /// The filtered value.
+    func apply(
+        _ name: String, to value: TemplateValue, _ arguments: TemplateArguments
+    ) throws(TemplateError) -> TemplateValue {
+        switch name {
+        case "default", "d":
+            let values = try arguments.bound(name, ["default_value", "boolean"], runtime)
+            let isMissing = value.isUndefined || (values[1]?.isTrue ?? false && !value.isTrue)
+            return isMissing ? values[0] ?? .string(TemplateString()) : value
+        case "length", "count":
+            _ = try arguments.bound(name, [], runtime)
+            return .integer(try runtime.length(of: value))
+        case "tojson": return try json(value, arguments)
+        case "attr":
+            let values = try arguments.bound(name, ["name"], required: 1, runtime)
+            return try attribute(try runtime.string(argument: values[0] ?? .null), of: value)
+        case "items":
+            _ = try arguments.bound(name, [], runtime)
+            return try items(of: value)
+        case "abs", "int", "float", "round", "filesizeformat":
+            return try applyNumeric(name, to: value, arguments)
+        case "batch", "dictsort", "first", "groupby", "join", "last", "list", "map", "min", "max",
+            "reject", "rejectattr", "reverse", "select", "selectattr", "slice", "sort", "sum",
+            "unique":
+            return try applyToSequence(name, value, arguments)
+        case "pprint", "random", "urlize", "wordwrap":
+            throw runtime.unsupported("the filter '\(name)'")
+        default:
+            guard TemplateFilters.names.contains(name) else {
+                throw runtime.failure("No filter named '\(name.prefix(40))' found.")
+            }
+            return try applyToText(name, value, arguments)
+        }
+    }
+
+    private func json(
+        _ value: TemplateValue, _ arguments: TemplateArguments
+    ) throws(TemplateError) -> TemplateValue {
+        let values = try arguments.bound(
+            "tojson", ["ensure_ascii", "indent", "separators", "sort_keys"], runtime)
+        var indentation: TemplateString?
+        switch values[1] {
+        case nil, .null: break
+        case .string(let string): indentation = string
+        case let value:
+            let width = max(0, try runtime.integer(value, default: 0))
+            try runtime.checkLength(width)
+            indentation = TemplateString(String(repeating: " ", count: width), origin: .data)
+        }
+        var writer = TemplateJSON(runtime: runtime, indentation: indentation)
+        writer.escapesNonASCII = values[0]?.isTrue ?? false
+        writer.sortsKeys = values[3]?.isTrue ?? false
+        if let separators = values[2], !isNull(separators) {
+            let pair = try runtime.iterate(separators)
+            guard pair.count == 2 else { throw runtime.failure("separators must be a pair") }
+            writer.itemSeparator = try runtime.string(argument: pair[0])
+            writer.keySeparator = try runtime.string(argument: pair[1])
+        }
+        return .string(try writer.text(of: value))
+    }
+
+    func isNull(_ value: TemplateValue?) -> Bool {
+        if case .null = value { return true }
+        return false
+    }
+
+    private func attribute(
+        _ name: TemplateString, of value: TemplateValue
+    ) throws(TemplateError) -> TemplateValue {
+        // Unlike a dot, this filter never falls back to a mapping's items.
+        if case .mapping(let mapping) = value, mapping[.string(name.scalars)] != nil,
+            !TemplateMethods.ofMappings.contains(name.text)
+        {
+            return .undefined("'dict object' has no attribute '\(name.text.prefix(100))'")
+        }
+        return try interpreter.attribute(name.text, of: value)
+    }
+
+    private func items(of value: TemplateValue) throws(TemplateError) -> TemplateValue {
+        switch value {
+        case .undefined: return try runtime.iterator([])
+        case .mapping(let mapping):
+            return try runtime.iterator(TemplateMappingView(kind: .items, mapping: mapping).items)
+        default: throw runtime.failure("Can only get item pairs from a mapping.")
+        }
+    }
+}
+
+extension TemplateInterpreter {
+    /// Applies a filter of the source to a value.
+    func apply(
+        _ filter: TemplateFilterCall, to value: TemplateValue, in scope: TemplateScope
+    ) throws(TemplateError) -> TemplateValue {
+        let arguments = try evaluate(filter.arguments, in: scope)
+        runtime.position = filter.position
+        try runtime.step()
+        return try TemplateFilters(interpreter: self).apply(filter.name, to: value, arguments)
+    }
+
+    /// Applies a test of the source to a value.
+    func check(
+        _ test: TemplateFilterCall, of value: TemplateValue, in scope: TemplateScope
+    ) throws(TemplateError) -> Bool {
+        let arguments = try evaluate(test.arguments, in: scope)
+        runtime.position = test.position
+        try runtime.step()
+        return try TemplateTests(runtime: runtime).check(test.name, value, arguments)
+    }
+}

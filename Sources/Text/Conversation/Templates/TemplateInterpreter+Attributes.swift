@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension TemplateInterpreter {
+    /// `subject.name`: a method or attribute of the type first, then an item of that key.
+    func attribute(
+        _ name: String, of subject: TemplateValue
+    ) throws(TemplateError) -> TemplateValue {
+        if case .undefined(let message) = subject { throw runtime.failure(message) }
+        if let value = member(name, of: subject) { return value }
+        if case .mapping(let mapping) = subject, let value = mapping[name] { return value }
+        if name.hasPrefix("_") { return unsafe(name, of: subject) }
+        return .undefined("'\(subject.typeName) object' has no attribute '\(name.prefix(100))'")
+    }
+
+    /// `subject[key]`: an item first, then an attribute of that name.
+    func item(
+        _ key: TemplateValue, of subject: TemplateValue
+    ) throws(TemplateError) -> TemplateValue {
+        switch subject {
+        case .undefined(let message): throw runtime.failure(message)
+        case .mapping(let mapping):
+            if isHashable(key), let value = mapping[try runtime.key(of: key)] { return value }
+        case .string(let string):
+            if let index = key.integerValue {
+                guard let offset = offset(index, string.count) else { break }
+                return .string(string.slice(offset..<offset + 1))
+            }
+        case .list(let sequence), .tuple(let sequence):
+            if let index = key.integerValue, let offset = offset(index, sequence.items.count) {
+                return sequence.items[offset]
+            }
+        case .range(let range):
+            if let index = key.integerValue, let offset = offset(index, range.count) {
+                return .integer(range[offset])
+            }
+        default: break
+        }
+        guard case .string(let name) = key else {
+            return .undefined("'\(subject.typeName) object' has no such element")
+        }
+        let text = name.text
+        if let value = member(text, of: subject) { return value }
+        if text.hasPrefix("_") { return unsafe(text, of: subject) }
+        return .undefined("'\(subject.typeName) object' has no attribute '\(text.prefix(100))'")
+    }
+
+    private func isHashable(_ value: TemplateValue) -> Bool {
+        switch value {
+        case .null, .bool, .integer, .float, .string, .tuple, .undefined: true
+        default: false
+        }
+    }
+
+    private func offset(_ index: Int, _ count: Int) -> Int? {
+        let offset = index < 0 ? index + count : index
+        return (0..<count).contains(offset) ? offset : nil
+    }
+
+    /// What Jinja2's sandbox gives for an attribute that it hides.
+    private func unsafe(_ name: String, of subject: TemplateValue) -> TemplateValue {
+        .undefined(
+            "access to attribute '\(name.prefix(100))' of '\(subject.typeName)' object is unsafe.")
+    }
+
+    /// A method or attribute that the type of the value has in Python.
+    private func member(_ name: String, of subject: TemplateValue) -> TemplateValue? {
+        let method = TemplateValue.callable(.method(subject, name))
+        switch subject {
+        case .string:
+            return TemplateMethods.ofStrings.contains(name) ? method : nil
+        case .mapping:
+            if TemplateMethods.mutatingMappings.contains(name) { return unsafe(name, of: subject) }
+            return TemplateMethods.ofMappings.contains(name) ? method : nil
+        case .list:
+            if TemplateMethods.mutatingLists.contains(name) { return unsafe(name, of: subject) }
+            return TemplateMethods.ofSequences.contains(name) || name == "copy" ? method : nil
+        case .tuple(let sequence):
+            // The groups of `groupby` are named tuples; no other pair needs these names.
+            if sequence.items.count == 2, name == "grouper" { return sequence.items[0] }
+            if sequence.items.count == 2, name == "list" { return sequence.items[1] }
+            return TemplateMethods.ofSequences.contains(name) ? method : nil
+        case .range(let range):
+            switch name {
+            case "start": return .integer(range.start)
+            case "stop": return .integer(range.stop)
+            case "step": return .integer(range.step)
+            default: return nil
+            }
+        case .float: return name == "is_integer" ? method : nil
+        case .namespace(let namespace): return namespace.attributes[name]
+        case .loop(let loop): return attribute(name, of: loop)
+        case .callable(let callable): return member(name, of: callable)
+        default: return nil
+        }
+    }
+
+    private func member(_ name: String, of callable: TemplateCallable) -> TemplateValue? {
+        switch callable {
+        case .cycler(let cycler):
+            switch name {
+            case "next", "reset": return .callable(.method(.callable(callable), name))
+            case "current": return cycler.items[cycler.position]
+            default: return nil
+            }
+        case .macro(let macro):
+            switch name {
+            case "name": return .text(macro.definition.name)
+            case "arguments":
+                return .tuple(
+                    TemplateSequence(macro.definition.parameters.map { .text($0.name) }))
+            case "caller": return .bool(macro.definition.usesCaller)
+            case "catch_kwargs": return .bool(macro.definition.usesKeywords)
+            case "catch_varargs": return .bool(macro.definition.usesVariadic)
+            default: return nil
+            }
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension TemplateInterpreter {
+    /// The value of an expression.
+    func evaluate(
+        _ expression: TemplateExpression, in scope: TemplateScope
+    ) throws(TemplateError) -> TemplateValue {
+        switch expression.kind {
+        case .literal(let literal):
+            try runtime.step()
+            return value(of: literal)
+        case .name(let name):
+            try runtime.step()
+            return lookUp(name, in: scope)
+        default:
+            break
+        }
+        try enter()
+        defer { leave() }
+        switch expression.kind {
+        case .tuple(let items): return try runtime.tuple(try evaluate(items, in: scope))
+        case .list(let items): return try runtime.list(try evaluate(items, in: scope))
+        case .mapping(let items): return try mapping(items, in: scope)
+        case .attribute(let subject, let name):
+            let subject = try evaluate(subject, in: scope)
+            runtime.position = expression.position
+            return try attribute(name, of: subject)
+        case .subscripted(let subject, let key):
+            let subject = try evaluate(subject, in: scope)
+            let key = try evaluate(key, in: scope)
+            runtime.position = expression.position
+            return try item(key, of: subject)
+        case .sliced(let subject, let slice):
+            return try sliced(subject, slice, at: expression.position, in: scope)
+        case .call(let callee, let arguments):
+            return try call(callee, arguments, at: expression.position, in: scope)
+        case .filter(let subject, let filter):
+            return try apply(filter, to: try evaluate(subject, in: scope), in: scope)
+        case .test(let subject, let test):
+            return .bool(try check(test, of: try evaluate(subject, in: scope), in: scope))
+        case .not(let operand): return .bool(!(try evaluate(operand, in: scope).isTrue))
+        case .negative(let operand), .positive(let operand):
+            return try signed(expression, try evaluate(operand, in: scope))
+        case .arithmetic(let operation, let left, let right):
+            let left = try evaluate(left, in: scope)
+            let right = try evaluate(right, in: scope)
+            runtime.position = expression.position
+            return try runtime.arithmetic(operation, left, right)
+        case .and(let left, let right):
+            let first = try evaluate(left, in: scope)
+            return first.isTrue ? try evaluate(right, in: scope) : first
+        case .or(let left, let right):
+            let first = try evaluate(left, in: scope)
+            return first.isTrue ? first : try evaluate(right, in: scope)
+        case .comparison(let first, let operands):
+            return try compare(first, operands, at: expression.position, in: scope)
+        case .concatenation(let parts): return try concatenate(parts, in: scope)
+        case .conditional(let test, let then, let otherwise):
+            if try evaluate(test, in: scope).isTrue { return try evaluate(then, in: scope) }
+            if let otherwise { return try evaluate(otherwise, in: scope) }
+            return .undefined(
+                "the inline if-expression evaluated to false and no else section was defined.")
+        case .literal, .name: return .null
+        }
+    }
+
+    private func value(of literal: TemplateLiteral) -> TemplateValue {
+        switch literal {
+        case .null: .null
+        case .bool(let value): .bool(value)
+        case .integer(let value): .integer(value)
+        case .float(let value): .float(value)
+        case .string(let value): .string(value)
+        }
+    }
+
+    private func lookUp(_ name: String, in scope: TemplateScope) -> TemplateValue {
+        if let value = scope.value(of: name) { return value }
+        if TemplateFunctions.names.contains(name) { return .callable(.function(name)) }
+        return .undefined("'\(name)' is undefined")
+    }
+
+    private func evaluate(
+        _ items: [TemplateExpression], in scope: TemplateScope
+    ) throws(TemplateError) -> [TemplateValue] {
+        var values: [TemplateValue] = []
+        values.reserveCapacity(items.count)
+        for item in items { values.append(try evaluate(item, in: scope)) }
+        return values
+    }
+
+    private func mapping(
+        _ items: [(key: TemplateExpression, value: TemplateExpression)], in scope: TemplateScope
+    ) throws(TemplateError) -> TemplateValue {
+        var mapping = TemplateMapping()
+        for (key, value) in items {
+            let key = try evaluate(key, in: scope)
+            mapping.set(key, try runtime.key(of: key), to: try evaluate(value, in: scope))
+        }
+        try runtime.checkDepth(mapping.depth)
+        return .mapping(mapping)
+    }
+
+    private func signed(
+        _ expression: TemplateExpression, _ operand: TemplateValue
+    ) throws(TemplateError) -> TemplateValue {
+        runtime.position = expression.position
+        if case .undefined(let message) = operand { throw runtime.failure(message) }
+        var isNegative = false
+        if case .negative = expression.kind { isNegative = true }
+        if let value = operand.integerValue {
+            guard isNegative else { return .integer(value) }
+            return try runtime.integer(0.subtractingReportingOverflow(value))
+        }
+        guard case .float(let value) = operand else {
+            throw runtime.failure("bad operand type for unary operator: '\(operand.typeName)'")
+        }
+        return .float(isNegative ? -value : value)
+    }
+
+    private func compare(
+        _ first: TemplateExpression, _ operands: [(ComparisonOperator, TemplateExpression)],
+        at position: TemplatePosition, in scope: TemplateScope
+    ) throws(TemplateError) -> TemplateValue {
+        var left = try evaluate(first, in: scope)
+        for (operation, expression) in operands {
+            let right = try evaluate(expression, in: scope)
+            runtime.position = position
+            if try !runtime.compare(operation, left, right) { return .bool(false) }
+            left = right
+        }
+        return .bool(true)
+    }
+
+    private func concatenate(
+        _ parts: [TemplateExpression], in scope: TemplateScope
+    ) throws(TemplateError) -> TemplateValue {
+        var result = TemplateString()
+        for part in parts {
+            let string = try runtime.string(try evaluate(part, in: scope))
+            try runtime.checkLength(result.count + string.count)
+            result.append(string)
+        }
+        return .string(result)
+    }
+
+    private func sliced(
+        _ subject: TemplateExpression, _ slice: TemplateSlice, at position: TemplatePosition,
+        in scope: TemplateScope
+    ) throws(TemplateError) -> TemplateValue {
+        let subject = try evaluate(subject, in: scope)
+        var bounds: [Int?] = []
+        for part in [slice.start, slice.stop, slice.step] {
+            guard let part else {
+                bounds.append(nil)
+                continue
+            }
+            let value = try evaluate(part, in: scope)
+            runtime.position = position
+            if case .null = value {
+                bounds.append(nil)
+            } else if let integer = value.integerValue {
+                bounds.append(integer)
+            } else if subject.isUndefined || !runtime.isSliceable(subject) {
+                bounds.append(nil)
+            } else {
+                throw runtime.failure(
+                    "slice indices must be integers or None or have an __index__ method")
+            }
+        }
+        runtime.position = position
+        return try runtime.slice(subject, start: bounds[0], stop: bounds[1], step: bounds[2])
+    }
+}

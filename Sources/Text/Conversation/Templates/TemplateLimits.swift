@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Bounds within which a template is read and rendered, since templates come from model files.
+package struct TemplateLimits: Sendable, Equatable {
+    /// Longest source in code points.
+    package var maxSourceLength: Int
+
+    /// Deepest nesting of expressions and statements in the source.
+    package var maxNesting: Int
+
+    /// Deepest nesting of evaluation, counting macro calls and loop recursion.
+    package var maxDepth: Int
+
+    /// Deepest nesting of lists and mappings built while rendering.
+    package var maxValueDepth: Int
+
+    /// Most steps of evaluation: a node evaluated, an element copied or compared.
+    package var maxSteps: Int
+
+    /// Most code points produced by string operations altogether.
+    package var maxTextWork: Int
+
+    /// Longest single string in code points, the output included.
+    package var maxStringLength: Int
+
+    /// Longest list, mapping or range.
+    package var maxItems: Int
+
+    /// The default bounds: generous for any real conversation, small for a machine.
+    package init(
+        maxSourceLength: Int = 1 << 20, maxNesting: Int = 100, maxDepth: Int = 400,
+        maxValueDepth: Int = 160, maxSteps: Int = 4_000_000, maxTextWork: Int = 64 << 20,
+        maxStringLength: Int = 16 << 20, maxItems: Int = 100_000
+    ) {
+        self.maxSourceLength = maxSourceLength
+        self.maxNesting = maxNesting
+        self.maxDepth = maxDepth
+        self.maxValueDepth = maxValueDepth
+        self.maxSteps = maxSteps
+        self.maxTextWork = maxTextWork
+        self.maxStringLength = maxStringLength
+        self.maxItems = maxItems
+    }
+}

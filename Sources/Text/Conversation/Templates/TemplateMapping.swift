@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A dictionary in insertion order, with Python's equality of keys: 1, 1.0 and True are one key.
+struct TemplateMapping {
+    private(set) var keys: [TemplateValue] = []
+    private(set) var values: [TemplateValue] = []
+    private(set) var depth = 1
+    private var indices: [TemplateKey: Int] = [:]
+
+    var count: Int { keys.count }
+
+    /// Sets the value of a key, which keeps its place if it is there already.
+    mutating func set(_ key: TemplateValue, _ hashed: TemplateKey, to value: TemplateValue) {
+        depth = max(depth, value.depth + 1, key.depth + 1)
+        if let index = indices[hashed] {
+            values[index] = value
+        } else {
+            indices[hashed] = keys.count
+            keys.append(key)
+            values.append(value)
+        }
+    }
+
+    /// Sets the value of a key that is a string.
+    mutating func set(_ key: TemplateString, to value: TemplateValue) {
+        set(.string(key), .string(key.scalars), to: value)
+    }
+
+    subscript(key: TemplateKey) -> TemplateValue? {
+        indices[key].map { values[$0] }
+    }
+
+    subscript(name: String) -> TemplateValue? {
+        self[.string(Array(name.unicodeScalars))]
+    }
+}
+
+/// A value as a key of a dictionary.
+enum TemplateKey: Hashable {
+    case null
+    case undefined
+    case integer(Int)
+    case float(Double)
+    case string([Unicode.Scalar])
+    indirect case tuple([TemplateKey])
+
+    /// The key of a value other than a string or tuple; nil if Python cannot hash it.
+    init?(simple value: TemplateValue) {
+        switch value {
+        case .undefined: self = .undefined
+        case .null: self = .null
+        case .bool(let value): self = .integer(value ? 1 : 0)
+        case .integer(let value): self = .integer(value)
+        case .float(let value):
+            if let integer = Int(exactly: value) {
+                self = .integer(integer)
+            } else {
+                self = .float(value)
+            }
+        default: return nil
+        }
+    }
+}

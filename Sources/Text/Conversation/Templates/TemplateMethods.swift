@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The methods of Python's strings, dictionaries and lists that a template may call.
+struct TemplateMethods {
+    static let ofStrings: Set<String> = [
+        "capitalize", "casefold", "center", "count", "encode", "endswith", "expandtabs", "find",
+        "format", "format_map", "index", "isalnum", "isalpha", "isascii", "isdecimal", "isdigit",
+        "isidentifier", "islower", "isnumeric", "isprintable", "isspace", "istitle", "isupper",
+        "join", "ljust", "lower", "lstrip", "maketrans", "partition", "removeprefix",
+        "removesuffix", "replace", "rfind", "rindex", "rjust", "rpartition", "rsplit", "rstrip",
+        "split", "splitlines", "startswith", "strip", "swapcase", "title", "translate", "upper",
+        "zfill",
+    ]
+
+    static let ofMappings: Set<String> = ["copy", "fromkeys", "get", "items", "keys", "values"]
+
+    static let mutatingMappings: Set<String> = ["clear", "pop", "popitem", "setdefault", "update"]
+
+    static let ofSequences: Set<String> = ["count", "index"]
+
+    static let mutatingLists: Set<String> = [
+        "append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort",
+    ]
+
+    let runtime: TemplateRuntime
+
+    func call(
+        _ name: String, of receiver: TemplateValue, _ arguments: TemplateArguments
+    ) throws(TemplateError) -> TemplateValue {
+        switch receiver {
+        case .string(let string):
+            // Every method reads its string once or a fixed number of times.
+            try runtime.work(string.count)
+            return try call(name, of: string, arguments)
+        case .mapping(let mapping): return try call(name, of: mapping, arguments)
+        case .list(let sequence), .tuple(let sequence):
+            if name == "copy" { return receiver }
+            return try call(name, of: sequence, arguments)
+        case .float(let value): return .bool(value == value.rounded())
+        default:
+            throw runtime.failure("'\(receiver.typeName)' object has no method '\(name)'")
+        }
+    }
+
+    private func call(
+        _ name: String, of mapping: TemplateMapping, _ arguments: TemplateArguments
+    ) throws(TemplateError) -> TemplateValue {
+        switch name {
+        case "get":
+            guard arguments.keywords.isEmpty, (1...2).contains(arguments.positional.count) else {
+                throw runtime.failure("get expected 1 or 2 positional arguments")
+            }
+            return mapping[try runtime.key(of: arguments.positional[0])]
+                ?? (arguments.positional.count > 1 ? arguments.positional[1] : .null)
+        case "fromkeys": throw runtime.unsupported("dict.fromkeys")
+        default: break
+        }
+        _ = try arguments.bound(name, [], runtime)
+        switch name {
+        case "copy": return .mapping(mapping)
+        case "items": return .view(TemplateMappingView(kind: .items, mapping: mapping))
+        case "keys": return .view(TemplateMappingView(kind: .keys, mapping: mapping))
+        default: return .view(TemplateMappingView(kind: .values, mapping: mapping))
+        }
+    }
+
+    private func call(
+        _ name: String, of sequence: TemplateSequence, _ arguments: TemplateArguments
+    ) throws(TemplateError) -> TemplateValue {
+        let values = try arguments.bound(
+            name, name == "index" ? ["value", "start", "stop"] : ["value"], required: 1, runtime)
+        let wanted = values[0] ?? .null
+        if name == "count" {
+            var count = 0
+            for item in sequence.items where try runtime.equals(item, wanted) { count += 1 }
+            return .integer(count)
+        }
+        let range = clampedRange(
+            try runtime.integer(values[1], default: 0),
+            try runtime.integer(values[2], default: sequence.items.count), sequence.items.count)
+        for index in range where try runtime.equals(sequence.items[index], wanted) {
+            return .integer(index)
+        }
+        throw runtime.failure("value is not in list")
+    }
+
+    /// Python's bounds of a part of a sequence; empty where they are out of order.
+    func clampedRange(_ start: Int, _ stop: Int, _ count: Int) -> Range<Int> {
+        let low = min(max(start < 0 ? start + count : start, 0), count)
+        let high = min(max(stop < 0 ? stop + count : stop, 0), count)
+        return low..<max(low, high)
+    }
+}

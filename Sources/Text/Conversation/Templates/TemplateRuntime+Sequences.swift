@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension TemplateRuntime {
+    /// What iterating over the value gives; an iterator is used up by it.
+    func iterate(_ value: TemplateValue) throws(TemplateError) -> [TemplateValue] {
+        let items: [TemplateValue]
+        switch value {
+        case .undefined: return []
+        case .string(let string):
+            try checkItems(string.count)
+            return (0..<string.count).map { .string(string.slice($0..<$0 + 1)) }
+        case .list(let sequence), .tuple(let sequence): items = sequence.items
+        case .mapping(let mapping): items = mapping.keys
+        case .range(let range):
+            try checkItems(range.count)
+            return (0..<range.count).map { .integer(range[$0]) }
+        case .view(let view): items = view.items
+        case .iterator(let iterator): items = iterator.takeAll()
+        default:
+            throw failure("'\(value.typeName)' object is not iterable")
+        }
+        try step(items.count)
+        return items
+    }
+
+    /// Python's `len`.
+    func length(of value: TemplateValue) throws(TemplateError) -> Int {
+        switch value {
+        case .undefined: return 0
+        case .string(let string): return string.count
+        case .list(let sequence), .tuple(let sequence): return sequence.items.count
+        case .mapping(let mapping): return mapping.count
+        case .range(let range): return range.count
+        case .view(let view): return view.mapping.count
+        case .loop(let loop): return loop.items.count
+        default: throw failure("object of type '\(value.typeName)' has no len()")
+        }
+    }
+
+    /// Python's `in`.
+    func contains(
+        _ container: TemplateValue, _ item: TemplateValue
+    ) throws(TemplateError) -> Bool {
+        switch container {
+        case .undefined: return false
+        case .string(let string):
+            guard case .string(let needle) = item else {
+                throw failure(
+                    "'in <string>' requires string as left operand, not \(item.typeName)")
+            }
+            try work(string.count + needle.count)
+            return string.contains(needle)
+        case .mapping(let mapping): return mapping[try key(of: item)] != nil
+        case .view(let view) where view.kind == .keys:
+            return view.mapping[try key(of: item)] != nil
+        case .iterator(let iterator):
+            while let next = iterator.next() {
+                if try equals(next, item) { return true }
+            }
+            return false
+        default:
+            guard isIterable(container) else {
+                throw failure("argument of type '\(container.typeName)' is not iterable")
+            }
+            for element in try iterate(container) where try equals(element, item) { return true }
+            return false
+        }
+    }
+
+    /// Whether Python's `iter` takes the value.
+    func isIterable(_ value: TemplateValue) -> Bool {
+        switch value {
+        case .undefined, .string, .list, .tuple, .mapping, .range, .view, .iterator, .loop: true
+        default: false
+        }
+    }
+
+    /// The value as a key of a mapping.
+    func key(of value: TemplateValue) throws(TemplateError) -> TemplateKey {
+        try step()
+        switch value {
+        case .string(let string):
+            try work(string.count)
+            return .string(string.scalars)
+        case .tuple(let sequence):
+            var keys: [TemplateKey] = []
+            for item in sequence.items { keys.append(try key(of: item)) }
+            return .tuple(keys)
+        default:
+            guard let key = TemplateKey(simple: value) else {
+                throw failure("unhashable type: '\(value.typeName)'")
+            }
+            return key
+        }
+    }
+
+    /// Python's `==`.
+    func equals(_ left: TemplateValue, _ right: TemplateValue) throws(TemplateError) -> Bool {
+        try step()
+        switch (left, right) {
+        case (.undefined, .undefined), (.null, .null): return true
+        case (.string(let left), .string(let right)):
+            if left.count != right.count { return false }
+            try work(left.count)
+            return left == right
+        case (.list(let left), .list(let right)), (.tuple(let left), .tuple(let right)):
+            guard left.items.count == right.items.count else { return false }
+            for (a, b) in zip(left.items, right.items) {
+                if try !equals(a, b) { return false }
+            }
+            return true
+        case (.mapping(let left), .mapping(let right)):
+            guard left.count == right.count else { return false }
+            for (key, value) in zip(left.keys, left.values) {
+                guard let other = right[try self.key(of: key)] else { return false }
+                if try !equals(value, other) { return false }
+            }
+            return true
+        case (.range(let left), .range(let right)):
+            return left.count == right.count
+                && (left.count == 0
+                    || (left.start == right.start && (left.count == 1 || left.step == right.step)))
+        case (.namespace(let left), .namespace(let right)): return left === right
+        case (.iterator(let left), .iterator(let right)): return left === right
+        case (.loop(let left), .loop(let right)): return left === right
+        default:
+            if let left = left.integerValue, let right = right.integerValue {
+                return left == right
+            }
+            if let left = left.floatValue, let right = right.floatValue { return left == right }
+            return false
+        }
+    }
+
+    /// Python's `<`, which not every pair of types has.
+    func isLess(_ left: TemplateValue, _ right: TemplateValue) throws(TemplateError) -> Bool {
+        try step()
+        switch (left, right) {
+        case (.undefined(let message), _), (_, .undefined(let message)): throw failure(message)
+        case (.string(let left), .string(let right)):
+            try work(min(left.count, right.count))
+            return left < right
+        case (.list(let left), .list(let right)), (.tuple(let left), .tuple(let right)):
+            for (a, b) in zip(left.items, right.items) {
+                if try !equals(a, b) { return try isLess(a, b) }
+            }
+            return left.items.count < right.items.count
+        default:
+            if let left = left.integerValue, let right = right.integerValue {
+                return left < right
+            }
+            if let left = left.floatValue, let right = right.floatValue { return left < right }
+            throw failure(
+                "'<' not supported between instances of '\(left.typeName)' and '\(right.typeName)'")
+        }
+    }
+
+    /// Python's stable `sorted` by keys; equal ones keep their order in reverse, too.
+    func sorted(
+        _ items: [TemplateValue], by keys: [TemplateValue], isReversed: Bool
+    ) throws(TemplateError) -> [TemplateValue] {
+        // A merge sort of our own: the library's cannot throw our error, and must not see an
+        // order that a template makes inconsistent.
+        var order = Array(items.indices)
+        var buffer = order
+        var width = 1
+        while width < order.count {
+            var start = 0
+            while start < order.count {
+                let middle = min(start + width, order.count)
+                let end = min(start + 2 * width, order.count)
+                var left = start
+                var right = middle
+                for slot in start..<end {
+                    let takesRight: Bool
+                    if left >= middle {
+                        takesRight = true
+                    } else if right >= end {
+                        takesRight = false
+                    } else {
+                        let a = keys[order[left]]
+                        let b = keys[order[right]]
+                        takesRight = isReversed ? try isLess(a, b) : try isLess(b, a)
+                    }
+                    buffer[slot] = order[takesRight ? right : left]
+                    if takesRight { right += 1 } else { left += 1 }
+                }
+                start = end
+            }
+            swap(&order, &buffer)
+            width *= 2
+        }
+        return order.map { items[$0] }
+    }
+}
