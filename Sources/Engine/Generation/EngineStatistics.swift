@@ -29,6 +29,9 @@ package struct EngineStatistics: Hashable, Sendable {
     /// Requests that have ended since the start.
     package var finishedRequests: UInt64 = 0
 
+    /// How often the engine woke up from having nothing to do.
+    package var wakeUps: UInt64 = 0
+
     /// When the last step ended or work last arrived at an idle engine.
     package var lastProgress: ContinuousClock.Instant = .now
 

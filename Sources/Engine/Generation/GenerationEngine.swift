@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
+package import Logging
+import Synchronization
 package import Tokenization
 
 /// Turns requests of token ids into streams of ids and text.
@@ -13,41 +16,81 @@ package final class GenerationEngine: Sendable {
     /// The number of ids that a prompt may use.
     package let vocabularyCount: Int
 
+    /// The most sequences that run at the same time.
+    package let maxSequences: Int
+
     /// The limits that the engine keeps.
     package let configuration: Configuration
+
+    let tokenizer: any Tokenizer
+    let mailbox = Mailbox()
 
     /// Starts the engine's thread.
     ///
     /// - Parameters:
     ///   - model: the model, which belongs to the engine from now on.
     ///   - tokenizer: its vocabulary.
-    ///   - configuration: limits.
+    ///   - configuration: limits, which the model's own may lower.
+    ///   - logger: where failures of steps are reported.
     package init(
         model: sending any LanguageModel, tokenizer: any Tokenizer,
-        configuration: Configuration = .init()
+        configuration: Configuration = .init(), logger: Logger = Logger(label: "cierzo.engine")
     ) {
-        contextLength = model.contextLength
+        let positionCount = model.blockCount * model.positionsPerBlock
+        contextLength = min(
+            model.contextLength, positionCount, configuration.contextLength ?? positionCount)
         vocabularyCount = model.vocabularyCount
+        maxSequences = min(
+            configuration.maxSequences, model.maxLogitsRows, model.maxBatchTokens - 1)
         self.configuration = configuration
+        self.tokenizer = tokenizer
+
+        let loop = Loop(
+            model: model, tokenizer: tokenizer, configuration: configuration,
+            maxSequences: maxSequences, mailbox: mailbox, logger: logger)
+        let handover = Handover(loop)
+        let thread = Thread { handover.take()?.run() }
+        thread.name = "cierzo-engine"
+        thread.stackSize = 8 << 20
+        thread.start()
     }
 
-    /// Accepts a request, or says at once why not.
-    ///
-    /// - Parameter request: what to generate.
-    /// - Returns: the events; the request is cancelled when nobody reads them any more.
-    /// - Throws: `SubmissionError`.
-    package func submit(_ request: GenerationRequest) throws(SubmissionError) -> GenerationStream {
-        throw .shuttingDown
+    deinit {
+        mailbox.shutDown(by: .now)
     }
 
     /// Ends a request within one step; its choices finish with `.cancelled`.
-    package func cancel(_ id: RequestID) {}
+    package func cancel(_ id: RequestID) {
+        mailbox.cancel(id)
+    }
 
     /// How the engine is doing.
-    package var statistics: EngineStatistics { .init() }
+    package var statistics: EngineStatistics { mailbox.statistics }
 
     /// Refuses new requests, gives running ones some time, cancels the rest and ends the thread.
     ///
+    /// A second call may only shorten the time.
+    ///
     /// - Parameter grace: how long running requests may go on.
-    package func shutdown(grace: Duration = .zero) async {}
+    package func shutdown(grace: Duration = .zero) async {
+        mailbox.shutDown(by: .now + grace)
+        await mailbox.waitForEnd()
+    }
+}
+
+/// Carries the loop to its thread, which is the only one that ever touches it.
+private final class Handover: Sendable {
+    private let loop: Mutex<GenerationEngine.Loop?>
+
+    init(_ loop: sending GenerationEngine.Loop) {
+        self.loop = Mutex(loop)
+    }
+
+    func take() -> sending GenerationEngine.Loop? {
+        loop.withLock { loop in
+            let taken = loop
+            loop = nil
+            return taken
+        }
+    }
 }

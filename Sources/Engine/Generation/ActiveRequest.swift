@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Sampling
+internal import Scheduling
+internal import Tokenization
+
+/// A request that the engine has taken; belongs to the engine's thread.
+final class ActiveRequest {
+    let submission: Submission
+
+    /// What is known of the prompt's tokens so far; the first has nothing before it.
+    var promptLogprobs: [TokenLogprobs?] = [nil]
+
+    /// The choices that have not ended.
+    var choices: [ActiveChoice] = []
+
+    var usage: Usage
+
+    init(_ submission: Submission) {
+        self.submission = submission
+        usage = Usage(promptTokens: submission.request.promptTokens.count)
+    }
+
+    var request: GenerationRequest { submission.request }
+
+    /// Whether log probabilities of the prompt are asked for and not yet complete.
+    var isScoring: Bool {
+        request.promptLogprobs != nil && promptLogprobs.count < request.promptTokens.count
+    }
+}
+
+/// One continuation of a request's prompt; belongs to the engine's thread.
+final class ActiveChoice {
+    let active: ActiveRequest
+    let index: Int
+    let id: SequenceID
+    var detokenizer: StreamingDetokenizer
+    var matcher: StopMatcher
+    var history: TokenHistory?
+    var generatedCount = 0
+
+    /// The Unicode scalars of the text so far, whether they have come out or not.
+    var textLength = 0
+
+    init(of active: ActiveRequest, index: Int, id: SequenceID, tokenizer: any Tokenizer) {
+        self.active = active
+        self.index = index
+        self.id = id
+        let request = active.request
+        detokenizer = StreamingDetokenizer(
+            tokenizer: tokenizer, continuesText: request.continuesText)
+        matcher = active.submission.stopMatcher
+        if request.sampling.hasPenalties {
+            history = TokenHistory(promptTokens: request.promptTokens)
+        }
+    }
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Scheduling
+
+extension GenerationEngine.Loop {
+    /// Keeps an event until the step is over, so that whoever sees it finds its blocks freed.
+    func emit(_ event: GenerationEvent, of active: ActiveRequest) {
+        events.append((active.submission.continuation, event))
+    }
+
+    /// Ends a choice that the scheduler does not know, or will forget with the current step.
+    func end(_ choice: ActiveChoice, reason: FinishReason, stop: MatchedStop? = nil) {
+        let active = choice.active
+        choices[choice.id] = nil
+        active.choices.removeAll { $0 === choice }
+        endedCount += 1
+        pace.noteEnd(at: .now)
+        emit(.finished(choice: choice.index, reason: reason, stop: stop), of: active)
+        guard active.choices.isEmpty else { return }
+        requests[active.submission.id] = nil
+        statistics.finishedRequests += 1
+        active.usage.totalDuration = active.submission.submitted.duration(to: .now)
+        metrics.noteEnd(of: active.usage, reason: reason)
+        emit(.usage(active.usage), of: active)
+    }
+
+    /// Ends what is left of a request between two steps; text that was held back comes out.
+    func endAll(_ active: ActiveRequest, reason: FinishReason) {
+        for choice in active.choices {
+            scheduler.cancel(choice.id)
+            release(choice)
+            end(choice, reason: reason)
+        }
+    }
+
+    /// Delivers the text that was held back in case a stop string or a character was beginning.
+    func release(_ choice: ActiveChoice) {
+        let text = flush(choice)
+        if text.isEmpty { return }
+        emit(.output(choice: choice.index, text: text, tokens: []), of: choice.active)
+    }
+
+    /// Publishes the state of the engine, then delivers what happened since the last time.
+    func publish() {
+        statistics.runningSequences = scheduler.runningCount
+        statistics.waitingSequences = scheduler.waitingCount
+        statistics.usedBlocks = scheduler.usedBlockCount
+        statistics.freeBlocks = scheduler.freeBlockCount
+        mailbox.publish(statistics, endedCount: endedCount, placeInterval: pace.interval)
+        metrics.note(statistics)
+        endedCount = 0
+        for (continuation, event) in events {
+            continuation.yield(event)
+            if case .usage = event { continuation.finish() }
+        }
+        events.removeAll(keepingCapacity: true)
+    }
+
+    /// Records which requests left the queue.
+    func noteAdmissions(at now: ContinuousClock.Instant) {
+        for id in scheduled.admitted {
+            guard let active = choices[id]?.active, active.usage.queueDuration == nil else {
+                continue
+            }
+            active.usage.queueDuration = active.submission.submitted.duration(to: now)
+        }
+    }
+
+    /// Records how long a request's first token took.
+    func noteFirstToken(of active: ActiveRequest) {
+        guard active.usage.firstTokenDuration == nil else { return }
+        active.usage.firstTokenDuration = active.submission.submitted.duration(to: .now)
+    }
+
+    /// Records what a step did.
+    func noteStep(from start: ContinuousClock.Instant) {
+        let end = ContinuousClock.now
+        statistics.steps += 1
+        statistics.prefillTokens += UInt64(scheduled.prefillCount)
+        statistics.preemptions += UInt64(scheduled.preempted.count)
+        statistics.lastProgress = end
+        metrics.noteStep(scheduled, duration: start.duration(to: end))
+    }
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Inference
+internal import Logging
+internal import Sampling
+internal import Scheduling
+internal import Tokenization
+
+extension GenerationEngine {
+    /// What runs on the engine's thread, and everything that only that thread touches.
+    final class Loop {
+        let model: any LanguageModel
+        let tokenizer: any Tokenizer
+        let mailbox: Mailbox
+        let logger: Logger
+        let metrics = EngineMetrics()
+
+        var scheduler: Scheduler
+        var sampler: Sampler
+        var statistics = EngineStatistics()
+        var pace = CompletionPace()
+
+        /// Memory that every step uses again.
+        var scheduled = ScheduledStep()
+        var batch = ForwardBatch()
+        var outcomes: [SliceOutcome] = []
+        var events: [(AsyncStream<GenerationEvent>.Continuation, GenerationEvent)] = []
+        var messages = Mailbox.Messages()
+
+        var requests: [RequestID: ActiveRequest] = [:]
+        var choices: [SequenceID: ActiveChoice] = [:]
+        var endedCount = 0
+        private var nextSequence: UInt64 = 1
+        private var shutdownDeadline: ContinuousClock.Instant?
+
+        init(
+            model: any LanguageModel, tokenizer: any Tokenizer, configuration: Configuration,
+            maxSequences: Int, mailbox: Mailbox, logger: Logger
+        ) {
+            self.model = model
+            self.tokenizer = tokenizer
+            self.mailbox = mailbox
+            self.logger = logger
+            scheduler = Scheduler(
+                configuration: Scheduler.Configuration(
+                    maxBatchTokens: model.maxBatchTokens, maxLogitsRows: model.maxLogitsRows,
+                    maxSequences: maxSequences,
+                    maxQueuedSequences: configuration.maxQueuedSequences,
+                    blockCount: model.blockCount, positionsPerBlock: model.positionsPerBlock,
+                    prefillChunkTokens: configuration.prefillChunkTokens,
+                    prefillChunkTokensWhileDecoding: configuration
+                        .prefillChunkTokensWhileDecoding))
+            sampler = Sampler(vocabularyCount: model.vocabularyCount)
+            statistics.freeBlocks = model.blockCount
+        }
+
+        /// Runs until a shutdown; sleeps while there is nothing to do.
+        func run() {
+            publish()
+            while true {
+                receiveMessages()
+                if let shutdownDeadline, requests.isEmpty || .now >= shutdownDeadline { break }
+                if scheduler.sequenceCount == 0 {
+                    mailbox.sleepUntilMessage()
+                    statistics.wakeUps += 1
+                    statistics.lastProgress = .now
+                    pace.resume(at: .now)
+                } else {
+                    step()
+                }
+            }
+            for request in requests.values { endAll(request, reason: .cancelled) }
+            publish()
+            for submission in mailbox.end().submissions {
+                submission.continuation.finish()
+            }
+        }
+
+        private func receiveMessages() {
+            mailbox.receive(into: &messages)
+            if messages.isEmpty { return }
+            if let deadline = messages.shutdownDeadline {
+                shutdownDeadline = min(shutdownDeadline ?? deadline, deadline)
+            }
+            for submission in messages.submissions { start(submission) }
+            for id in messages.cancellations {
+                guard let request = requests[id] else { continue }
+                endAll(request, reason: .cancelled)
+            }
+            publish()
+        }
+
+        /// Queues the choices of a request; those of one whose prompt is scored follow when its
+        /// scores are complete, as nothing may be delivered before them.
+        private func start(_ submission: Submission) {
+            let active = ActiveRequest(submission)
+            requests[submission.id] = active
+            for index in 0..<submission.request.choiceCount {
+                let id = SequenceID(rawValue: nextSequence)
+                nextSequence += 1
+                let choice = ActiveChoice(of: active, index: index, id: id, tokenizer: tokenizer)
+                active.choices.append(choice)
+                choices[id] = choice
+            }
+            if active.isScoring {
+                queue(active.choices[0], scoresPrompt: true)
+            } else {
+                finishScoring(active)
+                for choice in active.choices { queue(choice, scoresPrompt: false) }
+            }
+        }
+
+        /// Delivers the scores of a prompt, if they were asked for.
+        func finishScoring(_ active: ActiveRequest) {
+            guard active.request.promptLogprobs != nil else { return }
+            emit(.promptLogprobs(active.promptLogprobs), of: active)
+        }
+
+        /// Gives a choice to the scheduler, unless there is nothing to compute for it.
+        func queue(_ choice: ActiveChoice, scoresPrompt: Bool) {
+            let submission = choice.active.submission
+            if submission.maxTokens == 0, !scoresPrompt {
+                end(choice, reason: submission.limitReason)
+                return
+            }
+            do {
+                try scheduler.add(
+                    choice.id, promptTokens: submission.request.promptTokens,
+                    maxTokens: submission.maxTokens, scoresPrompt: scoresPrompt)
+            } catch {
+                end(choice, reason: .error("\(error)"))
+            }
+        }
+    }
+}

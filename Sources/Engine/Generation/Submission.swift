@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A request on its way to the engine, checked and with its limits resolved.
+struct Submission: Sendable {
+    let id: RequestID
+    let request: GenerationRequest
+
+    /// The most tokens of a choice, within the context.
+    let maxTokens: Int
+
+    /// Why a choice ends that reaches `maxTokens`.
+    let limitReason: FinishReason
+
+    let seed: UInt64
+    let stopMatcher: StopMatcher
+
+    /// The tokens that end a choice.
+    let endTokens: Set<Int32>
+
+    /// The same as a list, to be masked while a choice is too short.
+    let endTokensInOrder: [Int32]
+
+    let continuation: AsyncStream<GenerationEvent>.Continuation
+    let submitted: ContinuousClock.Instant
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Generation
+import Sampling
+
+/// What a request gave, gathered from its events.
+struct Generated: Equatable {
+    struct Choice: Equatable {
+        var text = ""
+        var tokens: [TokenOutput] = []
+        var reason: FinishReason?
+        var stop: MatchedStop?
+
+        var ids: [Int32] { tokens.map(\.id) }
+    }
+
+    var choices: [Int: Choice] = [:]
+    var promptLogprobs: [TokenLogprobs?]?
+    var promptTokens = 0
+    var completionTokens = 0
+    var events: [GenerationEvent] = []
+
+    /// The first choice.
+    var first: Choice { choices[0] ?? Choice() }
+
+    static func == (one: Generated, other: Generated) -> Bool {
+        one.choices == other.choices && one.promptLogprobs == other.promptLogprobs
+            && one.promptTokens == other.promptTokens
+            && one.completionTokens == other.completionTokens
+    }
+
+    init() {}
+
+    init(_ stream: GenerationStream) async {
+        for await event in stream { add(event) }
+    }
+
+    mutating func add(_ event: GenerationEvent) {
+        events.append(event)
+        switch event {
+        case .promptLogprobs(let logprobs):
+            promptLogprobs = logprobs
+        case .output(let choice, let text, let tokens):
+            choices[choice, default: Choice()].text += text
+            choices[choice, default: Choice()].tokens += tokens
+        case .finished(let choice, let reason, let stop):
+            choices[choice, default: Choice()].reason = reason
+            choices[choice, default: Choice()].stop = stop
+        case .usage(let usage):
+            promptTokens = usage.promptTokens
+            completionTokens = usage.completionTokens
+        }
+    }
+}
+
+extension GenerationEngine {
+    /// Submits a request and gathers everything it gives.
+    func generate(_ request: GenerationRequest) async throws -> Generated {
+        await Generated(try submit(request))
+    }
+}
