@@ -18,8 +18,7 @@ extension Socket {
             Glibc.close(descriptor)
             throw error
         }
-        let socket = try Socket(descriptor: descriptor, poller: poller)
-        socket.state.withLock { $0.maySend = result == 0 }
+        let socket = try Socket(descriptor: descriptor, poller: poller, maySend: result == 0)
         let isReady = await socket.wait(for: \.sender, until: deadline) { $0.maySend }
         var code: Int32 = 0
         var size = socklen_t(MemoryLayout<Int32>.size)

@@ -47,9 +47,14 @@ package final class Socket: Sendable {
     let state = Mutex(State())
 
     /// Takes over a non-blocking descriptor and closes it in the end.
-    init(descriptor: Int32, poller: Poller) throws(SocketError) {
+    ///
+    /// `maySend` is false for a connection being made, whose first edge must not be missed.
+    init(
+        descriptor: Int32, poller: Poller, maySend: Bool = true
+    ) throws(SocketError) {
         self.descriptor = descriptor
         self.poller = poller
+        state.withLock { $0.maySend = maySend }
         do throws(SocketError) {
             let id = try poller.add(self, descriptor)
             state.withLock { $0.id = id }

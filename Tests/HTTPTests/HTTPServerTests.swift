@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTP
+import HTTPTypes
+import Testing
+
+@Suite(.timeLimit(.minutes(1)))
+struct HTTPServerTests {
+    /// Tells what it was sent.
+    private static let echo: HTTPServer.Handler = { request in
+        let path = request.head.path ?? ""
+        return ServerResponse(
+            status: .ok, contentType: "text/plain",
+            body: Array("\(request.head.method) \(path) ".utf8) + request.body)
+    }
+
+    @Test func `a connection is kept alive`() async throws {
+        try await LoopbackServer.run(handler: Self.echo) { server in
+            let client = try await server.connect()
+            for index in 0..<3 {
+                try await client.send("GET /\(index) HTTP/1.1\r\nHost: a\r\n\r\n")
+                let response = try await client.response()
+                #expect(response.body == "GET /\(index) ")
+                #expect(response.fields["connection"] == nil)
+                #expect(response.fields["date"]?.hasSuffix(" GMT") == true)
+                #expect(response.fields["server"] == "cierzo")
+            }
+            try await client.send("GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            #expect(try await client.response().fields["connection"] == "close")
+            #expect(try await !client.fill())
+        }
+    }
+
+    @Test func `pipelined requests are answered in order`() async throws {
+        let handler: HTTPServer.Handler = { request in
+            if request.head.path == "/slow" { for _ in 0..<50 { await Task.yield() } }
+            return await Self.echo(request)
+        }
+        try await LoopbackServer.run(handler: handler) { server in
+            let client = try await server.connect()
+            try await client.send(
+                "GET /slow HTTP/1.1\r\nHost: a\r\n\r\n"
+                    + "POST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
+                    + "GET /3 HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(try await client.response().body == "GET /slow ")
+            #expect(try await client.response().body == "POST /2 abc")
+            #expect(try await client.response().body == "GET /3 ")
+        }
+    }
+
+    @Test func `chunked bodies pass both ways`() async throws {
+        let handler: HTTPServer.Handler = { request in
+            let body = request.body
+            return ServerResponse(
+                head: HTTPResponse(status: .ok),
+                body: .stream { writer in
+                    try await writer.write("one")
+                    try await writer.write([])
+                    try await writer.write(body)
+                })
+        }
+        try await LoopbackServer.run(handler: handler) { server in
+            let client = try await server.connect()
+            for _ in 0..<2 {
+                try await client.send(
+                    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                        + "2\r\nab\r\n1;x\r\nc\r\n0\r\nT: 1\r\n\r\n")
+                let response = try await client.response()
+                #expect(response.chunks == ["one", "abc"])
+                #expect(response.isComplete)
+            }
+        }
+    }
+
+    @Test func `a request in segments of one byte is understood`() async throws {
+        try await LoopbackServer.run(handler: Self.echo) { server in
+            let client = try await server.connect()
+            let text =
+                "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+            for byte in text.utf8 {
+                try await client.send([byte])
+                await Task.yield()
+            }
+            #expect(try await client.response().body == "POST /x abc")
+        }
+    }
+
+    @Test func `a client that expects 100 is told to continue`() async throws {
+        try await LoopbackServer.run(handler: Self.echo) { server in
+            let client = try await server.connect()
+            try await client.send(
+                "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
+            #expect(try await client.response().status == 100)
+            try await client.send("abc")
+            #expect(try await client.response().body == "POST /x abc")
+            // A body that is already there needs no asking.
+            try await client.send(
+                "POST /y HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\nabc"
+            )
+            #expect(try await client.response().body == "POST /y abc")
+        }
+    }
+
+    @Test func `a body too large is refused before it is asked for`() async throws {
+        try await LoopbackServer.run(limits: .init(maxBodyBytes: 10), handler: Self.echo) {
+            server in
+            let response = try await server.exchange(
+                "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\nExpect: 100-continue\r\n\r\n")
+            #expect(response.status == 413)
+            #expect(response.fields["connection"] == "close")
+        }
+    }
+
+    @Test func `a refusal is read even by a client that is still sending`() async throws {
+        try await LoopbackServer.run(
+            limits: .init(maxBodyBytes: 10), timeouts: .init(), handler: Self.echo
+        ) { server in
+            let client = try await server.connect()
+            try await client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4194304\r\n\r\n")
+            try await client.send([UInt8](repeating: 97, count: 4 << 20))
+            #expect(try await client.response().status == 413)
+        }
+    }
+
+    @Test func `HTTP 1.0 is answered in its own way`() async throws {
+        let handler: HTTPServer.Handler = { request in
+            guard request.head.path == "/stream" else { return await Self.echo(request) }
+            return ServerResponse(
+                head: HTTPResponse(status: .ok),
+                body: .stream { writer in
+                    try await writer.write("one ")
+                    try await writer.write("two")
+                })
+        }
+        try await LoopbackServer.run(handler: handler) { server in
+            let client = try await server.connect()
+            try await client.send("GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+            let kept = try await client.response()
+            #expect(kept.body == "GET /a ")
+            #expect(kept.fields["connection"] == "keep-alive")
+            try await client.send("GET /stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+            let streamed = try await client.response()
+            #expect(streamed.body == "one two")
+            #expect(streamed.fields["connection"] == "close")
+            #expect(streamed.fields["transfer-encoding"] == nil)
+        }
+    }
+
+    @Test(arguments: [
+        ("GET /\(String(repeating: "a", count: 200)) HTTP/1.1\r\n", 414),
+        ("GET / HTTP/1.1\r\nHost: a\r\nX: \(String(repeating: "a", count: 300))\r\n\r\n", 431),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 101\r\n\r\n", 413),
+        ("nonsense\r\n\r\n", 400), ("GET / HTTP/3.0\r\n\r\n", 505),
+        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+        ("POST / HTTP/1.1\r\nHost: a\r\nExpect: tea\r\n\r\n", 417),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Encoding: br\r\nContent-Length: 1\r\n\r\na", 415),
+    ])
+    func `the server's own errors take the shape they are given`(
+        text: String, status: Int
+    ) async throws {
+        let limits = RequestParser.Limits(
+            maxRequestLineBytes: 100, maxHeaderBytes: 200, maxBodyBytes: 100)
+        let shape: HTTPServer.ErrorResponse = { status, _ in
+            ServerResponse(
+                status: status, contentType: "application/json",
+                body: Array("{\"code\":\(status.code)}".utf8))
+        }
+        try await LoopbackServer.run(
+            limits: limits,
+            errorResponse: shape,
+            handler: Self.echo
+        ) { server in
+            let client = try await server.connect()
+            try await client.send(text)
+            let response = try await client.response()
+            #expect(response.status == status)
+            #expect(response.body == "{\"code\":\(status)}")
+            #expect(response.fields["connection"] == "close")
+            #expect(try await !client.fill())
+        }
+    }
+
+    @Test func `HEAD and 204 have no body, and the connection goes on`() async throws {
+        let handler: HTTPServer.Handler = { request in
+            switch request.head.path {
+            case "/204": .text(.noContent, "never sent")
+            case "/stream":
+                ServerResponse(
+                    head: HTTPResponse(status: .ok),
+                    body: .stream { _ in Issue.record("a body was made for HEAD") })
+            default: .text(.ok, "hello")
+            }
+        }
+        try await LoopbackServer.run(handler: handler) { server in
+            let client = try await server.connect()
+            try await client.send(
+                "HEAD / HTTP/1.1\r\nHost: a\r\n\r\nHEAD /stream HTTP/1.1\r\nHost: a\r\n\r\n"
+                    + "GET /204 HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(try await client.response(hasBody: false).fields["content-length"] == "6")
+            #expect(try await client.response(hasBody: false).status == 200)
+            let empty = try await client.response()
+            #expect(empty.status == 204)
+            #expect(empty.fields["content-length"] == nil)
+            #expect(try await client.response().body == "hello\n")
+        }
+    }
+
+    @Test func `200 connections are served at once`() async throws {
+        let everyone = Signal(count: 200)
+        let handler: HTTPServer.Handler = { request in
+            everyone.fire()
+            await everyone.wait()
+            return await Self.echo(request)
+        }
+        try await LoopbackServer.run(handler: handler) { server in
+            try await withThrowingTaskGroup { group in
+                for index in 0..<200 {
+                    group.addTask {
+                        try await server.exchange("GET /\(index) HTTP/1.1\r\nHost: a\r\n\r\n").body
+                            == "GET /\(index) "
+                    }
+                }
+                for try await isRight in group { #expect(isRight) }
+            }
+        }
+    }
+
+    @Test func `connections over the limit are told so politely`() async throws {
+        try await LoopbackServer.run(maxConnections: 1, handler: Self.echo) { server in
+            let first = try await server.connect()
+            try await first.send("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(try await first.response().status == 200)
+            let refused = try await server.exchange("GET /2 HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(refused.status == 503)
+            #expect(refused.fields["retry-after"] == "1")
+            #expect(await server.server.connectionCount == 1)
+        }
+    }
+
+    @Test func `IPv6 is served, and the peer's address is told`() async throws {
+        let handler: HTTPServer.Handler = { .text(.ok, $0.remoteAddress) }
+        do {
+            try await LoopbackServer.run(host: "::1", handler: handler) { server in
+                let response = try await server.exchange("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                #expect(response.body == "::1\n")
+            }
+        } catch HTTPServerError.cannotListen {
+            // A machine without IPv6.
+        }
+        try await LoopbackServer.run(handler: handler) { server in
+            let response = try await server.exchange("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(response.body == "127.0.0.1\n")
+        }
+    }
+
+    @Test func `a port in use and a wrong configuration are errors`() async throws {
+        try await LoopbackServer.run(handler: Self.echo) { server in
+            let second = HTTPServer(
+                configuration: .init(port: server.port), handler: Self.echo)
+            await #expect(throws: HTTPServerError.self) { try await second.start() }
+            let unknown = HTTPServer(
+                configuration: .init(host: "no such host", port: 0), handler: Self.echo)
+            await #expect(throws: HTTPServerError.self) { try await unknown.start() }
+        }
+        #expect(throws: HTTPServerError.self) {
+            try HTTPServer.Configuration(port: 70_000).validated()
+        }
+        #expect(throws: HTTPServerError.self) {
+            try HTTPServer.Configuration(timeouts: .init(idle: .zero)).validated()
+        }
+    }
+}
