@@ -128,7 +128,9 @@ let package = Package(
         tests(of: "JSON"),
         tests(of: "Quantization", uses: ["Tensors"]),
         tests(of: "Tensors", uses: ["Quantization"]),
-        tests(of: "ModelFiles", uses: ["Tensors", "Quantization", "JSON"]),
+        tests(
+            of: "ModelFiles", uses: ["Tensors", "Quantization", "JSON"],
+            resources: [.copy("Goldens")]),
         tests(
             of: "Inference", uses: ["Tensors", "Quantization", "ModelFiles"],
             resources: [.copy("Goldens")]),

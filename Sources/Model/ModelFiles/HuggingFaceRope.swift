@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import JSON
+
+/// The rotary parameters of a config.json, in any of transformers' spellings: `rope_theta` beside
+/// `rope_scaling` (version 4, whose type key was first `type`, then `rope_type`), or
+/// `rope_parameters` with all of it (version 5).
+struct HuggingFaceRope {
+    var theta: Double
+    var partialFactor: Double
+    var scaling: RopeScaling
+
+    init(
+        _ object: JSONObject, _ top: ConfigurationFields, contextLength: Int, defaultTheta: Double
+    ) throws(ModelFileError) {
+        let fields = try Self.fields(object, top)
+        // What stands among the rope's own parameters goes before what stands at the top.
+        theta = try top.number(
+            "rope_theta", in: ConfigurationBounds.ropeTheta, default: defaultTheta)
+        partialFactor = try top.number("partial_rotary_factor", in: 0.001...1, default: 1)
+        scaling = .none
+        if let fields {
+            theta = try fields.number(
+                "rope_theta", in: ConfigurationBounds.ropeTheta, default: theta)
+            partialFactor = try fields.number(
+                "partial_rotary_factor", in: 0.001...1, default: partialFactor)
+            scaling = try Self.scaling(fields, top, contextLength: contextLength)
+        }
+    }
+
+    private static func fields(
+        _ object: JSONObject, _ top: ConfigurationFields
+    ) throws(ModelFileError) -> ConfigurationFields? {
+        for key in ["rope_parameters", "rope_scaling"] {
+            guard let value = object[key], value != .null else { continue }
+            guard let nested = value.objectValue else {
+                throw top.fail(key, "expected an object or null")
+            }
+            return ConfigurationFields(nested, path: top.path, prefix: "\(key).")
+        }
+        return nil
+    }
+
+    private static func scaling(
+        _ fields: ConfigurationFields, _ top: ConfigurationFields, contextLength: Int
+    ) throws(ModelFileError) -> RopeScaling {
+        let factorRange = ConfigurationBounds.scalingFactor
+        let key = fields.has("rope_type") ? "rope_type" : "type"
+        let type = try fields.optionalString(key) ?? "default"
+        switch type {
+        case "default": return .none
+        case "linear": return .linear(factor: try fields.number("factor", in: factorRange))
+        case "llama3":
+            let low = try fields.number("low_freq_factor", in: factorRange)
+            let high = try fields.number("high_freq_factor", in: factorRange)
+            guard low < high else {
+                throw fields.fail("high_freq_factor", "\(high) is not above low_freq_factor \(low)")
+            }
+            return .llama3(
+                factor: try fields.number("factor", in: factorRange), lowFrequencyFactor: low,
+                highFrequencyFactor: high,
+                originalContextLength: try originalContextLength(
+                    fields, top, contextLength: contextLength))
+        case "yarn":
+            return .yarn(try yarn(fields, top, contextLength: contextLength))
+        default:
+            throw fields.fail(
+                key,
+                "“\(printable(type, limit: 40))” is not supported (default, linear, llama3 and "
+                    + "yarn are)")
+        }
+    }
+
+    /// As transformers resolves it: the top level first, then the rope's own, then the context.
+    private static func originalContextLength(
+        _ fields: ConfigurationFields, _ top: ConfigurationFields, contextLength: Int
+    ) throws(ModelFileError) -> Int {
+        let key = "original_max_position_embeddings"
+        let range = ConfigurationBounds.contextLength
+        let own = try fields.integer(key, in: range, default: contextLength)
+        return try top.integer(key, in: range, default: own)
+    }
+
+    private static func yarn(
+        _ fields: ConfigurationFields, _ top: ConfigurationFields, contextLength: Int
+    ) throws(ModelFileError) -> YarnScaling {
+        let factorRange = ConfigurationBounds.scalingFactor
+        let original = try originalContextLength(fields, top, contextLength: contextLength)
+        let stated = try fields.optionalNumber("factor", in: factorRange)
+        let factor = stated ?? Double(contextLength) / Double(original)
+        guard factorRange.contains(factor) else {
+            throw fields.fail("factor", "\(factor) is out of range")
+        }
+        let computed = YarnScaling.attentionFactor(
+            factor: factor, mscale: try fields.optionalNumber("mscale", in: 0...100),
+            mscaleAllDimensions: try fields.optionalNumber("mscale_all_dim", in: 0...100))
+        let attentionFactor = try fields.number(
+            "attention_factor", in: factorRange, default: computed)
+        let betaFast = try fields.number("beta_fast", in: factorRange, default: 32)
+        let betaSlow = try fields.number("beta_slow", in: factorRange, default: 1)
+        guard betaSlow <= betaFast else {
+            throw fields.fail("beta_fast", "\(betaFast) is less than beta_slow \(betaSlow)")
+        }
+        return YarnScaling(
+            factor: factor, originalContextLength: original, betaFast: betaFast,
+            betaSlow: betaSlow, attentionFactor: attentionFactor,
+            roundsRamp: try fields.bool("truncate", default: true))
+    }
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension ModelConfiguration {
+    /// The GGUF architectures that are this transformer.
+    static let ggufArchitectures: Set<String> = ["llama", "mistral", "mixtral", "mistral3"]
+
+    /// Reads the configuration from GGUF metadata.
+    ///
+    /// - Parameters:
+    ///   - metadata: the file's key/value pairs.
+    ///   - path: the file, for error messages.
+    ///   - vocabularySize: rows of the token embedding.
+    ///   - ropeFrequencyFactors: the content of `rope_freqs.weight`, if there is one.
+    /// - Throws: an error that names the key.
+    init(
+        gguf metadata: GGUFMetadata, path: String, vocabularySize: Int,
+        ropeFrequencyFactors: [Float]?
+    ) throws(ModelFileError) {
+        let general = ConfigurationFields(metadata, path: path, prefix: "general.")
+        guard let architecture = try general.optionalString("architecture") else {
+            throw general.fail("architecture", "missing")
+        }
+        guard Self.ggufArchitectures.contains(architecture) else {
+            throw .unsupported(
+                path: path,
+                problem: "architecture “\(printable(architecture, limit: 40))” is not supported ("
+                    + Self.ggufArchitectures.sorted().joined(separator: ", ") + " are)")
+        }
+        let fields = ConfigurationFields(metadata, path: path, prefix: "\(architecture).")
+        try Self.rejectUnsupported(fields)
+        try Self.checkVocabularySize(vocabularySize, metadata: metadata, fields: fields)
+        let hiddenSize = try fields.integer("embedding_length", in: ConfigurationBounds.hiddenSize)
+        let headCount = try fields.integer(
+            "attention.head_count", in: ConfigurationBounds.headCount)
+        let headDimension = try Self.headDimension(
+            fields, hiddenSize: hiddenSize, headCount: headCount)
+        let contextLength = try fields.integer(
+            "context_length", in: ConfigurationBounds.contextLength)
+        let expertCount = try fields.optionalInteger(
+            "expert_count", in: 0...ConfigurationBounds.expertCount.upperBound)
+        let slidingWindow = try fields.optionalInteger(
+            "attention.sliding_window", in: 0...ConfigurationBounds.contextLength.upperBound)
+        let isMoE = (expertCount ?? 0) > 0
+        self.init(
+            architecture: architecture, hiddenSize: hiddenSize,
+            intermediateSize: try fields.integer(
+                "feed_forward_length", in: ConfigurationBounds.intermediateSize),
+            layerCount: try fields.integer("block_count", in: ConfigurationBounds.layerCount),
+            headCount: headCount,
+            kvHeadCount: try fields.integer(
+                "attention.head_count_kv", in: ConfigurationBounds.headCount, default: headCount),
+            headDimension: headDimension, vocabularySize: vocabularySize,
+            expertCount: isMoE ? expertCount : nil,
+            expertsPerToken: isMoE
+                ? try fields.integer("expert_used_count", in: ConfigurationBounds.expertCount)
+                : nil,
+            contextLength: contextLength,
+            ropeTheta: try fields.number(
+                "rope.freq_base", in: ConfigurationBounds.ropeTheta, default: 10_000),
+            ropeScaling: try Self.ropeScaling(fields, contextLength: contextLength),
+            ropeFrequencyFactors: ropeFrequencyFactors, ropePairing: .adjacent,
+            ropeDimensionCount: try fields.integer(
+                "rope.dimension_count", in: ConfigurationBounds.headDimension,
+                default: headDimension),
+            rmsNormEpsilon: Float(
+                try fields.number(
+                    "attention.layer_norm_rms_epsilon", in: ConfigurationBounds.epsilon)),
+            slidingWindow: slidingWindow == 0 ? nil : slidingWindow)
+        self = try checked(
+            fields,
+            names: RelationNames(
+                kvHeadCount: "attention.head_count_kv", headDimension: "attention.key_length",
+                ropeDimensionCount: "rope.dimension_count", expertsPerToken: "expert_used_count"))
+        if let ropeFrequencyFactors, ropeFrequencyFactors.count != ropeDimensionCount / 2 {
+            throw .tensor(
+                path: path, name: "rope_freqs.weight",
+                problem: "expected \(ropeDimensionCount / 2) elements, found "
+                    + "\(ropeFrequencyFactors.count)")
+        }
+    }
+
+    /// Refuses keys of this family that would change what the model computes.
+    private static func rejectUnsupported(_ fields: ConfigurationFields) throws(ModelFileError) {
+        let harmless: [(key: String, values: Set<Double>)] = [
+            ("attention.temperature_scale", [0]), ("expert_shared_count", [0]),
+            ("expert_weights_scale", [0, 1]), ("expert_gating_func", [0, 1]),
+            ("expert_group_count", [0, 1]), ("leading_dense_block_count", [0]),
+            ("logit_scale", [0, 1]), ("residual_scale", [0, 1]), ("embedding_scale", [0, 1]),
+            ("attention.scale", [0]), ("attention.clamp_kqv", [0]), ("attn_logit_softcapping", [0]),
+            ("rope.scaling.alpha", [0, 1]),
+        ]
+        for (key, values) in harmless {
+            if let value = try fields.optionalNumber(key, in: -1e30...1e30),
+                !values.contains(value)
+            {
+                throw fields.fail(key, "a value of \(value) is not supported")
+            }
+        }
+        if try !fields.bool("attention.causal", default: true) {
+            throw fields.fail("attention.causal", "only causal attention is supported")
+        }
+    }
+
+    private static func checkVocabularySize(
+        _ rows: Int, metadata: GGUFMetadata, fields: ConfigurationFields
+    ) throws(ModelFileError) {
+        if let stated = try fields.optionalInteger(
+            "vocab_size", in: ConfigurationBounds.vocabularySize), stated != rows
+        {
+            throw fields.fail("vocab_size", "\(stated), but the token embedding has \(rows) rows")
+        }
+        guard let tokens = metadata["tokenizer.ggml.tokens"]?.arrayValue else { return }
+        guard tokens.count <= rows else {
+            throw .metadata(
+                path: fields.path, key: "tokenizer.ggml.tokens",
+                problem: "\(tokens.count) tokens, but the token embedding has \(rows) rows")
+        }
+    }
+
+    private static func headDimension(
+        _ fields: ConfigurationFields, hiddenSize: Int, headCount: Int
+    ) throws(ModelFileError) -> Int {
+        let range = ConfigurationBounds.headDimension
+        let key = try fields.optionalInteger("attention.key_length", in: range)
+        let value = try fields.optionalInteger("attention.value_length", in: range)
+        if key == nil || value == nil {
+            guard hiddenSize % headCount == 0, range.contains(hiddenSize / headCount) else {
+                throw fields.fail(
+                    "attention.head_count",
+                    "\(headCount) heads do not divide the embedding length \(hiddenSize), and "
+                        + "attention.key_length is missing")
+            }
+        }
+        let quotient = hiddenSize / headCount
+        guard key ?? quotient == value ?? quotient else {
+            throw fields.fail(
+                "attention.value_length",
+                "\(value ?? quotient) differs from the key length \(key ?? quotient)")
+        }
+        return key ?? quotient
+    }
+
+    private static func ropeScaling(
+        _ fields: ConfigurationFields, contextLength: Int
+    ) throws(ModelFileError) -> RopeScaling {
+        let range = 0...ConfigurationBounds.scalingFactor.upperBound
+        // `rope.scale_linear` is what files of 2023 call the factor. 0 means that there is none.
+        let old = try fields.number("rope.scale_linear", in: range, default: 0)
+        let stated = try fields.number("rope.scaling.factor", in: range, default: old)
+        let factor = stated == 0 ? 1 : stated
+        switch try fields.optionalString("rope.scaling.type") ?? "linear" {
+        case "none": return .none
+        case "linear": return factor == 1 ? .none : .linear(factor: factor)
+        case "yarn":
+            let factorRange = ConfigurationBounds.scalingFactor
+            guard factorRange.contains(factor) else {
+                throw fields.fail("rope.scaling.factor", "\(factor) is out of range")
+            }
+            let extra = try fields.number("rope.scaling.attn_factor", in: factorRange, default: 1)
+            // llama.cpp reads the multiplier as YaRN's mscale_all_dim, and takes mscale for 1.
+            let multiplier = try fields.number(
+                "rope.scaling.yarn_log_multiplier", in: 0...100, default: 0)
+            return .yarn(
+                YarnScaling(
+                    factor: factor,
+                    originalContextLength: try fields.integer(
+                        "rope.scaling.original_context_length",
+                        in: ConfigurationBounds.contextLength, default: contextLength),
+                    betaFast: try fields.number(
+                        "rope.scaling.yarn_beta_fast", in: factorRange, default: 32),
+                    betaSlow: try fields.number(
+                        "rope.scaling.yarn_beta_slow", in: factorRange, default: 1),
+                    attentionFactor: extra
+                        * YarnScaling.attentionFactor(
+                            factor: factor, mscale: multiplier == 0 ? nil : 1,
+                            mscaleAllDimensions: multiplier == 0 ? nil : multiplier)))
+        case let other:
+            throw fields.fail(
+                "rope.scaling.type",
+                "“\(printable(other, limit: 40))” is not supported (none, linear and yarn are)")
+        }
+    }
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Tensors
+
+extension ModelFile {
+    /// Reads a model out of a GGUF file, and out of the files that follow it if it was split.
+    static func contents(of file: GGUFFile) throws(ModelFileError) -> Contents {
+        var stored = file.tensors.map { StoredTensor($0, of: file.mapping) }
+        stored += try tensorsOfOtherParts(file)
+        guard let embedding = stored.first(where: { $0.name == TensorNaming.gguf.tokenEmbedding })
+        else {
+            throw .tensor(
+                path: file.path, name: TensorNaming.gguf.tokenEmbedding, problem: "missing")
+        }
+        guard embedding.shape.count >= 2 else {
+            throw .tensor(
+                path: file.path, name: embedding.name,
+                problem: "expected 2 dimensions, found \(embedding.shape)")
+        }
+        let vocabularySize = embedding.shape[embedding.shape.count - 2]
+        guard ConfigurationBounds.vocabularySize.contains(vocabularySize) else {
+            throw .tensor(
+                path: file.path, name: embedding.name,
+                problem: "a vocabulary of \(vocabularySize) is too large")
+        }
+        let configuration = try ModelConfiguration(
+            gguf: file.metadata, path: file.path, vocabularySize: vocabularySize,
+            ropeFrequencyFactors: ropeFrequencyFactors(stored))
+        return Contents(
+            name: file.metadata["general.name"]?.stringValue, configuration: configuration,
+            stored: stored, naming: .gguf, tied: nil, metadata: file.metadata,
+            vocabularySource: .gguf(file), chatTemplates: try chatTemplates(file),
+            endTokenIDs: try endTokenIDs(file, vocabularySize: vocabularySize))
+    }
+
+    private static func ropeFrequencyFactors(
+        _ stored: [StoredTensor]
+    ) throws(ModelFileError) -> [Float]? {
+        guard let tensor = stored.first(where: { $0.name == "rope_freqs.weight" }) else {
+            return nil
+        }
+        guard tensor.elementCount <= ConfigurationBounds.headDimension.upperBound else {
+            throw .tensor(
+                path: tensor.file.path, name: tensor.name,
+                problem: "\(tensor.elementCount) elements are too many")
+        }
+        let factors = try tensor.finiteValues()
+        if let index = factors.firstIndex(where: { $0 <= 0 }) {
+            throw .tensor(
+                path: tensor.file.path, name: tensor.name,
+                problem: "element \(index) is \(factors[index]), but must be positive")
+        }
+        return factors.allSatisfy { $0 == 1 } ? nil : factors
+    }
+
+    private static func chatTemplates(
+        _ file: GGUFFile
+    ) throws(ModelFileError) -> [String: String] {
+        let key = "tokenizer.chat_template"
+        var templates: [String: String] = [:]
+        for (name, value) in file.metadata where name == key || name.hasPrefix(key + ".") {
+            guard let text = value.stringValue else {
+                throw .metadata(
+                    path: file.path, key: name,
+                    problem: "expected a string, found \(value.typeName)")
+            }
+            let short = name == key ? "default" : String(name.dropFirst(key.utf8.count + 1))
+            templates[short] = text
+        }
+        return templates
+    }
+
+    private static func endTokenIDs(
+        _ file: GGUFFile, vocabularySize: Int
+    ) throws(ModelFileError) -> [Int32] {
+        let fields = ConfigurationFields(
+            file.metadata, path: file.path, prefix: "tokenizer.ggml.")
+        var ids: [Int32] = []
+        for key in ["eos_token_id", "eot_token_id", "eom_token_id"] {
+            // 2^32 - 1 is how some writers say “none”.
+            if let id = try fields.optionalInteger(key, in: 0...Int(UInt32.max)),
+                id != Int(UInt32.max)
+            {
+                guard id < vocabularySize else {
+                    throw fields.fail(key, "\(id) is outside the vocabulary of \(vocabularySize)")
+                }
+                if !ids.contains(Int32(id)) { ids.append(Int32(id)) }
+            }
+        }
+        return ids
+    }
+
+    // MARK: Split files
+
+    /// The tensors of the parts after the first of a model that was split into
+    /// `name-00001-of-0000N.gguf` and so on.
+    private static func tensorsOfOtherParts(
+        _ file: GGUFFile
+    ) throws(ModelFileError) -> [StoredTensor] {
+        let fields = ConfigurationFields(file.metadata, path: file.path, prefix: "split.")
+        let count = try fields.integer("count", in: 0...4096, default: 1)
+        guard count > 1 else { return [] }
+        guard try fields.integer("no", in: 0...4096) == 0 else {
+            throw .unrecognised(
+                path: file.path,
+                reason: "this is a later part of a split model; give the first part")
+        }
+        let ending = partEnding(1, of: count)
+        guard file.path.hasSuffix(ending) else {
+            throw .unrecognised(
+                path: file.path,
+                reason: "this is the first of \(count) parts, so its name should end in \(ending)")
+        }
+        var tensors: [StoredTensor] = []
+        for part in 2...count {
+            let path = file.path.dropLast(ending.count) + partEnding(part, of: count)
+            let other = try GGUFFile(path: String(path))
+            let otherFields = ConfigurationFields(
+                other.metadata, path: other.path, prefix: "split.")
+            guard try otherFields.integer("no", in: 0...4096) == part - 1 else {
+                throw otherFields.fail("no", "does not fit the file's name")
+            }
+            tensors += other.tensors.map { StoredTensor($0, of: other.mapping) }
+        }
+        return tensors
+    }
+
+    private static func partEnding(_ part: Int, of count: Int) -> String {
+        func padded(_ number: Int) -> String {
+            String(repeating: "0", count: max(0, 5 - "\(number)".count)) + "\(number)"
+        }
+        return "-\(padded(part))-of-\(padded(count)).gguf"
+    }
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import JSON
+import Tensors
+
+/// Whether there is a folder at `path`, reached through links or not.
+///
+/// - Throws: if there is nothing at all.
+func isFolder(_ path: String) throws(ModelFileError) -> Bool {
+    try fileType(path) == .typeDirectory
+}
+
+private func fileType(_ path: String) throws(ModelFileError) -> FileAttributeType {
+    guard !path.isEmpty, !path.contains("\0") else {
+        throw .unreadable(path: path, reason: "not a path")
+    }
+    let target = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+    guard let attributes = try? FileManager.default.attributesOfItem(atPath: target),
+        let type = attributes[.type] as? FileAttributeType
+    else {
+        throw .unreadable(path: path, reason: "no such file or folder")
+    }
+    return type
+}
+
+/// Maps the regular file at `path`, or says in plain words why it cannot.
+func openRegularFile(_ path: String) throws(ModelFileError) -> MappedFile {
+    guard try !isFolder(path) else {
+        throw .unreadable(path: path, reason: "a file is needed here, but this is a folder")
+    }
+    guard try fileType(path) == .typeRegular else {
+        throw .unreadable(path: path, reason: "not a regular file")
+    }
+    let file: MappedFile
+    do {
+        file = try MappedFile(path: path)
+    } catch {
+        throw .unreadable(path: path, reason: "\(error)")
+    }
+    guard file.byteCount > 0 else {
+        throw .unrecognised(path: path, reason: "the file is empty")
+    }
+    guard !file.hasPrefix(Array("version https://git-lfs".utf8)) else {
+        throw .unrecognised(
+            path: path,
+            reason: "this is a git-lfs pointer, not the file itself; fetch it with `git lfs pull`")
+    }
+    return file
+}
+
+/// Reads the JSON object in the file at `path`.
+func readJSONObject(_ path: String, maxBytes: Int) throws(ModelFileError) -> JSONObject {
+    let file = try openRegularFile(path)
+    guard file.byteCount <= maxBytes else {
+        throw .unrecognised(
+            path: path, reason: "\(file.byteCount) bytes, more than the limit of \(maxBytes)")
+    }
+    return try parseJSONObject(file.contents(), path: path)
+}
+
+/// Reads the JSON object in `bytes`, which come from the file at `path`.
+func parseJSONObject(_ bytes: [UInt8], path: String) throws(ModelFileError) -> JSONObject {
+    let value: JSONValue
+    do {
+        value = try JSONParser.parse(bytes)
+    } catch {
+        throw .unrecognised(path: path, reason: "not valid JSON: \(error)")
+    }
+    guard let object = value.objectValue else {
+        throw .unrecognised(path: path, reason: "expected a JSON object at the top")
+    }
+    return object
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Quantization
+import Tensors
+
+/// A tensor as its file holds it, whatever the format of that file.
+struct StoredTensor: Sendable {
+    var name: String
+    var file: MappedFile
+    var type: ElementType
+    /// Sizes, the contiguous one last: a matrix is `[rows, columns]`.
+    var shape: [Int]
+    /// Where its bytes begin, counted from the start of the file.
+    var byteOffset: Int
+    var byteCount: Int
+
+    /// Creates the description of a tensor whose place in `file` has been checked.
+    init(
+        name: String, file: MappedFile, type: ElementType, shape: [Int], byteOffset: Int,
+        byteCount: Int
+    ) {
+        self.name = name
+        self.file = file
+        self.type = type
+        self.shape = shape
+        self.byteOffset = byteOffset
+        self.byteCount = byteCount
+    }
+
+    /// The tensor of a GGUF file.
+    init(_ tensor: GGUFTensor, of file: MappedFile) {
+        self.init(
+            name: tensor.name, file: file, type: tensor.type, shape: tensor.dimensions.reversed(),
+            byteOffset: tensor.byteOffset, byteCount: tensor.byteCount)
+    }
+
+    /// How many elements it has.
+    var elementCount: Int { shape.reduce(1, *) }
+
+    /// A matrix of `rows`, the first of which is row `firstRow` of all the tensor's rows.
+    func matrix(firstRow: Int, rows: Int) -> WeightMatrix {
+        let columns = shape.last ?? 1
+        let rowByteCount = columns / type.elementsPerBlock * type.bytesPerBlock
+        return WeightMatrix(
+            storage: file, byteOffset: byteOffset + firstRow * rowByteCount, type: type,
+            rowCount: rows, columnCount: columns)
+    }
+}

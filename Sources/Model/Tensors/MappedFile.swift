@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Glibc
+
+/// The bytes of a file, mapped read-only, or a copy of bytes that were made in memory.
+///
+/// A file that another process cuts short while it is mapped ends this one (SIGBUS), as with every
+/// mapping: model files are replaced by renaming, not by writing into them.
+// Safety: the bytes are never written after init, and unmapped only by deinit.
+@safe package final class MappedFile: @unchecked Sendable {
+    /// Where the bytes came from; `(memory)` where they were never in a file.
+    package let path: String
+
+    /// The number of bytes.
+    package let byteCount: Int
+
+    let base: UnsafeRawPointer
+    private let isMapping: Bool
+
+    /// Maps a file.
+    ///
+    /// - Parameter path: a regular file of at least one byte.
+    /// - Throws: an error that names the path and what is wrong with it.
+    package init(path: String) throws(MappedFileError) {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else {
+            throw .cannotOpen(path: path, reason: MappedFileError.systemReason)
+        }
+        defer { close(descriptor) }
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0 else {
+            throw .cannotOpen(path: path, reason: MappedFileError.systemReason)
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw .notAFile(path: path) }
+        let size = Int(status.st_size)
+        guard size > 0 else { throw .empty(path: path) }
+        let mapping = unsafe mmap(nil, size, PROT_READ, MAP_SHARED, descriptor, 0)
+        guard let mapping = unsafe mapping,
+            unsafe mapping != UnsafeMutableRawPointer(bitPattern: -1)
+        else {
+            throw .cannotMap(path: path, reason: MappedFileError.systemReason)
+        }
+        self.path = path
+        byteCount = size
+        unsafe base = UnsafeRawPointer(mapping)
+        isMapping = true
+    }
+
+    /// Holds a copy of bytes that are in memory.
+    ///
+    /// - Parameters:
+    ///   - bytes: any number of bytes.
+    ///   - path: what error messages call them.
+    package init(bytes: [UInt8], path: String = "(memory)") {
+        let copy = UnsafeMutableRawPointer.allocate(
+            byteCount: max(bytes.count, 1), alignment: 64)
+        unsafe bytes.withUnsafeBytes { source in
+            if let first = source.baseAddress {
+                unsafe copy.copyMemory(from: first, byteCount: source.count)
+            }
+        }
+        self.path = path
+        byteCount = bytes.count
+        unsafe base = UnsafeRawPointer(copy)
+        isMapping = false
+    }
+
+    deinit {
+        if isMapping {
+            unsafe munmap(UnsafeMutableRawPointer(mutating: base), byteCount)
+        } else {
+            unsafe base.deallocate()
+        }
+    }
+
+    /// All the bytes.
+    package var bytes: RawSpan {
+        @_lifetime(borrow self)
+        borrowing get {
+            let span = unsafe RawSpan(_unsafeStart: base, byteCount: byteCount)
+            return unsafe _overrideLifetime(span, borrowing: self)
+        }
+    }
+
+    /// A range of the bytes, after checking that it lies within the file.
+    ///
+    /// - Parameters:
+    ///   - offset: the first byte, from anywhere, even a foreign file.
+    ///   - count: the number of bytes.
+    /// - Throws: `outOfRange` where a part of the range is not in the file.
+    @_lifetime(borrow self)
+    package borrowing func bytes(at offset: Int, count: Int) throws(MappedFileError) -> RawSpan {
+        guard offset >= 0, count >= 0, offset <= byteCount, count <= byteCount - offset else {
+            throw .outOfRange(path: path, offset: offset, count: count, byteCount: byteCount)
+        }
+        let span = unsafe RawSpan(_unsafeStart: base + offset, byteCount: count)
+        return unsafe _overrideLifetime(span, borrowing: self)
+    }
+
+    /// Tells the system how the bytes will be used; a hint that never fails.
+    package func advise(_ access: Access) {
+        guard isMapping else { return }
+        let advice =
+            switch access {
+            case .sequential: MADV_SEQUENTIAL
+            case .willNeed: MADV_WILLNEED
+            case .random: MADV_RANDOM
+            }
+        unsafe _ = madvise(UnsafeMutableRawPointer(mutating: base), byteCount, advice)
+    }
+
+    /// How a mapping will be used.
+    package enum Access: Sendable {
+        /// Once from front to back.
+        case sequential
+
+        /// All of it, soon: the system starts to read it in.
+        case willNeed
+
+        /// Here and there: nothing is read ahead.
+        case random
+    }
+}

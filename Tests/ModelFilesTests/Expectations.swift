@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ModelFiles
+import Testing
+
+/// Whether an error prints as one line of bounded length without control characters.
+func isOneLine(_ error: ModelFileError) -> Bool {
+    let text = "\(error)"
+    return !text.isEmpty && text.count < 1000
+        && text.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
+}
+
+/// Expects `body` to throw a `ModelFileError` of one line which contains `mentions`.
+func expectOneLineError(
+    mentions: String = "", sourceLocation: SourceLocation = #_sourceLocation,
+    _ body: () throws -> Void
+) throws {
+    do {
+        try body()
+        Issue.record("no error", sourceLocation: sourceLocation)
+    } catch let error as ModelFileError {
+        #expect(isOneLine(error), "\(error)", sourceLocation: sourceLocation)
+        #expect(
+            mentions.isEmpty || "\(error)".contains(mentions), "\(error)",
+            sourceLocation: sourceLocation)
+    }
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import JSON
+import ModelFiles
+import Quantization
+import Tensors
+import Testing
+
+struct ModelFileTests {
+    @Test func `a GGUF mixture opens as the reference writer wrote it`() throws {
+        let model = try ModelFile.open(path: golden("moe.gguf"))
+        try model.verify()
+        #expect(
+            model.configuration
+                == ModelConfiguration(
+                    architecture: "llama", hiddenSize: 32, intermediateSize: 32, layerCount: 2,
+                    headCount: 2, kvHeadCount: 1, headDimension: 16, vocabularySize: 24,
+                    expertCount: 3, expertsPerToken: 2, contextLength: 64, ropeTheta: 10_000,
+                    ropePairing: .adjacent, ropeDimensionCount: 16, rmsNormEpsilon: 1e-5,
+                    slidingWindow: 32))
+        #expect(model.name == "tiny mixture")
+        #expect(model.chatTemplate == "{{ messages[0].content }}")
+        #expect(model.endTokenIDs == [2])
+        #expect(model.warnings.isEmpty)
+        let layer = model.tensors.layers[1]
+        #expect(layer.wq.type == .q4_0)
+        #expect(layer.experts.map(\.w1.type) == [.q4_1, .q4_1, .q4_1])
+        #expect(model.tensors.output.type == .f32)
+        // Counted by hand: 2·24·32 + 32 + 2·(2·32 + 3·32 + 2·32·32 + 2·16·32 + 9·32·32).
+        #expect(model.parameterCount == 26_464)
+    }
+
+    @Test(arguments: [
+        ("mixtral", ElementType.bf16, RopePairing.halves, 3 as Int?, nil as Int?),
+        ("mistral", .f32, .halves, nil, 16),
+    ])
+    func `a folder written by transformers opens`(
+        name: String, type: ElementType, pairing: RopePairing, experts: Int?, window: Int?
+    ) throws {
+        let model = try ModelFile.open(path: golden(name))
+        try model.verify()
+        let configuration = model.configuration
+        #expect(configuration.hiddenSize == 16)
+        #expect(configuration.headDimension == 8)
+        #expect(configuration.expertCount == experts)
+        #expect(configuration.slidingWindow == window)
+        #expect(configuration.ropePairing == pairing)
+        #expect(configuration.ropeTheta == (experts == nil ? 10_000 : 500_000))
+        #expect(configuration.rmsNormEpsilon == (experts == nil ? 1e-6 : 1e-5))
+        #expect(model.tensors.layers.count == 2)
+        #expect(model.tensors.layers[0].wq.type == type)
+        #expect(model.tensors.layers[0].experts.count == experts ?? 1)
+        #expect(model.endTokenIDs == [2])
+        #expect(model.name == name)
+        #expect(model.warnings.isEmpty)
+        // Mistral's head is tied: the same bytes.
+        let isTied = model.tensors.output.byteOffset == model.tensors.tokenEmbedding.byteOffset
+        #expect(isTied == (name == "mistral"))
+    }
+
+    @Test func `stacked experts follow each other`() throws {
+        let stacked = try RawGGUF.model(experts: 3).open().tensors.layers[0].experts
+        #expect(stacked[1].w1.byteOffset - stacked[0].w1.byteOffset == 256)
+    }
+
+    @Test func `a tensor that nothing uses is a warning`() throws {
+        var raw = RawGGUF.model()
+        raw.addTensor("v.patch_embd", [8])
+        raw.addTensor("w.patch_embd", [8])
+        #expect(
+            try raw.open().warnings == [
+                "tensor v.patch_embd and 1 others not used by this architecture"
+            ])
+    }
+
+    @Test func `infinite scales of blocks are found`() throws {
+        let folder = try TemporaryFolder()
+        var bytes = try contents(golden("moe.gguf"))
+        let embedding = try #require(
+            GGUFFile(path: golden("moe.gguf")).tensors.first { $0.name == "token_embd.weight" })
+        #expect(embedding.type == .q8_0)
+        bytes[embedding.byteOffset + 3 * 34 + 1] = 0x7C
+        let path = try folder.write(bytes, to: "model.gguf")
+        let model = try ModelFile.open(path: path)
+        try expectOneLineError(mentions: "token_embd.weight: the scale of block 3") {
+            try model.verify()
+        }
+    }
+
+    @Test(arguments: [
+        ("no such file", "/nonexistent/model.gguf"), ("not a path", ""),
+        ("not a regular file", "/dev/null"), ("no such file", "/nonexistent/\n\u{1B}[31m"),
+    ])
+    func `a path that is no model is one clear line`(mentions: String, path: String) throws {
+        try expectOneLineError(mentions: mentions) { _ = try ModelFile.open(path: path) }
+    }
+
+    @Test(arguments: [
+        ("empty", "a.gguf", ""),
+        ("git-lfs", "a.gguf", "version https://git-lfs.github.com/spec/v1"),
+        ("GGUF", "a.gguf", "not a model"), ("PyTorch", "a.bin", "PK\u{3}\u{4}"),
+        ("folder", "a.safetensors", "x"), ("left", "a.gguf", "GGUF"),
+    ])
+    func `a file that is no model is one clear line`(
+        mentions: String, name: String, content: String
+    ) throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write(content, to: name)
+        try expectOneLineError(mentions: mentions) { _ = try ModelFile.open(path: path) }
+    }
+
+    @Test func `a folder with a GGUF file says so`() throws {
+        let folder = try TemporaryFolder()
+        try expectOneLineError(mentions: "config.json") {
+            _ = try ModelFile.open(path: folder.path)
+        }
+        try folder.write("", to: "model.gguf")
+        try expectOneLineError(mentions: "did you mean") {
+            _ = try ModelFile.open(path: folder.path)
+        }
+    }
+
+    @Test func `chat templates come from wherever the folder has them`() throws {
+        var raw = RawDirectory.model()
+        #expect(try raw.open().chatTemplate == nil)
+        raw.files["tokenizer_config.json"] = Array("{\"chat_template\":\"one\"}".utf8)
+        #expect(try raw.open().chatTemplate == "one")
+        raw.files["tokenizer_config.json"] = Array(
+            """
+            {"chat_template":[{"name":"default","template":"two"},
+            {"name":"tool_use","template":"tools"}]}
+            """.utf8)
+        #expect(try raw.open().chatTemplates == ["default": "two", "tool_use": "tools"])
+        raw.files["chat_template.jinja"] = Array("three".utf8)
+        #expect(try raw.open().chatTemplate == "three")
+    }
+
+    @Test func `ends of generation come from generation_config, then config`() throws {
+        var raw = RawDirectory.model()
+        raw.config["eos_token_id"] = 3
+        #expect(try raw.open().endTokenIDs == [3])
+        raw.files["generation_config.json"] = Array("{\"eos_token_id\":[1,2]}".utf8)
+        #expect(try raw.open().endTokenIDs == [1, 2])
+    }
+
+    @Test func `a model split into parts opens by its first`() throws {
+        let folder = try TemporaryFolder()
+        var first = RawGGUF.model()
+        var second = RawGGUF()
+        second.tensors = Array(first.tensors[5...])
+        first.tensors.removeLast(first.tensors.count - 5)
+        for (index, raw) in [first, second].enumerated() {
+            var part = raw
+            part.set("split.no", .uint32(UInt32(index)))
+            part.set("split.count", .uint32(2))
+            try folder.write(part.bytes(), to: "m-0000\(index + 1)-of-00002.gguf")
+        }
+        let model = try ModelFile.open(path: "\(folder.path)/m-00001-of-00002.gguf")
+        #expect(model.tensors.layers.count == 1)
+    }
+
+    @Test func `Mistral's own folders open`() throws {
+        let folder = try TemporaryFolder()
+        var raw = RawDirectory(config: [
+            "dim": 8, "n_layers": 1, "n_heads": 2, "n_kv_heads": 1, "hidden_dim": 8,
+            "head_dim": 4, "norm_eps": 1e-5, "vocab_size": 6,
+            "moe": ["num_experts": 2, "num_experts_per_tok": 2],
+        ])
+        raw.add("tok_embeddings.weight", [6, 8])
+        for (name, shape) in [
+            ("attention_norm", [8]), ("attention.wq", [8, 8]), ("attention.wk", [4, 8]),
+            ("attention.wv", [4, 8]), ("attention.wo", [8, 8]), ("ffn_norm", [8]),
+            ("feed_forward.gate", [2, 8]), ("feed_forward.experts.0.w1", [8, 8]),
+            ("feed_forward.experts.0.w2", [8, 8]), ("feed_forward.experts.0.w3", [8, 8]),
+            ("feed_forward.experts.1.w1", [8, 8]), ("feed_forward.experts.1.w2", [8, 8]),
+            ("feed_forward.experts.1.w3", [8, 8]),
+        ] {
+            raw.add("layers.0.\(name).weight", shape)
+        }
+        raw.add("norm.weight", [8])
+        raw.add("output.weight", [6, 8])
+        try folder.write(JSONValue.object(raw.config).serializedBytes(), to: "params.json")
+        try folder.write(raw.safetensors(), to: "consolidated.safetensors")
+        let configuration = try ModelFile.open(path: folder.path).configuration
+        #expect(configuration.architecture == "mixtral")
+        #expect(configuration.ropePairing == .adjacent)
+        #expect(configuration.ropeTheta == 1e6)
+        #expect(configuration.expertsPerToken == 2)
+    }
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import JSON
+import ModelFiles
+
+/// A Hugging Face folder taken to pieces, any of which a test may break before it is written.
+struct RawDirectory {
+    /// What stands in a safetensors header, and the bytes of the tensor.
+    struct Tensor {
+        var name: String
+        var entry: JSONValue
+        var bytes: [UInt8]
+    }
+
+    var config: JSONObject
+    var tensors: [Tensor] = []
+    /// Replaces the length of the header.
+    var headerByteCount: UInt64?
+    /// Replaces the header.
+    var header: [UInt8]?
+    var files: [String: [UInt8]] = [:]
+    /// Bytes to leave out at the end of the safetensors file.
+    var missingByteCount = 0
+
+    /// A sound mixture: D 8, H 2, K 1, Dh 4, F 8, V 6, E 2, one layer.
+    static func model() -> RawDirectory {
+        var raw = RawDirectory(config: [
+            "architectures": ["MixtralForCausalLM"], "hidden_size": 8, "intermediate_size": 8,
+            "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1,
+            "vocab_size": 6, "max_position_embeddings": 64, "rms_norm_eps": 1e-5,
+            "rope_theta": 10000, "num_local_experts": 2, "num_experts_per_tok": 1,
+            "sliding_window": 16, "head_dim": 4,
+        ])
+        raw.add("model.embed_tokens.weight", [6, 8])
+        let layer = "model.layers.0."
+        raw.add(layer + "input_layernorm.weight", [8])
+        raw.add(layer + "self_attn.q_proj.weight", [8, 8])
+        raw.add(layer + "self_attn.k_proj.weight", [4, 8])
+        raw.add(layer + "self_attn.v_proj.weight", [4, 8])
+        raw.add(layer + "self_attn.o_proj.weight", [8, 8])
+        raw.add(layer + "post_attention_layernorm.weight", [8])
+        raw.add(layer + "block_sparse_moe.gate.weight", [2, 8])
+        for expert in 0..<2 {
+            for part in 1...3 {
+                raw.add(layer + "block_sparse_moe.experts.\(expert).w\(part).weight", [8, 8])
+            }
+        }
+        raw.add("model.norm.weight", [8])
+        raw.add("lm_head.weight", [6, 8])
+        return raw
+    }
+
+    mutating func add(_ name: String, _ shape: [Int], value: Float = 0.5) {
+        let count = shape.reduce(1, *)
+        let begin = tensors.reduce(0) { $0 + $1.bytes.count }
+        tensors.append(
+            Tensor(
+                name: name,
+                entry: [
+                    "dtype": "F32", "shape": .array(shape.map { .integer($0) }),
+                    "data_offsets": [.integer(begin), .integer(begin + count * 4)],
+                ],
+                bytes: Array([[UInt8]](repeating: value.bitPattern.bytes, count: count).joined())))
+    }
+
+    /// Replaces a field of a tensor's entry.
+    mutating func edit(_ index: Int, _ key: String, _ value: JSONValue?) {
+        guard var object = tensors[index].entry.objectValue else { return }
+        object[key] = value
+        tensors[index].entry = .object(object)
+    }
+
+    /// The header of model.safetensors, without its length.
+    func headerBytes() -> [UInt8] {
+        var object = JSONObject()
+        for tensor in tensors { object[tensor.name] = tensor.entry }
+        return header ?? JSONValue.object(object).serializedBytes()
+    }
+
+    /// The bytes of model.safetensors.
+    func safetensors() -> [UInt8] {
+        let header = headerBytes()
+        let bytes =
+            (headerByteCount ?? UInt64(header.count)).bytes + header + tensors.flatMap(\.bytes)
+        return Array(bytes.dropLast(missingByteCount))
+    }
+
+    /// Writes the folder and opens it as a model.
+    @discardableResult
+    func open() throws -> ModelFile {
+        let folder = try TemporaryFolder()
+        if files["config.json"] == nil {
+            try folder.write(JSONValue.object(config).serializedBytes(), to: "config.json")
+        }
+        if files["model.safetensors.index.json"] == nil {
+            try folder.write(safetensors(), to: "model.safetensors")
+        }
+        for (name, bytes) in files { try folder.write(bytes, to: name) }
+        let model = try ModelFile.open(path: folder.path)
+        try model.verify()
+        return model
+    }
+}
