@@ -12,84 +12,86 @@ extension Sampler {
         _ parameters: SamplingParameters, maximum: Float, uniform: Double
     ) -> Int32 {
         let values = adjusted
-        let temperature = Double(parameters.temperature)
-        let threshold = Self.threshold(
-            minP: parameters.minP, maximum: maximum, temperature: temperature)
+        let scale = min(1 / parameters.temperature, .greatestFiniteMagnitude)
+        let threshold = Self.threshold(parameters, maximum: maximum)
 
-        if let topK = parameters.topK, topK < adjusted.count {
+        if let topK = parameters.topK, topK < values.count {
             heap.select(topK, from: values.span, threshold: threshold)
-            let total = weighCandidates(maximum: maximum, temperature: temperature)
-            return draw(uniform, total: total, topP: Double(parameters.topP))
+            return draw(
+                uniform, topP: parameters.topP, total: nil, maximum: maximum, scale: scale)
         }
-        let total = weighAll(maximum: maximum, temperature: temperature, threshold: threshold)
+        let total = weigh(values, maximum: maximum, scale: scale, threshold: threshold)
         if parameters.topP == 1 { return drawFromAll(uniform * total) }
 
-        // Few tokens usually hold the mass that topP asks for: sort only as many as it takes.
-        var limit = 64
-        while true {
-            heap.select(limit, from: values.span, threshold: threshold)
-            let kept = weighCandidates(maximum: maximum, temperature: temperature)
-            if limit >= adjusted.count || kept >= Double(parameters.topP) * total {
-                return draw(uniform, total: total, topP: Double(parameters.topP))
-            }
-            limit *= 8
-        }
+        selectNucleus(
+            values, mass: Double(parameters.topP) * total, maximum: maximum, scale: scale)
+        return draw(uniform, topP: parameters.topP, total: total, maximum: maximum, scale: scale)
     }
 
     /// The least logit that `minP` keeps.
-    private static func threshold(minP: Float, maximum: Float, temperature: Double) -> Float {
-        if minP == 0 { return -.infinity }
-        let threshold = Float(Double(maximum) + PortableMath.log(Double(minP)) * temperature)
-        return min(threshold, maximum)
-    }
-
-    /// Fills `weights` with the candidates' unnormalised probabilities and returns their sum.
-    private mutating func weighCandidates(maximum: Float, temperature: Double) -> Double {
-        var total = 0.0
-        for index in heap.candidates.indices {
-            let difference = Double(heap.candidates[index].value) - Double(maximum)
-            weights[index] = PortableMath.exp(difference / temperature)
-            total += weights[index]
-        }
-        return total
+    private static func threshold(_ parameters: SamplingParameters, maximum: Float) -> Float {
+        if parameters.minP == 0 { return -.infinity }
+        let distance = PortableMath.log(Double(parameters.minP)) * Double(parameters.temperature)
+        return min(Float(Double(maximum) + distance), maximum)
     }
 
     /// Fills `weights` with every token's unnormalised probability and returns their sum.
-    private mutating func weighAll(
-        maximum: Float, temperature: Double, threshold: Float
+    ///
+    /// The loop is free of branches so that it becomes vector instructions.
+    private mutating func weigh(
+        _ values: [Float], maximum: Float, scale: Float, threshold: Float
     ) -> Double {
-        var total = 0.0
-        for index in adjusted.indices {
-            let value = adjusted[index]
-            guard value >= threshold else {
-                weights[index] = 0
-                continue
-            }
-            let weight = PortableMath.exp((Double(value) - Double(maximum)) / temperature)
-            weights[index] = weight
-            total += weight
+        let values = values.span
+        var weights = weights.mutableSpan
+        for index in 0..<min(values.count, weights.count) {
+            let value = values[index]
+            let weight = PortableMath.exp((value - maximum) * scale)
+            weights[index] = value >= threshold ? weight : 0
         }
+        var total = 0.0
+        for index in 0..<weights.count { total += Double(weights[index]) }
         return total
     }
 
-    /// Draws from the sorted candidates that hold `topP` of the total.
-    private func draw(_ uniform: Double, total: Double, topP: Double) -> Int32 {
+    /// Makes the heap hold, in order, at least the tokens that it takes to reach the mass.
+    private mutating func selectNucleus(
+        _ values: [Float], mass: Double, maximum: Float, scale: Float
+    ) {
+        let weights = weights
+        let nucleus = histogram.nucleus(
+            of: values.span, weights: weights.span, maximum: maximum, scale: scale, mass: mass)
+        heap.select(nucleus.count, from: values.span, threshold: nucleus.threshold)
+    }
+
+    /// Draws from the sorted candidates, of which it takes those that hold `topP` of the total.
+    ///
+    /// The total is the weight of all tokens; nil stands for that of the candidates.
+    private mutating func draw(
+        _ uniform: Double, topP: Float, total: Double?, maximum: Float, scale: Float
+    ) -> Int32 {
+        let candidates = heap.candidates
+        var sum = 0.0
+        for index in candidates.indices {
+            weights[index] = PortableMath.exp((candidates[index].value - maximum) * scale)
+            sum += Double(weights[index])
+        }
+        let mass = Double(topP) * (total ?? sum)
         var count = 0
         var kept = 0.0
-        while count < heap.candidates.count {
-            kept += weights[count]
+        while count < candidates.count {
+            kept += Double(weights[count])
             count += 1
-            if kept >= topP * total { break }
+            if kept >= mass { break }
         }
         let target = uniform * kept
-        var sum = 0.0
+        sum = 0
         var chosen = 0
         for index in 0..<count where weights[index] > 0 {
             chosen = index
-            sum += weights[index]
+            sum += Double(weights[index])
             if target < sum { break }
         }
-        return heap.candidates[chosen].id
+        return candidates[chosen].id
     }
 
     /// Draws from all tokens, in the order of their ids.
@@ -98,7 +100,7 @@ extension Sampler {
         var chosen = 0
         for index in weights.indices where weights[index] > 0 {
             chosen = index
-            sum += weights[index]
+            sum += Double(weights[index])
             if target < sum { break }
         }
         return Int32(truncatingIfNeeded: chosen)

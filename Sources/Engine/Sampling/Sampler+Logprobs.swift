@@ -26,10 +26,7 @@ extension Sampler {
         }
         guard maximum > -.infinity else { throw .noCandidate }
 
-        var sum = 0.0
-        for index in logits.indices {
-            sum += PortableMath.exp(Double(logits[index]) - Double(maximum))
-        }
+        let sum = sumOfExponentials(logits, maximum: Double(maximum))
         let normalizer = Double(maximum) + PortableMath.log(sum)
         heap.select(min(topCount, logits.count), from: logits)
         let top = heap.candidates.map {
@@ -37,5 +34,16 @@ extension Sampler {
         }
         return TokenLogprobs(
             id: token, logprob: Double(own) - normalizer, rank: rank, top: top)
+    }
+
+    /// The sum of `exp(x − maximum)`, which is at least 1, in the order of the ids.
+    private mutating func sumOfExponentials(_ logits: Span<Float>, maximum: Double) -> Double {
+        var exponentials = exponentials.mutableSpan
+        for index in 0..<min(logits.count, exponentials.count) {
+            exponentials[index] = PortableMath.exp(Double(logits[index]) - maximum)
+        }
+        var sum = 0.0
+        for index in 0..<exponentials.count { sum += exponentials[index] }
+        return sum
     }
 }

@@ -7,13 +7,16 @@
 /// logits are ordered by the lower id. The scratch memory is allocated once.
 package struct Sampler {
     var adjusted: [Float]
-    var weights: [Double]
+    var weights: [Float]
+    var exponentials: [Double]
     var heap = CandidateHeap()
+    var histogram = WeightHistogram()
 
     /// Creates a sampler for rows of this many logits.
     package init(vocabularyCount: Int) {
         adjusted = Array(repeating: 0, count: vocabularyCount)
         weights = Array(repeating: 0, count: vocabularyCount)
+        exponentials = Array(repeating: 0, count: vocabularyCount)
     }
 
     /// Chooses the next token.
@@ -38,13 +41,18 @@ package struct Sampler {
             parameters.hasPenalties || !parameters.logitBias.isEmpty || !maskedTokens.isEmpty
         if !isAdjusted, parameters.temperature == 0 { return try Self.argmax(logits) }
 
-        for index in logits.indices { adjusted[index] = logits[index] }
+        copy(logits)
         if isAdjusted { adjust(parameters, history: history, maskedTokens: maskedTokens) }
         let best = try Self.argmax(adjusted.span)
         if parameters.temperature == 0 { return best }
 
         let uniform = CounterRandom.uniform(seed: seed, position: position, choice: choice)
         return choose(parameters, maximum: adjusted[Int(best)], uniform: uniform)
+    }
+
+    private mutating func copy(_ logits: Span<Float>) {
+        var adjusted = adjusted.mutableSpan
+        for index in 0..<min(logits.count, adjusted.count) { adjusted[index] = logits[index] }
     }
 
     /// The index of the greatest value, the lowest of several.
