@@ -3,9 +3,9 @@
 /// GPT-2's spelling of bytes as printable characters, in which byte-level vocabularies are written.
 ///
 /// Printable Latin-1 stands for itself; the other 68 bytes, in order, are U+0100 and following.
-enum ByteLevelAlphabet {
+package enum ByteLevelAlphabet {
     /// The character of each byte.
-    static let characters: [Unicode.Scalar] = {
+    package static let characters: [Unicode.Scalar] = {
         var next: UInt32 = 0x100
         return (0..<256).map { byte in
             let isPrintable =

@@ -138,10 +138,10 @@ struct SentencePieceModelFile {
     }
 
     private func vocabulary() throws(TokenizerError) -> SentencePieceVocabulary {
-        try checkFeatures()
         guard !pieces.isEmpty else {
             throw .malformed(file: file, field: "pieces", reason: "there are none")
         }
+        try checkFeatures()
         var seen: Set<String> = []
         for (index, piece) in pieces.enumerated() where !seen.insert(piece).inserted {
             throw .malformed(

@@ -45,8 +45,8 @@ struct TokenizerFile {
         ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []).sorted()
     }
 
-    /// The content as JSON.
-    func json() throws(TokenizerError) -> JSONValue {
+    /// The JSON value in a file's content.
+    static func json(_ bytes: [UInt8], path: String) throws(TokenizerError) -> JSONValue {
         let limits = JSONParser.Limits(
             maxBytes: VocabularyLimits.fileByteCount, maxDepth: 64, maxValues: 8_000_000)
         do {

@@ -52,21 +52,39 @@ package struct TokenizerLoader {
 
     private static func load(file path: String, directory: String?) throws -> any Tokenizer {
         let file = try TokenizerFile(path: path)
-        guard isJSON(file.bytes) else {
-            var vocabulary = try SentencePieceModelFile.vocabulary(of: file.bytes, file: path)
-            let settings = try settings(in: directory)
+        return try load(file.bytes, file: path, settings: try settings(in: directory))
+    }
+
+    /// Reads the tokenizer in the content of a file.
+    ///
+    /// - Parameters:
+    ///   - bytes: of `tokenizer.model`, `tekken.json` or `tokenizer.json`; the content tells which.
+    ///   - path: the file's name, for messages.
+    /// - Returns: an immutable tokenizer.
+    /// - Throws: `TokenizerError`, which names the file and the field.
+    package static func load(
+        _ bytes: [UInt8], file path: String
+    ) throws(TokenizerError) -> any Tokenizer {
+        try load(bytes, file: path, settings: TokenizerSettings())
+    }
+
+    private static func load(
+        _ bytes: [UInt8], file path: String, settings: TokenizerSettings
+    ) throws(TokenizerError) -> any Tokenizer {
+        guard isJSON(bytes) else {
+            var vocabulary = try SentencePieceModelFile.vocabulary(of: bytes, file: path)
             vocabulary.special.addsBOS = settings.addsBOS ?? vocabulary.special.addsBOS
             vocabulary.special.addsEOS = settings.addsEOS ?? vocabulary.special.addsEOS
             let count = Int32(vocabulary.pieces.count)
             vocabulary.special.stops.formUnion(settings.stops.filter { $0 < count })
             return try vocabulary.tokenizer()
         }
-        let json = try file.json()
+        let json = try TokenizerFile.json(bytes, path: path)
         if json["config"]?["pattern"] != nil {
             return try TekkenFile.vocabulary(of: json, file: path).tokenizer()
         }
         return try HuggingFaceTokenizerFile.tokenizer(
-            of: json, settings: try settings(in: directory), file: path)
+            of: json, settings: settings, file: path)
     }
 
     private static func isJSON(_ bytes: [UInt8]) -> Bool {
@@ -93,6 +111,6 @@ package struct TokenizerLoader {
     ) throws -> (String, JSONValue)? {
         let path = "\(directory)/\(name)"
         guard TokenizerFile.type(of: path) != nil else { return nil }
-        return (path, try TokenizerFile(path: path).json())
+        return (path, try TokenizerFile.json(try TokenizerFile(path: path).bytes, path: path))
     }
 }

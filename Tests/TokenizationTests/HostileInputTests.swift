@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Testing
+import Tokenization
+
+/// A megabyte, or 64 KiB in debug builds, of what makes naive tokenizers slow or overflow the
+/// stack.
+struct HostileInputTests {
+    static let texts: [(name: String, unit: String)] = [
+        ("a", "a"), ("A", "A"), ("newline", "\n"), ("space", " "), ("combining mark", "\u{301}"),
+        ("marks of falling class", "\u{345}\u{301}\u{316}"), ("digit", "7"), ("apostrophe", "'"),
+        ("slash", "/"), ("CJK", "中"), ("cased CJK", "中A"), ("emoji", "😀"), ("control", "\u{0}"),
+        ("space and newline", " \n"), ("mark and letter", "\u{301}A"), ("Hangul parts", "\u{1100}"),
+        ("beginning of a control token", "<|en"), ("words", "low lower "),
+    ]
+
+    #if DEBUG
+    static let byteCount = 1 << 16
+    static let limit = Duration.seconds(30)
+    #else
+    static let byteCount = 1 << 20
+    static let limit = Duration.seconds(1)
+    #endif
+
+    /// Measures thrice at most, for other processes may hold the processor.
+    static func check(_ tokenizer: any Tokenizer, _ unit: String, _ name: String) {
+        let text = String(repeating: unit, count: byteCount / unit.utf8.count)
+        let clock = ContinuousClock()
+        var ids: [Int32] = []
+        var duration = Duration.seconds(1000)
+        for _ in 0..<3 where duration >= limit {
+            duration = clock.measure { ids = tokenizer.encode([.templated(text)]) }
+        }
+        #expect(duration < limit, "\(name): \(duration)")
+        #expect(ids.count > 0 && ids.count <= text.utf8.count + 1)
+    }
+
+    @Test(arguments: texts)
+    func `SentencePiece takes a megabyte in less than a second`(
+        name: String, unit: String
+    ) throws {
+        Self.check(try TinyVocabulary.sentencePiece().tokenizer(), unit, name)
+    }
+
+    @Test(arguments: texts)
+    func `every byte-level pattern takes a megabyte in less than a second`(
+        name: String, unit: String
+    ) throws {
+        for (_, preTokenizer) in WordPatternTests.preTokenizers {
+            var vocabulary = TinyVocabulary.byteLevel(preTokenizer: preTokenizer)
+            vocabulary.composes = true
+            Self.check(try vocabulary.tokenizer(), unit, name)
+        }
+    }
+
+    @Test(arguments: texts)
+    func `ranks take a megabyte in less than a second`(name: String, unit: String) throws {
+        Self.check(try TinyVocabulary.ranked().tokenizer(), unit, name)
+    }
+
+    @Test(arguments: GoldenVocabulary.all)
+    func `published vocabularies take a megabyte in less than a second`(
+        vocabulary: GoldenVocabulary
+    ) throws {
+        let tokenizer = try vocabulary.load()
+        for (name, unit) in Self.texts { Self.check(tokenizer, unit, name) }
+    }
+
+    @Test func `bytes that are not UTF-8 are read as U+FFFD`() throws {
+        let tokenizer = try TinyVocabulary.byteLevel(merges: []).tokenizer()
+        let bytes: [UInt8] = [0x61, 0xFF, 0xE2, 0x82, 0x62, 0xED, 0xA0, 0x80]
+        let ids = tokenizer.encode(utf8: bytes, addSpecial: false)
+        #expect(tokenizer.decode(ids) == String(decoding: bytes, as: UTF8.self))
+    }
+}
