@@ -49,8 +49,10 @@ package final class GenerationEngine: Sendable {
             model: model, tokenizer: tokenizer, configuration: configuration,
             maxSequences: maxSequences, mailbox: mailbox, logger: logger)
         let handover = Handover(loop)
-        let thread = Thread { handover.take()?.run() }
-        thread.name = "cierzo-engine"
+        let thread = Thread {
+            Thread.current.name = "cierzo-engine"
+            handover.take()?.run()
+        }
         thread.stackSize = 8 << 20
         thread.start()
     }
