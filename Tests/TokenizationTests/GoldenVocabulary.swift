@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import JSON
 import Testing
 import Tokenization
 
@@ -41,4 +42,16 @@ struct GoldenVocabulary: Sendable, CustomTestStringConvertible {
 
     /// The folder of make-token-goldens.py's full output, if CIERZO_TOKEN_GOLDENS names it.
     static let wholeGoldens = ProcessInfo.processInfo.environment["CIERZO_TOKEN_GOLDENS"]
+
+    /// More vocabularies that this folder has ids of: vocabularies.json, names and paths.
+    static let others: [GoldenVocabulary] = {
+        guard let wholeGoldens,
+            let data = FileManager.default.contents(
+                atPath: "\(wholeGoldens)/vocabularies.json"),
+            let paths = try? JSONParser.parse(Array(data)).objectValue
+        else { return [] }
+        return paths.compactMap { name, path in
+            path.stringValue.map { GoldenVocabulary(name: name, path: $0) }
+        }
+    }()
 }

@@ -32,16 +32,27 @@ struct TokenGoldenTests {
     @Test(arguments: GoldenVocabulary.all)
     func `text comes back from its ids, whole and streamed`(vocabulary: GoldenVocabulary) throws {
         let tokenizer = try vocabulary.load()
-        // In SentencePiece a U+2581 is the same as a space.
+        // In SentencePiece a U+2581 is the same as a space, and SmolLM2 has no token for some bytes.
+        let lost: Set<UInt8> = vocabulary.name == "smollm2" ? Self.lostBytes(tokenizer) : []
         for text in try Golden.strings() where !text.unicodeScalars.contains("\u{2581}") {
             let ids = tokenizer.encode(text, addSpecial: false)
-            #expect(tokenizer.decode(ids) == text)
+            let kept = text.utf8.filter { !lost.contains($0) }
+            #expect(
+                Array(tokenizer.decode(ids).utf8)
+                    == Array(String(decoding: kept, as: UTF8.self).utf8))
             var detokenizer = StreamingDetokenizer(tokenizer: tokenizer)
-            var streamed: [UInt8] = []
-            for id in ids { streamed += detokenizer.append(id).utf8 }
-            #expect(streamed == Array(text.utf8))
-            #expect(detokenizer.flush() == "")
+            let streamed = ids.map { detokenizer.append($0) }.joined() + detokenizer.flush()
+            #expect(streamed == tokenizer.decode(ids))
         }
+    }
+
+    static func lostBytes(_ tokenizer: any Tokenizer) -> Set<UInt8> {
+        let known = Set(
+            (0..<Int32(tokenizer.vocabularyCount)).compactMap { id -> UInt8? in
+                let bytes = tokenizer.bytes(of: id)
+                return bytes.count == 1 ? bytes[0] : nil
+            })
+        return Set(UInt8.min...UInt8.max).subtracting(known)
     }
 
     @Test(arguments: GoldenVocabulary.all)

@@ -9,7 +9,7 @@ import Tokenization
 /// the folder CIERZO_TOKEN_GOLDENS.
 @Suite(.enabled(if: GoldenVocabulary.wholeGoldens != nil))
 struct WholeGoldenTests {
-    @Test(arguments: GoldenVocabulary.all)
+    @Test(arguments: GoldenVocabulary.all + GoldenVocabulary.others)
     func `ids equal the reference's for every string`(vocabulary: GoldenVocabulary) throws {
         let directory = try #require(GoldenVocabulary.wholeGoldens)
         func read(_ name: String) throws -> [JSONValue] {

@@ -40,6 +40,14 @@ struct TokenizerFile {
         return attributes?[.type] as? FileAttributeType
     }
 
+    /// Whether a regular file begins as GGUF files do.
+    static func isGGUF(_ path: String) -> Bool {
+        guard type(of: path) == .typeRegular, let handle = FileHandle(forReadingAtPath: path)
+        else { return false }
+        defer { try? handle.close() }
+        return (try? handle.read(upToCount: 4)) == Data("GGUF".utf8)
+    }
+
     /// The names in a folder, sorted.
     static func names(in directory: String) -> [String] {
         ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []).sorted()

@@ -2,6 +2,7 @@
 
 import Foundation
 import JSON
+package import ModelFiles
 
 /// Reads the vocabulary of a model from whichever file it comes in.
 ///
@@ -13,15 +14,46 @@ import JSON
 /// `tokenizer_config.json` (`bos_token`, `eos_token`, `add_bos_token`, `add_eos_token`),
 /// `generation_config.json` and `config.json` (`eos_token_id`) are read where they exist.
 package struct TokenizerLoader {
+    /// Reads the tokenizer of an opened model.
+    ///
+    /// - Parameter model: a GGUF file or a folder; its `endTokenIDs` end an answer too.
+    /// - Returns: an immutable tokenizer.
+    /// - Throws: `TokenizerError`, which names the file and the field; also if the vocabulary is
+    ///   larger than the model's.
+    package static func load(_ model: ModelFile) throws -> any Tokenizer {
+        var tokenizer: VocabularyTokenizer
+        switch model.vocabularySource {
+        case .gguf(let file):
+            tokenizer = try GGUFVocabulary.tokenizer(of: file.metadata, file: file.path)
+        case .directory(let path): tokenizer = try load(directory: path)
+        }
+        let count = model.configuration.vocabularySize
+        guard tokenizer.vocabularyCount <= count else {
+            throw TokenizerError.malformed(
+                file: model.path, field: "vocabulary",
+                reason: "\(tokenizer.vocabularyCount) tokens, but the model has only \(count)")
+        }
+        tokenizer.addStops(model.endTokenIDs)
+        return tokenizer
+    }
+
     /// Reads the tokenizer at a path.
     ///
-    /// - Parameter path: a tokenizer file, or a model's folder.
+    /// - Parameter path: a tokenizer file, a GGUF file, or a model's folder.
     /// - Returns: an immutable tokenizer.
-    /// - Throws: `TokenizerError`, which names the file and the field.
+    /// - Throws: `TokenizerError`, which names the file and the field, or `ModelFileError`.
     package static func load(path: String) throws -> any Tokenizer {
         guard TokenizerFile.type(of: path) == .typeDirectory else {
+            if TokenizerFile.isGGUF(path) {
+                let file = try GGUFFile(path: path)
+                return try GGUFVocabulary.tokenizer(of: file.metadata, file: path)
+            }
             return try load(file: path, directory: nil)
         }
+        return try load(directory: path)
+    }
+
+    private static func load(directory path: String) throws -> VocabularyTokenizer {
         guard let name = preferredName(TokenizerFile.names(in: path)) else {
             throw TokenizerError.missing(path: path)
         }
@@ -50,7 +82,7 @@ package struct TokenizerLoader {
         return Int(last.dropFirst().prefix { $0 != "m" })
     }
 
-    private static func load(file path: String, directory: String?) throws -> any Tokenizer {
+    private static func load(file path: String, directory: String?) throws -> VocabularyTokenizer {
         let file = try TokenizerFile(path: path)
         return try load(file.bytes, file: path, settings: try settings(in: directory))
     }
@@ -70,7 +102,7 @@ package struct TokenizerLoader {
 
     private static func load(
         _ bytes: [UInt8], file path: String, settings: TokenizerSettings
-    ) throws(TokenizerError) -> any Tokenizer {
+    ) throws(TokenizerError) -> VocabularyTokenizer {
         guard isJSON(bytes) else {
             var vocabulary = try SentencePieceModelFile.vocabulary(of: bytes, file: path)
             vocabulary.special.addsBOS = settings.addsBOS ?? vocabulary.special.addsBOS

@@ -3,7 +3,7 @@
 /// A tokenizer from a vocabulary, its added tokens and the way that other text is encoded.
 package struct VocabularyTokenizer: Tokenizer {
     /// The tokens.
-    package let vocabulary: Vocabulary
+    package private(set) var vocabulary: Vocabulary
     private let addedTokens: AddedTokens
     private let encoder: any TextEncoder
 
@@ -30,6 +30,11 @@ package struct VocabularyTokenizer: Tokenizer {
             let spelling = String(decoding: vocabulary.pieces[index], as: UTF8.self)
             return AddedTokens.Token(id: Int32(index), spelling: spelling, isControl: isControl)
         }
+    }
+
+    /// Makes more ids end an answer; those that do not exist are left out.
+    mutating func addStops(_ tokens: [Int32]) {
+        vocabulary.special.stops.formUnion(tokens.filter { vocabulary.index(of: $0) != nil })
     }
 
     package var vocabularyCount: Int { vocabulary.count }

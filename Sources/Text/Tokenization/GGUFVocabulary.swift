@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ModelFiles
+
+/// Reads the vocabulary in a GGUF file's metadata, `tokenizer.ggml.*`.
+///
+/// `model` is `llama` (SentencePiece BPE) or `gpt2` (byte-level BPE, words by `pre`).
+struct GGUFVocabulary {
+    private let file: String
+    private let metadata: GGUFMetadata
+
+    /// Builds the tokenizer.
+    ///
+    /// - Parameters:
+    ///   - metadata: the file's key/value pairs.
+    ///   - file: its name, for messages.
+    /// - Returns: the tokenizer.
+    /// - Throws: `TokenizerError`, naming the key.
+    static func tokenizer(
+        of metadata: GGUFMetadata, file: String
+    ) throws(TokenizerError) -> VocabularyTokenizer {
+        let reader = GGUFVocabulary(file: file, metadata: metadata)
+        switch try reader.text("model") {
+        case "llama": return try reader.sentencePiece().tokenizer()
+        case "gpt2": return try reader.byteLevel().tokenizer()
+        case let model?:
+            throw .unsupported(file: file, feature: "tokenizer.ggml.model \(quoted(model))")
+        case nil: throw reader.malformed("model", "there is none")
+        }
+    }
+
+    private init(file: String, metadata: GGUFMetadata) {
+        self.file = file
+        self.metadata = metadata
+    }
+
+    // MARK: The two kinds
+
+    private func sentencePiece() throws(TokenizerError) -> SentencePieceVocabulary {
+        let pieces = try pieces()
+        guard let scores = value("scores")?.arrayValue?.floats else {
+            throw malformed("scores", "expected an array of floating-point numbers")
+        }
+        let kinds = try kinds(pieces.count)
+        var special = try special(pieces, kinds, bos: 1, eos: 2, unknown: 0)
+        special.addsBOS = try flag("add_bos_token") ?? true
+        var spaces = SpaceRule(prefix: try flag("add_space_prefix") ?? true ? .always : .never)
+        spaces.removesExtraSpaces = try flag("remove_extra_whitespaces") ?? false
+        return SentencePieceVocabulary(
+            file: file, pieces: pieces, order: .scores(scores), kinds: kinds, special: special,
+            spaces: spaces, hasByteFallback: kinds.contains(.byte))
+    }
+
+    private func byteLevel() throws(TokenizerError) -> ByteLevelVocabulary {
+        let pieces = try pieces()
+        let kinds = try kinds(pieces.count)
+        let name = try text("pre") ?? "default"
+        guard let preset = PreTokenizerPreset(ggufName: name) else {
+            throw .unsupported(file: file, feature: "tokenizer.ggml.pre \(quoted(name))")
+        }
+        var special = try special(pieces, kinds, bos: nil, eos: nil, unknown: nil)
+        special.addsBOS = try flag("add_bos_token") ?? preset.addsBOS
+        var vocabulary = ByteLevelVocabulary(
+            file: file, pieces: pieces, kinds: kinds, merges: try merges(), special: special,
+            preTokenizer: preset.preTokenizer)
+        vocabulary.ignoresMerges = preset.ignoresMerges
+        vocabulary.composes = preset.composes
+        vocabulary.addsPrefixSpace = try flag("add_space_prefix") ?? false
+        return vocabulary
+    }
+
+    // MARK: Lists
+
+    private func pieces() throws(TokenizerError) -> [String] {
+        guard let pieces = value("tokens")?.arrayValue?.strings else {
+            throw malformed("tokens", "expected an array of strings")
+        }
+        guard (1...VocabularyLimits.tokenCount).contains(pieces.count) else {
+            throw malformed(
+                "tokens", "\(pieces.count) of them, not 1...\(VocabularyLimits.tokenCount)")
+        }
+        return pieces
+    }
+
+    private func kinds(_ count: Int) throws(TokenizerError) -> [TokenKind] {
+        guard let value = value("token_type") else {
+            return Array(repeating: .normal, count: count)
+        }
+        guard let numbers = value.arrayValue?.int32s, numbers.count == count else {
+            throw malformed("token_type", "expected an array of \(count) integers")
+        }
+        var kinds: [TokenKind] = []
+        kinds.reserveCapacity(count)
+        for (index, number) in numbers.enumerated() {
+            guard let kind = UInt8(exactly: number).flatMap(TokenKind.init) else {
+                throw malformed("token_type[\(index)]", "\(number) is not a type")
+            }
+            kinds.append(kind)
+        }
+        return kinds
+    }
+
+    private func merges() throws(TokenizerError) -> [(left: String, right: String)] {
+        guard let texts = value("merges")?.arrayValue?.strings else {
+            throw malformed("merges", "expected an array of strings")
+        }
+        var merges: [(left: String, right: String)] = []
+        merges.reserveCapacity(texts.count)
+        for (index, text) in texts.enumerated() {
+            guard let merge = splitMerge(text) else {
+                throw malformed("merges[\(index)]", "\(quoted(text)) is not two tokens")
+            }
+            merges.append(merge)
+        }
+        return merges
+    }
+
+    // MARK: Special tokens
+
+    private func special(
+        _ pieces: [String], _ kinds: [TokenKind], bos: Int32?, eos: Int32?, unknown: Int32?
+    ) throws(TokenizerError) -> SpecialTokens {
+        func known(_ id: Int32?) -> Int32? { id.flatMap { $0 < pieces.count ? $0 : nil } }
+        var special = SpecialTokens(
+            bos: try id("bos_token_id", pieces.count) ?? known(bos),
+            eos: try id("eos_token_id", pieces.count) ?? known(eos),
+            unknown: try id("unknown_token_id", pieces.count) ?? known(unknown),
+            addsEOS: try flag("add_eos_token") ?? false)
+        for key in ["eot_token_id", "eom_token_id"] {
+            if let id = try id(key, pieces.count) { special.stops.insert(id) }
+        }
+        for (index, piece) in pieces.enumerated()
+        where kinds[index] == .control && StopNames.all.contains(piece) {
+            special.stops.insert(Int32(index))
+        }
+        return special
+    }
+
+    private func id(_ name: String, _ count: Int) throws(TokenizerError) -> Int32? {
+        guard let value = value(name) else { return nil }
+        guard let id = value.intValue else { throw malformed(name, "expected an integer") }
+        // Files write 2³²−1 where they mean that there is no such token.
+        if id == Int(UInt32.max) || id == -1 { return nil }
+        guard (0..<count).contains(id) else {
+            throw malformed(name, "\(id), but there are \(count) tokens")
+        }
+        return Int32(id)
+    }
+
+    // MARK: Values
+
+    private func value(_ name: String) -> GGUFValue? {
+        metadata["tokenizer.ggml.\(name)"]
+    }
+
+    private func text(_ name: String) throws(TokenizerError) -> String? {
+        guard let value = value(name) else { return nil }
+        guard let text = value.stringValue else { throw malformed(name, "expected a string") }
+        return text
+    }
+
+    private func flag(_ name: String) throws(TokenizerError) -> Bool? {
+        guard let value = value(name) else { return nil }
+        guard let flag = value.boolValue else { throw malformed(name, "expected true or false") }
+        return flag
+    }
+
+    private func malformed(_ name: String, _ reason: String) -> TokenizerError {
+        .malformed(file: file, field: "tokenizer.ggml.\(name)", reason: reason)
+    }
+}
