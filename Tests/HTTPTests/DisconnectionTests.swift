@@ -231,6 +231,34 @@ struct DisconnectionTests {
         }
     }
 
+    @Test func `a writer is of no use once its stream has ended`() async throws {
+        let kept = Mutex(ResponseWriter?.none)
+        let handler: HTTPServer.Handler = { _ in
+            ServerResponse(
+                head: HTTPResponse(status: .ok),
+                body: .stream { writer in
+                    kept.withLock { $0 = writer }
+                    try await writer.write("all")
+                })
+        }
+        try await LoopbackServer.run(handler: handler) { server in
+            let response = try await server.exchange(Self.get)
+            #expect(response.body == "all")
+            let writer = try #require(kept.withLock { $0 })
+            await #expect(throws: SocketError.closed) { try await writer.write("more") }
+        }
+    }
+
+    @Test func `sockets of a stopped poller are shut down`() async throws {
+        let poller = try Poller()
+        let listener = try Listener(
+            address: try #require(SocketAddress.resolve(host: "127.0.0.1", port: 0).first),
+            poller: poller)
+        let acceptance = Task { try await listener.accept() }
+        poller.stop()
+        await #expect(throws: SocketError.closed) { try await acceptance.value }
+    }
+
     @Test func `shutdown lets requests finish, closes idle connections, refuses new ones`()
         async throws
     {

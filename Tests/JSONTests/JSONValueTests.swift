@@ -46,6 +46,17 @@ struct JSONValueTests {
         #expect(JSONValue.object(["a": nil])["a"] == .some(.null))
     }
 
+    @Test func `canonically equivalent strings are different keys and values`() throws {
+        let value = try JSONParser.parse("{\"K\":1,\"\\u212a\":2,\"\u{e9}\":3,\"e\u{301}\":4}")
+        #expect(value.objectValue?.count == 4)
+        #expect(value["\u{212a}"] == 2)
+        #expect(JSONValue.string("\u{e9}") != .string("e\u{301}"))
+        let many = JSONObject(
+            (0..<20).flatMap { [("\($0)K", JSONValue.integer(1)), ("\($0)\u{212a}", .integer(2))] })
+        #expect(many.count == 40)
+        #expect(many["3K"] == 1)
+    }
+
     @Test func `equality of objects ignores order`() {
         let left: JSONObject = ["a": 1, "b": 2]
         let right: JSONObject = ["b": 2, "a": 1]

@@ -2,6 +2,9 @@
 
 /// The members of a JSON object, in the order in which their keys first appeared.
 ///
+/// Keys are told apart by their code points, as JSON does, not by canonical equivalence, as
+/// `String` does: a vocabulary holds both `K` and the Kelvin sign U+212A.
+///
 /// Equality and hashing ignore the order, as RFC 8259 §4 asks of objects; iteration and
 /// serialization keep it.
 package struct JSONObject: Sendable {
@@ -10,7 +13,7 @@ package struct JSONObject: Sendable {
     /// The values, in the order of ``keys``.
     package private(set) var values: [JSONValue] = []
     /// Key to index in ``keys``; empty while a linear search is as fast.
-    private var indices: [String: Int] = [:]
+    private var indices: [ExactString: Int] = [:]
 
     private static let linearSearchCount = 8
 
@@ -49,14 +52,15 @@ package struct JSONObject: Sendable {
     package func contains(_ key: String) -> Bool { index(of: key) != nil }
 
     private func index(of key: String) -> Int? {
-        indices.isEmpty ? keys.firstIndex(of: key) : indices[key]
+        indices.isEmpty
+            ? keys.firstIndex { ExactString($0) == ExactString(key) } : indices[ExactString(key)]
     }
 
     private mutating func append(_ key: String, _ value: JSONValue) {
         keys.append(key)
         values.append(value)
         if !indices.isEmpty {
-            indices[key] = keys.count - 1
+            indices[ExactString(key)] = keys.count - 1
         } else if keys.count > Self.linearSearchCount {
             rebuildIndices()
         }
@@ -71,14 +75,25 @@ package struct JSONObject: Sendable {
 
     private mutating func rebuildIndices() {
         indices.reserveCapacity(2 * keys.count)
-        for (index, key) in keys.enumerated() { indices[key] = index }
+        for (index, key) in keys.enumerated() { indices[ExactString(key)] = index }
+    }
+}
+
+/// A string that equals only the same sequence of code points.
+struct ExactString: Hashable {
+    let text: String
+
+    init(_ text: String) { self.text = text }
+
+    static func == (left: Self, right: Self) -> Bool {
+        // The first comparison is the fast one; the second only has to confirm it.
+        left.text == right.text && left.text.utf8.elementsEqual(right.text.utf8)
     }
 }
 
 extension JSONObject: Hashable {
     package static func == (left: Self, right: Self) -> Bool {
         guard left.count == right.count else { return false }
-        if left.keys == right.keys { return left.values == right.values }
         return left.allSatisfy { right[$0.key] == $0.value }
     }
 

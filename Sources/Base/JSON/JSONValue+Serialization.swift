@@ -35,6 +35,8 @@ private struct JSONSerializer {
     let isPretty: Bool
     private var level = 0
 
+    private static let hexadecimal = Array("0123456789abcdef".utf8)
+
     init(isPretty: Bool) { self.isPretty = isPretty }
 
     mutating func append(_ value: JSONValue) {
@@ -82,8 +84,11 @@ private struct JSONSerializer {
     private mutating func append(_ text: String) { bytes.append(contentsOf: text.utf8) }
 
     private mutating func append(quoted text: String) {
-        let hexadecimal = Array("0123456789abcdef".utf8)
         bytes.append(UInt8(ascii: "\""))
+        defer { bytes.append(UInt8(ascii: "\"")) }
+        if text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x22 && $0 != 0x5C }) {
+            return append(text)
+        }
         for byte in text.utf8 {
             switch byte {
             case UInt8(ascii: "\""): append("\\\"")
@@ -95,11 +100,10 @@ private struct JSONSerializer {
             case 0x0D: append("\\r")
             case 0..<0x20:
                 append("\\u00")
-                bytes.append(hexadecimal[Int(byte >> 4)])
-                bytes.append(hexadecimal[Int(byte & 15)])
+                bytes.append(Self.hexadecimal[Int(byte >> 4)])
+                bytes.append(Self.hexadecimal[Int(byte & 15)])
             default: bytes.append(byte)
             }
         }
-        bytes.append(UInt8(ascii: "\""))
     }
 }

@@ -4,6 +4,7 @@
 ///
 /// A number written without fraction or exponent that fits `Int` is an `integer`, every other
 /// number a `number`; the two are never equal, though ``intValue`` and ``doubleValue`` read both.
+/// Strings are equal when their code points are, whatever Unicode says of their equivalence.
 package enum JSONValue: Hashable, Sendable {
     case null
     case bool(Bool)
@@ -12,6 +13,19 @@ package enum JSONValue: Hashable, Sendable {
     case string(String)
     case array([JSONValue])
     case object(JSONObject)
+
+    package static func == (left: JSONValue, right: JSONValue) -> Bool {
+        switch (left, right) {
+        case (.null, .null): true
+        case (.bool(let left), .bool(let right)): left == right
+        case (.integer(let left), .integer(let right)): left == right
+        case (.number(let left), .number(let right)): left == right
+        case (.string(let left), .string(let right)): ExactString(left) == ExactString(right)
+        case (.array(let left), .array(let right)): left == right
+        case (.object(let left), .object(let right)): left == right
+        default: false
+        }
+    }
 
     /// The string, or nil for any other kind.
     package var stringValue: String? {

@@ -67,6 +67,8 @@ private struct Reception {
     init(head: RequestHead, maxBytes: Int) {
         self.head = head
         inflater = head.contentCodings.isEmpty ? nil : GzipInflater(maxBytes: maxBytes)
+        // No more than a client could make us reserve by promising alone.
+        if case .length(let count) = head.framing { body.reserveCapacity(min(count, 1 << 20)) }
     }
 
     mutating func append(_ piece: [UInt8]) throws(RequestError) {

@@ -154,13 +154,18 @@ final class HTTPConnection: Sendable {
     ) async throws {
         let (socket, timeout) = (socket, timeouts.write)
         let isChunked = framing == .chunked
+        let isOver = Atomic(false)
         let writer = ResponseWriter { bytes in
+            // A writer that outlives its closure must not write into the next response.
+            guard !isOver.load(ordering: .acquiring) else { throw SocketError.closed }
             try await socket.send(
                 isChunked ? ResponseEncoder.chunk(bytes) : bytes, stallTimeout: timeout,
                 needsPeer: true)
         }
+        defer { isOver.store(true, ordering: .releasing) }
         do {
             try await produce(writer)
+            isOver.store(true, ordering: .releasing)
         } catch {
             // Where closing marks the end of the body, only a reset tells that it is not the end.
             if !isChunked { socket.resetOnClose() }

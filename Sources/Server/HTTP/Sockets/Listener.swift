@@ -34,6 +34,7 @@ package final class Listener: Sendable {
                 let isAny = address.host == "::"
                 try Socket.set(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, isAny ? 0 : 1)
             }
+            try Self.setInheritedOptions(descriptor)
             let bound = unsafe address.withPointer { unsafe bind(descriptor, $0, $1) }
             guard bound == 0 else { throw .last("bind") }
             guard listen(descriptor, backlog) == 0 else { throw .last("listen") }
@@ -44,6 +45,18 @@ package final class Listener: Sendable {
         port = unsafe SocketAddress { unsafe getsockname(descriptor, $0, $1) }.port
         self.poller = poller
         socket = try Socket(descriptor: descriptor, poller: poller)
+    }
+
+    /// Sets what accepted sockets inherit.
+    private static func setInheritedOptions(_ descriptor: Int32) throws(SocketError) {
+        let tcp = Int32(IPPROTO_TCP)
+        // Tokens are small and urgent: no Nagle delay.
+        try Socket.set(descriptor, tcp, TCP_NODELAY, 1)
+        // A client that vanished without a word, while its answer is made, is noticed in 2 min.
+        try Socket.set(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1)
+        try Socket.set(descriptor, tcp, TCP_KEEPIDLE, 60)
+        try Socket.set(descriptor, tcp, TCP_KEEPINTVL, 15)
+        try Socket.set(descriptor, tcp, TCP_KEEPCNT, 4)
     }
 
     /// Waits for the next connection.
@@ -67,8 +80,6 @@ package final class Listener: Sendable {
                     Glibc.close(descriptor)
                     continue
                 }
-                // Tokens are small and urgent: no Nagle delay.
-                try? Socket.set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
                 let socket = try Socket(descriptor: descriptor, poller: poller)
                 return .accepted(socket, remoteAddress: address.host)
             }

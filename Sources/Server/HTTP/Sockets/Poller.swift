@@ -31,26 +31,21 @@ package final class Poller: Sendable {
     /// A poller whose thread is already running.
     package init() throws(SocketError) {
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
-        guard epoll >= 0 else { throw .last("epoll_create1") }
         wakeup = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
-        guard wakeup >= 0 else {
-            let error = SocketError.last("eventfd")
-            Glibc.close(epoll)
-            throw error
-        }
-        do throws(SocketError) {
-            try control(EPOLL_CTL_ADD, wakeup, EPOLLIN.rawValue, id: Self.wakeupID)
-        } catch {
-            Glibc.close(wakeup)
-            Glibc.close(epoll)
-            throw error
-        }
+        guard epoll >= 0, wakeup >= 0 else { throw .last("epoll_create1 or eventfd") }
+        try control(EPOLL_CTL_ADD, wakeup, EPOLLIN.rawValue, id: Self.wakeupID)
         let thread = Thread { self.run() }
         thread.name = "cierzo-poller"
         thread.start()
     }
 
-    /// Ends the thread; sockets still registered will not wake any more.
+    deinit {
+        // Not before: a socket that outlives the thread may still use them.
+        Glibc.close(wakeup)
+        Glibc.close(epoll)
+    }
+
+    /// Ends the thread and shuts down the sockets that are still registered.
     package func stop() {
         registry.withLock { $0.isStopped = true }
         wake()
@@ -60,7 +55,8 @@ package final class Poller: Sendable {
     ///
     /// - Returns: the id under which it is known.
     func add(_ socket: Socket, _ descriptor: Int32) throws(SocketError) -> UInt64 {
-        let id = registry.withLock { registry in
+        let id = try registry.withLock { registry throws(SocketError) in
+            guard !registry.isStopped else { throw .closed }
             let id = registry.nextID
             registry.nextID += 1
             registry.sockets[id] = socket
@@ -120,15 +116,21 @@ package final class Poller: Sendable {
         var events = unsafe [epoll_event](repeating: epoll_event(), count: Self.eventCount)
         while true {
             let (earliestTick, isStopped) = registry.withLock { ($0.earliestTick, $0.isStopped) }
-            if isStopped { break }
+            if isStopped { return abandonSockets() }
             let count = unsafe epoll_wait(
                 epoll, &events, Int32(Self.eventCount), milliseconds(until: earliestTick))
             precondition(count >= 0 || errno == EINTR, "epoll_wait: errno \(errno)")
             unsafe deliver(events.prefix(Int(max(count, 0))))
             if Int64((ContinuousClock.now - start) / Self.tick) >= earliestTick { expire() }
         }
-        Glibc.close(wakeup)
-        Glibc.close(epoll)
+    }
+
+    private func abandonSockets() {
+        let sockets = registry.withLock { registry in
+            defer { registry.sockets = [:] }
+            return Array(registry.sockets.values)
+        }
+        for socket in sockets { socket.shutDown() }
     }
 
     /// The timeout for `epoll_wait`, rounded up so that it never returns just before the tick.
