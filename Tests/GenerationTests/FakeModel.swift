@@ -57,7 +57,7 @@ final class FakeModel: LanguageModel {
         }
     }
 
-    func forward(_ batch: borrowing ForwardBatch) throws {
+    func forward(step batch: borrowing ForwardBatch) throws {
         let batch = copy batch
         try willForward(batch)
         precondition(batch.tokens.count <= maxBatchTokens, "too many tokens")

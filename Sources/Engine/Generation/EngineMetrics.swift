@@ -4,6 +4,8 @@ internal import Metrics
 internal import Scheduling
 
 /// The engine's metrics, created once; what becomes of them is the backend's affair.
+///
+/// What a request waited and consumed is in its `Usage`; the server records that.
 struct EngineMetrics {
     private let running = Gauge(label: "cierzo_running_sequences")
     private let waiting = Gauge(label: "cierzo_waiting_sequences")
@@ -13,11 +15,7 @@ struct EngineMetrics {
     private let preemptions = Counter(label: "cierzo_preemptions_total")
     private let prefillTokens = Counter(label: "cierzo_prefill_tokens_total")
     private let decodeTokens = Counter(label: "cierzo_decode_tokens_total")
-    private let promptTokens = Counter(label: "cierzo_prompt_tokens_total")
-    private let completionTokens = Counter(label: "cierzo_completion_tokens_total")
     private let stepDuration = Metrics.Timer(label: "cierzo_step_duration")
-    private let queueDuration = Metrics.Timer(label: "cierzo_queue_duration")
-    private let firstTokenDuration = Metrics.Timer(label: "cierzo_first_token_duration")
     private let tokenDuration = Metrics.Timer(label: "cierzo_output_token_duration")
     private let requestDuration = Metrics.Timer(label: "cierzo_request_duration")
     private let requests: [String: Counter]
@@ -57,13 +55,8 @@ struct EngineMetrics {
             case .error: "error"
             }
         requests[name]?.increment()
-        promptTokens.increment(by: usage.promptTokens)
-        completionTokens.increment(by: usage.completionTokens)
         requestDuration.recordNanoseconds(usage.totalDuration.nanoseconds)
-        if let queued = usage.queueDuration { queueDuration.recordNanoseconds(queued.nanoseconds) }
-        guard let first = usage.firstTokenDuration else { return }
-        firstTokenDuration.recordNanoseconds(first.nanoseconds)
-        guard usage.completionTokens > 1 else { return }
+        guard let first = usage.firstTokenDuration, usage.completionTokens > 1 else { return }
         let decoding = usage.totalDuration - first
         tokenDuration.recordNanoseconds(
             decoding.nanoseconds / Int64(usage.completionTokens - 1))

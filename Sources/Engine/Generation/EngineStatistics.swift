@@ -37,4 +37,11 @@ package struct EngineStatistics: Hashable, Sendable {
 
     /// Creates the statistics of an engine that has done nothing.
     package init() {}
+
+    /// Whether there is work and no step has ended for longer than the limit.
+    package func isStalled(
+        at now: ContinuousClock.Instant = .now, limit: Duration
+    ) -> Bool {
+        runningSequences + waitingSequences > 0 && lastProgress.duration(to: now) > limit
+    }
 }

@@ -16,7 +16,7 @@ extension GenerationEngine.Loop {
 
         var failure: String?
         do {
-            try model.forward(batch)
+            try model.forward(step: batch)
         } catch {
             failure = "the model could not compute this step: \(error)"
             logger.error("a step failed", metadata: ["error": "\(error)"])

@@ -29,7 +29,7 @@ package protocol LanguageModel: AnyObject {
     ///
     /// - Parameter batch: at most `maxBatchTokens` tokens and `maxLogitsRows` rows.
     /// - Throws: whatever keeps the model from computing; the batch's sequences then fail.
-    func forward(_ batch: borrowing ForwardBatch) throws
+    func forward(step batch: borrowing ForwardBatch) throws
 
     /// Reads a row of the last batch's logits: `[V]`, in the order of the slices.
     func withLogits<Result>(row: Int, _ body: (Span<Float>) throws -> Result) rethrows -> Result
