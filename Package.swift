@@ -146,7 +146,10 @@ let package = Package(
         tests(of: "Telemetry", from: ["Metrics"]),
         tests(
             of: "APIServer",
-            uses: ["HTTP", "APITypes", "JSON", "Generation", "Tokenization", "Conversation"],
+            uses: [
+                "HTTP", "APITypes", "JSON", "Generation", "Sampling", "Tokenization",
+                "Conversation", "Telemetry",
+            ],
             from: ["HTTPTypes"]),
     ]
 )

@@ -200,7 +200,7 @@ func body(_ text: String, _ field: String, _ value: String) throws -> JSONObject
     @Test(arguments: WrongField.chat)
     func `a wrong chat field is an error that names it`(wrong: WrongField) throws {
         let body = try body(Self.chat, wrong.field, wrong.value)
-        let error = #expect(throws: RequestError.self) {
+        let error = #expect(throws: FieldError.self) {
             try ChatCompletionRequest(body, dialect: .openAI)
         }
         #expect(error?.path?.description == wrong.path)
@@ -211,7 +211,7 @@ func body(_ text: String, _ field: String, _ value: String) throws -> JSONObject
     @Test(arguments: WrongField.completion)
     func `a wrong completion field is an error that names it`(wrong: WrongField) throws {
         let body = try body(Self.completion, wrong.field, wrong.value)
-        let error = #expect(throws: RequestError.self) {
+        let error = #expect(throws: FieldError.self) {
             try CompletionRequest(body, dialect: .openAI)
         }
         #expect(error?.path?.description == wrong.path)
@@ -223,7 +223,7 @@ func body(_ text: String, _ field: String, _ value: String) throws -> JSONObject
     func `Mistral's narrower ranges hold in its dialect`(wrong: WrongField) throws {
         let body = try body(Self.chat, wrong.field, wrong.value)
         let limits = RequestLimits(isStrictMistral: true)
-        let error = #expect(throws: RequestError.self) {
+        let error = #expect(throws: FieldError.self) {
             try ChatCompletionRequest(body, dialect: .mistral, limits: limits)
         }
         #expect(error?.path?.description == wrong.path)
@@ -248,7 +248,7 @@ func body(_ text: String, _ field: String, _ value: String) throws -> JSONObject
         let body = try body(Self.chat, "frobnicate", "1")
         _ = try ChatCompletionRequest(body, dialect: .openAI)
         _ = try ChatCompletionRequest(body, dialect: .mistral)
-        #expect(throws: RequestError.unknownField("frobnicate")) {
+        #expect(throws: FieldError.unknownField("frobnicate")) {
             try ChatCompletionRequest(
                 body, dialect: .mistral, limits: RequestLimits(isStrictMistral: true))
         }

@@ -128,10 +128,10 @@ import Testing
     }
 
     @Test func `best_of must cover n and cannot be streamed`() throws {
-        #expect(throws: RequestError.self) {
+        #expect(throws: FieldError.self) {
             try completion(#"{"model":"m","prompt":"a","n":3,"best_of":2}"#)
         }
-        #expect(throws: RequestError.self) {
+        #expect(throws: FieldError.self) {
             try completion(#"{"model":"m","prompt":"a","best_of":2,"stream":true}"#)
         }
         #expect(try completion(#"{"model":"m","prompt":"a","n":3}"#).bestOf == 3)
@@ -144,13 +144,13 @@ import Testing
         let request = try TokenizeRequest(llama)
         #expect(request.input == .text("a", addsSpecialTokens: true))
         #expect(request.returnsTokenStrings)
-        #expect(throws: RequestError.missing("prompt")) { try TokenizeRequest([:]) }
+        #expect(throws: FieldError.missing("prompt")) { try TokenizeRequest([:]) }
     }
 
     @Test func `detokenize takes an array of ids`() throws {
         #expect(try DetokenizeRequest(["tokens": [1, 2]]).tokens == [1, 2])
-        #expect(throws: RequestError.missing("tokens")) { try DetokenizeRequest([:]) }
-        #expect(throws: RequestError.self) { try DetokenizeRequest(["tokens": [1, -2]]) }
+        #expect(throws: FieldError.missing("tokens")) { try DetokenizeRequest([:]) }
+        #expect(throws: FieldError.self) { try DetokenizeRequest(["tokens": [1, -2]]) }
     }
 
     @Test func `a body hints at Mistral by its own fields`() {

@@ -145,7 +145,7 @@ extension APIError {
     }
 }
 
-extension RequestError {
+extension FieldError {
     fileprivate var mistralDetail: JSONValue {
         let (type, message): (String, String) =
             switch self {

@@ -3,7 +3,7 @@
 /// Why a request gets no answer; each case has one status and one body per dialect.
 package enum APIError: Error, Hashable {
     /// The body is wrong.
-    case invalidRequest(RequestError)
+    case invalidRequest(FieldError)
 
     /// The conversation cannot be rendered with this model's template.
     case invalidConversation(reason: String)

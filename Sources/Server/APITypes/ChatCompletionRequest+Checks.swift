@@ -4,7 +4,7 @@ import JSON
 
 extension ChatCompletionRequest {
     /// Accepts plain text only; a constraint that cannot be kept is an error.
-    static func checkResponseFormat(_ fields: FieldReader) throws(RequestError) {
+    static func checkResponseFormat(_ fields: FieldReader) throws(FieldError) {
         guard let format = try fields.object("response_format") else { return }
         let type = try format.require(
             "type", format.string("type", oneOf: ["text", "json_object", "json_schema"]))
@@ -16,7 +16,7 @@ extension ChatCompletionRequest {
     }
 
     /// Checks the types of fields that do not change the answer.
-    static func checkHints(_ fields: FieldReader) throws(RequestError) {
+    static func checkHints(_ fields: FieldReader) throws(FieldError) {
         for key in [
             "user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention",
             "service_tier",
@@ -32,7 +32,7 @@ extension ChatCompletionRequest {
         }
     }
 
-    static func refuseUnsupported(_ fields: FieldReader) throws(RequestError) {
+    static func refuseUnsupported(_ fields: FieldReader) throws(FieldError) {
         for key in ["functions", "function_call"] {
             try fields.refuse(
                 key, reason: "deprecated and not supported; use tools and tool_choice")

@@ -35,10 +35,10 @@ package struct ChatCompletionRequest: Hashable, Sendable {
 extension ChatCompletionRequest {
     /// Reads and checks the body.
     ///
-    /// - Throws: `RequestError`, which names the field.
+    /// - Throws: `FieldError`, which names the field.
     package init(
         _ body: JSONObject, dialect: Dialect, limits: RequestLimits = .init()
-    ) throws(RequestError) {
+    ) throws(FieldError) {
         let fields = FieldReader(body)
         model = try fields.require("model", fields.string("model", maxCharacters: 1024))
         messages = try Self.messages(fields, limits: limits)
@@ -59,7 +59,7 @@ extension ChatCompletionRequest {
     /// Reads `messages` alone, as tokenizing and counting do.
     static func messages(
         _ fields: FieldReader, limits: RequestLimits
-    ) throws(RequestError) -> [ChatMessage] {
+    ) throws(FieldError) -> [ChatMessage] {
         let elements = try fields.require(
             "messages", fields.array("messages", maxCount: limits.maxMessages))
         guard !elements.isEmpty else {
@@ -78,7 +78,7 @@ extension ChatCompletionRequest {
         return messages
     }
 
-    private mutating func readLogprobs(_ fields: FieldReader) throws(RequestError) {
+    private mutating func readLogprobs(_ fields: FieldReader) throws(FieldError) {
         topLogprobs = try Self.logprobs(fields, "logprobs", "top_logprobs")
         promptTopLogprobs = try Self.logprobs(fields, "prompt_logprobs", "top_prompt_logprobs")
         if promptTopLogprobs != nil, options.streams {
@@ -89,7 +89,7 @@ extension ChatCompletionRequest {
 
     private static func logprobs(
         _ fields: FieldReader, _ flag: String, _ count: String
-    ) throws(RequestError) -> Int? {
+    ) throws(FieldError) -> Int? {
         let isOn = try fields.bool(flag) ?? false
         let topCount = try fields.integer(count, in: 0...20)
         if !isOn, let topCount, topCount > 0 {
@@ -101,7 +101,7 @@ extension ChatCompletionRequest {
 
     private mutating func readTools(
         _ fields: FieldReader, limits: RequestLimits
-    ) throws(RequestError) {
+    ) throws(FieldError) {
         let offered = try ToolDefinition.read(fields, limits: limits)
         switch fields.value("tool_choice") {
         case nil, .string("auto")?: tools = offered
@@ -125,7 +125,7 @@ extension ChatCompletionRequest {
         }
     }
 
-    private mutating func readTemplate(_ fields: FieldReader) throws(RequestError) {
+    private mutating func readTemplate(_ fields: FieldReader) throws(FieldError) {
         let addsPrompt = try fields.bool("add_generation_prompt")
         continuesFinalMessage = try fields.bool("continue_final_message") ?? false
         if continuesFinalMessage, addsPrompt == true {

@@ -58,7 +58,7 @@ package struct ChatMessage: Hashable, Sendable {
 
 extension ChatMessage {
     /// Reads one element of `messages`.
-    init(_ fields: FieldReader, limits: RequestLimits) throws(RequestError) {
+    init(_ fields: FieldReader, limits: RequestLimits) throws(FieldError) {
         let name = try fields.require("role", fields.string("role"))
         switch name {
         case "developer": role = .system
@@ -94,7 +94,7 @@ extension ChatMessage {
 
     private mutating func readCalls(
         _ fields: FieldReader, limits: RequestLimits
-    ) throws(RequestError) {
+    ) throws(FieldError) {
         toolCallID = try fields.string("tool_call_id", maxCharacters: 256)
         if role == .tool, toolCallID == nil, fields.object.contains("tool_call_id") == false {
             throw .missing(fields.path.appending("tool_call_id"))
@@ -112,7 +112,7 @@ extension ChatMessage {
     /// The content as one text: the texts of its parts are joined by a line break.
     private static func content(
         _ fields: FieldReader, role: Role, limits: RequestLimits
-    ) throws(RequestError) -> String? {
+    ) throws(FieldError) -> String? {
         switch fields.value("content") {
         case nil: return nil
         case .string(let text)?: return text
@@ -142,7 +142,7 @@ extension ChatMessage {
 }
 
 extension ChatMessage.ToolCall {
-    init(_ fields: FieldReader) throws(RequestError) {
+    init(_ fields: FieldReader) throws(FieldError) {
         _ = try fields.string("type", oneOf: ["function"])
         // The Mistral SDK writes "null" where there is no id.
         let id = try fields.string("id", maxCharacters: 256) ?? ""

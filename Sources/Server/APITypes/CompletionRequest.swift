@@ -41,10 +41,10 @@ extension CompletionRequest {
 
     /// Reads and checks the body.
     ///
-    /// - Throws: `RequestError`, which names the field.
+    /// - Throws: `FieldError`, which names the field.
     package init(
         _ body: JSONObject, dialect: Dialect, limits: RequestLimits = .init()
-    ) throws(RequestError) {
+    ) throws(FieldError) {
         let fields = FieldReader(body)
         model = try fields.require("model", fields.string("model", maxCharacters: 1024))
         prompts = try Self.prompts(fields, limits: limits)
@@ -81,7 +81,7 @@ extension CompletionRequest {
 
     private static func prompts(
         _ fields: FieldReader, limits: RequestLimits
-    ) throws(RequestError) -> [Prompt] {
+    ) throws(FieldError) -> [Prompt] {
         let path = fields.path.appending("prompt")
         let expected = "a string, or an array of strings, of token ids or of arrays of token ids"
         switch try fields.require("prompt", fields.value("prompt")) {
@@ -109,7 +109,7 @@ extension CompletionRequest {
 
     private static func tokens(
         _ values: [JSONValue], at path: FieldPath
-    ) throws(RequestError) -> [Int32] {
+    ) throws(FieldError) -> [Int32] {
         guard !values.isEmpty else { throw .invalid(path, expected: "at least one token id") }
         return try TokenList.read(values, at: path)
     }

@@ -18,10 +18,10 @@ package struct FIMCompletionRequest: Hashable, Sendable {
 
     /// Reads and checks the body.
     ///
-    /// - Throws: `RequestError`, which names the field.
+    /// - Throws: `FieldError`, which names the field.
     package init(
         _ body: JSONObject, dialect: Dialect, limits: RequestLimits = .init()
-    ) throws(RequestError) {
+    ) throws(FieldError) {
         let fields = FieldReader(body)
         model = try fields.require("model", fields.string("model", maxCharacters: 1024))
         prompt = try fields.require("prompt", fields.string("prompt"))

@@ -60,20 +60,3 @@ extension FieldPath: CustomStringConvertible {
 extension FieldPath: ExpressibleByStringLiteral {
     package init(stringLiteral key: String) { self.init(key) }
 }
-
-/// Text of a client as it may stand in an error message or a header.
-package enum EchoableText {
-    /// The text without anything but visible ASCII, at most 64 characters of it.
-    ///
-    /// Error messages end up in terminals, logs and pages: nothing foreign is repeated raw.
-    package static func of(_ text: String) -> String {
-        var safe = ""
-        for scalar in text.unicodeScalars.prefix(64) {
-            let isSafe =
-                scalar.value > 0x20 && scalar.value < 0x7F
-                && !["<", ">", "&", "\"", "'", "`", "\\"].contains(scalar)
-            safe.unicodeScalars.append(isSafe ? scalar : "?")
-        }
-        return text.unicodeScalars.count > 64 ? safe + "..." : safe
-    }
-}

@@ -20,7 +20,7 @@ package struct FieldReader: Sendable {
     }
 
     /// Reads a value that must be an object.
-    package init(_ value: JSONValue, at path: FieldPath) throws(RequestError) {
+    package init(_ value: JSONValue, at path: FieldPath) throws(FieldError) {
         guard case .object(let object) = value else {
             throw .wrongType(path, expected: "an object", found: value.kindName)
         }
@@ -35,8 +35,8 @@ package struct FieldReader: Sendable {
 
     /// What an optional reading found.
     ///
-    /// - Throws: `RequestError.missing` if it found nothing.
-    package func require<Value>(_ key: String, _ value: Value?) throws(RequestError) -> Value {
+    /// - Throws: `FieldError.missing` if it found nothing.
+    package func require<Value>(_ key: String, _ value: Value?) throws(FieldError) -> Value {
         guard let value else { throw .missing(path.appending(key)) }
         return value
     }
@@ -44,7 +44,7 @@ package struct FieldReader: Sendable {
     /// A string, at most that long.
     package func string(
         _ key: String, maxCharacters: Int = .max
-    ) throws(RequestError) -> String? {
+    ) throws(FieldError) -> String? {
         guard let value = value(key) else { return nil }
         guard case .string(let text) = value else { throw wrongType(key, "a string", value) }
         if maxCharacters < .max, text.utf8.count > maxCharacters {
@@ -54,7 +54,7 @@ package struct FieldReader: Sendable {
     }
 
     /// A string out of a list.
-    package func string(_ key: String, oneOf values: [String]) throws(RequestError) -> String? {
+    package func string(_ key: String, oneOf values: [String]) throws(FieldError) -> String? {
         guard let text = try string(key) else { return nil }
         guard values.contains(text) else {
             throw .invalid(path.appending(key), expected: "one of \(Self.list(values))")
@@ -63,7 +63,7 @@ package struct FieldReader: Sendable {
     }
 
     /// A boolean.
-    package func bool(_ key: String) throws(RequestError) -> Bool? {
+    package func bool(_ key: String) throws(FieldError) -> Bool? {
         guard let value = value(key) else { return nil }
         guard case .bool(let flag) = value else { throw wrongType(key, "a boolean", value) }
         return flag
@@ -72,7 +72,7 @@ package struct FieldReader: Sendable {
     /// A whole number within a range.
     package func integer(
         _ key: String, in range: ClosedRange<Int> = Int.min...Int.max
-    ) throws(RequestError) -> Int? {
+    ) throws(FieldError) -> Int? {
         guard let value = value(key) else { return nil }
         return try Self.integer(value, at: path.appending(key), in: range)
     }
@@ -80,14 +80,14 @@ package struct FieldReader: Sendable {
     /// A number within a range.
     package func number(
         _ key: String, in range: ClosedRange<Double>, excludingLowerBound: Bool = false
-    ) throws(RequestError) -> Double? {
+    ) throws(FieldError) -> Double? {
         guard let value = value(key) else { return nil }
         return try Self.number(
             value, at: path.appending(key), in: range, excludingLowerBound: excludingLowerBound)
     }
 
     /// An object.
-    package func object(_ key: String) throws(RequestError) -> FieldReader? {
+    package func object(_ key: String) throws(FieldError) -> FieldReader? {
         guard let value = value(key) else { return nil }
         return try FieldReader(value, at: path.appending(key))
     }
@@ -95,14 +95,14 @@ package struct FieldReader: Sendable {
     /// The elements of an array of at most that many.
     package func array(
         _ key: String, maxCount: Int
-    ) throws(RequestError) -> [(value: JSONValue, path: FieldPath)]? {
+    ) throws(FieldError) -> [(value: JSONValue, path: FieldPath)]? {
         guard let value = value(key) else { return nil }
         guard case .array(let values) = value else { throw wrongType(key, "an array", value) }
         return try Self.elements(of: values, at: path.appending(key), maxCount: maxCount)
     }
 
     /// Refuses a field that asks for something; null, `false`, 0 and empty values ask for nothing.
-    package func refuse(_ key: String, reason: String) throws(RequestError) {
+    package func refuse(_ key: String, reason: String) throws(FieldError) {
         guard let value = value(key) else { return }
         let asksForNothing =
             switch value {
@@ -117,7 +117,7 @@ package struct FieldReader: Sendable {
         if !asksForNothing { throw .unsupported(path.appending(key), reason: reason) }
     }
 
-    private func wrongType(_ key: String, _ expected: String, _ value: JSONValue) -> RequestError {
+    private func wrongType(_ key: String, _ expected: String, _ value: JSONValue) -> FieldError {
         .wrongType(path.appending(key), expected: expected, found: value.kindName)
     }
 }
@@ -126,7 +126,7 @@ extension FieldReader {
     /// A value that must be a whole number within a range.
     package static func integer(
         _ value: JSONValue, at path: FieldPath, in range: ClosedRange<Int>
-    ) throws(RequestError) -> Int {
+    ) throws(FieldError) -> Int {
         let expected =
             switch (range.lowerBound, range.upperBound) {
             case (.min, .max): "a whole number of 64 bits"
@@ -146,7 +146,7 @@ extension FieldReader {
     package static func number(
         _ value: JSONValue, at path: FieldPath, in range: ClosedRange<Double>,
         excludingLowerBound: Bool = false
-    ) throws(RequestError) -> Double {
+    ) throws(FieldError) -> Double {
         let expected =
             excludingLowerBound
             ? "a number above \(text(range.lowerBound)) and at most \(text(range.upperBound))"
@@ -163,7 +163,7 @@ extension FieldReader {
     /// The elements of an array of at most that many, each with its path.
     package static func elements(
         of values: [JSONValue], at path: FieldPath, maxCount: Int
-    ) throws(RequestError) -> [(value: JSONValue, path: FieldPath)] {
+    ) throws(FieldError) -> [(value: JSONValue, path: FieldPath)] {
         guard values.count <= maxCount else {
             throw .invalid(path, expected: "at most \(maxCount) elements")
         }

@@ -75,10 +75,10 @@ extension GenerationOptions {
     ///   - dialect: whose ranges hold.
     ///   - limits: how much may be asked for.
     ///   - leastMaxTokens: the smallest `max_tokens` that the endpoint allows.
-    /// - Throws: `RequestError`, which names the field.
+    /// - Throws: `FieldError`, which names the field.
     init(
         _ fields: FieldReader, dialect: Dialect, limits: RequestLimits, leastMaxTokens: Int
-    ) throws(RequestError) {
+    ) throws(FieldError) {
         let counts = leastMaxTokens...Self.maxTokenCount
         let legacyMaxTokens = try fields.integer("max_tokens", in: counts)
         maxTokens = try fields.integer("max_completion_tokens", in: counts) ?? legacyMaxTokens
@@ -98,7 +98,7 @@ extension GenerationOptions {
 
     private mutating func readDistribution(
         _ fields: FieldReader, dialect: Dialect, limits: RequestLimits
-    ) throws(RequestError) {
+    ) throws(FieldError) {
         temperature = try fields.number(
             "temperature", in: dialect == .mistral ? 0...1.5 : 0...2)
         topP =
@@ -120,7 +120,7 @@ extension GenerationOptions {
 
     private static func logitBias(
         _ fields: FieldReader, maxCount: Int
-    ) throws(RequestError) -> [Int32: Double] {
+    ) throws(FieldError) -> [Int32: Double] {
         guard let biases = try fields.object("logit_bias") else { return [:] }
         guard biases.object.count <= maxCount else {
             throw .invalid(biases.path, expected: "at most \(maxCount) members")
@@ -138,7 +138,7 @@ extension GenerationOptions {
 
     private mutating func readEnds(
         _ fields: FieldReader, limits: RequestLimits
-    ) throws(RequestError) {
+    ) throws(FieldError) {
         if case .string? = fields.value("stop") {
             stop = [
                 try Self.stopString(fields.value("stop"), fields.path.appending("stop"), limits)
@@ -162,7 +162,7 @@ extension GenerationOptions {
 
     private static func stopString(
         _ value: JSONValue?, _ path: FieldPath, _ limits: RequestLimits
-    ) throws(RequestError) -> String {
+    ) throws(FieldError) -> String {
         guard case .string(let text)? = value else {
             throw .wrongType(path, expected: "a string", found: value?.kindName ?? "nothing")
         }
@@ -174,7 +174,7 @@ extension GenerationOptions {
 
     private mutating func readStreaming(
         _ fields: FieldReader, dialect: Dialect
-    ) throws(RequestError) {
+    ) throws(FieldError) {
         streams = try fields.bool("stream") ?? false
         guard let options = try fields.object("stream_options") else { return }
         includesUsage = try options.bool("include_usage") ?? false
@@ -187,7 +187,7 @@ extension GenerationOptions {
     }
 
     /// Refuses what would change the answer and is not built: nothing is silently ignored.
-    private static func refuseUnsupported(_ fields: FieldReader) throws(RequestError) {
+    private static func refuseUnsupported(_ fields: FieldReader) throws(FieldError) {
         for key in [
             "structured_outputs", "guided_json", "guided_regex", "guided_choice",
             "guided_grammar", "grammar", "json_schema", "regex",

@@ -18,11 +18,11 @@ enum MistralSchema {
 
     private static let fim = shared.union(["prompt", "suffix"])
 
-    static func checkChat(_ body: JSONObject) throws(RequestError) { try check(body, chat) }
+    static func checkChat(_ body: JSONObject) throws(FieldError) { try check(body, chat) }
 
-    static func checkFIM(_ body: JSONObject) throws(RequestError) { try check(body, fim) }
+    static func checkFIM(_ body: JSONObject) throws(FieldError) { try check(body, fim) }
 
-    private static func check(_ body: JSONObject, _ known: Set<String>) throws(RequestError) {
+    private static func check(_ body: JSONObject, _ known: Set<String>) throws(FieldError) {
         for key in body.keys where !known.contains(key) { throw .unknownField(FieldPath(key)) }
     }
 }

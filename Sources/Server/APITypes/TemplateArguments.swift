@@ -11,7 +11,7 @@ enum TemplateArguments {
     ]
 
     /// The members of `chat_template_kwargs`, and `reasoning_effort`.
-    static func read(_ fields: FieldReader) throws(RequestError) -> JSONObject {
+    static func read(_ fields: FieldReader) throws(FieldError) -> JSONObject {
         try fields.refuse("chat_template", reason: "templates of clients are not accepted")
         try fields.refuse("documents", reason: "documents are not supported by this server")
         var arguments = JSONObject()

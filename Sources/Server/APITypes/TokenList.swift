@@ -4,7 +4,7 @@ import JSON
 
 /// Reads arrays of token ids.
 enum TokenList {
-    static func read(_ values: [JSONValue], at path: FieldPath) throws(RequestError) -> [Int32] {
+    static func read(_ values: [JSONValue], at path: FieldPath) throws(FieldError) -> [Int32] {
         var tokens: [Int32] = []
         tokens.reserveCapacity(values.count)
         for (index, value) in values.enumerated() {

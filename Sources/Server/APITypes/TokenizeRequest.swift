@@ -26,10 +26,10 @@ package struct TokenizeRequest: Hashable, Sendable {
     /// The names of vLLM (`prompt`, `add_special_tokens`) and of llama.cpp (`content`,
     /// `add_special`) are both read.
     ///
-    /// - Throws: `RequestError`, which names the field.
+    /// - Throws: `FieldError`, which names the field.
     package init(
         _ body: JSONObject, limits: RequestLimits = .init()
-    ) throws(RequestError) {
+    ) throws(FieldError) {
         let fields = FieldReader(body)
         model = try fields.string("model", maxCharacters: 1024)
         let legacyStrings = try fields.bool("with_pieces") ?? false
@@ -53,7 +53,7 @@ package struct TokenizeRequest: Hashable, Sendable {
 
     private static func chat(
         _ fields: FieldReader, limits: RequestLimits
-    ) throws(RequestError) -> Input {
+    ) throws(FieldError) -> Input {
         let messages = try ChatCompletionRequest.messages(fields, limits: limits)
         let continues =
             try fields.bool("continue_final_message") ?? (messages.last?.isPrefix ?? false)
@@ -74,8 +74,8 @@ package struct DetokenizeRequest: Hashable, Sendable {
 
     /// Reads and checks the body.
     ///
-    /// - Throws: `RequestError`, which names the field.
-    package init(_ body: JSONObject) throws(RequestError) {
+    /// - Throws: `FieldError`, which names the field.
+    package init(_ body: JSONObject) throws(FieldError) {
         let fields = FieldReader(body)
         model = try fields.string("model", maxCharacters: 1024)
         let value = try fields.require("tokens", fields.value("tokens"))

@@ -7,7 +7,7 @@ package enum ToolDefinition {
     /// The tools of a request, each a JSON object with the client's key order.
     static func read(
         _ fields: FieldReader, limits: RequestLimits
-    ) throws(RequestError) -> [JSONValue] {
+    ) throws(FieldError) -> [JSONValue] {
         var tools: [JSONValue] = []
         for (value, path) in try fields.array("tools", maxCount: limits.maxTools) ?? [] {
             let tool = try FieldReader(value, at: path)
@@ -34,7 +34,7 @@ package enum ToolDefinition {
     }
 
     /// Throws unless the name has the form that both APIs demand of functions.
-    static func checkName(_ name: String, at path: FieldPath) throws(RequestError) {
+    static func checkName(_ name: String, at path: FieldPath) throws(FieldError) {
         let isValid =
             (1...64).contains(name.utf8.count)
             && name.utf8.allSatisfy {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Why the body of a request cannot be served; each names the field.
-package enum RequestError: Error, Hashable, CustomStringConvertible {
+package enum FieldError: Error, Hashable, CustomStringConvertible {
     /// The body is not JSON, or not a JSON object.
     case malformed(reason: String)
 

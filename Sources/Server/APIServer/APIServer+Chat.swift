@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import APITypes
+import Generation
+import HTTP
+import JSON
+
+/// A chat answer that is about to be generated.
+private struct ChatPlan {
+    let model: ServedModel
+    let generation: GenerationRequest
+    let options: GenerationOptions
+    /// Where the prompt came from.
+    let field: FieldPath
+    /// Text that the answer begins with, though it was not generated.
+    var prefix = ""
+    var returnsLogprobs = false
+    var returnsPromptLogprobs = false
+}
+
+extension APIServer {
+    /// `POST /v1/chat/completions`.
+    func chatCompletion(
+        _ body: JSONObject, _ context: RequestContext
+    ) async throws(APIError) -> ServerResponse {
+        let request = try decode { () throws(FieldError) in
+            try ChatCompletionRequest(
+                body, dialect: context.dialect, limits: configuration.limits)
+        }
+        let model = try slot.model(named: request.model)
+        let prompt = try Self.tokens(of: ChatPrompt(request), model)
+        var generation = try GenerationRequest(
+            prompt: prompt, options: request.options,
+            defaultTemperature: Self.defaultTemperature(context.dialect, model), model: model)
+        generation.topLogprobs = request.topLogprobs
+        generation.promptLogprobs = request.promptTopLogprobs
+        generation.continuesText = request.continuesFinalMessage
+        var plan = ChatPlan(
+            model: model, generation: generation, options: request.options, field: "messages")
+        plan.returnsLogprobs = request.topLogprobs != nil
+        plan.returnsPromptLogprobs = request.promptTopLogprobs != nil
+        if let last = request.messages.last, last.isPrefix { plan.prefix = last.content ?? "" }
+        return try await answer(plan, context)
+    }
+
+    /// `POST /v1/fim/completions`, which answers in the shape of a chat.
+    func fimCompletion(
+        _ body: JSONObject, _ context: RequestContext
+    ) async throws(APIError) -> ServerResponse {
+        let request = try decode { () throws(FieldError) in
+            try FIMCompletionRequest(
+                body, dialect: context.dialect, limits: configuration.limits)
+        }
+        let model = try slot.model(named: request.model)
+        let prompt = try Self.gap(before: request.prompt, after: request.suffix, "model", model)
+        var generation = try GenerationRequest(
+            prompt: prompt, options: request.options,
+            defaultTemperature: Self.defaultTemperature(context.dialect, model), model: model)
+        generation.continuesText = true
+        return try await answer(
+            ChatPlan(
+                model: model, generation: generation, options: request.options, field: "prompt"),
+            context)
+    }
+
+    /// The ids of a prompt with a gap, if the vocabulary has a way to write one.
+    static func gap(
+        before: String, after: String, _ field: FieldPath, _ model: ServedModel
+    ) throws(APIError) -> [Int32] {
+        guard let fim = model.fim else {
+            throw .invalidRequest(
+                .unsupported(
+                    field,
+                    reason: "this model cannot fill in the middle: its vocabulary has no tokens "
+                        + "for prefix and suffix"))
+        }
+        return fim.tokens(before: before, after: after, tokenizer: model.tokenizer)
+    }
+
+    private func answer(
+        _ plan: ChatPlan, _ context: RequestContext
+    ) async throws(APIError) -> ServerResponse {
+        let events = try Self.submit(plan.generation, field: plan.field, plan.model)
+        if plan.options.streams {
+            return respond(with: ChatStream(streamContext(plan, context)), to: [events])
+        }
+        let header = header(
+            plan.model, context, object: "chat.completion", idPrefix: "chatcmpl-")
+        return try await respond { () async throws(APIError) in
+            let answer = try await Self.collect(events, choiceCount: plan.options.choiceCount)
+            if let usage = answer.usage { consumed(usage) }
+            return try Self.completion(answer, plan, header, context.dialect).json
+        }
+    }
+
+    private static func completion(
+        _ answer: CollectedAnswer, _ plan: ChatPlan, _ header: AnswerHeader, _ dialect: Dialect
+    ) throws(APIError) -> ChatCompletion {
+        let formatter = LogprobFormatter(tokenizer: plan.model.tokenizer)
+        let promptLogprobs =
+            plan.returnsPromptLogprobs
+            ? answer.promptLogprobs.compactMap { $0.map(formatter.probability) } : nil
+        var choices: [ChatCompletion.Choice] = []
+        for (index, choice) in answer.choices.enumerated() {
+            choices.append(
+                ChatCompletion.Choice(
+                    index: index, content: plan.prefix + choice.text,
+                    finishReason: try (choice.reason ?? .cancelled).name(in: dialect),
+                    logprobs: plan.returnsLogprobs ? formatter.chat(choice.tokens) : nil,
+                    promptLogprobs: promptLogprobs,
+                    tokenIDs: plan.options.returnsTokenIDs ? choice.tokens.map(\.id) : nil))
+        }
+        return ChatCompletion(
+            header: header, choices: choices, usage: answer.report,
+            promptTokenIDs: plan.options.returnsTokenIDs ? plan.generation.promptTokens : nil)
+    }
+
+    private func streamContext(_ plan: ChatPlan, _ context: RequestContext) -> ChatStream.Context {
+        ChatStream.Context(
+            header: header(
+                plan.model, context, object: "chat.completion.chunk", idPrefix: "chatcmpl-"),
+            dialect: context.dialect, choiceCount: plan.options.choiceCount,
+            usageStyle: StreamUsage(plan.options, in: context.dialect), prefix: plan.prefix,
+            promptTokenIDs: plan.options.returnsTokenIDs ? plan.generation.promptTokens : nil,
+            logprobs: plan.returnsLogprobs
+                ? LogprobFormatter(tokenizer: plan.model.tokenizer) : nil)
+    }
+
+    /// What an answer begins with.
+    func header(
+        _ model: ServedModel, _ context: RequestContext, object: String, idPrefix: String
+    ) -> AnswerHeader {
+        AnswerHeader(
+            id: context.answerID(prefix: idPrefix), object: object, created: unixTime(),
+            model: model.card.id, systemFingerprint: model.systemFingerprint)
+    }
+}
+
+extension StreamUsage {
+    /// Where usage belongs.
+    init(_ options: GenerationOptions, in dialect: Dialect) {
+        switch dialect {
+        case .mistral: self = .finishingChunk
+        case .openAI: self = options.includesUsage ? .lastChunk : .omitted
+        }
+    }
+}
+
+extension ChatPrompt {
+    fileprivate init(_ request: ChatCompletionRequest) {
+        self.init(
+            messages: request.messages, tools: request.tools,
+            addsGenerationPrompt: request.addsGenerationPrompt,
+            continuesFinalMessage: request.continuesFinalMessage,
+            templateArguments: request.templateArguments)
+    }
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import APITypes
+import Generation
+import HTTP
+import HTTPTypes
+import JSON
+import Telemetry
+
+extension APIServer {
+    /// `GET /v1/models`; answers while the model is loading, too.
+    func models() -> ServerResponse {
+        let cards =
+            switch slot.state {
+            case .serving(let model), .stopping(let model): [model.card.json(status: "loaded")]
+            case .loading(let card): card.map { [$0.json(status: "loading")] } ?? []
+            }
+        return ServerResponse(json: ["object": "list", "data": .array(cards)])
+    }
+
+    /// `GET /v1/models/{id}`.
+    func model(_ id: String) throws(APIError) -> ServerResponse {
+        switch slot.state {
+        case .serving(let model) where model.card.isNamed(id),
+            .stopping(let model) where model.card.isNamed(id):
+            ServerResponse(json: model.card.json(status: "loaded"))
+        case .loading(let card?) where card.isNamed(id):
+            ServerResponse(json: card.json(status: "loading"))
+        default: throw .modelNotFound(id)
+        }
+    }
+
+    /// `GET /health`: 200 only if a request could be answered.
+    func ready() -> ServerResponse {
+        let status: String
+        switch slot.state {
+        case .loading: status = "loading"
+        case .stopping: status = "stopping"
+        case .serving(let model):
+            let statistics = model.engine.statistics
+            let isBusy = statistics.runningSequences + statistics.waitingSequences > 0
+            let isStalled =
+                isBusy && ContinuousClock.now - statistics.lastProgress > configuration.stallLimit
+            status = isStalled ? "stalled" : "ok"
+        }
+        return ServerResponse(
+            json: ["status": .string(status)], status: status == "ok" ? .ok : .serviceUnavailable)
+    }
+
+    /// `GET /metrics`.
+    func exposition() -> ServerResponse {
+        var text = PrometheusText()
+        text.append(registry)
+        if case .serving(let model) = slot.state { Self.append(model.engine.statistics, to: &text) }
+        return ServerResponse(
+            status: .ok, contentType: PrometheusText.contentType, body: Array(text.text.utf8))
+    }
+
+    private static func append(_ statistics: EngineStatistics, to text: inout PrometheusText) {
+        text.append(
+            "cierzo_sequences_running", Double(statistics.runningSequences),
+            help: "Sequences with KV blocks.")
+        text.append(
+            "cierzo_sequences_waiting", Double(statistics.waitingSequences),
+            help: "Sequences in the queue.")
+        text.append(
+            "cierzo_kv_blocks_used", Double(statistics.usedBlocks), help: "KV blocks in use.")
+        text.append("cierzo_kv_blocks_free", Double(statistics.freeBlocks), help: "KV blocks free.")
+        text.append(
+            "cierzo_steps_total", Double(statistics.steps), isCounter: true,
+            help: "Steps of the engine.")
+        text.append(
+            "cierzo_prefill_tokens_total", Double(statistics.prefillTokens), isCounter: true,
+            help: "Prompt tokens computed.")
+        text.append(
+            "cierzo_generated_tokens_total", Double(statistics.generatedTokens), isCounter: true,
+            help: "Tokens generated.")
+        text.append(
+            "cierzo_preemptions_total", Double(statistics.preemptions), isCounter: true,
+            help: "Sequences that lost their KV blocks and were computed again.")
+    }
+}

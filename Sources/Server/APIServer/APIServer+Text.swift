@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import APITypes
+import Generation
+import HTTP
+import JSON
+import Tokenization
+
+/// One prompt of a completion.
+struct TextPrompt: Sendable {
+    /// Its ids.
+    let tokens: [Int32]
+
+    /// Its text, for `echo`; the client's own where it sent text.
+    let text: String
+}
+
+extension APIServer {
+    /// `POST /v1/completions`.
+    func textCompletion(
+        _ body: JSONObject, _ context: RequestContext
+    ) async throws(APIError) -> ServerResponse {
+        let request = try decode { () throws(FieldError) in
+            try CompletionRequest(body, dialect: context.dialect, limits: configuration.limits)
+        }
+        let model = try slot.model(named: request.model)
+        var prompts: [TextPrompt] = []
+        var requests: [GenerationEvents] = []
+        for (index, prompt) in request.prompts.enumerated() {
+            let path = request.prompts.count == 1 ? "prompt" : FieldPath("prompt").appending(index)
+            let prompt = try Self.prompt(prompt, at: path, request, model)
+            prompts.append(prompt)
+            let generation = try Self.generation(prompt.tokens, request, context, model)
+            requests.append(try Self.submit(generation, field: path, model))
+        }
+        if request.options.streams {
+            let stream = TextStream(streamContext(request, prompts, context, model))
+            return respond(with: stream, to: requests)
+        }
+        let header = header(model, context, object: "text_completion", idPrefix: "cmpl-")
+        return try await respond { [prompts, requests] () async throws(APIError) in
+            var answers: [CollectedAnswer] = []
+            for events in requests {
+                let answer = try await Self.collect(events, choiceCount: request.bestOf)
+                if let usage = answer.usage { consumed(usage) }
+                answers.append(answer)
+            }
+            let formatter = LogprobFormatter(tokenizer: model.tokenizer)
+            return try Self.completion(header, request, prompts, answers, formatter).json
+        }
+    }
+
+    private static func prompt(
+        _ prompt: CompletionRequest.Prompt, at path: FieldPath, _ request: CompletionRequest,
+        _ model: ServedModel
+    ) throws(APIError) -> TextPrompt {
+        switch prompt {
+        case .tokens(let tokens):
+            guard request.suffix == nil else {
+                throw .invalid("suffix", expected: "no suffix, for the prompt is token ids")
+            }
+            try checkTokens(tokens, at: path, model)
+            return TextPrompt(
+                tokens: tokens, text: request.echoes ? model.tokenizer.decode(tokens) : "")
+        case .text(let text):
+            let tokens =
+                if let suffix = request.suffix {
+                    try gap(before: text, after: suffix, "suffix", model)
+                } else {
+                    model.tokenizer.encode(text, addSpecial: request.addsSpecialTokens)
+                }
+            return TextPrompt(tokens: tokens, text: text)
+        }
+    }
+
+    private static func generation(
+        _ tokens: [Int32], _ request: CompletionRequest, _ context: RequestContext,
+        _ model: ServedModel
+    ) throws(APIError) -> GenerationRequest {
+        var generation = try GenerationRequest(
+            prompt: tokens, options: request.options,
+            defaultTemperature: defaultTemperature(context.dialect, model), model: model)
+        generation.choiceCount = request.bestOf
+        generation.continuesText = true
+        let ranks = request.bestOf > request.options.choiceCount
+        generation.topLogprobs = request.topLogprobs ?? (ranks ? 0 : nil)
+        if request.echoes { generation.promptLogprobs = request.topLogprobs }
+        return generation
+    }
+
+    private static func completion(
+        _ header: AnswerHeader, _ request: CompletionRequest, _ prompts: [TextPrompt],
+        _ answers: [CollectedAnswer], _ formatter: LogprobFormatter
+    ) throws(APIError) -> TextCompletion {
+        let returnsIDs = request.options.returnsTokenIDs
+        var usage = UsageReport()
+        var choices: [TextCompletion.Choice] = []
+        for (prompt, answer) in zip(prompts, answers) {
+            usage += answer.report
+            for choice in answer.best(request.options.choiceCount) {
+                choices.append(
+                    TextCompletion.Choice(
+                        index: choices.count,
+                        text: (request.echoes ? prompt.text : "") + choice.text,
+                        finishReason: try (choice.reason ?? .cancelled).name(in: .openAI),
+                        logprobs: logprobs(of: choice, request, prompt, answer, formatter),
+                        tokenIDs: returnsIDs ? choice.tokens.map(\.id) : nil,
+                        promptTokenIDs: returnsIDs ? prompt.tokens : nil))
+            }
+        }
+        return TextCompletion(
+            header: header, choices: choices, usage: usage,
+            promptTokenIDs: returnsIDs ? prompts.first?.tokens : nil)
+    }
+
+    private static func logprobs(
+        of choice: CollectedAnswer.Choice, _ request: CompletionRequest, _ prompt: TextPrompt,
+        _ answer: CollectedAnswer, _ formatter: LogprobFormatter
+    ) -> CompletionLogprobs? {
+        guard request.topLogprobs != nil else { return nil }
+        var result = CompletionLogprobs()
+        var offset = 0
+        if request.echoes {
+            formatter.append(prompt: prompt.tokens, answer.promptLogprobs, to: &result)
+            offset = prompt.text.unicodeScalars.count
+        }
+        formatter.append(choice.tokens, offset: offset, to: &result)
+        return result
+    }
+
+    private func streamContext(
+        _ request: CompletionRequest, _ prompts: [TextPrompt], _ context: RequestContext,
+        _ model: ServedModel
+    ) -> TextStream.Context {
+        TextStream.Context(
+            header: header(model, context, object: "text_completion", idPrefix: "cmpl-"),
+            dialect: context.dialect, prompts: prompts, choiceCount: request.options.choiceCount,
+            usageStyle: StreamUsage(request.options, in: context.dialect),
+            echoes: request.echoes, returnsTokenIDs: request.options.returnsTokenIDs,
+            logprobs: request.topLogprobs == nil
+                ? nil : LogprobFormatter(tokenizer: model.tokenizer))
+    }
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import APITypes
+import HTTP
+import JSON
+import Tokenization
+
+extension APIServer {
+    /// `POST /v1/tokenize`.
+    func tokenize(_ body: JSONObject) throws(APIError) -> ServerResponse {
+        let request = try decode { () throws(FieldError) in
+            try TokenizeRequest(body, limits: configuration.limits)
+        }
+        let model = try slot.model(named: request.model)
+        let tokens = try tokens(of: request.input, model)
+        var answer: JSONObject = [
+            "tokens": tokens.json, "count": .integer(tokens.count),
+            "max_model_len": .integer(model.engine.contextLength),
+        ]
+        if request.returnsTokenStrings {
+            answer["token_strs"] = .array(tokens.map { .string(model.tokenizer.piece(of: $0)) })
+        }
+        return ServerResponse(json: .object(answer))
+    }
+
+    /// `POST /v1/detokenize`.
+    func detokenize(_ body: JSONObject) throws(APIError) -> ServerResponse {
+        let request = try decode { () throws(FieldError) in try DetokenizeRequest(body) }
+        let model = try slot.model(named: request.model)
+        try Self.checkTokens(request.tokens, at: "tokens", model)
+        return ServerResponse(json: ["prompt": .string(model.tokenizer.decode(request.tokens))])
+    }
+
+    /// `POST /v1/chat/completions/input_tokens`: how long the prompt would be.
+    func inputTokens(_ body: JSONObject) throws(APIError) -> ServerResponse {
+        let request = try decode { () throws(FieldError) in
+            try TokenizeRequest(body, limits: configuration.limits)
+        }
+        let model = try slot.model(named: request.model)
+        return ServerResponse(json: [
+            "object": "chat.completion.input_tokens",
+            "input_tokens": .integer(try tokens(of: request.input, model).count),
+        ])
+    }
+
+    private func tokens(
+        of input: TokenizeRequest.Input, _ model: ServedModel
+    ) throws(APIError) -> [Int32] {
+        switch input {
+        case .text(let text, let addsSpecialTokens):
+            model.tokenizer.encode(text, addSpecial: addsSpecialTokens)
+        case .chat(let messages, let tools, let addsPrompt, let continues, let arguments):
+            try Self.tokens(
+                of: ChatPrompt(
+                    messages: messages, tools: tools, addsGenerationPrompt: addsPrompt,
+                    continuesFinalMessage: continues, templateArguments: arguments),
+                model)
+        }
+    }
+
+    /// The ids of a conversation; a format that cannot hold it is the client's error.
+    static func tokens(of prompt: ChatPrompt, _ model: ServedModel) throws(APIError) -> [Int32] {
+        do {
+            return try model.prompts.tokens(of: prompt)
+        } catch {
+            throw .invalidConversation(reason: EchoableText.sentence("\(error)"))
+        }
+    }
+
+    /// Throws unless the vocabulary has every id.
+    static func checkTokens(
+        _ tokens: [Int32], at path: FieldPath, _ model: ServedModel
+    ) throws(APIError) {
+        let count = model.engine.vocabularyCount
+        if let index = tokens.firstIndex(where: { $0 < 0 || Int($0) >= count }) {
+            throw .invalid(
+                path.appending(index), expected: "a token id from 0 to \(count - 1)")
+        }
+    }
+
+    /// Reads a body; its error becomes the API's.
+    func decode<Request>(
+        _ read: () throws(FieldError) -> Request
+    ) throws(APIError) -> Request {
+        do throws(FieldError) { return try read() } catch { throw .invalidRequest(error) }
+    }
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import APITypes
+package import HTTP
+import HTTPTypes
+import JSON
+package import Logging
+package import Telemetry
+
+/// Answers the requests of OpenAI's and Mistral's APIs with one model.
+package struct APIServer: Sendable {
+    let configuration: Configuration
+    let slot: ModelSlot
+    let registry: MetricsRegistry
+    let metrics: RequestMetrics
+    let unixTime: @Sendable () -> Int
+    let logger: Logger
+
+    /// Creates a server, which answers `503` until the slot has a model.
+    ///
+    /// - Parameters:
+    ///   - slot: where the model will stand.
+    ///   - configuration: limits and keys.
+    ///   - registry: where requests are counted, and what `/metrics` shows.
+    ///   - unixTime: the seconds since 1970.
+    ///   - logger: receives one line for each failure of the server.
+    package init(
+        slot: ModelSlot, configuration: Configuration = .init(),
+        registry: MetricsRegistry = MetricsRegistry(),
+        unixTime: @escaping @Sendable () -> Int,
+        logger: Logger = Logger(label: "cierzo.api")
+    ) {
+        self.slot = slot
+        self.configuration = configuration
+        self.registry = registry
+        metrics = RequestMetrics(registry: registry)
+        self.unixTime = unixTime
+        self.logger = logger
+    }
+
+    /// Answers a request; every error has become a response.
+    package func handle(_ request: ServerRequest) async -> ServerResponse {
+        let route = Route(path: request.head.path ?? "/")
+        let fields = request.head.headerFields
+        let fixedDialect = DialectChoice.dialect(of: route, fields: fields)
+        var context = RequestContext(
+            id: RequestContext.requestID(fields),
+            dialect: fixedDialect ?? configuration.defaultDialect, start: .now)
+        metrics.begin()
+        let response: ServerResponse
+        do throws(APIError) {
+            let endpoint = try admit(request, route)
+            if request.head.method == .options {
+                response = Self.options(endpoint)
+            } else {
+                let body = try Self.body(of: request, endpoint)
+                if fixedDialect == nil, DialectHints.isMistral(body) { context.dialect = .mistral }
+                response = try await answer(endpoint, body, context)
+            }
+        } catch {
+            count(error, context)
+            response = ServerResponse(error, in: context.dialect)
+        }
+        return finish(response, route, context)
+    }
+
+    /// Checks key and method.
+    private func admit(_ request: ServerRequest, _ route: Route) throws(APIError) -> Endpoint {
+        let method = request.head.method
+        if route.endpoint?.isOpen != true, method != .options,
+            !configuration.keys.admit(request.head.headerFields)
+        {
+            throw .unauthorized
+        }
+        guard let endpoint = route.endpoint else { throw .routeNotFound }
+        let isAllowed =
+            method == endpoint.method || method == .options
+            || (method == .head && endpoint.method == .get)
+        if !isAllowed { throw .methodNotAllowed(allowed: endpoint.allowedMethods) }
+        return endpoint
+    }
+
+    private static func body(
+        of request: ServerRequest, _ endpoint: Endpoint
+    ) throws(APIError) -> JSONObject {
+        guard endpoint.method == .post else { return [:] }
+        let value: JSONValue
+        do {
+            // 2^22 values are more token ids than any context holds.
+            value = try JSONParser.parse(
+                request.body, limits: .init(maxDepth: 64, maxValues: 1 << 22))
+        } catch {
+            throw .invalidRequest(.malformed(reason: EchoableText.sentence(error.description)))
+        }
+        guard case .object(let object) = value else {
+            throw .invalidRequest(.malformed(reason: "found \(value.kindName)"))
+        }
+        return object
+    }
+
+    private func answer(
+        _ endpoint: Endpoint, _ body: JSONObject, _ context: RequestContext
+    ) async throws(APIError) -> ServerResponse {
+        switch endpoint {
+        case .chatCompletions: try await chatCompletion(body, context)
+        case .completions: try await textCompletion(body, context)
+        case .fimCompletions: try await fimCompletion(body, context)
+        case .chatInputTokens: try inputTokens(body)
+        case .tokenize: try tokenize(body)
+        case .detokenize: try detokenize(body)
+        case .models: models()
+        case .model(let id): try model(id)
+        case .ready: ready()
+        case .live: ServerResponse(json: ["status": "ok"])
+        case .version: ServerResponse(json: ["version": .string(configuration.version)])
+        case .metrics: exposition()
+        }
+    }
+
+    private static func options(_ endpoint: Endpoint) -> ServerResponse {
+        var response = ServerResponse(head: HTTPResponse(status: .noContent), body: .bytes([]))
+        response.head.headerFields[.allow] = endpoint.allowedMethods.joined(separator: ", ")
+        return response
+    }
+
+    private func count(_ error: APIError, _ context: RequestContext) {
+        switch error {
+        case .overloaded: metrics.refused(reason: "overloaded")
+        case .unavailable: metrics.refused(reason: "unavailable")
+        case .failed(let reason):
+            logger.error("request failed: \(reason)", metadata: ["request": "\(context.id)"])
+        default: break
+        }
+    }
+
+    /// Adds what every response carries, and counts it when it has been sent.
+    private func finish(
+        _ response: ServerResponse, _ route: Route, _ context: RequestContext
+    ) -> ServerResponse {
+        var response = response
+        response.head.headerFields[name: "x-request-id"] = context.id
+        response.head.headerFields[name: "x-api-dialect"] = context.dialect.rawValue
+        let status = response.head.status.code
+        let name = route.endpoint?.name ?? "unknown"
+        guard case .stream(let produce) = response.body else {
+            let duration = ContinuousClock.now - context.start
+            metrics.end(route: name, status: status, duration: duration)
+            let milliseconds = duration / .milliseconds(1)
+            response.head.headerFields[name: "openai-processing-ms"] = String(Int(milliseconds))
+            return response
+        }
+        let metrics = metrics
+        response.body = .stream { writer in
+            defer {
+                metrics.end(
+                    route: name, status: status, duration: ContinuousClock.now - context.start)
+            }
+            do {
+                try await produce(writer)
+            } catch {
+                metrics.abandoned()
+                throw error
+            }
+        }
+        return response
+    }
+}

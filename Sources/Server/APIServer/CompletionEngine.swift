@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Generation
+
+/// What the API server needs of the engine; tests script one of their own.
+package protocol CompletionEngine: Sendable {
+    /// The most tokens of a prompt and its answer together.
+    var contextLength: Int { get }
+
+    /// The number of ids that a prompt may use.
+    var vocabularyCount: Int { get }
+
+    /// How the engine is doing.
+    var statistics: EngineStatistics { get }
+
+    /// Accepts a request, or says at once why not.
+    ///
+    /// - Parameter request: what to generate.
+    /// - Returns: the events, to be iterated once; the request is cancelled when nobody does.
+    /// - Throws: `SubmissionError`.
+    func events(of request: GenerationRequest) throws(SubmissionError) -> GenerationEvents
+}
+
+/// The events of one request.
+package typealias GenerationEvents = any AsyncSequence<GenerationEvent, Never> & Sendable
+
+extension GenerationEngine: CompletionEngine {
+    package func events(
+        of request: GenerationRequest
+    ) throws(SubmissionError) -> GenerationEvents {
+        try submit(request)
+    }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Tokenization
+
+/// How a vocabulary marks the text before and after a gap to fill.
+struct FIMFormat: Sendable {
+    private enum Order {
+        /// Mistral: BOS, suffix, prefix.
+        case suffixFirst
+        /// Most others: prefix, suffix, middle.
+        case prefixFirst
+    }
+
+    private let order: Order
+    private let prefix: String
+    private let suffix: String
+    private let middle: String
+
+    /// The format that the vocabulary has tokens for, or nil if it has none.
+    init?(tokenizer: any Tokenizer) {
+        let known: [(Order, String, String, String)] = [
+            (.suffixFirst, "[PREFIX]", "[SUFFIX]", "[MIDDLE]"),
+            (.prefixFirst, "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"),
+            (.prefixFirst, "<fim_prefix>", "<fim_suffix>", "<fim_middle>"),
+            (.prefixFirst, "<|fim_begin|>", "<|fim_hole|>", "<|fim_end|>"),
+            (.prefixFirst, "<PRE>", "<SUF>", "<MID>"),
+        ]
+        let format = known.first { order, prefix, suffix, middle in
+            tokenizer.id(ofControl: prefix) != nil && tokenizer.id(ofControl: suffix) != nil
+                && (order == .suffixFirst || tokenizer.id(ofControl: middle) != nil)
+        }
+        guard let format else { return nil }
+        (order, prefix, suffix, middle) = format
+    }
+
+    /// The prompt that asks for the text between the two.
+    ///
+    /// - Source: mistral-common `encode_fim`: `[BOS][SUFFIX]suffix[PREFIX]prompt`.
+    func tokens(before: String, after: String, tokenizer: any Tokenizer) -> [Int32] {
+        let segments: [PromptSegment] =
+            switch order {
+            case .suffixFirst:
+                [.control(suffix), .text(after), .control(prefix), .text(before)]
+            case .prefixFirst:
+                [
+                    .control(prefix), .text(before), .control(suffix), .text(after),
+                    .control(middle),
+                ]
+            }
+        let tokens = tokenizer.encode(segments)
+        guard tokenizer.addsBOS || order == .suffixFirst, let bos = tokenizer.bosTokenID else {
+            return tokens
+        }
+        return [bos] + tokens
+    }
+}

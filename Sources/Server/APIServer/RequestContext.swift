@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import APITypes
+import HTTP
+import HTTPTypes
+import JSON
+
+/// What the handlers know of the request besides its body.
+struct RequestContext: Sendable {
+    /// The identity for `x-request-id`.
+    let id: String
+
+    /// The dialect of the answer.
+    var dialect: Dialect
+
+    /// When the request arrived.
+    let start: ContinuousClock.Instant
+
+    /// The client's own identity if it is harmless, else a new one.
+    static func requestID(_ fields: HTTPFields) -> String {
+        if let given = fields[name: "x-request-id"], (1...128).contains(given.utf8.count),
+            given.utf8.allSatisfy(isHarmless)
+        {
+            return given
+        }
+        return randomHex()
+    }
+
+    /// 32 hexadecimal digits.
+    static func randomHex() -> String {
+        var generator = SystemRandomNumberGenerator()
+        return (0..<2).map { _ in
+            let digits = String(generator.next(), radix: 16)
+            return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+        }.joined()
+    }
+
+    /// The identity of an answer, as the dialect writes it.
+    func answerID(prefix: String) -> String {
+        dialect == .mistral ? Self.randomHex() : prefix + Self.randomHex()
+    }
+
+    private static func isHarmless(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"),
+            UInt8(ascii: "-"):
+            true
+        default: false
+        }
+    }
+}
+
+/// Chooses the dialect of a request.
+enum DialectChoice {
+    /// The dialect that everything but the body tells.
+    ///
+    /// - Returns: the choice, or nil where the body or the default must decide.
+    static func dialect(of route: Route, fields: HTTPFields) -> Dialect? {
+        if let forced = route.forcedDialect { return forced }
+        let agent = fields[.userAgent] ?? ""
+        if agent.hasPrefix("mistral-client-") { return .mistral }
+        if fields[name: "x-stainless-lang"] != nil || agent.hasPrefix("OpenAI/")
+            || agent.hasPrefix("AsyncOpenAI/")
+        {
+            return .openAI
+        }
+        return route.endpoint == .fimCompletions ? .mistral : nil
+    }
+}
