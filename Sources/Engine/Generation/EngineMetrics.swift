@@ -3,19 +3,14 @@
 internal import Metrics
 internal import Scheduling
 
-/// The engine's metrics, created once; what becomes of them is the backend's affair.
+/// The engine's distributions, created once; what becomes of them is the backend's affair.
 ///
-/// What a request waited and consumed is in its `Usage`; the server records that.
+/// Counts and levels are in `EngineStatistics`, which the server reads when it is asked; what a
+/// request waited and consumed is in its `Usage`.
 struct EngineMetrics {
-    private let running = Gauge(label: "cierzo_running_sequences")
-    private let waiting = Gauge(label: "cierzo_waiting_sequences")
-    private let usedBlocks = Gauge(label: "cierzo_kv_blocks_used")
-    private let freeBlocks = Gauge(label: "cierzo_kv_blocks_free")
-    private let steps = Counter(label: "cierzo_steps_total")
-    private let preemptions = Counter(label: "cierzo_preemptions_total")
-    private let prefillTokens = Counter(label: "cierzo_prefill_tokens_total")
-    private let decodeTokens = Counter(label: "cierzo_decode_tokens_total")
     private let stepDuration = Metrics.Timer(label: "cierzo_step_duration")
+    private let stepTokens = Recorder(label: "cierzo_step_tokens")
+    private let stepSequences = Recorder(label: "cierzo_step_sequences")
     private let tokenDuration = Metrics.Timer(label: "cierzo_output_token_duration")
     private let requestDuration = Metrics.Timer(label: "cierzo_request_duration")
     private let requests: [String: Counter]
@@ -28,21 +23,11 @@ struct EngineMetrics {
             })
     }
 
-    /// Records the state after a step.
-    func note(_ statistics: EngineStatistics) {
-        running.record(statistics.runningSequences)
-        waiting.record(statistics.waitingSequences)
-        usedBlocks.record(statistics.usedBlocks)
-        freeBlocks.record(statistics.freeBlocks)
-    }
-
     /// Records a step.
     func noteStep(_ step: borrowing ScheduledStep, duration: Duration) {
-        steps.increment()
-        preemptions.increment(by: step.preempted.count)
-        prefillTokens.increment(by: step.prefillCount)
-        decodeTokens.increment(by: step.decodeCount)
         stepDuration.recordNanoseconds(duration.nanoseconds)
+        stepTokens.record(step.tokenCount)
+        stepSequences.record(step.slices.count)
     }
 
     /// Records the end of a request; the reason is that of its last choice.

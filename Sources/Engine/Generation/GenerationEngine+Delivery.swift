@@ -47,7 +47,6 @@ extension GenerationEngine.Loop {
         statistics.usedBlocks = scheduler.usedBlockCount
         statistics.freeBlocks = scheduler.freeBlockCount
         mailbox.publish(statistics, endedCount: endedCount, placeInterval: pace.interval)
-        metrics.note(statistics)
         endedCount = 0
         for (continuation, event) in events {
             continuation.yield(event)
