@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import ModelFiles
+package import ModelFiles
 
 /// Reads the vocabulary in a GGUF file's metadata, `tokenizer.ggml.*`.
 ///
 /// `model` is `llama` (SentencePiece BPE) or `gpt2` (byte-level BPE, words by `pre`).
-struct GGUFVocabulary {
+package struct GGUFVocabulary {
     private let file: String
     private let metadata: GGUFMetadata
 
@@ -16,7 +16,7 @@ struct GGUFVocabulary {
     ///   - file: its name, for messages.
     /// - Returns: the tokenizer.
     /// - Throws: `TokenizerError`, naming the key.
-    static func tokenizer(
+    package static func tokenizer(
         of metadata: GGUFMetadata, file: String
     ) throws(TokenizerError) -> VocabularyTokenizer {
         let reader = GGUFVocabulary(file: file, metadata: metadata)

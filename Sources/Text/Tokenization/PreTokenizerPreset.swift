@@ -41,9 +41,7 @@ package struct PreTokenizerPreset: Hashable, Sendable {
             self.init(.words(.qwen2))
             composes = true
         case "stablelm2", "hunyuan", "solar-open": self.init(.words(.qwen2))
-        case "qwen35":
-            self.init(.words(.qwen35))
-            composes = true
+        case "qwen35": self.init(.words(.qwen35))
         case "tekken":
             self.init(.words(.tekken))
             ignoresMerges = true

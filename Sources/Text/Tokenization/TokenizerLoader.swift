@@ -61,7 +61,7 @@ package struct TokenizerLoader {
     }
 
     /// The file that counts among the names in a folder.
-    static func preferredName(_ names: [String]) -> String? {
+    package static func preferredName(_ names: [String]) -> String? {
         if names.contains("tekken.json") { return "tekken.json" }
         if let name = names.last(where: { $0.hasPrefix("tekken") && $0.hasSuffix(".json") }) {
             return name
