@@ -117,4 +117,26 @@ import Testing
         #expect(reason == .cancelled || reason == .length)
         #expect(engine.statistics.usedBlocks == 0)
     }
+
+    @Test func `an engine that goes away ends its requests`() async throws {
+        let gate = StepGate()
+        var engine: GenerationEngine? = GenerationEngine(
+            model: FakeModel(willForward: { gate.pass($0) }), tokenizer: FakeTokenizer())
+        let request = GenerationRequest(promptTokens: [5], maxTokens: 200, ignoresEOS: true)
+        let stream = try engine?.submit(request)
+        _ = await gate.nextBatch()
+        engine = nil
+        gate.open()
+        let result = await Generated(try #require(stream))
+        #expect(result.first.reason == .cancelled)
+    }
+
+    @Test func `limits that cannot be kept are errors that name them`() throws {
+        let defaults = GenerationEngine.Configuration()
+        #expect(try defaults.validated() == defaults)
+        let name = #expect(throws: GenerationEngine.ConfigurationError.self) {
+            try GenerationEngine.Configuration(prefillChunkTokens: 0).validated()
+        }?.name
+        #expect(name == "prefillChunkTokens")
+    }
 }

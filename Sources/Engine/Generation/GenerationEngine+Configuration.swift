@@ -42,5 +42,41 @@ extension GenerationEngine {
             self.maxTopLogprobs = maxTopLogprobs
             self.maxStopBytes = maxStopBytes
         }
+
+        /// Checks every limit.
+        ///
+        /// - Returns: the configuration itself.
+        /// - Throws: `ConfigurationError`, which names the limit.
+        package func validated() throws(ConfigurationError) -> Configuration {
+            let limits = [
+                ("maxSequences", maxSequences, 1), ("maxQueuedSequences", maxQueuedSequences, 0),
+                ("contextLength", contextLength ?? 2, 2),
+                ("prefillChunkTokens", prefillChunkTokens, 1),
+                ("prefillChunkTokensWhileDecoding", prefillChunkTokensWhileDecoding, 1),
+                ("maxChoices", maxChoices, 1), ("maxTopLogprobs", maxTopLogprobs, 0),
+                ("maxStopBytes", maxStopBytes, 0),
+            ]
+            for (name, value, least) in limits where value < least || value > 1 << 31 {
+                throw ConfigurationError(name: name, value: value, least: least)
+            }
+            return self
+        }
+    }
+
+    /// A limit that the engine cannot keep.
+    package struct ConfigurationError: Error, Equatable, CustomStringConvertible {
+        /// The limit, as `Configuration` spells it.
+        package let name: String
+
+        /// What it was set to.
+        package let value: Int
+
+        /// The least that it may be.
+        package let least: Int
+
+        /// One line that names the limit.
+        package var description: String {
+            "\(name): \(value) is not from \(least) to \(1 << 31)"
+        }
     }
 }

@@ -69,11 +69,14 @@ extension GenerationEngine {
                     step()
                 }
             }
+            endEverything()
+            for submission in mailbox.end().submissions { start(submission) }
+            endEverything()
+        }
+
+        private func endEverything() {
             for request in requests.values { endAll(request, reason: .cancelled) }
             publish()
-            for submission in mailbox.end().submissions {
-                submission.continuation.finish()
-            }
         }
 
         private func receiveMessages() {

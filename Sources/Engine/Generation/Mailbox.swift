@@ -81,7 +81,9 @@ final class Mailbox: Sendable {
 
     /// Asks for a request to be cancelled.
     func cancel(_ id: RequestID) {
-        post { $0.messages.cancellations.append(id) }
+        post { state in
+            if !state.hasEnded { state.messages.cancellations.append(id) }
+        }
     }
 
     /// Closes the mailbox for requests and asks the engine to end by a deadline.
