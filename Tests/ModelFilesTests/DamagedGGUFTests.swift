@@ -191,7 +191,7 @@ struct DamagedGGUFTests {
             $0.set("tokenizer.ggml.eos_token_id", .uint32(6))
         },
         Damage("eos negative", mentions: "eos_token_id") {
-            $0.set("tokenizer.ggml.eos_token_id", .int32(-1))
+            $0.set("tokenizer.ggml.eos_token_id", .int32(-2))
         },
         Damage("chat template a number", mentions: "chat_template") {
             $0.set("tokenizer.chat_template", .uint32(1))

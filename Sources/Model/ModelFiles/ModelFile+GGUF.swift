@@ -78,9 +78,9 @@ extension ModelFile {
             file.metadata, path: file.path, prefix: "tokenizer.ggml.")
         var ids: [Int32] = []
         for key in ["eos_token_id", "eot_token_id", "eom_token_id"] {
-            // 2^32 - 1 is how some writers say “none”.
-            if let id = try fields.optionalInteger(key, in: 0...Int(UInt32.max)),
-                id != Int(UInt32.max)
+            // 2^32 - 1 and -1 are how some writers say “none”.
+            if let id = try fields.optionalInteger(key, in: -1...Int(UInt32.max)),
+                id != -1, id != Int(UInt32.max)
             {
                 guard id < vocabularySize else {
                     throw fields.fail(key, "\(id) is outside the vocabulary of \(vocabularySize)")
