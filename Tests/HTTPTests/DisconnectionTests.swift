@@ -142,7 +142,7 @@ struct DisconnectionTests {
 
     @Test func `an idle connection is closed without a word`() async throws {
         try await LoopbackServer.run(
-            timeouts: .init(idle: Self.short), handler: Self.greet
+            timeouts: .init(idle: .seconds(1)), handler: Self.greet
         ) { server in
             let fresh = try await server.connect()
             #expect(try await !fresh.fill())

@@ -80,7 +80,9 @@ struct RequestParserTests {
         ("Transfer-Encoding: chunked, chunked", 400), ("Transfer-Encoding: gzip", 501),
         ("Transfer-Encoding: gzip, chunked", 501), ("Transfer-Encoding: chunked, gzip", 501),
         ("Transfer-Encoding: identity", 501), ("Transfer-Encoding:", 501),
-        ("Transfer-Encoding: xchunked", 501), ("Transfer-Encoding: \u{b}chunked", 400),
+        ("Transfer-Encoding: xchunked", 501),
+        ("Transfer-Encoding: , chunked", 501), ("Transfer-Encoding: chunked;q=1", 501),
+        ("Transfer-Encoding: \u{b}chunked", 400),
         ("Expect: 200-ok", 417), ("Content-Encoding: br", 415),
         ("Content-Encoding: gzip, gzip", 415),
     ])
