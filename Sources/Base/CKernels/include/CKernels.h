@@ -3,6 +3,12 @@
 #ifndef CIERZO_CKERNELS_H
 #define CIERZO_CKERNELS_H
 
+#include "ck_activation.h"
+#include "ck_attention.h"
 #include "ck_cpu.h"
+#include "ck_dequantize.h"
+#include "ck_normalization.h"
+#include "ck_product.h"
+#include "ck_rope.h"
 
 #endif

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ck_activation.h"
+
+#include "variants.h"
+
+#define CK_VARIANT scalar
+#include "activation_body.h"
+#undef CK_VARIANT
+
+#if defined(__x86_64__)
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+#define CK_VARIANT avx2
+#include "activation_body.h"
+#undef CK_VARIANT
+#pragma clang attribute pop
+
+#pragma clang attribute push( \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma,f16c"))), apply_to = function)
+#define CK_VARIANT avx512
+#include "activation_body.h"
+#undef CK_VARIANT
+#pragma clang attribute pop
+#endif
+
+void ck_silu_multiply(ck_isa isa, const float *gate, const float *up, float *y, size_t count) {
+    CK_DISPATCH(isa, silu_multiply, gate, up, y, count);
+}
+
+void ck_add(ck_isa isa, float *x, const float *y, size_t count) {
+    CK_DISPATCH(isa, add, x, y, count);
+}
+
+void ck_add_weighted_rows(
+    ck_isa isa, float *x, const float *base, size_t stride, const float *weights,
+    size_t row_count, size_t count) {
+    CK_DISPATCH(isa, add_weighted_rows, x, base, stride, weights, row_count, count);
+}
+
+void ck_exp(ck_isa isa, const float *x, float *y, size_t count) {
+    CK_DISPATCH(isa, exp_all, x, y, count);
+}
+
+void ck_route(
+    ck_isa isa, const float *logits, size_t count, size_t chosen_count, int32_t *selection,
+    float *weights) {
+    CK_DISPATCH(isa, route, logits, count, chosen_count, selection, weights);
+}

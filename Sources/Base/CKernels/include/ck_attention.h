@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attention of queries to the keys and values of a paged cache.
+//
+// Cache layout, per layer: a block holds S positions (a multiple of 16) of K heads.
+//   keys    [block][K][S / 16][Dh][16]   sixteen positions side by side: a score needs no shuffle
+//   values  [block][K][S][Dv]            Dv = Dh rounded up to 16, the padding zero
+//
+// Order of the sums, which depends on nothing but the position of the query: positions are taken in
+// chunks of 16 (online softmax), chunks make up spans of 512, spans are merged in order. All of it
+// starts at multiples of 16 and 512, so neither the neighbours in the batch, the cut of the prompt,
+// the blocks' places, S nor the threads change a bit of the result.
+#ifndef CIERZO_CK_ATTENTION_H
+#define CIERZO_CK_ATTENTION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ck_cpu.h"
+
+enum {
+    /// Positions of a chunk.
+    CK_ATTENTION_CHUNK = 16,
+    /// Positions of a span.
+    CK_ATTENTION_SPAN = 512
+};
+
+/// How cache elements are stored.
+typedef enum { CK_KV_F32 = 0, CK_KV_F16 = 1 } ck_kv_type;
+
+/// What all tiles of one layer's attention share.
+typedef struct {
+    /// Rows of H·Dh floats, head by head, `query_stride` floats apart.
+    const float *queries;
+    size_t query_stride;
+    /// Rows of H·Dh floats, likewise.
+    float *output;
+    size_t output_stride;
+    /// The layer's keys and values.
+    const void *keys;
+    const void *values;
+    ck_kv_type type;
+    /// K.
+    size_t kv_head_count;
+    /// Query heads per key/value head, H / K.
+    size_t group;
+    /// Dh.
+    size_t head_dimension;
+    /// S.
+    size_t positions_per_block;
+    /// What scores are multiplied with.
+    float scale;
+    /// A query at position p sees the positions above p - window up to p.
+    int64_t window;
+} ck_attention;
+
+/// A run of queries of one sequence, at consecutive positions in consecutive rows.
+typedef struct {
+    /// Block of each S positions of the sequence.
+    const int32_t *block_table;
+    size_t first_row;
+    size_t row_count;
+    /// Position of the first row.
+    int64_t first_position;
+} ck_attention_tile;
+
+/// Floats that the state of a tile needs: per query its maximum, its sum and Dv accumulators.
+size_t ck_attention_state_count(const ck_attention *attention, size_t row_count);
+
+/// The whole attention of a tile to one key/value head; `scratch` has room for two states.
+void ck_attention_run(
+    ck_isa isa, const ck_attention *attention, const ck_attention_tile *tile, size_t kv_head,
+    float *scratch);
+
+/// The part of it that concerns one span, left in `state`.
+void ck_attention_run_span(
+    ck_isa isa, const ck_attention *attention, const ck_attention_tile *tile, size_t kv_head,
+    size_t span, float *state);
+
+/// Merges `span_count` consecutive states, one of each span from the first that the tile sees to its
+/// last, into the output. Overwrites the first of them.
+void ck_attention_merge_spans(
+    ck_isa isa, const ck_attention *attention, const ck_attention_tile *tile, size_t kv_head,
+    float *states, size_t span_count);
+
+/// Stores the keys and values of one position: `key` and `value` are K·Dh floats, head by head.
+void ck_kv_append(
+    const float *key, const float *value, void *keys, void *values, ck_kv_type type,
+    size_t kv_head_count, size_t head_dimension, size_t positions_per_block, size_t block,
+    size_t offset);
+
+#endif

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ModelFiles
+import Tensors
+
+/// The scratch of one step, allocated once.
+///
+/// T is `maxBatchTokens`; A is 1 for a dense model.
+final class Activations {
+    /// `[T, D]`: the residual stream.
+    let residual: FloatBuffer
+    /// `[T, D]`: its normalisation, what attention and experts read.
+    let normed: FloatBuffer
+    /// `[T, D]`: what attention adds to the residual.
+    let projected: FloatBuffer
+    /// `[T, H·Dh]`.
+    let queries: FloatBuffer
+    /// `[T, K·Dh]`.
+    let keys: FloatBuffer
+    /// `[T, K·Dh]`.
+    let values: FloatBuffer
+    /// `[T, H·Dh]`: attention's result.
+    let attended: FloatBuffer
+    /// `[T, ropeDimensionCount]`: cosines and sines of each row's position.
+    let rope: FloatBuffer
+    /// `[T, E]`: the router's logits; `[T, 1]` and unused for a dense model.
+    let routerLogits: FloatBuffer
+    /// `[T·A, F]`: w1·x, then silu(w1·x) ⊙ w3·x; row t·A + a is token t's a-th best expert.
+    let gate: FloatBuffer
+    /// `[T·A, F]`: w3·x.
+    let up: FloatBuffer
+    /// `[T·A, D]`: what the experts add to the residual.
+    let down: FloatBuffer
+    /// `[maxLogitsRows, D]`: the residual of the rows that get logits.
+    let last: FloatBuffer
+    /// `[maxLogitsRows, V]`.
+    let logits: FloatBuffer
+    /// Queries, keys and values, which one parallel region computes.
+    let queryKeyValue: [FloatBuffer]
+    /// `gate` and `up`, likewise.
+    let gateAndUp: [FloatBuffer]
+    let attention: AttentionScratch
+    /// What each row attends to.
+    var plan: AttentionPlan
+    /// Which experts each row visits; unused for a dense model.
+    var routing: ExpertRouting
+    /// The rows that get logits.
+    var logitsRows: [Int32] = []
+
+    init(_ c: ModelConfiguration, limits: TransformerLimits, threadCount: Int) {
+        let buffers = Self.bufferShapes(c, limits: limits).map {
+            FloatBuffer(rowCount: $0.rows, columnCount: $0.columns)
+        }
+        (residual, normed, projected) = (buffers[0], buffers[1], buffers[2])
+        (queries, keys, values, attended) = (buffers[3], buffers[4], buffers[5], buffers[6])
+        (rope, routerLogits) = (buffers[7], buffers[8])
+        (gate, up, down) = (buffers[9], buffers[10], buffers[11])
+        (last, logits) = (buffers[12], buffers[13])
+        attention = AttentionScratch(
+            shape: Self.cacheShape(c, limits: limits), headCount: c.headCount,
+            threadCount: threadCount)
+        plan = AttentionPlan(
+            positionsPerBlock: limits.positionsPerBlock, window: c.slidingWindow,
+            maxRowCount: limits.maxBatchTokens)
+        routing = ExpertRouting(
+            expertCount: c.expertCount ?? 1, expertsPerToken: c.expertsPerToken ?? 1,
+            maxTokenCount: limits.maxBatchTokens)
+        queryKeyValue = [queries, keys, values]
+        gateAndUp = [gate, up]
+        logitsRows.reserveCapacity(limits.maxLogitsRows)
+    }
+
+    /// The shapes of the buffers in the order of their declaration.
+    static func bufferShapes(
+        _ c: ModelConfiguration, limits: TransformerLimits
+    ) -> [(rows: Int, columns: Int)] {
+        let t = limits.maxBatchTokens
+        let slots = t * (c.isMixtureOfExperts ? c.expertsPerToken ?? 1 : 1)
+        let (h, k) = (c.headCount * c.headDimension, c.kvHeadCount * c.headDimension)
+        return [
+            (t, c.hiddenSize), (t, c.hiddenSize), (t, c.hiddenSize),
+            (t, h), (t, k), (t, k), (t, h),
+            (t, c.ropeDimensionCount), (t, c.expertCount ?? 1),
+            (slots, c.intermediateSize), (slots, c.intermediateSize), (slots, c.hiddenSize),
+            (limits.maxLogitsRows, c.hiddenSize), (limits.maxLogitsRows, c.vocabularySize),
+        ]
+    }
+
+    static func cacheShape(_ c: ModelConfiguration, limits: TransformerLimits) -> KVCacheShape {
+        KVCacheShape(
+            layerCount: c.layerCount, kvHeadCount: c.kvHeadCount,
+            headDimension: c.headDimension, blockCount: limits.blockCount,
+            positionsPerBlock: limits.positionsPerBlock, elementType: limits.kvElementType)
+    }
+}

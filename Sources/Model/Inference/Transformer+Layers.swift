@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ModelFiles
+import Tensors
+
+extension Transformer {
+    /// projected = wo · attention of normed, whose keys and values go to the cache.
+    func attention(_ layer: LayerWeights, index: Int, rowCount: Int) {
+        let a = activations
+        let c = configuration
+        let rows = 0..<rowCount
+        compute.multiply(a.normed, rows: rows, layer.queryKeyValue, into: a.queryKeyValue)
+        let pairing: RotationPairing = c.ropePairing == .adjacent ? .adjacent : .halves
+        compute.rotate(
+            a.queries, rowCount: rowCount, headDimension: c.headDimension, pairing: pairing,
+            table: a.rope)  // [T, H·Dh]
+        compute.rotate(
+            a.keys, rowCount: rowCount, headDimension: c.headDimension, pairing: pairing,
+            table: a.rope)  // [T, K·Dh]
+        compute.store(keys: a.keys, values: a.values, in: cache, layer: index, plan: a.plan)
+        compute.attend(
+            queries: a.queries, cache: cache, layer: index, plan: a.plan, scratch: a.attention,
+            into: a.attended)  // [T, H·Dh]
+        compute.multiply(a.attended, rows: rows, layer.wo, into: a.projected)  // [T, D]
+    }
+
+    /// residual += w2 · (silu(w1 · normed) ⊙ w3 · normed).
+    func denseFeedForward(_ layer: LayerWeights, rowCount: Int) {
+        let a = activations
+        let rows = 0..<rowCount
+        compute.multiply(a.normed, rows: rows, [layer.w1[0], layer.w3[0]], into: a.gateAndUp)
+        compute.siluMultiply(gate: a.gate, up: a.up, rowCount: rowCount)  // [T, F]
+        compute.multiply(a.gate, rows: rows, layer.w2[0], into: a.down)  // [T, D]
+        compute.add(a.down, rowCount: rowCount, to: a.residual)
+    }
+
+    /// residual += Σ weight · expert(normed) over the A experts that each row visits.
+    func mixtureOfExperts(
+        _ layer: LayerWeights, router: WeightMatrix, rowCount: Int
+    ) {
+        let a = activations
+        let slotCount = rowCount * a.routing.expertsPerToken  // T·A
+        compute.multiply(a.normed, rows: 0..<rowCount, router, into: a.routerLogits)  // [T, E]
+        compute.route(a.routerLogits, rowCount: rowCount, into: &a.routing)
+        compute.multiplyGathered(
+            a.normed, a.routing.groups, reading: .token, layer.w1, into: a.gate, layer.w3,
+            into: a.up)
+        compute.siluMultiply(gate: a.gate, up: a.up, rowCount: slotCount)  // [T·A, F]
+        compute.multiplyGathered(
+            a.gate, a.routing.groups, reading: .slot, layer.w2, into: a.down)  // [T·A, D]
+        compute.addExperts(a.down, routing: a.routing, rowCount: rowCount, to: a.residual)
+    }
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import ModelFiles
+package import Tensors
+
+/// The transformer of Mixtral and its dense siblings: (ids, positions, block tables) → logits.
+///
+/// The logits of a token depend on the weights and on the tokens of its sequence up to it, and on
+/// nothing else: not on its neighbours in the batch, nor on how its prompt is cut into steps, nor on
+/// where its KV blocks lie, nor on the number of threads or the instruction set.
+///
+/// Used by one thread at a time.
+package final class Transformer {
+    /// The model's numbers.
+    package let configuration: ModelConfiguration
+    /// The model's weights.
+    package let weights: ModelTensors
+    /// What a step may consist of.
+    package let limits: TransformerLimits
+    /// What the transformer occupies.
+    package let memoryPlan: MemoryPlan
+    let compute: Compute
+    let cache: KVCache
+    let activations: Activations
+    private let layers: [LayerWeights]
+    private let frequencies: RopeFrequencies
+
+    /// Allocates all that steps will need.
+    ///
+    /// - Parameters:
+    ///   - configuration: the model's numbers.
+    ///   - tensors: the model's weights.
+    ///   - compute: what computes.
+    ///   - limits: what a step may consist of.
+    /// - Throws: `TransformerError` where limits are unusable, weights have other shapes than the
+    ///   configuration says, or memory does not suffice.
+    package init(
+        configuration: ModelConfiguration, tensors: ModelTensors, compute: Compute,
+        limits: TransformerLimits
+    ) throws(TransformerError) {
+        memoryPlan = try MemoryPlan(
+            configuration: configuration, weightByteCount: tensors.byteCount, limits: limits,
+            threadCount: compute.pool.threadCount)
+        try tensors.checkShapes(configuration)
+        self.configuration = configuration
+        weights = tensors
+        layers = tensors.layers.map { LayerWeights($0) }
+        self.limits = limits
+        self.compute = compute
+        do {
+            cache = try KVCache(shape: Activations.cacheShape(configuration, limits: limits))
+        } catch {
+            throw .outOfMemory(what: "the KV cache", byteCount: memoryPlan.kvByteCount)
+        }
+        activations = Activations(
+            configuration, limits: limits, threadCount: compute.pool.threadCount)
+        frequencies = RopeFrequencies(configuration)
+    }
+
+    /// Throws where `forward` would refuse the batch.
+    package func validate(_ batch: borrowing ForwardBatch) throws(TransformerError) {
+        try batch.validate(vocabularySize: configuration.vocabularySize, limits: limits)
+    }
+
+    /// One step: stores the keys and values of the batch's tokens and computes the logits asked for.
+    ///
+    /// - Returns: `[logitsRowCount, V]`, rows in the order of the slices; valid until the next step.
+    /// - Precondition: `validate(batch)` does not throw, and the KV blocks of each slice hold its
+    ///   sequence up to `startPosition`.
+    package func forward(_ batch: borrowing ForwardBatch) -> FloatBuffer {
+        let a = activations
+        let c = configuration
+        let rowCount = plan(batch)  // T
+
+        compute.embed(batch.tokens.span, weights.tokenEmbedding, into: a.residual)  // [T, D]
+        compute.ropeTable(
+            positions: a.plan.positions, inverseFrequencies: frequencies.inverseFrequencies,
+            scale: frequencies.scale, into: a.rope)  // [T, ropeDimensionCount]
+
+        for (index, layer) in layers.enumerated() {
+            compute.rmsNorm(
+                a.residual, rowCount: rowCount, weight: layer.attentionNorm,
+                epsilon: c.rmsNormEpsilon, into: a.normed)
+            attention(layer, index: index, rowCount: rowCount)
+            compute.add(a.projected, rowCount: rowCount, to: a.residual)
+
+            compute.rmsNorm(
+                a.residual, rowCount: rowCount, weight: layer.ffnNorm,
+                epsilon: c.rmsNormEpsilon, into: a.normed)
+            if let router = layer.router {
+                mixtureOfExperts(layer, router: router, rowCount: rowCount)
+            } else {
+                denseFeedForward(layer, rowCount: rowCount)
+            }
+        }
+
+        compute.gather(a.residual, rows: a.logitsRows, into: a.last)  // [logits rows, D]
+        compute.rmsNorm(
+            a.last, rowCount: a.logitsRows.count, weight: weights.outputNorm,
+            epsilon: c.rmsNormEpsilon, into: a.last)
+        compute.multiply(a.last, rows: 0..<a.logitsRows.count, weights.output, into: a.logits)
+        return a.logits  // [logits rows, V]
+    }
+
+    /// Lays out the step: positions, blocks and tiles of the rows, and which of them get logits.
+    private func plan(_ batch: borrowing ForwardBatch) -> Int {
+        do {
+            try validate(batch)
+        } catch {
+            preconditionFailure("\(error)")
+        }
+        let a = activations
+        a.plan.removeAll()
+        a.logitsRows.removeAll(keepingCapacity: true)
+        for slice in batch.slices {
+            a.plan.append(
+                startPosition: slice.startPosition, count: slice.tokenCount,
+                blockTable: slice.blockTable)
+            let end = slice.firstToken + slice.tokenCount
+            switch slice.logitsRows {
+            case .none: break
+            case .last: a.logitsRows.append(Int32(end - 1))
+            case .all: for row in slice.firstToken..<end { a.logitsRows.append(Int32(row)) }
+            }
+        }
+        return batch.tokens.count
+    }
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Tensors
+
+/// How much a transformer can take at once: what its memory is allocated for.
+package struct TransformerLimits: Sendable, Equatable {
+    /// The most tokens of a step.
+    package let maxBatchTokens: Int
+    /// Blocks of the KV cache.
+    package let blockCount: Int
+    /// S: positions of a KV block, 16 or 32 (any multiple of 16).
+    package let positionsPerBlock: Int
+    /// The most logits rows of a step.
+    package let maxLogitsRows: Int
+    /// How keys and values are stored.
+    package let kvElementType: KVElementType
+
+    /// Creates limits; `TransformerError` tells at `Transformer.init` what is wrong with them.
+    package init(
+        maxBatchTokens: Int = 256, blockCount: Int, positionsPerBlock: Int = 32,
+        maxLogitsRows: Int = 64, kvElementType: KVElementType = .f32
+    ) {
+        self.maxBatchTokens = maxBatchTokens
+        self.blockCount = blockCount
+        self.positionsPerBlock = positionsPerBlock
+        self.maxLogitsRows = maxLogitsRows
+        self.kvElementType = kvElementType
+    }
+
+    /// How many blocks hold so many positions.
+    package func blockCount(forPositions count: Int) -> Int {
+        (count + positionsPerBlock - 1) / positionsPerBlock
+    }
+
+    /// Throws where a size is not usable.
+    func validate() throws(TransformerError) {
+        let sizes = [
+            ("maxBatchTokens", maxBatchTokens), ("blockCount", blockCount),
+            ("positionsPerBlock", positionsPerBlock), ("maxLogitsRows", maxLogitsRows),
+        ]
+        for (name, size) in sizes where size < 1 || size > Int(Int32.max) {
+            throw .unusableLimit(name: name, value: size)
+        }
+        if positionsPerBlock % 16 != 0 {
+            throw .unusableLimit(name: "positionsPerBlock", value: positionsPerBlock)
+        }
+    }
+}

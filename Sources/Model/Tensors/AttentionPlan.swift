@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a batch's rows attend to: made once per step, used by every layer.
+///
+/// Rows are tokens. A sequence's rows of the step lie together, at consecutive positions; they are
+/// cut into tiles so that a tile's queries share each key and value that they load.
+package struct AttentionPlan {
+    /// A few rows of one sequence.
+    struct Tile {
+        /// Where the sequence's blocks begin in `blockTables`.
+        var tableStart: Int
+        var firstRow: Int
+        var rowCount: Int
+        var firstPosition: Int
+    }
+
+    /// The most rows of a tile.
+    static let maxTileRows = 8
+
+    /// The position of each row.
+    package private(set) var positions: [Int32] = []
+    /// The block of each row's position.
+    private(set) var blocks: [Int32] = []
+    private(set) var blockTables: [Int32] = []
+    private(set) var tiles: [Tile] = []
+    let positionsPerBlock: Int
+    /// A query sees so many positions, its own included; nil: all up to its own.
+    let window: Int?
+
+    /// Creates an empty plan with room for so many rows.
+    package init(positionsPerBlock: Int, window: Int?, maxRowCount: Int) {
+        self.positionsPerBlock = positionsPerBlock
+        self.window = window
+        positions.reserveCapacity(maxRowCount)
+        blocks.reserveCapacity(maxRowCount)
+        tiles.reserveCapacity(maxRowCount)
+        blockTables.reserveCapacity(maxRowCount * 16)
+    }
+
+    /// How many rows are planned.
+    package var rowCount: Int { positions.count }
+
+    /// Forgets all rows and keeps the memory.
+    package mutating func removeAll() {
+        positions.removeAll(keepingCapacity: true)
+        blocks.removeAll(keepingCapacity: true)
+        blockTables.removeAll(keepingCapacity: true)
+        tiles.removeAll(keepingCapacity: true)
+    }
+
+    /// Adds the next rows: `count` positions of a sequence from `startPosition` on.
+    ///
+    /// - Precondition: `blockTable` covers the last of them.
+    package mutating func append(startPosition: Int, count: Int, blockTable: [Int32]) {
+        let end = startPosition + count
+        let blockCount = (end + positionsPerBlock - 1) / positionsPerBlock
+        precondition(
+            startPosition >= 0 && count > 0 && blockTable.count >= blockCount,
+            "\(blockTable.count) blocks do not cover position \(end - 1)")
+        let tableStart = blockTables.count
+        blockTables.append(contentsOf: blockTable[..<blockCount])
+        var position = startPosition
+        while position < end {
+            let rows = min(Self.maxTileRows, end - position)
+            tiles.append(
+                Tile(
+                    tableStart: tableStart, firstRow: positions.count, rowCount: rows,
+                    firstPosition: position))
+            for p in position..<position + rows {
+                positions.append(Int32(p))
+                blocks.append(blockTable[p / positionsPerBlock])
+            }
+            position += rows
+        }
+    }
+}

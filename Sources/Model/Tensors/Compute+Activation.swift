@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CKernels
+
+extension Compute {
+    /// gate = silu(gate) ⊙ up, for the first `rowCount` rows.
+    ///
+    /// - Parameters:
+    ///   - gate: `[T, F]`; receives the result.
+    ///   - up: `[T, F]`.
+    ///   - rowCount: T.
+    package func siluMultiply(gate: FloatBuffer, up: FloatBuffer, rowCount: Int) {
+        precondition(
+            gate.columnCount == up.columnCount && rowCount <= gate.rowCount
+                && rowCount <= up.rowCount,
+            "activation of \(rowCount) rows: buffers of other shapes")
+        let isa = self.isa
+        let columnCount = gate.columnCount
+        forEachRow(rowCount, cost: 8 * columnCount) { row in
+            let gateRow = unsafe gate.base + row * gate.stride
+            unsafe ck_silu_multiply(
+                isa, gateRow, up.base + row * up.stride, gateRow, columnCount)
+        }
+    }
+
+    /// x += y, for the first `rowCount` rows.
+    package func add(_ y: FloatBuffer, rowCount: Int, to x: FloatBuffer) {
+        precondition(
+            x.columnCount == y.columnCount && rowCount <= x.rowCount && rowCount <= y.rowCount,
+            "adding \(rowCount) rows: buffers of other shapes")
+        let isa = self.isa
+        let columnCount = x.columnCount
+        forEachRow(rowCount, cost: columnCount) { row in
+            unsafe ck_add(
+                isa, x.base + row * x.stride, y.base + row * y.stride, columnCount)
+        }
+    }
+
+    /// Copies the named rows of `x` to the first rows of `y`, in order.
+    package func gather(_ x: FloatBuffer, rows: [Int32], into y: FloatBuffer) {
+        precondition(
+            x.columnCount == y.columnCount && rows.count <= y.rowCount,
+            "gathering \(rows.count) rows: buffers of other shapes")
+        for (index, row) in rows.enumerated() {
+            precondition(row >= 0 && Int(row) < x.rowCount, "row \(row) is not in the buffer")
+            unsafe (y.base + index * y.stride).update(
+                from: x.base + Int(row) * x.stride, count: x.columnCount)
+        }
+    }
+}

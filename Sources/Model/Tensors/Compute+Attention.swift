@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CKernels
+
+extension Compute {
+    /// Stores keys and values of the planned rows.
+    ///
+    /// - Parameters:
+    ///   - keys: `[T, K·Dh]`, rotated.
+    ///   - values: `[T, K·Dh]`.
+    ///   - cache: where row t goes to: its position's place in its block.
+    ///   - layer: the layer of the cache.
+    ///   - plan: the positions and blocks of the rows.
+    package func store(
+        keys: FloatBuffer, values: FloatBuffer, in cache: KVCache, layer: Int, plan: AttentionPlan
+    ) {
+        let shape = cache.shape
+        precondition(plan.positionsPerBlock == shape.positionsPerBlock, "plan of another cache")
+        checkBlocks(of: plan, in: cache)
+        let keyMemory = unsafe cache.keys(layer: layer)
+        let valueMemory = unsafe cache.values(layer: layer)
+        for row in 0..<plan.rowCount {
+            unsafe ck_kv_append(
+                keys.base + row * keys.stride, values.base + row * values.stride,
+                keyMemory, valueMemory, shape.elementType.kernelType, shape.kvHeadCount,
+                shape.headDimension, shape.positionsPerBlock, Int(plan.blocks[row]),
+                Int(plan.positions[row]) % shape.positionsPerBlock)
+        }
+    }
+
+    /// Attention of the planned rows to the cached positions they see.
+    ///
+    /// - Parameters:
+    ///   - queries: `[T, H·Dh]`, rotated.
+    ///   - cache: keys and values, the rows' own included.
+    ///   - layer: the layer of the cache.
+    ///   - plan: what each row sees.
+    ///   - scratch: memory for this and nothing else.
+    ///   - output: receives `[T, H·Dh]`.
+    package func attend(
+        queries: FloatBuffer, cache: KVCache, layer: Int, plan: AttentionPlan,
+        scratch: AttentionScratch, into output: FloatBuffer
+    ) {
+        let shape = cache.shape
+        let group = scratch.headCount / shape.kvHeadCount
+        precondition(
+            scratch.headCount % shape.kvHeadCount == 0
+                && queries.columnCount == scratch.headCount * shape.headDimension
+                && output.columnCount == queries.columnCount
+                && queries.rowCount >= plan.rowCount && output.rowCount >= plan.rowCount
+                && scratch.threadCount >= pool.threadCount,
+            "attention of \(plan.rowCount) rows: buffers of other shapes")
+        checkBlocks(of: plan, in: cache)
+        var attention = unsafe ck_attention()
+        unsafe attention.queries = UnsafePointer(queries.base)
+        unsafe attention.query_stride = queries.stride
+        unsafe attention.output = output.base
+        unsafe attention.output_stride = output.stride
+        unsafe attention.keys = UnsafeRawPointer(cache.keys(layer: layer))
+        unsafe attention.values = UnsafeRawPointer(cache.values(layer: layer))
+        unsafe attention.type = shape.elementType.kernelType
+        unsafe attention.kv_head_count = shape.kvHeadCount
+        unsafe attention.group = group
+        unsafe attention.head_dimension = shape.headDimension
+        unsafe attention.positions_per_block = shape.positionsPerBlock
+        unsafe attention.scale = 1 / Float(shape.headDimension).squareRoot()
+        unsafe attention.window = Int64(plan.window ?? Int.max)
+        unsafe plan.blockTables.withUnsafeBufferPointer { tables in
+            unsafe attend(attention, plan: plan, tables: tables, scratch: scratch)
+        }
+    }
+
+    /// One task per tile and key/value head; where those are too few for the threads, one per span
+    /// as well, with the same bits as result.
+    private func attend(
+        _ attention: ck_attention, plan: AttentionPlan,
+        tables: UnsafeBufferPointer<Int32>, scratch: AttentionScratch
+    ) {
+        func kernelTile(_ tile: AttentionPlan.Tile) -> ck_attention_tile {
+            unsafe ck_attention_tile(
+                block_table: tables.baseAddress.map { unsafe $0 + tile.tableStart },
+                first_row: tile.firstRow, row_count: tile.rowCount,
+                first_position: Int64(tile.firstPosition))
+        }
+        let heads = unsafe attention.kv_head_count
+        let isa = self.isa
+        if plan.tiles.count * heads >= 2 * pool.threadCount
+            || !scratch.split(plan: plan, kvHeadCount: heads)
+        {
+            pool.parallel(count: plan.tiles.count * heads) { task, worker in
+                var attention = unsafe attention
+                var tile = unsafe kernelTile(plan.tiles[task / heads])
+                unsafe ck_attention_run(
+                    isa, &attention, &tile, task % heads, scratch.state(of: worker))
+            }
+            return
+        }
+        pool.parallel(count: scratch.parts.count) { task, _ in
+            let part = scratch.parts[task]
+            var attention = unsafe attention
+            var tile = unsafe kernelTile(plan.tiles[part.tile])
+            unsafe ck_attention_run_span(
+                isa, &attention, &tile, part.kvHead, part.span,
+                scratch.memory.base + part.stateStart)
+        }
+        pool.parallel(count: scratch.merges.count) { task, _ in
+            let merge = scratch.merges[task]
+            let first = scratch.parts[merge.lowerBound]
+            var attention = unsafe attention
+            var tile = unsafe kernelTile(plan.tiles[first.tile])
+            unsafe ck_attention_merge_spans(
+                isa, &attention, &tile, first.kvHead, scratch.memory.base + first.stateStart,
+                merge.count)
+        }
+    }
+
+    private func checkBlocks(of plan: AttentionPlan, in cache: KVCache) {
+        let count = Int32(clamping: cache.shape.blockCount)
+        for block in plan.blockTables {
+            precondition(block >= 0 && block < count, "block \(block) is not in the cache")
+        }
+    }
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CKernels
+import Glibc
+
+/// How keys and values are stored.
+package enum KVElementType: Sendable, Hashable, CaseIterable {
+    /// Single precision: nothing is lost.
+    case f32
+    /// Half precision: half the memory, 11 bits of each number.
+    case f16
+
+    /// Bytes of one number.
+    package var byteCount: Int { self == .f32 ? 4 : 2 }
+
+    var kernelType: ck_kv_type { self == .f32 ? CK_KV_F32 : CK_KV_F16 }
+}
+
+/// The sizes of a paged key/value cache.
+package struct KVCacheShape: Sendable, Equatable {
+    /// Transformer layers.
+    package var layerCount: Int
+    /// K.
+    package var kvHeadCount: Int
+    /// Dh.
+    package var headDimension: Int
+    /// Blocks per layer.
+    package var blockCount: Int
+    /// S, a multiple of 16.
+    package var positionsPerBlock: Int
+    /// How numbers are stored.
+    package var elementType: KVElementType
+
+    /// Creates a shape.
+    ///
+    /// - Precondition: all sizes are positive and `positionsPerBlock` is a multiple of 16.
+    package init(
+        layerCount: Int, kvHeadCount: Int, headDimension: Int, blockCount: Int,
+        positionsPerBlock: Int, elementType: KVElementType = .f32
+    ) {
+        precondition(
+            layerCount > 0 && kvHeadCount > 0 && headDimension > 0 && blockCount > 0
+                && positionsPerBlock > 0
+                && positionsPerBlock % Int(CK_ATTENTION_CHUNK)
+                    == 0,
+            "a KV cache needs positive sizes and blocks of a multiple of 16 positions")
+        self.layerCount = layerCount
+        self.kvHeadCount = kvHeadCount
+        self.headDimension = headDimension
+        self.blockCount = blockCount
+        self.positionsPerBlock = positionsPerBlock
+        self.elementType = elementType
+    }
+
+    /// Dh rounded up to whole vectors of 16.
+    var valueStride: Int { (headDimension + 15) / 16 * 16 }
+
+    /// Bytes that one block takes in all layers.
+    package var blockByteCount: Int {
+        layerCount * positionsPerBlock * kvHeadCount * (headDimension + valueStride)
+            * elementType.byteCount
+    }
+
+    /// Bytes of the whole cache.
+    package var byteCount: Int { blockByteCount * blockCount }
+}
+
+/// Why a KV cache could not be made.
+package enum KVCacheError: Error, Equatable, CustomStringConvertible {
+    /// The system refused the memory.
+    case outOfMemory(byteCount: Int)
+
+    /// One line for people.
+    package var description: String {
+        switch self {
+        case .outOfMemory(let byteCount):
+            "no memory for a KV cache of \(byteCount) bytes; use a smaller context or fewer blocks"
+        }
+    }
+}
+
+/// The keys and values of all sequences, in blocks: storage only.
+///
+/// Which sequence owns which block is decided elsewhere; a block may serve several sequences.
+/// The memory is reserved once, zeroed, and touched by the system as it is first used. For the
+/// layout see ck_attention.h.
+///
+/// Used by one thread at a time (and by its thread pool on its behalf).
+@safe package final class KVCache {
+    /// The sizes.
+    package let shape: KVCacheShape
+    private let memory: UnsafeMutableRawPointer
+    private let keyByteCount: Int
+    private let valueByteCount: Int
+
+    /// Reserves the memory.
+    package init(shape: KVCacheShape) throws(KVCacheError) {
+        self.shape = shape
+        let cells = shape.blockCount * shape.kvHeadCount * shape.positionsPerBlock
+        keyByteCount = cells * shape.headDimension * shape.elementType.byteCount
+        valueByteCount = cells * shape.valueStride * shape.elementType.byteCount
+        let memory = unsafe mmap(
+            nil, shape.byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        guard let memory = unsafe memory, unsafe memory != MAP_FAILED else {
+            throw .outOfMemory(byteCount: shape.byteCount)
+        }
+        unsafe self.memory = memory
+        _ = unsafe madvise(memory, shape.byteCount, MADV_HUGEPAGE)
+    }
+
+    deinit {
+        unsafe munmap(memory, shape.byteCount)
+    }
+
+    /// The keys of a layer.
+    func keys(layer: Int) -> UnsafeMutableRawPointer {
+        precondition(layer >= 0 && layer < shape.layerCount, "layer \(layer) is not in the cache")
+        return unsafe memory + layer * (keyByteCount + valueByteCount)
+    }
+
+    /// The values of a layer.
+    func values(layer: Int) -> UnsafeMutableRawPointer {
+        unsafe keys(layer: layer) + keyByteCount
+    }
+}

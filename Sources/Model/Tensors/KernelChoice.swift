@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CKernels
+
+/// Which implementation of the kernels to run.
+package enum KernelChoice: String, Hashable, Sendable, CaseIterable {
+    /// The fastest that this processor has.
+    case automatic
+
+    /// Plain C: the reference for the others.
+    case scalar
+
+    /// AVX2, FMA and F16C.
+    case avx2
+
+    /// AVX-512 F, BW, DQ and VL.
+    case avx512
+
+    /// Matrix products by OpenBLAS on dequantised panels; the rest as `automatic`.
+    case blas
+
+    /// Whether this processor can run it.
+    package var isAvailable: Bool { isa.rawValue <= ck_best_isa().rawValue }
+
+    /// The choices that this processor can run.
+    package static var available: [KernelChoice] { allCases.filter(\.isAvailable) }
+
+    var isa: ck_isa {
+        switch self {
+        case .automatic, .blas: ck_best_isa()
+        case .scalar: CK_ISA_SCALAR
+        case .avx2: CK_ISA_AVX2
+        case .avx512: CK_ISA_AVX512
+        }
+    }
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CKernels
+internal import Glibc
+
+extension ProcessorTopology {
+    /// Reads core numbers and control groups.
+    ///
+    /// - Parameters:
+    ///   - affinity: the logical processors that may be used.
+    ///   - root: a folder that stands for `/`; empty for the system itself.
+    package init(affinity: [Int], root: String) {
+        let affinity = affinity.isEmpty ? [0] : affinity.sorted()
+        var cores: Set<[Int]> = []
+        var processors: [Int] = []
+        for processor in affinity {
+            let folder = "\(root)/sys/devices/system/cpu/cpu\(processor)/topology"
+            guard
+                let package = Self.text("\(folder)/physical_package_id").flatMap({ Int($0) }),
+                let core = Self.text("\(folder)/core_id").flatMap({ Int($0) })
+            else {
+                processors.append(processor)
+                continue
+            }
+            if cores.insert([package, core]).inserted { processors.append(processor) }
+        }
+        self.init(affinity: affinity, processors: processors, quota: Self.quota(root: root))
+    }
+
+    /// The logical processors that the calling thread may run on.
+    static func currentAffinity() -> [Int] {
+        var mask = [UInt8](repeating: 0, count: 8192)
+        let count = unsafe mask.withUnsafeMutableBufferPointer { mask in
+            unsafe ck_affinity(mask.baseAddress, mask.count)
+        }
+        guard count > 0 else { return [0] }
+        return (0..<count * 8).filter { mask[$0 / 8] >> ($0 % 8) & 1 == 1 }
+    }
+
+    /// Keeps a thread on one processor; where the system refuses, the thread stays free.
+    static func pin(_ thread: pthread_t, to processor: Int) {
+        guard processor >= 0 else { return }
+        _ = ck_pin_thread(thread, processor)
+    }
+
+    /// The least quota of this process's control group and all above it, v2 or v1.
+    private static func quota(root: String) -> Double? {
+        var quotas: [Double] = []
+        for line in text("\(root)/proc/self/cgroup")?.split(separator: "\n") ?? [] {
+            let fields = line.split(
+                separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+            guard fields.count == 3 else { continue }
+            if fields[1].isEmpty {
+                for group in groups(from: fields[2]) {
+                    if let quota = quotaV2("\(root)/sys/fs/cgroup\(group)/cpu.max") {
+                        quotas.append(quota)
+                    }
+                }
+            } else if fields[1].split(separator: ",").contains("cpu") {
+                for mount in ["cpu", "cpu,cpuacct"] {
+                    for group in groups(from: fields[2]) {
+                        if let quota = quotaV1("\(root)/sys/fs/cgroup/\(mount)\(group)") {
+                            quotas.append(quota)
+                        }
+                    }
+                }
+            }
+        }
+        return quotas.min()
+    }
+
+    /// A control group's path and those of all groups around it; the outermost is empty.
+    private static func groups(from path: Substring) -> [String] {
+        // Inside a container the path may name a group that is not mounted; its own limit is then
+        // found at the mount itself.
+        var groups = [""]
+        for name in path.split(separator: "/") where name != ".." {
+            groups.append("\(groups[groups.count - 1])/\(name)")
+        }
+        return groups
+    }
+
+    private static func quotaV2(_ path: String) -> Double? {
+        guard let fields = text(path)?.split(separator: " "), fields.count == 2,
+            let quota = Double(fields[0]), let period = Double(fields[1]), quota > 0, period > 0
+        else { return nil }
+        return quota / period
+    }
+
+    private static func quotaV1(_ folder: String) -> Double? {
+        guard let quota = text("\(folder)/cpu.cfs_quota_us").flatMap({ Double($0) }),
+            let period = text("\(folder)/cpu.cfs_period_us").flatMap({ Double($0) }), quota > 0,
+            period > 0
+        else { return nil }
+        return quota / period
+    }
+
+    /// The text of a small file without the line end, or nil where it cannot be read.
+    private static func text(_ path: String) -> String? {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: 16384)
+        let count = unsafe bytes.withUnsafeMutableBytes { buffer in
+            unsafe read(descriptor, buffer.baseAddress, buffer.count)
+        }
+        guard count >= 0 else { return nil }
+        let text = String(decoding: bytes[..<count], as: UTF8.self)
+        return text.hasSuffix("\n") ? String(text.dropLast()) : text
+    }
+}

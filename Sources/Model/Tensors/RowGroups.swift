@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Rows sorted by the group, such as the expert, that they go to.
+///
+/// A *slot* is one choice of one token: slot t·A + a is token t's choice a. The arrays are reused,
+/// so that routing a step allocates nothing once they have grown.
+package struct RowGroups {
+    /// Which row of the input a slot reads.
+    package enum Source: Sendable {
+        /// The row of the slot's token, t: up and gate projections.
+        case token
+
+        /// The row of the slot itself: the down projection.
+        case slot
+    }
+
+    /// The number of groups.
+    package let groupCount: Int
+
+    /// Where each group begins in `slots`, and after the last group their number; `groupCount + 1`.
+    package private(set) var offsets: [Int32]
+
+    /// The slots, group after group, ascending within each.
+    package private(set) var slots: [Int32] = []
+
+    /// The token of each of `slots`.
+    package private(set) var tokens: [Int32] = []
+
+    private var next: [Int32]
+
+    /// Creates groups without rows.
+    package init(groupCount: Int) {
+        precondition(groupCount >= 1, "\(groupCount) groups")
+        self.groupCount = groupCount
+        offsets = [Int32](repeating: 0, count: groupCount + 1)
+        next = [Int32](repeating: 0, count: groupCount)
+    }
+
+    /// Sorts the slots of a step by group.
+    ///
+    /// - Parameters:
+    ///   - selection: `[T, A]`, the group of each slot, in `0..<groupCount`.
+    ///   - choiceCount: A, the number of choices of each token.
+    /// - Complexity: O(T·A + groups).
+    package mutating func assign(_ selection: Span<Int32>, choiceCount: Int) {
+        precondition(choiceCount >= 1 && selection.count % choiceCount == 0, "\(selection.count)")
+        for group in 0...groupCount { offsets[group] = 0 }
+        for slot in selection.indices {
+            offsets[Int(selection[slot]) + 1] += 1
+        }
+        for group in 0..<groupCount {
+            next[group] = offsets[group]
+            offsets[group + 1] += offsets[group]
+        }
+        resize(to: selection.count)
+        for slot in selection.indices {
+            let group = Int(selection[slot])
+            let index = Int(next[group])
+            next[group] += 1
+            slots[index] = Int32(slot)
+            tokens[index] = Int32(slot / choiceCount)
+        }
+    }
+
+    /// Makes one group of chosen rows: output row i reads input row `rows[i]`.
+    package mutating func gather(_ rows: Span<Int32>) {
+        precondition(groupCount == 1, "\(groupCount) groups")
+        resize(to: rows.count)
+        offsets[1] = Int32(rows.count)
+        for index in rows.indices {
+            slots[index] = Int32(index)
+            tokens[index] = rows[index]
+        }
+    }
+
+    private mutating func resize(to count: Int) {
+        if slots.count > count {
+            slots.removeLast(slots.count - count)
+            tokens.removeLast(tokens.count - count)
+        }
+        while slots.count < count {
+            slots.append(0)
+            tokens.append(0)
+        }
+    }
+}
