@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Inference
+import ModelFiles
+import Tensors
+import Testing
+
+/// The law: logits depend on the weights and the sequence alone, bit for bit.
+@Suite struct BatchInvarianceTests {
+    private static let neighbours = [120, 7, 33].map { count in
+        TinyShape.dense.model.tokens(count, seed: UInt64(count))
+    }
+
+    /// Ways to compute that may not matter, for each kind of kernels.
+    private static let runnings: [Running] = [
+        Running(chunks: [1]),
+        Running(chunks: [2, 31, 5]),
+        Running(chunks: [16]),
+        Running(threadCount: 2),
+        Running(threadCount: 3, chunks: [7, 64]),
+        Running(positionsPerBlock: 32),
+        Running(chunks: [11], blockStep: 13),
+        Running(threadCount: 2, chunks: [9, 1, 40], blockStep: 5, neighbours: neighbours),
+        Running(positionsPerBlock: 48, chunks: [1], neighbours: [neighbours[0]]),
+    ]
+
+    @Test(arguments: KernelChoice.available, TinyShape.allCases)
+    func `chunks, neighbours, blocks and threads change no bit`(
+        kernels: KernelChoice, shape: TinyShape
+    ) throws {
+        let model = shape.model
+        let tokens = model.tokens(100, seed: 11)
+        let expected = try Running(kernels: kernels).logits(
+            model.configuration, model.tensors, tokens)
+
+        for var running in Self.runnings {
+            running.kernels = kernels
+            let found = try running.logits(model.configuration, model.tensors, tokens)
+            #expect(found == expected, "\(running.testDescription)")
+        }
+    }
+
+    @Test(arguments: [KernelChoice.scalar, .avx2, .avx512].filter(\.isAvailable))
+    func `every instruction set gives the same bits`(kernels: KernelChoice) throws {
+        for shape in TinyShape.allCases {
+            let model = shape.model
+            let tokens = model.tokens(60, seed: 3)
+            let expected = try Running(kernels: .scalar).logits(
+                model.configuration, model.tensors, tokens)
+
+            let found = try Running(kernels: kernels).logits(
+                model.configuration, model.tensors, tokens)
+
+            #expect(found == expected, "\(shape)")
+        }
+    }
+
+    /// Beyond 512 positions attention is merged from spans, by one task or by several.
+    @Test(arguments: [nil, 600], KVElementType.allCases)
+    func `long sequences change no bit either`(window: Int?, kv: KVElementType) throws {
+        var configuration = TinyShape.mixtral.configuration
+        configuration.slidingWindow = window
+        let model = TinyModel(configuration, seed: 5)
+        let tokens = model.tokens(1300, seed: 11)
+        let expected = try Running(kvElementType: kv, chunks: [2000]).logits(
+            configuration, model.tensors, tokens)
+
+        for running in [
+            Running(threadCount: 8, kvElementType: kv, chunks: [1200, 1]),
+            Running(threadCount: 2, kvElementType: kv, chunks: [510, 4], blockStep: 7),
+            Running(kernels: .scalar, kvElementType: kv, chunks: [1290, 3]),
+        ] {
+            let found = try running.logits(configuration, model.tensors, tokens)
+            #expect(found == expected, "\(running.testDescription)")
+        }
+    }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import ModelFiles
+
+/// The transformer written as its formulas are: plain loops in double precision, no cache, nothing
+/// shared with the code under test.
+struct ReferenceTransformer {
+    let model: TinyModel
+
+    /// The logits of every token, `[T, V]`.
+    func logits(_ tokens: [Int32]) -> [[Double]] {
+        let c = model.configuration
+        var x = tokens.map { token in
+            (0..<c.hiddenSize).map {
+                Double(model.embedding.values[Int(token) * c.hiddenSize + $0])
+            }
+        }
+        for layer in model.layers {
+            let attended = attention(x.map { normalized($0, layer.attentionNorm) }, layer)
+            for t in x.indices { x[t] = sum(x[t], layer.wo.times(attended[t])) }
+            for t in x.indices {
+                x[t] = sum(x[t], feedForward(normalized(x[t], layer.ffnNorm), layer))
+            }
+        }
+        return x.map { model.output.times(normalized($0, model.outputNorm)) }
+    }
+
+    private func sum(_ a: [Double], _ b: [Double]) -> [Double] { zip(a, b).map { $0 + $1 } }
+
+    private func normalized(_ x: [Double], _ weight: [Float]) -> [Double] {
+        let mean = x.reduce(0) { $0 + $1 * $1 } / Double(x.count)
+        let scale = 1 / (mean + Double(model.configuration.rmsNormEpsilon)).squareRoot()
+        return zip(x, weight).map { $0 * scale * Double($1) }
+    }
+
+    private func attention(_ x: [[Double]], _ layer: TinyModel.Layer) -> [[Double]] {
+        let c = model.configuration
+        let q = x.indices.map { rotated(layer.wq.times(x[$0]), position: $0) }
+        let k = x.indices.map { rotated(layer.wk.times(x[$0]), position: $0) }
+        let v = x.map { layer.wv.times($0) }
+        let window = c.slidingWindow ?? x.count
+        return x.indices.map { t in
+            (0..<c.headCount).flatMap { head -> [Double] in
+                let kvHead = head / (c.headCount / c.kvHeadCount)
+                let seen = Array(max(0, t - window + 1)...t)
+                let scores = seen.map { s in
+                    (0..<c.headDimension).reduce(0.0) {
+                        $0 + q[t][head * c.headDimension + $1] * k[s][kvHead * c.headDimension + $1]
+                    } / Double(c.headDimension).squareRoot()
+                }
+                let weights = softmax(scores)
+                return (0..<c.headDimension).map { d in
+                    zip(seen, weights).reduce(0) {
+                        $0 + v[$1.0][kvHead * c.headDimension + d] * $1.1
+                    }
+                }
+            }
+        }
+    }
+
+    private func rotated(_ x: [Double], position: Int) -> [Double] {
+        let c = model.configuration
+        var y = x
+        for head in stride(from: 0, to: x.count, by: c.headDimension) {
+            for i in 0..<c.ropeDimensionCount / 2 {
+                var angle =
+                    Double(position)
+                    / pow(c.ropeTheta, Double(2 * i) / Double(c.ropeDimensionCount))
+                if case .linear(let factor) = c.ropeScaling { angle /= factor }
+                let (a, b) =
+                    c.ropePairing == .adjacent
+                    ? (head + 2 * i, head + 2 * i + 1)
+                    : (head + i, head + i + c.ropeDimensionCount / 2)
+                y[a] = x[a] * cos(angle) - x[b] * sin(angle)
+                y[b] = x[b] * cos(angle) + x[a] * sin(angle)
+            }
+        }
+        return y
+    }
+
+    private func feedForward(_ x: [Double], _ layer: TinyModel.Layer) -> [Double] {
+        func output(of expert: TinyModel.Expert) -> [Double] {
+            let gate = expert.w1.times(x)
+            let up = expert.w3.times(x)
+            return expert.w2.times(zip(gate, up).map { $0 / (1 + exp(-$0)) * $1 })
+        }
+        guard let router = layer.router else { return output(of: layer.experts[0]) }
+        let logits = router.times(x)
+        let chosen = logits.indices.sorted { (logits[$1], $0) < (logits[$0], $1) }
+            .prefix(model.configuration.expertsPerToken ?? 1)
+        let weights = softmax(chosen.map { logits[$0] })
+        var y = [Double](repeating: 0, count: x.count)
+        for (expert, weight) in zip(chosen, weights) {
+            y = sum(y, output(of: layer.experts[expert]).map { $0 * weight })
+        }
+        return y
+    }
+
+    private func softmax(_ x: [Double]) -> [Double] {
+        let top = x.max() ?? 0
+        let powers = x.map { exp($0 - top) }
+        let total = powers.reduce(0, +)
+        return powers.map { $0 / total }
+    }
+}

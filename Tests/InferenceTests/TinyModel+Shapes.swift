@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ModelFiles
+
+/// The shapes that tests run through, by name.
+enum TinyShape: String, CaseIterable, Sendable {
+    case mixtral
+    case mixtralTop1
+    case mixtralAllExperts
+    case mixtralWindow
+    case dense
+    case denseWindow
+    case wideHeads
+    case partlyRotated
+
+    var configuration: ModelConfiguration {
+        var c = ModelConfiguration(
+            architecture: "test", hiddenSize: 24, intermediateSize: 40, layerCount: 2,
+            headCount: 4, kvHeadCount: 2, headDimension: 6, vocabularySize: 50,
+            contextLength: 2048, ropeTheta: 10_000, ropePairing: .halves, ropeDimensionCount: 6,
+            rmsNormEpsilon: 1e-5)
+        switch self {
+        case .mixtral: (c.expertCount, c.expertsPerToken) = (5, 2)
+        case .mixtralTop1: (c.expertCount, c.expertsPerToken) = (4, 1)
+        case .mixtralAllExperts: (c.expertCount, c.expertsPerToken) = (3, 3)
+        case .mixtralWindow:
+            (c.expertCount, c.expertsPerToken, c.slidingWindow) = (4, 2, 21)
+            c.ropePairing = .adjacent
+        case .dense: c.ropePairing = .adjacent
+        case .denseWindow: c.slidingWindow = 1
+        case .wideHeads:
+            (c.headCount, c.kvHeadCount, c.headDimension) = (3, 1, 20)
+            c.ropeDimensionCount = 20
+        case .partlyRotated:
+            (c.headDimension, c.kvHeadCount) = (34, 4)
+            c.ropeDimensionCount = 8
+            c.ropeScaling = .linear(factor: 3)
+        }
+        return c
+    }
+
+    /// The shape's model; always the same.
+    var model: TinyModel { TinyModel(configuration, seed: UInt64(rawValue.utf8.count)) }
+}

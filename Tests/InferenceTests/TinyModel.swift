@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ModelFiles
+import Tensors
+
+/// A small random model whose weights are also at hand as plain numbers.
+struct TinyModel {
+    struct Matrix {
+        let rows: Int
+        let columns: Int
+        let values: [Float]
+
+        var weights: WeightMatrix { .of(values, rows: rows, columns: columns) }
+
+        /// The matrix times a vector, in double precision.
+        func times(_ x: [Double]) -> [Double] {
+            (0..<rows).map { row in
+                var sum = 0.0
+                for column in 0..<columns {
+                    sum += Double(values[row * columns + column]) * x[column]
+                }
+                return sum
+            }
+        }
+    }
+
+    struct Expert {
+        let w1: Matrix
+        let w2: Matrix
+        let w3: Matrix
+    }
+
+    struct Layer {
+        let attentionNorm: [Float]
+        let wq: Matrix
+        let wk: Matrix
+        let wv: Matrix
+        let wo: Matrix
+        let ffnNorm: [Float]
+        let router: Matrix?
+        let experts: [Expert]
+    }
+
+    let configuration: ModelConfiguration
+    let embedding: Matrix
+    let layers: [Layer]
+    let outputNorm: [Float]
+    let output: Matrix
+    let tensors: ModelTensors
+
+    init(_ configuration: ModelConfiguration, seed: UInt64) {
+        let c = configuration
+        var random = RandomNumbers(seed: seed)
+        func matrix(_ rows: Int, _ columns: Int, gain: Float = 1.5) -> Matrix {
+            let scale = gain / Float(columns).squareRoot()
+            return Matrix(
+                rows: rows, columns: columns,
+                values: (0..<rows * columns).map { _ in random.nextNormal() * scale })
+        }
+        func norm() -> [Float] { (0..<c.hiddenSize).map { _ in 1 + 0.2 * random.nextNormal() } }
+        let (h, k) = (c.headCount * c.headDimension, c.kvHeadCount * c.headDimension)
+        embedding = matrix(c.vocabularySize, c.hiddenSize, gain: Float(c.hiddenSize).squareRoot())
+        layers = (0..<c.layerCount).map { _ in
+            Layer(
+                attentionNorm: norm(), wq: matrix(h, c.hiddenSize), wk: matrix(k, c.hiddenSize),
+                wv: matrix(k, c.hiddenSize), wo: matrix(c.hiddenSize, h), ffnNorm: norm(),
+                router: c.expertCount.map { matrix($0, c.hiddenSize) },
+                experts: (0..<(c.expertCount ?? 1)).map { _ in
+                    Expert(
+                        w1: matrix(c.intermediateSize, c.hiddenSize),
+                        w2: matrix(c.hiddenSize, c.intermediateSize),
+                        w3: matrix(c.intermediateSize, c.hiddenSize))
+                })
+        }
+        outputNorm = norm()
+        output = matrix(c.vocabularySize, c.hiddenSize, gain: 3)
+        self.configuration = c
+        tensors = ModelTensors(
+            tokenEmbedding: embedding.weights,
+            layers: layers.map { layer in
+                LayerTensors(
+                    attentionNorm: layer.attentionNorm, wq: layer.wq.weights,
+                    wk: layer.wk.weights, wv: layer.wv.weights, wo: layer.wo.weights,
+                    ffnNorm: layer.ffnNorm, router: layer.router?.weights,
+                    experts: layer.experts.map {
+                        ExpertTensors(
+                            w1: $0.w1.weights, w2: $0.w2.weights, w3: $0.w3.weights)
+                    })
+            },
+            outputNorm: outputNorm, output: output.weights)
+    }
+
+    /// Random token ids.
+    func tokens(_ count: Int, seed: UInt64) -> [Int32] {
+        var random = RandomNumbers(seed: seed)
+        return (0..<count).map { _ in Int32(random.next() % UInt64(configuration.vocabularySize)) }
+    }
+}
+
+/// SplitMix64.
+struct RandomNumbers {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+
+    /// The sum of twelve uniform numbers less six: nearly normal.
+    mutating func nextNormal() -> Float {
+        (0..<12).reduce(Float(-6)) { sum, _ in sum + Float(next() >> 40) * 0x1p-24 }
+    }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Inference
+import ModelFiles
+import Tensors
+import Testing
+
+@Suite struct TransformerTests {
+    /// Single against double precision: logits of up to 10 after two layers of sums of at most 136
+    /// terms differ by up to 3e-5, which is 3e-6 of them.
+    @Test(arguments: TinyShape.allCases)
+    func `logits are those of the reference transformer`(shape: TinyShape) throws {
+        let model = shape.model
+        let tokens = model.tokens(75, seed: 7)
+        let expected = ReferenceTransformer(model: model).logits(tokens)
+
+        let found = try Running(chunks: [40, 1, 5]).logits(
+            model.configuration, model.tensors, tokens)
+
+        #expect(found.count == expected.count)
+        #expect(largestDifference(found, expected) < 1e-4)
+    }
+
+    @Test func `half precision keys and values change logits but little`() throws {
+        let model = TinyShape.mixtral.model
+        let tokens = model.tokens(75, seed: 7)
+        let expected = ReferenceTransformer(model: model).logits(tokens)
+
+        let found = try Running(kvElementType: .f16).logits(
+            model.configuration, model.tensors, tokens)
+
+        #expect(largestDifference(found, expected) > 1e-5)
+        #expect(largestDifference(found, expected) < 0.05)
+    }
+
+    @Test func `only the rows that are asked for get logits, in the order of the slices`() throws {
+        let model = TinyShape.dense.model
+        let tokens = model.tokens(30, seed: 1)
+        let all = try Running().logits(model.configuration, model.tensors, tokens)
+        let transformer = try Transformer(
+            configuration: model.configuration, tensors: model.tensors,
+            compute: Compute(pool: ThreadPool(threadCount: 1)),
+            limits: TransformerLimits(
+                maxBatchTokens: 90, blockCount: 6, positionsPerBlock: 16, maxLogitsRows: 31))
+
+        let logits = transformer.forward(
+            ForwardBatch(
+                tokens: tokens + tokens + tokens,
+                slices: [
+                    SequenceSlice(
+                        firstToken: 0, tokenCount: 30, startPosition: 0, blockTable: [0, 1],
+                        logitsRows: .last),
+                    SequenceSlice(
+                        firstToken: 30, tokenCount: 30, startPosition: 0, blockTable: [2, 3],
+                        logitsRows: .none),
+                    SequenceSlice(
+                        firstToken: 60, tokenCount: 30, startPosition: 0, blockTable: [4, 5],
+                        logitsRows: .all),
+                ]))
+
+        #expect(logits.values(row: 0) == all[29])
+        #expect((1..<31).map { logits.values(row: $0) } == all)
+    }
+
+    @Test func `sequences may share the blocks of a common prefix`() throws {
+        let model = TinyShape.mixtral.model
+        let prefix = model.tokens(32, seed: 1)
+        let (one, two) = (model.tokens(9, seed: 2), model.tokens(5, seed: 3))
+        let alone = try Running().logits(model.configuration, model.tensors, prefix + two)
+        let transformer = try Transformer(
+            configuration: model.configuration, tensors: model.tensors,
+            compute: Compute(pool: ThreadPool(threadCount: 1)),
+            limits: TransformerLimits(
+                maxBatchTokens: 41, blockCount: 4, positionsPerBlock: 16, maxLogitsRows: 5))
+        _ = transformer.forward(
+            ForwardBatch(
+                tokens: prefix + one,
+                slices: [
+                    SequenceSlice(
+                        firstToken: 0, tokenCount: 41, startPosition: 0, blockTable: [3, 1, 0],
+                        logitsRows: .none)
+                ]))
+
+        let logits = transformer.forward(
+            ForwardBatch(
+                tokens: two,
+                slices: [
+                    SequenceSlice(
+                        firstToken: 0, tokenCount: 5, startPosition: 32, blockTable: [3, 1, 2],
+                        logitsRows: .all)
+                ]))
+
+        #expect((0..<5).map { logits.values(row: $0) } == Array(alone[32...]))
+    }
+
+    private func largestDifference(_ found: [[Float]], _ expected: [[Double]]) -> Double {
+        zip(found, expected).reduce(0) { largest, rows in
+            zip(rows.0, rows.1).reduce(largest) { max($0, abs(Double($1.0) - $1.1)) }
+        }
+    }
+}
