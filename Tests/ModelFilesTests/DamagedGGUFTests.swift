@@ -88,7 +88,7 @@ struct DamagedGGUFTests {
         Damage("version 4", mentions: "version 4") { $0.version = 4 },
         Damage("version 2^32-1", mentions: "version") { $0.version = .max },
         Damage("big-endian", mentions: "big-endian") { $0.version = UInt32(3).byteSwapped },
-        Damage("no tensors", mentions: "token_embd") { $0.tensors = [] },
+        Damage("no tensors", mentions: "without any tensors") { $0.tensors = [] },
         Damage("no keys", mentions: "general.architecture") { $0.keys = [] },
         Damage("tensor count 2^64-1", mentions: "number of tensors") { $0.tensorCount = .max },
         Damage("tensor count 2^63", mentions: "number of tensors") { $0.tensorCount = 1 << 63 },

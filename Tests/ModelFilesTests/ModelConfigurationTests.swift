@@ -88,6 +88,18 @@ struct ModelConfigurationTests {
         #expect(experts[1].w1.byteOffset - experts[0].w1.byteOffset == 16 * 8 * 4)
     }
 
+    @Test func `GGUF's fused tensors open as those one by one`() throws {
+        var raw = RawGGUF.model(experts: 2)
+        for part in ["q", "k", "v"] { raw.removeTensor("blk.0.attn_\(part).weight") }
+        for part in ["gate", "up"] { raw.removeTensor("blk.0.ffn_\(part)_exps.weight") }
+        raw.addTensor("blk.0.attn_qkv.weight", [8, 16])
+        raw.addTensor("blk.0.ffn_gate_up_exps.weight", [8, 16, 2])
+        let layer = try raw.open().tensors.layers[0]
+        #expect(layer.wk.byteOffset - layer.wq.byteOffset == 8 * 8 * 4)
+        #expect(layer.wv.byteOffset - layer.wk.byteOffset == 4 * 8 * 4)
+        #expect(layer.experts[1].w3.byteOffset - layer.experts[0].w1.byteOffset == 24 * 8 * 4)
+    }
+
     @Test(arguments: ["llama", "mistral", "mixtral", "mistral3"])
     func `GGUF's architectures of the family open`(architecture: String) throws {
         var raw = RawGGUF.model(experts: 2)

@@ -16,16 +16,7 @@ extension ModelConfiguration {
         gguf metadata: GGUFMetadata, path: String, vocabularySize: Int,
         ropeFrequencyFactors: [Float]?
     ) throws(ModelFileError) {
-        let general = ConfigurationFields(metadata, path: path, prefix: "general.")
-        guard let architecture = try general.optionalString("architecture") else {
-            throw general.fail("architecture", "missing")
-        }
-        guard Self.ggufArchitectures.contains(architecture) else {
-            throw .unsupported(
-                path: path,
-                problem: "architecture “\(printable(architecture, limit: 40))” is not supported ("
-                    + Self.ggufArchitectures.sorted().joined(separator: ", ") + " are)")
-        }
+        let architecture = try Self.ggufArchitecture(metadata, path: path)
         let fields = ConfigurationFields(metadata, path: path, prefix: "\(architecture).")
         try Self.rejectUnsupported(fields)
         try Self.checkVocabularySize(vocabularySize, metadata: metadata, fields: fields)
@@ -77,6 +68,23 @@ extension ModelConfiguration {
                 problem: "expected \(ropeDimensionCount / 2) elements, found "
                     + "\(ropeFrequencyFactors.count)")
         }
+    }
+
+    /// The architecture that the metadata states, if it is one of this family.
+    static func ggufArchitecture(
+        _ metadata: GGUFMetadata, path: String
+    ) throws(ModelFileError) -> String {
+        let general = ConfigurationFields(metadata, path: path, prefix: "general.")
+        guard let architecture = try general.optionalString("architecture") else {
+            throw general.fail("architecture", "missing")
+        }
+        guard ggufArchitectures.contains(architecture) else {
+            throw .unsupported(
+                path: path,
+                problem: "architecture “\(printable(architecture, limit: 40))” is not supported ("
+                    + ggufArchitectures.sorted().joined(separator: ", ") + " are)")
+        }
+        return architecture
     }
 
     /// Refuses keys of this family that would change what the model computes.

@@ -6,6 +6,10 @@ import Tensors
 extension ModelFile {
     /// Reads a model out of a GGUF file, and out of the files that follow it if it was split.
     static func contents(of file: GGUFFile) throws(ModelFileError) -> Contents {
+        _ = try ModelConfiguration.ggufArchitecture(file.metadata, path: file.path)
+        guard !file.tensors.isEmpty else {
+            throw .unrecognised(path: file.path, reason: "a GGUF file without any tensors")
+        }
         var stored = file.tensors.map { StoredTensor($0, of: file.mapping) }
         stored += try tensorsOfOtherParts(file)
         guard let embedding = stored.first(where: { $0.name == TensorNaming.gguf.tokenEmbedding })

@@ -63,7 +63,7 @@ func readJSONObject(_ path: String, maxBytes: Int) throws(ModelFileError) -> JSO
 func parseJSONObject(_ bytes: [UInt8], path: String) throws(ModelFileError) -> JSONObject {
     let value: JSONValue
     do {
-        value = try JSONParser.parse(bytes)
+        value = try JSONParser.parse(bytes, limits: .init(maxValues: 2_000_000))
     } catch {
         throw .unrecognised(path: path, reason: "not valid JSON: \(error)")
     }

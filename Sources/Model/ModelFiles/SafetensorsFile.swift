@@ -10,6 +10,10 @@ struct SafetensorsFile: Sendable {
     /// The longest header that the format allows.
     static let maxHeaderByteCount = 100_000_000
 
+    /// The most JSON values that a header may hold, which is 250,000 tensors: it bounds the memory
+    /// that parsing takes.
+    static let maxHeaderValueCount = 2_000_000
+
     /// The tensors in the header's order.
     let tensors: [StoredTensor]
 
@@ -37,7 +41,10 @@ struct SafetensorsFile: Sendable {
         }
         do {
             let value = try JSONParser.parse(
-                bytes, limits: .init(maxBytes: maxHeaderByteCount, rejectsDuplicateKeys: true))
+                bytes,
+                limits: .init(
+                    maxBytes: maxHeaderByteCount, maxValues: maxHeaderValueCount,
+                    rejectsDuplicateKeys: true))
             guard let object = value.objectValue else {
                 throw ModelFileError.malformed(
                     path: path, offset: 8, problem: "the header is not a JSON object")

@@ -92,9 +92,7 @@ struct TensorBinder {
         let heads = configuration.headCount * configuration.headDimension
         let kvHeads = configuration.kvHeadCount * configuration.headDimension
         let attentionNorm = try norm(names.attentionNorm)
-        let wq = try matrix(names.wq, heads, hidden)
-        let wk = try matrix(names.wk, kvHeads, hidden)
-        let wv = try matrix(names.wv, kvHeads, hidden)
+        let (wq, wk, wv) = try projections(names, rows: heads, kvHeads)
         let wo = try matrix(names.wo, hidden, heads)
         let ffnNorm = try norm(names.ffnNorm)
         var router: WeightMatrix?
@@ -111,14 +109,31 @@ struct TensorBinder {
             router: router, experts: experts)
     }
 
+    private mutating func projections(
+        _ names: TensorNaming.Layer, rows heads: Int, _ kvHeads: Int
+    ) throws(ModelFileError) -> (WeightMatrix, WeightMatrix, WeightMatrix) {
+        let hidden = configuration.hiddenSize
+        if let fused = names.fusedQKV, has(fused) {
+            let all = try take(fused, [heads + 2 * kvHeads, hidden])
+            return (
+                all.matrix(firstRow: 0, rows: heads), all.matrix(firstRow: heads, rows: kvHeads),
+                all.matrix(firstRow: heads + kvHeads, rows: kvHeads)
+            )
+        }
+        return (
+            try matrix(names.wq, heads, hidden), try matrix(names.wk, kvHeads, hidden),
+            try matrix(names.wv, kvHeads, hidden)
+        )
+    }
+
     private mutating func experts(
         _ index: Int, _ names: TensorNaming.Layer, count: Int
     ) throws(ModelFileError) -> [ExpertTensors] {
         let hidden = configuration.hiddenSize
         let width = configuration.intermediateSize
-        if has(names.fusedGateUp) && !names.fusedDown.isEmpty {
-            let gateUp = try stack(names.fusedGateUp, count, 2 * width, hidden)
-            let down = try stack(names.fusedDown, count, hidden, width)
+        if let fusedGateUp = names.fusedGateUp, let fusedDown = names.fusedDown, has(fusedGateUp) {
+            let gateUp = try stack(fusedGateUp, count, 2 * width, hidden)
+            let down = try stack(fusedDown, count, hidden, width)
             return (0..<count).map { expert in
                 ExpertTensors(
                     w1: gateUp.matrix(firstRow: expert * 2 * width, rows: width),

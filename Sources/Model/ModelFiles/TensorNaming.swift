@@ -48,7 +48,8 @@ enum TensorNaming {
                 stacked: Expert(
                     w1: stem + "ffn_gate_exps.weight", w2: stem + "ffn_down_exps.weight",
                     w3: stem + "ffn_up_exps.weight"),
-                fusedGateUp: stem + "ffn_gate_up_exps.weight", fusedDown: "")
+                fusedGateUp: stem + "ffn_gate_up_exps.weight",
+                fusedDown: stem + "ffn_down_exps.weight", fusedQKV: stem + "attn_qkv.weight")
         case .huggingFace:
             let stem = "model.layers.\(index)."
             return Layer(
@@ -61,7 +62,7 @@ enum TensorNaming {
                     w1: stem + "mlp.gate_proj.weight", w2: stem + "mlp.down_proj.weight",
                     w3: stem + "mlp.up_proj.weight"),
                 stacked: nil, fusedGateUp: stem + "mlp.experts.gate_up_proj",
-                fusedDown: stem + "mlp.experts.down_proj")
+                fusedDown: stem + "mlp.experts.down_proj", fusedQKV: nil)
         case .mistral:
             let stem = "layers.\(index)."
             return Layer(
@@ -72,7 +73,7 @@ enum TensorNaming {
                 dense: Expert(
                     w1: stem + "feed_forward.w1.weight", w2: stem + "feed_forward.w2.weight",
                     w3: stem + "feed_forward.w3.weight"),
-                stacked: nil, fusedGateUp: "", fusedDown: "")
+                stacked: nil, fusedGateUp: nil, fusedDown: nil, fusedQKV: nil)
         }
     }
 
@@ -115,10 +116,12 @@ enum TensorNaming {
         var dense: Expert
         /// All experts of a layer in one tensor per matrix, if the format has that.
         var stacked: Expert?
-        /// w1 above w3 of each expert, stacked: `[E, 2F, D]`.
-        var fusedGateUp: String
+        /// w1 above w3 of each expert, stacked: `[E, 2F, D]`, if the format has that.
+        var fusedGateUp: String?
         /// `[E, D, F]`, beside `fusedGateUp`.
-        var fusedDown: String
+        var fusedDown: String?
+        /// wq above wk above wv, if the format has that.
+        var fusedQKV: String?
     }
 
     /// The names of three matrices.
