@@ -33,6 +33,7 @@ import Testing
         let reply = try await TestClient().get(path)
         #expect(reply.status == status)
         if status == 200 { #expect(try reply.json["id"] == "maker/model") }
+        #expect(try await TestClient().get("/mistral" + path).status == status)
     }
 
     @Test func `a wrong method is told which ones are right`() async throws {
@@ -181,7 +182,7 @@ import Testing
         #expect(reply.field("content-type")?.hasPrefix("text/plain; version=0.0.4") == true)
         for line in [
             #"cierzo_http_requests_total{route="/v1/chat/completions",status="200"} 2"#,
-            "cierzo_completion_tokens_total 10", "cierzo_sequences_running 0",
+            "cierzo_completion_tokens_total 10", "cierzo_ready 1", "cierzo_sequences_running 0",
         ] {
             #expect(reply.text.contains(line + "\n"))
         }

@@ -19,38 +19,44 @@ extension APIServer {
     }
 
     /// `GET /v1/models/{id}`.
-    func model(_ id: String) throws(APIError) -> ServerResponse {
+    func model(_ id: String, _ context: RequestContext) -> ServerResponse {
         switch slot.state {
         case .serving(let model) where model.card.isNamed(id),
             .stopping(let model) where model.card.isNamed(id):
-            ServerResponse(json: model.card.json(status: "loaded"))
+            return ServerResponse(json: model.card.json(status: "loaded"))
         case .loading(let card?) where card.isNamed(id):
-            ServerResponse(json: card.json(status: "loading"))
-        default: throw .modelNotFound(id)
+            return ServerResponse(json: card.json(status: "loading"))
+        default:
+            // Mistral's 400 is for a wrong field; here the path itself leads nowhere.
+            var response = ServerResponse(.modelNotFound(id), in: context.dialect)
+            response.head.status = .notFound
+            return response
         }
     }
 
     /// `GET /health`: 200 only if a request could be answered.
     func ready() -> ServerResponse {
-        let status: String
-        switch slot.state {
-        case .loading: status = "loading"
-        case .stopping: status = "stopping"
-        case .serving(let model):
-            let statistics = model.engine.statistics
-            let isBusy = statistics.runningSequences + statistics.waitingSequences > 0
-            let isStalled =
-                isBusy && ContinuousClock.now - statistics.lastProgress > configuration.stallLimit
-            status = isStalled ? "stalled" : "ok"
-        }
+        let status = status
         return ServerResponse(
             json: ["status": .string(status)], status: status == "ok" ? .ok : .serviceUnavailable)
+    }
+
+    private var status: String {
+        switch slot.state {
+        case .loading: return "loading"
+        case .stopping: return "stopping"
+        case .serving(let model):
+            let isStalled = model.engine.statistics.isStalled(limit: configuration.stallLimit)
+            return isStalled ? "stalled" : "ok"
+        }
     }
 
     /// `GET /metrics`.
     func exposition() -> ServerResponse {
         var text = PrometheusText()
         text.append(registry)
+        text.append(
+            "cierzo_ready", status == "ok" ? 1 : 0, help: "Whether requests can be answered.")
         if case .serving(let model) = slot.state { Self.append(model.engine.statistics, to: &text) }
         return ServerResponse(
             status: .ok, contentType: PrometheusText.contentType, body: Array(text.text.utf8))

@@ -109,7 +109,7 @@ package struct APIServer: Sendable {
         case .tokenize: try tokenize(body)
         case .detokenize: try detokenize(body)
         case .models: models()
-        case .model(let id): try model(id)
+        case .model(let id): model(id, context)
         case .ready: ready()
         case .live: ServerResponse(json: ["status": "ok"])
         case .version: ServerResponse(json: ["version": .string(configuration.version)])

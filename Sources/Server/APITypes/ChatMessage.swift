@@ -34,8 +34,8 @@ package struct ChatMessage: Hashable, Sendable {
     /// Who speaks.
     package var role: Role
 
-    /// The text; nil only for an assistant that called tools.
-    package var content: String?
+    /// The texts, in order; none only for an assistant that called tools.
+    package var parts: [String]
 
     /// The calls of an assistant.
     package var toolCalls: [ToolCall] = []
@@ -49,10 +49,18 @@ package struct ChatMessage: Hashable, Sendable {
     /// Whether the answer continues this assistant's text (Mistral).
     package var isPrefix = false
 
-    /// Creates a message of text.
-    package init(_ role: Role, _ content: String?) {
+    /// An assistant's reasoning before the text, by the name that the client gave it.
+    package var reasoning = JSONObject()
+
+    /// Creates a message of texts.
+    package init(_ role: Role, _ parts: String...) {
         self.role = role
-        self.content = content
+        self.parts = parts
+    }
+
+    /// All of the text: the parts joined by line breaks; nil if there is none.
+    package var content: String? {
+        parts.isEmpty ? nil : parts.joined(separator: "\n")
     }
 }
 
@@ -74,7 +82,7 @@ extension ChatMessage {
             }
             role = known
         }
-        content = try Self.content(fields, role: role, limits: limits)
+        parts = try Self.parts(fields, role: role, limits: limits)
         self.name = try fields.string("name", maxCharacters: 256)
         try readCalls(fields, limits: limits)
         isPrefix = try fields.bool("prefix") ?? false
@@ -84,11 +92,14 @@ extension ChatMessage {
         }
         try fields.refuse("function_call", reason: "not supported; use tool_calls")
         try fields.refuse("audio", reason: "audio is not supported by this server")
-        if content == nil, toolCalls.isEmpty {
+        for key in ["reasoning_content", "reasoning"] {
+            if let text = try fields.string(key) { reasoning[key] = .string(text) }
+        }
+        if parts.isEmpty, toolCalls.isEmpty {
             guard role == .assistant, !isPrefix else {
                 throw .missing(fields.path.appending("content"))
             }
-            content = try fields.string("refusal") ?? ""
+            parts = [try fields.string("refusal") ?? ""]
         }
     }
 
@@ -109,13 +120,12 @@ extension ChatMessage {
         }
     }
 
-    /// The content as one text: the texts of its parts are joined by a line break.
-    private static func content(
+    private static func parts(
         _ fields: FieldReader, role: Role, limits: RequestLimits
-    ) throws(FieldError) -> String? {
+    ) throws(FieldError) -> [String] {
         switch fields.value("content") {
-        case nil: return nil
-        case .string(let text)?: return text
+        case nil: return []
+        case .string(let text)?: return [text]
         case .array?: break
         case let value?:
             throw .wrongType(
@@ -137,7 +147,7 @@ extension ChatMessage {
                         + "this model takes text only")
             }
         }
-        return texts.joined(separator: "\n")
+        return texts
     }
 }
 
