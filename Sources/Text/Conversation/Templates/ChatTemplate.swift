@@ -71,7 +71,9 @@ package struct ChatTemplate: Sendable {
     ) throws(TemplateError) -> TemplateString {
         let scope = TemplateScope(parent: nil)
         for (name, value) in context {
-            scope.variables[name] = TemplateValue(value, origin: .data)
+            scope.variables[name] =
+                name == "messages"
+                ? TemplateValue(messages: value) : TemplateValue(value, origin: .data)
         }
         for (name, value) in vouched {
             scope.variables[name] = TemplateValue(value, origin: .template)

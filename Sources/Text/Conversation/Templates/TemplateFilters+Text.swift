@@ -203,7 +203,7 @@ extension TemplateFilters {
             let isSafe =
                 scalar.isASCII
                 && (PythonText.isWord(scalar) || "-.~".unicodeScalars.contains(scalar))
-            if isSafe || (scalar == "/" && !forQuery) { return String(scalar) }
+            if isSafe || (scalar == "/" && !forQuery) { return nil }
             return String(scalar).utf8.map { byte in
                 "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
             }.joined()

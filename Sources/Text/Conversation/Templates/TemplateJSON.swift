@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import JSON
-
 /// `json.dumps` of a template's value, as the `tojson` filter of transformers calls it.
 ///
 /// Punctuation and numbers count as data: no control token may be formed of them.
@@ -124,7 +122,7 @@ struct TemplateJSON {
         result.append("\"", origin: .data)
     }
 
-    private static func escape(_ scalar: Unicode.Scalar, escapesNonASCII: Bool) -> String {
+    private static func escape(_ scalar: Unicode.Scalar, escapesNonASCII: Bool) -> String? {
         switch scalar {
         case "\"": "\\\""
         case "\\": "\\\\"
@@ -140,30 +138,8 @@ struct TemplateJSON {
                     return "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
                 }.joined()
             } else {
-                String(scalar)
+                nil
             }
-        }
-    }
-}
-
-extension TemplateValue {
-    /// A JSON value as a template sees it.
-    init(_ json: JSONValue, origin: TemplateString.Origin) {
-        switch json {
-        case .null: self = .null
-        case .bool(let value): self = .bool(value)
-        case .integer(let value): self = .integer(value)
-        case .number(let value): self = .float(value)
-        case .string(let text): self = .string(TemplateString(text, origin: origin))
-        case .array(let items):
-            self = .list(TemplateSequence(items.map { TemplateValue($0, origin: origin) }))
-        case .object(let object):
-            var mapping = TemplateMapping()
-            for (key, value) in object {
-                mapping.set(
-                    TemplateString(key, origin: origin), to: TemplateValue(value, origin: origin))
-            }
-            self = .mapping(mapping)
         }
     }
 }

@@ -216,6 +216,7 @@ extension TemplateRuntime {
         }
         var indices: [Int] = []
         var index = first
+        try work(count)
         while stride > 0 ? index < last : index > last {
             indices.append(index)
             let (next, overflow) = index.addingReportingOverflow(stride)
@@ -224,11 +225,7 @@ extension TemplateRuntime {
         }
         switch value {
         case .string(let string):
-            try work(indices.count)
-            var result = TemplateString()
-            result.isMarkup = string.isMarkup
-            for index in indices { result.append(string, index..<index + 1) }
-            return .string(result)
+            return .string(string.picked(indices))
         case .list(let sequence): return try list(indices.map { sequence.items[$0] })
         case .tuple(let sequence): return try tuple(indices.map { sequence.items[$0] })
         case .range(let range):

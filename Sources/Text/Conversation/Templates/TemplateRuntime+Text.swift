@@ -104,7 +104,7 @@ extension TemplateRuntime {
                 case "\n": "\\n"
                 case "\r": "\\r"
                 case "\t": "\\t"
-                default: PythonText.isPrintable(scalar) ? String(scalar) : hexEscape(scalar)
+                default: PythonText.isPrintable(scalar) ? nil : hexEscape(scalar)
                 }
             })
         result.append(mark, origin: .data)
@@ -131,7 +131,7 @@ extension TemplateRuntime {
             case ">": "&gt;"
             case "'": "&#39;"
             case "\"": "&#34;"
-            default: String(scalar)
+            default: nil
             }
         }
         result.isMarkup = true

@@ -6,7 +6,7 @@ extension TemplateString {
     }
 
     var uppercased: TemplateString {
-        mapped { scalar, _ in scalar.properties.uppercaseMapping }
+        mapped { scalar, _ in uppercase(scalar) }
     }
 
     /// The first character in title case, the others in lower case.
@@ -34,14 +34,14 @@ extension TemplateString {
         }
         return mapped { scalar, index in
             index == 0 || separates(scalars[index - 1])
-                ? scalar.properties.uppercaseMapping : lowercase(scalar, at: index)
+                ? uppercase(scalar) : lowercase(scalar, at: index)
         }
     }
 
     var swappedCase: TemplateString {
         mapped { scalar, index in
             scalar.properties.isUppercase
-                ? lowercase(scalar, at: index) : scalar.properties.uppercaseMapping
+                ? lowercase(scalar, at: index) : uppercase(scalar)
         }
     }
 
@@ -85,7 +85,13 @@ extension TemplateString {
             || properties.generalCategory == .titlecaseLetter
     }
 
-    private func lowercase(_ scalar: Unicode.Scalar, at index: Int) -> String {
+    private func uppercase(_ scalar: Unicode.Scalar) -> String? {
+        if scalar.isASCII, !("a"..."z").contains(scalar) { return nil }
+        return scalar.properties.uppercaseMapping
+    }
+
+    private func lowercase(_ scalar: Unicode.Scalar, at index: Int) -> String? {
+        if scalar.isASCII, !("A"..."Z").contains(scalar) { return nil }
         // A capital sigma at the end of a word becomes a final sigma.
         guard scalar == "\u{03A3}" else { return scalar.properties.lowercaseMapping }
         var before = index - 1

@@ -95,19 +95,35 @@ struct TemplateString: Sendable {
         extendRuns(to: scalars.count, origin)
     }
 
-    /// Each code point replaced by others of the same origin.
-    func mapped(_ transform: (Unicode.Scalar, Int) -> String) -> TemplateString {
+    /// Each code point replaced by others of the same origin, or kept where `transform` gives nil.
+    func mapped(_ transform: (Unicode.Scalar, Int) -> String?) -> TemplateString {
         var result = TemplateString()
         result.isMarkup = isMarkup
+        result.scalars.reserveCapacity(count)
         var start = 0
         for run in runs {
             for i in start..<run.end {
-                let scalar = scalars[i]
-                let replacement = transform(scalar, i)
-                result.append(replacement, origin: run.origin)
+                if let replacement = transform(scalars[i], i) {
+                    result.scalars.append(contentsOf: replacement.unicodeScalars)
+                } else {
+                    result.scalars.append(scalars[i])
+                }
             }
+            result.extendRuns(to: result.scalars.count, run.origin)
             start = run.end
         }
+        return result
+    }
+
+    /// The code points at ascending or descending offsets.
+    func picked(_ offsets: [Int]) -> TemplateString {
+        var result = TemplateString()
+        if runs.count == 1 {
+            result = TemplateString(offsets.map { scalars[$0] }, origin: runs[0].origin)
+        } else {
+            for offset in offsets { result.append(scalars[offset], origin: origin(at: offset)) }
+        }
+        result.isMarkup = isMarkup
         return result
     }
 

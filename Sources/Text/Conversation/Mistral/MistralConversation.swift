@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import JSON
+
+/// A conversation in the order and form that Mistral's formats take it.
+struct MistralConversation {
+    enum Turn {
+        case system(String)
+        case user(String)
+        case assistant(String, calls: [ToolCall], isOpen: Bool)
+        case tool(String, id: String?, name: String?)
+    }
+
+    private(set) var turns: [Turn] = []
+
+    /// The system prompt, for the formats that have no system messages.
+    private(set) var systemPrompt: String?
+
+    private let format: MistralFormat
+
+    init(_ messages: [Message], format: MistralFormat, leavesFinalOpen: Bool) {
+        self.format = format
+        let hasSystemTurns = ![.v1, .v2, .v3].contains(format)
+        var group: [Message] = []
+        for message in messages.map(normalized) {
+            if let role = group.first?.role, role != message.role {
+                append(group, hasSystemTurns: hasSystemTurns)
+                group = []
+            }
+            group.append(message)
+        }
+        append(group, hasSystemTurns: hasSystemTurns)
+        if !hasSystemTurns {
+            let texts = messages.map(normalized).filter { $0.role == .system }
+                .map { $0.text() }.filter { !$0.isEmpty }
+            systemPrompt = texts.isEmpty ? nil : texts.joined(separator: "\n\n")
+        }
+        var startsWell = !turns.isEmpty
+        if let first = turns.first, !hasSystemTurns {
+            if case .user = first { startsWell = true } else { startsWell = false }
+        }
+        if !startsWell { turns.insert(.user(""), at: 0) }
+        if leavesFinalOpen, case .assistant(let text, let calls, false) = turns.last {
+            turns[turns.count - 1] = .assistant(text, calls: calls, isOpen: calls.isEmpty)
+        }
+    }
+
+    /// The index of the last user message, if any.
+    var lastUser: Int? { turns.lastIndex(where: isUser) }
+
+    /// The index of the first user message, if any.
+    var firstUser: Int? { turns.firstIndex(where: isUser) }
+
+    private func isUser(_ turn: Turn) -> Bool {
+        if case .user = turn { return true }
+        return false
+    }
+
+    /// The message with one of the four roles, and without tools where the format has none.
+    private func normalized(_ message: Message) -> Message {
+        var result = message
+        switch message.role {
+        case .developer: result.role = .system
+        case .function: result.role = .tool
+        case .system, .user, .assistant, .tool: break
+        default: result.role = .user
+        }
+        guard !format.supportsTools else { return result }
+        if result.role == .tool { result.role = .user }
+        if !result.toolCalls.isEmpty {
+            result.parts += result.toolCalls.map { "\($0.name)(\($0.arguments))" }
+            result.toolCalls = []
+        }
+        return result
+    }
+
+    /// Appends neighbours of one role as one turn, or as one each for systems and tools.
+    private mutating func append(_ group: [Message], hasSystemTurns: Bool) {
+        guard let role = group.first?.role else { return }
+        let text = group.map { $0.text() }.filter { !$0.isEmpty }.joined(separator: "\n\n")
+        switch role {
+        case .system:
+            if hasSystemTurns { turns += group.map { .system($0.text()) } }
+        case .assistant:
+            let isOpen = group.contains(where: \.isPrefix)
+            turns.append(.assistant(text, calls: group.flatMap(\.toolCalls), isOpen: isOpen))
+        case .tool:
+            turns += ordered(group).map { .tool($0.text(), id: $0.toolCallID, name: $0.name) }
+        default:
+            turns.append(.user(text))
+        }
+    }
+
+    /// Results in the order of their calls, which v11 and later insist on.
+    private func ordered(_ results: [Message]) -> [Message] {
+        guard format == .v11 || format == .v13,
+            case .assistant(_, let calls, _) = turns.last(where: { turn in
+                if case .assistant = turn { return true }
+                return false
+            })
+        else { return results }
+        func place(_ result: Message) -> Int {
+            calls.firstIndex { $0.id == result.toolCallID } ?? calls.count
+        }
+        return results.enumerated().sorted { left, right in
+            let (a, b) = (place(left.element), place(right.element))
+            return a == b ? left.offset < right.offset : a < b
+        }.map(\.element)
+    }
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import JSON
+package import Tokenization
+
+/// The versions of Mistral's instruct format, which are made of tokens rather than of text.
+///
+/// A format says the same over a SentencePiece and a tekken vocabulary; the tokenizer differs.
+/// - Source: mistral-common 1.13 `tokens/tokenizers/instruct.py`, `protocol/instruct/normalize.py`.
+package enum MistralFormat: String, Sendable, CaseIterable {
+    /// `[INST] … [/INST]` as plain text; the system prompt in the first user message; no tools.
+    case v1
+
+    /// Control tokens; the system prompt in the last user message; tools, but none in the history.
+    case v2
+
+    /// As v2, with the identities of tool calls and all tools of the history.
+    case v3
+
+    /// As v3, with system messages of their own and tool results as text.
+    case v7
+
+    /// As v7, with each tool call after control tokens of its own.
+    case v11
+
+    /// As v11, with the tools before the first user message and without identities of calls.
+    case v13
+
+    /// The format of a name such as `v3`, `v3-tekken`, `mistral-v7` or `v7m1`.
+    package init?(named name: String) {
+        var version = name.lowercased()[...]
+        if version.hasPrefix("mistral-") { version = version.dropFirst(8) }
+        if version.hasSuffix("-tekken") { version = version.dropLast(7) }
+        if let image = version.firstIndex(of: "m") { version = version[..<image] }
+        self.init(rawValue: String(version))
+    }
+
+    /// The newest format whose control tokens the vocabulary has, if it has `[INST]` at all.
+    ///
+    /// Version 1 has no control tokens and so is never found, nor is v13, which has those of v11.
+    ///
+    /// - Parameters:
+    ///   - tokenizer: the model's vocabulary.
+    ///   - template: the model's own template, if any: a vocabulary may have tokens of a format that
+    ///     the model was then trained away from, so a template that does not name them rules them out.
+    /// - Returns: the format, or nil for other models.
+    package static func detected(
+        in tokenizer: any Tokenizer, template: String? = nil
+    ) -> MistralFormat? {
+        func has(_ name: String) -> Bool {
+            tokenizer.id(ofControl: name) != nil && (template?.contains(name) ?? true)
+        }
+        guard has("[INST]"), has("[/INST]") else { return nil }
+        if has("[ARGS]") { return has("[CALL_ID]") ? .v11 : .v13 }
+        // Tekken vocabularies of v3 name the tokens of v7 already, so these prove it only together
+        // with a template.
+        let isTekken = tokenizer.id(ofControl: "<pad>") != nil
+        if has("[SYSTEM_PROMPT]"), template != nil || !isTekken { return .v7 }
+        return has("[TOOL_CALLS]") && tokenizer.id(ofControl: "[PREFIX]") == nil ? .v2 : .v3
+    }
+
+    /// Whether the format has tokens for tools.
+    package var supportsTools: Bool { self != .v1 }
+
+    /// The ids of a conversation, up to where the assistant goes on.
+    ///
+    /// Any order of roles is accepted: neighbours of one role are joined, an empty user message is
+    /// put before a conversation that begins with another role where the format needs one, and an
+    /// assistant's message at the end is left open if it is a prefix.
+    ///
+    /// - Parameters:
+    ///   - messages: the conversation.
+    ///   - tools: the tools' definitions, as OpenAI spells them.
+    ///   - tokenizer: the model's vocabulary.
+    ///   - leavesFinalOpen: whether an assistant's message at the end is a prefix in any case.
+    /// - Returns: token ids, the first of which is BOS.
+    /// - Throws: `ConversationError` where the format or the vocabulary lacks what is needed.
+    package func encode(
+        messages: [Message], tools: [JSONValue] = [], tokenizer: any Tokenizer,
+        leavesFinalOpen: Bool = false
+    ) throws(ConversationError) -> [Int32] {
+        guard supportsTools || tools.isEmpty else { throw .unsupported("tools") }
+        var writer = try MistralPromptWriter(format: self, tokenizer: tokenizer)
+        let turns = MistralConversation(messages, format: self, leavesFinalOpen: leavesFinalOpen)
+        try writer.write(turns, tools: tools)
+        return writer.ids
+    }
+
+    /// The ids that ask for what stands between two texts.
+    ///
+    /// - Parameters:
+    ///   - prompt: the text before.
+    ///   - suffix: the text after, if any.
+    ///   - tokenizer: the model's vocabulary.
+    /// - Returns: `BOS [SUFFIX] suffix [PREFIX] prompt`.
+    /// - Throws: `ConversationError` if the vocabulary lacks these tokens.
+    package static func encodeInfilling(
+        prompt: String, suffix: String?, tokenizer: any Tokenizer
+    ) throws(ConversationError) -> [Int32] {
+        var ids: [Int32] = []
+        guard let bos = tokenizer.bosTokenID else { throw .missingControlToken("<s>") }
+        guard let suffixToken = tokenizer.id(ofControl: "[SUFFIX]") else {
+            throw .missingControlToken("[SUFFIX]")
+        }
+        guard let prefixToken = tokenizer.id(ofControl: "[PREFIX]") else {
+            throw .missingControlToken("[PREFIX]")
+        }
+        ids = [bos, suffixToken]
+        if let suffix, !suffix.isEmpty {
+            // A character in front takes the space that SentencePiece puts before a text; it and
+            // the space are two tokens, as are the two of the character in tekken vocabularies.
+            ids += tokenizer.encode("☺" + suffix, addSpecial: false).dropFirst(2)
+        }
+        ids.append(prefixToken)
+        return ids + tokenizer.encode(prompt, addSpecial: false)
+    }
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import JSON
+import Tokenization
+
+/// Writes the turns of a conversation as tokens of one of Mistral's formats.
+struct MistralPromptWriter {
+    private(set) var ids: [Int32]
+    private let format: MistralFormat
+    private let tokenizer: any Tokenizer
+    private let eos: Int32
+
+    init(format: MistralFormat, tokenizer: any Tokenizer) throws(ConversationError) {
+        guard let bos = tokenizer.bosTokenID else { throw .missingControlToken("<s>") }
+        guard let eos = tokenizer.id(ofControl: "</s>") ?? tokenizer.eosTokenIDs.min() else {
+            throw .missingControlToken("</s>")
+        }
+        self.format = format
+        self.tokenizer = tokenizer
+        self.eos = eos
+        ids = [bos]
+    }
+
+    mutating func write(
+        _ conversation: MistralConversation, tools: [JSONValue]
+    ) throws(ConversationError) {
+        let toolsAt = format == .v13 ? conversation.firstUser : conversation.lastUser
+        let systemAt = format == .v1 ? conversation.firstUser : conversation.lastUser
+        for (i, turn) in conversation.turns.enumerated() {
+            // v2 leaves tools of the past out.
+            let isForgotten = format == .v2 && i < (conversation.lastUser ?? 0)
+            switch turn {
+            case .system(let text):
+                try control("[SYSTEM_PROMPT]")
+                plain(text)
+                try control("[/SYSTEM_PROMPT]")
+            case .user(let text):
+                if i == toolsAt, !tools.isEmpty { try write(tools: tools) }
+                let system = i == systemAt ? conversation.systemPrompt : nil
+                try writeUser(system.map { $0 + "\n\n" + text } ?? text)
+            case .assistant(let text, let calls, let isOpen):
+                if isForgotten, !calls.isEmpty { continue }
+                writeAssistant(text)
+                if !calls.isEmpty { try write(calls: calls) }
+                if !isOpen { ids.append(eos) }
+            case .tool(let text, let id, let name):
+                if !isForgotten { try writeResult(text, id: id, name: name) }
+            }
+        }
+    }
+
+    private mutating func plain(_ text: String) {
+        ids += tokenizer.encode(text, addSpecial: false)
+    }
+
+    private mutating func control(_ name: String) throws(ConversationError) {
+        guard let id = tokenizer.id(ofControl: name) else { throw .missingControlToken(name) }
+        ids.append(id)
+    }
+
+    private mutating func writeUser(_ text: String) throws(ConversationError) {
+        guard format != .v1 else { return plain("[INST] \(text) [/INST]") }
+        try control("[INST]")
+        plain(text)
+        try control("[/INST]")
+    }
+
+    private mutating func writeAssistant(_ text: String) {
+        guard !text.isEmpty else { return }
+        guard format != .v1 else { return plain(text) }
+        var kept = text[...]
+        while kept.unicodeScalars.last == " " { kept = kept.unicodeScalars.dropLast().asSubstring }
+        plain(String(kept))
+    }
+
+    private mutating func write(tools: [JSONValue]) throws(ConversationError) {
+        try control("[AVAILABLE_TOOLS]")
+        plain(try json(.array(tools.map(definition))))
+        try control("[/AVAILABLE_TOOLS]")
+    }
+
+    /// A tool's definition with the fields that the models were trained on, in their order.
+    private func definition(of tool: JSONValue) -> JSONValue {
+        let function = tool["function"] ?? tool
+        return .object([
+            "type": "function",
+            "function": .object([
+                "name": .string(function["name"]?.stringValue ?? ""),
+                "description": .string(function["description"]?.stringValue ?? ""),
+                "parameters": function["parameters"].flatMap {
+                    $0 == .null ? nil : $0
+                } ?? .object([:]),
+            ]),
+        ])
+    }
+
+    private mutating func write(calls: [ToolCall]) throws(ConversationError) {
+        if format == .v11 || format == .v13 {
+            for call in calls {
+                try control("[TOOL_CALLS]")
+                plain(call.name)
+                if format == .v11, let id = call.id {
+                    try control("[CALL_ID]")
+                    plain(ToolCallIdentifier.shortened(id))
+                }
+                try control("[ARGS]")
+                plain(try json(call.parsedArguments))
+            }
+            return
+        }
+        try control("[TOOL_CALLS]")
+        var entries: [JSONValue] = []
+        for call in calls {
+            var entry: JSONObject = ["name": .string(call.name)]
+            entry["arguments"] = call.parsedArguments
+            if format != .v2, let id = call.id, id != "null" {
+                entry["id"] = .string(ToolCallIdentifier.shortened(id))
+            }
+            entries.append(.object(entry))
+        }
+        plain(try json(.array(entries)))
+    }
+
+    private mutating func writeResult(
+        _ text: String, id: String?, name: String?
+    ) throws(ConversationError) {
+        let id = id.map(ToolCallIdentifier.shortened) ?? "null"
+        try control("[TOOL_RESULTS]")
+        switch format {
+        case .v1, .v2:
+            plain(
+                try json([
+                    .object([
+                        "name": name.map { .string($0) } ?? .null, "content": parsed(text),
+                    ])
+                ]))
+        case .v3:
+            plain(try json(.object(["content": parsed(text), "call_id": .string(id)])))
+        case .v7, .v11:
+            plain(id)
+            try control("[TOOL_CONTENT]")
+            plain(text)
+        case .v13:
+            plain(text)
+        }
+        try control("[/TOOL_RESULTS]")
+    }
+
+    /// A result as JSON where it is JSON, else as a string; nothing is an empty object.
+    private func parsed(_ text: String) -> JSONValue {
+        ToolCall(id: nil, name: "", arguments: text).parsedArguments
+    }
+
+    /// JSON with Python's spaces, which the models were trained on.
+    private func json(_ value: JSONValue) throws(ConversationError) -> String {
+        let runtime = TemplateRuntime(limits: TemplateLimits())
+        do {
+            return try TemplateJSON(runtime: runtime, indentation: nil)
+                .text(of: TemplateValue(value, origin: .data)).text
+        } catch {
+            throw .template(error)
+        }
+    }
+}
+
+extension Substring.UnicodeScalarView {
+    fileprivate var asSubstring: Substring { Substring(self) }
+}

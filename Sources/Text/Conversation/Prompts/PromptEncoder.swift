@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import JSON
+package import Tokenization
+
+/// Turns conversations into the token ids of a model's prompt.
+///
+/// Text of messages, tools and extra variables never becomes control tokens; only the format's own
+/// text does.
+package struct PromptEncoder: Sendable {
+    /// How the model wants its conversations written.
+    package let format: PromptFormat
+
+    private let tokenizer: any Tokenizer
+    private let specialTokens: JSONObject
+    private let limits: TemplateLimits
+
+    /// An encoder for one model.
+    ///
+    /// - Parameters:
+    ///   - tokenizer: the model's vocabulary.
+    ///   - format: how conversations are written.
+    ///   - specialTokens: what templates call `bos_token`, `eos_token` and the like; the first two
+    ///     are taken from the vocabulary where they are not given.
+    ///   - limits: bounds of rendering.
+    package init(
+        tokenizer: any Tokenizer, format: PromptFormat, specialTokens: [String: String] = [:],
+        limits: TemplateLimits = TemplateLimits()
+    ) {
+        self.tokenizer = tokenizer
+        self.format = format
+        self.limits = limits
+        var vouched: JSONObject = [:]
+        vouched["bos_token"] = .string(tokenizer.bosTokenID.map(tokenizer.piece(of:)) ?? "")
+        vouched["eos_token"] = .string(tokenizer.eosTokenIDs.min().map(tokenizer.piece(of:)) ?? "")
+        for (name, token) in specialTokens.sorted(by: { $0.key < $1.key }) {
+            vouched[name] = .string(token)
+        }
+        self.specialTokens = vouched
+    }
+
+    /// The ids of a conversation's prompt.
+    ///
+    /// Templates that refuse the order of roles are given the conversation again with neighbours
+    /// of one role joined, then with the system message in the first user message, then with tools
+    /// as text; an order of roles alone is never an error.
+    ///
+    /// - Parameters:
+    ///   - messages: the conversation.
+    ///   - tools: the tools' definitions, as OpenAI spells them.
+    ///   - addGenerationPrompt: whether the prompt ends where the assistant begins to speak.
+    ///   - continueFinal: whether the prompt ends inside the last message, which goes on.
+    ///     A last message marked as prefix does so in any case.
+    ///   - extra: further variables for the template, such as `enable_thinking`.
+    /// - Returns: token ids, BOS included where the vocabulary asks for it, never twice.
+    /// - Throws: `ConversationError` with a reason that a client can act on.
+    package func encode(
+        messages: [Message], tools: [JSONValue] = [], addGenerationPrompt: Bool = true,
+        continueFinal: Bool = false, extra: JSONObject = [:]
+    ) throws(ConversationError) -> [Int32] {
+        guard let last = messages.last else {
+            throw .invalid("a conversation needs at least one message")
+        }
+        let continues = continueFinal || (last.role == .assistant && last.isPrefix)
+        switch format {
+        case .mistral(let format):
+            // These formats have no tokens that open an assistant's turn, so that a last message
+            // of the assistant is one to go on with whenever something is to be generated.
+            return try format.encode(
+                messages: messages, tools: tools, tokenizer: tokenizer,
+                leavesFinalOpen: continues || addGenerationPrompt)
+        case .template(let template), .fallback(let template):
+            let renderer = PromptRenderer(
+                template: template, specialTokens: specialTokens, limits: limits,
+                tools: tools, addGenerationPrompt: addGenerationPrompt && !continues,
+                extra: extra)
+            let segments = try renderer.segments(messages, continuesLast: continues)
+            return withOneBOS(tokenizer.encode(segments))
+        }
+    }
+
+    /// The prompt as text, for people; Mistral's formats show their control tokens by name.
+    ///
+    /// - Parameters:
+    ///   - messages: the conversation.
+    ///   - tools: the tools' definitions.
+    ///   - addGenerationPrompt: whether the prompt ends where the assistant begins to speak.
+    /// - Returns: the text.
+    /// - Throws: as `encode` does.
+    package func preview(
+        messages: [Message], tools: [JSONValue] = [], addGenerationPrompt: Bool = true
+    ) throws(ConversationError) -> String {
+        let ids = try encode(
+            messages: messages, tools: tools, addGenerationPrompt: addGenerationPrompt)
+        var text = ""
+        var detokenizer = StreamingDetokenizer(tokenizer: tokenizer, continuesText: true)
+        for id in ids {
+            if tokenizer.isControl(id) {
+                text += detokenizer.flush() + tokenizer.piece(of: id)
+            } else {
+                text += detokenizer.append(id)
+            }
+        }
+        return text + detokenizer.flush()
+    }
+
+    /// The ids with exactly one BOS in front, where the vocabulary asks for one.
+    private func withOneBOS(_ ids: [Int32]) -> [Int32] {
+        guard let bos = tokenizer.bosTokenID else { return ids }
+        var ids = ids
+        while ids.count > 1, ids[0] == bos, ids[1] == bos { ids.removeFirst() }
+        if tokenizer.addsBOS, ids.first != bos { ids.insert(bos, at: 0) }
+        return ids
+    }
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import JSON
+import Tokenization
+
+/// Renders one request's conversation with a template, mending what the template refuses.
+struct PromptRenderer {
+    let template: ChatTemplate
+    let specialTokens: JSONObject
+    let limits: TemplateLimits
+    let tools: [JSONValue]
+    let addGenerationPrompt: Bool
+    let extra: JSONObject
+
+    /// What marks the end of the last message while it is rendered; no message can contain it,
+    /// since it is taken out of them.
+    private static let mark = "\u{F8FF}\u{E000}cierzo\u{E001}\u{F8FF}"
+
+    /// The prompt's segments; with `continuesLast`, up to the end of the last message's text.
+    func segments(
+        _ messages: [Message], continuesLast: Bool
+    ) throws(ConversationError) -> [PromptSegment] {
+        let first: TemplateError
+        do {
+            return try render(messages, continuesLast: continuesLast)
+        } catch {
+            first = error
+        }
+        // Only a template's own refusal, or its failing on the data, can be about the roles.
+        switch first {
+        case .raised, .evaluation: break
+        default: throw .template(first)
+        }
+        for repair in ConversationRepair.allCases {
+            let mended = repair.apply(to: messages)
+            if mended == messages { continue }
+            do {
+                return try render(mended, continuesLast: continuesLast)
+            } catch {
+                continue
+            }
+        }
+        throw .template(first)
+    }
+
+    private func render(
+        _ messages: [Message], continuesLast: Bool
+    ) throws(TemplateError) -> [PromptSegment] {
+        do {
+            return try renderOnce(messages, continuesLast: continuesLast, emptyTools: .null)
+        } catch {
+            // Some templates iterate over the tools without asking whether there are any.
+            guard tools.isEmpty, case .evaluation = error else { throw error }
+            return try renderOnce(messages, continuesLast: continuesLast, emptyTools: .array([]))
+        }
+    }
+
+    private func renderOnce(
+        _ messages: [Message], continuesLast: Bool, emptyTools: JSONValue
+    ) throws(TemplateError) -> [PromptSegment] {
+        guard continuesLast, let last = messages.last else {
+            return try template.renderSegments(
+                context(messages, emptyTools), vouched: specialTokens, limits: limits)
+        }
+        var marked = messages
+        let text = last.text(joinedBy: "\n").replacing(Self.mark, with: "")
+        marked[marked.count - 1].parts = [text + Self.mark + " "]
+        let segments = try template.renderSegments(
+            context(marked, emptyTools), vouched: specialTokens, limits: limits)
+        if let cut = Self.cut(segments) { return cut }
+        // The template does not show the last message; it is written after what opens a turn.
+        var opened = self.context(Array(messages.dropLast()), emptyTools)
+        opened["add_generation_prompt"] = true
+        return try template.renderSegments(opened, vouched: specialTokens, limits: limits)
+            + [.text(text)]
+    }
+
+    private func context(_ messages: [Message], _ emptyTools: JSONValue) -> JSONObject {
+        // Templates that insist on Mistral's identities of calls say so in their errors.
+        let shortens =
+            template.source.contains("alphanumeric") && template.source.contains("length")
+        var context: JSONObject = [:]
+        for (key, value) in extra { context[key] = value }
+        context["messages"] = .array(messages.map { $0.context(shortensCallIDs: shortens) })
+        context["tools"] = tools.isEmpty ? emptyTools : .array(tools)
+        if context["documents"] == nil { context["documents"] = .null }
+        context["add_generation_prompt"] = .bool(addGenerationPrompt)
+        return context
+    }
+
+    /// The segments up to the last mark, which may have lost the space after it to a `trim`; then
+    /// the text before it loses its own trailing space, too.
+    private static func cut(_ segments: [PromptSegment]) -> [PromptSegment]? {
+        for index in segments.indices.reversed() {
+            guard case .text(let text) = segments[index],
+                let range = text.ranges(of: mark).last
+            else { continue }
+            var kept = text[..<range.lowerBound]
+            var isTrimmed = text[range.upperBound...].first != " "
+            if text[range.upperBound...].isEmpty { isTrimmed = true }
+            if isTrimmed {
+                while let last = kept.unicodeScalars.last, PythonText.isSpace(last) {
+                    kept = Substring(kept.unicodeScalars.dropLast())
+                }
+            }
+            return Array(segments[..<index]) + [.text(String(kept))]
+        }
+        return nil
+    }
+}

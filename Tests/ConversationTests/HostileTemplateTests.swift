@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Conversation
+import JSON
+import Testing
+
+@Suite struct HostileTemplateTests {
+    /// The error of a template that must have one.
+    private func failure(_ source: String) -> TemplateError? {
+        do {
+            _ = try ChatTemplate(source: source).render(["s": "x", "n": 1, "l": [1, 2, 3]])
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    private func isLimit(_ error: TemplateError?) -> Bool {
+        if case .limit = error { return true }
+        return false
+    }
+
+    private static func nested(_ open: String, _ close: String, _ inner: String = "1") -> String {
+        String(repeating: open, count: 60_000) + inner + String(repeating: close, count: 60_000)
+    }
+
+    @Test(arguments: [
+        "{{ \(nested("(", ")")) }}", "{{ \(nested("[", "]")) }}", "{{ \(nested("{1:", "}")) }}",
+        "{{ \(nested("-", "")) }}", "{{ \(nested("not ", "")) }}", "{{ \(nested("n|f(", ")")) }}",
+        "{{ n\(nested("[", "]")) }}", "{{ n\(nested(".a", "")) }}", "{{ n\(nested("|abs", "")) }}",
+        "{{ n\(nested("(", ")")) }}", "{{ 1\(nested(" + 1", "")) }}",
+        "{{ 1\(nested(" if n else 1", "")) }}",
+        "{{ 1\(nested(" and 1", "")) }}", "{{ n\(nested(" is odd", "")) }}",
+        "{{ 1\(nested(" ** 1", "")) }}",
+        "{% set \(nested("(", ")", "a")) = 1 %}",
+        String(repeating: "{% if n %}", count: 60_000),
+        String(repeating: "{% for a in l %}", count: 60_000),
+        String(repeating: "{% set a %}", count: 60_000),
+        String(repeating: "{% macro a() %}", count: 60_000),
+        String(repeating: "{% call a() %}", count: 60_000),
+        String(repeating: "{% filter upper %}", count: 60_000),
+    ])
+    func `deep nesting is an error`(source: String) {
+        #expect(failure(source) != nil)
+    }
+
+    @Test(arguments: [
+        "{{ range(10**12) }}", "{{ range(0, 10**18, 1)|list }}", "{{ 'a' * 10**9 }}",
+        "{{ [1] * 10**9 }}", "{{ 10**12 * 'ab' }}", "{{ '%1000000000d' % 1 }}",
+        "{{ '%.1000000000f' % 1.5 }}", "{{ '{:1000000000}'.format(1) }}",
+        "{{ '%*d' % (10**9, 1) }}", "{{ 'a'.center(10**9) }}", "{{ 'a'.ljust(10**9) }}",
+        "{{ 'a'|indent(10**9) }}", "{{ l|tojson(indent=10**9) }}", "{{ '1'.zfill(10**9) }}",
+        "{{ l|batch(10**9, 1)|list }}", "{{ l|slice(10**9)|list }}",
+        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+        "{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}",
+        "{% set ns = namespace(s='ab') %}{% for i in range(99) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
+        "{% set ns = namespace(s='ab') %}{% for i in range(99) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}",
+        "{% set ns = namespace(s='ab') %}{% for i in range(99) %}{% set ns.s = ns.s|replace('', ns.s) %}{% endfor %}",
+        "{% set ns = namespace(s='ab') %}{% for i in range(99) %}{% set ns.s = [ns.s, ns.s]|join(ns.s) %}{% endfor %}",
+        "{% set ns = namespace(s='ab') %}{% for i in range(99) %}{% set ns.s = '%s%s' % (ns.s, ns.s) %}{% endfor %}",
+        "{% set ns = namespace(s='ab') %}{% for i in range(99) %}{% set ns.s = '{0}{0}'.format(ns.s) %}{% endfor %}",
+        "{% set ns = namespace(l=[1]) %}{% for i in range(99) %}{% set ns.l = ns.l + ns.l %}{% endfor %}",
+        "{% set ns = namespace(l=[1]) %}{% for i in range(9999) %}{% set ns.l = [ns.l] %}{% endfor %}",
+        "{% set ns = namespace(l=[1]) %}{% for i in range(9999) %}{% set ns.l = {1: ns.l} %}{% endfor %}",
+        "{% set ns = namespace(l=[1]) %}{% for i in range(9999) %}{% set ns.l = [ns.l]|reverse %}{% endfor %}",
+        "{% set ns = namespace(l=[1]) %}{% for i in range(9999) %}{% set ns.l = [ns.l].count %}{% endfor %}",
+        "{% set ns = namespace(l=[1]) %}{% for i in range(60) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}{{ ns.l }}",
+        "{% set ns = namespace(l=[1]) %}{% for i in range(60) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}{{ ns.l|tojson }}",
+        "{% set ns = namespace(l=[1]) %}{% for i in range(60) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}{{ ns.l == ns.l }}",
+        "{% set ns = namespace(l=(1,)) %}{% for i in range(60) %}{% set ns.l = (ns.l, ns.l) %}{% endfor %}{{ {ns.l: 1} }}",
+        "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+        "{% macro m(x) %}{{ m([x]) }}{% endmacro %}{{ m(1) }}",
+        "{% macro a() %}{{ b() }}{% endmacro %}{% macro b() %}{{ a() }}{% endmacro %}{{ a() }}",
+        "{% macro m(i) %}{{ m(i + 1) }}{{ m(i + 1) }}{% endmacro %}{{ m(0) }}",
+        "{% macro m() %}{% call m() %}{{ caller() }}{% endcall %}{% endmacro %}{{ m() }}",
+        "{% macro m() %}{{ caller() }}{% endmacro %}{% macro r() %}{% call m() %}{{ r() }}{% endcall %}{% endmacro %}{{ r() }}",
+        "{% for x in [l] recursive %}{{ loop([x]) }}{% endfor %}",
+        "{% for a in range(99999) %}{{ 'x' * 99999 }}{% endfor %}",
+        "{% set s = 'a' * 999999 %}{% for a in range(9999) %}{% if s in s %}{% endif %}{% endfor %}",
+        "{% set s = 'a' * 999999 %}{% for a in range(9999) %}{% set b = s.split('a') %}{% endfor %}",
+        "{% set s = 'a' * 999999 %}{% for a in range(9999) %}{% set b = s[::-1] %}{% endfor %}",
+        "{% set s = 'a' * 999999 %}{% for a in range(9999) %}{% set b = s|upper %}{% endfor %}",
+        "{% set s = 'a' * 999999 %}{% for a in range(9999) %}{% set b = {s: 1} %}{% endfor %}",
+        "{% set s = 'a' * 999999 %}{% for a in range(9999) %}{% set b = s|tojson %}{% endfor %}",
+        "{% set s = 'a' * 99999 %}{% for a in range(9999) %}{% set b = s|list %}{% endfor %}",
+        "{% set a = range(99999)|list %}{% for x in a %}{% if x in a %}{% endif %}{% endfor %}",
+        "{% set a = range(99999)|list %}{% for x in a %}{% set b = a|sort %}{% endfor %}",
+    ])
+    func `unbounded work is cut off`(source: String) {
+        let error = failure(source)
+        #expect(isLimit(error), "\(String(describing: error)) \(source.prefix(100))")
+    }
+
+    @Test(arguments: [
+        "{{ 9223372036854775807 + 1 }}", "{{ -9223372036854775807 - 2 }}", "{{ 2 ** 64 }}",
+        "{{ 9223372036854775807 * 2 }}", "{{ 99999999999999999999 }}",
+        "{{ -(-9223372036854775807 - 1) }}",
+        "{{ (-9223372036854775807 - 1) // -1 }}", "{{ (-9223372036854775807 - 1)|abs }}",
+        "{{ 1e300|int }}", "{{ '%d' % 1e300 }}", "{{ '99999999999999999999'|int }}",
+    ])
+    func `integers past 64 bits are an error`(source: String) {
+        #expect(failure(source) != nil)
+    }
+
+    @Test(arguments: [
+        "{{ l[9223372036854775807] }}", "{{ l[-9223372036854775807 - 1] }}",
+        "{{ l[-9223372036854775807 - 1:9223372036854775807:9223372036854775807] }}",
+        "{{ l[::-9223372036854775807] }}", "{{ 's'[9223372036854775807:] }}",
+        "{{ (-9223372036854775807 - 1) % -1 }}", "{{ 's'.find('s', 9223372036854775807) }}",
+        "{{ 's'.find('s', -9223372036854775807) }}", "{{ 's'.split('x', 9223372036854775807) }}",
+        "{{ l|batch(9223372036854775807)|list }}", "{{ 'abc'|truncate(9223372036854775807) }}",
+        "{{ 1.5|round(9223372036854775807) }}", "{{ 1.5|round(-9223372036854775807) }}",
+        "{{ 's' * -9223372036854775807 }}", "{{ range(-5, 5, 9223372036854775807)|list }}",
+        "{{ 's'.replace('s', 't', 9223372036854775807) }}", "{{ 1.5|round(3, 'floor') }}",
+        "{{ '%c' % 1114111 }}", "{{ ''|center(0) }}", "{{ 's'|indent(-5) }}",
+        "{{ l|slice(1)|list }}", "{{ 'İıſß'|lower|upper|title|capitalize }}",
+        "{% for i in range(9223372036854775806, 9223372036854775807) %}{{ i }}{% endfor %}",
+    ])
+    func `extreme numbers do not trap`(source: String) {
+        #expect(failure(source) == nil)
+    }
+
+    @Test(arguments: [
+        "{{ ''.__class__.__mro__ }}", "{{ ''.__class__() }}", "{{ l.__len__() }}",
+        "{{ namespace.__init__.__globals__ }}", "{{ range.__self__.x }}", "{{ cycler.__init__.x }}",
+        "{{ ''['__class__'].x }}", "{{ (''|attr('__class__')).x }}",
+        "{{ '{0.__class__}'.format(1) }}",
+        "{{ self.__init__ }}", "{{ [].append(1) }}", "{{ {}.update({}) }}", "{{ lipsum(10) }}",
+        "{% set loop = 1 %}{% for x in l %}{{ loop.__class__.x }}{% endfor %}",
+        "{{ joiner().__call__.x }}", "{{ raise_exception.__globals__.x }}",
+        "{{ open('/etc/passwd') }}",
+        "{{ request.application }}", "{{ dict.mro().x }}", "{% import 'os' as os %}",
+        "{% include '/etc/passwd' %}", "{{ 's'.encode() }}",
+    ])
+    func `nothing beyond the data can be reached`(source: String) {
+        #expect(failure(source) != nil)
+    }
+
+    @Test func `a long source is refused`() {
+        #expect(isLimit(failure(String(repeating: "x", count: 2 << 20))))
+    }
+
+    @Test func `every prefix of a template is read or refused`() throws {
+        let source = """
+            {% macro m(a, b=[1, {'x': (2, 3)}]) -%}{{ a|map('upper')|join(', ') if a is not none else \
+            "z\\u00e9"[1:] ~ b[0] ** -1.5e3 }}{%- endmacro %}{# c #}{% raw %}{{{% endraw %}\
+            {% for k, v in {'q': 1}.items() if v in [1] recursive %}{% set ns.x = loop.cycle(*a, **b) %}\
+            {% call(x) m(1) %}{% break %}{% endcall %}{% else %}{% endfor %}{% filter trim %}{% endfilter %}
+            """
+        let scalars = Array(source.unicodeScalars)
+        for length in 0...scalars.count {
+            var view = String.UnicodeScalarView()
+            view.append(contentsOf: scalars[..<length])
+            do {
+                _ = try ChatTemplate(source: String(view)).render([:])
+            } catch {
+                #expect(!error.description.isEmpty)
+            }
+        }
+    }
+
+    @Test func `scrambled templates are read or refused`() {
+        let pieces = [
+            "{{", "}}", "{%", "%}", "{#", "#}", "-", "+", "(", ")", "[", "]", "{", "}", "'", "\"",
+            "if ", "for ", "in ", "set ", "x", "=", ".", ",", "|", ":", "~", "*", "**", "1", "1e9",
+            " endif ", " endfor ", " else ", "\n", "macro m()", "endmacro", "is ", "not ", "\\",
+            "é",
+            "raw", "endraw", "upper", "range(3)", "loop", "call m()", "endcall", "namespace()",
+        ]
+        var state: UInt64 = 42
+        func next(_ bound: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int((state >> 33) % UInt64(bound))
+        }
+        for _ in 0..<20_000 {
+            var source = ""
+            for _ in 0..<next(24) { source += pieces[next(pieces.count)] }
+            _ = failure(source)
+        }
+    }
+
+    @Test func `errors tell line and column`() {
+        #expect(
+            failure("a\n  {{ missing.x }}")
+                == .evaluation("'missing' is undefined", at: .init(line: 2, column: 13)))
+        guard case .syntax(_, let position) = failure("a\nb {{ 1 + }}") else {
+            Issue.record("not a syntax error")
+            return
+        }
+        #expect(position == TemplatePosition(line: 2, column: 10))
+    }
+}

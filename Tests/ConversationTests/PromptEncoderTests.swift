@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Conversation
+import JSON
+import Testing
+import Tokenization
+
+@Suite struct PromptEncoderTests {
+    private static let controls = [
+        "<s>", "</s>", "<|im_start|>", "<|im_end|>", "<|user|>", "<|assistant|>",
+    ]
+
+    private let tokenizer = ByteTokenizer(controls: controls)
+
+    /// The prompt with its control tokens in brackets.
+    private func prompt(
+        _ source: String, _ messages: [Message], tools: [JSONValue] = [], addsBOS: Bool = false,
+        continueFinal: Bool = false, extra: JSONObject = [:]
+    ) throws -> String {
+        var tokenizer = tokenizer
+        tokenizer.addsBOS = addsBOS
+        let encoder = PromptEncoder(
+            tokenizer: tokenizer, format: .template(try ChatTemplate(source: source)))
+        return tokenizer.shown(
+            try encoder.encode(
+                messages: messages, tools: tools, continueFinal: continueFinal, extra: extra))
+    }
+
+    private let gemma = """
+        {% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}\
+        {% endif %}{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}\
+        {{ raise_exception('Conversation roles must alternate') }}{% endif %}\
+        {{ m.role }}:{{ m.content }};{% endfor %}
+        """
+
+    @Test func `control tokens come from the template and never from a message`() throws {
+        let text = try prompt(PromptFormat.chatML, [Message(.user, "<|im_end|></s>")])
+        #expect(
+            text == "⟦<|im_start|>⟧user\n<|im_end|></s>⟦<|im_end|>⟧\n⟦<|im_start|>⟧assistant\n")
+    }
+
+    @Test(arguments: [
+        "{{ messages[0].content }}", "{{ messages[0].content | trim | upper | lower }}",
+        "{{ '<|im_' ~ messages[0].content[5:] }}", "{{ messages[0].content.split('x')[0] }}",
+        "{{ ('a' + messages[0].content)[1:] }}", "{{ messages[0].content | replace('q', '|') }}",
+        "{{ [messages[0].content] | join('') }}", "{{ '%s' % messages[0].content }}",
+        "{{ '{}'.format(messages[0].content) }}", "{{ messages[0].content | indent }}",
+        "{{ messages[0].content[::-1][::-1] }}", "{{ messages[0].content | list | join }}",
+        "{% set x %}{{ messages[0].content }}{% endset %}{{ x }}",
+        "{% macro m(x) %}{{ x }}{% endmacro %}{{ m(messages[0].content) }}",
+        "{% filter trim %}{{ messages[0].content }}{% endfilter %}",
+        "{{ messages[0].content.partition('zz')[0] }}",
+        "{{ messages | map(attribute='content') | first }}",
+        "{{ (messages | tojson).split('\"')[7] }}", "{{ messages[0].content | string | safe }}",
+        "{% if '<|im_end|>' in messages[0].content %}{{ messages[0].content }}{% endif %}",
+        "{{ messages[0].content.replace('<|im_end|>', messages[0].content) }}",
+        "{% for c in messages[0].content %}{{ c }}{% endfor %}", "{{ messages[0].content * 1 }}",
+        "{{ namespace(x=messages[0].content).x }}", "{{ messages[0].content.title().lower() }}",
+    ])
+    func `a message stays data whatever a template does to it`(source: String) throws {
+        let text = try prompt(source, [Message(.user, "<|im_end|>")])
+        #expect(text == "<|im_end|>")
+    }
+
+    @Test func `a control token half of data is text`() throws {
+        let text = try prompt("{{ '<|im_' + messages[0].content }}", [Message(.user, "end|>")])
+        #expect(text == "<|im_end|>")
+    }
+
+    @Test func `a well-known role may be part of a control token`() throws {
+        let source = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% endfor %}"
+        #expect(try prompt(source, [Message(.user, "Hi")]) == "⟦<|user|>⟧Hi")
+        let strange = Message(Message.Role(rawValue: "im_end"), "Hi")
+        #expect(try prompt(source, [strange]) == "<|im_end|>Hi")
+    }
+
+    @Test func `tool names and extra variables stay data`() throws {
+        let tools: [JSONValue] = [["function": ["name": "<|im_end|>"]]]
+        #expect(
+            try prompt("{{ tools[0].function.name }}", [Message(.user, "")], tools: tools)
+                == "<|im_end|>")
+        #expect(
+            try prompt("{{ style }}", [Message(.user, "")], extra: ["style": "</s>"]) == "</s>")
+    }
+
+    @Test func `BOS is there once whether or not the template writes it`() throws {
+        let messages = [Message(.user, "Hi")]
+        let with = "{{ bos_token }}{{ messages[0].content }}"
+        let without = "{{ messages[0].content }}"
+        #expect(try prompt(with, messages, addsBOS: true) == "⟦<s>⟧Hi")
+        #expect(try prompt(without, messages, addsBOS: true) == "⟦<s>⟧Hi")
+        #expect(try prompt(without, messages, addsBOS: false) == "Hi")
+        #expect(try prompt("{{ bos_token }}" + with, messages, addsBOS: true) == "⟦<s>⟧Hi")
+    }
+
+    @Test func `a strict template gets neighbours joined and the system message folded`() throws {
+        let text = try prompt(
+            gemma,
+            [
+                Message(.system, "S"), Message(.user, "A"), Message(.user, "B"),
+                Message(.assistant, "C"), Message(.assistant, "D"), Message(.user, "E"),
+            ])
+        #expect(text == "user:S\n\nA\n\nB;assistant:C\n\nD;user:E;")
+    }
+
+    @Test func `a strict template gets a user first and tools as text`() throws {
+        let call = ToolCall(id: "1", name: "f", arguments: "{\"x\": 1}")
+        let text = try prompt(
+            gemma,
+            [
+                Message(.assistant, "Hi"), Message(.user, "Go"),
+                Message(.assistant, nil, toolCalls: [call]),
+                Message(.tool, "42", toolCallID: "1"),
+            ])
+        #expect(text == "user:;assistant:Hi;user:Go;assistant:f({\"x\": 1});user:42;")
+    }
+
+    @Test func `what a template refuses for another reason is its own message`() throws {
+        #expect(throws: ConversationError.template(.raised("no poems"))) {
+            try prompt("{{ raise_exception('no poems') }}", [Message(.user, "A")])
+        }
+    }
+
+    @Test func `no order of roles is an error`() throws {
+        let call = ToolCall(id: "c", name: "f", arguments: "{}")
+        let all = [
+            Message(.user, "u"), Message(.assistant, "a"), Message(.system, "s"),
+            Message(.tool, "t", toolCallID: "c"), Message(.assistant, nil, toolCalls: [call]),
+            Message(.developer, "d"), Message(role: .user, parts: []),
+        ]
+        for first in all {
+            for second in all {
+                for third in all {
+                    _ = try prompt(gemma, [first, second, third])
+                }
+            }
+        }
+    }
+
+    @Test func `a final message is continued`() throws {
+        let messages = [Message(.user, "A"), Message(.assistant, "B and ")]
+        #expect(
+            try prompt(PromptFormat.chatML, messages, continueFinal: true)
+                == "⟦<|im_start|>⟧user\nA⟦<|im_end|>⟧\n⟦<|im_start|>⟧assistant\nB and ")
+        let prefix = [Message(.user, "A"), Message(.assistant, "B", isPrefix: true)]
+        #expect(
+            try prompt(PromptFormat.chatML, prefix)
+                == "⟦<|im_start|>⟧user\nA⟦<|im_end|>⟧\n⟦<|im_start|>⟧assistant\nB")
+        #expect(
+            try prompt("{{ messages[-1].content | trim }}!", messages, continueFinal: true)
+                == "B and")
+        #expect(
+            try prompt(
+                "{{ messages[0].content }}{% if add_generation_prompt %}<|assistant|>{% endif %}",
+                messages, continueFinal: true) == "A⟦<|assistant|>⟧B and ")
+    }
+
+    @Test func `a template that iterates over absent tools gets an empty list`() throws {
+        #expect(
+            try prompt("{% for t in tools %}{{ t }}{% endfor %}ok", [Message(.user, "A")]) == "ok")
+    }
+
+    @Test func `arguments of tool calls reach a template as values`() throws {
+        let call = ToolCall(id: "call_1", name: "f", arguments: "{\"x\":[1,2.0]}")
+        let messages = [Message(.user, "A"), Message(.assistant, nil, toolCalls: [call])]
+        let source = "{{ messages[-1].tool_calls[0] | tojson }}{{ messages[-1].content == '' }}"
+        #expect(
+            try prompt(source, messages)
+                == #"{"id": "call_1", "type": "function", "function": {"name": "f", "#
+                + #""arguments": {"x": [1, 2.0]}}}True"#)
+        let strict =
+            "{% if messages[-1].tool_calls[0].id|length != 9 %}"
+            + "{{ raise_exception('ids should be alphanumeric strings with length 9!') }}{% endif %}ok"
+        #expect(try prompt(strict, messages) == "ok")
+    }
+
+    @Test func `reasoning is found under any of its names`() throws {
+        let message = Message(.assistant, "A", extra: ["reasoning": "R"])
+        let source = "{{ messages[0].reasoning_content }}{{ messages[0].thinking }}"
+        #expect(try prompt(source, [message]) == "RR")
+    }
+
+    @Test func `a conversation of no messages is an error`() {
+        #expect(throws: ConversationError.self) { try prompt("x", []) }
+    }
+
+    @Test func `the format is chosen by setting, vocabulary and template`() throws {
+        func kind(_ setting: String?, _ template: String?, _ names: [String]) throws -> String {
+            let choice = try PromptFormat.choose(
+                setting: setting, template: template, tokenizer: ByteTokenizer(controls: names))
+            let mark = choice.warnings.isEmpty ? "" : "!"
+            return switch choice.format {
+            case .mistral(let format): format.rawValue + mark
+            case .template: "template" + mark
+            case .fallback: "chatml" + mark
+            }
+        }
+        let mistral = ["<s>", "</s>", "[INST]", "[/INST]", "[TOOL_CALLS]", "[PREFIX]"]
+        #expect(try kind(nil, "x", Self.controls) == "template")
+        #expect(try kind(nil, nil, Self.controls) == "chatml!")
+        #expect(try kind(nil, "{{ broken", Self.controls) == "chatml!")
+        #expect(try kind(nil, nil, mistral) == "v3")
+        #expect(try kind(nil, "[INST] [/INST] [TOOL_CALLS]", mistral) == "v3")
+        #expect(try kind(nil, "<|im_start|>", mistral) == "template")
+        #expect(try kind("template", "x", mistral) == "template")
+        #expect(try kind("v1", "x", Self.controls) == "v1")
+        #expect(try kind("chatml", "x", mistral) == "chatml")
+        #expect(throws: ConversationError.self) { try kind("v99", nil, mistral) }
+        #expect(throws: ConversationError.self) { try kind("template", nil, mistral) }
+    }
+
+    @Test func `a preview shows control tokens by name`() throws {
+        let encoder = PromptEncoder(
+            tokenizer: tokenizer, format: .template(try ChatTemplate(source: PromptFormat.chatML)))
+        #expect(
+            try encoder.preview(messages: [Message(.user, "é")])
+                == "<|im_start|>user\né<|im_end|>\n<|im_start|>assistant\n")
+    }
+}
