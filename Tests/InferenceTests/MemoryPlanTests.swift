@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Inference
+import ModelFiles
+import Tensors
+import Testing
+
+@Suite struct MemoryPlanTests {
+    private let mixtral = ModelConfiguration(
+        architecture: "llama", hiddenSize: 4096, intermediateSize: 14336, layerCount: 32,
+        headCount: 32, kvHeadCount: 8, headDimension: 128, vocabularySize: 32000, expertCount: 8,
+        expertsPerToken: 2, contextLength: 32768, ropeTheta: 1e6, ropePairing: .adjacent,
+        ropeDimensionCount: 128, rmsNormEpsilon: 1e-5)
+
+    @Test func `Mixtral takes 256 KiB of keys and values per position`() throws {
+        let plan = try MemoryPlan(
+            configuration: mixtral, weightByteCount: 26_000_000_000,
+            limits: TransformerLimits(blockCount: 1024, positionsPerBlock: 32), threadCount: 16)
+
+        #expect(plan.kvByteCountPerPosition == 2 * 32 * 8 * 128 * 4)
+        #expect(plan.kvPositionCount == 32768)
+        #expect(plan.kvByteCount == 8 << 30)
+        #expect(
+            plan.totalByteCount
+                == 26_000_000_000 + plan.kvByteCount + plan.activationByteCount)
+    }
+
+    @Test func `half precision halves keys and values`() throws {
+        let plan = try MemoryPlan(
+            configuration: mixtral, weightByteCount: 0,
+            limits: TransformerLimits(blockCount: 1024, kvElementType: .f16), threadCount: 16)
+
+        #expect(plan.kvByteCount == 4 << 30)
+    }
+
+    @Test(arguments: [0, -1, Int.max])
+    func `unusable limits are named`(count: Int) {
+        #expect(throws: TransformerError.unusableLimit(name: "blockCount", value: count)) {
+            try MemoryPlan(
+                configuration: mixtral, weightByteCount: 0,
+                limits: TransformerLimits(blockCount: count), threadCount: 1)
+        }
+        #expect(throws: TransformerError.unusableLimit(name: "positionsPerBlock", value: 24)) {
+            try MemoryPlan(
+                configuration: mixtral, weightByteCount: 0,
+                limits: TransformerLimits(blockCount: 1, positionsPerBlock: 24), threadCount: 1)
+        }
+    }
+
+    @Test func `a transformer refuses weights of another shape`() throws {
+        let model = TinyShape.mixtral.model
+        var configuration = model.configuration
+        configuration.intermediateSize += 1
+        let expected = TransformerError.wrongShape(
+            tensor: "layer 0 expert 0 w1", expected: [41, 24], found: [40, 24])
+
+        #expect(throws: expected) {
+            try Transformer(
+                configuration: configuration, tensors: model.tensors,
+                compute: Compute(pool: ThreadPool(threadCount: 1)),
+                limits: TransformerLimits(blockCount: 1))
+        }
+    }
+}
