@@ -9,16 +9,28 @@ package struct ChatPrompt: Hashable, Sendable {
     package var messages: [ChatMessage]
 
     /// The tools, as the client wrote them.
-    package var tools: [JSONValue] = []
+    package var tools: [JSONValue]
 
     /// Whether the prompt ends where an assistant's answer begins.
-    package var addsGenerationPrompt = true
+    package var addsGenerationPrompt: Bool
 
     /// Whether the prompt ends within the last message.
-    package var continuesFinalMessage = false
+    package var continuesFinalMessage: Bool
 
     /// Variables for the template.
-    package var templateArguments = JSONObject()
+    package var templateArguments: JSONObject
+
+    /// Creates a conversation that asks for an answer.
+    package init(
+        messages: [ChatMessage], tools: [JSONValue] = [], addsGenerationPrompt: Bool = true,
+        continuesFinalMessage: Bool = false, templateArguments: JSONObject = [:]
+    ) {
+        self.messages = messages
+        self.tools = tools
+        self.addsGenerationPrompt = addsGenerationPrompt
+        self.continuesFinalMessage = continuesFinalMessage
+        self.templateArguments = templateArguments
+    }
 }
 
 /// Turns conversations into token ids.
