@@ -174,6 +174,16 @@ import Testing
         #expect(reply.text == #"{"status":"stalled"}"#)
     }
 
+    @Test func `a stream that is never asked for is counted as abandoned`() async throws {
+        let client = TestClient()
+        _ = await client.server.handle(
+            TestClient.request(
+                .post, "/v1/completions", #"{"model":"small","prompt":"a","stream":true}"#, [:]))
+        let text = try await client.get("/metrics").text
+        #expect(text.contains("cierzo_requests_abandoned_total 1\n"))
+        #expect(text.contains("cierzo_http_requests_in_flight 1\n"))
+    }
+
     @Test func `metrics count requests and tokens`() async throws {
         let client = TestClient()
         _ = try await client.chat()

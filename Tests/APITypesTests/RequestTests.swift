@@ -137,6 +137,14 @@ import Testing
         #expect(try completion(#"{"model":"m","prompt":"a","n":3}"#).bestOf == 3)
     }
 
+    @Test func `prompts times choices are bounded`() throws {
+        let prompts = Array(repeating: "\"a\"", count: 20).joined(separator: ",")
+        #expect(throws: FieldError.self) {
+            try completion(#"{"model":"m","prompt":[\#(prompts)],"n":13}"#)
+        }
+        _ = try completion(#"{"model":"m","prompt":[\#(prompts)],"n":12}"#)
+    }
+
     @Test func `both spellings of tokenize requests are read`() throws {
         let vllm: JSONObject = ["prompt": "a", "add_special_tokens": false]
         #expect(try TokenizeRequest(vllm).input == .text("a", addsSpecialTokens: false))

@@ -82,13 +82,14 @@ extension APIServer {
     ) async throws(APIError) -> ServerResponse {
         let events = try Self.submit(plan.generation, field: plan.field, plan.model)
         if plan.options.streams {
-            return respond(with: ChatStream(streamContext(plan, context)), to: [events])
+            return respond(
+                with: ChatStream(streamContext(plan, context)), to: [events], context)
         }
         let header = header(
             plan.model, context, object: "chat.completion", idPrefix: "chatcmpl-")
         return try await respond { () async throws(APIError) in
             let answer = try await Self.collect(events, choiceCount: plan.options.choiceCount)
-            if let usage = answer.usage { consumed(usage) }
+            if let usage = answer.usage { context.record.consumed(usage) }
             return try Self.completion(answer, plan, header, context.dialect).json
         }
     }

@@ -35,14 +35,14 @@ extension APIServer {
         }
         if request.options.streams {
             let stream = TextStream(streamContext(request, prompts, context, model))
-            return respond(with: stream, to: requests)
+            return respond(with: stream, to: requests, context)
         }
         let header = header(model, context, object: "text_completion", idPrefix: "cmpl-")
         return try await respond { [prompts, requests] () async throws(APIError) in
             var answers: [CollectedAnswer] = []
             for events in requests {
                 let answer = try await Self.collect(events, choiceCount: request.bestOf)
-                if let usage = answer.usage { consumed(usage) }
+                if let usage = answer.usage { context.record.consumed(usage) }
                 answers.append(answer)
             }
             let formatter = LogprobFormatter(tokenizer: model.tokenizer)

@@ -43,10 +43,11 @@ package struct APIServer: Sendable {
         let route = Route(path: request.head.path ?? "/")
         let fields = request.head.headerFields
         let fixedDialect = DialectChoice.dialect(of: route, fields: fields)
+        let id = RequestContext.requestID(fields)
+        let record = RequestRecord(
+            id: id, route: route.endpoint?.name ?? "unknown", metrics: metrics, logger: logger)
         var context = RequestContext(
-            id: RequestContext.requestID(fields),
-            dialect: fixedDialect ?? configuration.defaultDialect, start: .now)
-        metrics.begin()
+            id: id, dialect: fixedDialect ?? configuration.defaultDialect, record: record)
         let response: ServerResponse
         do throws(APIError) {
             let endpoint = try admit(request, route)
@@ -61,7 +62,7 @@ package struct APIServer: Sendable {
             count(error, context)
             response = ServerResponse(error, in: context.dialect)
         }
-        return finish(response, route, context)
+        return finish(response, context)
     }
 
     /// Checks key and method.
@@ -134,31 +135,24 @@ package struct APIServer: Sendable {
     }
 
     /// Adds what every response carries, and counts it when it has been sent.
-    private func finish(
-        _ response: ServerResponse, _ route: Route, _ context: RequestContext
-    ) -> ServerResponse {
+    private func finish(_ response: ServerResponse, _ context: RequestContext) -> ServerResponse {
         var response = response
         response.head.headerFields[name: "x-request-id"] = context.id
         response.head.headerFields[name: "x-api-dialect"] = context.dialect.rawValue
         let status = response.head.status.code
-        let name = route.endpoint?.name ?? "unknown"
+        let record = context.record
         guard case .stream(let produce) = response.body else {
-            let duration = ContinuousClock.now - context.start
-            metrics.end(route: name, status: status, duration: duration)
-            let milliseconds = duration / .milliseconds(1)
-            response.head.headerFields[name: "openai-processing-ms"] = String(Int(milliseconds))
+            let milliseconds = Int(record.elapsed / .milliseconds(1))
+            response.head.headerFields[name: "openai-processing-ms"] = String(milliseconds)
+            record.end(status: status)
             return response
         }
-        let metrics = metrics
         response.body = .stream { writer in
-            defer {
-                metrics.end(
-                    route: name, status: status, duration: ContinuousClock.now - context.start)
-            }
             do {
                 try await produce(writer)
+                record.end(status: status)
             } catch {
-                metrics.abandoned()
+                record.end(status: status, isAbandoned: true)
                 throw error
             }
         }

@@ -30,7 +30,8 @@ protocol AnswerStream: Sendable {
 extension APIServer {
     /// Sends the chunks of a stream as they come, and comments while none do.
     func respond(
-        with stream: any AnswerStream, to requests: [GenerationEvents]
+        with stream: any AnswerStream, to requests: [GenerationEvents],
+        _ context: RequestContext
     ) -> ServerResponse {
         // Half the interval: a silence is noticed at the second tick at the latest.
         let interval = configuration.keepAliveInterval / 2
@@ -47,7 +48,7 @@ extension APIServer {
                         }
                         isSilent = true
                     case .event(let prompt, let event):
-                        if case .usage(let usage) = event { consumed(usage) }
+                        if case .usage(let usage) = event { context.record.consumed(usage) }
                         let chunks = try stream.chunks(for: event, prompt: prompt)
                         if chunks.isEmpty { break }
                         isSilent = false

@@ -3,7 +3,6 @@
 import APITypes
 import Generation
 import Sampling
-import Telemetry
 
 extension GenerationRequest {
     /// A request with the options that all endpoints share.
@@ -98,13 +97,5 @@ extension APIServer {
             throw .unavailable(reason: "The generation was cancelled.")
         }
         return answer
-    }
-
-    /// Counts what a request consumed.
-    func consumed(_ usage: Usage) {
-        metrics.consumed(
-            promptTokens: usage.promptTokens, completionTokens: usage.completionTokens,
-            cachedTokens: usage.cachedPromptTokens, queueDuration: usage.queueDuration,
-            firstTokenDuration: usage.firstTokenDuration)
     }
 }

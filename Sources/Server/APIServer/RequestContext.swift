@@ -13,8 +13,8 @@ struct RequestContext: Sendable {
     /// The dialect of the answer.
     var dialect: Dialect
 
-    /// When the request arrived.
-    let start: ContinuousClock.Instant
+    /// What is counted of it.
+    let record: RequestRecord
 
     /// The client's own identity if it is harmless, else a new one.
     static func requestID(_ fields: HTTPFields) -> String {

@@ -64,6 +64,11 @@ extension CompletionRequest {
             throw .invalid(
                 fields.path.appending("best_of"), expected: "n (\(choiceCount)) in a stream")
         }
+        if prompts.count * bestOf > limits.maxPrompts {
+            throw .invalid(
+                fields.path.appending("prompt"),
+                expected: "at most \(limits.maxPrompts) choices of all prompts together")
+        }
         topLogprobs = try fields.integer("logprobs", in: 0...5)
         echoes = try fields.bool("echo") ?? false
         let suffix = try fields.string("suffix")

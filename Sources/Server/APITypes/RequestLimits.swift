@@ -11,7 +11,7 @@ package struct RequestLimits: Hashable, Sendable {
     /// The most choices, be they `n` or `best_of`.
     package let maxChoices: Int
 
-    /// The most prompts of a completion request.
+    /// The most prompts of a completion request, each counted once for each of its choices.
     package let maxPrompts: Int
 
     /// The most stop strings, and the most stop token ids.

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Generation
+import Logging
+import Synchronization
+import Telemetry
+
+/// What is counted and logged of one request, once, when its answer has been sent.
+///
+/// A class, because the end must be noticed even where a connection dies before the body of its
+/// response was asked for.
+final class RequestRecord: Sendable {
+    private struct State {
+        var usage = Usage()
+        var hasUsage = false
+        var hasEnded = false
+    }
+
+    private let id: String
+    private let route: String
+    private let metrics: RequestMetrics
+    private let logger: Logger
+    private let start = ContinuousClock.now
+    private let state = Mutex(State())
+
+    /// Begins to count a request.
+    init(id: String, route: String, metrics: RequestMetrics, logger: Logger) {
+        self.id = id
+        self.route = route
+        self.metrics = metrics
+        self.logger = logger
+        metrics.begin()
+    }
+
+    deinit {
+        end(status: 499, isAbandoned: true)
+    }
+
+    /// The time since the request arrived.
+    var elapsed: Duration { ContinuousClock.now - start }
+
+    /// Adds what a prompt and its choices consumed.
+    func consumed(_ usage: Usage) {
+        metrics.consumed(
+            promptTokens: usage.promptTokens, completionTokens: usage.completionTokens,
+            cachedTokens: usage.cachedPromptTokens, queueDuration: usage.queueDuration,
+            firstTokenDuration: usage.firstTokenDuration)
+        state.withLock { state in
+            state.hasUsage = true
+            state.usage.promptTokens += usage.promptTokens
+            state.usage.completionTokens += usage.completionTokens
+            state.usage.cachedPromptTokens += usage.cachedPromptTokens
+            state.usage.firstTokenDuration = usage.firstTokenDuration
+        }
+    }
+
+    /// Counts the end; only the first call does anything.
+    ///
+    /// - Parameters:
+    ///   - status: what was answered, or 499 if nothing was.
+    ///   - isAbandoned: whether the client went away before the end.
+    func end(status: Int, isAbandoned: Bool = false) {
+        let usage: Usage? = state.withLock { state in
+            guard !state.hasEnded else { return nil }
+            state.hasEnded = true
+            return state.hasUsage ? state.usage : Usage()
+        }
+        guard let usage else { return }
+        metrics.end(route: route, status: status, duration: elapsed)
+        if isAbandoned { metrics.abandoned() }
+        var metadata: Logger.Metadata = [
+            "request": "\(id)", "route": "\(route)", "status": "\(status)",
+            "seconds": "\(Self.seconds(elapsed))",
+        ]
+        guard usage.promptTokens > 0 else {
+            logger.debug("request", metadata: metadata)
+            return
+        }
+        metadata["prompt"] = "\(usage.promptTokens)"
+        metadata["cached"] = "\(usage.cachedPromptTokens)"
+        metadata["completion"] = "\(usage.completionTokens)"
+        if let first = usage.firstTokenDuration {
+            metadata["first_token_seconds"] = "\(Self.seconds(first))"
+        }
+        logger.info("request", metadata: metadata)
+    }
+
+    private static func seconds(_ duration: Duration) -> Double {
+        ((duration / .milliseconds(1)).rounded()) / 1000
+    }
+}
