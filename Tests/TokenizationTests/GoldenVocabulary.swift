@@ -2,6 +2,7 @@
 
 import Foundation
 import JSON
+import Synchronization
 import Testing
 import Tokenization
 
@@ -11,7 +12,17 @@ struct GoldenVocabulary: Sendable, CustomTestStringConvertible {
     var path: String
     var testDescription: String { name }
 
-    func load() throws -> any Tokenizer { try TokenizerLoader.load(path: path) }
+    /// The tokenizer; every vocabulary is read once.
+    func load() throws -> any Tokenizer {
+        try Self.loaded.withLock { loaded in
+            if let tokenizer = loaded[path] { return tokenizer }
+            let tokenizer = try TokenizerLoader.load(path: path)
+            loaded[path] = tokenizer
+            return tokenizer
+        }
+    }
+
+    private static let loaded = Mutex<[String: any Tokenizer]>([:])
 
     /// The vocabularies of the mistral-common wheel, if CIERZO_MISTRAL_DATA is its folder
     /// `mistral_common/data`.

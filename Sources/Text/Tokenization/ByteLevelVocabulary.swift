@@ -41,11 +41,7 @@ package struct ByteLevelVocabulary: Sendable {
     /// - Returns: a tokenizer with the ids of GPT-2's algorithm.
     /// - Throws: `TokenizerError` for a merge of or into something that is no token.
     package func tokenizer() throws(TokenizerError) -> VocabularyTokenizer {
-        guard pieces.count == kinds.count else {
-            throw .malformed(
-                file: file, field: "token types",
-                reason: "\(kinds.count) for \(pieces.count) tokens")
-        }
+        try VocabularyLimits.check(pieces, kinds, added: addedTokens, file: file)
         var texts = ByteStrings()
         for (index, piece) in pieces.enumerated() {
             texts.append(Self.text(of: piece, kinds[index]))

@@ -8,7 +8,6 @@ struct BytePairMerger {
     private var symbols: [MergeSymbol] = []
     private var previous: [Int32] = []
     private var next: [Int32] = []
-    private var isFrozen: [Bool] = []
 
     /// The pending merge of each symbol with its right neighbour; priority `.max` for none.
     private var pending: [Merge] = []
@@ -24,18 +23,16 @@ struct BytePairMerger {
         symbols.removeAll(keepingCapacity: true)
         previous.removeAll(keepingCapacity: true)
         next.removeAll(keepingCapacity: true)
-        isFrozen.removeAll(keepingCapacity: true)
         pending.removeAll(keepingCapacity: true)
     }
 
-    /// Adds a symbol at the end; one that is frozen never merges.
-    mutating func append(_ symbol: MergeSymbol, isFrozen frozen: Bool = false) {
+    /// Adds a symbol at the end.
+    mutating func append(_ symbol: MergeSymbol) {
         let index = Int32(symbols.count)
         if index > 0 { next[Int(index) - 1] = index }
         symbols.append(symbol)
         previous.append(index - 1)
         next.append(-1)
-        isFrozen.append(frozen)
         pending.append(Merge(priority: .max, token: -1))
     }
 
@@ -76,8 +73,7 @@ struct BytePairMerger {
         _ onCandidate: (Merge, MergeSymbol, MergeSymbol) -> Void
     ) -> UInt64? {
         let right = Int(next[index])
-        guard right >= 0, !isFrozen[index], !isFrozen[right],
-            let merge = rule.merge(symbols[index], symbols[right], of: text)
+        guard right >= 0, let merge = rule.merge(symbols[index], symbols[right], of: text)
         else {
             pending[index].priority = .max
             return nil
@@ -94,60 +90,5 @@ struct BytePairMerger {
             body(symbols[index])
             index = Int(next[index])
         }
-    }
-}
-
-/// A binary heap of numbers, smallest first.
-struct MinimumHeap {
-    private var keys: [UInt64] = []
-
-    mutating func removeAll() { keys.removeAll(keepingCapacity: true) }
-
-    /// Adds a number; `order()` must follow before the next pop.
-    mutating func appendUnordered(_ key: UInt64) { keys.append(key) }
-
-    /// Makes a heap of what was appended; O(n).
-    mutating func order() {
-        var index = keys.count / 2
-        while index > 0 {
-            index -= 1
-            siftDown(from: index)
-        }
-    }
-
-    mutating func push(_ key: UInt64) {
-        keys.append(key)
-        var child = keys.count - 1
-        while child > 0 {
-            let parent = (child - 1) / 2
-            if keys[parent] <= key { break }
-            keys[child] = keys[parent]
-            child = parent
-        }
-        keys[child] = key
-    }
-
-    mutating func popMinimum() -> UInt64? {
-        guard let minimum = keys.first, let last = keys.popLast() else { return nil }
-        if !keys.isEmpty {
-            keys[0] = last
-            siftDown(from: 0)
-        }
-        return minimum
-    }
-
-    private mutating func siftDown(from start: Int) {
-        let count = keys.count
-        let key = keys[start]
-        var parent = start
-        while true {
-            var child = parent * 2 + 1
-            if child >= count { break }
-            if child + 1 < count, keys[child + 1] < keys[child] { child += 1 }
-            if keys[child] >= key { break }
-            keys[parent] = keys[child]
-            parent = child
-        }
-        keys[parent] = key
     }
 }

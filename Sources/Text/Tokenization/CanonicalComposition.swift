@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Unicode normalization form C (UAX #15).
-enum CanonicalComposition {
+package enum CanonicalComposition {
     /// The composed form of a text in UTF-8; O(n log n).
-    static func compose(_ text: [UInt8]) -> [UInt8] {
+    package static func compose(_ text: [UInt8]) -> [UInt8] {
         // Below U+0300, whose lead byte is 0xCC, every text is composed.
         guard text.contains(where: { $0 >= 0xCC }) else { return text }
         var scalars: [Unicode.Scalar] = []

@@ -60,6 +60,11 @@ extension PairTable {
     init(
         _ merges: [(left: String, right: String)], of table: TokenTable, file: String
     ) throws(TokenizerError) {
+        guard merges.count <= VocabularyLimits.mergeCount else {
+            throw .malformed(
+                file: file, field: "merges",
+                reason: "\(merges.count), more than \(VocabularyLimits.mergeCount)")
+        }
         self.init(capacity: merges.count + 1)
         for (index, (left, right)) in merges.enumerated() {
             guard let leftToken = table.token(of: left), let rightToken = table.token(of: right),

@@ -8,6 +8,9 @@ struct SentencePieceEncoder<Rule: MergeRule & Sendable>: TextEncoder {
     /// What merges.
     let rule: Rule
 
+    /// Which characters stand side by side in any token; nothing merges across others.
+    let neighbours: CharacterPairs
+
     /// How spaces are written.
     let spaces: SpaceRule
 
@@ -30,25 +33,35 @@ struct SentencePieceEncoder<Rule: MergeRule & Sendable>: TextEncoder {
         let frozen = userDefined.matches(in: text, trusted: [])
         tokens.reserveCapacity(tokens.count + text.count / 3)
         var merger = BytePairMerger()
+        var isAfterUnknown = false
         var frozenIndex = 0
         var index = 0
+        var last: UInt32 = 0
         while index < text.count {
             if frozenIndex < frozen.count, frozen[frozenIndex].bytes.lowerBound == index {
                 let match = frozen[frozenIndex]
-                merger.append(MergeSymbol(token: match.token, bytes: match.bytes), isFrozen: true)
+                finish(&merger, text, &isAfterUnknown, into: &tokens)
+                tokens.append(match.token)
+                isAfterUnknown = false
                 frozenIndex += 1
                 index = match.bytes.upperBound
                 continue
             }
-            if spaces.splitsWords, merger.count > 0, SpaceRule.isMark(text, at: index) {
-                finish(&merger, text, into: &tokens)
-            }
             let end = min(text.count, index + Self.characterLength(text[index]))
+            let character = CharacterPairs.character(text[index..<end])
+            // What cannot merge is encoded apart, which keeps the heap small.
+            if merger.count > 0, !neighbours.contains(last, character) {
+                finish(&merger, text, &isAfterUnknown, into: &tokens)
+            } else if spaces.splitsWords, SpaceRule.isMark(text, at: index) {
+                finish(&merger, text, &isAfterUnknown, into: &tokens)
+            }
+            if spaces.splitsWords, SpaceRule.isMark(text, at: index) { isAfterUnknown = false }
             let token = table.token(of: text, in: index..<end) ?? -1
             merger.append(MergeSymbol(token: token, bytes: index..<end))
+            last = character
             index = end
         }
-        finish(&merger, text, into: &tokens)
+        finish(&merger, text, &isAfterUnknown, into: &tokens)
     }
 
     private static func characterLength(_ lead: UInt8) -> Int {
@@ -56,7 +69,8 @@ struct SentencePieceEncoder<Rule: MergeRule & Sendable>: TextEncoder {
     }
 
     private func finish(
-        _ merger: inout BytePairMerger, _ text: [UInt8], into tokens: inout [Int32]
+        _ merger: inout BytePairMerger, _ text: [UInt8], _ isAfterUnknown: inout Bool,
+        into tokens: inout [Int32]
     ) {
         var halves: [Int32: (MergeSymbol, MergeSymbol)] = [:]
         if unused.isEmpty {
@@ -66,7 +80,6 @@ struct SentencePieceEncoder<Rule: MergeRule & Sendable>: TextEncoder {
                 if unused[Int(merge.token)] { halves[merge.token] = (left, right) }
             }
         }
-        var isAfterUnknown = false
         merger.forEach { symbol in
             // An unused token becomes the two that it was made of, however deep.
             var rest = [symbol]
@@ -100,74 +113,5 @@ struct SentencePieceEncoder<Rule: MergeRule & Sendable>: TextEncoder {
             if let unknown, !isAfterUnknown { tokens.append(unknown) }
             isAfterUnknown = true
         }
-    }
-}
-
-/// How SentencePiece writes the spaces of a text.
-package struct SpaceRule: Hashable, Sendable {
-    /// Where a space is put before a text.
-    package enum Prefix: Sendable {
-        /// Nowhere.
-        case never
-        /// At the beginning of the prompt.
-        case first
-        /// At the beginning and after every control token.
-        case always
-    }
-
-    /// Where a space is put before a text.
-    package var prefix: Prefix
-
-    /// Whether that is left out for a text that begins with a space.
-    package var sparesLeadingSpace = false
-
-    /// Whether runs of spaces become one, and those at both ends none.
-    package var removesExtraSpaces = false
-
-    /// Whether a word ends before every space, so that no token has a space within.
-    package var splitsWords = false
-
-    /// Creates a rule that differs from the common one only in the prefix.
-    package init(prefix: Prefix) {
-        self.prefix = prefix
-    }
-
-    /// U+2581, which stands for a space.
-    static let mark: [UInt8] = [0xE2, 0x96, 0x81]
-
-    static func isMark(_ text: [UInt8], at index: Int) -> Bool {
-        index + 2 < text.count && text[index] == mark[0] && text[index + 1] == mark[1]
-            && text[index + 2] == mark[2]
-    }
-
-    /// The text with its spaces written as U+2581.
-    func apply(to text: [UInt8], isFirst: Bool) -> [UInt8] {
-        let space = UInt8(ascii: " ")
-        var text = text[...]
-        if removesExtraSpaces {
-            text = text.drop { $0 == space }
-            while text.last == space { text.removeLast() }
-        }
-        if text.isEmpty { return [] }
-        var result: [UInt8] = []
-        result.reserveCapacity(text.count + text.count / 2)
-        let isPrefixed = prefix == .always || (prefix == .first && isFirst)
-        let isSpared = sparesLeadingSpace && startsWithSpace(text)
-        if isPrefixed, !isSpared { result += Self.mark }
-        var isAfterSpace = false
-        for byte in text {
-            if byte == space {
-                if removesExtraSpaces, isAfterSpace { continue }
-                result += Self.mark
-            } else {
-                result.append(byte)
-            }
-            isAfterSpace = byte == space
-        }
-        return result
-    }
-
-    private func startsWithSpace(_ text: ArraySlice<UInt8>) -> Bool {
-        text.first == UInt8(ascii: " ") || text.starts(with: Self.mark)
     }
 }

@@ -186,11 +186,3 @@ struct SentencePieceModelFile {
         return Int32(value)
     }
 }
-
-/// Bounds on what tokenizer files may ask for.
-enum VocabularyLimits {
-    /// Published vocabularies have up to 262,144 tokens.
-    static let tokenCount = 1 << 22
-    /// Published files have up to 40 MB.
-    static let fileByteCount = 256 << 20
-}

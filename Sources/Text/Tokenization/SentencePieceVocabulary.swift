@@ -53,11 +53,7 @@ package struct SentencePieceVocabulary: Sendable {
     /// - Returns: a tokenizer with SentencePiece's ids.
     /// - Throws: `TokenizerError` for a byte token that names no byte, and for counts that differ.
     package func tokenizer() throws(TokenizerError) -> VocabularyTokenizer {
-        guard pieces.count == kinds.count else {
-            throw .malformed(
-                file: file, field: "token types",
-                reason: "\(kinds.count) for \(pieces.count) tokens")
-        }
+        try VocabularyLimits.check(pieces, kinds, added: addedTokens, file: file)
         var texts = ByteStrings()
         var byteTokens = [Int32?](repeating: nil, count: 256)
         for (index, piece) in pieces.enumerated() {
@@ -88,7 +84,10 @@ package struct SentencePieceVocabulary: Sendable {
         _ table: TokenTable, _ rule: Rule, _ byteTokens: [Int32?]
     ) -> SentencePieceEncoder<Rule> {
         SentencePieceEncoder(
-            table: table, rule: rule, spaces: spaces,
+            table: table, rule: rule,
+            neighbours: CharacterPairs(
+                inside: pieces.indices.lazy.filter { kinds[$0] != .control }.map { pieces[$0] }),
+            spaces: spaces,
             userDefined: AddedTokens(addedTokens == nil ? addedTokens(.userDefined) : []),
             byteTokens: hasByteFallback ? byteTokens : [], unknown: special.unknown,
             unused: kinds.contains(.unused) ? kinds.map { $0 == .unused } : [])

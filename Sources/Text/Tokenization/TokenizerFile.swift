@@ -56,7 +56,7 @@ struct TokenizerFile {
     /// The JSON value in a file's content.
     static func json(_ bytes: [UInt8], path: String) throws(TokenizerError) -> JSONValue {
         let limits = JSONParser.Limits(
-            maxBytes: VocabularyLimits.fileByteCount, maxDepth: 64, maxValues: 8_000_000)
+            maxBytes: VocabularyLimits.fileByteCount, maxDepth: 64, maxValues: 4_000_000)
         do {
             return try JSONParser.parse(bytes, limits: limits)
         } catch {
