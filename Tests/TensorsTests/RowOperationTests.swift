@@ -135,11 +135,11 @@ import Testing
 
         compute.add(y, rowCount: 3, to: x)
         let gathered = FloatBuffer(rowCount: 2, columnCount: 40)
-        compute.gather(x, rows: [2, 0], into: gathered)
+        compute.gather(x, rows: [0, 2], into: gathered)
 
         #expect((0..<3).map { x.values(row: $0) } == expected)
-        #expect(gathered.values(row: 0) == expected[2])
-        #expect(gathered.values(row: 1) == expected[0])
+        #expect(gathered.values(row: 0) == expected[0])
+        #expect(gathered.values(row: 1) == expected[2])
     }
 
     @Test func `every instruction set gives the same bits`() {

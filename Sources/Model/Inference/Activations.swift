@@ -31,8 +31,6 @@ final class Activations {
     let up: FloatBuffer
     /// `[T·A, D]`: what the experts add to the residual.
     let down: FloatBuffer
-    /// `[maxLogitsRows, D]`: the residual of the rows that get logits.
-    let last: FloatBuffer
     /// `[maxLogitsRows, V]`.
     let logits: FloatBuffer
     /// Queries, keys and values, which one parallel region computes.
@@ -42,6 +40,8 @@ final class Activations {
     let attention: AttentionScratch
     /// What each row attends to.
     var plan: AttentionPlan
+    /// The same for the last layer, where only rows that get logits are left.
+    var lastPlan: AttentionPlan
     /// Which experts each row visits; unused for a dense model.
     var routing: ExpertRouting
     /// The rows that get logits.
@@ -55,13 +55,16 @@ final class Activations {
         (queries, keys, values, attended) = (buffers[3], buffers[4], buffers[5], buffers[6])
         (rope, routerLogits) = (buffers[7], buffers[8])
         (gate, up, down) = (buffers[9], buffers[10], buffers[11])
-        (last, logits) = (buffers[12], buffers[13])
+        logits = buffers[12]
         attention = AttentionScratch(
             shape: Self.cacheShape(c, limits: limits), headCount: c.headCount,
             threadCount: threadCount)
         plan = AttentionPlan(
             positionsPerBlock: limits.positionsPerBlock, window: c.slidingWindow,
             maxRowCount: limits.maxBatchTokens)
+        lastPlan = AttentionPlan(
+            positionsPerBlock: limits.positionsPerBlock, window: c.slidingWindow,
+            maxRowCount: limits.maxLogitsRows)
         routing = ExpertRouting(
             expertCount: c.expertCount ?? 1, expertsPerToken: c.expertsPerToken ?? 1,
             maxTokenCount: limits.maxBatchTokens)
@@ -82,7 +85,7 @@ final class Activations {
             (t, h), (t, k), (t, k), (t, h),
             (t, c.ropeDimensionCount), (t, c.expertCount ?? 1),
             (slots, c.intermediateSize), (slots, c.intermediateSize), (slots, c.hiddenSize),
-            (limits.maxLogitsRows, c.hiddenSize), (limits.maxLogitsRows, c.vocabularySize),
+            (limits.maxLogitsRows, c.vocabularySize),
         ]
     }
 

@@ -40,6 +40,15 @@ package struct SequenceSlice: Hashable, Sendable {
         self.blockTable = blockTable
         self.logitsRows = logitsRows
     }
+
+    /// How many of the tokens, the last ones, get logits.
+    package var logitsRowCount: Int {
+        switch logitsRows {
+        case .none: 0
+        case .last: 1
+        case .all: tokenCount
+        }
+    }
 }
 
 /// The tokens of one step: any mix of sequences, prompts and decodes.
@@ -58,12 +67,6 @@ package struct ForwardBatch: Sendable {
 
     /// The number of logits rows that the batch asks for.
     package var logitsRowCount: Int {
-        slices.reduce(0) { count, slice in
-            switch slice.logitsRows {
-            case .none: count
-            case .last: count + 1
-            case .all: count + slice.tokenCount
-            }
-        }
+        slices.reduce(0) { $0 + $1.logitsRowCount }
     }
 }

@@ -21,6 +21,8 @@ struct LayerWeights {
     let w2: [WeightMatrix]
     /// `[F, D]` of each expert.
     let w3: [WeightMatrix]
+    /// w1 and w3 of the first expert, a dense layer's only one.
+    let denseGateAndUp: [WeightMatrix]
 
     init(_ layer: LayerTensors) {
         attentionNorm = layer.attentionNorm
@@ -31,5 +33,6 @@ struct LayerWeights {
         w1 = layer.experts.map(\.w1)
         w2 = layer.experts.map(\.w2)
         w3 = layer.experts.map(\.w3)
+        denseGateAndUp = [w1[0], w3[0]]
     }
 }

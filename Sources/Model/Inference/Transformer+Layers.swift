@@ -4,12 +4,11 @@ import ModelFiles
 import Tensors
 
 extension Transformer {
-    /// projected = wo · attention of normed, whose keys and values go to the cache.
-    func attention(_ layer: LayerWeights, index: Int, rowCount: Int) {
+    /// Queries, keys and values of normed, rotated; keys and values go to the cache.
+    func project(_ layer: LayerWeights, index: Int, rowCount: Int) {
         let a = activations
         let c = configuration
-        let rows = 0..<rowCount
-        compute.multiply(a.normed, rows: rows, layer.queryKeyValue, into: a.queryKeyValue)
+        compute.multiply(a.normed, rows: 0..<rowCount, layer.queryKeyValue, into: a.queryKeyValue)
         let pairing: RotationPairing = c.ropePairing == .adjacent ? .adjacent : .halves
         compute.rotate(
             a.queries, rowCount: rowCount, headDimension: c.headDimension, pairing: pairing,
@@ -18,17 +17,30 @@ extension Transformer {
             a.keys, rowCount: rowCount, headDimension: c.headDimension, pairing: pairing,
             table: a.rope)  // [T, K·Dh]
         compute.store(keys: a.keys, values: a.values, in: cache, layer: index, plan: a.plan)
+    }
+
+    /// residual += wo · attention of the queries to what they see of the cache.
+    func attend(_ layer: LayerWeights, index: Int, plan: AttentionPlan) {
+        let a = activations
         compute.attend(
-            queries: a.queries, cache: cache, layer: index, plan: a.plan, scratch: a.attention,
+            queries: a.queries, cache: cache, layer: index, plan: plan, scratch: a.attention,
             into: a.attended)  // [T, H·Dh]
-        compute.multiply(a.attended, rows: rows, layer.wo, into: a.projected)  // [T, D]
+        compute.multiply(a.attended, rows: 0..<plan.rowCount, layer.wo, into: a.projected)
+        compute.add(a.projected, rowCount: plan.rowCount, to: a.residual)  // [T, D]
+    }
+
+    /// Moves the rows that get logits to the front: in the last layer nobody reads the others.
+    func keepLogitsRows() {
+        let a = activations
+        compute.gather(a.residual, rows: a.logitsRows, into: a.residual)  // [logits rows, D]
+        compute.gather(a.queries, rows: a.logitsRows, into: a.queries)  // [logits rows, H·Dh]
     }
 
     /// residual += w2 · (silu(w1 · normed) ⊙ w3 · normed).
     func denseFeedForward(_ layer: LayerWeights, rowCount: Int) {
         let a = activations
         let rows = 0..<rowCount
-        compute.multiply(a.normed, rows: rows, [layer.w1[0], layer.w3[0]], into: a.gateAndUp)
+        compute.multiply(a.normed, rows: rows, layer.denseGateAndUp, into: a.gateAndUp)
         compute.siluMultiply(gate: a.gate, up: a.up, rowCount: rowCount)  // [T, F]
         compute.multiply(a.gate, rows: rows, layer.w2[0], into: a.down)  // [T, D]
         compute.add(a.down, rowCount: rowCount, to: a.residual)

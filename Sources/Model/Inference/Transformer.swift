@@ -70,7 +70,7 @@ package final class Transformer {
     package func forward(_ batch: borrowing ForwardBatch) -> FloatBuffer {
         let a = activations
         let c = configuration
-        let rowCount = plan(batch)  // T
+        var rowCount = plan(batch)  // T
 
         compute.embed(batch.tokens.span, weights.tokenEmbedding, into: a.residual)  // [T, D]
         compute.ropeTable(
@@ -81,8 +81,14 @@ package final class Transformer {
             compute.rmsNorm(
                 a.residual, rowCount: rowCount, weight: layer.attentionNorm,
                 epsilon: c.rmsNormEpsilon, into: a.normed)
-            attention(layer, index: index, rowCount: rowCount)
-            compute.add(a.projected, rowCount: rowCount, to: a.residual)
+            project(layer, index: index, rowCount: rowCount)
+            if index == layers.count - 1 {
+                keepLogitsRows()
+                rowCount = a.logitsRows.count
+                attend(layer, index: index, plan: a.lastPlan)
+            } else {
+                attend(layer, index: index, plan: a.plan)
+            }
 
             compute.rmsNorm(
                 a.residual, rowCount: rowCount, weight: layer.ffnNorm,
@@ -94,15 +100,16 @@ package final class Transformer {
             }
         }
 
-        compute.gather(a.residual, rows: a.logitsRows, into: a.last)  // [logits rows, D]
         compute.rmsNorm(
-            a.last, rowCount: a.logitsRows.count, weight: weights.outputNorm,
-            epsilon: c.rmsNormEpsilon, into: a.last)
-        compute.multiply(a.last, rows: 0..<a.logitsRows.count, weights.output, into: a.logits)
+            a.residual, rowCount: rowCount, weight: weights.outputNorm,
+            epsilon: c.rmsNormEpsilon, into: a.normed)  // [logits rows, D]
+        compute.multiply(a.normed, rows: 0..<rowCount, weights.output, into: a.logits)
         return a.logits  // [logits rows, V]
     }
 
     /// Lays out the step: positions, blocks and tiles of the rows, and which of them get logits.
+    ///
+    /// - Returns: T.
     private func plan(_ batch: borrowing ForwardBatch) -> Int {
         do {
             try validate(batch)
@@ -111,16 +118,20 @@ package final class Transformer {
         }
         let a = activations
         a.plan.removeAll()
+        a.lastPlan.removeAll()
         a.logitsRows.removeAll(keepingCapacity: true)
         for slice in batch.slices {
             a.plan.append(
                 startPosition: slice.startPosition, count: slice.tokenCount,
                 blockTable: slice.blockTable)
-            let end = slice.firstToken + slice.tokenCount
-            switch slice.logitsRows {
-            case .none: break
-            case .last: a.logitsRows.append(Int32(end - 1))
-            case .all: for row in slice.firstToken..<end { a.logitsRows.append(Int32(row)) }
+            let count = slice.logitsRowCount
+            guard count > 0 else { continue }
+            let skipped = slice.tokenCount - count
+            a.lastPlan.append(
+                startPosition: slice.startPosition + skipped, count: count,
+                blockTable: slice.blockTable)
+            for row in slice.firstToken + skipped..<slice.firstToken + slice.tokenCount {
+                a.logitsRows.append(Int32(row))
             }
         }
         return batch.tokens.count

@@ -37,14 +37,21 @@ extension Compute {
     }
 
     /// Copies the named rows of `x` to the first rows of `y`, in order.
+    ///
+    /// - Parameters:
+    ///   - x: `[T, columns]`.
+    ///   - rows: which rows, ascending.
+    ///   - y: receives them; may be `x`.
     package func gather(_ x: FloatBuffer, rows: [Int32], into y: FloatBuffer) {
         precondition(
             x.columnCount == y.columnCount && rows.count <= y.rowCount,
             "gathering \(rows.count) rows: buffers of other shapes")
-        for (index, row) in rows.enumerated() {
-            precondition(row >= 0 && Int(row) < x.rowCount, "row \(row) is not in the buffer")
+        var previous: Int32 = -1
+        for (index, row) in rows.enumerated() where x !== y || Int(row) != index {
+            precondition(row > previous && Int(row) < x.rowCount, "row \(row) after \(previous)")
             unsafe (y.base + index * y.stride).update(
                 from: x.base + Int(row) * x.stride, count: x.columnCount)
+            previous = row
         }
     }
 }

@@ -15,11 +15,16 @@ extension Compute {
         keys: FloatBuffer, values: FloatBuffer, in cache: KVCache, layer: Int, plan: AttentionPlan
     ) {
         let shape = cache.shape
-        precondition(plan.positionsPerBlock == shape.positionsPerBlock, "plan of another cache")
+        precondition(
+            plan.positionsPerBlock == shape.positionsPerBlock
+                && keys.columnCount == shape.kvHeadCount * shape.headDimension
+                && values.columnCount == keys.columnCount && plan.rowCount <= keys.rowCount
+                && plan.rowCount <= values.rowCount,
+            "storing \(plan.rowCount) rows: buffers or cache of other shapes")
         checkBlocks(of: plan, in: cache)
         let keyMemory = unsafe cache.keys(layer: layer)
         let valueMemory = unsafe cache.values(layer: layer)
-        for row in 0..<plan.rowCount {
+        forEachRow(plan.rowCount, cost: 4 * keys.columnCount) { row in
             unsafe ck_kv_append(
                 keys.base + row * keys.stride, values.base + row * values.stride,
                 keyMemory, valueMemory, shape.elementType.kernelType, shape.kvHeadCount,
