@@ -59,7 +59,55 @@ struct ModelFileTests {
         #expect(isTied == (name == "mistral"))
     }
 
-    @Test func `stacked experts follow each other`() throws {
+    @Test(arguments: ["moe.gguf", "mixtral", "mistral"])
+    func `every tensor has the values that its writer gave it`(name: String) throws {
+        let text = try contents(golden("expected.json"))
+        let all = try #require(JSONParser.parse(text)[name]?.objectValue)
+        let matrices = Self.matrices(of: try ModelFile.open(path: golden(name)), name: name)
+        for (tensor, matrix) in matrices {
+            let entry = try #require(all[tensor])
+            let shape = try #require(entry["shape"]?.arrayValue).compactMap(\.intValue)
+            let last = try #require(entry["last"]?.arrayValue).compactMap(\.doubleValue)
+            #expect(matrix.columnCount == shape.last)
+            let row = decodedRow(matrix.rowCount - 1, of: matrix)
+            #expect(row.map(Double.init) == last.map { Double(Float($0)) }, "\(tensor)")
+        }
+    }
+
+    /// The last matrix of each of some tensors.
+    private static func matrices(
+        of model: ModelFile, name: String
+    ) -> [(String, WeightMatrix)] {
+        let layer = model.tensors.layers[1]
+        let last = layer.experts[layer.experts.count - 1]
+        switch name {
+        case "moe.gguf":
+            return [
+                ("output.weight", model.tensors.output), ("blk.1.attn_v.weight", layer.wv),
+            ]
+        case "mixtral":
+            let stem = "model.layers.1.block_sparse_moe.experts.2."
+            return [
+                ("lm_head.weight", model.tensors.output),
+                ("model.layers.1.self_attn.q_proj.weight", layer.wq),
+                (stem + "w1.weight", last.w1), (stem + "w2.weight", last.w2),
+                (stem + "w3.weight", last.w3),
+            ]
+        default:
+            return [
+                ("model.embed_tokens.weight", model.tensors.output),
+                ("model.layers.1.self_attn.o_proj.weight", layer.wo),
+                ("model.layers.1.mlp.gate_proj.weight", last.w1),
+                ("model.layers.1.mlp.down_proj.weight", last.w2),
+                ("model.layers.1.mlp.up_proj.weight", last.w3),
+            ]
+        }
+    }
+
+    @Test func `experts come in their order, stacked or one by one`() throws {
+        let model = try RawGGUF.model(experts: 3, stacked: false).open()
+        let experts = model.tensors.layers[0].experts
+        #expect(experts.map { decodedRow(0, of: $0.w2)[0] } == [0, 1, 2])
         let stacked = try RawGGUF.model(experts: 3).open().tensors.layers[0].experts
         #expect(stacked[1].w1.byteOffset - stacked[0].w1.byteOffset == 256)
     }
@@ -188,4 +236,12 @@ struct ModelFileTests {
         #expect(configuration.ropeTheta == 1e6)
         #expect(configuration.expertsPerToken == 2)
     }
+}
+
+/// A row of a matrix as floats.
+private func decodedRow(_ index: Int, of matrix: WeightMatrix) -> [Float] {
+    let buffer = FloatBuffer(rowCount: 1, columnCount: matrix.columnCount)
+    let compute = Compute(pool: ThreadPool(threadCount: 1), kernels: .scalar)
+    compute.embed([Int32(index)].span, matrix, into: buffer)
+    return buffer.values(row: 0)
 }

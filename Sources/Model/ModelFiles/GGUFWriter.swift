@@ -46,29 +46,39 @@ package struct GGUFWriter: ~Copyable {
     package init(
         path: String, metadata: GGUFMetadata, tensors: [Tensor]
     ) throws(ModelFileError) {
-        self.path = path
-        alignment = metadata["general.alignment"]?.intValue ?? 32
+        // Everything that can fail comes before the first property is set: a value without all its
+        // properties has no deinit to run.
+        let alignment = metadata["general.alignment"]?.intValue ?? 32
         precondition(alignment > 0 && alignment & (alignment - 1) == 0, "alignment \(alignment)")
-        sizes = tensors.map { tensor in
-            precondition(
-                (1...4).contains(tensor.dimensions.count)
-                    && tensor.dimensions.allSatisfy { $0 > 0 }
-                    && tensor.dimensions[0] % tensor.type.elementsPerBlock == 0,
-                "\(tensor)")
-            let elements = tensor.dimensions.reduce(1, *)
-            return elements / tensor.type.elementsPerBlock * tensor.type.bytesPerBlock
-        }
-        byteCount = sizes.reduce(0, +)
+        let sizes = tensors.map { Self.byteCount(of: $0) }
         var header = GGUFEncoder()
         header.append(metadata: metadata, tensors: tensors, sizes: sizes, alignment: alignment)
+        let handle = try Self.create(path)
+        self.path = path
+        self.alignment = alignment
+        self.sizes = sizes
+        self.handle = handle
+        byteCount = sizes.reduce(0, +)
         buffer = header.bytes
+    }
+
+    private static func byteCount(of tensor: Tensor) -> Int {
+        precondition(
+            (1...4).contains(tensor.dimensions.count) && tensor.dimensions.allSatisfy { $0 > 0 }
+                && tensor.dimensions[0] % tensor.type.elementsPerBlock == 0,
+            "\(tensor)")
+        let elements = tensor.dimensions.reduce(1, *)
+        return elements / tensor.type.elementsPerBlock * tensor.type.bytesPerBlock
+    }
+
+    private static func create(_ path: String) throws(ModelFileError) -> FileHandle {
         let partial = path + ".partial"
         guard FileManager.default.createFile(atPath: partial, contents: nil),
             let handle = FileHandle(forWritingAtPath: partial)
         else {
             throw .unwritable(path: path, reason: "cannot create \(partial)")
         }
-        self.handle = handle
+        return handle
     }
 
     deinit {
