@@ -172,6 +172,10 @@ import Testing
         task.cancel()
         for await _ in ended {}
         #expect(try await task.value.status == 503)
+        let metrics = try await client.get("/metrics").text
+        #expect(metrics.contains("cierzo_requests_abandoned_total 1\n"))
+        #expect(metrics.contains(#"status="499"} 1"#))
+        #expect(!metrics.contains("cierzo_requests_refused_total"))
     }
 
     @Test func `white space comes before an answer that takes long`() async throws {

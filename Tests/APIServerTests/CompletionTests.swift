@@ -137,6 +137,7 @@ import Testing
             #expect(parts.first?["logprobs"]?["token_logprobs"]?[0] == .null)
         }
         #expect(events.filter { $0["usage"]?["total_tokens"] == 15 }.count == 1)
+        #expect(events.compactMap { $0["prompt_token_ids"] } == [[256, 97]])
     }
 
     @Test func `fill-in-the-middle writes the gap as the vocabulary does`() async throws {

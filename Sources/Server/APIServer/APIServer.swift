@@ -59,7 +59,11 @@ package struct APIServer: Sendable {
                 response = try await answer(endpoint, body, context)
             }
         } catch {
-            count(error, context)
+            if Task.isCancelled {
+                record.end(status: RequestRecord.clientClosedRequest, isAbandoned: true)
+            } else {
+                count(error, context)
+            }
             response = ServerResponse(error, in: context.dialect)
         }
         return finish(response, context)

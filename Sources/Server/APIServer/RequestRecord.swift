@@ -10,6 +10,9 @@ import Telemetry
 /// A class, because the end must be noticed even where a connection dies before the body of its
 /// response was asked for.
 final class RequestRecord: Sendable {
+    /// The status that is counted where the client went away before there was one (nginx's).
+    static let clientClosedRequest = 499
+
     private struct State {
         var usage = Usage()
         var hasUsage = false
@@ -33,7 +36,7 @@ final class RequestRecord: Sendable {
     }
 
     deinit {
-        end(status: 499, isAbandoned: true)
+        end(status: Self.clientClosedRequest, isAbandoned: true)
     }
 
     /// The time since the request arrived.
@@ -57,7 +60,7 @@ final class RequestRecord: Sendable {
     /// Counts the end; only the first call does anything.
     ///
     /// - Parameters:
-    ///   - status: what was answered, or 499 if nothing was.
+    ///   - status: what was answered, or `clientClosedRequest`.
     ///   - isAbandoned: whether the client went away before the end.
     func end(status: Int, isAbandoned: Bool = false) {
         let usage: Usage? = state.withLock { state in

@@ -127,6 +127,10 @@ struct TextStream: AnswerStream {
     }
 
     private func chunk(_ choice: TextCompletion.Choice) -> JSONObject {
-        context.header.chunk([choice.json], style: context.usageStyle)
+        var chunk = context.header.chunk([choice.json], style: context.usageStyle)
+        if choice.index == 0, let ids = choice.promptTokenIDs {
+            chunk["prompt_token_ids"] = ids.json
+        }
+        return chunk
     }
 }
