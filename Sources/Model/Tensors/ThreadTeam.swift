@@ -75,8 +75,8 @@ internal import Synchronization
         while true {
             let claim = claims.wrappingAdd(1, ordering: .acquiringAndReleasing).oldValue
             let task = Int(claim & 0xffff_ffff)
-            guard task < Int(claim >> 32), let body else { return }
-            body(task, worker)
+            guard task < Int(claim >> 32) else { return }
+            perform(task, worker: worker)
             if remaining.wrappingSubtract(1, ordering: .sequentiallyConsistent).newValue == 0,
                 worker != 0, callerSleeps.load(ordering: .sequentiallyConsistent)
             {
@@ -85,6 +85,12 @@ internal import Synchronization
                 unsafe pthread_mutex_unlock(sleepLock)
             }
         }
+    }
+
+    /// Runs one task, and holds no reference to the region's body afterwards: once the last task
+    /// is counted, the caller may end the body's lifetime.
+    @inline(never) private func perform(_ task: Int, worker: Int) {
+        body?(task, worker)
     }
 
     private func waitForTasks() {
