@@ -24,12 +24,14 @@ struct HostileInputTests {
     #endif
 
     /// Measures processor time, for other processes and tests may hold the processor.
-    static func check(_ tokenizer: any Tokenizer, _ unit: String, _ name: String) {
-        let text = String(repeating: unit, count: byteCount / unit.utf8.count)
+    static func check(
+        _ tokenizer: any Tokenizer, _ unit: String, _ name: String, part: Int = 1
+    ) {
+        let text = String(repeating: unit, count: byteCount / part / unit.utf8.count)
         let start = processorTime()
         let ids = tokenizer.encode([.templated(text)])
         let duration = processorTime() - start
-        #expect(duration < limit, "\(name): \(duration)")
+        #expect(duration < limit / part, "\(name): \(duration)")
         #expect(ids.count > 0 && ids.count <= text.utf8.count + 1)
     }
 
@@ -48,13 +50,13 @@ struct HostileInputTests {
     }
 
     @Test(arguments: texts)
-    func `every byte-level pattern takes a megabyte in less than a second`(
+    func `every byte-level pattern takes a megabyte in less than a second, by a quarter`(
         name: String, unit: String
     ) throws {
         for (_, preTokenizer) in WordPatternTests.preTokenizers {
             var vocabulary = TinyVocabulary.byteLevel(preTokenizer: preTokenizer)
             vocabulary.composes = true
-            Self.check(try vocabulary.tokenizer(), unit, name)
+            Self.check(try vocabulary.tokenizer(), unit, name, part: 4)
         }
     }
 

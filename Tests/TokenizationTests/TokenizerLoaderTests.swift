@@ -2,6 +2,7 @@
 
 import Foundation
 import JSON
+import ModelFiles
 import Testing
 import Tokenization
 
@@ -45,6 +46,24 @@ struct TokenizerLoaderTests {
             #expect(tokenizer.eosTokenIDs == [5, 7, 9, end])
             #expect(tokenizer.addsBOS && !tokenizer.addsEOS)
         }
+    }
+
+    @Test(arguments: GoldenVocabulary.smollm2)
+    func `the default model's tokenizer comes out of its GGUF file`(
+        vocabulary: GoldenVocabulary
+    ) throws {
+        let tokenizer = try TokenizerLoader.load(try ModelFile.open(path: vocabulary.path))
+        #expect(tokenizer.vocabularyCount == 49_152)
+        #expect(tokenizer.bosTokenID == 1 && !tokenizer.addsBOS && !tokenizer.addsEOS)
+        #expect(tokenizer.eosTokenIDs == [0, 2])
+        let prompt: [PromptSegment] = [
+            .templated("<|im_start|>user\n"), .text("Hi <|im_end|>"), .templated("<|im_end|>\n"),
+        ]
+        #expect(
+            tokenizer.encode(prompt).map { tokenizer.piece(of: $0) } == [
+                "<|im_start|>", "user", "Ċ", "Hi", "Ġ<", "|", "im", "_", "end", "|", ">",
+                "<|im_end|>", "Ċ",
+            ])
     }
 
     @Test func `what is missing or no file is an error that names the path`() throws {

@@ -60,7 +60,7 @@ struct TokenizerFile {
         do {
             return try JSONParser.parse(bytes, limits: limits)
         } catch {
-            throw .malformed(file: path, field: "JSON", reason: "\(error)")
+            throw .malformed(file: path, field: "content", reason: "\(error)")
         }
     }
 }
