@@ -1,7 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ck_dequantize.h"
 
-#include <string.h>
+#include "variants.h"
+
+#define CK_INLINE static inline __attribute__((always_inline, unused))
+
+/// The levels of IQ4_NL and IQ4_XS.
+static const float ck_iq4_levels[16] = {
+    -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+
+/// An IEEE half as f32, exactly, by the operations that every processor has.
+CK_INLINE float ck_f16(uint16_t h) {
+    const uint32_t sign = (uint32_t)(h & 0x8000) << 16;
+    const uint32_t magnitude = (uint32_t)(h & 0x7FFF) << 13;
+    // Shifted into place the exponent is 112 too small; a product corrects it, subnormals included.
+    float scaled;
+    __builtin_memcpy(&scaled, &magnitude, 4);
+    scaled *= 0x1p112f;
+    uint32_t bits;
+    __builtin_memcpy(&bits, &scaled, 4);
+    // Infinity and NaN keep their payload under the largest exponent.
+    bits = magnitude >= 0x0F800000u ? magnitude | 0x7F800000u : bits;
+    bits |= sign;
+    float value;
+    __builtin_memcpy(&value, &bits, 4);
+    return value;
+}
+
+CK_INLINE float ck_f16_at(const uint8_t *p) { return ck_f16((uint16_t)(p[0] | p[1] << 8)); }
 
 size_t ck_block_elements(ck_format format) {
     switch (format) {
@@ -30,18 +56,25 @@ size_t ck_block_bytes(ck_format format) {
     return 0;
 }
 
+#define CK_VARIANT scalar
+#include "dequantize_body.h"
+#undef CK_VARIANT
+
+#if defined(__x86_64__)
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+#define CK_VARIANT avx2
+#include "dequantize_body.h"
+#undef CK_VARIANT
+#pragma clang attribute pop
+
+#pragma clang attribute push( \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma,f16c"))), apply_to = function)
+#define CK_VARIANT avx512
+#include "dequantize_body.h"
+#undef CK_VARIANT
+#pragma clang attribute pop
+#endif
+
 void ck_dequantize(ck_isa isa, ck_format format, const void *blocks, float *y, size_t count) {
-    (void)isa;
-    if (format == CK_F32) memcpy(y, blocks, count * 4);
-    else if (format == CK_BF16) {
-        for (size_t k = 0; k < count; k++) {
-            uint16_t half;
-            memcpy(&half, (const char *)blocks + 2 * k, 2);
-            const uint32_t bits = (uint32_t)half << 16;
-            memcpy(y + k, &bits, 4);
-        }
-    } else {
-        // The block formats follow.
-        __builtin_trap();
-    }
+    CK_DISPATCH(isa, dequantize, format, (const uint8_t *)blocks, y, count);
 }

@@ -1,26 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ck_product.h"
 
-#define MAX_COLUMNS 65536
+#include "variants.h"
 
-size_t ck_multiply_scratch(void) { return MAX_COLUMNS; }
+enum {
+    /// Weight rows that are decoded together.
+    CK_ROW_BLOCK = 16,
+    /// Columns that are decoded together: a multiple of every format's block.
+    CK_COLUMN_BLOCK = 1024,
+    /// Tokens that pass over a decoded row block.
+    CK_TOKEN_BLOCK = 96,
+};
 
-static float dot(const float *w, const float *x, size_t count) {
-    float l[16] = {0};
-    for (size_t k = 0; k < count; k++) l[k % 16] = __builtin_fmaf(w[k], x[k], l[k % 16]);
-    for (int half = 8; half > 0; half /= 2)
-        for (int j = 0; j < half; j++) l[j] += l[j + half];
-    return l[0];
+size_t ck_multiply_scratch(void) {
+    return (size_t)CK_ROW_BLOCK * (CK_COLUMN_BLOCK + CK_TOKEN_BLOCK * 16);
 }
 
+#define CK_VARIANT scalar
+#define CK_TILE_TOKENS 2
+#define CK_ISA_OF_VARIANT CK_ISA_SCALAR
+#include "product_body.h"
+#undef CK_VARIANT
+#undef CK_TILE_TOKENS
+#undef CK_ISA_OF_VARIANT
+
+#if defined(__x86_64__)
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+#define CK_VARIANT avx2
+#define CK_TILE_TOKENS 2
+#define CK_ISA_OF_VARIANT CK_ISA_AVX2
+#include "product_body.h"
+#undef CK_VARIANT
+#undef CK_TILE_TOKENS
+#undef CK_ISA_OF_VARIANT
+#pragma clang attribute pop
+
+#pragma clang attribute push( \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma,f16c"))), apply_to = function)
+#define CK_VARIANT avx512
+#define CK_TILE_TOKENS 6
+#define CK_ISA_OF_VARIANT CK_ISA_AVX512
+#include "product_body.h"
+#undef CK_VARIANT
+#undef CK_TILE_TOKENS
+#undef CK_ISA_OF_VARIANT
+#pragma clang attribute pop
+#endif
+
 void ck_multiply(
-    ck_isa isa, const ck_product *p, size_t first_row, size_t row_count, float *scratch) {
-    for (size_t r = first_row; r < first_row + row_count; r++) {
-        ck_dequantize(isa, p->format, p->weights + r * p->row_bytes, scratch, p->columns);
-        for (size_t t = 0; t < p->token_count; t++) {
-            const size_t from = p->x_rows ? (size_t)p->x_rows[t] : t;
-            const size_t to = p->y_rows ? (size_t)p->y_rows[t] : t;
-            p->y[to * p->y_stride + r] = dot(scratch, p->x + from * p->x_stride, p->columns);
-        }
-    }
+    ck_isa isa, const ck_product *product, size_t first_row, size_t row_count, float *scratch) {
+    CK_DISPATCH(isa, multiply, product, first_row, row_count, scratch);
 }

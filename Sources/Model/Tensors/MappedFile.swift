@@ -87,6 +87,7 @@ internal import Glibc
     /// - Parameters:
     ///   - offset: the first byte, from anywhere, even a foreign file.
     ///   - count: the number of bytes.
+    /// - Returns: the bytes.
     /// - Throws: `outOfRange` where a part of the range is not in the file.
     @_lifetime(borrow self)
     package borrowing func bytes(at offset: Int, count: Int) throws(MappedFileError) -> RawSpan {

@@ -60,6 +60,7 @@ package struct WeightMatrix: Sendable {
     ///   - values: `[rows, columns]`, row-major.
     ///   - rows: the number of rows.
     ///   - columns: the length of a row.
+    /// - Returns: the matrix.
     package static func of(_ values: [Float], rows: Int, columns: Int) -> WeightMatrix {
         precondition(values.count == rows * columns, "\(values.count) values, \(rows) × \(columns)")
         let bytes = unsafe values.withUnsafeBytes { unsafe [UInt8]($0) }
