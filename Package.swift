@@ -116,7 +116,7 @@ let package = Package(
         .executableTarget(
             name: "cierzo",
             dependencies: [
-                "APIServer", "Conversation", "Generation", "HTTP", "Inference", "JSON",
+                "APIServer", "APITypes", "Conversation", "Generation", "HTTP", "Inference", "JSON",
                 "ModelFiles", "Quantization", "Sampling", "Scheduling", "Telemetry", "Tensors",
                 "Tokenization",
                 products["ArgumentParser"], products["Configuration"], products["Logging"],

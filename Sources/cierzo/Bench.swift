@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Foundation
+import Inference
+import JSON
+import ModelFiles
+
+struct Bench: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Measure prefill and decode.",
+        discussion: """
+            For each batch size, that many prompts of random tokens are read (prefill) and continued \
+            (decode). Prefill counts prompt tokens, decode generated tokens, of all sequences \
+            together. The speed depends on the shape of the model, not on its values.
+
+              cierzo bench --model FILE --prompt 512 --generate 32 --batch 1,8,32 --json
+            """)
+
+    @Option(help: "The model: a manifest, a GGUF file or a directory.") var model: String
+    @Option(help: "Tokens of each prompt.") var prompt = 512
+    @Option(help: "Tokens generated for each sequence.") var generate = 32
+    @Option(help: "Batch sizes, separated by commas.") var batch = "1"
+    @Option(help: "Prompt tokens of one step.") var chunk = 512
+    @Option(help: "How often each point is measured; the median is printed.") var repeats = 1
+    @Flag(help: "One JSON object per line on stdout.") var json = false
+    @OptionGroup var compute: ComputeOptions
+
+    func run() throws {
+        do {
+            try measure()
+        } catch {
+            throw failure(error)
+        }
+    }
+
+    private func measure() throws {
+        let batches = batch.split(separator: ",").map { Int($0) ?? 0 }
+        for (name, values, limit) in [
+            ("prompt", [prompt], 1 << 20), ("generate", [generate], 1 << 20),
+            ("batch", batches, 4096), ("chunk", [chunk], 65536), ("repeats", [repeats], 1000),
+        ] where values.isEmpty || values.contains(where: { $0 < 1 || $0 > limit }) {
+            throw ValidationError("--\(name): whole numbers from 1 to \(limit)")
+        }
+        let manifest = model.hasSuffix(".json") ? try ModelManifest(path: model) : nil
+        let file = try ModelFile.open(path: manifest?.weights ?? model)
+        let compute = try compute.makeCompute()
+        for batch in batches {
+            let bench = try EngineBench(
+                file: file, compute: compute, batch: batch, prompt: prompt, generate: generate,
+                chunk: chunk)
+            bench.warmUp()
+            var prefills: [Double] = []
+            var decodes: [Double] = []
+            for _ in 0..<repeats {
+                prefills.append(bench.prefill())
+                decodes.append(bench.decode())
+            }
+            show("prefill", batch, prefills.sorted()[prefills.count / 2])
+            show("decode", batch, decodes.sorted()[decodes.count / 2])
+        }
+    }
+
+    private func show(_ phase: String, _ batch: Int, _ tokensPerSecond: Double) {
+        let rounded = (tokensPerSecond * 100).rounded() / 100
+        if json {
+            let object: JSONValue = .object([
+                "phase": .string(phase), "batch": .integer(batch), "prompt": .integer(prompt),
+                "generate": .integer(generate), "tokens_per_second": .number(rounded),
+            ])
+            print(object.serialized())
+        } else {
+            print(
+                "\(phase) batch \(batch) prompt \(prompt) generate \(generate): \(rounded) tokens/s"
+            )
+        }
+        // Lines must arrive as they are measured, through a pipe too.
+        fflush(nil)
+    }
+}

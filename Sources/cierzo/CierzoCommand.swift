@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+
+@main
+struct CierzoCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cierzo",
+        abstract: "An inference server for mixture-of-experts language models, on CPUs.",
+        discussion: """
+            Start with a model and ask it something:
+
+              cierzo serve --model models/smollm2-135m-instruct-8x.json
+              curl http://127.0.0.1:8080/v1/chat/completions -H 'Content-Type: application/json' \\
+                -d '{"model": "default", "messages": [{"role": "user", "content": "Hello"}]}'
+
+            A model is a GGUF file, a directory with config.json and safetensors, or a manifest \
+            (models/*.json).
+            """,
+        version: Build.version,
+        subcommands: [Serve.self, Generate.self, Inspect.self, Upcycle.self, Bench.self])
+}
+
+/// What this build is.
+enum Build {
+    static let version = "0.1.0"
+}

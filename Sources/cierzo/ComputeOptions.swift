@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Inference
+import Tensors
+
+/// The options of every command that runs a model.
+struct ComputeOptions: ParsableArguments {
+    @Option(help: "Compute threads. Default: what affinity and the cgroup quota allow.")
+    var threads: Int?
+
+    @Option(help: "Kernels: automatic, scalar, avx2, avx512 or blas.")
+    var kernels: String = "automatic"
+
+    func makeCompute() throws -> Compute {
+        try makeCierzoCompute(threads: threads, kernels: kernels)
+    }
+}
+
+/// What a configuration can ask of the processor that it does not have.
+enum ComputeError: Error, Equatable, CustomStringConvertible {
+    case threads(Int)
+    case unknownKernels(String)
+    case unavailableKernels(String)
+
+    var description: String {
+        let available = KernelChoice.available.map(\.rawValue).joined(separator: ", ")
+        return switch self {
+        case .threads(let count): "threads: expected 1 to 1024, found \(count)"
+        case .unknownKernels(let name): "kernels: '\(name)' is none of \(available)"
+        case .unavailableKernels(let name):
+            "kernels: this processor cannot run '\(name)', only \(available)"
+        }
+    }
+}
+
+/// Starts the compute threads.
+///
+/// - Parameters:
+///   - threads: how many, or nil for what the machine allows.
+///   - kernels: the name of a `KernelChoice`.
+/// - Returns: the operations, with threads running.
+/// - Throws: ``ComputeError``.
+func makeCierzoCompute(threads: Int?, kernels: String) throws -> Compute {
+    let count = threads ?? ProcessorTopology.current().availableThreadCount
+    guard (1...1024).contains(count) else { throw ComputeError.threads(count) }
+    guard let choice = KernelChoice(rawValue: kernels) else {
+        throw ComputeError.unknownKernels(kernels)
+    }
+    guard choice.isAvailable else { throw ComputeError.unavailableKernels(kernels) }
+    return Compute(pool: ThreadPool(threadCount: count), kernels: choice)
+}

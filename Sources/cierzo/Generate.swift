@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Conversation
+import Foundation
+import Generation
+import Inference
+import ModelFiles
+import Sampling
+import Tensors
+import Tokenization
+
+struct Generate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Answer one prompt, or chat in the terminal.",
+        discussion: """
+            With a prompt, the answer goes to stdout as it is generated. Without one, every line of \
+            stdin is a turn of a conversation.
+
+              cierzo generate --model FILE "What is the capital of France?"
+              cierzo generate --model FILE --raw "Once upon a time"
+              cierzo generate --model FILE
+            """)
+
+    @Option(help: "The model: a manifest, a GGUF file or a directory.") var model: String
+    @Argument(help: "What to ask. Default: chat, one turn per line of stdin.") var prompt: String?
+    @Flag(help: "Continue the prompt as plain text, without the chat template.") var raw = false
+    @Option(help: "The system message.") var system: String?
+    @Option(help: "The most tokens of an answer.") var maxTokens: Int?
+    @Option(help: "0 always takes the likeliest token.") var temperature: Float = 0
+    @Option(help: "Sample from the likeliest tokens that hold this much probability.")
+    var topP: Float = 1
+    @Option(help: "The seed of sampling.") var seed: UInt64 = 0
+    @Option(help: "Context window in tokens.") var context: Int?
+    @Option(
+        help: ArgumentHelp("A file of token ids to score instead of a prompt.", visibility: .hidden)
+    )
+    var tokenIds: String?
+    @Option(
+        help: ArgumentHelp(
+            "Where to write their logits, f32 [tokens, vocabulary].", visibility: .hidden))
+    var logitsTo: String?
+    @OptionGroup var compute: ComputeOptions
+
+    func run() async throws {
+        do {
+            if let tokenIds, let logitsTo {
+                try writeLogits(of: tokenIds, to: logitsTo)
+            } else {
+                try await converse()
+            }
+        } catch {
+            throw failure(error)
+        }
+    }
+
+    private func converse() async throws {
+        let loaded = try LoadedModel(path: model)
+        let assembly = EngineAssembly(
+            threads: compute.threads, kernels: compute.kernels, context: context, maxSequences: 1)
+        let transformer = try assembly.makeTransformer(for: loaded.file)
+        let engine = GenerationEngine(
+            model: transformer, tokenizer: loaded.tokenizer,
+            configuration: assembly.engineConfiguration(for: loaded.file))
+        if let prompt {
+            if raw {
+                let ids = loaded.tokenizer.encode(prompt, addSpecial: true)
+                _ = try await answer(ids, continues: true, engine)
+            } else {
+                var messages = systemMessages
+                messages.append(Message(.user, prompt))
+                let ids = try loaded.promptEncoder.encode(messages: messages)
+                _ = try await answer(ids, continues: false, engine)
+            }
+        } else {
+            try await chat(loaded, engine)
+        }
+        await engine.shutdown()
+    }
+
+    private var systemMessages: [Message] {
+        system.map { [Message(.system, $0)] } ?? []
+    }
+
+    private func chat(_ loaded: LoadedModel, _ engine: GenerationEngine) async throws {
+        var messages = systemMessages
+        let isTerminal = isatty(STDIN_FILENO) == 1
+        if isTerminal { note("\(loaded.file.name). A line is a turn; Ctrl-D ends.") }
+        while true {
+            if isTerminal { emit("> ") }
+            guard let line = readLine() else { break }
+            guard !line.isEmpty else { continue }
+            messages.append(Message(.user, line))
+            let ids = try loaded.promptEncoder.encode(messages: messages)
+            let text = try await answer(ids, continues: false, engine)
+            messages.append(Message(.assistant, text))
+        }
+        if isTerminal { print() }
+    }
+
+    /// Streams an answer to stdout.
+    private func answer(
+        _ ids: [Int32], continues: Bool, _ engine: GenerationEngine
+    ) async throws -> String {
+        var sampling = SamplingParameters()
+        sampling.temperature = temperature
+        sampling.topP = topP
+        sampling.seed = seed
+        let stream = try engine.submit(
+            GenerationRequest(
+                promptTokens: ids, sampling: sampling, maxTokens: maxTokens,
+                continuesText: continues))
+        var text = ""
+        for await event in stream {
+            switch event {
+            case .output(_, let piece, _):
+                text += piece
+                emit(piece)
+            case .finished(_, .error(let reason), _):
+                emit("\n")
+                throw GenerateFailure(reason: reason)
+            case .finished, .promptLogprobs, .usage:
+                break
+            }
+        }
+        emit("\n")
+        return text
+    }
+
+    private func emit(_ text: String) {
+        FileHandle.standardOutput.write(Data(text.utf8))
+    }
+
+    /// Scores token ids in one sequence and writes the logits of every position.
+    private func writeLogits(of idsPath: String, to path: String) throws {
+        let text = try String(contentsOfFile: idsPath, encoding: .utf8)
+        let ids = text.split(whereSeparator: \.isWhitespace).compactMap { Int32($0) }
+        let manifest = model.hasSuffix(".json") ? try ModelManifest(path: model) : nil
+        let file = try ModelFile.open(path: manifest?.weights ?? model)
+        let blockSize = 16
+        let blocks = (ids.count + blockSize - 1) / blockSize
+        let rows = 128
+        let transformer = try Transformer(
+            configuration: file.configuration, tensors: file.tensors,
+            compute: compute.makeCompute(),
+            limits: TransformerLimits(
+                maxBatchTokens: rows, blockCount: max(1, blocks), positionsPerBlock: blockSize,
+                maxLogitsRows: rows))
+        _ = FileManager.default.createFile(atPath: path, contents: nil)
+        guard let output = FileHandle(forWritingAtPath: path) else {
+            throw GenerateFailure(reason: "\(path): cannot be written")
+        }
+        for start in stride(from: 0, to: ids.count, by: rows) {
+            let part = Array(ids[start..<min(start + rows, ids.count)])
+            let batch = ForwardBatch(
+                tokens: part,
+                slices: [
+                    SequenceSlice(
+                        firstToken: 0, tokenCount: part.count, startPosition: start,
+                        blockTable: (0..<Int32(blocks)).map { $0 }, logitsRows: .all)
+                ])
+            try transformer.validate(batch)
+            let logits = transformer.forward(batch)
+            for row in part.indices {
+                let values = logits.row(row)
+                var data = Data(capacity: file.configuration.vocabularySize * 4)
+                for index in 0..<file.configuration.vocabularySize {
+                    var bits = values[index].bitPattern.littleEndian
+                    for _ in 0..<4 {
+                        data.append(UInt8(truncatingIfNeeded: bits))
+                        bits >>= 8
+                    }
+                }
+                try output.write(contentsOf: data)
+            }
+        }
+    }
+}
+
+/// A generation that the engine gave up.
+struct GenerateFailure: Error, CustomStringConvertible {
+    let reason: String
+    var description: String { reason }
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Foundation
+import Inference
+import JSON
+import ModelFiles
+import Quantization
+import Tensors
+import Tokenization
+
+struct Inspect: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Say what is in a model file, what memory it needs, and whether it is sound.",
+        discussion: """
+            Reads the whole file: its structure, every tensor's place and shape, its vocabulary and \
+            chat template, and every weight, which must be a finite number. A damaged file is one \
+            line on stderr and exit code 1.
+
+              cierzo inspect FILE.gguf
+              cierzo inspect DIRECTORY --tensors
+            """)
+
+    @Argument(help: "A manifest, a GGUF file or a directory.") var model: String
+    @Option(help: "Positions of KV cache to plan memory for.") var context = 8192
+    @Flag(help: "Check the structure only; do not read the weights.") var quick = false
+    @Flag(help: "Print the chat template too.") var template = false
+    @Flag(help: "One JSON object on stdout.") var json = false
+
+    func run() throws {
+        do {
+            let loaded = try LoadedModel(path: model)
+            if !quick { try loaded.file.verify() }
+            let rows = try description(of: loaded)
+            if json {
+                var object = JSONObject()
+                for row in rows { object[row.key] = .string(row.value) }
+                print(JSONValue.object(object).serialized(pretty: true))
+            } else {
+                for row in rows {
+                    print(row.key.padding(toLength: 18, withPad: " ", startingAt: 0) + row.value)
+                }
+            }
+            if template, let source = loaded.file.chatTemplate { print("\n" + source) }
+            for warning in loaded.warnings { note("warning: \(warning)") }
+        } catch {
+            throw failure(error)
+        }
+    }
+
+    private func description(of loaded: LoadedModel) throws -> [(key: String, value: String)] {
+        let file = loaded.file
+        let c = file.configuration
+        var rows: [(key: String, value: String)] = [
+            ("name", file.name),
+            ("architecture", c.architecture),
+            ("parameters", countText(file.parameterCount)),
+            ("size", byteText(file.byteCount)),
+            ("layers", "\(c.layerCount)"),
+            ("hidden size", "\(c.hiddenSize)"),
+            ("feed-forward", "\(c.intermediateSize)"),
+            (
+                "attention",
+                "\(c.headCount) heads, \(c.kvHeadCount) key/value heads of \(c.headDimension)"
+            ),
+            ("sliding window", c.slidingWindow.map { "\($0) positions" } ?? "none"),
+            ("rope", rope(c)),
+            ("context", "\(c.contextLength) positions"),
+            ("vocabulary", "\(c.vocabularySize)"),
+        ]
+        if let experts = c.expertCount, let used = c.expertsPerToken {
+            rows.insert(("experts", "\(experts), top-\(used) per token"), at: 3)
+        }
+        for (type, count) in file.elementTypes {
+            rows.append(("weights \(type.name)", "\(countText(count)) parameters"))
+        }
+        let tokenizer = loaded.tokenizer
+        rows.append(("tokenizer", "\(tokenizer.vocabularyCount) tokens"))
+        rows.append(("begin of text", tokenizer.bosTokenID.map(String.init) ?? "none"))
+        rows.append(
+            (
+                "end of text",
+                tokenizer.eosTokenIDs.sorted().map(String.init).joined(separator: ", ")
+            ))
+        rows.append(
+            (
+                "chat template", file.chatTemplate.map { "\($0.utf8.count) bytes" } ?? "none"
+            ))
+        rows.append(("prompt format", loaded.promptFormatName))
+        rows += try memoryPlan(file, vocabulary: c)
+        return rows
+    }
+
+    private func rope(_ c: ModelConfiguration) -> String {
+        let scaling: String =
+            switch c.ropeScaling {
+            case .none: "no scaling"
+            case .linear(let factor): "linear scaling by \(factor)"
+            case .llama3(let factor, _, _, let original):
+                "Llama 3 scaling by \(factor) from \(original) positions"
+            case .yarn(let yarn):
+                "YaRN scaling by \(yarn.factor) from \(yarn.originalContextLength) positions"
+            }
+        return "theta \(c.ropeTheta), \(c.ropeDimensionCount) dimensions, \(scaling)"
+    }
+
+    private func memoryPlan(
+        _ file: ModelFile, vocabulary c: ModelConfiguration
+    ) throws -> [(key: String, value: String)] {
+        let blockSize = 16
+        let plan = try MemoryPlan(
+            configuration: c, weightByteCount: file.byteCount,
+            limits: TransformerLimits(
+                maxBatchTokens: 512, blockCount: max(1, (context + blockSize - 1) / blockSize),
+                positionsPerBlock: blockSize),
+            threadCount: ProcessorTopology.current().availableThreadCount)
+        return [
+            ("memory: weights", byteText(plan.weightByteCount)),
+            (
+                "memory: KV cache",
+                "\(byteText(plan.kvByteCount)) for \(plan.kvPositionCount) positions"
+            ),
+            ("memory: scratch", byteText(plan.activationByteCount)),
+            (
+                "memory: total",
+                "\(byteText(plan.totalByteCount)) of \(byteText(MachineMemory.byteCount()))"
+            ),
+        ]
+    }
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Synchronization
+
+/// Progress of long work on stderr: one line that is rewritten on a terminal, a line per 10 %
+/// elsewhere, nothing for work that ends within half a second.
+final class ProgressLine: Sendable {
+    private struct State {
+        var lastPercent = -1
+        var lastShown = ContinuousClock.now
+        var isVisible = false
+    }
+
+    private let title: String
+    private let isTerminal = isatty(STDERR_FILENO) == 1
+    private let started = ContinuousClock.now
+    private let state = Mutex(State())
+
+    init(_ title: String) {
+        self.title = title
+    }
+
+    /// Shows how much is done.
+    ///
+    /// - Parameters:
+    ///   - fraction: 0 to 1.
+    ///   - detail: what is being worked on.
+    func update(_ fraction: Double, _ detail: String = "") {
+        let percent = Int(max(0, min(1, fraction)) * 100)
+        let now = ContinuousClock.now
+        state.withLock { state in
+            guard now - started > .milliseconds(500) else { return }
+            if isTerminal {
+                guard now - state.lastShown > .milliseconds(100) || percent == 100 else { return }
+                write("\r\u{1B}[K\(title): \(percent) % \(detail)")
+            } else {
+                guard percent / 10 > state.lastPercent / 10 else { return }
+                write("\(title): \(percent) %\n")
+            }
+            state.lastPercent = percent
+            state.lastShown = now
+            state.isVisible = true
+        }
+    }
+
+    /// Ends the line.
+    func finish() {
+        state.withLock { state in
+            if isTerminal, state.isVisible { write("\r\u{1B}[K") }
+            state.isVisible = false
+        }
+    }
+
+    private func write(_ text: String) {
+        FileHandle.standardError.write(Data(text.utf8))
+    }
+}

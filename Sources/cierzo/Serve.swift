@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Foundation
+import Logging
+
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Serve a model over the OpenAI and Mistral HTTP APIs.",
+        discussion: """
+            Every option is also a key of the configuration file and an environment variable: \
+            --max-queue, max-queue:, CIERZO_MAX_QUEUE. A flag wins over the environment, the \
+            environment over the file, the file over the default. config/cierzo.yaml documents every \
+            key with its unit.
+
+              cierzo serve --model FILE.gguf
+              cierzo serve --config /etc/cierzo/cierzo.yaml --print-config
+            """)
+
+    @Option(help: "The model: a manifest, a GGUF file or a directory.") var model: String?
+    @Option(help: "The name under which the model is served.") var servedName: String?
+    @Option(help: "The address to listen on; not loopback: needs --api-keys or --insecure.")
+    var host: String?
+    @Option(help: "The port to listen on; 0 picks a free one.") var port: Int?
+    @Option(
+        parsing: .upToNextOption,
+        help: "Keys that clients must send; better kept in the file or environment.")
+    var apiKeys: [String] = []
+    @Flag(help: "Allow a public address without keys.") var insecure = false
+    @Option(help: "Compute threads. Default: what affinity and the cgroup quota allow.")
+    var threads: Int?
+    @Option(help: "Kernels: automatic, scalar, avx2, avx512 or blas.") var kernels: String?
+    @Option(help: "Context window in tokens. Default: the model's, at most 32768.")
+    var context: Int?
+    @Option(help: "Positions per KV block: 16 or 32.") var blockSize: Int?
+    @Option(help: "How keys and values are stored: f32 or f16.") var kvType: String?
+    @Option(help: "Memory for the KV cache in MiB.") var kvMemory: Int?
+    @Option(help: "Requests that generate at the same time.") var maxSequences: Int?
+    @Option(help: "Requests that may wait.") var maxQueue: Int?
+    @Option(help: "Tokens of one step.") var maxBatchTokens: Int?
+    @Option(help: "Prompt tokens of one step.") var prefillChunk: Int?
+    @Option(help: "The dialect of requests that do not show theirs: openai or mistral.")
+    var dialect: String?
+    @Option(help: "The largest request body in bytes.") var maxBodyBytes: Int?
+    @Option(help: "The largest request header in bytes.") var maxHeaderBytes: Int?
+    @Option(help: "The most connections at a time.") var maxConnections: Int?
+    @Option(help: "Seconds for a request's header to arrive.") var headerTimeout: Int?
+    @Option(help: "Seconds for a request's body to arrive.") var bodyTimeout: Int?
+    @Option(help: "Seconds that an idle connection is kept.") var idleTimeout: Int?
+    @Option(help: "Seconds that running requests have on SIGTERM.") var shutdownGrace: Int?
+    @Option(help: "trace, debug, info, notice, warning, error or critical.") var logLevel: String?
+    @Option(help: "A YAML file with any of these keys.") var config: String?
+    @Flag(help: "Print every key, its value and where it came from, and stop.")
+    var printConfig = false
+
+    func run() async throws {
+        do {
+            let settings = try Settings(flags: flags, file: config)
+            if printConfig {
+                print(settings.listing())
+                return
+            }
+            try await Service(settings: settings).run()
+        } catch {
+            throw failure(error)
+        }
+    }
+
+    /// What the command line sets, by key.
+    private var flags: [String: SettingValue] {
+        var flags: [String: SettingValue] = [:]
+        let texts = [
+            "model": model, "served-name": servedName, "host": host, "kernels": kernels,
+            "kv-type": kvType, "dialect": dialect, "log-level": logLevel,
+        ]
+        for (key, value) in texts { flags[key] = value.map { .string($0) } }
+        let numbers = [
+            "port": port, "threads": threads, "context": context, "block-size": blockSize,
+            "kv-memory": kvMemory, "max-sequences": maxSequences, "max-queue": maxQueue,
+            "max-batch-tokens": maxBatchTokens, "prefill-chunk": prefillChunk,
+            "max-body-bytes": maxBodyBytes, "max-header-bytes": maxHeaderBytes,
+            "max-connections": maxConnections, "header-timeout": headerTimeout,
+            "body-timeout": bodyTimeout, "idle-timeout": idleTimeout,
+            "shutdown-grace": shutdownGrace,
+        ]
+        for (key, value) in numbers { flags[key] = value.map { .integer($0) } }
+        if insecure { flags["insecure"] = .boolean(true) }
+        if !apiKeys.isEmpty { flags["api-keys"] = .strings(apiKeys) }
+        return flags
+    }
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import APIServer
+import APITypes
+import Foundation
+import Generation
+import HTTP
+import Inference
+import Logging
+import Metrics
+import ServiceLifecycle
+import Telemetry
+import UnixSignals
+
+/// The running server: listens at once, answers 503 while the model loads, then serves it until a
+/// signal asks it to stop.
+struct Service: Sendable {
+    let settings: Settings
+
+    func run() async throws {
+        guard let model = settings.string("model") else {
+            throw SettingsError.missing(
+                key: "model", hint: "give --model FILE, or model: in the configuration file")
+        }
+        let host = settings.string("host") ?? "127.0.0.1"
+        guard
+            isLoopback(host) || !settings.strings("api-keys").isEmpty
+                || settings.boolean("insecure")
+        else {
+            throw SettingsError.invalid(
+                key: "host", source: "configuration",
+                expected: "a loopback address, or api-keys, or insecure: true", found: host)
+        }
+        let logger = makeLogger()
+        let registry = MetricsRegistry()
+        MetricsSystem.bootstrap(registry)
+
+        let slot = ModelSlot()
+        let api = APIServer(
+            slot: slot, configuration: apiConfiguration(), registry: registry,
+            unixTime: { Int(Date().timeIntervalSince1970) }, logger: logger)
+        let http = HTTPServer(configuration: httpConfiguration(host: host)) { request in
+            await api.handle(request)
+        }
+        let port = try await http.start()
+        logger.info(
+            "listening, loading the model", metadata: ["port": "\(port)", "model": "\(model)"])
+
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [
+                    .init(
+                        service: ModelService(
+                            settings: settings, model: model, host: host, port: port, slot: slot,
+                            http: http, logger: logger),
+                        successTerminationBehavior: .gracefullyShutdownGroup,
+                        failureTerminationBehavior: .cancelGroup)
+                ],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        try await group.run()
+        logger.info("stopped")
+    }
+
+    private func isLoopback(_ host: String) -> Bool {
+        host == "localhost" || host == "::1" || host.hasPrefix("127.")
+    }
+
+    private func makeLogger() -> Logger {
+        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+        var logger = Logger(label: "cierzo")
+        logger.logLevel =
+            settings.string("log-level").flatMap { Logger.Level(rawValue: $0) } ?? .info
+        return logger
+    }
+
+    private func apiConfiguration() -> APIServer.Configuration {
+        APIServer.Configuration(
+            defaultDialect: settings.string("dialect") == "mistral" ? .mistral : .openAI,
+            keys: APIKeys(settings.strings("api-keys")), version: Build.version)
+    }
+
+    private func httpConfiguration(host: String) -> HTTPServer.Configuration {
+        func seconds(_ key: String, _ fallback: Int) -> Duration {
+            .seconds(settings.integer(key, default: fallback))
+        }
+        var limits = RequestParser.Limits()
+        limits.maxBodyBytes = settings.integer("max-body-bytes", default: limits.maxBodyBytes)
+        limits.maxHeaderBytes = settings.integer("max-header-bytes", default: limits.maxHeaderBytes)
+        return HTTPServer.Configuration(
+            host: host, port: settings.integer("port", default: 8080), limits: limits,
+            timeouts: .init(
+                header: seconds("header-timeout", 10), body: seconds("body-timeout", 60),
+                idle: seconds("idle-timeout", 75)),
+            maxConnections: settings.integer("max-connections", default: 1024))
+    }
+}
+
+/// Loads the model, opens the gate, and drains when the group shuts down.
+private struct ModelService: ServiceLifecycle.Service {
+    let settings: Settings
+    let model: String
+    let host: String
+    let port: Int
+    let slot: ModelSlot
+    let http: HTTPServer
+    let logger: Logger
+
+    func run() async throws {
+        let began = ContinuousClock.now
+        let loaded = try LoadedModel(path: model)
+        for warning in loaded.warnings { logger.warning("\(warning)") }
+        let assembly = assembly()
+        let transformer = try assembly.makeTransformer(for: loaded.file)
+        let plan = transformer.memoryPlan
+        logger.info(
+            "memory",
+            metadata: [
+                "weights": "\(byteText(plan.weightByteCount))",
+                "kv": "\(byteText(plan.kvByteCount)) for \(plan.kvPositionCount) positions",
+                "scratch": "\(byteText(plan.activationByteCount))",
+            ])
+        let engine = GenerationEngine(
+            model: transformer, tokenizer: loaded.tokenizer,
+            configuration: assembly.engineConfiguration(for: loaded.file))
+        slot.serve(loaded.served(by: engine, named: settings.string("served-name")))
+        let seconds = (ContinuousClock.now - began) / .seconds(1)
+        logger.info(
+            "ready",
+            metadata: [
+                "model": "\(loaded.names[0])", "seconds": "\((seconds * 10).rounded() / 10)",
+            ])
+        greet()
+
+        try? await gracefulShutdown()
+        logger.info("draining")
+        slot.stop()
+        let grace = Duration.seconds(settings.integer("shutdown-grace", default: 30))
+        await http.shutdown(grace: grace)
+        await engine.shutdown()
+    }
+
+    private func assembly() -> EngineAssembly {
+        EngineAssembly(
+            threads: settings.integer("threads"),
+            kernels: settings.string("kernels") ?? "automatic",
+            context: settings.integer("context"),
+            blockSize: settings.integer("block-size", default: 16),
+            kvType: settings.string("kv-type") ?? "f32",
+            kvByteCount: settings.integer("kv-memory").map { $0 << 20 },
+            maxSequences: settings.integer("max-sequences", default: 64),
+            maxQueue: settings.integer("max-queue", default: 256),
+            maxBatchTokens: settings.integer("max-batch-tokens", default: 512),
+            prefillChunk: settings.integer("prefill-chunk", default: 256))
+    }
+
+    /// Prints a line to paste.
+    private func greet() {
+        let address = host.contains(":") ? "[\(host)]" : host
+        note(
+            """
+
+            Ask it something:
+
+            curl http://\(address):\(port)/v1/chat/completions -H 'Content-Type: application/json' \
+            -d '{"model": "default", "messages": [{"role": "user", "content": "What is the capital of France?"}], "max_tokens": 60}'
+
+            """)
+    }
+}
