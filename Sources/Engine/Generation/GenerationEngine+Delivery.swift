@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Logging
 internal import Scheduling
 
 extension GenerationEngine.Loop {
@@ -79,5 +80,13 @@ extension GenerationEngine.Loop {
         statistics.preemptions += UInt64(scheduled.preempted.count)
         statistics.lastProgress = end
         metrics.noteStep(scheduled, duration: start.duration(to: end))
+        logger.trace(
+            "step",
+            metadata: [
+                "decodes": "\(scheduled.decodeCount)", "prefill": "\(scheduled.prefillCount)",
+                "preempted": "\(scheduled.preempted.count)",
+                "running": "\(scheduler.runningCount)", "waiting": "\(scheduler.waitingCount)",
+                "duration": "\(start.duration(to: end))",
+            ])
     }
 }
