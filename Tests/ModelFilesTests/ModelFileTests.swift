@@ -60,18 +60,26 @@ struct ModelFileTests {
     }
 
     @Test(arguments: ["moe.gguf", "mixtral", "mistral"])
-    func `every tensor has the values that its writer gave it`(name: String) throws {
+    func `every tensor has the bytes that its writer gave it`(name: String) throws {
         let text = try contents(golden("expected.json"))
         let all = try #require(JSONParser.parse(text)[name]?.objectValue)
         let matrices = Self.matrices(of: try ModelFile.open(path: golden(name)), name: name)
         for (tensor, matrix) in matrices {
             let entry = try #require(all[tensor])
             let shape = try #require(entry["shape"]?.arrayValue).compactMap(\.intValue)
-            let last = try #require(entry["last"]?.arrayValue).compactMap(\.doubleValue)
+            let type = try #require(entry["type"]?.stringValue)
             #expect(matrix.columnCount == shape.last)
-            let row = decodedRow(matrix.rowCount - 1, of: matrix)
-            #expect(row.map(Double.init) == last.map { Double(Float($0)) }, "\(tensor)")
+            #expect(matrix.type.name.hasPrefix(Self.typeNames[type] ?? type))
+            let end = matrix.byteOffset + matrix.byteCount
+            let row = try contents(matrix.storage.path)[end - matrix.bytesPerRow..<end]
+            #expect(entry["last"]?.stringValue == hexadecimal(row), "\(tensor)")
         }
+    }
+
+    private static let typeNames = ["float32": "F32", "bfloat16": "BF16"]
+
+    private func hexadecimal(_ bytes: ArraySlice<UInt8>) -> String {
+        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
     /// The last matrix of each of some tensors.
@@ -83,7 +91,11 @@ struct ModelFileTests {
         switch name {
         case "moe.gguf":
             return [
-                ("output.weight", model.tensors.output), ("blk.1.attn_v.weight", layer.wv),
+                ("token_embd.weight", model.tensors.tokenEmbedding),
+                ("output.weight", model.tensors.output), ("blk.1.attn_q.weight", layer.wq),
+                ("blk.1.attn_k.weight", layer.wk), ("blk.1.attn_v.weight", layer.wv),
+                ("blk.1.attn_output.weight", layer.wo), ("blk.1.ffn_gate_exps.weight", last.w1),
+                ("blk.1.ffn_down_exps.weight", last.w2), ("blk.1.ffn_up_exps.weight", last.w3),
             ]
         case "mixtral":
             let stem = "model.layers.1.block_sparse_moe.experts.2."

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the goldens of ModelFilesTests: tiny models by the reference writers of each format.
+"""Writes the goldens of ModelFilesTests: tiny models by the reference writers of each format, and
+expected.json with every tensor's type, shape and the bytes of its last row.
 
 usage: model_files.py OUTPUT_FOLDER      (needs numpy, gguf, torch, transformers, safetensors)
 """
@@ -69,9 +70,10 @@ def write_gguf(path):
             data, dtype = gguf.quants.quantize(values, kind), kind
         writer.add_tensor(name, data, raw_dtype=dtype)
         kind = kind or gguf.GGMLQuantizationType.F32
-        raw = np.ascontiguousarray(data)
-        values = gguf.quants.dequantize(raw, kind).reshape(-1, shape[-1])
-        expected[name] = {"type": kind.name, "shape": shape, "last": values[-1].tolist()}
+        raw = np.ascontiguousarray(data).view(np.uint8).tobytes()
+        rows = values.size // shape[-1]
+        expected[name] = {
+            "type": kind.name, "shape": shape, "last": raw[-(len(raw) // rows):].hex()}
 
     kinds = gguf.GGMLQuantizationType
     add("token_embd.weight", V, D, kind=kinds.Q8_0)
@@ -108,7 +110,8 @@ def write_transformers(folder, model, **options):
                 state[name] = {
                     "type": str(tensor.dtype).removeprefix("torch."),
                     "shape": list(tensor.shape),
-                    "last": tensor.float().reshape(-1, tensor.shape[-1])[-1].tolist(),
+                    "last": tensor.reshape(-1, tensor.shape[-1])[-1].view(torch.uint8)
+                    .numpy().tobytes().hex(),
                 }
     return state
 
