@@ -6,9 +6,12 @@ import Testing
 
 @Suite struct HostileTemplateTests {
     /// The error of a template that must have one.
-    private func failure(_ source: String) -> TemplateError? {
+    private func failure(
+        _ source: String, limits: TemplateLimits = TemplateLimits()
+    ) -> TemplateError? {
         do {
-            _ = try ChatTemplate(source: source).render(["s": "x", "n": 1, "l": [1, 2, 3]])
+            _ = try ChatTemplate(source: source)
+                .render(["s": "x", "n": 1, "l": [1, 2, 3]], limits: limits)
             return nil
         } catch {
             return error
@@ -87,7 +90,9 @@ import Testing
         "{% set a = range(99999)|list %}{% for x in a %}{% set b = a|sort %}{% endfor %}",
     ])
     func `unbounded work is cut off`(source: String) {
-        let error = failure(source)
+        // A tenth of the usual bounds, since these tests run into them.
+        let limits = TemplateLimits(maxSteps: 400_000, maxTextWork: 3 << 20)
+        let error = failure(source, limits: limits)
         #expect(isLimit(error), "\(String(describing: error)) \(source.prefix(100))")
     }
 
@@ -134,6 +139,15 @@ import Testing
     ])
     func `nothing beyond the data can be reached`(source: String) {
         #expect(failure(source) != nil)
+    }
+
+    @Test(arguments: [
+        "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+        "{% for a in range(99999) %}{{ 'x' * 99999 }}{% endfor %}",
+    ])
+    func `the usual bounds hold, too`(source: String) {
+        #expect(isLimit(failure(source)))
     }
 
     @Test func `a long source is refused`() {

@@ -149,12 +149,11 @@ struct BraceFormat {
         var formatted: String?
         switch value {
         case .string(let string):
-            guard spec.type == nil || spec.type == "s" else { break }
+            let suits = spec.grouping == nil && spec.sign == nil && !spec.isAlternate
+            guard spec.type == nil || spec.type == "s", suits else { break }
             return spec.apply(to: string)
-        case .bool where spec.type == nil || spec.type == "s":
-            return spec.apply(to: try runtime.string(value))
-        case .bool(let flag): formatted = spec.text(of: flag ? 1 : 0)
-        case .integer(let number):
+        case .bool, .integer:
+            let number = value.integerValue ?? 0
             if let type = spec.type, "eEfFgG%".unicodeScalars.contains(type) {
                 spec.precision = spec.precision.map { min($0, 1000) }
                 formatted = spec.text(of: Double(number))

@@ -11,7 +11,7 @@ struct NumberFormat {
 
     var filler: Unicode.Scalar = " "
     var alignment: Alignment?
-    var sign: Unicode.Scalar = "-"
+    var sign: Unicode.Scalar?
     var isAlternate = false
     var width = 0
     var grouping: Unicode.Scalar?
@@ -78,7 +78,7 @@ struct NumberFormat {
     }
 
     private func padded(_ digits: String, isNegative: Bool) -> String {
-        let sign = isNegative ? "-" : sign == "-" ? "" : String(sign)
+        let sign = isNegative ? "-" : sign == "-" ? "" : sign.map { String($0) } ?? ""
         let missing = max(0, width - digits.count - sign.count)
         let fill = String(repeating: String(filler), count: missing)
         switch alignment ?? .right {

@@ -6,6 +6,7 @@ struct PrintfFormat {
     private let format: TemplateString
     private let values: [TemplateValue]
     private let mapping: TemplateMapping?
+    private let value: TemplateValue?
     private var index = 0
     private var used = 0
     private var result = TemplateString()
@@ -17,10 +18,14 @@ struct PrintfFormat {
         try runtime.work(format.count)
         var values = [value]
         var mapping: TemplateMapping?
-        if case .tuple(let sequence) = value { values = sequence.items }
+        var single: TemplateValue? = value
+        if case .tuple(let sequence) = value {
+            values = sequence.items
+            single = nil
+        }
         if case .mapping(let given) = value { mapping = given }
         var printf = PrintfFormat(
-            runtime: runtime, format: format, values: values, mapping: mapping)
+            runtime: runtime, format: format, values: values, mapping: mapping, value: single)
         try printf.run()
         printf.result.isMarkup = format.isMarkup
         return printf.result
@@ -28,12 +33,13 @@ struct PrintfFormat {
 
     private init(
         runtime: TemplateRuntime, format: TemplateString, values: [TemplateValue],
-        mapping: TemplateMapping?
+        mapping: TemplateMapping?, value: TemplateValue?
     ) {
         self.runtime = runtime
         self.format = format
         self.values = values
         self.mapping = mapping
+        self.value = value
     }
 
     private mutating func run() throws(TemplateError) {
@@ -62,8 +68,17 @@ struct PrintfFormat {
                 try append(try next(), spec)
             }
         }
-        if !usesNames, mapping == nil, used < values.count {
+        if !usesNames, !isSubscriptable, used < values.count {
             throw runtime.failure("not all arguments converted during string formatting")
+        }
+    }
+
+    /// Whether the one value is of a kind that Python does not insist on using.
+    private var isSubscriptable: Bool {
+        guard let value else { return false }
+        return switch value {
+        case .list, .mapping, .range, .undefined: true
+        default: false
         }
     }
 
@@ -92,7 +107,7 @@ struct PrintfFormat {
                 spec.filler = "0"
                 if spec.alignment == nil { spec.alignment = .afterSign }
             case "+": spec.sign = "+"
-            case " ": if spec.sign == "-" { spec.sign = " " }
+            case " ": if spec.sign == nil { spec.sign = " " }
             case "#": spec.isAlternate = true
             default: break flags
             }

@@ -105,7 +105,7 @@ extension TemplateFilters {
         }
         if let integer = value.integerValue, method == "common" {
             guard places < 0 else { return .integer(integer) }
-            return .integer(Int(FloatText.round(Double(integer), places: places)))
+            return try rounded(integer, zeros: places.magnitude)
         }
         guard let float = value.floatValue else {
             throw runtime.failure("type \(value.typeName) doesn't define __round__ method")
@@ -114,7 +114,25 @@ extension TemplateFilters {
         var scale = 1.0
         for _ in 0..<min(places.magnitude, 330) { scale *= 10 }
         if places < 0 { scale = 1 / scale }
-        return .float((float * scale).rounded(method == "ceil" ? .up : .down) / scale)
+        // Python divides an integer here, which has no negative zero.
+        let whole = (float * scale).rounded(method == "ceil" ? .up : .down) + 0
+        return .float(whole / scale)
+    }
+
+    /// An integer with that many zeros at its end, ties to even.
+    private func rounded(
+        _ value: Int, zeros: UInt
+    ) throws(TemplateError) -> TemplateValue {
+        guard zeros < 19 else { return .integer(0) }
+        var scale = 1
+        for _ in 0..<zeros { scale *= 10 }
+        var quotient = value / scale
+        let remainder = (value % scale).magnitude
+        let half = UInt(scale) / 2
+        if remainder > half || (remainder == half && !quotient.isMultiple(of: 2)) {
+            quotient += value < 0 ? -1 : 1
+        }
+        return try runtime.integer(quotient.multipliedReportingOverflow(by: scale))
     }
 
     private func fileSize(
@@ -122,10 +140,17 @@ extension TemplateFilters {
     ) throws(TemplateError) -> TemplateValue {
         let values = try arguments.bound("filesizeformat", ["binary"], runtime)
         let isBinary = values[0]?.isTrue ?? false
-        guard let bytes = value.floatValue else { throw runtime.failure("not a number") }
+        var number = value.floatValue
+        if case .string(let string) = value { number = try parseFloat(string) }
+        guard let bytes = number else { throw runtime.failure("not a number") }
         let base: Double = isBinary ? 1024 : 1000
         if bytes == 1 { return .text("1 Byte") }
-        if bytes < base { return .text("\(Int(bytes)) Bytes") }
+        if bytes < base {
+            guard let whole = Int(exactly: bytes.rounded(.towardZero)) else {
+                return try runtime.integer((0, true))
+            }
+            return .text("\(whole) Bytes")
+        }
         var unit = base
         var name = ""
         for prefix in "kMGTPEZY" {

@@ -47,7 +47,9 @@ extension TemplateFilters {
         case .string(let string):
             guard !string.isEmpty else { break }
             let index = isFirst ? 0 : string.count - 1
-            return .string(string.slice(index..<index + 1))
+            var character = string.slice(index..<index + 1)
+            if isFirst { character.isMarkup = false }
+            return .string(character)
         default:
             let items = try runtime.iterate(value)
             if let item = isFirst ? items.first : items.last { return item }

@@ -7,7 +7,7 @@ extension TemplateFilters {
         let methods = TemplateMethods(runtime: runtime)
         switch name {
         case "indent": return .string(try indent(value, arguments))
-        case "truncate": return .string(try truncate(value, arguments))
+        case "truncate": return try truncate(value, arguments)
         case "xmlattr": return .string(try attributes(value, arguments))
         case "urlencode":
             _ = try arguments.bound(name, [], runtime)
@@ -120,17 +120,17 @@ extension TemplateFilters {
 
     private func truncate(
         _ value: TemplateValue, _ arguments: TemplateArguments
-    ) throws(TemplateError) -> TemplateString {
+    ) throws(TemplateError) -> TemplateValue {
         let values = try arguments.bound(
             "truncate", ["length", "killwords", "end", "leeway"], runtime)
-        let string = try runtime.string(argument: value)
         let length = try runtime.integer(values[0], default: 255)
         let end = try runtime.optionalString(values[2]) ?? TemplateString("...", origin: .template)
         let leeway = isNull(values[3]) ? 5 : try runtime.integer(values[3], default: 5)
         guard length >= end.count, leeway >= 0 else {
             throw runtime.failure("expected length >= \(end.count) and leeway >= 0")
         }
-        guard string.count - leeway > length else { return string }
+        guard try runtime.length(of: value) - leeway > length else { return value }
+        let string = try runtime.string(argument: value)
         var result = string.slice(0..<length - end.count)
         if !(values[1]?.isTrue ?? false),
             let space = result.lastOffset(
@@ -139,7 +139,7 @@ extension TemplateFilters {
             result = result.slice(0..<space)
         }
         result.append(end)
-        return result
+        return .string(result)
     }
 
     private func attributes(

@@ -83,6 +83,13 @@ extension TemplateInterpreter {
     private func call(
         _ macro: TemplateMacro, _ arguments: TemplateArguments
     ) throws(TemplateError) -> TemplateValue {
+        // A macro's call takes more of the stack than an expression does.
+        try enter()
+        try enter()
+        defer {
+            leave()
+            leave()
+        }
         let definition = macro.definition
         let scope = TemplateScope(parent: macro.scope)
         var keywords = arguments.keywords

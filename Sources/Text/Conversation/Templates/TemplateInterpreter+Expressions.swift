@@ -17,10 +17,34 @@ extension TemplateInterpreter {
         }
         try enter()
         defer { leave() }
+        // Each kind binds its parts in a function of its own, which keeps this recursion's frames
+        // small in builds without optimisation.
+        switch expression.kind {
+        case .tuple, .list, .mapping: return try collection(expression, in: scope)
+        case .attribute, .subscripted, .sliced: return try access(expression, in: scope)
+        case .call, .filter, .test: return try application(expression, in: scope)
+        case .not, .negative, .positive, .arithmetic: return try operation(expression, in: scope)
+        case .and, .or, .conditional: return try choice(expression, in: scope)
+        case .comparison, .concatenation: return try chain(expression, in: scope)
+        case .literal, .name: return .null
+        }
+    }
+
+    private func collection(
+        _ expression: TemplateExpression, in scope: TemplateScope
+    ) throws(TemplateError) -> TemplateValue {
         switch expression.kind {
         case .tuple(let items): return try runtime.tuple(try evaluate(items, in: scope))
         case .list(let items): return try runtime.list(try evaluate(items, in: scope))
         case .mapping(let items): return try mapping(items, in: scope)
+        default: return .null
+        }
+    }
+
+    private func access(
+        _ expression: TemplateExpression, in scope: TemplateScope
+    ) throws(TemplateError) -> TemplateValue {
+        switch expression.kind {
         case .attribute(let subject, let name):
             let subject = try evaluate(subject, in: scope)
             runtime.position = expression.position
@@ -32,12 +56,28 @@ extension TemplateInterpreter {
             return try item(key, of: subject)
         case .sliced(let subject, let slice):
             return try sliced(subject, slice, at: expression.position, in: scope)
+        default: return .null
+        }
+    }
+
+    private func application(
+        _ expression: TemplateExpression, in scope: TemplateScope
+    ) throws(TemplateError) -> TemplateValue {
+        switch expression.kind {
         case .call(let callee, let arguments):
             return try call(callee, arguments, at: expression.position, in: scope)
         case .filter(let subject, let filter):
             return try apply(filter, to: try evaluate(subject, in: scope), in: scope)
         case .test(let subject, let test):
             return .bool(try check(test, of: try evaluate(subject, in: scope), in: scope))
+        default: return .null
+        }
+    }
+
+    private func operation(
+        _ expression: TemplateExpression, in scope: TemplateScope
+    ) throws(TemplateError) -> TemplateValue {
+        switch expression.kind {
         case .not(let operand): return .bool(!(try evaluate(operand, in: scope).isTrue))
         case .negative(let operand), .positive(let operand):
             return try signed(expression, try evaluate(operand, in: scope))
@@ -46,21 +86,37 @@ extension TemplateInterpreter {
             let right = try evaluate(right, in: scope)
             runtime.position = expression.position
             return try runtime.arithmetic(operation, left, right)
+        default: return .null
+        }
+    }
+
+    private func choice(
+        _ expression: TemplateExpression, in scope: TemplateScope
+    ) throws(TemplateError) -> TemplateValue {
+        switch expression.kind {
         case .and(let left, let right):
             let first = try evaluate(left, in: scope)
             return first.isTrue ? try evaluate(right, in: scope) : first
         case .or(let left, let right):
             let first = try evaluate(left, in: scope)
             return first.isTrue ? first : try evaluate(right, in: scope)
-        case .comparison(let first, let operands):
-            return try compare(first, operands, at: expression.position, in: scope)
-        case .concatenation(let parts): return try concatenate(parts, in: scope)
         case .conditional(let test, let then, let otherwise):
             if try evaluate(test, in: scope).isTrue { return try evaluate(then, in: scope) }
             if let otherwise { return try evaluate(otherwise, in: scope) }
             return .undefined(
                 "the inline if-expression evaluated to false and no else section was defined.")
-        case .literal, .name: return .null
+        default: return .null
+        }
+    }
+
+    private func chain(
+        _ expression: TemplateExpression, in scope: TemplateScope
+    ) throws(TemplateError) -> TemplateValue {
+        switch expression.kind {
+        case .comparison(let first, let operands):
+            return try compare(first, operands, at: expression.position, in: scope)
+        case .concatenation(let parts): return try concatenate(parts, in: scope)
+        default: return .null
         }
     }
 
@@ -161,8 +217,6 @@ extension TemplateInterpreter {
                 bounds.append(nil)
             } else if let integer = value.integerValue {
                 bounds.append(integer)
-            } else if subject.isUndefined || !runtime.isSliceable(subject) {
-                bounds.append(nil)
             } else {
                 throw runtime.failure(
                     "slice indices must be integers or None or have an __index__ method")

@@ -86,23 +86,46 @@ final class TemplateInterpreter {
     private func execute(
         _ statement: TemplateStatement, in scope: TemplateScope
     ) throws(TemplateError) -> Flow {
+        // As with expressions, functions of their own keep the frames of this recursion small.
         switch statement.kind {
-        case .text(let text): try write(text)
-        case .output(let expression):
-            try write(try runtime.string(try evaluate(expression, in: scope)))
+        case .text, .output, .assignment, .macro:
+            try executeSimple(statement, in: scope)
+            return .next
+        case .breakLoop: return .breaks
+        case .continueLoop: return .continues
         case .branches(let branches, let otherwise):
             return try execute(branches, otherwise: otherwise, in: scope)
         case .loop(let definition):
             let sequence = try evaluate(definition.sequence, in: scope)
             return try run(definition, over: sequence, in: scope, recursionDepth: 0)
+        case .captured, .call, .filtered, .scope, .generation:
+            return try executeBlock(statement, in: scope)
+        }
+    }
+
+    private func executeSimple(
+        _ statement: TemplateStatement, in scope: TemplateScope
+    ) throws(TemplateError) {
+        switch statement.kind {
+        case .text(let text): try write(text)
+        case .output(let expression):
+            try write(try runtime.string(try evaluate(expression, in: scope)))
         case .assignment(let target, let expression):
             try assign(try evaluate(expression, in: scope), to: target, in: scope)
-        case .captured(let target, let filters, let body):
-            return try capture(body, through: filters, into: target, in: scope)
         case .macro(let definition):
             runtime.register(scope)
             let macro = TemplateMacro(definition: definition, scope: scope)
             scope.variables[definition.name] = .callable(.macro(macro))
+        default: break
+        }
+    }
+
+    private func executeBlock(
+        _ statement: TemplateStatement, in scope: TemplateScope
+    ) throws(TemplateError) -> Flow {
+        switch statement.kind {
+        case .captured(let target, let filters, let body):
+            return try capture(body, through: filters, into: target, in: scope)
         case .call(let call, let caller):
             try execute(call: call, caller: caller, in: scope)
         case .filtered(let filters, let body):
@@ -115,8 +138,7 @@ final class TemplateInterpreter {
             return try execute(body, in: inner)
         case .generation(let body):
             return try execute(body, in: TemplateScope(parent: scope))
-        case .breakLoop: return .breaks
-        case .continueLoop: return .continues
+        default: break
         }
         return .next
     }

@@ -28,7 +28,7 @@ package struct TemplateLimits: Sendable, Equatable {
 
     /// The default bounds: generous for any real conversation, small for a machine.
     package init(
-        maxSourceLength: Int = 1 << 20, maxNesting: Int = 100, maxDepth: Int = 400,
+        maxSourceLength: Int = 1 << 20, maxNesting: Int = 80, maxDepth: Int = 200,
         maxValueDepth: Int = 160, maxSteps: Int = 4_000_000, maxTextWork: Int = 32 << 20,
         maxStringLength: Int = 16 << 20, maxItems: Int = 100_000
     ) {

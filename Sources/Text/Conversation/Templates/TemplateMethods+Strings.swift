@@ -61,7 +61,8 @@ extension TemplateMethods {
         _ name: String, _ string: TemplateString
     ) throws(TemplateError) -> TemplateValue {
         switch name {
-        case "lower", "casefold": return .string(string.lowercased)
+        case "lower": return .string(string.lowercased)
+        case "casefold": return .string(string.caseFolded)
         case "upper": return .string(string.uppercased)
         case "title": return .string(string.titlecased)
         case "capitalize": return .string(string.capitalized)
@@ -123,7 +124,9 @@ extension TemplateMethods {
             fromEnd
             ? string.lastOffset(of: separator, in: whole)
             : string.firstOffset(of: separator, in: whole)
-        let empty = TemplateValue.string(TemplateString())
+        var nothing = TemplateString()
+        nothing.isMarkup = string.isMarkup
+        let empty = TemplateValue.string(nothing)
         guard let offset else {
             let text = TemplateValue.string(string)
             return try runtime.tuple(fromEnd ? [empty, empty, text] : [text, empty, empty])

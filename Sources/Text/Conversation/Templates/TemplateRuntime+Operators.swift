@@ -158,9 +158,15 @@ extension TemplateRuntime {
         case .floorDivide, .modulo:
             guard right != 0 else { throw failure("float floor division or modulo by zero") }
             var remainder = left.truncatingRemainder(dividingBy: right)
-            if remainder != 0, (remainder < 0) != (right < 0) { remainder += right }
+            if remainder == 0 {
+                remainder = Double(signOf: right, magnitudeOf: 0)
+            } else if (remainder < 0) != (right < 0) {
+                remainder += right
+            }
             if operation == .modulo { return .float(remainder) }
-            return .float(((left - remainder) / right).rounded())
+            let quotient = ((left - remainder) / right).rounded()
+            return .float(
+                quotient == 0 ? Double(signOf: left / right, magnitudeOf: 0) : quotient)
         case .power:
             guard left != 0 || right >= 0 else {
                 throw failure("0.0 cannot be raised to a negative power")
@@ -192,13 +198,13 @@ extension TemplateRuntime {
         }
     }
 
-    /// Python's slicing; `undefined` for what cannot be sliced, as Jinja2's subscripts do.
+    /// Python's slicing.
     func slice(
         _ value: TemplateValue, start: Int?, stop: Int?, step: Int?
     ) throws(TemplateError) -> TemplateValue {
         if case .undefined(let message) = value { throw failure(message) }
         guard isSliceable(value) else {
-            return .undefined("'\(value.typeName)' object has no such element")
+            throw failure("'\(value.typeName)' object is not subscriptable with slices")
         }
         let stride = step ?? 1
         guard stride != 0 else { throw failure("slice step cannot be zero") }

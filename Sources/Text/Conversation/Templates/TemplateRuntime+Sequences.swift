@@ -8,7 +8,9 @@ extension TemplateRuntime {
         case .undefined: return []
         case .string(let string):
             try checkItems(string.count)
-            return (0..<string.count).map { .string(string.slice($0..<$0 + 1)) }
+            var plain = string
+            plain.isMarkup = false
+            return (0..<string.count).map { .string(plain.slice($0..<$0 + 1)) }
         case .list(let sequence), .tuple(let sequence): items = sequence.items
         case .mapping(let mapping): items = mapping.keys
         case .range(let range):

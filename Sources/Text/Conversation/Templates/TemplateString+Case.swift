@@ -9,6 +9,17 @@ extension TemplateString {
         mapped { scalar, _ in uppercase(scalar) }
     }
 
+    /// Without differences of case: what has the same capitals becomes the same.
+    var caseFolded: TemplateString {
+        mapped { scalar, index in
+            if scalar.isASCII { return lowercase(scalar, at: index) }
+            if scalar == "\u{0131}" { return nil }
+            return scalar.properties.uppercaseMapping.unicodeScalars.map {
+                $0.properties.lowercaseMapping
+            }.joined()
+        }
+    }
+
     /// The first character in title case, the others in lower case.
     var capitalized: TemplateString {
         mapped { scalar, index in
