@@ -148,7 +148,8 @@ def permuted(matrix, heads):
 
 def llama3_factors(c):
     s = c["scaling"]
-    frequencies = c["theta"] ** (-np.arange(0, c["head_dim"], 2) / c["head_dim"])
+    exponents = torch.arange(0, c["head_dim"], 2).float() / c["head_dim"]
+    frequencies = (1 / c["theta"] ** exponents).double().numpy()
     wavelengths = 2 * math.pi / frequencies
     original = s["original_max_position_embeddings"]
     smooth = (original / wavelengths - s["low_freq_factor"]) / (
