@@ -41,6 +41,11 @@ struct Serve: AsyncParsableCommand {
     @Option(help: "Prompt tokens of one step.") var prefillChunk: Int?
     @Option(help: "The dialect of requests that do not show theirs: openai or mistral.")
     var dialect: String?
+    @Flag(help: "Refuse fields that Mistral's own API does not have.") var strictMistral = false
+    @Option(help: "The longest silence of a stream in seconds; a comment breaks it.")
+    var keepAliveInterval: Int?
+    @Flag(help: "Send white space while an answer that is not streamed is computed.")
+    var heartbeats = false
     @Option(help: "The largest request body in bytes.") var maxBodyBytes: Int?
     @Option(help: "The largest request header in bytes.") var maxHeaderBytes: Int?
     @Option(help: "The most connections at a time.") var maxConnections: Int?
@@ -81,10 +86,13 @@ struct Serve: AsyncParsableCommand {
             "max-body-bytes": maxBodyBytes, "max-header-bytes": maxHeaderBytes,
             "max-connections": maxConnections, "header-timeout": headerTimeout,
             "body-timeout": bodyTimeout, "idle-timeout": idleTimeout,
-            "shutdown-grace": shutdownGrace,
+            "shutdown-grace": shutdownGrace, "keep-alive-interval": keepAliveInterval,
         ]
         for (key, value) in numbers { flags[key] = value.map { .integer($0) } }
-        if insecure { flags["insecure"] = .boolean(true) }
+        let switches = [
+            "insecure": insecure, "strict-mistral": strictMistral, "heartbeats": heartbeats,
+        ]
+        for (key, isOn) in switches where isOn { flags[key] = .boolean(true) }
         if !apiKeys.isEmpty { flags["api-keys"] = .strings(apiKeys) }
         return flags
     }

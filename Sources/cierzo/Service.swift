@@ -76,7 +76,10 @@ struct Service: Sendable {
     private func apiConfiguration() -> APIServer.Configuration {
         APIServer.Configuration(
             defaultDialect: settings.string("dialect") == "mistral" ? .mistral : .openAI,
-            keys: APIKeys(settings.strings("api-keys")), version: Build.version)
+            keys: APIKeys(settings.strings("api-keys")),
+            limits: RequestLimits(isStrictMistral: settings.boolean("strict-mistral")),
+            keepAliveInterval: .seconds(settings.integer("keep-alive-interval", default: 10)),
+            sendsHeartbeats: settings.boolean("heartbeats"), version: Build.version)
     }
 
     private func httpConfiguration(host: String) -> HTTPServer.Configuration {

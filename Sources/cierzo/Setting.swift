@@ -49,8 +49,7 @@ extension Setting {
         Setting(
             key: "api-keys", kind: .strings, defaultValue: .strings([]), defaultText: "[]",
             isSecret: true),
-        Setting(
-            key: "insecure", kind: .boolean, defaultValue: .boolean(false), defaultText: "false"),
+        flag("insecure"),
         Setting(
             key: "threads", kind: .integer(1...1024), defaultValue: nil,
             defaultText: "(what affinity and cgroup allow)"),
@@ -68,6 +67,9 @@ extension Setting {
         number("max-batch-tokens", 16...65536, 512),
         number("prefill-chunk", 16...65536, 256),
         choice("dialect", ["openai", "mistral"]),
+        flag("strict-mistral"),
+        number("keep-alive-interval", 1...3600, 10),
+        flag("heartbeats"),
         number("max-body-bytes", 1024...1_073_741_824, 16_777_216),
         number("max-header-bytes", 1024...1_048_576, 65536),
         number("max-connections", 1...65536, 1024),
@@ -85,6 +87,11 @@ extension Setting {
         Setting(
             key: key, kind: .integer(range), defaultValue: .integer(value),
             defaultText: String(value))
+    }
+
+    /// A setting that is off unless it is set.
+    private static func flag(_ key: String) -> Setting {
+        Setting(key: key, kind: .boolean, defaultValue: .boolean(false), defaultText: "false")
     }
 
     /// A setting with named choices; the first is the default.
