@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Conversation
 import Tokenization
 
 /// How a vocabulary marks the text before and after a gap to fill.
@@ -37,20 +38,24 @@ struct FIMFormat: Sendable {
     ///
     /// - Source: mistral-common `encode_fim`: `[BOS][SUFFIX]suffix[PREFIX]prompt`.
     func tokens(before: String, after: String, tokenizer: any Tokenizer) -> [Int32] {
-        let segments: [PromptSegment] =
-            switch order {
-            case .suffixFirst:
-                [.control(suffix), .text(after), .control(prefix), .text(before)]
-            case .prefixFirst:
-                [
-                    .control(prefix), .text(before), .control(suffix), .text(after),
-                    .control(middle),
-                ]
+        let segments: [PromptSegment]
+        switch order {
+        case .suffixFirst:
+            do {
+                // Unlike plain segments, this keeps SentencePiece's space out of the suffix.
+                return try MistralFormat.encodeInfilling(
+                    prompt: before, suffix: after, tokenizer: tokenizer)
+            } catch {
+                // The tokens were found above; only BOS can be missing.
+                segments = [.control(suffix), .text(after), .control(prefix), .text(before)]
             }
-        let tokens = tokenizer.encode(segments)
-        guard tokenizer.addsBOS || order == .suffixFirst, let bos = tokenizer.bosTokenID else {
-            return tokens
+        case .prefixFirst:
+            segments = [
+                .control(prefix), .text(before), .control(suffix), .text(after), .control(middle),
+            ]
         }
+        let tokens = tokenizer.encode(segments)
+        guard tokenizer.addsBOS, let bos = tokenizer.bosTokenID else { return tokens }
         return [bos] + tokens
     }
 }

@@ -11,6 +11,9 @@ package protocol Tokenizer: Sendable {
     /// The id that begins a sequence, if the vocabulary has one.
     var bosTokenID: Int32? { get }
 
+    /// The id that ends a sequence, which templates call `eos_token`, if the vocabulary has one.
+    var eosTokenID: Int32? { get }
+
     /// Every id that ends an answer: end of sequence, of turn and of message.
     var eosTokenIDs: Set<Int32> { get }
 
@@ -56,6 +59,9 @@ package protocol Tokenizer: Sendable {
 }
 
 extension Tokenizer {
+    /// The least of the ids that end an answer.
+    package var eosTokenID: Int32? { eosTokenIDs.min() }
+
     /// Encodes bytes that should be UTF-8; each maximal invalid part is read as U+FFFD.
     package func encode(utf8 bytes: [UInt8], addSpecial: Bool) -> [Int32] {
         encode(String(decoding: bytes, as: UTF8.self), addSpecial: addSpecial)

@@ -39,6 +39,8 @@ package struct VocabularyTokenizer: Tokenizer {
 
     package var vocabularyCount: Int { vocabulary.count }
     package var bosTokenID: Int32? { vocabulary.special.bos }
+    package var eosTokenID: Int32? { vocabulary.special.eos ?? eosTokenIDs.min() }
+
     package var eosTokenIDs: Set<Int32> { vocabulary.special.stops }
     package var addsBOS: Bool { vocabulary.special.addsBOS && vocabulary.special.bos != nil }
     package var addsEOS: Bool { vocabulary.special.addsEOS && vocabulary.special.eos != nil }

@@ -107,9 +107,9 @@ package enum MistralFormat: String, Sendable, CaseIterable {
         }
         ids = [bos, suffixToken]
         if let suffix, !suffix.isEmpty {
-            // A character in front takes the space that SentencePiece puts before a text; it and
-            // the space are two tokens, as are the two of the character in tekken vocabularies.
-            ids += tokenizer.encode("☺" + suffix, addSpecial: false).dropFirst(2)
+            // A character in front takes the space that SentencePiece puts before a text.
+            let guardCount = tokenizer.encode("☺", addSpecial: false).count
+            ids += tokenizer.encode("☺" + suffix, addSpecial: false).dropFirst(guardCount)
         }
         ids.append(prefixToken)
         return ids + tokenizer.encode(prompt, addSpecial: false)

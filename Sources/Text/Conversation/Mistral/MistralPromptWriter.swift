@@ -12,7 +12,7 @@ struct MistralPromptWriter {
 
     init(format: MistralFormat, tokenizer: any Tokenizer) throws(ConversationError) {
         guard let bos = tokenizer.bosTokenID else { throw .missingControlToken("<s>") }
-        guard let eos = tokenizer.id(ofControl: "</s>") ?? tokenizer.eosTokenIDs.min() else {
+        guard let eos = tokenizer.id(ofControl: "</s>") ?? tokenizer.eosTokenID else {
             throw .missingControlToken("</s>")
         }
         self.format = format

@@ -32,7 +32,7 @@ package struct PromptEncoder: Sendable {
         self.limits = limits
         var vouched: JSONObject = [:]
         vouched["bos_token"] = .string(tokenizer.bosTokenID.map(tokenizer.piece(of:)) ?? "")
-        vouched["eos_token"] = .string(tokenizer.eosTokenIDs.min().map(tokenizer.piece(of:)) ?? "")
+        vouched["eos_token"] = .string(tokenizer.eosTokenID.map(tokenizer.piece(of:)) ?? "")
         for (name, token) in specialTokens.sorted(by: { $0.key < $1.key }) {
             vouched[name] = .string(token)
         }
