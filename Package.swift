@@ -126,7 +126,7 @@ let package = Package(
             swiftSettings: swiftSettings),
 
         tests(of: "JSON"),
-        tests(of: "Quantization", uses: ["Tensors"]),
+        tests(of: "Quantization", uses: ["Tensors"], resources: [.copy("Goldens")]),
         tests(of: "Tensors", uses: ["Quantization"]),
         tests(
             of: "ModelFiles", uses: ["Tensors", "Quantization", "JSON"],

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// An element type's layout and meaning: the specification that every kernel agrees with, bit for
+/// bit.
+///
+/// Products and sums are rounded to f32 one at a time, in the order written.
+protocol BlockFormat {
+    /// Decodes one block.
+    ///
+    /// - Parameters:
+    ///   - block: the bytes of the block.
+    ///   - values: receives the elements of the block.
+    static func decode(_ block: Span<UInt8>, into values: inout [Float])
+}
+
+/// An element type that can be written.
+protocol EncodableBlockFormat: BlockFormat {
+    /// Encodes one block.
+    ///
+    /// - Parameters:
+    ///   - values: the elements of the block; those that are not finite make poor blocks, no trap.
+    ///   - bytes: receives the bytes of the block at its end.
+    static func encode(_ values: Span<Float>, into bytes: inout [UInt8])
+}
+
+extension BlockFormat {
+    /// The 16-bit number at a byte.
+    static func bits(_ block: Span<UInt8>, at index: Int) -> UInt16 {
+        UInt16(block[index]) | UInt16(block[index + 1]) << 8
+    }
+
+    /// The half-precision number at a byte.
+    static func half(_ block: Span<UInt8>, at index: Int) -> Float {
+        HalfPrecision.value(bits(block, at: index))
+    }
+}
+
+extension EncodableBlockFormat {
+    /// Appends a 16-bit number.
+    static func append(_ bits: UInt16, to bytes: inout [UInt8]) {
+        bytes.append(UInt8(truncatingIfNeeded: bits))
+        bytes.append(UInt8(truncatingIfNeeded: bits >> 8))
+    }
+
+    /// The integer part of a number, within bounds; the lower bound for what is not a number.
+    static func integer(_ value: Float, in bounds: ClosedRange<Int>) -> Int {
+        guard value > Float(bounds.lowerBound) else { return bounds.lowerBound }
+        return value < Float(bounds.upperBound) ? Int(value) : bounds.upperBound
+    }
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// 256 codes of 3 bits in 16 sub-blocks: value k = (d · (s − 32)) · (q[k] − 4).
+///
+/// ```
+/// 0                  32             96                  108     110
+/// | u8 high[0..<32]  | u8 q[0..<64] | u8 scales[0..<12] | f16 d |
+/// ```
+/// Element k = 128h + 32p + j has its low bits at 2p of byte 32h + j of q and its highest at
+/// 4h + p of byte j of high. Scale i has its low 4 bits in byte i % 8, low half for i < 8, and its
+/// high 2 bits at 2 · (i / 4) of byte 8 + i % 4.
+enum Q3_K: BlockFormat {
+    static func decode(_ block: Span<UInt8>, into values: inout [Float]) {
+        let d = half(block, at: 108)
+        for k in 0..<256 {
+            let i = k / 16
+            let low = i < 8 ? block[96 + i] & 15 : block[96 + i - 8] >> 4
+            let high = block[96 + 8 + i % 4] >> (2 * (i / 4)) & 3
+            let scale = d * Float(Int(low | high << 4) - 32)
+            let bits = block[32 + k / 128 * 32 + k % 32] >> (k % 128 / 32 * 2) & 3
+            let top = block[k % 32] >> (k / 32) & 1
+            values[k] = scale * Float(Int(bits | top << 2) - 4)
+        }
+    }
+}

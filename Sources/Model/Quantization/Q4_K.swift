@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// 256 codes of 4 bits in 8 sub-blocks: value k = (d · s) · q[k] − (dmin · m).
+///
+/// ```
+/// 0       2          4                    16             144
+/// | f16 d | f16 dmin | u8 scales[0..<12]  | u8 q[0..<128] |
+/// ```
+/// Sub-block i holds elements 32i to 32i + 31: the low halves of bytes 16i to 16i + 31 of q for even
+/// i, the high halves of the same bytes as the sub-block before for odd i.
+/// The 6-bit numbers of sub-block i < 4 are the low bits of bytes i (s) and i + 4 (m); those of
+/// i >= 4 have their low 4 bits in byte i + 4 (s low, m high half) and their high 2 bits on top of
+/// bytes i − 4 (s) and i (m).
+enum Q4_K: BlockFormat {
+    static func decode(_ block: Span<UInt8>, into values: inout [Float]) {
+        let d = half(block, at: 0)
+        let dmin = half(block, at: 2)
+        for k in 0..<256 {
+            let (s, m) = scale(block, k / 32)
+            let byte = block[16 + k / 64 * 32 + k % 32]
+            let code = k / 32 % 2 == 0 ? byte & 15 : byte >> 4
+            values[k] = d * Float(s) * Float(code) - dmin * Float(m)
+        }
+    }
+
+    /// The 6-bit scale and minimum of sub-block i of a block whose scales begin at byte 4.
+    static func scale(_ block: Span<UInt8>, _ i: Int) -> (scale: UInt8, minimum: UInt8) {
+        if i < 4 { return (block[4 + i] & 63, block[4 + i + 4] & 63) }
+        let low = block[4 + i + 4]
+        return (low & 15 | (block[4 + i - 4] >> 6) << 4, low >> 4 | (block[4 + i] >> 6) << 4)
+    }
+}

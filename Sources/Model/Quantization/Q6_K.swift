@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// 256 codes of 6 bits in 16 sub-blocks: value k = (d · s) · (q[k] − 32).
+///
+/// ```
+/// 0               128             192                  208     210
+/// | u8 low[0..<128] | u8 high[0..<64] | i8 scales[0..<16] | f16 d |
+/// ```
+/// Element k = 128h + 32p + j has its low 4 bits in byte 64h + 32 · (p % 2) + j of low, low half for
+/// p < 2, and its high 2 bits at 2p of byte 32h + j of high.
+enum Q6_K: BlockFormat {
+    static func decode(_ block: Span<UInt8>, into values: inout [Float]) {
+        let d = half(block, at: 208)
+        for k in 0..<256 {
+            let h = k / 128
+            let p = k % 128 / 32
+            let byte = block[64 * h + 32 * (p % 2) + k % 32]
+            let low = p < 2 ? byte & 15 : byte >> 4
+            let high = block[128 + 32 * h + k % 32] >> (2 * p) & 3
+            let scale = d * Float(Int8(bitPattern: block[192 + k / 16]))
+            values[k] = scale * Float(Int(low | high << 4) - 32)
+        }
+    }
+}
