@@ -138,8 +138,9 @@ private struct ModelService: ServiceLifecycle.Service {
         logger.info("draining")
         slot.stop()
         let grace = Duration.seconds(settings.integer("shutdown-grace", default: 30))
-        await http.shutdown(grace: grace)
-        await engine.shutdown()
+        // The engine first: what it cuts off still tells its client so.
+        await engine.shutdown(grace: grace)
+        await http.shutdown(grace: .seconds(2))
     }
 
     private func assembly() -> EngineAssembly {

@@ -147,6 +147,8 @@ struct ByteTokenizer: Tokenizer {
 
 /// Renders a conversation as `role=content;` and refuses the content "raise".
 struct PlainPrompts: PromptSource {
+    var mentionsTools = true
+
     struct Refusal: Error, CustomStringConvertible {
         let description = "roles must alternate <b>\u{1B}"
     }
@@ -155,7 +157,7 @@ struct PlainPrompts: PromptSource {
         if prompt.messages.contains(where: { $0.content == "raise" }) { throw Refusal() }
         var text = prompt.messages
             .map { "\($0.role.rawValue)=\($0.content ?? "")" }.joined(separator: ";")
-        for tool in prompt.tools { text += tool.serialized() }
+        for tool in prompt.tools where mentionsTools { text += tool.serialized() }
         if prompt.addsGenerationPrompt { text += ";assistant=" }
         return ByteTokenizer().encode(text, addSpecial: true)
     }

@@ -55,7 +55,7 @@ struct TestClient {
     init(
         _ configuration: APIServer.Configuration = .init(),
         engine: ScriptedEngine = ScriptedEngine(), tokenizer: ByteTokenizer = ByteTokenizer(),
-        isLoaded: Bool = true
+        prompts: PlainPrompts = PlainPrompts(), isLoaded: Bool = true
     ) {
         self.engine = engine
         let card = ModelCard(
@@ -65,7 +65,7 @@ struct TestClient {
         if isLoaded {
             slot.serve(
                 ServedModel(
-                    card: card, engine: engine, tokenizer: tokenizer, prompts: PlainPrompts(),
+                    card: card, engine: engine, tokenizer: tokenizer, prompts: prompts,
                     systemFingerprint: "fp"))
         }
         server = APIServer(slot: slot, configuration: configuration, unixTime: { 7 })

@@ -29,6 +29,7 @@ extension APIServer {
         }
         let model = try slot.model(named: request.model)
         let prompt = try Self.tokens(of: ChatPrompt(request), model)
+        try Self.checkTools(request, prompt, model)
         var generation = try GenerationRequest(
             prompt: prompt, options: request.options,
             defaultTemperature: Self.defaultTemperature(context.dialect, model), model: model)
@@ -41,6 +42,23 @@ extension APIServer {
         plan.returnsPromptLogprobs = request.promptTopLogprobs != nil
         if let last = request.messages.last, last.isPrefix { plan.prefix = last.content ?? "" }
         return try await answer(plan, context)
+    }
+
+    /// Throws if the prompt is the same without the request's tools: the model would never see them.
+    private static func checkTools(
+        _ request: ChatCompletionRequest, _ tokens: [Int32], _ model: ServedModel
+    ) throws(APIError) {
+        guard !request.tools.isEmpty else { return }
+        var prompt = ChatPrompt(request)
+        prompt.tools = []
+        do {
+            guard try model.prompts.tokens(of: prompt) == tokens else { return }
+        } catch {
+            // A format that refuses the conversation without the tools has a place for them.
+            return
+        }
+        throw .invalidRequest(
+            .unsupported("tools", reason: "this model's chat format has no place for tools"))
     }
 
     /// `POST /v1/fim/completions`, which answers in the shape of a chat.
