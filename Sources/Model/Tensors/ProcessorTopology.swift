@@ -20,7 +20,7 @@ package struct ProcessorTopology: Hashable, Sendable {
     /// rest of each period, whichever thread the others wait for.
     package var availableThreadCount: Int {
         guard let quota else { return max(1, processors.count) }
-        return max(1, min(processors.count, Int(quota)))
+        return max(1, Int(min(Double(processors.count), quota)))
     }
 
     /// What the system says now.

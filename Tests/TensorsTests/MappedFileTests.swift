@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Tensors
+import Testing
+
+@Suite struct MappedFileTests {
+    private func temporaryPath() -> String {
+        FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString).path
+    }
+
+    @Test func `a file's bytes are there`() throws {
+        let path = temporaryPath()
+        try Data([1, 2, 3, 4, 5]).write(to: URL(fileURLWithPath: path))
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let file = try MappedFile(path: path)
+        file.advise(.sequential)
+        file.advise(.willNeed)
+        file.advise(.random)
+        #expect(file.byteCount == 5 && file.bytes.byteCount == 5)
+        #expect(try file.bytes(at: 5, count: 0).byteCount == 0)
+        #expect(try file.bytes(at: 1, count: 4).byteCount == 4)
+    }
+
+    @Test func `what is not a file with bytes is refused by name`() throws {
+        let missing = temporaryPath()
+        #expect(
+            throws: MappedFileError.cannotOpen(path: missing, reason: "No such file or directory")
+        ) { try MappedFile(path: missing) }
+        #expect(throws: MappedFileError.notAFile(path: "/")) { try MappedFile(path: "/") }
+        #expect(throws: MappedFileError.notAFile(path: "/dev/null")) {
+            try MappedFile(path: "/dev/null")
+        }
+        let empty = temporaryPath()
+        try Data().write(to: URL(fileURLWithPath: empty))
+        defer { try? FileManager.default.removeItem(atPath: empty) }
+        #expect(throws: MappedFileError.empty(path: empty)) { try MappedFile(path: empty) }
+    }
+
+    @Test(arguments: [(-1, 1), (0, -1), (0, 4), (4, 0), (3, 1), (Int.max, Int.max), (1, Int.max)])
+    func `a range outside the bytes is refused`(offset: Int, count: Int) {
+        let file = MappedFile(bytes: [1, 2, 3])
+        #expect(
+            throws: MappedFileError.outOfRange(
+                path: "(memory)", offset: offset, count: count, byteCount: 3)
+        ) { _ = try file.bytes(at: offset, count: count).byteCount }
+    }
+
+    @Test func `an empty array has no bytes`() {
+        let file = MappedFile(bytes: [])
+        #expect(file.byteCount == 0 && file.bytes.byteCount == 0)
+    }
+}
