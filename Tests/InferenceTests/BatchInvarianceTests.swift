@@ -2,6 +2,7 @@
 
 import Inference
 import ModelFiles
+import Quantization
 import Tensors
 import Testing
 
@@ -35,6 +36,23 @@ import Testing
 
         for var running in Self.runnings {
             running.kernels = kernels
+            let found = try running.logits(model.configuration, model.tensors, tokens)
+            #expect(found == expected, "\(running.testDescription)")
+        }
+    }
+
+    @Test(arguments: [ElementType.bf16, .q8_0, .q4_0, .q4_1])
+    func `quantised weights obey the law too`(type: ElementType) throws {
+        let model = TinyShape.quantisable(type)
+        let tokens = model.tokens(70, seed: 11)
+        let expected = try Running(kernels: .scalar).logits(
+            model.configuration, model.tensors, tokens)
+
+        for running in [
+            Running(), Running(kernels: .avx2, chunks: [1]),
+            Running(threadCount: 3, chunks: [3, 17], neighbours: Self.neighbours),
+            Running(kernels: .scalar, chunks: [33, 2]),
+        ] where running.kernels.isAvailable {
             let found = try running.logits(model.configuration, model.tensors, tokens)
             #expect(found == expected, "\(running.testDescription)")
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ModelFiles
+import Quantization
 
 /// The shapes that tests run through, by name.
 enum TinyShape: String, CaseIterable, Sendable {
@@ -41,4 +42,11 @@ enum TinyShape: String, CaseIterable, Sendable {
 
     /// The shape's model; always the same.
     var model: TinyModel { TinyModel(configuration, seed: UInt64(rawValue.utf8.count)) }
+
+    /// A mixture of experts whose rows are whole blocks of 32.
+    static func quantisable(_ type: ElementType) -> TinyModel {
+        var c = TinyShape.mixtral.configuration
+        (c.hiddenSize, c.intermediateSize, c.headDimension, c.ropeDimensionCount) = (64, 96, 16, 16)
+        return TinyModel(c, seed: 9, type: type)
+    }
 }

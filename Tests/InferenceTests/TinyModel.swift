@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ModelFiles
+import Quantization
 import Tensors
 
 /// A small random model whose weights are also at hand as plain numbers.
@@ -9,8 +10,18 @@ struct TinyModel {
         let rows: Int
         let columns: Int
         let values: [Float]
+        let weights: WeightMatrix
 
-        var weights: WeightMatrix { .of(values, rows: rows, columns: columns) }
+        /// A matrix stored as `type`; `values` is what is left of them then.
+        init(rows: Int, columns: Int, values: [Float], type: ElementType) {
+            self.rows = rows
+            self.columns = columns
+            let bytes = type.encoded(values) ?? []
+            self.values = type.decoded(bytes)
+            weights = WeightMatrix(
+                storage: MappedFile(bytes: bytes), byteOffset: 0, type: type, rowCount: rows,
+                columnCount: columns)
+        }
 
         /// The matrix times a vector, in double precision.
         func times(_ x: [Double]) -> [Double] {
@@ -48,14 +59,17 @@ struct TinyModel {
     let output: Matrix
     let tensors: ModelTensors
 
-    init(_ configuration: ModelConfiguration, seed: UInt64) {
+    /// A model whose matrices are stored as `type`, but the router's as f32, as in files.
+    init(_ configuration: ModelConfiguration, seed: UInt64, type: ElementType = .f32) {
         let c = configuration
         var random = RandomNumbers(seed: seed)
-        func matrix(_ rows: Int, _ columns: Int, gain: Float = 1.5) -> Matrix {
+        func matrix(
+            _ rows: Int, _ columns: Int, gain: Float = 1.5, type: ElementType = type
+        ) -> Matrix {
             let scale = gain / Float(columns).squareRoot()
             return Matrix(
                 rows: rows, columns: columns,
-                values: (0..<rows * columns).map { _ in random.nextNormal() * scale })
+                values: (0..<rows * columns).map { _ in random.nextNormal() * scale }, type: type)
         }
         func norm() -> [Float] { (0..<c.hiddenSize).map { _ in 1 + 0.2 * random.nextNormal() } }
         let (h, k) = (c.headCount * c.headDimension, c.kvHeadCount * c.headDimension)
@@ -64,7 +78,7 @@ struct TinyModel {
             Layer(
                 attentionNorm: norm(), wq: matrix(h, c.hiddenSize), wk: matrix(k, c.hiddenSize),
                 wv: matrix(k, c.hiddenSize), wo: matrix(c.hiddenSize, h), ffnNorm: norm(),
-                router: c.expertCount.map { matrix($0, c.hiddenSize) },
+                router: c.expertCount.map { matrix($0, c.hiddenSize, type: .f32) },
                 experts: (0..<(c.expertCount ?? 1)).map { _ in
                     Expert(
                         w1: matrix(c.intermediateSize, c.hiddenSize),

@@ -2,6 +2,7 @@
 
 import Inference
 import ModelFiles
+import Quantization
 import Tensors
 import Testing
 
@@ -18,6 +19,19 @@ import Testing
             model.configuration, model.tensors, tokens)
 
         #expect(found.count == expected.count)
+        #expect(largestDifference(found, expected) < 1e-4)
+    }
+
+    /// The same with weights in blocks of 32, whose decoded values the reference takes.
+    @Test(arguments: [ElementType.f16, .bf16, .q8_0, .q4_0, .q4_1])
+    func `quantised weights give the logits of their decoded values`(type: ElementType) throws {
+        let model = TinyShape.quantisable(type)
+        let tokens = model.tokens(40, seed: 7)
+        let expected = ReferenceTransformer(model: model).logits(tokens)
+
+        let found = try Running(chunks: [30, 1]).logits(
+            model.configuration, model.tensors, tokens)
+
         #expect(largestDifference(found, expected) < 1e-4)
     }
 
