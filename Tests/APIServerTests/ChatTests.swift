@@ -58,11 +58,11 @@ import Tokenization
         #expect(!request.continuesText)
     }
 
-    @Test func `the default temperature is 1, or the card's for Mistral`() async throws {
+    @Test func `the default temperature is the card's in both dialects`() async throws {
         let client = TestClient()
         _ = try await client.chat()
         _ = try await client.chat(path: "/mistral/v1/chat/completions")
-        #expect(client.engine.requests.map(\.sampling.temperature) == [1, 0.25])
+        #expect(client.engine.requests.map(\.sampling.temperature) == [0.25, 0.25])
     }
 
     @Test func `a nucleus of nothing keeps the best token`() async throws {

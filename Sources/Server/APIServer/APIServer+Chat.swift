@@ -32,7 +32,7 @@ extension APIServer {
         try Self.checkTools(request, prompt, model)
         var generation = try GenerationRequest(
             prompt: prompt, options: request.options,
-            defaultTemperature: Self.defaultTemperature(context.dialect, model), model: model)
+            defaultTemperature: Self.defaultTemperature(of: model), model: model)
         generation.topLogprobs = request.topLogprobs
         generation.promptLogprobs = request.promptTopLogprobs
         generation.continuesText = request.continuesFinalMessage
@@ -73,7 +73,7 @@ extension APIServer {
         let prompt = try Self.gap(before: request.prompt, after: request.suffix, "model", model)
         var generation = try GenerationRequest(
             prompt: prompt, options: request.options,
-            defaultTemperature: Self.defaultTemperature(context.dialect, model), model: model)
+            defaultTemperature: Self.defaultTemperature(of: model), model: model)
         generation.continuesText = true
         return try await answer(
             ChatPlan(

@@ -30,7 +30,7 @@ extension APIServer {
             let path = request.prompts.count == 1 ? "prompt" : FieldPath("prompt").appending(index)
             let prompt = try Self.prompt(prompt, at: path, request, model)
             prompts.append(prompt)
-            let generation = try Self.generation(prompt.tokens, request, context, model)
+            let generation = try Self.generation(prompt.tokens, request, model)
             requests.append(try Self.submit(generation, field: path, model))
         }
         if request.options.streams {
@@ -74,12 +74,11 @@ extension APIServer {
     }
 
     private static func generation(
-        _ tokens: [Int32], _ request: CompletionRequest, _ context: RequestContext,
-        _ model: ServedModel
+        _ tokens: [Int32], _ request: CompletionRequest, _ model: ServedModel
     ) throws(APIError) -> GenerationRequest {
         var generation = try GenerationRequest(
             prompt: tokens, options: request.options,
-            defaultTemperature: defaultTemperature(context.dialect, model), model: model)
+            defaultTemperature: defaultTemperature(of: model), model: model)
         generation.choiceCount = request.bestOf
         generation.continuesText = true
         let ranks = request.bestOf > request.options.choiceCount

@@ -49,9 +49,9 @@ extension GenerationRequest {
 }
 
 extension APIServer {
-    /// The temperature where a client says none.
-    static func defaultTemperature(_ dialect: Dialect, _ model: ServedModel) -> Double {
-        dialect == .mistral ? model.card.defaultTemperature ?? 1 : 1
+    /// The temperature where a client says none: what the model's makers advise, else 1.
+    static func defaultTemperature(of model: ServedModel) -> Double {
+        model.card.defaultTemperature ?? 1
     }
 
     /// Hands a request to the engine.
