@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the goldens of the template engine with Jinja2 as Hugging Face transformers configures it.
 
-usage: make-template-goldens.py GOLDENS [--templates FOLDER] [--dump FOLDER]
+usage: make-template-goldens.py GOLDENS [--templates FOLDER] [--dump FOLDER] [--seed N] [--count N]
 
 Writes into GOLDENS (Tests/ConversationTests/Goldens):
   template-cases.json          small templates of ours that exercise each feature, with renderings
+  template-random.json         random templates with renderings (--seed and --count change them)
   template-conversations.json  conversations for whole chat templates
   template-hashes.json         with --templates: FNV-1a hashes of every *.jinja rendered over them
 --dump writes those renderings in full, to compare with when a hash differs.
@@ -17,6 +18,7 @@ import json
 import pathlib
 
 import jinja2
+from random_templates import random_cases
 from template_cases import CASES, CONTEXT
 from transformers.utils.chat_template_utils import _compile_jinja_template
 
@@ -235,6 +237,8 @@ def main():
     parser.add_argument("goldens", type=pathlib.Path)
     parser.add_argument("--templates", type=pathlib.Path)
     parser.add_argument("--dump", type=pathlib.Path)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--count", type=int, default=1000)
     arguments = parser.parse_args()
 
     cases = []
@@ -242,6 +246,8 @@ def main():
         expected = render(source, CONTEXT)
         cases.append([source, expected])
     write(arguments.goldens / "template-cases.json", {"context": CONTEXT, "cases": cases})
+    drawn = random_cases(arguments.seed, arguments.count, lambda source: render(source, CONTEXT))
+    write(arguments.goldens / "template-random.json", {"context": CONTEXT, "cases": drawn})
     write(
         arguments.goldens / "template-conversations.json",
         {"now": int(NOW.replace(tzinfo=datetime.timezone.utc).timestamp()),
@@ -260,16 +266,24 @@ def main():
                 if arguments.dump and text is not None:
                     arguments.dump.mkdir(parents=True, exist_ok=True)
                     (arguments.dump / f"{path.stem}.{index}.txt").write_bytes(text.encode())
-            hashes[path.stem] = row
+            hashes[path.stem] = " ".join(row)
         write(arguments.goldens / "template-hashes.json", hashes)
         print(f"{len(hashes)} templates × {len(CONVERSATIONS)} conversations")
 
 
 def write(path, value):
-    lines = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    lines = lines.replace('],["', '],\n["').replace(']],', ']],\n').replace('},{"name"', '},\n{"name"')
-    lines = lines.replace('"],"', '"],\n"')
-    path.write_text(lines + "\n", encoding="utf-8")
+    """Compact JSON with the elements of the top-level lists on lines of their own."""
+
+    def compact(item):
+        return json.dumps(item, ensure_ascii=False, separators=(",", ":"))
+
+    def lines(item):
+        if isinstance(item, list):
+            return "[" + ",\n".join(compact(element) for element in item) + "]"
+        return compact(item)
+
+    fields = [f"{compact(key)}:{lines(item)}" for key, item in value.items()]
+    path.write_text("{" + ",\n".join(fields) + "}\n", encoding="utf-8")
 
 
 main()
