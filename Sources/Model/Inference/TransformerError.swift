@@ -2,7 +2,7 @@
 
 /// What cannot be computed, and why.
 package enum TransformerError: Error, Equatable, CustomStringConvertible {
-    /// A limit is not positive, too large, or (positions of a block) no multiple of 16.
+    /// A limit is not positive, too large, or (positions of a block) no multiple of 16 up to 4096.
     case unusableLimit(name: String, value: Int)
     /// Weights whose shapes are not the configuration's.
     case wrongShape(tensor: String, expected: [Int], found: [Int])
@@ -20,7 +20,7 @@ package enum TransformerError: Error, Equatable, CustomStringConvertible {
         switch self {
         case .unusableLimit(let name, let value):
             "\(name) is \(value): expected a positive number below 2^31"
-                + (name == "positionsPerBlock" ? ", a multiple of 16" : "")
+                + (name == "positionsPerBlock" ? ", a multiple of 16 up to 4096" : "")
         case .wrongShape(let tensor, let expected, let found):
             "\(tensor): expected shape \(expected), found \(found)"
         case .outOfMemory(let what, let byteCount):

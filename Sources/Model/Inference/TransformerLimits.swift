@@ -8,7 +8,7 @@ package struct TransformerLimits: Sendable, Equatable {
     package let maxBatchTokens: Int
     /// Blocks of the KV cache.
     package let blockCount: Int
-    /// S: positions of a KV block, 16 or 32 (any multiple of 16).
+    /// S: positions of a KV block, 16 or 32 (any multiple of 16 up to 4096).
     package let positionsPerBlock: Int
     /// The most logits rows of a step.
     package let maxLogitsRows: Int
@@ -41,7 +41,7 @@ package struct TransformerLimits: Sendable, Equatable {
         for (name, size) in sizes where size < 1 || size > Int(Int32.max) {
             throw .unusableLimit(name: name, value: size)
         }
-        if positionsPerBlock % 16 != 0 {
+        if positionsPerBlock % 16 != 0 || positionsPerBlock > 4096 {
             throw .unusableLimit(name: "positionsPerBlock", value: positionsPerBlock)
         }
     }

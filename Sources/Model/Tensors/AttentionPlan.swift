@@ -23,6 +23,8 @@ package struct AttentionPlan {
     private(set) var blocks: [Int32] = []
     private(set) var blockTables: [Int32] = []
     private(set) var tiles: [Tile] = []
+    /// One more than the largest block in `blockTables`.
+    private(set) var blockEnd: Int32 = 0
     let positionsPerBlock: Int
     /// A query sees so many positions, its own included; nil: all up to its own.
     let window: Int?
@@ -46,6 +48,7 @@ package struct AttentionPlan {
         blocks.removeAll(keepingCapacity: true)
         blockTables.removeAll(keepingCapacity: true)
         tiles.removeAll(keepingCapacity: true)
+        blockEnd = 0
     }
 
     /// Adds the next rows: `count` positions of a sequence from `startPosition` on.
@@ -58,7 +61,11 @@ package struct AttentionPlan {
             startPosition >= 0 && count > 0 && blockTable.count >= blockCount,
             "\(blockTable.count) blocks do not cover position \(end - 1)")
         let tableStart = blockTables.count
-        blockTables.append(contentsOf: blockTable[..<blockCount])
+        for block in blockTable[..<blockCount] {
+            precondition(block >= 0 && block < .max, "block \(block)")
+            blockEnd = max(blockEnd, block + 1)
+            blockTables.append(block)
+        }
         var position = startPosition
         while position < end {
             let rows = min(Self.maxTileRows, end - position)

@@ -42,7 +42,7 @@ package final class AttentionScratch {
             rowCount: 1,
             columnCount: Self.floatCount(
                 shape: shape, headCount: headCount, threadCount: threadCount))
-        parts.reserveCapacity(64 * threadCount)
+        parts.reserveCapacity(256 * threadCount)
         merges.reserveCapacity(2 * threadCount)
     }
 
@@ -51,13 +51,17 @@ package final class AttentionScratch {
         4 * floatCount(shape: shape, headCount: headCount, threadCount: threadCount)
     }
 
-    /// Two states of the largest tile per thread; when attention is split by spans, these hold the
-    /// states of four times as many single rows.
+    /// Two states of the largest tile per thread, or what splitting by spans takes where there are
+    /// fewer than two tasks per thread: so many states of one row each, for each span of the longest
+    /// sequence (of at most 65,536 positions; longer ones are not split).
     private static func floatCount(
         shape: KVCacheShape, headCount: Int, threadCount: Int
     ) -> Int {
         let group = headCount / shape.kvHeadCount
-        return threadCount * 2 * AttentionPlan.maxTileRows * group * (2 + shape.valueStride)
+        let rowStateCount = group * (2 + shape.valueStride)
+        let positionCount = min(shape.blockCount, 65_536) * shape.positionsPerBlock
+        let spanCount = min(positionCount / Int(CK_ATTENTION_SPAN) + 1, 128)
+        return 2 * threadCount * rowStateCount * max(AttentionPlan.maxTileRows, spanCount)
     }
 
     /// Two states for a worker.
