@@ -38,8 +38,10 @@ struct LoadedModel: Sendable {
         }
     }
 
-    /// The names under which clients may ask for the model, the first being its own.
+    /// The names under which clients may ask for the model, the first being its own: the
+    /// manifest's, or else the file's without its ending.
     var names: [String] {
-        [manifest?.name ?? file.name] + (manifest?.aliases ?? [])
+        let fileName = URL(fileURLWithPath: file.path).deletingPathExtension().lastPathComponent
+        return [manifest?.name ?? fileName] + (manifest?.aliases ?? [])
     }
 }

@@ -5,7 +5,9 @@ import APITypes
 import Foundation
 import Generation
 import HTTP
+import HTTPTypes
 import Inference
+import JSON
 import Logging
 import Metrics
 import ServiceLifecycle
@@ -39,7 +41,9 @@ struct Service: Sendable {
         let api = APIServer(
             slot: slot, configuration: apiConfiguration(), registry: registry,
             unixTime: { Int(Date().timeIntervalSince1970) }, logger: logger)
-        let http = HTTPServer(configuration: httpConfiguration(host: host)) { request in
+        let http = HTTPServer(
+            configuration: httpConfiguration(host: host), errorResponse: Self.refusal
+        ) { request in
             await api.handle(request)
         }
         let port = try await http.start()
@@ -59,6 +63,19 @@ struct Service: Sendable {
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
         logger.info("stopped")
+    }
+
+    /// What a client is told whose request never became one, such as a body that is too large.
+    private static func refusal(_ status: HTTPResponse.Status, _ reason: String) -> ServerResponse {
+        let error: JSONValue = [
+            "error": [
+                "message": .string(reason),
+                "type": .string(status.code < 500 ? "invalid_request_error" : "server_error"),
+                "param": .null, "code": .null,
+            ]
+        ]
+        return ServerResponse(
+            status: status, contentType: "application/json", body: error.serializedBytes())
     }
 
     private func isLoopback(_ host: String) -> Bool {
