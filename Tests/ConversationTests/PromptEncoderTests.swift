@@ -209,6 +209,17 @@ import Tokenization
         #expect(throws: ConversationError.self) { try kind("template", nil, mistral) }
     }
 
+    @Test func `a very long conversation is no error`() throws {
+        let long = String(repeating: "0123456789", count: 300_000)
+        let messages = [Message(.user, long), Message(.assistant, long), Message(.user, "?")]
+        let template = try ChatTemplate(source: PromptFormat.chatML)
+        let context: JSONObject = [
+            "messages": .array(
+                messages.map { ["role": .string($0.role.rawValue), "content": .string($0.text())] })
+        ]
+        #expect(try template.render(context).count > 6_000_000)
+    }
+
     @Test func `a preview shows control tokens by name`() throws {
         let encoder = PromptEncoder(
             tokenizer: tokenizer, format: .template(try ChatTemplate(source: PromptFormat.chatML)))

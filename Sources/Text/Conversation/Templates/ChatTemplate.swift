@@ -78,8 +78,32 @@ package struct ChatTemplate: Sendable {
         for (name, value) in vouched {
             scope.variables[name] = TemplateValue(value, origin: .template)
         }
-        let runtime = TemplateRuntime(limits: limits)
+        var size = ContextSize()
+        size.add(.object(context))
+        let runtime = TemplateRuntime(
+            limits: limits.scaled(textLength: size.textLength, valueCount: size.valueCount))
         let interpreter = TemplateInterpreter(runtime: runtime, now: now)
         return try interpreter.render(statements, in: scope)
+    }
+}
+
+/// How much there is to render.
+private struct ContextSize {
+    var textLength = 0
+    var valueCount = 0
+
+    mutating func add(_ value: JSONValue) {
+        valueCount += 1
+        switch value {
+        case .string(let text): textLength += text.utf8.count
+        case .array(let items):
+            for item in items { add(item) }
+        case .object(let object):
+            for (key, value) in object {
+                textLength += key.utf8.count
+                add(value)
+            }
+        default: break
+        }
     }
 }

@@ -14,13 +14,14 @@ package struct TemplateLimits: Sendable, Equatable {
     /// Deepest nesting of lists and mappings built while rendering.
     package var maxValueDepth: Int
 
-    /// Most steps of evaluation: a node evaluated, an element copied or compared.
+    /// Most steps of evaluation: a node evaluated, an element copied or compared; more for large
+    /// contexts.
     package var maxSteps: Int
 
-    /// Most code points produced by string operations altogether.
+    /// Most code points read and written by string operations altogether; more for large contexts.
     package var maxTextWork: Int
 
-    /// Longest single string in code points, the output included.
+    /// Longest single string in code points, the output included; more for large contexts.
     package var maxStringLength: Int
 
     /// Longest list, mapping or range.
@@ -40,5 +41,15 @@ package struct TemplateLimits: Sendable, Equatable {
         self.maxTextWork = maxTextWork
         self.maxStringLength = maxStringLength
         self.maxItems = maxItems
+    }
+
+    /// The bounds for a context of that size: work may grow with what there is to render, by a
+    /// constant factor.
+    func scaled(textLength: Int, valueCount: Int) -> TemplateLimits {
+        var limits = self
+        limits.maxTextWork += 64 * textLength
+        limits.maxStringLength += 4 * textLength
+        limits.maxSteps += 1000 * valueCount
+        return limits
     }
 }
