@@ -209,6 +209,33 @@ import Tokenization
         #expect(throws: ConversationError.self) { try kind("template", nil, mistral) }
     }
 
+    @Test func `a template that wants parts gets parts`() throws {
+        let source =
+            "{% for m in messages %}{% for p in m.content %}"
+            + "{% if p.type == 'text' %}[{{ p.text }}]{% endif %}{% endfor %}{% endfor %}"
+        let messages = [Message(role: .user, parts: ["A", "B"]), Message(.assistant, "C")]
+        #expect(try prompt(source, messages) == "[A][B][C]")
+        #expect(try prompt(source, messages, continueFinal: true) == "[A][B][C")
+        #expect(try prompt("{{ messages[0].content }}", messages) == "A\nB")
+    }
+
+    @Test func `a developer is the system of a template that knows none`() throws {
+        let source = "{% for m in messages %}{{ m.role }};{% endfor %}"
+        #expect(
+            try prompt(source, [Message(.developer, "S"), Message(.user, "A")]) == "system;user;")
+        #expect(
+            try prompt(source + "{# developer #}", [Message(.developer, "S")]) == "developer;")
+    }
+
+    @Test func `a tool's result gets the name of its call`() throws {
+        let call = ToolCall(id: "c", name: "f", arguments: "{}")
+        let messages = [
+            Message(.user, "A"), Message(.assistant, nil, toolCalls: [call]),
+            Message(.function, "42", toolCallID: "c"),
+        ]
+        #expect(try prompt("{{ messages[2].role }} {{ messages[2].name }}", messages) == "tool f")
+    }
+
     @Test func `a very long conversation is no error`() throws {
         let long = String(repeating: "0123456789", count: 300_000)
         let messages = [Message(.user, long), Message(.assistant, long), Message(.user, "?")]

@@ -6,10 +6,15 @@ extension Message {
     /// The message as a template sees it.
     ///
     /// Arguments of tool calls are parsed, as templates expect; those that are not JSON stay text.
-    func context(shortensCallIDs: Bool) -> JSONValue {
-        var object: JSONObject = [
-            "role": .string(role.rawValue), "content": .string(text(joinedBy: "\n")),
-        ]
+    func context(_ style: MessageStyle) -> JSONValue {
+        let shortensCallIDs = style.shortensCallIDs
+        var object: JSONObject = ["role": .string(role.rawValue)]
+        if style.usesParts {
+            object["content"] = .array(
+                parts.map { .object(["type": "text", "text": .string($0)]) })
+        } else {
+            object["content"] = .string(text(joinedBy: "\n"))
+        }
         if !toolCalls.isEmpty {
             object["tool_calls"] = .array(
                 toolCalls.map { call in
@@ -39,6 +44,38 @@ extension Message {
             break
         }
         return .object(object)
+    }
+}
+
+/// How a template wants its messages.
+struct MessageStyle: Equatable {
+    /// Whether contents are lists of parts rather than text.
+    var usesParts = false
+
+    /// Whether identities of tool calls must be nine letters or digits.
+    var shortensCallIDs = false
+
+    /// Whether the template knows the role `developer`, which otherwise becomes `system`.
+    var knowsDevelopers = false
+}
+
+extension [Message] {
+    /// The conversation with what clients may leave out: the names of tools in their results, and
+    /// the newer names of roles, where a template does not know the older or newer ones.
+    func completed(_ style: MessageStyle) -> [Message] {
+        var names: [String: String] = [:]
+        return map { message in
+            for call in message.toolCalls {
+                if let id = call.id { names[id] = call.name }
+            }
+            var message = message
+            if message.role == .function { message.role = .tool }
+            if message.role == .developer, !style.knowsDevelopers { message.role = .system }
+            if message.role == .tool, message.name == nil {
+                message.name = message.toolCallID.flatMap { names[$0] }
+            }
+            return message
+        }
     }
 }
 

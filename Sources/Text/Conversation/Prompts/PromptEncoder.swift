@@ -14,6 +14,7 @@ package struct PromptEncoder: Sendable {
     private let tokenizer: any Tokenizer
     private let specialTokens: JSONObject
     private let limits: TemplateLimits
+    private let style: MessageStyle
 
     /// An encoder for one model.
     ///
@@ -37,6 +38,38 @@ package struct PromptEncoder: Sendable {
             vouched[name] = .string(token)
         }
         self.specialTokens = vouched
+        switch format {
+        case .mistral: style = MessageStyle()
+        case .template(let template), .fallback(let template):
+            style = Self.style(of: template, specialTokens: vouched, limits: limits)
+        }
+    }
+
+    /// How a template wants its messages, from its words and from what it makes of a message.
+    private static func style(
+        of template: ChatTemplate, specialTokens: JSONObject, limits: TemplateLimits
+    ) -> MessageStyle {
+        // Templates that insist on Mistral's identities of calls say so in their errors.
+        var style = MessageStyle(
+            shortensCallIDs: template.source.contains("alphanumeric")
+                && template.source.contains("length"),
+            knowsDevelopers: template.source.contains("developer"))
+        let probe = "\u{E002}probe"
+        func shows(_ style: MessageStyle) -> Bool {
+            let renderer = PromptRenderer(
+                template: template, style: style, specialTokens: specialTokens, limits: limits,
+                tools: [], addGenerationPrompt: false, extra: [:])
+            do {
+                let segments = try renderer.segments([Message(.user, probe)], continuesLast: false)
+                return segments.contains(.text(probe))
+            } catch {
+                return false
+            }
+        }
+        var inParts = style
+        inParts.usesParts = true
+        if !shows(style), shows(inParts) { style = inParts }
+        return style
     }
 
     /// The ids of a conversation's prompt.
@@ -67,11 +100,11 @@ package struct PromptEncoder: Sendable {
             // These formats have no tokens that open an assistant's turn, so that a last message
             // of the assistant is one to go on with whenever something is to be generated.
             return try format.encode(
-                messages: messages, tools: tools, tokenizer: tokenizer,
+                messages: messages.completed(style), tools: tools, tokenizer: tokenizer,
                 leavesFinalOpen: continues || addGenerationPrompt)
         case .template(let template), .fallback(let template):
             let renderer = PromptRenderer(
-                template: template, specialTokens: specialTokens, limits: limits,
+                template: template, style: style, specialTokens: specialTokens, limits: limits,
                 tools: tools, addGenerationPrompt: addGenerationPrompt && !continues,
                 extra: extra)
             let segments = try renderer.segments(messages, continuesLast: continues)

@@ -6,6 +6,7 @@ import Tokenization
 /// Renders one request's conversation with a template, mending what the template refuses.
 struct PromptRenderer {
     let template: ChatTemplate
+    let style: MessageStyle
     let specialTokens: JSONObject
     let limits: TemplateLimits
     let tools: [JSONValue]
@@ -20,6 +21,7 @@ struct PromptRenderer {
     func segments(
         _ messages: [Message], continuesLast: Bool
     ) throws(ConversationError) -> [PromptSegment] {
+        let messages = messages.completed(style)
         let first: TemplateError
         do {
             return try render(messages, continuesLast: continuesLast)
@@ -76,12 +78,9 @@ struct PromptRenderer {
     }
 
     private func context(_ messages: [Message], _ emptyTools: JSONValue) -> JSONObject {
-        // Templates that insist on Mistral's identities of calls say so in their errors.
-        let shortens =
-            template.source.contains("alphanumeric") && template.source.contains("length")
         var context: JSONObject = [:]
         for (key, value) in extra { context[key] = value }
-        context["messages"] = .array(messages.map { $0.context(shortensCallIDs: shortens) })
+        context["messages"] = .array(messages.map { $0.context(style) })
         context["tools"] = tools.isEmpty ? emptyTools : .array(tools)
         if context["documents"] == nil { context["documents"] = .null }
         context["add_generation_prompt"] = .bool(addGenerationPrompt)
