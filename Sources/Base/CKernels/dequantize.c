@@ -5,9 +5,8 @@
 
 #define CK_INLINE static inline __attribute__((always_inline, unused))
 
-/// The levels of IQ4_NL and IQ4_XS.
-static const float ck_iq4_levels[16] = {
-    -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+typedef uint8_t ck_b16 __attribute__((vector_size(16)));
+typedef char ck_c16 __attribute__((vector_size(16)));
 
 /// An IEEE half as f32, exactly, by the operations that every processor has.
 CK_INLINE float ck_f16(uint16_t h) {
@@ -26,8 +25,6 @@ CK_INLINE float ck_f16(uint16_t h) {
     __builtin_memcpy(&value, &bits, 4);
     return value;
 }
-
-CK_INLINE float ck_f16_at(const uint8_t *p) { return ck_f16((uint16_t)(p[0] | p[1] << 8)); }
 
 size_t ck_block_elements(ck_format format) {
     switch (format) {
@@ -57,10 +54,13 @@ size_t ck_block_bytes(ck_format format) {
 }
 
 #define CK_VARIANT scalar
+#define CK_IS_X86_VECTOR 0
 #include "dequantize_body.h"
 #undef CK_VARIANT
+#undef CK_IS_X86_VECTOR
 
 #if defined(__x86_64__)
+#define CK_IS_X86_VECTOR 1
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #define CK_VARIANT avx2
 #include "dequantize_body.h"

@@ -1,16 +1,58 @@
 // SPDX-License-Identifier: Apache-2.0
 // Decoding of element formats to f32, included by dequantize.c once per instruction set.
 //
-// Plain loops that the compiler vectorises for the target at hand. Only element-wise products and
+// Sixteen codes at a time, in vectors of bytes that widen to floats. Only element-wise products and
 // sums occur, never contracted, so every variant gives the same bits. Layouts: the types of the
 // same names in Quantization.
+#include "lanes.h"
+
+CK_INLINE ck_b16 CK_NAME(bytes)(const uint8_t *p) {
+    ck_b16 v;
+    __builtin_memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/// Unsigned codes as floats.
+CK_INLINE ck_v16 CK_NAME(widen)(ck_b16 codes) { return __builtin_convertvector(codes, ck_v16); }
+
+/// Signed codes as floats.
+CK_INLINE ck_v16 CK_NAME(widen_signed)(ck_b16 codes) {
+    return __builtin_convertvector((ck_c16)codes, ck_v16);
+}
+
+/// The IQ4 level of each code below 16, as signed bytes.
+CK_INLINE ck_b16 CK_NAME(levels)(ck_b16 codes) {
+    const ck_c16 table = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+#if CK_IS_X86_VECTOR
+    return (ck_b16)__builtin_ia32_pshufb128((ck_c16)table, (ck_c16)codes);
+#else
+    ck_b16 levels;
+    for (int j = 0; j < 16; j++) levels[j] = (uint8_t)table[codes[j]];
+    return levels;
+#endif
+}
+
+/// 16 where bit j of `bits` is set, in byte j.
+CK_INLINE ck_b16 CK_NAME(fifth_bits)(uint32_t bits) {
+    const uint8_t l = (uint8_t)bits, h = (uint8_t)(bits >> 8);
+    const ck_b16 v = {l, l, l, l, l, l, l, l, h, h, h, h, h, h, h, h};
+    const ck_b16 masks = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    return (ck_b16)((v & masks) != 0) & 16;
+}
+
+/// The half-precision number at `p`.
+CK_INLINE float CK_NAME(half)(const uint8_t *p) {
+#if CK_IS_X86_VECTOR
+    _Float16 h;
+    __builtin_memcpy(&h, p, sizeof h);
+    return (float)h;
+#else
+    return ck_f16((uint16_t)(p[0] | p[1] << 8));
+#endif
+}
 
 CK_INLINE void CK_NAME(decode_f16)(const uint8_t *b, float *y, size_t count) {
-    for (size_t k = 0; k < count; k++) {
-        uint16_t h;
-        __builtin_memcpy(&h, b + 2 * k, 2);
-        y[k] = ck_f16(h);
-    }
+    for (size_t k = 0; k < count; k++) y[k] = CK_NAME(half)(b + 2 * k);
 }
 
 CK_INLINE void CK_NAME(decode_bf16)(const uint8_t *b, float *y, size_t count) {
@@ -23,91 +65,86 @@ CK_INLINE void CK_NAME(decode_bf16)(const uint8_t *b, float *y, size_t count) {
 }
 
 CK_INLINE void CK_NAME(decode_q8_0)(const uint8_t *b, float *y) {
-    const float d = ck_f16_at(b);
-    const int8_t *q = (const int8_t *)b + 2;
-    for (int j = 0; j < 32; j++) y[j] = (float)q[j] * d;
+    const float d = CK_NAME(half)(b);
+    CK_NAME(store)(y, CK_NAME(widen_signed)(CK_NAME(bytes)(b + 2)) * d);
+    CK_NAME(store)(y + 16, CK_NAME(widen_signed)(CK_NAME(bytes)(b + 18)) * d);
 }
 
 CK_INLINE void CK_NAME(decode_q4_0)(const uint8_t *b, float *y) {
-    const float d = ck_f16_at(b);
-    for (int j = 0; j < 16; j++) {
-        y[j] = (float)((b[2 + j] & 15) - 8) * d;
-        y[j + 16] = (float)((b[2 + j] >> 4) - 8) * d;
-    }
+    const float d = CK_NAME(half)(b);
+    const ck_b16 q = CK_NAME(bytes)(b + 2);
+    CK_NAME(store)(y, CK_NAME(widen_signed)((q & 15) - 8) * d);
+    CK_NAME(store)(y + 16, CK_NAME(widen_signed)((q >> 4) - 8) * d);
 }
 
 CK_INLINE void CK_NAME(decode_q4_1)(const uint8_t *b, float *y) {
-    const float d = ck_f16_at(b), m = ck_f16_at(b + 2);
-    for (int j = 0; j < 16; j++) {
-        y[j] = (float)(b[4 + j] & 15) * d + m;
-        y[j + 16] = (float)(b[4 + j] >> 4) * d + m;
-    }
+    const float d = CK_NAME(half)(b), m = CK_NAME(half)(b + 2);
+    const ck_b16 q = CK_NAME(bytes)(b + 4);
+    CK_NAME(store)(y, CK_NAME(widen)(q & 15) * d + m);
+    CK_NAME(store)(y + 16, CK_NAME(widen)(q >> 4) * d + m);
 }
 
 CK_INLINE void CK_NAME(decode_q5_0)(const uint8_t *b, float *y) {
-    const float d = ck_f16_at(b);
+    const float d = CK_NAME(half)(b);
     uint32_t high;
     __builtin_memcpy(&high, b + 2, 4);
-    for (int j = 0; j < 16; j++) {
-        const int low = (b[6 + j] & 15) | (int)(high >> j & 1) << 4;
-        const int up = (b[6 + j] >> 4) | (int)(high >> (j + 16) & 1) << 4;
-        y[j] = (float)(low - 16) * d;
-        y[j + 16] = (float)(up - 16) * d;
-    }
+    const ck_b16 q = CK_NAME(bytes)(b + 6);
+    const ck_b16 low = (q & 15) | CK_NAME(fifth_bits)(high);
+    const ck_b16 up = (q >> 4) | CK_NAME(fifth_bits)(high >> 16);
+    CK_NAME(store)(y, CK_NAME(widen_signed)(low - 16) * d);
+    CK_NAME(store)(y + 16, CK_NAME(widen_signed)(up - 16) * d);
 }
 
 CK_INLINE void CK_NAME(decode_q5_1)(const uint8_t *b, float *y) {
-    const float d = ck_f16_at(b), m = ck_f16_at(b + 2);
+    const float d = CK_NAME(half)(b), m = CK_NAME(half)(b + 2);
     uint32_t high;
     __builtin_memcpy(&high, b + 4, 4);
-    for (int j = 0; j < 16; j++) {
-        const int low = (b[8 + j] & 15) | (int)(high >> j & 1) << 4;
-        const int up = (b[8 + j] >> 4) | (int)(high >> (j + 16) & 1) << 4;
-        y[j] = (float)low * d + m;
-        y[j + 16] = (float)up * d + m;
-    }
+    const ck_b16 q = CK_NAME(bytes)(b + 8);
+    CK_NAME(store)(y, CK_NAME(widen)((q & 15) | CK_NAME(fifth_bits)(high)) * d + m);
+    CK_NAME(store)(y + 16, CK_NAME(widen)((q >> 4) | CK_NAME(fifth_bits)(high >> 16)) * d + m);
 }
 
 CK_INLINE void CK_NAME(decode_iq4_nl)(const uint8_t *b, float *y) {
-    const float d = ck_f16_at(b);
-    for (int j = 0; j < 16; j++) {
-        y[j] = d * ck_iq4_levels[b[2 + j] & 15];
-        y[j + 16] = d * ck_iq4_levels[b[2 + j] >> 4];
-    }
+    const float d = CK_NAME(half)(b);
+    const ck_b16 q = CK_NAME(bytes)(b + 2);
+    CK_NAME(store)(y, d * CK_NAME(widen_signed)(CK_NAME(levels)(q & 15)));
+    CK_NAME(store)(y + 16, d * CK_NAME(widen_signed)(CK_NAME(levels)(q >> 4)));
 }
 
 CK_INLINE void CK_NAME(decode_q2_k)(const uint8_t *b, float *y) {
     const uint8_t *scales = b, *q = b + 16;
-    const float d = ck_f16_at(b + 80), minimum = ck_f16_at(b + 82);
+    const float d = CK_NAME(half)(b + 80), minimum = CK_NAME(half)(b + 82);
     for (int half = 0; half < 2; half++, q += 32)
+#pragma clang loop unroll(full)
         for (int pair = 0; pair < 4; pair++)
+#pragma clang loop unroll(full)
             for (int part = 0; part < 2; part++, scales++, y += 16) {
                 const float scale = d * (float)(*scales & 15);
                 const float offset = minimum * (float)(*scales >> 4);
-                for (int j = 0; j < 16; j++)
-                    y[j] = scale * (float)(q[16 * part + j] >> 2 * pair & 3) - offset;
+                const ck_b16 codes = CK_NAME(bytes)(q + 16 * part) >> 2 * pair & 3;
+                CK_NAME(store)(y, scale * CK_NAME(widen)(codes) - offset);
             }
 }
 
 CK_INLINE void CK_NAME(decode_q3_k)(const uint8_t *b, float *y) {
     const uint8_t *high = b, *q = b + 32, *packed = b + 96;
-    const float d = ck_f16_at(b + 108);
+    const float d = CK_NAME(half)(b + 108);
     int8_t scales[16];
     for (int j = 0; j < 16; j++) {
         const int low = j < 8 ? packed[j] & 15 : packed[j - 8] >> 4;
         scales[j] = (int8_t)((low | (packed[8 + j % 4] >> 2 * (j / 4) & 3) << 4) - 32);
     }
     const int8_t *scale = scales;
+#pragma clang loop unroll(full)
     for (int half = 0; half < 2; half++, q += 32)
+#pragma clang loop unroll(full)
         for (int pair = 0; pair < 4; pair++)
+#pragma clang loop unroll(full)
             for (int part = 0; part < 2; part++, y += 16) {
                 const float s = d * (float)*scale++;
-                const int bit = 4 * half + pair;
-                for (int j = 0; j < 16; j++) {
-                    const int k = 16 * part + j;
-                    const int code = (q[k] >> 2 * pair & 3) - ((high[k] >> bit & 1) ? 0 : 4);
-                    y[j] = s * (float)code;
-                }
+                const ck_b16 low = CK_NAME(bytes)(q + 16 * part) >> 2 * pair & 3;
+                const ck_b16 top = CK_NAME(bytes)(high + 16 * part) >> (4 * half + pair) & 1;
+                CK_NAME(store)(y, s * CK_NAME(widen_signed)((low | top << 2) - 4));
             }
 }
 
@@ -123,29 +160,35 @@ CK_INLINE void CK_NAME(scale_and_minimum)(const uint8_t *p, int j, int *scale, i
 }
 
 CK_INLINE void CK_NAME(decode_q4_k)(const uint8_t *b, float *y) {
-    const float d = ck_f16_at(b), minimum = ck_f16_at(b + 2);
+    const float d = CK_NAME(half)(b), minimum = CK_NAME(half)(b + 2);
     const uint8_t *q = b + 16;
+#pragma clang loop unroll(full)
     for (int j = 0; j < 8; j++, y += 32) {
         int s, m;
         CK_NAME(scale_and_minimum)(b + 4, j, &s, &m);
         const float scale = d * (float)s, offset = minimum * (float)m;
-        const int shift = j % 2 * 4;
-        for (int k = 0; k < 32; k++) y[k] = scale * (float)(q[k] >> shift & 15) - offset;
+#pragma clang loop unroll(full)
+        for (int part = 0; part < 32; part += 16) {
+            const ck_b16 codes = CK_NAME(bytes)(q + part) >> j % 2 * 4 & 15;
+            CK_NAME(store)(y + part, scale * CK_NAME(widen)(codes) - offset);
+        }
         if (j % 2) q += 32;
     }
 }
 
 CK_INLINE void CK_NAME(decode_q5_k)(const uint8_t *b, float *y) {
-    const float d = ck_f16_at(b), minimum = ck_f16_at(b + 2);
+    const float d = CK_NAME(half)(b), minimum = CK_NAME(half)(b + 2);
     const uint8_t *high = b + 16, *q = b + 48;
+#pragma clang loop unroll(full)
     for (int j = 0; j < 8; j++, y += 32) {
         int s, m;
         CK_NAME(scale_and_minimum)(b + 4, j, &s, &m);
         const float scale = d * (float)s, offset = minimum * (float)m;
-        const int shift = j % 2 * 4;
-        for (int k = 0; k < 32; k++) {
-            const int code = (q[k] >> shift & 15) | (high[k] >> j & 1) << 4;
-            y[k] = scale * (float)code - offset;
+#pragma clang loop unroll(full)
+        for (int part = 0; part < 32; part += 16) {
+            const ck_b16 low = CK_NAME(bytes)(q + part) >> j % 2 * 4 & 15;
+            const ck_b16 top = CK_NAME(bytes)(high + part) >> j & 1;
+            CK_NAME(store)(y + part, scale * CK_NAME(widen)(low | top << 4) - offset);
         }
         if (j % 2) q += 32;
     }
@@ -154,33 +197,31 @@ CK_INLINE void CK_NAME(decode_q5_k)(const uint8_t *b, float *y) {
 CK_INLINE void CK_NAME(decode_q6_k)(const uint8_t *b, float *y) {
     const uint8_t *low = b, *high = b + 128;
     const int8_t *scales = (const int8_t *)b + 192;
-    const float d = ck_f16_at(b + 208);
+    const float d = CK_NAME(half)(b + 208);
     for (int half = 0; half < 2; half++, low += 64, high += 32, scales += 8, y += 128)
-        for (int quarter = 0; quarter < 4; quarter++) {
-            const uint8_t *q = low + quarter % 2 * 32;
-            const int shift = quarter / 2 * 4;
+#pragma clang loop unroll(full)
+        for (int quarter = 0; quarter < 4; quarter++)
+#pragma clang loop unroll(full)
             for (int part = 0; part < 2; part++) {
                 const float s = d * (float)scales[2 * quarter + part];
-                for (int j = 0; j < 16; j++) {
-                    const int k = 16 * part + j;
-                    const int code = (q[k] >> shift & 15) | (high[k] >> 2 * quarter & 3) << 4;
-                    y[32 * quarter + k] = s * (float)(code - 32);
-                }
+                const ck_b16 q = CK_NAME(bytes)(low + quarter % 2 * 32 + 16 * part);
+                const ck_b16 top = CK_NAME(bytes)(high + 16 * part) >> 2 * quarter & 3;
+                const ck_b16 codes = ((q >> quarter / 2 * 4 & 15) | top << 4) - 32;
+                CK_NAME(store)(y + 32 * quarter + 16 * part, s * CK_NAME(widen_signed)(codes));
             }
-        }
 }
 
 CK_INLINE void CK_NAME(decode_iq4_xs)(const uint8_t *b, float *y) {
-    const float d = ck_f16_at(b);
+    const float d = CK_NAME(half)(b);
     const int high = b[2] | b[3] << 8;
-    const uint8_t *low = b + 4, *q = b + 8;
-    for (int j = 0; j < 8; j++, q += 16, y += 32) {
+    const uint8_t *low = b + 4;
+#pragma clang loop unroll(full)
+    for (int j = 0; j < 8; j++, y += 32) {
         const int s = (low[j / 2] >> j % 2 * 4 & 15) | (high >> 2 * j & 3) << 4;
         const float scale = d * (float)(s - 32);
-        for (int k = 0; k < 16; k++) {
-            y[k] = scale * ck_iq4_levels[q[k] & 15];
-            y[k + 16] = scale * ck_iq4_levels[q[k] >> 4];
-        }
+        const ck_b16 q = CK_NAME(bytes)(b + 8 + 16 * j);
+        CK_NAME(store)(y, scale * CK_NAME(widen_signed)(CK_NAME(levels)(q & 15)));
+        CK_NAME(store)(y + 16, scale * CK_NAME(widen_signed)(CK_NAME(levels)(q >> 4)));
     }
 }
 

@@ -33,7 +33,7 @@ size_t ck_block_elements(ck_format format);
 size_t ck_block_bytes(ck_format format);
 
 /// Decodes `count` elements, whole blocks at any alignment, to f32. Every variant gives the same
-/// bits.
+/// bits, but for the payload of values that are not a number.
 void ck_dequantize(ck_isa isa, ck_format format, const void *blocks, float *y, size_t count);
 
 #endif
