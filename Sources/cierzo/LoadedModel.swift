@@ -22,11 +22,18 @@ struct LoadedModel: Sendable {
     init(path: String) throws {
         manifest = path.hasSuffix(".json") ? try ModelManifest(path: path) : nil
         file = try ModelFile.open(path: manifest?.weights ?? path)
-        tokenizer = try TokenizerLoader.load(file)
+        var warnings = file.warnings
+        if TokenizerLoader.isMissing(of: file) {
+            tokenizer = TokenIDVocabulary(
+                count: file.configuration.vocabularySize, endTokenIDs: file.endTokenIDs)
+            warnings.append("the model has no vocabulary: prompts and answers are token ids")
+        } else {
+            tokenizer = try TokenizerLoader.load(file)
+        }
         let choice = try PromptFormat.choose(
             setting: manifest?.promptFormat, template: file.chatTemplate, tokenizer: tokenizer)
         promptEncoder = PromptEncoder(tokenizer: tokenizer, format: choice.format)
-        warnings = file.warnings + choice.warnings
+        self.warnings = warnings + choice.warnings
     }
 
     /// How conversations are written, as people call it.

@@ -37,6 +37,17 @@ package struct TokenizerLoader {
         return tokenizer
     }
 
+    /// Whether a model came without any vocabulary, so that only token ids can be exchanged.
+    package static func isMissing(of model: ModelFile) -> Bool {
+        switch model.vocabularySource {
+        case .gguf(let file):
+            // Converters write the model "none" where they were told to leave the vocabulary out.
+            file.metadata["tokenizer.ggml.model"]?.stringValue == "none"
+                || !file.metadata.keys.contains { $0.hasPrefix("tokenizer.ggml.") }
+        case .directory(let path): preferredName(TokenizerFile.names(in: path)) == nil
+        }
+    }
+
     /// Reads the tokenizer at a path.
     ///
     /// - Parameter path: a tokenizer file, a GGUF file, or a model's folder.
