@@ -83,4 +83,27 @@ import Testing
         ]) { $1 }
         #expect(try topology(affinity: Array(0..<8), files).availableThreadCount == expected)
     }
+
+    @Test func `cores of the same number on two packages are two cores`() throws {
+        var files = eightThreads
+        for processor in 4..<8 {
+            files["sys/devices/system/cpu/cpu\(processor)/topology/physical_package_id"] = "1"
+        }
+        #expect(try topology(affinity: [7, 3, 0, 4], files).processors == [0, 3, 4, 7])
+    }
+
+    @Test func `a version 1 quota is also found where only cpu is mounted`() throws {
+        let files = eightThreads.merging([
+            "proc/self/cgroup": "4:cpu,cpuacct:/app\n1:name=systemd:/",
+            "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "250000",
+            "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000",
+        ]) { $1 }
+        let found = try topology(affinity: Array(0..<8), files)
+        #expect(found.quota == 2.5)
+        #expect(found.availableThreadCount == 2)
+    }
+
+    @Test func `without an affinity there is one processor`() throws {
+        #expect(try topology(affinity: [], [:]).availableThreadCount == 1)
+    }
 }

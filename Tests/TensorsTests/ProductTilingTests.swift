@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Quantization
+import Tensors
+import Testing
+
+/// Products that are cut into tiles, blocks of rows, columns and tokens, and tasks: the cuts change
+/// no bit of the documented sums.
+@Suite struct ProductTilingTests {
+    static let kernels = [KernelChoice.scalar, .avx2, .avx512].filter(\.isAvailable)
+
+    @Test(arguments: ElementType.allCases)
+    func `sums are taken in sixteen lanes and then by halving`(type: ElementType) {
+        var random = RandomWeights(seed: 7)
+        let widths = type == .f32 ? [1, 7, 17, 33, 1025] : [32, 256, 2304]
+        for columns in widths where columns % type.elementsPerBlock == 0 {
+            let w = random.matrix(of: type, rows: 5, columns: columns)
+            let x = random.buffer(rows: 3, columns: columns)
+            let weights = (0..<5).map { w.decodedRow($0) }
+            let expected = (0..<3).map { token in
+                weights.map { sum($0, x.values(row: token)).bitPattern }
+            }
+            for kernels in Self.kernels {
+                let y = FloatBuffer(rowCount: 3, columnCount: 5)
+                Compute(pool: ThreadPool(threadCount: 1), kernels: kernels).multiply(
+                    x, rows: 0..<3, w, into: y)
+                #expect(y.bits() == expected, "\(kernels), \(columns) columns")
+            }
+        }
+    }
+
+    /// Row counts that end within tiles, row blocks and tasks; columns that end within their blocks.
+    @Test(arguments: ElementType.allCases)
+    func `a row's product has the same bits in every batch and kernel`(type: ElementType) {
+        var random = RandomWeights(seed: 11)
+        for (rows, columns, tokenCounts) in [
+            (1, 256, [1, 5]), (19, 1280, [1, 2, 3, 4, 5, 6, 7, 13, 97]), (70, 512, [100]),
+        ] {
+            let w = random.matrix(of: type, rows: rows, columns: columns)
+            let x = random.buffer(rows: 100, columns: columns)
+            let alone = FloatBuffer(rowCount: 100, columnCount: rows)
+            let scalar = Compute(pool: ThreadPool(threadCount: 1), kernels: .scalar)
+            for token in 0..<100 { scalar.multiply(x, rows: token..<token + 1, w, into: alone) }
+            let expected = alone.bits()
+            for kernels in Self.kernels {
+                let compute = Compute(pool: ThreadPool(threadCount: 2), kernels: kernels)
+                for count in tokenCounts {
+                    let y = FloatBuffer(rowCount: 100, columnCount: rows)
+                    compute.multiply(x, rows: 0..<count, w, into: y)
+                    #expect(y.bits(rows: 0..<count) == Array(expected[..<count]))
+                }
+            }
+        }
+    }
+
+    @Test(arguments: 1...4)
+    func `neither threads nor the range of rows change a bit`(threadCount: Int) {
+        var random = RandomWeights(seed: 13)
+        let w = random.matrix(of: .q4_K, rows: 300, columns: 512)
+        let x = random.buffer(rows: 20, columns: 512)
+        let expected = FloatBuffer(rowCount: 20, columnCount: 300)
+        Compute(pool: ThreadPool(threadCount: 1)).multiply(x, rows: 0..<20, w, into: expected)
+        let compute = Compute(pool: ThreadPool(threadCount: threadCount))
+
+        for range in [0..<20, 0..<1, 19..<20, 3..<11, 7..<7] {
+            let y = FloatBuffer(rowCount: 20, columnCount: 303)
+            y.fill(-1, rows: 0..<20)
+            compute.multiply(x, rows: range, w, into: y)
+            for row in 0..<20 {
+                let found = y.values(row: row)
+                let product = range.contains(row) ? expected.values(row: row) : found.dropLast(3)
+                #expect(Array(found[..<300]) == product)
+                #expect(range.contains(row) || found.allSatisfy { $0 == -1 })
+                #expect(found[300...].allSatisfy { $0 == -1 }, "columns beyond the outputs stay")
+            }
+        }
+    }
+
+    /// The order that ck_product.h documents.
+    private func sum(_ weights: [Float], _ x: [Float]) -> Float {
+        var lanes = [Float](repeating: 0, count: 16)
+        for k in weights.indices { lanes[k % 16].addProduct(weights[k], x[k]) }
+        for half in [8, 4, 2, 1] {
+            for j in 0..<half { lanes[j] += lanes[j + half] }
+        }
+        return lanes[0]
+    }
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Synchronization
+import Tensors
+import Testing
+
+/// The threads of a pool: all of them take part, and sleep when there is nothing to do.
+@Suite struct ThreadTeamTests {
+    @Test(arguments: 2...4)
+    func `all threads work at once, each as another worker`(threadCount: Int) {
+        let pool = ThreadPool(threadCount: threadCount)
+
+        #expect(Self.workers(of: pool) == Set(0..<threadCount))
+    }
+
+    @Test func `a task may start a region of another pool`() {
+        let outer = ThreadPool(threadCount: 3)
+        let inner = ThreadPool(threadCount: 2)
+        let sum = Atomic<Int>(0)
+
+        outer.parallel(count: 20) { _, _ in
+            inner.parallel(count: 20) { task, _ in sum.add(task, ordering: .relaxed) }
+        }
+
+        #expect(sum.load(ordering: .relaxed) == 20 * 190)
+    }
+
+    @Test func `a pool that has slept works on`() {
+        let pool = ThreadPool(threadCount: 3)
+        for _ in 0..<3 {
+            Self.compute(milliseconds: 5)
+            #expect(Self.workers(of: pool) == [0, 1, 2])
+        }
+    }
+
+    /// An idle thread looks out for work for a fifth of a millisecond; a thread that never slept
+    /// would take as much time as the caller does here, or half of it on a busy machine.
+    @Test func `an idle pool takes no processor time`() {
+        let pool = ThreadPool(threadCount: 3)
+        let clocks = Self.clocks(of: pool)
+        #expect(clocks.count == 2)
+        Self.compute(milliseconds: 10)
+        let before = clocks.map { Self.nanoseconds($0) }
+
+        Self.compute(milliseconds: 60)
+
+        for (clock, time) in zip(clocks, before) {
+            #expect(Self.nanoseconds(clock) - time < 5_000_000)
+        }
+    }
+
+    /// The workers of a region in which every thread has to take part: no task ends before all
+    /// have begun.
+    private static func workers(of pool: ThreadPool) -> Set<Int> {
+        let begun = Atomic<Int>(0)
+        let workers = Mutex(Set<Int>())
+        pool.parallel(count: pool.threadCount) { _, worker in
+            workers.withLock { _ = $0.insert(worker) }
+            begun.add(1, ordering: .sequentiallyConsistent)
+            while begun.load(ordering: .sequentiallyConsistent) < pool.threadCount { sched_yield() }
+        }
+        return workers.withLock { $0 }
+    }
+
+    /// The processor-time clocks of the threads that the pool has started.
+    private static func clocks(of pool: ThreadPool) -> [clockid_t] {
+        let begun = Atomic<Int>(0)
+        let clocks = Mutex([clockid_t]())
+        pool.parallel(count: pool.threadCount) { _, worker in
+            var clock = clockid_t()
+            if worker != 0, unsafe pthread_getcpuclockid(pthread_self(), &clock) == 0 {
+                clocks.withLock { $0.append(clock) }
+            }
+            begun.add(1, ordering: .sequentiallyConsistent)
+            while begun.load(ordering: .sequentiallyConsistent) < pool.threadCount { sched_yield() }
+        }
+        return clocks.withLock { $0 }
+    }
+
+    /// Takes so much processor time of the calling thread.
+    private static func compute(milliseconds: Int) {
+        let end = nanoseconds(CLOCK_THREAD_CPUTIME_ID) + milliseconds * 1_000_000
+        while nanoseconds(CLOCK_THREAD_CPUTIME_ID) < end {}
+    }
+
+    private static func nanoseconds(_ clock: clockid_t) -> Int {
+        var time = timespec()
+        unsafe clock_gettime(clock, &time)
+        return time.tv_sec * 1_000_000_000 + time.tv_nsec
+    }
+}
