@@ -117,7 +117,7 @@ import Testing
         }
     }
 
-    @Test(arguments: kernels, [ElementType.f32, .q4_1, .q6_K])
+    @Test(arguments: kernels + [.blas], [ElementType.f32, .q4_1, .q6_K])
     func `a row's result is the same alone and among others, whatever their number`(
         kernels: KernelChoice, type: ElementType
     ) {
@@ -142,6 +142,35 @@ import Testing
         let example = Example(.q4_0, tokens: 13, rows: 37, columns: 2080)
         let results = Self.kernels.map { example.product(compute($0), rows: 0..<13) }
         for result in results { #expect(result == results[0]) }
+    }
+
+    /// 3e-4: 256 additions in another order, each of which rounds a sum below 32 by at most 1e-6.
+    @Test(arguments: [1, 3, 40])
+    func `BLAS finds the same sums up to their order`(tokens: Int) {
+        let example = Example(.q8_0, tokens: tokens, rows: 130, columns: 256)
+        let ours = example.product(compute(), rows: 0..<tokens)
+        let found = example.product(compute(.blas), rows: 0..<tokens)
+        for token in 0..<tokens {
+            for row in 0..<130 {
+                let difference =
+                    Float(bitPattern: found[token][row]) - Float(bitPattern: ours[token][row])
+                #expect(abs(difference) < 3e-4)
+            }
+        }
+    }
+
+    @Test func `BLAS multiplies slots of groups`() {
+        let example = Example(.q4_0, tokens: 6, rows: 70, columns: 64)
+        var groups = RowGroups(groupCount: 1)
+        groups.gather(([5, 0, 5] as [Int32]).span)
+        let y = FloatBuffer(rowCount: 3, columnCount: 70)
+        let z = FloatBuffer(rowCount: 6, columnCount: 70)
+        let blas = compute(.blas)
+        blas.multiplyGathered(example.input, groups, reading: .token, [example.w], into: y)
+        blas.multiply(example.input, rows: 0..<6, example.w, into: z)
+        for (row, token) in [5, 0, 5].enumerated() {
+            #expect(y.values(row: row) == z.values(row: token))
+        }
     }
 
     @Test func `several matrices at once are the same as one after another`() {

@@ -6,7 +6,6 @@ internal import CKernels
 ///
 /// A task is a slice of one product's weight rows. The plan's memory is reused.
 @safe final class ProductPlan {
-    private let workerCount: Int
     private let scratch: UnsafeMutablePointer<Float>
     private let scratchStride: Int
     private(set) var products: UnsafeMutablePointer<ck_product>
@@ -20,8 +19,11 @@ internal import CKernels
 
     private(set) var taskCount = 0
 
-    init(workerCount: Int) {
-        self.workerCount = workerCount
+    private let blas: BLASProduct?
+
+    init(workerCount: Int, usesBLAS: Bool) {
+        blas =
+            usesBLAS ? BLASProduct(rowsPerTask: rowsPerTask, workerCount: workerCount) : nil
         scratchStride = (ck_multiply_scratch() + 1023) / 1024 * 1024
         let bytes = scratchStride * workerCount * 4
         let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 4096)
@@ -46,6 +48,7 @@ internal import CKernels
 
     /// Adds a product with all rows of its weights.
     func add(_ product: ck_product, rowCount: Int) {
+        unsafe blas?.prepare(rowCount: rowCount, columns: product.columns)
         if count == capacity { grow() }
         unsafe (products + count).initialize(to: product)
         unsafe (firstTasks + count).initialize(to: taskCount)
@@ -65,8 +68,13 @@ internal import CKernels
         }
         let firstRow = unsafe (task - firstTasks[low]) * rowsPerTask
         let rows = unsafe min(rowsPerTask, rowCounts[low] - firstRow)
-        unsafe ck_multiply(
-            isa, products + low, firstRow, rows, scratch + worker * scratchStride)
+        if let blas {
+            unsafe blas.run(
+                products[low], firstRow: firstRow, rowCount: rows, worker: worker, isa: isa)
+        } else {
+            unsafe ck_multiply(
+                isa, products + low, firstRow, rows, scratch + worker * scratchStride)
+        }
     }
 
     private func grow() {
