@@ -6,7 +6,8 @@ usage: make-prompt-goldens.py MODEL.gguf GOLDENS
 
 Writes default-prompts.json into GOLDENS (Tests/ConversationTests/Goldens): the conversations of
 template-conversations.json that are text only, as token ids by transformers' apply_chat_template,
-which reads control tokens wherever they are; conversations that contain some are left out.
+which reads control tokens wherever they are; conversations that contain some are left out, as are
+developers, whom we make the system of templates that do not know them.
 Needs transformers, torch and gguf.
 """
 import json
@@ -28,7 +29,7 @@ for item in conversations:
     messages = item["context"]["messages"]
     if not messages or any(type(m["content"]) is not str or set(m) - {"role", "content"} for m in messages):
         continue
-    if "control tokens" in item["name"]:
+    if "control tokens" in item["name"] or item["name"] == "developer":
         continue
     for generate in (True, False):
         ids = tokenizer.apply_chat_template(messages, add_generation_prompt=generate)["input_ids"]
