@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The vocabulary of a model that came without one: ids only, which clients send and receive as
-/// numbers. Token 12 reads `<12>`, and no text has ids but such names.
+/// The vocabulary of a model that came without one.
+///
+/// Clients send and receive ids as numbers; token 12 reads `<12>`, and no text has ids but such
+/// names.
 package struct TokenIDVocabulary: Tokenizer {
     package let vocabularyCount: Int
     package let eosTokenIDs: Set<Int32>
