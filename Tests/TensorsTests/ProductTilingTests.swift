@@ -34,18 +34,19 @@ import Testing
     func `a row's product has the same bits in every batch and kernel`(type: ElementType) {
         var random = RandomWeights(seed: 11)
         for (rows, columns, tokenCounts) in [
-            (1, 256, [1, 5]), (19, 1280, [1, 2, 3, 4, 5, 6, 7, 13, 97]), (70, 512, [100]),
+            (1, 256, [1, 5]), (19, 1280, [1, 2, 3, 4, 5, 6, 7, 13, 97, 100]), (35, 512, [197]),
         ] {
             let w = random.matrix(of: type, rows: rows, columns: columns)
-            let x = random.buffer(rows: 100, columns: columns)
-            let alone = FloatBuffer(rowCount: 100, columnCount: rows)
+            let tokens = tokenCounts.max() ?? 0
+            let x = random.buffer(rows: tokens, columns: columns)
+            let alone = FloatBuffer(rowCount: tokens, columnCount: rows)
             let scalar = Compute(pool: ThreadPool(threadCount: 1), kernels: .scalar)
-            for token in 0..<100 { scalar.multiply(x, rows: token..<token + 1, w, into: alone) }
+            for token in 0..<tokens { scalar.multiply(x, rows: token..<token + 1, w, into: alone) }
             let expected = alone.bits()
             for kernels in Self.kernels {
                 let compute = Compute(pool: ThreadPool(threadCount: 2), kernels: kernels)
                 for count in tokenCounts {
-                    let y = FloatBuffer(rowCount: 100, columnCount: rows)
+                    let y = FloatBuffer(rowCount: tokens, columnCount: rows)
                     compute.multiply(x, rows: 0..<count, w, into: y)
                     #expect(y.bits(rows: 0..<count) == Array(expected[..<count]))
                 }
@@ -74,6 +75,23 @@ import Testing
                 #expect(found[300...].allSatisfy { $0 == -1 }, "columns beyond the outputs stay")
             }
         }
+    }
+
+    @Test(arguments: kernels)
+    func `floats at odd bytes have the same product as aligned ones`(kernels: KernelChoice) {
+        var random = RandomWeights(seed: 23)
+        let bytes = random.blocks(of: .f32, elements: 19 * 1025)
+        let x = random.buffer(rows: 8, columns: 1025)
+        let compute = Compute(pool: ThreadPool(threadCount: 1), kernels: kernels)
+        let results = (0..<4).map { offset in
+            let w = WeightMatrix(
+                storage: MappedFile(bytes: [UInt8](repeating: 0xff, count: offset) + bytes),
+                byteOffset: offset, type: .f32, rowCount: 19, columnCount: 1025)
+            let y = FloatBuffer(rowCount: 8, columnCount: 19)
+            compute.multiply(x, rows: 0..<8, w, into: y)
+            return y.bits()
+        }
+        #expect(results.allSatisfy { $0 == results[0] })
     }
 
     /// The order that ck_product.h documents.

@@ -19,9 +19,9 @@ from gguf import GGUFReader, quants
 TYPES = [
     (T.F32, 4, [], 64), (T.F16, 2, [0], 64), (T.BF16, 2, [], 64), (T.Q8_0, 34, [0], 4),
     (T.Q4_0, 18, [0], 4), (T.Q4_1, 20, [0, 2], 4), (T.Q5_0, 22, [0], 4),
-    (T.Q5_1, 24, [0, 2], 4), (T.Q2_K, 84, [80, 82], 2), (T.Q3_K, 110, [108], 2),
-    (T.Q4_K, 144, [0, 2], 2), (T.Q5_K, 176, [0, 2], 2), (T.Q6_K, 210, [208], 2),
-    (T.IQ4_NL, 18, [0], 4), (T.IQ4_XS, 136, [0], 2),
+    (T.Q5_1, 24, [0, 2], 4), (T.Q2_K, 84, [80, 82], 3), (T.Q3_K, 110, [108], 3),
+    (T.Q4_K, 144, [0, 2], 3), (T.Q5_K, 176, [0, 2], 3), (T.Q6_K, 210, [208], 3),
+    (T.IQ4_NL, 18, [0], 4), (T.IQ4_XS, 136, [0], 3),
 ]
 
 
@@ -50,6 +50,8 @@ for kind, size, scales, count in TYPES:
     for at in scales:
         half = (random.standard_normal(count) * 0.02).astype(np.float16)
         half[-1] = np.float16(-6e-8)  # a subnormal
+        if at == scales[0]:
+            half[1] = np.float16(-0.0)
         blocks[:, at:at + 2] = half.view(np.uint8).reshape(count, 2)
     if kind in (T.F32, T.BF16):
         # The exponent stays below that of NaN, whose bits nobody promises.

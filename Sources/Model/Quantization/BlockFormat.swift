@@ -3,7 +3,10 @@
 /// An element type's layout and meaning: the specification that every kernel agrees with, bit for
 /// bit.
 ///
-/// Products and sums are rounded to f32 one at a time, in the order written.
+/// Products and sums are rounded to f32 one at a time, in the order written. Numbers are
+/// little-endian.
+///
+/// - Source: the GGUF specification, ggml `docs/gguf.md`, and the blocks of the types it numbers.
 protocol BlockFormat {
     /// Decodes one block.
     ///
