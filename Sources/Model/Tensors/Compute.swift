@@ -27,6 +27,6 @@ package final class Compute {
         self.pool = pool
         self.kernels = kernels
         isa = kernels.isa
-        plan = ProductPlan(workerCount: pool.threadCount, usesBLAS: kernels == .blas)
+        plan = ProductPlan(workerCount: pool.threadCount, by: .choose(kernels))
     }
 }

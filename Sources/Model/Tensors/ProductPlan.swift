@@ -21,9 +21,12 @@ internal import CKernels
 
     private let blas: BLASProduct?
 
-    init(workerCount: Int, usesBLAS: Bool) {
+    init(workerCount: Int, by backend: MatrixMultiply) {
         blas =
-            usesBLAS ? BLASProduct(rowsPerTask: rowsPerTask, workerCount: workerCount) : nil
+            switch backend {
+            case .blas: BLASProduct(rowsPerTask: rowsPerTask, workerCount: workerCount)
+            case .kernels: nil
+            }
         scratchStride = (ck_multiply_scratch() + 1023) / 1024 * 1024
         let bytes = scratchStride * workerCount * 4
         let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 4096)
