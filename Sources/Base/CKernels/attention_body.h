@@ -44,8 +44,8 @@ CK_INLINE void CK_NAME(score)(
 /// e to the power x, for one number.
 CK_INLINE float CK_NAME(exp_one)(float x) { return CK_NAME(exp)(CK_NAME(splat)(x))[0]; }
 
-/// Takes the lanes lo..<hi of a chunk's scores into the running softmax: updates the maximum and the
-/// sum, stores sixteen probabilities, and returns what the accumulators are to be multiplied with.
+/// Takes the lanes lo..<hi of a chunk's scores into the running softmax: updates the maximum and
+/// the sum, stores sixteen probabilities, and returns what the accumulators are to be multiplied with.
 CK_INLINE float CK_NAME(soften)(
     ck_v16 scores, int lo, int hi, float *maximum, float *sum, float *probabilities) {
     const ck_i16 lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};

@@ -76,8 +76,8 @@ void ck_attention_run_span(
     ck_isa isa, const ck_attention *attention, const ck_attention_tile *tile, size_t kv_head,
     size_t span, float *state);
 
-/// Merges `span_count` consecutive states, one of each span from the first that the tile sees to its
-/// last, into the output. Overwrites the first of them.
+/// Merges `span_count` consecutive states, one of each span from the first that the tile sees to
+/// its last, into the output. Overwrites the first of them.
 void ck_attention_merge_spans(
     ck_isa isa, const ck_attention *attention, const ck_attention_tile *tile, size_t kv_head,
     float *states, size_t span_count);

@@ -12,8 +12,8 @@
 void ck_rope_table(
     const float *inverse_frequencies, size_t pair_count, int position, float scale, float *table);
 
-/// Rotates the pairs (2i, 2i + 1) of each of `head_count` heads of `head_dimension` floats in place.
-/// Components from 2·pair_count on stay.
+/// Rotates the pairs (2i, 2i + 1) of each of `head_count` heads of `head_dimension` floats in
+/// place. Components from 2·pair_count on stay.
 void ck_rope_adjacent(
     ck_isa isa, float *x, const float *table, size_t pair_count, size_t head_count,
     size_t head_dimension);
