@@ -7,6 +7,7 @@
 
 typedef uint8_t ck_b16 __attribute__((vector_size(16)));
 typedef char ck_c16 __attribute__((vector_size(16)));
+typedef int16_t ck_h8 __attribute__((vector_size(16)));
 
 /// An IEEE half as f32, exactly, by the operations that every processor has.
 CK_INLINE float ck_f16(uint16_t h) {
