@@ -235,8 +235,22 @@ CK_INLINE void CK_NAME(decode_iq4_xs)(const uint8_t *b, float *y) {
     }
 }
 
+/// Asks for the cache lines of a block that will be decoded later, if there is one: the address may
+/// lie outside all memory, which a prefetch ignores.
+///
+/// Decoding leaves the processor too little room to look ahead: weights from memory came at 4.8 GB/s
+/// without this and at 8.4 with it (Q4_1, rows of 576, one Zen 5 core, 2026-11-21). Distances from
+/// 4 to 32 KiB do about as well.
+CK_INLINE void CK_NAME(prefetch)(const uint8_t *b, size_t bytes) {
+    for (size_t line = 0; line < bytes; line += 64)
+        __builtin_prefetch((const void *)((uintptr_t)b + 8192 + line));
+}
+
 #define CK_BLOCKS(bytes, elements, decode) \
-    for (size_t k = 0; k < count; k += elements, b += bytes, y += elements) CK_NAME(decode)(b, y); \
+    for (size_t k = 0; k < count; k += elements, b += bytes, y += elements) { \
+        CK_NAME(prefetch)(b, bytes); \
+        CK_NAME(decode)(b, y); \
+    } \
     break
 
 static void CK_NAME(dequantize)(ck_format format, const uint8_t *b, float *y, size_t count) {
