@@ -152,7 +152,8 @@ static void CK_NAME(multiply)(
     const int in_place = p->format == CK_F32
         && (uintptr_t)p->weights % sizeof(float) == 0 && p->row_bytes % sizeof(float) == 0;
     // For a few tokens the decoded weights are used once or so: then they stay in the first cache.
-    const size_t column_block = p->token_count <= 6 && !in_place ? 512 : CK_COLUMN_BLOCK;
+    const int few = p->token_count <= 6 && !in_place && p->columns > CK_COLUMN_BLOCK;
+    const size_t column_block = few ? 512 : CK_COLUMN_BLOCK;
     const size_t block_elements = ck_block_elements(p->format);
     const size_t block_bytes = ck_block_bytes(p->format);
     for (size_t t0 = 0; t0 < p->token_count; t0 += CK_TOKEN_BLOCK) {
@@ -174,11 +175,19 @@ static void CK_NAME(multiply)(
                         p->row_bytes / sizeof(float), x, k0, columns, sums);
                     continue;
                 }
-                for (size_t r = 0; r < rows; r++)
+                for (size_t r = 0; r < rows; r++) {
+                    const uint8_t *const from =
+                        weights + r * p->row_bytes + k0 / block_elements * block_bytes;
+                    // Rows come in pieces too short for the processor to foresee, so ask for the
+                    // row's next piece, or its like in the next row block, while this is decoded.
+                    const uint8_t *const next = k0 + column_block < p->columns
+                        ? from + column_block / block_elements * block_bytes
+                        : weights + (r + CK_ROW_BLOCK) * p->row_bytes;
+                    const size_t next_bytes = columns / block_elements * block_bytes;
+                    for (size_t i = 0; i < next_bytes; i += 64) __builtin_prefetch(next + i);
                     ck_dequantize(
-                        CK_ISA_OF_VARIANT, p->format,
-                        weights + r * p->row_bytes + k0 / block_elements * block_bytes,
-                        panel + r * CK_PANEL_STRIDE, columns);
+                        CK_ISA_OF_VARIANT, p->format, from, panel + r * CK_PANEL_STRIDE, columns);
+                }
                 CK_NAME(add_block)(rows, tokens, panel, CK_PANEL_STRIDE, x, k0, columns, sums);
             }
             for (size_t t = 0; t < tokens; t++) {
