@@ -135,9 +135,6 @@ extension Compute {
     }
 
     private func runPlan() {
-        let isa = isa
-        pool.parallel(count: plan.taskCount) { task, worker in
-            plan.run(task: task, worker: worker, isa: isa)
-        }
+        pool.runRegion(count: plan.taskCount, by: runPlannedTask)
     }
 }

@@ -16,6 +16,9 @@ package final class Compute {
     let isa: ck_isa
     let plan: ProductPlan
 
+    /// Runs a task of the plan; made once, so that no product allocates memory.
+    let runPlannedTask: (_ task: Int, _ worker: Int) -> Void
+
     /// Creates the operations.
     ///
     /// - Parameters:
@@ -26,7 +29,10 @@ package final class Compute {
         precondition(kernels.isAvailable, "this processor cannot run \(kernels.rawValue) kernels")
         self.pool = pool
         self.kernels = kernels
-        isa = kernels.isa
-        plan = ProductPlan(workerCount: pool.threadCount, by: .choose(kernels))
+        let isa = kernels.isa
+        let plan = ProductPlan(workerCount: pool.threadCount, by: .choose(kernels))
+        self.isa = isa
+        self.plan = plan
+        runPlannedTask = { task, worker in plan.run(task: task, worker: worker, isa: isa) }
     }
 }

@@ -61,4 +61,19 @@ package final class ThreadPool: Sendable {
             team.run(count: count, body)
         }
     }
+
+    /// Runs tasks as `parallel(count:_:)` does, by a body that the caller keeps from one region to
+    /// the next, so that no region allocates memory.
+    ///
+    /// - Parameters:
+    ///   - count: the number of tasks, below 2³².
+    ///   - body: as above.
+    func runRegion(count: Int, by body: @escaping (_ task: Int, _ worker: Int) -> Void) {
+        precondition(count >= 0 && count < 1 << 32, "\(count) tasks")
+        if count <= 1 || threads.isEmpty {
+            for task in 0..<count { body(task, 0) }
+            return
+        }
+        team.run(count: count, body)
+    }
 }

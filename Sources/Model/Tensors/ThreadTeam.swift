@@ -23,7 +23,8 @@ internal import Synchronization
     private let sleeperCount = Atomic<Int>(0)
     private let callerSleeps = Atomic<Bool>(false)
     private let stopping = Atomic<Bool>(false)
-    private var body: ((Int, Int) -> Void)?
+    // Not an optional: its closure would be stored in another form, in a new box each time.
+    private var body: (Int, Int) -> Void = { _, _ in }
 
     private let regionLock: UnsafeMutablePointer<pthread_mutex_t>
     private let sleepLock: UnsafeMutablePointer<pthread_mutex_t>
@@ -67,7 +68,7 @@ internal import Synchronization
         }
         work(worker: 0)
         waitForTasks()
-        self.body = nil
+        self.body = { _, _ in }
     }
 
     /// Runs tasks until none is left to claim.
@@ -90,7 +91,7 @@ internal import Synchronization
     /// Runs one task, and holds no reference to the region's body afterwards: once the last task
     /// is counted, the caller may end the body's lifetime.
     @inline(never) private func perform(_ task: Int, worker: Int) {
-        body?(task, worker)
+        body(task, worker)
     }
 
     private func waitForTasks() {
