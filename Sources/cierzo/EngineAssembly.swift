@@ -67,7 +67,7 @@ struct EngineAssembly: Sendable {
                     perContext,
                     min(perContext * Self.defaultContextCount, memory / 4 / perBlock))
             }
-        guard blockCount * blockSize >= min(contextLength, perContext * blockSize) else {
+        guard blockCount * blockSize >= contextLength else {
             throw Failure.context(kvPositions: blockCount * blockSize, key: "kv-memory")
         }
         let whole = try plan(blockCount: blockCount)

@@ -3,24 +3,8 @@
 
 #include "variants.h"
 
-#define CK_VARIANT scalar
-#include "activation_body.h"
-#undef CK_VARIANT
-
-#if defined(__x86_64__)
-#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
-#define CK_VARIANT avx2
-#include "activation_body.h"
-#undef CK_VARIANT
-#pragma clang attribute pop
-
-#pragma clang attribute push( \
-    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma,f16c"))), apply_to = function)
-#define CK_VARIANT avx512
-#include "activation_body.h"
-#undef CK_VARIANT
-#pragma clang attribute pop
-#endif
+#define CK_BODY "activation_body.h"
+#include "every_variant.h"
 
 void ck_silu_multiply(ck_isa isa, const float *gate, const float *up, float *y, size_t count) {
     CK_DISPATCH(isa, silu_multiply, gate, up, y, count);

@@ -2,7 +2,8 @@
 // What kernels that are written once and compiled per instruction set have in common.
 //
 // Such a kernel is a body, `<operation>_body.h`, whose functions are named CK_NAME(operation). Its
-// `<operation>.c` includes the body once for each variant and chooses by `ck_isa` with CK_DISPATCH.
+// `<operation>.c` includes the body once for each variant (every_variant.h does it where the variants
+// differ in nothing but their target) and chooses by `ck_isa` with CK_DISPATCH.
 #ifndef CIERZO_VARIANTS_H
 #define CIERZO_VARIANTS_H
 
