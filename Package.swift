@@ -126,6 +126,14 @@ let package = Package(
             path: "Sources/cierzo",
             swiftSettings: swiftSettings),
 
+        .executableTarget(
+            name: "cierzo-micro",
+            dependencies: [
+                "Tensors", "Quantization", "CKernels", products["ArgumentParser"],
+            ].compactMap { $0 },
+            path: "Benchmarks/micro",
+            swiftSettings: swiftSettings),
+
         tests(of: "JSON"),
         tests(of: "Quantization", uses: ["Tensors"], resources: [.copy("Goldens")]),
         tests(of: "Tensors", uses: ["Quantization"]),
