@@ -9,7 +9,7 @@ struct ComputeOptions: ParsableArguments {
     @Option(help: "Compute threads. Default: what affinity and the cgroup quota allow.")
     var threads: Int?
 
-    @Option(help: "Kernels: automatic, scalar, avx2, avx512 or blas.")
+    @Option(help: "Kernels: automatic, scalar, avx2, avxvnni, avx512 or blas.")
     var kernels: String = "automatic"
 
     func makeCompute() throws -> Compute {

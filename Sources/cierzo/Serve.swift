@@ -29,7 +29,7 @@ struct Serve: AsyncParsableCommand {
     @Flag(help: "Allow a public address without keys.") var insecure = false
     @Option(help: "Compute threads. Default: what affinity and the cgroup quota allow.")
     var threads: Int?
-    @Option(help: "Kernels: automatic, scalar, avx2, avx512 or blas.") var kernels: String?
+    @Option(help: "Kernels: automatic, scalar, avx2, avxvnni, avx512 or blas.") var kernels: String?
     @Option(help: "Context window in tokens. Default: the model's, at most 32768.")
     var context: Int?
     @Option(help: "Positions per KV block: 16 or 32.") var blockSize: Int?

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ck_dequantize.h"
 
+#include "half.h"
 #include "variants.h"
 
 #define CK_INLINE static inline __attribute__((always_inline, unused))
@@ -8,24 +9,6 @@
 typedef uint8_t ck_b16 __attribute__((vector_size(16)));
 typedef char ck_c16 __attribute__((vector_size(16)));
 typedef int16_t ck_h8 __attribute__((vector_size(16)));
-
-/// An IEEE half as f32, exactly, by the operations that every processor has.
-CK_INLINE float ck_f16(uint16_t h) {
-    const uint32_t sign = (uint32_t)(h & 0x8000) << 16;
-    const uint32_t magnitude = (uint32_t)(h & 0x7FFF) << 13;
-    // Shifted into place the exponent is 112 too small; a product corrects it, subnormals included.
-    float scaled;
-    __builtin_memcpy(&scaled, &magnitude, 4);
-    scaled *= 0x1p112f;
-    uint32_t bits;
-    __builtin_memcpy(&bits, &scaled, 4);
-    // Infinity and NaN keep their payload under the largest exponent.
-    bits = magnitude >= 0x0F800000u ? magnitude | 0x7F800000u : bits;
-    bits |= sign;
-    float value;
-    __builtin_memcpy(&value, &bits, 4);
-    return value;
-}
 
 size_t ck_block_elements(ck_format format) {
     switch (format) {

@@ -29,7 +29,9 @@ typedef uint32_t ck_u16 __attribute__((vector_size(64)));
 #if defined(__x86_64__)
 #define CK_DISPATCH(isa, operation, ...) \
     switch (isa) { \
+    case CK_ISA_AVX512VNNI: \
     case CK_ISA_AVX512: ck_##operation##_avx512(__VA_ARGS__); break; \
+    case CK_ISA_AVXVNNI: \
     case CK_ISA_AVX2: ck_##operation##_avx2(__VA_ARGS__); break; \
     default: ck_##operation##_scalar(__VA_ARGS__); \
     }

@@ -13,14 +13,17 @@ package enum KernelChoice: String, Hashable, Sendable, CaseIterable {
     /// AVX2, FMA and F16C.
     case avx2
 
-    /// AVX-512 F, BW, DQ and VL.
+    /// The same, with AVX-VNNI for packed weights.
+    case avxvnni
+
+    /// AVX-512 F, BW, DQ and VL, with VNNI where the processor has it.
     case avx512
 
     /// Matrix products by OpenBLAS on dequantised panels; the rest as `automatic`.
     case blas
 
     /// Whether this processor can run it.
-    package var isAvailable: Bool { isa.rawValue <= ck_best_isa().rawValue }
+    package var isAvailable: Bool { ck_isa_available(isa) != 0 }
 
     /// The choices that this processor can run.
     package static var available: [KernelChoice] { allCases.filter(\.isAvailable) }
@@ -30,7 +33,8 @@ package enum KernelChoice: String, Hashable, Sendable, CaseIterable {
         case .automatic, .blas: ck_best_isa()
         case .scalar: CK_ISA_SCALAR
         case .avx2: CK_ISA_AVX2
-        case .avx512: CK_ISA_AVX512
+        case .avxvnni: CK_ISA_AVXVNNI
+        case .avx512: ck_isa_available(CK_ISA_AVX512VNNI) != 0 ? CK_ISA_AVX512VNNI : CK_ISA_AVX512
         }
     }
 }

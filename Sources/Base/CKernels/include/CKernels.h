@@ -9,6 +9,7 @@
 #include "ck_dequantize.h"
 #include "ck_normalization.h"
 #include "ck_peak.h"
+#include "ck_packed.h"
 #include "ck_product.h"
 #include "ck_rope.h"
 

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Facts of the packed formats, see ck_packed.h.
+#ifndef CIERZO_PACKED_LAYOUT_H
+#define CIERZO_PACKED_LAYOUT_H
+
+#include "ck_packed.h"
+
+/// One block of activations: 256 columns of one token.
+typedef struct {
+    int8_t codes[256];
+    union {
+        struct {
+            /// Per 32 columns.
+            float scales[8];
+            /// Minus the sum of the codes.
+            int32_t negated_sums[8];
+            /// The sum of the codes times the scale.
+            float scaled_sums[8];
+        } by32;
+        struct {
+            /// Minus the sum of each 16 codes.
+            int32_t negated_sums[16];
+            /// The sum of each 16 codes.
+            int16_t sums16[16];
+            /// The sum of each 32 codes.
+            int16_t sums32[8];
+            float scale;
+        } by256;
+        uint8_t bytes[128];
+    };
+} ck_activation_block;
+
+_Static_assert(sizeof(ck_activation_block) == CK_ACTIVATION_BYTES, "a block is six cache lines");
+
+/// What a packed format is made of.
+typedef struct {
+    /// Columns of a block.
+    uint16_t columns;
+    /// Bytes of a strip's block before its codes.
+    uint16_t header_bytes;
+    /// Bytes of the codes of 32 columns of a strip.
+    uint16_t code_bytes;
+} ck_packing;
+
+/// The packing of a format, zero columns where there is none.
+static inline ck_packing ck_packing_of(ck_format format) {
+    switch (format) {
+    case CK_Q4_0: case CK_IQ4_NL: return (ck_packing){64, 64, 256};
+    case CK_Q4_1: return (ck_packing){64, 128, 256};
+    case CK_Q5_0: return (ck_packing){64, 64, 320};
+    case CK_Q5_1: return (ck_packing){64, 128, 320};
+    case CK_Q8_0: return (ck_packing){64, 64, 512};
+    case CK_Q2_K: return (ck_packing){256, 320, 128};
+    case CK_Q3_K: return (ck_packing){256, 256, 192};
+    case CK_Q4_K: return (ck_packing){256, 320, 256};
+    case CK_Q5_K: return (ck_packing){256, 320, 320};
+    case CK_Q6_K: return (ck_packing){256, 320, 384};
+    case CK_IQ4_XS: return (ck_packing){256, 192, 256};
+    default: return (ck_packing){0, 0, 0};
+    }
+}
+
+/// Bytes of a strip's block of `columns` columns, at most those of a whole block.
+static inline size_t ck_packed_block_bytes(ck_packing p, size_t columns) {
+    return p.header_bytes + columns / 32 * p.code_bytes;
+}
+
+#endif
