@@ -1,16 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CKernels
 package import Quantization
 
-/// A view of a weight matrix in memory that never moves: row-major, in any element type.
+/// A view of a weight matrix in memory that never moves, in any element type.
 ///
 /// The rows are the outputs: a product is y = x · Wᵀ.
 package struct WeightMatrix: Sendable {
+    /// How the elements lie in memory.
+    package enum Layout: Sendable {
+        /// Row after row, as in files of others.
+        case rows
+
+        /// Panels of 64 rows, each of them strips of 16 rows, which `ck_packed.h` describes: for
+        /// products with quantised activations. Begins on a 64-byte boundary of memory.
+        case panels
+    }
+
+    /// The rows of a panel.
+    package static let rowsPerPanel = CK_PANEL_ROWS
+
     /// The file or memory that holds the rows and that the view keeps alive.
     package let storage: MappedFile
 
-    /// Where the first row begins in `storage`.
+    /// Where the matrix begins in `storage`.
     package let byteOffset: Int
+
+    /// How the elements lie in memory.
+    package let layout: Layout
 
     /// The format of the elements.
     package let type: ElementType
@@ -21,37 +38,77 @@ package struct WeightMatrix: Sendable {
     /// The number of inputs, a whole number of blocks.
     package let columnCount: Int
 
-    /// The size of one row.
+    /// The size of one row in the layout of rows.
     package let bytesPerRow: Int
+
+    /// The number of bytes of all rows.
+    package let byteCount: Int
 
     /// Creates a view.
     ///
     /// - Parameters:
     ///   - storage: what holds the bytes.
-    ///   - byteOffset: where the first row begins; any alignment.
+    ///   - byteOffset: where the matrix begins; any alignment for rows.
     ///   - type: the format.
     ///   - rowCount: the number of rows.
     ///   - columnCount: the length of a row in elements.
+    ///   - layout: how the elements lie there.
     /// - Precondition: rows are whole blocks and the matrix lies within `storage`. Whoever takes
     ///   the numbers from a file checks this first.
     package init(
-        storage: MappedFile, byteOffset: Int, type: ElementType, rowCount: Int, columnCount: Int
+        storage: MappedFile, byteOffset: Int, type: ElementType, rowCount: Int, columnCount: Int,
+        layout: Layout = .rows
     ) {
-        guard rowCount >= 0, let bytesPerRow = type.byteCount(elements: columnCount) else {
+        guard let bytesPerRow = type.byteCount(elements: columnCount),
+            let byteCount = Self.byteCount(
+                of: type, rowCount: rowCount, columnCount: columnCount, layout: layout)
+        else {
             preconditionFailure("\(rowCount) rows of \(columnCount) elements of \(type.name)")
         }
-        let (byteCount, overflow) = rowCount.multipliedReportingOverflow(by: bytesPerRow)
         precondition(
-            !overflow && byteOffset >= 0 && byteOffset <= storage.byteCount
+            byteOffset >= 0 && byteOffset <= storage.byteCount
                 && byteCount <= storage.byteCount - byteOffset,
             "\(rowCount) × \(columnCount) of \(type.name) at byte \(byteOffset) is outside "
                 + "\(storage.path) of \(storage.byteCount) bytes")
+        precondition(
+            unsafe layout == .rows || UInt(bitPattern: storage.base + byteOffset) % 64 == 0,
+            "panels at byte \(byteOffset) of \(storage.path)")
         self.storage = storage
         self.byteOffset = byteOffset
         self.type = type
         self.rowCount = rowCount
         self.columnCount = columnCount
+        self.layout = layout
         self.bytesPerRow = bytesPerRow
+        self.byteCount = byteCount
+    }
+
+    /// The bytes that a matrix of some shape takes.
+    ///
+    /// - Parameters:
+    ///   - type: the format.
+    ///   - rowCount: the number of rows.
+    ///   - columnCount: the length of a row in elements.
+    ///   - layout: how the elements lie.
+    /// - Returns: nil where rows are no whole blocks, the layout does not take them, or the number
+    ///   cannot be represented.
+    package static func byteCount(
+        of type: ElementType, rowCount: Int, columnCount: Int, layout: Layout
+    ) -> Int? {
+        guard rowCount >= 0, let bytesPerRow = type.byteCount(elements: columnCount) else {
+            return nil
+        }
+        let (byteCount, overflow) = rowCount.multipliedReportingOverflow(by: bytesPerRow)
+        guard !overflow else { return nil }
+        guard layout == .panels else { return byteCount }
+        guard canPack(type, columnCount: columnCount), byteCount <= Int.max / 4 else { return nil }
+        return (rowCount + CK_STRIP_ROWS - 1) / CK_STRIP_ROWS
+            * ck_strip_bytes(ck_format(type.ggufType), columnCount)
+    }
+
+    /// Whether rows of a type and length can lie in panels.
+    package static func canPack(_ type: ElementType, columnCount: Int) -> Bool {
+        columnCount > 0 && ck_can_pack(ck_format(type.ggufType), columnCount) != 0
     }
 
     /// A matrix of f32 values in memory of its own.
@@ -70,15 +127,33 @@ package struct WeightMatrix: Sendable {
     }
 
     /// A view of some of the rows, such as one expert of a stacked tensor.
+    ///
+    /// - Precondition: a matrix of panels is cut between panels only.
     package func rows(_ range: Range<Int>) -> WeightMatrix {
         precondition(range.lowerBound >= 0 && range.upperBound <= rowCount, "\(range), \(rowCount)")
+        precondition(
+            layout == .rows
+                || range.lowerBound % Self.rowsPerPanel == 0
+                    && (range.upperBound % Self.rowsPerPanel == 0 || range.upperBound == rowCount),
+            "rows \(range) of panels")
+        let start = Self.byteCount(
+            of: type, rowCount: range.lowerBound, columnCount: columnCount, layout: layout)
         return WeightMatrix(
-            storage: storage, byteOffset: byteOffset + range.lowerBound * bytesPerRow, type: type,
-            rowCount: range.count, columnCount: columnCount)
+            storage: storage, byteOffset: byteOffset + (start ?? 0), type: type,
+            rowCount: range.count, columnCount: columnCount, layout: layout)
     }
 
-    /// The number of bytes of all rows.
-    package var byteCount: Int { rowCount * bytesPerRow }
+    /// Whether the matrix can be packed and is not yet.
+    package var canPack: Bool {
+        layout == .rows && Self.canPack(type, columnCount: columnCount)
+    }
+
+    /// The number of bytes that the matrix takes once it is packed, if it can be.
+    package var packedByteCount: Int {
+        guard canPack else { return byteCount }
+        return Self.byteCount(
+            of: type, rowCount: rowCount, columnCount: columnCount, layout: .panels) ?? byteCount
+    }
 
     var base: UnsafeRawPointer { unsafe storage.base + byteOffset }
 }
