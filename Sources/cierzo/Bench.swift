@@ -5,6 +5,7 @@ import Foundation
 import Inference
 import JSON
 import ModelFiles
+import Tensors
 
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -12,7 +13,9 @@ struct Bench: ParsableCommand {
         discussion: """
             For each batch size, that many prompts of random tokens are read (prefill) and continued \
             (decode). Prefill counts prompt tokens, decode generated tokens, of all sequences \
-            together. The speed depends on the shape of the model, not on its values.
+            together. The speed depends on the shape of the model, not on its values. The first \
+            line says what a token costs: bytes of weights that decoding it reads, operations of \
+            its prefill.
 
               cierzo bench --model FILE --prompt 512 --generate 32 --batch 1,8,32 --json
             """)
@@ -42,9 +45,13 @@ struct Bench: ParsableCommand {
         ] where values.isEmpty || values.contains(where: { $0 < 1 || $0 > limit }) {
             throw ValidationError("--\(name): whole numbers from 1 to \(limit)")
         }
+        let began = ContinuousClock.now
         let manifest = model.hasSuffix(".json") ? try ModelManifest(path: model) : nil
         let file = try ModelFile.open(path: manifest?.weights ?? model)
         let compute = try compute.makeCompute()
+        show(
+            TokenCost(file.tensors, configuration: file.configuration),
+            threads: compute.pool.threadCount, loaded: ContinuousClock.now - began)
         for batch in batches {
             let bench = try EngineBench(
                 file: file, compute: compute, batch: batch, prompt: prompt, generate: generate,
@@ -59,6 +66,25 @@ struct Bench: ParsableCommand {
             show("prefill", batch, prefills.sorted()[prefills.count / 2])
             show("decode", batch, decodes.sorted()[decodes.count / 2])
         }
+    }
+
+    private func show(_ cost: TokenCost, threads: Int, loaded: Duration) {
+        let seconds = ((loaded / .milliseconds(1)).rounded()) / 1000
+        if json {
+            let object: JSONValue = .object([
+                "phase": .string("model"), "threads": .integer(threads),
+                "load_seconds": .number(seconds),
+                "bytes_per_token": .integer(cost.weightByteCount),
+                "operations_per_token": .integer(cost.layerOperationCount),
+            ])
+            print(object.serialized())
+        } else {
+            print(
+                "model: \(byteText(cost.weightByteCount)) and "
+                    + "\(countText(cost.layerOperationCount)) operations per token, "
+                    + "loaded in \(seconds) s, \(threads) threads")
+        }
+        fflush(nil)
     }
 
     private func show(_ phase: String, _ batch: Int, _ tokensPerSecond: Double) {
