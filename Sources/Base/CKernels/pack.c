@@ -5,11 +5,12 @@
 #include "packed_layout.h"
 
 int ck_can_pack(ck_format format, size_t columns) {
-    return ck_packing_of(format).columns != 0 && columns != 0
+    return (ck_is_packed_float(format) || ck_packing_of(format).columns != 0) && columns != 0
         && columns % ck_block_elements(format) == 0;
 }
 
 size_t ck_strip_bytes(ck_format format, size_t columns) {
+    if (ck_is_packed_float(format)) return (columns + 1) / 2 * 64;
     const ck_packing p = ck_packing_of(format);
     const size_t rest = columns % p.columns;
     return columns / p.columns * ck_packed_block_bytes(p, p.columns)
@@ -20,7 +21,15 @@ ck_activation ck_activation_of(ck_format format) {
     switch (ck_packing_of(format).columns) {
     case 64: return CK_ACTIVATION_Q8_32;
     case 256: return CK_ACTIVATION_Q8_256;
-    default: return CK_ACTIVATION_F32;
+    default: return format == CK_BF16 ? CK_ACTIVATION_BF16 : CK_ACTIVATION_F32;
+    }
+}
+
+size_t ck_activation_bytes(ck_activation kind) {
+    switch (kind) {
+    case CK_ACTIVATION_F32: return CK_ACTIVATION_COLUMNS * sizeof(float);
+    case CK_ACTIVATION_BF16: return CK_ACTIVATION_COLUMNS * 2;
+    default: return sizeof(ck_activation_block);
     }
 }
 
@@ -356,9 +365,47 @@ static void unpack_header(ck_format format, const uint8_t *header, size_t r, ck_
         }
 }
 
+/// Where column `k` of row `r` of a strip stands within the 64 bytes of its pair of columns.
+static size_t float_place(ck_format format, size_t r, size_t k) {
+    return format == CK_BF16 ? 4 * r + 2 * (k % 2) : 2 * r + 32 * (k % 2);
+}
+
+static void pack_floats(
+    ck_format format, const uint8_t *rows, size_t row_bytes, size_t row_count, size_t columns,
+    uint8_t *panel) {
+    const size_t strips = (row_count + CK_STRIP_ROWS - 1) / CK_STRIP_ROWS;
+    if (row_count % CK_STRIP_ROWS || columns % 2)
+        memset(panel, 0, strips * ck_strip_bytes(format, columns));
+    // A cache line of each row at a time.
+    for (size_t k0 = 0; k0 < columns; k0 += 32) {
+        const size_t end = columns - k0 < 32 ? columns : k0 + 32;
+        for (size_t row = 0; row < row_count; row++) {
+            const uint8_t *const from = rows + row * row_bytes;
+            uint8_t *const to = panel + row / CK_STRIP_ROWS * 64;
+            for (size_t k = k0; k < end; k++)
+                memcpy(
+                    to + k / 2 * strips * 64 + float_place(format, row % CK_STRIP_ROWS, k),
+                    from + 2 * k, 2);
+        }
+    }
+}
+
+/// Copies some columns of a packed row as they were before packing.
+static void unpack_float_row(
+    ck_format format, const uint8_t *panel, size_t strips, size_t row, size_t first, size_t count,
+    uint8_t *to) {
+    const uint8_t *const from = panel + row / CK_STRIP_ROWS * 64;
+    for (size_t k = first; k < first + count; k++, to += 2)
+        memcpy(to, from + k / 2 * strips * 64 + float_place(format, row % CK_STRIP_ROWS, k), 2);
+}
+
 void ck_pack_panel(
     ck_format format, const uint8_t *rows, size_t row_bytes, size_t row_count, size_t columns,
     uint8_t *panel) {
+    if (ck_is_packed_float(format)) {
+        pack_floats(format, rows, row_bytes, row_count, columns, panel);
+        return;
+    }
     const ck_packing p = ck_packing_of(format);
     const size_t elements = ck_block_elements(format), bytes = ck_block_bytes(format);
     const size_t strips = (row_count + CK_STRIP_ROWS - 1) / CK_STRIP_ROWS;
@@ -407,6 +454,11 @@ void ck_unpack_panel(
     const ck_packing p = ck_packing_of(format);
     const size_t elements = ck_block_elements(format), bytes = ck_block_bytes(format);
     const size_t strips = (row_count + CK_STRIP_ROWS - 1) / CK_STRIP_ROWS;
+    if (ck_is_packed_float(format)) {
+        for (size_t row = 0; row < row_count; row++)
+            unpack_float_row(format, panel, strips, row, 0, columns, rows + row * row_bytes);
+        return;
+    }
     for (size_t row = 0; row < row_count; row++)
         for (size_t k = 0; k < columns; k += p.columns) {
             ck_row_block block = {0};
@@ -424,6 +476,15 @@ void ck_decode_packed_row(
     size_t columns, float *y) {
     const ck_packing p = ck_packing_of(format);
     const size_t elements = ck_block_elements(format), bytes = ck_block_bytes(format);
+    if (ck_is_packed_float(format)) {
+        for (size_t k = 0; k < columns; k += 256) {
+            const size_t width = columns - k < 256 ? columns - k : 256;
+            uint8_t raw[512];
+            unpack_float_row(format, panel, strip_count, row, k, width, raw);
+            ck_dequantize(isa, format, raw, y + k, width);
+        }
+        return;
+    }
     for (size_t k = 0; k < columns; k += p.columns) {
         const size_t width = columns - k < p.columns ? columns - k : p.columns;
         ck_row_block block = {0};

@@ -4,6 +4,7 @@
 #endif
 
 #include "half.h"
+#include "packed_floats.h"
 #include "packed_layout.h"
 #include "variants.h"
 
@@ -36,7 +37,10 @@ typedef struct {
     float sums[CK_TOKEN_BLOCK * CK_PANEL_ROWS];
 } ck_packed_scratch;
 
-size_t ck_multiply_packed_scratch(void) { return sizeof(ck_packed_scratch); }
+size_t ck_multiply_packed_scratch(void) {
+    return sizeof(ck_packed_scratch) > sizeof(ck_floats_scratch)
+        ? sizeof(ck_packed_scratch) : sizeof(ck_floats_scratch);
+}
 
 #define CK_VARIANT scalar
 #define CK_DOT_512 0
@@ -94,6 +98,10 @@ size_t ck_multiply_packed_scratch(void) { return sizeof(ck_packed_scratch); }
 void ck_multiply_packed(
     ck_isa isa, const ck_packed_product *product, size_t first_panel, size_t panel_count,
     void *scratch) {
+    if (ck_is_packed_float(product->format)) {
+        ck_multiply_packed_floats(isa, product, first_panel, panel_count, scratch);
+        return;
+    }
     switch (isa) {
 #if defined(__x86_64__)
     case CK_ISA_AVX512VNNI:

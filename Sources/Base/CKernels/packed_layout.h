@@ -5,7 +5,7 @@
 
 #include "ck_packed.h"
 
-/// One block of activations: 256 columns of one token.
+/// One block of int8 activations: 256 columns of one token.
 typedef struct {
     int8_t codes[256];
     union {
@@ -30,9 +30,9 @@ typedef struct {
     };
 } ck_activation_block;
 
-_Static_assert(sizeof(ck_activation_block) == CK_ACTIVATION_BYTES, "a block is six cache lines");
+_Static_assert(sizeof(ck_activation_block) == 384, "a block is six cache lines");
 
-/// What a packed format is made of.
+/// What a packed quantised format is made of.
 typedef struct {
     /// Columns of a block.
     uint16_t columns;
@@ -58,6 +58,11 @@ static inline ck_packing ck_packing_of(ck_format format) {
     case CK_IQ4_XS: return (ck_packing){256, 192, 256};
     default: return (ck_packing){0, 0, 0};
     }
+}
+
+/// Whether the format is packed without being quantised: pairs of columns, 64 bytes of each strip.
+static inline int ck_is_packed_float(ck_format format) {
+    return format == CK_F16 || format == CK_BF16;
 }
 
 /// Bytes of a strip's block of `columns` columns, at most those of a whole block.

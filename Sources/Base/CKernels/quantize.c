@@ -3,6 +3,7 @@
 #include "variants.h"
 
 typedef int8_t ck_sb16 __attribute__((vector_size(16)));
+typedef uint16_t ck_uh16 __attribute__((vector_size(32)));
 
 #define CK_BODY "quantize_body.h"
 #include "every_variant.h"

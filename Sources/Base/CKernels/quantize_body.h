@@ -28,6 +28,17 @@ CK_INLINE int32_t CK_NAME(quantize16)(const float *x, ck_v16 inverse, int8_t *co
     return __builtin_reduce_add(q);
 }
 
+/// Rounds sixteen numbers to bf16.
+CK_INLINE void CK_NAME(round16)(const float *x, uint8_t *y) {
+    const ck_u16 bits = (ck_u16)CK_NAME(load)(x);
+    const ck_u16 rounded = bits + 0x7FFF + (bits >> 16 & 1);
+    // What is not a number stays so, whatever its low bits.
+    const ck_u16 is_nan = (ck_u16)((bits & 0x7FFFFFFFu) > 0x7F800000u);
+    const ck_uh16 narrow = __builtin_convertvector(
+        ((is_nan & (bits | 0x400000)) | (~is_nan & rounded)) >> 16, ck_uh16);
+    __builtin_memcpy(y, &narrow, 32);
+}
+
 /// The factors between numbers and codes where the largest magnitude is `largest`.
 CK_INLINE float CK_NAME(inverse_scale)(float largest, float *scale) {
     // Below this the inverse would not be finite; not a number stays one, in the scale.
@@ -45,6 +56,14 @@ static void CK_NAME(quantize_row)(
             __builtin_memset(padded, 0, sizeof padded);
             __builtin_memcpy(padded, from, (columns - k) * sizeof(float));
             from = padded;
+        }
+        if (kind == CK_ACTIVATION_F32) {
+            __builtin_memcpy(blocks, from, 256 * sizeof(float));
+            continue;
+        }
+        if (kind == CK_ACTIVATION_BF16) {
+            for (int i = 0; i < 256; i += 16) CK_NAME(round16)(from + i, blocks + 2 * i);
+            continue;
         }
         ck_activation_block *const y = (ck_activation_block *)(void *)blocks;
         if (kind == CK_ACTIVATION_Q8_32) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Products with quantised weights that were packed for it: int8 activations, int32 sums.
+// Products with weights that were packed for it.
 //
 // Layout. A *strip* is 16 weight rows, a *panel* 4 strips (64 rows; the last panel of a matrix has as
 // many strips as its rows need, the rows that miss are zero). Columns come in blocks, 64 columns of
@@ -20,13 +20,19 @@
 //   one bit     64 bytes: group j at bit j
 //   eight bits  8 x 64 bytes: plane j is group j
 //   5 = 4 + 1, 6 = 4 + 2, 3 = 2 + 1 bits, low bits first.
+// F16 and BF16 have blocks of two columns and 64 bytes, an odd last column is followed by zeros:
+//   BF16   column k of row r at 4 r + 2 k        F16   at 2 r + 32 k
 //
-// Arithmetic. Codes are unsigned, as vpdpbusd wants them; what is stored with an offset is corrected
+// Arithmetic of quantised types: int8 activations, int32 sums. Codes are unsigned, as vpdpbusd wants them; what is stored with an offset is corrected
 // by the sums of the activations. Within a block of 32 columns (scale per 32) or 256 (K types, whose
 // sub-block scales are integers) all is int32 and exact; then each row takes one fused multiply-add
 // per block, and one more where there are minimums, in ascending order of columns. So an element of
 // the result depends on its row of weights and its row of activations alone, and every instruction
 // set, tile and batch size gives the same bits.
+//
+// F16 weights are multiplied with f32 activations, BF16 weights with bf16 ones, one fused
+// multiply-add per column: F16 in ascending order; BF16 takes the odd column of each pair before the
+// even one and subnormal numbers for zero, as vdpbf16ps does. So here too all bits are the same.
 #ifndef CIERZO_CK_PACKED_H
 #define CIERZO_CK_PACKED_H
 
@@ -44,19 +50,19 @@ enum {
     /// Rows of a panel.
     CK_PANEL_ROWS = CK_STRIP_ROWS * CK_PANEL_STRIPS,
     /// Columns of a block of activations.
-    CK_ACTIVATION_COLUMNS = 256,
-    /// Bytes of a block of activations.
-    CK_ACTIVATION_BYTES = 384
+    CK_ACTIVATION_COLUMNS = 256
 };
 
 /// How activations are prepared for the weights of a format.
 typedef enum {
-    /// Not at all: products of this format are not packed.
+    /// As they are.
     CK_ACTIVATION_F32 = 0,
     /// int8, one scale per 32 columns.
     CK_ACTIVATION_Q8_32 = 1,
     /// int8, one scale per 256 columns.
-    CK_ACTIVATION_Q8_256 = 2
+    CK_ACTIVATION_Q8_256 = 2,
+    /// bf16, rounded to the nearest, ties to even.
+    CK_ACTIVATION_BF16 = 3
 } ck_activation;
 
 /// 1 where weights of `format` with rows of `columns` elements can be packed.
@@ -83,9 +89,12 @@ void ck_decode_packed_row(
 /// How the activations for `format` are prepared.
 ck_activation ck_activation_of(ck_format format);
 
-/// Quantises one row: block b of 256 columns goes to `blocks + b * block_stride`.
+/// Bytes of a block of activations.
+size_t ck_activation_bytes(ck_activation kind);
+
+/// Prepares one row: block b of 256 columns goes to `blocks + b * block_stride`.
 ///
-/// q = round(x * 127 / max |x|) to the nearest, ties to even. A row of any `columns` is padded with
+/// int8: q = round(x * 127 / max |x|) to the nearest, ties to even. A row of any `columns` is padded with
 /// zeros to whole blocks. Values that are not finite spoil the sums of their row and no others.
 void ck_quantize_row(
     ck_isa isa, ck_activation kind, const float *x, size_t columns, void *blocks,
@@ -99,7 +108,7 @@ typedef struct {
     size_t columns;
     /// The rows of W.
     size_t row_count;
-    /// Quantised activations: block b of row i at x + b * block_stride + i * CK_ACTIVATION_BYTES.
+    /// Activations: block b of row i at x + b * block_stride + i * ck_activation_bytes(kind).
     const uint8_t *x;
     size_t block_stride;
     float *y;
