@@ -34,7 +34,40 @@ import Testing
         }
     }
 
-    /// An idle thread looks out for work for a fifth of a millisecond; a thread that never slept
+    @Test func `callers on several threads run a hundred thousand tiny regions`() async {
+        let pool = ThreadPool(threadCount: 2)
+        let sum = Counter()
+        await withTaskGroup { group in
+            for _ in 0..<4 {
+                group.addTask {
+                    for _ in 0..<25_000 {
+                        pool.parallel(count: 2) { task, _ in
+                            sum.value.add(task + 1, ordering: .relaxed)
+                        }
+                    }
+                }
+            }
+        }
+        #expect(sum.value.load(ordering: .relaxed) == 300_000)
+    }
+
+    @Test func `more threads than processors come to an end`() {
+        let pool = ThreadPool(threadCount: 8)
+        let sum = Atomic<Int>(0)
+        for _ in 0..<3000 {
+            pool.parallel(count: 8) { task, _ in sum.add(task, ordering: .relaxed) }
+        }
+        #expect(sum.load(ordering: .relaxed) == 3000 * 28)
+    }
+
+    @Test func `a pool ends while its threads look out for work`() {
+        for _ in 0..<200 {
+            let pool = ThreadPool(threadCount: 3)
+            pool.parallel(count: 3) { _, _ in }
+        }
+    }
+
+    /// An idle thread looks out for work for a millisecond; a thread that never slept
     /// would take as much time as the caller does here, or half of it on a busy machine.
     @Test func `an idle pool takes no processor time`() {
         let pool = ThreadPool(threadCount: 3)
@@ -48,6 +81,10 @@ import Testing
         for (clock, time) in zip(clocks, before) {
             #expect(Self.nanoseconds(clock) - time < 5_000_000)
         }
+    }
+
+    private final class Counter: Sendable {
+        let value = Atomic<Int>(0)
     }
 
     /// The workers of a region in which every thread has to take part: no task ends before all

@@ -37,10 +37,18 @@ extension ProcessorTopology {
         return (0..<count * 8).filter { mask[$0 / 8] >> ($0 % 8) & 1 == 1 }
     }
 
-    /// Keeps a thread on one processor; where the system refuses, the thread stays free.
-    static func pin(_ thread: pthread_t, to processor: Int) {
-        guard processor >= 0 else { return }
-        _ = ck_pin_thread(thread, processor)
+    /// Keeps the calling thread on some processors; where the system refuses or none is given, it
+    /// stays free.
+    static func keepThread(on processors: [Int]) {
+        guard let last = processors.max(), last < 65536 else { return }
+        // A whole number of the system's 64-bit words.
+        var mask = [UInt8](repeating: 0, count: (last / 64 + 1) * 8)
+        for processor in processors where processor >= 0 {
+            mask[processor / 8] |= 1 << UInt8(processor % 8)
+        }
+        unsafe mask.withUnsafeBufferPointer { mask in
+            unsafe _ = ck_set_affinity(mask.baseAddress, mask.count)
+        }
     }
 
     /// The least quota of this process's control group and all above it, v2 or v1.

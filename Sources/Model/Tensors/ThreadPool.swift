@@ -23,12 +23,12 @@ package final class ThreadPool: Sendable {
     ///     process that has the processors to itself.
     package init(threadCount: Int, pin: Bool = false) {
         precondition(threadCount >= 1, "\(threadCount) threads")
-        let team = ThreadTeam()
         let processors = pin ? ProcessorTopology.current().processors : []
+        let team = ThreadTeam(nodes: [Int](repeating: 0, count: threadCount))
         var threads: [pthread_t] = []
         for worker in 1..<max(threadCount, 1) {
-            let processor = worker < processors.count ? processors[worker] : nil
-            if let thread = team.startThread(worker: worker, processor: processor) {
+            let place = worker < processors.count ? [processors[worker]] : []
+            if let thread = team.startThread(worker: worker, processors: place) {
                 threads.append(thread)
             }
         }
@@ -58,7 +58,7 @@ package final class ThreadPool: Sendable {
             return
         }
         withoutActuallyEscaping(body) { body in
-            team.run(count: count, body)
+            runRegion(count: count, by: body)
         }
     }
 
@@ -74,6 +74,7 @@ package final class ThreadPool: Sendable {
             for task in 0..<count { body(task, 0) }
             return
         }
-        team.run(count: count, body)
+        let ends: InlineArray<1, Int> = [count]
+        team.run(ends: ends.span, body)
     }
 }

@@ -12,5 +12,6 @@
 #include "ck_packed.h"
 #include "ck_product.h"
 #include "ck_rope.h"
+#include "ck_thread.h"
 
 #endif
