@@ -18,6 +18,8 @@ typedef _Float16 ck_h16 __attribute__((vector_size(32)));
 // Strips of a tile of some tokens: sums and weights have to fit into the registers, and with few
 // tokens there have to be enough sums to hide the latency of a multiply-add.
 #define CK_FLOAT_STRIPS(tokens) 1
+// The most tokens for which weights are not decoded beforehand, since a tile uses each so often.
+#define CK_DIRECT_TOKENS 0
 #define CK_BF16_DOT 0
 #define CK_HAS_F16C 0
 #define CK_VARIANT scalar
@@ -28,6 +30,8 @@ typedef _Float16 ck_h16 __attribute__((vector_size(32)));
 #undef CK_HAS_F16C
 #define CK_HAS_F16C 1
 #undef CK_FLOAT_STRIPS
+#undef CK_DIRECT_TOKENS
+#define CK_DIRECT_TOKENS 1
 #define CK_FLOAT_STRIPS(tokens) (tokens == 1 ? 4 : tokens <= 3 ? 2 : 1)
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #define CK_VARIANT avx2
@@ -37,6 +41,8 @@ typedef _Float16 ck_h16 __attribute__((vector_size(32)));
 
 #undef CK_FLOAT_STRIPS
 #define CK_FLOAT_STRIPS(tokens) CK_PANEL_STRIPS
+#undef CK_DIRECT_TOKENS
+#define CK_DIRECT_TOKENS SIZE_MAX
 #pragma clang attribute push( \
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma,f16c"))), apply_to = function)
 #define CK_VARIANT avx512

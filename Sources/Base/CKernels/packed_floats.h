@@ -7,16 +7,16 @@
 
 /// Tokens that pass over a block of a panel's weights before the next is read.
 #define CK_FLOAT_TOKENS 256
-/// Columns that are decoded at a time.
+/// Columns that are decoded at a time, where they are.
 #define CK_FLOAT_COLUMNS 64
 /// The most tokens of a tile.
 #define CK_FLOAT_TILE 6
 
 typedef struct {
-    /// Decoded weights: column after column, of each strip of the panel.
+    /// Decoded pairs of columns of the panel.
     float weights[CK_FLOAT_COLUMNS * CK_PANEL_ROWS];
-    /// A tile's activations, where those are bf16 too.
-    float x[CK_FLOAT_TILE][CK_FLOAT_COLUMNS];
+    /// A tile's bf16 activations as f32.
+    float x[CK_FLOAT_TILE][CK_ACTIVATION_COLUMNS];
     float sums[CK_FLOAT_TOKENS * CK_PANEL_ROWS];
 } ck_floats_scratch;
 

@@ -3,13 +3,38 @@
 //
 // A lane belongs to a row, so that each sum is a chain of fused multiply-adds in an order of columns
 // that is the same everywhere: ascending for F16; for BF16 the odd column of each pair comes before
-// the even one, because vdpbf16ps takes them so. Where that instruction is, it reads the panel as it
-// lies; otherwise 64 columns at a time are decoded to f32, and tiles pass over them.
+// the even one, because vdpbf16ps takes them so. A tile reads the panel as it lies, or, where
+// CK_DIRECT_TOKENS says that this is too dear, columns that were decoded to f32 before.
 #include "lanes.h"
 
-/// Adds the products of the decoded columns of `strips` strips with those of `tokens` tokens.
-CK_INLINE void CK_NAME(decoded_tile)(
-    int strips, int tokens, const float *w, const float *const *x, size_t columns, float *sums) {
+/// Bytes of a pair of columns of a strip; F32 stands for decoded columns.
+CK_INLINE size_t CK_NAME(pair_bytes)(ck_format format) { return format == CK_F32 ? 128 : 64; }
+
+/// One of a pair of columns of a strip, in the order of the sums.
+CK_INLINE ck_v16 CK_NAME(column)(ck_format format, const uint8_t *p, int second) {
+    if (format == CK_F32) return CK_NAME(load)((const float *)(const void *)p + 16 * second);
+    if (format == CK_BF16) {
+        ck_u16 pairs;
+        __builtin_memcpy(&pairs, p, 64);
+        return (ck_v16)(second ? pairs << 16 : pairs & 0xFFFF0000u);
+    }
+    p += 32 * second;
+#if CK_HAS_F16C
+    ck_h16 halves;
+    __builtin_memcpy(&halves, p, 32);
+    return __builtin_convertvector(halves, ck_v16);
+#else
+    ck_v16 column;
+    for (int r = 0; r < 16; r++) column[r] = ck_half(p + 2 * r);
+    return column;
+#endif
+}
+
+/// Adds the products of pairs of columns of some strips of a panel with those of some tokens.
+CK_INLINE void CK_NAME(float_tile)(
+    ck_format format, int strips, int tokens, size_t panel_strips, const uint8_t *w,
+    const float *const *x, size_t pairs, float *sums) {
+    const size_t bytes = CK_NAME(pair_bytes)(format);
     ck_v16 sum[CK_FLOAT_TILE * CK_PANEL_STRIPS];
     const float *from[CK_FLOAT_TILE];
 #pragma clang loop unroll(full)
@@ -19,19 +44,25 @@ CK_INLINE void CK_NAME(decoded_tile)(
         for (int s = 0; s < strips; s++)
             sum[t * strips + s] = CK_NAME(load)(sums + (t * CK_PANEL_STRIPS + s) * CK_LANES);
     }
-    for (size_t k = 0; k < columns; k++) {
-        ck_v16 a[CK_PANEL_STRIPS];
+    for (size_t k = 0; k < 2 * pairs; k += 2, w += bytes * panel_strips)
 #pragma clang loop unroll(full)
-        for (int s = 0; s < strips; s++)
-            a[s] = CK_NAME(load)(w + (k * CK_PANEL_STRIPS + (size_t)s) * CK_LANES);
+        for (int h = 0; h < 2; h++) {
+            ck_v16 a[CK_PANEL_STRIPS];
 #pragma clang loop unroll(full)
-        for (int t = 0; t < tokens; t++) {
-            const ck_v16 b = CK_NAME(splat)(from[t][k]);
+            for (int s = 0; s < strips; s++) {
+                const uint8_t *const p = w + bytes * (size_t)s;
+                if (format != CK_F32 && h == 0)
+                    __builtin_prefetch((const void *)((uintptr_t)p + CK_FLOAT_AHEAD));
+                a[s] = CK_NAME(column)(format, p, h);
+            }
 #pragma clang loop unroll(full)
-            for (int s = 0; s < strips; s++)
-                sum[t * strips + s] = CK_NAME(fma)(a[s], b, sum[t * strips + s]);
+            for (int t = 0; t < tokens; t++) {
+                const ck_v16 b = CK_NAME(splat)(from[t][k + (size_t)h]);
+#pragma clang loop unroll(full)
+                for (int s = 0; s < strips; s++)
+                    sum[t * strips + s] = CK_NAME(fma)(a[s], b, sum[t * strips + s]);
+            }
         }
-    }
 #pragma clang loop unroll(full)
     for (int t = 0; t < tokens; t++)
 #pragma clang loop unroll(full)
@@ -40,7 +71,7 @@ CK_INLINE void CK_NAME(decoded_tile)(
 }
 
 #if CK_BF16_DOT
-/// Adds the products of pairs of columns, straight from the panel of `panel_strips` strips.
+/// The same with bf16 weights and activations.
 CK_INLINE void CK_NAME(bf16_tile)(
     int strips, int tokens, size_t panel_strips, const uint8_t *w, const uint8_t *const *x,
     size_t pairs, float *sums) {
@@ -78,40 +109,19 @@ CK_INLINE void CK_NAME(bf16_tile)(
 }
 #endif
 
-/// Decodes up to CK_FLOAT_COLUMNS columns of each strip, an odd count as if there were one more.
+/// Decodes pairs of columns of all strips of a panel.
 CK_INLINE void CK_NAME(decode_weights)(
-    ck_format format, const uint8_t *p, size_t strips, size_t columns, float *w) {
-    for (size_t k = 0; k < columns; k += 2, w += 2 * CK_PANEL_ROWS)
-        for (size_t s = 0; s < strips; s++, p += 64) {
-            __builtin_prefetch((const void *)((uintptr_t)p + CK_FLOAT_AHEAD));
-            ck_v16 first, second;
-            if (format == CK_BF16) {
-                ck_u16 pairs;
-                __builtin_memcpy(&pairs, p, 64);
-                first = (ck_v16)(pairs & 0xFFFF0000u);
-                second = (ck_v16)(pairs << 16);
-            } else {
-#if CK_HAS_F16C
-                ck_h16 halves[2];
-                __builtin_memcpy(halves, p, 64);
-                first = __builtin_convertvector(halves[0], ck_v16);
-                second = __builtin_convertvector(halves[1], ck_v16);
-#else
-                for (int r = 0; r < 16; r++) {
-                    first[r] = ck_half(p + 2 * r);
-                    second[r] = ck_half(p + 32 + 2 * r);
-                }
-#endif
-            }
-            CK_NAME(store)(w + CK_LANES * s, first);
-            CK_NAME(store)(w + CK_PANEL_ROWS + CK_LANES * s, second);
-        }
+    ck_format format, const uint8_t *p, size_t strips, size_t pairs, float *w) {
+    for (size_t i = 0; i < pairs * strips; i++, p += 64, w += 2 * CK_LANES) {
+        __builtin_prefetch((const void *)((uintptr_t)p + CK_FLOAT_AHEAD));
+        CK_NAME(store)(w, CK_NAME(column)(format, p, 0));
+        CK_NAME(store)(w + CK_LANES, CK_NAME(column)(format, p, 1));
+    }
 }
 
-/// Decodes as many bf16 activations as CK_FLOAT_COLUMNS, odd before even.
-CK_INLINE void CK_NAME(decode_activations)(const uint8_t *from, float *to) {
-#pragma clang loop unroll(full)
-    for (int k = 0; k < CK_FLOAT_COLUMNS; k += 32) {
+/// Decodes `columns` bf16 activations, a multiple of 32, in the order of the sums.
+CK_INLINE void CK_NAME(decode_activations)(const uint8_t *from, size_t columns, float *to) {
+    for (size_t k = 0; k < columns; k += 32) {
         ck_u16 pairs;
         __builtin_memcpy(&pairs, from + 2 * k, 64);
         const ck_v16 odd = (ck_v16)(pairs & 0xFFFF0000u), even = (ck_v16)(pairs << 16);
@@ -125,107 +135,89 @@ CK_INLINE void CK_NAME(decode_activations)(const uint8_t *from, float *to) {
 }
 
 #define CK_TILE_CASE(tokens) \
-    case tokens: { \
-        size_t s = 0; \
+    case tokens: \
         for (; s + CK_FLOAT_STRIPS(tokens) <= strips; s += CK_FLOAT_STRIPS(tokens)) \
-            CK_RUN_TILE(CK_FLOAT_STRIPS(tokens), tokens); \
-        for (; s < strips; s++) CK_RUN_TILE(1, tokens); \
-        break; \
-    }
+            CK_TILE(CK_FLOAT_STRIPS(tokens), tokens); \
+        for (; s < strips; s++) CK_TILE(1, tokens); \
+        break
 
-/// Adds a block of up to 256 columns to the sums of up to CK_FLOAT_TILE tokens.
-CK_INLINE void CK_NAME(add_decoded_floats)(
-    size_t strips, size_t tokens, const float *w, const float *const *x, size_t columns,
-    float *sums) {
-#define CK_RUN_TILE(strips, tokens) \
-    CK_NAME(decoded_tile)( \
-        strips, tokens, w + CK_LANES * s, x, columns, sums + CK_LANES * s)
-    switch (tokens) {
-        CK_TILE_CASE(1)
-        CK_TILE_CASE(2)
-        CK_TILE_CASE(3)
-        CK_TILE_CASE(4)
-        CK_TILE_CASE(5)
-        CK_TILE_CASE(6)
-    }
-#undef CK_RUN_TILE
+#define CK_TILE_CASES \
+    CK_TILE_CASE(1); \
+    CK_TILE_CASE(2); \
+    CK_TILE_CASE(3); \
+    CK_TILE_CASE(4); \
+    CK_TILE_CASE(5); \
+    CK_TILE_CASE(6)
+
+/// Adds pairs of columns of all strips of a panel to the sums of a tile's tokens.
+CK_INLINE void CK_NAME(add_pairs)(
+    ck_format format, size_t strips, size_t tokens, const uint8_t *w, const float *const *x,
+    size_t pairs, float *sums) {
+#define CK_TILE(tile_strips, tokens) \
+    CK_NAME(float_tile)( \
+        format, tile_strips, tokens, strips, w + CK_NAME(pair_bytes)(format) * s, x, pairs, \
+        sums + CK_LANES * s)
+    size_t s = 0;
+    switch (tokens) { CK_TILE_CASES; }
+#undef CK_TILE
 }
 
 #if CK_BF16_DOT
-CK_INLINE void CK_NAME(add_bf16)(
+CK_INLINE void CK_NAME(add_bf16_pairs)(
     size_t strips, size_t tokens, const uint8_t *w, const uint8_t *const *x, size_t pairs,
     float *sums) {
-#define CK_RUN_TILE(tile_strips, tokens) \
-    CK_NAME(bf16_tile)( \
-        tile_strips, tokens, strips, w + 64 * s, x, pairs, sums + CK_LANES * s)
-    switch (tokens) {
-        CK_TILE_CASE(1)
-        CK_TILE_CASE(2)
-        CK_TILE_CASE(3)
-        CK_TILE_CASE(4)
-        CK_TILE_CASE(5)
-        CK_TILE_CASE(6)
-    }
-#undef CK_RUN_TILE
+#define CK_TILE(tile_strips, tokens) \
+    CK_NAME(bf16_tile)(tile_strips, tokens, strips, w + 64 * s, x, pairs, sums + CK_LANES * s)
+    size_t s = 0;
+    switch (tokens) { CK_TILE_CASES; }
+#undef CK_TILE
 }
 #endif
 
 #undef CK_TILE_CASE
+#undef CK_TILE_CASES
 
-/// Asks for what the tile of the next tokens will read.
-CK_INLINE void CK_NAME(prefetch_tile)(
-    size_t tokens, const uint8_t *const *x, size_t offset, size_t bytes, const float *sums) {
-    for (size_t t = 0; t < tokens; t++) {
-        for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(x[t] + offset + i);
-#pragma clang loop unroll(full)
-        for (int s = 0; s < CK_PANEL_STRIPS; s++)
-            __builtin_prefetch(sums + t * CK_PANEL_ROWS + s * CK_LANES);
-    }
-}
-
-/// Adds the columns of a block of activations to the sums of all tokens.
+/// Adds up to CK_ACTIVATION_COLUMNS columns to the sums of all tokens.
 CK_INLINE void CK_NAME(add_floats)(
     ck_format format, const uint8_t *weights, size_t strips, size_t columns,
     const uint8_t *const *x, size_t token_count, ck_floats_scratch *scratch) {
+    const size_t element = format == CK_BF16 ? 2 : 4;
+    const size_t step = token_count <= CK_DIRECT_TOKENS ? CK_ACTIVATION_COLUMNS : CK_FLOAT_COLUMNS;
     // Tiles of about the same number of tokens.
     const size_t tiles = (token_count + CK_FLOAT_TILE - 1) / CK_FLOAT_TILE;
+    for (size_t k = 0; k < columns; k += step) {
+        const size_t width = columns - k < step ? columns - k : step, pairs = (width + 1) / 2;
+        const uint8_t *const w = weights + k / 2 * 64 * strips;
+        if (token_count > CK_DIRECT_TOKENS)
+            CK_NAME(decode_weights)(format, w, strips, pairs, scratch->weights);
+        for (size_t i = 0, t = 0, tokens; i < tiles; i++, t += tokens) {
+            tokens = (token_count - t) / (tiles - i);
+            float *const sums = scratch->sums + t * CK_PANEL_ROWS;
+            // Ask for what the next tile reads.
+            for (size_t j = t + tokens; j < t + tokens + CK_FLOAT_TILE && j < token_count; j++) {
+                for (size_t b = 0; b < element * width; b += 64)
+                    __builtin_prefetch(x[j] + element * k + b);
+                for (size_t s = 0; s < CK_PANEL_STRIPS; s++)
+                    __builtin_prefetch(scratch->sums + j * CK_PANEL_ROWS + s * CK_LANES);
+            }
 #if CK_BF16_DOT
-    if (format == CK_BF16) {
-        for (size_t i = 0, t = 0; i < tiles; i++) {
-            const size_t tokens = (token_count - t) / (tiles - i);
-            CK_NAME(prefetch_tile)(
-                i + 1 < tiles ? (token_count - t - tokens) / (tiles - i - 1) : 0, x + t + tokens, 0,
-                2 * columns, scratch->sums + (t + tokens) * CK_PANEL_ROWS);
-            CK_NAME(add_bf16)(
-                strips, tokens, weights, x + t, (columns + 1) / 2,
-                scratch->sums + t * CK_PANEL_ROWS);
-            t += tokens;
-        }
-        return;
-    }
+            if (format == CK_BF16) {
+                CK_NAME(add_bf16_pairs)(strips, tokens, w, x + t, pairs, sums);
+                continue;
+            }
 #endif
-    for (size_t k = 0; k < columns; k += CK_FLOAT_COLUMNS) {
-        const size_t width = columns - k < CK_FLOAT_COLUMNS ? columns - k : CK_FLOAT_COLUMNS;
-        CK_NAME(decode_weights)(
-            format, weights + k / 2 * 64 * strips, strips, width, scratch->weights);
-        for (size_t i = 0, t = 0; i < tiles; i++) {
-            const size_t tokens = (token_count - t) / (tiles - i);
-            CK_NAME(prefetch_tile)(
-                i + 1 < tiles ? (token_count - t - tokens) / (tiles - i - 1) : 0, x + t + tokens,
-                (format == CK_BF16 ? 2 : 4) * k, (format == CK_BF16 ? 2 : 4) * width,
-                scratch->sums + (t + tokens) * CK_PANEL_ROWS);
             const float *from[CK_FLOAT_TILE];
-            for (size_t j = 0; j < tokens; j++)
-                if (format == CK_BF16) {
-                    CK_NAME(decode_activations)(x[t + j] + 2 * k, scratch->x[j]);
-                    from[j] = scratch->x[j];
-                } else {
-                    from[j] = (const float *)(const void *)x[t + j] + k;
-                }
-            CK_NAME(add_decoded_floats)(
-                strips, tokens, scratch->weights, from, (width + 1) / 2 * 2,
-                scratch->sums + t * CK_PANEL_ROWS);
-            t += tokens;
+            for (size_t j = 0; j < tokens; j++) {
+                from[j] = (const float *)(const void *)(x[t + j] + element * k);
+                if (format == CK_F16) continue;
+                CK_NAME(decode_activations)(x[t + j] + 2 * k, step, scratch->x[j]);
+                from[j] = scratch->x[j];
+            }
+            if (token_count > CK_DIRECT_TOKENS)
+                CK_NAME(add_pairs)(
+                    CK_F32, strips, tokens, (const uint8_t *)scratch->weights, from, pairs, sums);
+            else
+                CK_NAME(add_pairs)(format, strips, tokens, w, from, pairs, sums);
         }
     }
 }
