@@ -57,6 +57,15 @@ final class FakeModel: LanguageModel {
         }
     }
 
+    var attentionWindow: Int? { nil }
+
+    func copyBlock(from source: Int, to destination: Int) {
+        for offset in 0..<positionsPerBlock {
+            cache[destination * positionsPerBlock + offset] =
+                cache[source * positionsPerBlock + offset]
+        }
+    }
+
     func forward(step batch: borrowing ForwardBatch) throws {
         let batch = copy batch
         try willForward(batch)

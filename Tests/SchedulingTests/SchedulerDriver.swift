@@ -9,21 +9,29 @@ struct SchedulerDriver {
     var generated: [SequenceID: Int] = [:]
     var limits: [SequenceID: Int] = [:]
     var finished: [SequenceID] = []
+    var now = ContinuousClock.now
     private var nextID: UInt64 = 1
 
     init(_ configuration: Scheduler.Configuration) {
         scheduler = Scheduler(configuration: configuration)
     }
 
+    /// Adds a sequence whose tokens no other one has.
     mutating func add(
         prompt: Int, maxTokens: Int, scoresPrompt: Bool = false
     ) throws -> SequenceID {
+        let first = Int32(nextID) * 1_000
+        return try add(
+            SequenceRequest(
+                promptTokens: (0..<Int32(prompt)).map { first + $0 % 1_000 },
+                maxTokens: maxTokens, scoresPrompt: scoresPrompt))
+    }
+
+    mutating func add(_ request: SequenceRequest) throws -> SequenceID {
         let id = SequenceID(rawValue: nextID)
         nextID += 1
-        try scheduler.add(
-            id, promptTokens: Array(repeating: 3, count: prompt), maxTokens: maxTokens,
-            scoresPrompt: scoresPrompt)
-        limits[id] = maxTokens
+        try scheduler.add(id, request, at: now)
+        limits[id] = request.maxTokens
         generated[id] = 0
         return id
     }
@@ -35,7 +43,8 @@ struct SchedulerDriver {
 
     /// Runs one step; the sequence of every slice that reaches its end is finished.
     mutating func run(scoredEnd: [SequenceID: Int] = [:]) {
-        scheduler.schedule(into: &step)
+        scheduler.schedule(into: &step, at: now)
+        for id in step.expired { forget(id) }
         if step.slices.isEmpty { return }
         var outcomes: [SliceOutcome] = []
         for slice in step.slices {

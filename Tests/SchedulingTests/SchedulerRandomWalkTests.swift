@@ -4,89 +4,72 @@ import Scheduling
 import Testing
 
 @Suite struct SchedulerRandomWalkTests {
-    /// SplitMix64, so that a failure can be repeated.
-    struct SeededGenerator: RandomNumberGenerator {
-        var state: UInt64
+    struct Setting: Sendable, CustomTestStringConvertible {
+        var seed: UInt64
+        var blockCount: Int
+        var positionsPerBlock: Int
+        var maxSequences: Int
+        var admission = Scheduler.Admission.optimistic
+        var cachesPrefixes = true
+        var attentionWindow: Int?
 
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var z = state
-            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-            return z ^ (z >> 31)
+        var testDescription: String {
+            "\(blockCount) blocks of \(positionsPerBlock), \(maxSequences) sequences, \(admission), "
+                + "window \(attentionWindow.map(String.init) ?? "none"), caches \(cachesPrefixes)"
         }
     }
 
-    @Test(arguments: [
-        (1, 4, 6, 2, Scheduler.Admission.optimistic), (2, 12, 4, 5, .optimistic),
-        (3, 40, 8, 6, .optimistic), (4, 9, 3, 8, .worstCase), (5, 25, 16, 7, .optimistic),
-    ])
-    func `invariants hold after every step of a random walk`(
-        seed: UInt64, blockCount: Int, positionsPerBlock: Int, maxSequences: Int,
-        admission: Scheduler.Admission
-    ) throws {
-        var generator = SeededGenerator(state: seed)
-        let configuration = Scheduler.Configuration(
-            maxBatchTokens: maxSequences + 5, maxLogitsRows: maxSequences + 2,
-            maxSequences: maxSequences, maxQueuedSequences: 6, blockCount: blockCount,
-            positionsPerBlock: positionsPerBlock, prefillChunkTokens: 11,
-            prefillChunkTokensWhileDecoding: 4, prefillQuantumTokens: 3, admission: admission)
-        var driver = SchedulerDriver(configuration)
-        let capacity = blockCount * positionsPerBlock
-        var live: [SequenceID] = []
-        var added = 0
-        var cancelled = 0
-        var preempted = 0
+    static let settings = [
+        Setting(seed: 1, blockCount: 4, positionsPerBlock: 6, maxSequences: 2),
+        Setting(seed: 2, blockCount: 12, positionsPerBlock: 4, maxSequences: 5),
+        Setting(seed: 3, blockCount: 20, positionsPerBlock: 4, maxSequences: 6),
+        Setting(
+            seed: 4, blockCount: 16, positionsPerBlock: 3, maxSequences: 8, admission: .worstCase),
+        Setting(seed: 5, blockCount: 25, positionsPerBlock: 2, maxSequences: 7),
+        Setting(
+            seed: 6, blockCount: 12, positionsPerBlock: 4, maxSequences: 6, cachesPrefixes: false),
+        Setting(
+            seed: 7, blockCount: 16, positionsPerBlock: 3, maxSequences: 6, attentionWindow: 10),
+    ]
 
-        for step in 0..<20_000 {
-            if driver.scheduler.sequenceCount < maxSequences + 6,
-                generator.next() % 10 < (step % 4_000 < 2_000 ? 3 : 1)
-            {
-                let prompt = Int.random(in: 1...(capacity / 2), using: &generator)
-                let maxTokens = Int.random(in: 1...(capacity - prompt + 1), using: &generator)
-                let scores = generator.next() % 5 == 0
-                live.append(
-                    try driver.add(prompt: prompt, maxTokens: maxTokens, scoresPrompt: scores))
-                added += 1
-            }
-            if generator.next() % 40 == 0, let victim = live.randomElement(using: &generator) {
-                driver.cancel(victim)
-                live.removeAll { $0 == victim }
-                cancelled += 1
-            }
-            let hadWork = driver.scheduler.sequenceCount > 0
-            driver.run()
-            preempted += driver.step.preempted.count
-            live.removeAll { driver.finished.contains($0) }
-            driver.finished.removeAll()
-            let broken = driver.scheduler.checkInvariants()
-            let isWithinLimits =
-                driver.step.tokenCount <= configuration.maxBatchTokens
-                && rowCount(driver.step) <= configuration.maxLogitsRows
-                && hadWork == !driver.step.slices.isEmpty
-            if !broken.isEmpty || !isWithinLimits {
-                Issue.record("step \(step): \(broken), \(driver.step)")
+    #if DEBUG
+    static let stepCount = 15_000
+    #else
+    static let stepCount = 150_000
+    #endif
+
+    @Test(arguments: settings)
+    func `nothing breaks, leaks or stays in a long random walk`(setting: Setting) {
+        let configuration = Scheduler.Configuration(
+            maxBatchTokens: setting.maxSequences + 9, maxLogitsRows: setting.maxSequences + 2,
+            maxSequences: setting.maxSequences, maxQueuedSequences: 6,
+            blockCount: setting.blockCount, positionsPerBlock: setting.positionsPerBlock,
+            prefillChunkTokens: 11, prefillChunkTokensWhileDecoding: 5, prefillQuantumTokens: 3,
+            admission: setting.admission, cachesPrefixes: setting.cachesPrefixes,
+            attentionWindow: setting.attentionWindow)
+        var walk = RandomWalk(configuration, seed: setting.seed)
+        for step in 0..<Self.stepCount {
+            if let problem = walk.advance(arrivalsIn: step % 4_000 < 2_000 ? 3 : 12) {
+                Issue.record("step \(step): \(problem); \(walk.step)")
                 return
             }
         }
-        var drainSteps = 0
-        while driver.scheduler.sequenceCount > 0, drainSteps < 50_000 {
-            driver.run()
-            drainSteps += 1
-        }
-        #expect(driver.scheduler.sequenceCount == 0)
-        #expect(driver.scheduler.freeBlockCount == blockCount)
-        #expect(added > 100 && cancelled > 30)
-        #expect(admission == .worstCase ? preempted == 0 : preempted > 0)
-    }
-
-    private func rowCount(_ step: ScheduledStep) -> Int {
-        step.slices.reduce(0) { count, slice in
-            switch slice.logits {
-            case .none: count
-            case .last: count + 1
-            case .all: count + slice.tokenCount
+        var drainCount = 0
+        while walk.liveCount > 0, drainCount < 20_000 {
+            if let problem = walk.advance(arrivalsIn: nil) {
+                Issue.record("draining: \(problem); \(walk.step)")
+                return
             }
+            drainCount += 1
         }
+        let events = walk.events
+        let cache = walk.scheduler.cacheStatistics
+        #expect(walk.liveCount == 0 && walk.scheduler.sequenceCount == 0)
+        #expect(walk.scheduler.usedBlockCount == 0)
+        #expect(events.added > 100 && events.cancelled > 30 && events.expired > 10)
+        #expect(events.forked > 30 && (events.copied > 10 || setting.maxSequences == 2))
+        #expect(events.preempted > 0)
+        #expect(setting.cachesPrefixes == (cache.hitTokens > 100))
+        #expect(setting.cachesPrefixes == (cache.evictedBlocks > 100))
     }
 }

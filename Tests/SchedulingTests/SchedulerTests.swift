@@ -33,14 +33,16 @@ import Testing
 
     @Test func `slices carry the tokens and enough blocks`() throws {
         var scheduler = Scheduler(configuration: .init(blockCount: 8, positionsPerBlock: 4))
+        let now = ContinuousClock.now
         try scheduler.add(
-            SequenceID(rawValue: 1), promptTokens: [10, 11, 12, 13, 14], maxTokens: 4)
+            SequenceID(rawValue: 1),
+            SequenceRequest(promptTokens: [10, 11, 12, 13, 14], maxTokens: 4), at: now)
         var step = ScheduledStep()
-        scheduler.schedule(into: &step)
+        scheduler.schedule(into: &step, at: now)
         #expect(step.slices.map { Array(scheduler.tokens(of: $0)) } == [[10, 11, 12, 13, 14]])
         #expect(scheduler.blockTable(of: step.slices[0]) == [0, 1])
         scheduler.commit(step, outcomes: [.sampled(15)])
-        scheduler.schedule(into: &step)
+        scheduler.schedule(into: &step, at: now)
         #expect(step.slices.map { Array(scheduler.tokens(of: $0)) } == [[15]])
         #expect(step.slices[0].startPosition == 5)
         #expect(step.decodeCount == 1)
@@ -58,18 +60,16 @@ import Testing
         #expect(driver.step.prefillCount == 30)
     }
 
-    @Test func `prompts take turns`() throws {
+    @Test func `the prompt nearest to its end comes first, the oldest every fourth turn`() throws {
         var driver = SchedulerDriver(
-            .init(blockCount: 64, prefillChunkTokens: 100, prefillQuantumTokens: 50))
-        for _ in 0..<3 { _ = try driver.add(prompt: 120, maxTokens: 1) }
+            .init(blockCount: 64, prefillChunkTokens: 128, prefillQuantumTokens: 32))
+        for prompt in [400, 160, 320] { _ = try driver.add(prompt: prompt, maxTokens: 1) }
         driver.run()
-        #expect(shares(driver.step) == [1: 50, 2: 50])
+        #expect(shares(driver.step) == [1: 32, 2: 96])
         driver.run()
-        #expect(shares(driver.step) == [3: 50, 1: 50])
+        #expect(shares(driver.step) == [1: 32, 2: 64, 3: 32])
         driver.run()
-        #expect(shares(driver.step) == [2: 50, 3: 50])
-        driver.run()
-        #expect(shares(driver.step) == [1: 20, 2: 20, 3: 20])
+        #expect(shares(driver.step) == [1: 32, 3: 96])
     }
 
     @Test func `a short prompt is not kept waiting by a long one`() throws {
@@ -89,7 +89,7 @@ import Testing
         _ = try driver.add(prompt: 500, maxTokens: 1)
         _ = try driver.add(prompt: 10, maxTokens: 1)
         driver.run()
-        #expect(shares(driver.step) == [1: 118, 2: 10])
+        #expect(shares(driver.step) == [1: 112, 2: 10])
     }
 
     @Test func `a step never exceeds its tokens`() throws {

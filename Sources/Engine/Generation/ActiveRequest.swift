@@ -14,6 +14,9 @@ final class ActiveRequest {
     /// The choices that have not ended.
     var choices: [ActiveChoice] = []
 
+    /// The choices that begin when the first one's prompt is computed.
+    var unforked: [ActiveChoice] = []
+
     var usage: Usage
 
     init(_ submission: Submission) {
@@ -22,6 +25,17 @@ final class ActiveRequest {
     }
 
     var request: GenerationRequest { submission.request }
+
+    /// What the scheduler is asked for.
+    var sequenceRequest: SequenceRequest {
+        SequenceRequest(
+            promptTokens: request.promptTokens, maxTokens: submission.maxTokens,
+            scoresPrompt: isScoring,
+            forkCount: submission.maxTokens > 0 ? request.choiceCount - 1 : 0,
+            priority: request.priority, client: ClientID(rawValue: request.client),
+            scope: CacheScope(rawValue: request.cacheScope),
+            deadline: request.timeLimit.map { submission.submitted + $0 })
+    }
 
     /// Whether log probabilities of the prompt are asked for and not yet complete.
     var isScoring: Bool {

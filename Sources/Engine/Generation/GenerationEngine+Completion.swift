@@ -11,31 +11,59 @@ extension GenerationEngine.Loop {
             preconditionFailure("\(slice.id) was scheduled and does not exist")
         }
         do {
+            if choice.generatedCount == 0 {
+                choice.active.usage.cachedPromptTokens = slice.cachedCount
+            }
             if slice.logits == .all { try score(slice, firstRow: firstRow, for: choice) }
             guard slice.samples else {
                 if choice.active.submission.maxTokens > 0 || choice.active.isScoring {
                     return .progressed
                 }
-                end(choice, reason: choice.active.submission.limitReason)
+                for choice in choice.active.choices {
+                    end(choice, reason: choice.active.submission.limitReason)
+                }
                 return .finished
             }
             let lastRow = firstRow + slice.logitsRowCount - 1
             let position = slice.startPosition + slice.tokenCount
-            let token = try sample(for: choice, row: lastRow, position: position)
-            return try accept(token, for: choice, row: lastRow) ? .finished : .sampled(token)
+            let outcome = try sampleNext(for: choice, row: lastRow, position: position)
+            for sibling in choice.active.unforked {
+                fork(slice, into: sibling, row: lastRow, position: position)
+            }
+            choice.active.unforked = []
+            return outcome
         } catch {
             return fail(slice, "\(error)")
         }
     }
 
-    /// Ends a choice that cannot go on; before its prompt is scored, no other choice can either.
+    /// Begins another choice of a request, from the same logits as the first.
+    private func fork(
+        _ slice: ScheduledStep.Slice, into choice: ActiveChoice, row: Int, position: Int
+    ) {
+        do {
+            let outcome = try sampleNext(for: choice, row: row, position: position)
+            if case .sampled(let token) = outcome {
+                scheduler.fork(slice, into: choice.id, token: token)
+            }
+        } catch {
+            release(choice)
+            end(choice, reason: .error("\(error)"))
+        }
+    }
+
+    private func sampleNext(
+        for choice: ActiveChoice, row: Int, position: Int
+    ) throws -> SliceOutcome {
+        let token = try sample(for: choice, row: row, position: position)
+        return try accept(token, for: choice, row: row) ? .finished : .sampled(token)
+    }
+
+    /// Ends a choice that cannot go on, and those that were to begin with its prompt.
     func fail(_ slice: ScheduledStep.Slice, _ reason: String) -> SliceOutcome {
         guard let choice = choices[slice.id] else { return .finished }
-        if choice.active.isScoring {
-            for other in choice.active.choices where other !== choice {
-                end(other, reason: .error(reason))
-            }
-        }
+        for other in choice.active.unforked { end(other, reason: .error(reason)) }
+        choice.active.unforked = []
         release(choice)
         end(choice, reason: .error(reason))
         return .finished
@@ -57,12 +85,7 @@ extension GenerationEngine.Loop {
             }
             active.promptLogprobs.append(logprobs)
         }
-        if !active.isScoring {
-            finishScoring(active)
-            for other in active.choices where other !== choice {
-                queue(other, scoresPrompt: false)
-            }
-        }
+        if !active.isScoring { finishScoring(active) }
     }
 
     private func sample(for choice: ActiveChoice, row: Int, position: Int) throws -> Int32 {

@@ -34,6 +34,17 @@ extension GenerationEngine.Loop {
         }
     }
 
+    /// Ends the requests whose time is over, all choices of each.
+    func endExpired() {
+        for id in scheduled.expired {
+            guard let active = choices[id]?.active else { continue }
+            for choice in active.choices {
+                release(choice)
+                end(choice, reason: .error("the request's time limit has passed"))
+            }
+        }
+    }
+
     /// Delivers the text that was held back in case a stop string or a character was beginning.
     func release(_ choice: ActiveChoice) {
         let text = flush(choice)

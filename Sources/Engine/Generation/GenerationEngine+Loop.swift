@@ -49,7 +49,8 @@ extension GenerationEngine {
                     blockCount: model.blockCount, positionsPerBlock: model.positionsPerBlock,
                     prefillChunkTokens: configuration.prefillChunkTokens,
                     prefillChunkTokensWhileDecoding: configuration
-                        .prefillChunkTokensWhileDecoding))
+                        .prefillChunkTokensWhileDecoding,
+                    attentionWindow: model.attentionWindow))
             sampler = Sampler(vocabularyCount: model.vocabularyCount)
             statistics.freeBlocks = model.blockCount
         }
@@ -93,8 +94,8 @@ extension GenerationEngine {
             publish()
         }
 
-        /// Queues the choices of a request; those of one whose prompt is scored follow when its
-        /// scores are complete, as nothing may be delivered before them.
+        /// Queues the first choice of a request; the others are forked from it when the prompt is
+        /// computed.
         private func start(_ submission: Submission) {
             let active = ActiveRequest(submission)
             requests[submission.id] = active
@@ -105,11 +106,17 @@ extension GenerationEngine {
                 active.choices.append(choice)
                 choices[id] = choice
             }
-            if active.isScoring {
-                queue(active.choices[0], scoresPrompt: true)
-            } else {
-                finishScoring(active)
-                for choice in active.choices { queue(choice, scoresPrompt: false) }
+            if !active.isScoring { finishScoring(active) }
+            if submission.maxTokens == 0, !active.isScoring {
+                for choice in active.choices { end(choice, reason: submission.limitReason) }
+                return
+            }
+            active.unforked = Array(active.choices.dropFirst())
+            do {
+                try scheduler.add(
+                    active.choices[0].id, active.sequenceRequest, at: submission.submitted)
+            } catch {
+                for choice in active.choices { end(choice, reason: .error("\(error)")) }
             }
         }
 
@@ -117,22 +124,6 @@ extension GenerationEngine {
         func finishScoring(_ active: ActiveRequest) {
             guard active.request.promptLogprobs != nil else { return }
             emit(.promptLogprobs(active.promptLogprobs), of: active)
-        }
-
-        /// Gives a choice to the scheduler, unless there is nothing to compute for it.
-        func queue(_ choice: ActiveChoice, scoresPrompt: Bool) {
-            let submission = choice.active.submission
-            if submission.maxTokens == 0, !scoresPrompt {
-                end(choice, reason: submission.limitReason)
-                return
-            }
-            do {
-                try scheduler.add(
-                    choice.id, promptTokens: submission.request.promptTokens,
-                    maxTokens: submission.maxTokens, scoresPrompt: scoresPrompt)
-            } catch {
-                end(choice, reason: .error("\(error)"))
-            }
         }
     }
 }

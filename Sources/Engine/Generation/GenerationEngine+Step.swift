@@ -10,8 +10,13 @@ extension GenerationEngine.Loop {
     /// A failure ends the choices that it concerns, never the engine.
     func step() {
         let start = ContinuousClock.now
-        scheduler.schedule(into: &scheduled)
+        scheduler.schedule(into: &scheduled, at: start)
         noteAdmissions(at: start)
+        endExpired()
+        if scheduled.slices.isEmpty { return publish() }
+        for copy in scheduled.copies {
+            model.copyBlock(from: Int(copy.source), to: Int(copy.destination))
+        }
         for slice in scheduled.slices { appendToBatch(slice) }
 
         var failure: String?

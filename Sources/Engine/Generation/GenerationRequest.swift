@@ -42,6 +42,18 @@ package struct GenerationRequest: Sendable {
     /// leading space is kept; a chat answer begins a text of its own.
     package var continuesText: Bool
 
+    /// Lower ones come first, always; 0 is for those that say nothing.
+    package var priority = 0
+
+    /// Who asks: clients share the engine evenly, however many requests each of them has.
+    package var client = 0
+
+    /// Whose cached prompts may be used, and who may use this one's: those with an equal scope.
+    package var cacheScope = ""
+
+    /// How long after its submission the answer is still wanted; nil for ever.
+    package var timeLimit: Duration?
+
     /// Creates a request; the defaults sample until an end or the context's limit.
     package init(
         promptTokens: [Int32], sampling: SamplingParameters = .init(), maxTokens: Int? = nil,

@@ -25,6 +25,12 @@ package protocol LanguageModel: AnyObject {
     /// The most rows of logits of a batch.
     var maxLogitsRows: Int { get }
 
+    /// A token sees so many positions, its own included; nil for all.
+    var attentionWindow: Int? { get }
+
+    /// Copies what a KV block holds into another.
+    func copyBlock(from source: Int, to destination: Int)
+
     /// Computes a batch, writing the KV cache.
     ///
     /// - Parameter batch: at most `maxBatchTokens` tokens and `maxLogitsRows` rows.

@@ -10,6 +10,18 @@ struct ScheduledSequence: Sendable {
     let promptCount: Int
     let maxTokens: Int
     let scoresPrompt: Bool
+    let priority: Int
+    let client: Int
+    let scope: CacheScope
+
+    /// When nobody wants the result any more.
+    let deadline: ContinuousClock.Instant?
+
+    /// When it should be admitted at the latest, which orders the sequences of a client.
+    let dueTime: ContinuousClock.Instant
+
+    /// How many sequences are still to be forked from this one.
+    var forkCount: Int
 
     /// The prompt, then what was generated; the last one's keys and values may not be computed yet.
     var tokens: [Int32]
@@ -22,6 +34,20 @@ struct ScheduledSequence: Sendable {
 
     /// The blocks that hold the positions from 0 on.
     var blockTable: [Int32] = []
+
+    /// How many of these blocks are published, and what the last of them ends.
+    var publishedCount = 0
+    var prefix = PrefixID.empty
+
+    /// How many of these blocks have left the attention window and belong to the sequence no more.
+    var leftCount = 0
+
+    /// How many of the prompt's tokens were found in the cache, preemptions aside.
+    var cachedCount = 0
+    var wasPreempted = false
+
+    /// How many of the prompt's tokens are in the statistics of the cache.
+    var countedCount = 0
 
     /// How many tokens must be in the cache before the sequence samples or, if it only scores its
     /// prompt, ends; nothing follows the prompt's last token then, so its logits are not needed.
@@ -37,4 +63,13 @@ struct ScheduledSequence: Sendable {
 
     /// The most tokens that are ever in the cache; the last one sampled never needs to be.
     var worstCaseCount: Int { promptCount + max(maxTokens - 1, 0) }
+
+    /// The most tokens that may be taken from the cache: at least one is computed for its logits,
+    /// and every one whose logits are wanted.
+    var cacheableCount: Int { min(targetCount - 1, isScoring ? scoredCount : targetCount) }
+
+    /// Whether it comes before another when both have blocks.
+    func isSenior(to other: ScheduledSequence) -> Bool {
+        (priority, arrival) < (other.priority, other.arrival)
+    }
 }

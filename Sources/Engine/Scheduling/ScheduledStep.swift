@@ -31,8 +31,23 @@ package struct ScheduledStep: Sendable {
         /// Whether the next token is sampled from the last token's logits.
         package let samples: Bool
 
+        /// How many of the prompt's tokens were found in the prefix cache.
+        package let cachedCount: Int
+
         let runningIndex: Int
     }
+
+    /// A block whose contents another one needs too.
+    package struct BlockCopy: Hashable, Sendable {
+        /// The block to read.
+        package let source: Int32
+
+        /// The block to write.
+        package let destination: Int32
+    }
+
+    /// What to copy, in this order, before anything is computed.
+    package internal(set) var copies: [BlockCopy] = []
 
     /// The slices: first the sequences that decode, then parts of prompts.
     package internal(set) var slices: [Slice] = []
@@ -49,6 +64,9 @@ package struct ScheduledStep: Sendable {
     /// Sequences that lost their blocks in this step and wait to be computed again.
     package internal(set) var preempted: [SequenceID] = []
 
+    /// Sequences whose deadline has passed; they are forgotten.
+    package internal(set) var expired: [SequenceID] = []
+
     /// Creates an empty step, to be filled by `Scheduler.schedule(into:)`.
     package init() {}
 
@@ -64,6 +82,8 @@ package struct ScheduledStep: Sendable {
         slices.removeAll(keepingCapacity: true)
         admitted.removeAll(keepingCapacity: true)
         preempted.removeAll(keepingCapacity: true)
+        expired.removeAll(keepingCapacity: true)
+        copies.removeAll(keepingCapacity: true)
         tokenCount = 0
         decodeCount = 0
     }

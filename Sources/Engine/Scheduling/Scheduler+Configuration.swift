@@ -4,7 +4,7 @@ extension Scheduler {
     /// When a waiting sequence gets its blocks.
     package enum Admission: Hashable, Sendable {
         /// When its present tokens fit and the running sequences can each still grow by a block;
-        /// if blocks run out later, the youngest sequence is preempted.
+        /// if blocks run out later, the youngest sequence of the lowest priority is preempted.
         case optimistic
 
         /// When everything that it and the running sequences may ever need fits; nothing is
@@ -38,18 +38,32 @@ extension Scheduler {
         /// The most prompt tokens of a step while something is being decoded.
         package let prefillChunkTokensWhileDecoding: Int
 
-        /// How many tokens a prompt gets before it is the next one's turn.
+        /// How many tokens a prompt gets before the next turn is given.
         package let prefillQuantumTokens: Int
 
         /// When a waiting sequence gets its blocks.
         package let admission: Admission
+
+        /// Whether prefixes are found again.
+        package let cachesPrefixes: Bool
+
+        /// A token sees so many positions, its own included; nil for all.
+        package let attentionWindow: Int?
+
+        /// How long a sequence without a deadline may be overtaken by those with one.
+        package let patience: Duration
+
+        /// The work of a generated token, where that of a prompt token is 1.
+        package let decodeWork: Double
 
         /// Creates limits.
         package init(
             maxBatchTokens: Int = 512, maxLogitsRows: Int = 64, maxSequences: Int = 64,
             maxQueuedSequences: Int = 256, blockCount: Int, positionsPerBlock: Int = 16,
             prefillChunkTokens: Int = 256, prefillChunkTokensWhileDecoding: Int = 64,
-            prefillQuantumTokens: Int = 64, admission: Admission = .optimistic
+            prefillQuantumTokens: Int = 64, admission: Admission = .optimistic,
+            cachesPrefixes: Bool = true, attentionWindow: Int? = nil,
+            patience: Duration = .seconds(60), decodeWork: Double = 3
         ) {
             precondition(maxSequences >= 1 && maxQueuedSequences >= 0, "\(maxSequences) sequences")
             precondition(maxBatchTokens > maxSequences, "\(maxBatchTokens) tokens in a batch")
@@ -68,6 +82,10 @@ extension Scheduler {
             self.prefillChunkTokensWhileDecoding = prefillChunkTokensWhileDecoding
             self.prefillQuantumTokens = prefillQuantumTokens
             self.admission = admission
+            self.cachesPrefixes = cachesPrefixes
+            self.attentionWindow = attentionWindow
+            self.patience = patience
+            self.decodeWork = decodeWork
         }
 
         /// The number of blocks that hold this many positions.

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-private import DequeModule
-
 extension Scheduler {
     /// Checks everything that must hold between two steps.
     ///
     /// - Returns: one line for each rule that is broken; none if all is well.
-    /// - Complexity: O(blocks + sequences²).
+    /// - Complexity: O(blocks + tokens).
     package func checkInvariants() -> [String] {
-        var broken = checkBlocks()
+        var owners = Array(repeating: Int32(0), count: pool.blockCount)
+        for sequence in running {
+            for block in sequence.blockTable[sequence.leftCount...] { owners[Int(block)] += 1 }
+        }
+        var broken = pool.checkInvariants(owners: owners)
         func check(_ isTrue: Bool, _ rule: @autoclosure () -> String) {
             if !isTrue { broken.append(rule()) }
         }
@@ -16,49 +18,61 @@ extension Scheduler {
         check(
             sequenceCount <= configuration.maxSequences + configuration.maxQueuedSequences,
             "\(sequenceCount) sequences")
-        var arrival: UInt64?
+        check(pendingForks.isEmpty, "forks are pending")
+        for (one, other) in zip(running, running.dropFirst()) {
+            check(one.isSenior(to: other), "\(one.id) and \(other.id) run out of order")
+        }
         for sequence in running {
-            check(arrival.map { $0 < sequence.arrival } ?? true, "running out of order")
-            arrival = sequence.arrival
-            check(!sequence.blockTable.isEmpty, "\(sequence.id) runs without blocks")
-            check(
-                sequence.blockTable.count * configuration.positionsPerBlock
-                    >= sequence.computedCount, "\(sequence.id) has too few blocks")
-            check(
-                sequence.blockTable.count <= configuration.blocks(for: sequence.worstCaseCount),
-                "\(sequence.id) has too many blocks")
-            check(sequence.remainingCount >= 1, "\(sequence.id) has nothing to do")
+            broken += checkRunning(sequence)
         }
         for sequence in waiting {
-            check(arrival.map { $0 < sequence.arrival } ?? true, "waiting out of order")
-            arrival = sequence.arrival
             check(sequence.blockTable.isEmpty, "\(sequence.id) waits with blocks")
             check(sequence.computedCount == 0, "\(sequence.id) waits with computed tokens")
         }
-        for sequence in running {
-            check(
-                sequence.tokens.count <= sequence.promptCount + sequence.maxTokens,
-                "\(sequence.id) has too many tokens")
-            check(sequence.scoredCount < sequence.promptCount, "\(sequence.id) scored too much")
-        }
+        var counts = Array(repeating: 0, count: clients.shares.count)
+        for sequence in running { counts[sequence.client] += 1 }
+        for sequence in waiting { counts[sequence.client] += 1 }
+        check(counts == clients.shares.map(\.sequenceCount), "clients are miscounted")
         return broken
     }
 
-    /// Checks that every block is free once or owned as often as it is counted.
-    private func checkBlocks() -> [String] {
+    private func checkRunning(_ sequence: ScheduledSequence) -> [String] {
         var broken: [String] = []
-        var owners = Array(repeating: Int32(0), count: pool.blockCount)
-        for sequence in running {
-            for block in sequence.blockTable { owners[Int(block)] += 1 }
+        func check(_ isTrue: Bool, _ rule: @autoclosure () -> String) {
+            if !isTrue { broken.append("\(sequence.id) " + rule()) }
         }
-        if owners != pool.referenceCounts { broken.append("reference counts are wrong") }
-        for block in pool.freeBlocks { owners[Int(block)] -= 1 }
-        for (block, count) in owners.enumerated() where count < 0 && count != -1 {
-            broken.append("block \(block) is free more than once")
+        let size = configuration.positionsPerBlock
+        let table = sequence.blockTable
+        check(!table.isEmpty, "runs without blocks")
+        check(table.count * size >= sequence.computedCount, "has too few blocks")
+        check(
+            table.count <= configuration.blocks(for: sequence.worstCaseCount),
+            "has too many blocks")
+        check(sequence.remainingCount >= 1, "has nothing to do")
+        check(
+            sequence.tokens.count <= sequence.promptCount + sequence.maxTokens,
+            "has too many tokens")
+        check(sequence.scoredCount < sequence.promptCount, "scored too much")
+        check(sequence.cachedCount < sequence.promptCount, "found too much")
+        let fullCount = configuration.cachesPrefixes ? sequence.computedCount / size : 0
+        check(sequence.publishedCount == fullCount, "did not publish its blocks")
+        var parent: PrefixID?
+        for place in sequence.leftCount..<table.count {
+            let (prefix, tokens) = pool.contents(of: table[place])
+            if place < sequence.publishedCount {
+                let own = sequence.tokens[place * size..<(place + 1) * size]
+                check(prefix != nil && tokens == own, "owns block \(place) of somebody else")
+                let isNext = parent == nil || pool.blocks[Int(table[place])].parent == parent
+                check(isNext, "owns block \(place) of another prefix")
+                parent = prefix
+            } else {
+                check(prefix == nil, "writes to a published block")
+                let isFull = (place + 1) * size <= sequence.computedCount
+                check(isFull || !pool.isShared(table[place]), "writes to a shared block")
+            }
         }
-        if owners.contains(0) { broken.append("a block is neither free nor owned") }
-        let owned = owners.count { $0 > 0 }
-        if owned + pool.freeCount != pool.blockCount { broken.append("free blocks are owned") }
+        let isLast = sequence.publishedCount <= sequence.leftCount || parent == sequence.prefix
+        check(isLast, "has lost its prefix")
         return broken
     }
 }

@@ -1,32 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 
-private import DequeModule
-
 extension Scheduler {
-    /// Puts a sequence at the end of the queue.
+    /// Puts a sequence into the queue.
     ///
     /// - Parameters:
     ///   - id: its identity, never used before.
-    ///   - promptTokens: at least one token.
-    ///   - maxTokens: the most tokens it may generate; 0 only scores the prompt.
-    ///   - scoresPrompt: whether the prompt's own logits are wanted.
+    ///   - request: what it consists of.
+    ///   - now: the caller's time.
     /// - Throws: `SchedulingError` if the queue is full or the sequence could never run.
     package mutating func add(
-        _ id: SequenceID, promptTokens: [Int32], maxTokens: Int, scoresPrompt: Bool = false
+        _ id: SequenceID, _ request: SequenceRequest, at now: ContinuousClock.Instant
     ) throws(SchedulingError) {
-        precondition(!promptTokens.isEmpty && maxTokens >= 0, "an empty sequence")
-        precondition(maxTokens > 0 || promptTokens.count > 1, "nothing to compute")
-        let sequence = ScheduledSequence(
-            id: id, arrival: nextArrival, promptCount: promptTokens.count, maxTokens: maxTokens,
-            scoresPrompt: scoresPrompt, tokens: promptTokens)
-        let needed = configuration.blocks(for: sequence.worstCaseCount)
+        precondition(!request.promptTokens.isEmpty && request.maxTokens >= 0, "an empty sequence")
+        precondition(request.maxTokens > 0 || request.promptTokens.count > 1, "nothing to compute")
+        precondition(request.forkCount >= 0 && request.weight > 0, "an impossible sequence")
+        precondition(request.maxTokens > 0 || request.forkCount == 0, "nothing to fork")
+        let worstCaseCount = request.promptTokens.count + max(request.maxTokens - 1, 0)
+        let needed = configuration.blocks(for: worstCaseCount)
         guard needed <= configuration.blockCount else {
             throw .tooLong(neededBlocks: needed, blockCount: configuration.blockCount)
         }
         let limit = configuration.maxSequences + configuration.maxQueuedSequences
-        guard sequenceCount < limit else { throw .queueFull(limit: limit) }
-        nextArrival += 1
-        waiting.append(sequence)
+        let count = sequenceCount + (running + waiting).reduce(0) { $0 + $1.forkCount }
+        guard count + request.forkCount < limit else { throw .queueFull(limit: limit) }
+        waiting.append(
+            ScheduledSequence(
+                id: id, arrival: nextArrival, promptCount: request.promptTokens.count,
+                maxTokens: request.maxTokens, scoresPrompt: request.scoresPrompt,
+                priority: request.priority,
+                client: clients.join(request.client, weight: request.weight),
+                scope: request.scope, deadline: request.deadline,
+                dueTime: request.deadline ?? now + configuration.patience,
+                forkCount: request.forkCount, tokens: request.promptTokens))
+        nextArrival += UInt64(1 + request.forkCount)
     }
 
     /// The number of sequences with blocks.
@@ -38,11 +44,17 @@ extension Scheduler {
     /// The number of all sequences.
     package var sequenceCount: Int { running.count + waiting.count }
 
-    /// The number of free KV blocks.
+    /// The number of KV blocks that can be handed out; many of them may be cached.
     package var freeBlockCount: Int { pool.freeCount }
+
+    /// The number of KV blocks that hold a prefix and belong to no sequence.
+    package var cachedBlockCount: Int { pool.cachedCount }
 
     /// The number of KV blocks in use.
     package var usedBlockCount: Int { pool.usedCount }
+
+    /// What the prefix cache has done.
+    package var cacheStatistics: CacheStatistics { pool.statistics }
 
     /// The tokens of a slice of the open step.
     package func tokens(of slice: ScheduledStep.Slice) -> ArraySlice<Int32> {
@@ -55,37 +67,38 @@ extension Scheduler {
         running[slice.runningIndex].blockTable
     }
 
-    /// Gives blocks to waiting sequences, in the order of their arrival.
-    mutating func admit(into step: inout ScheduledStep) {
-        while running.count < configuration.maxSequences, let next = waiting.first {
-            let needed = configuration.blocks(for: next.targetCount)
-            switch configuration.admission {
-            case .optimistic:
-                guard needed + running.count <= pool.freeCount else { return }
-            case .worstCase:
-                let promised = running.reduce(configuration.blocks(for: next.worstCaseCount)) {
-                    $0 + configuration.blocks(for: $1.worstCaseCount)
-                }
-                guard promised <= configuration.blockCount else { return }
-            }
-            var admitted = waiting.removeFirst()
-            admitted.blockTable.reserveCapacity(configuration.blocks(for: admitted.worstCaseCount))
-            for _ in 0..<needed {
-                guard let block = pool.allocate() else { preconditionFailure("blocks ran out") }
-                admitted.blockTable.append(block)
-            }
-            step.admitted.append(admitted.id)
-            running.append(admitted)
-        }
+    mutating func removeRunning(_ index: Int) {
+        releaseBlocks(of: index)
+        clients.leave(running[index].client)
+        running.remove(at: index)
     }
 
-    /// Takes the blocks of the youngest running sequence, which will be computed again.
-    mutating func preemptYoungest(into step: inout ScheduledStep) {
-        guard var youngest = running.popLast() else { return }
-        pool.release(all: &youngest.blockTable)
-        youngest.computedCount = 0
-        step.preempted.append(youngest.id)
-        // Everything that waits is younger than everything that runs.
-        waiting.prepend(youngest)
+    mutating func removeWaiting(_ index: Int) {
+        clients.leave(waiting[index].client)
+        waiting.swapAt(index, waiting.count - 1)
+        waiting.removeLast()
+    }
+
+    /// Takes the blocks of the most junior running sequence, which will be computed again.
+    mutating func preemptJunior(into step: inout ScheduledStep) {
+        releaseBlocks(of: running.count - 1)
+        var junior = running.removeLast()
+        junior.wasPreempted = true
+        step.preempted.append(junior.id)
+        waiting.append(junior)
+    }
+
+    /// Forgets the sequences that nobody wants any more.
+    mutating func expire(at now: ContinuousClock.Instant, into step: inout ScheduledStep) {
+        for index in running.indices.reversed() {
+            guard let deadline = running[index].deadline, deadline <= now else { continue }
+            step.expired.append(running[index].id)
+            removeRunning(index)
+        }
+        for index in waiting.indices.reversed() {
+            guard let deadline = waiting[index].deadline, deadline <= now else { continue }
+            step.expired.append(waiting[index].id)
+            removeWaiting(index)
+        }
     }
 }

@@ -1,51 +1,65 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import DequeModule
-
 /// Decides which sequences run in each step, and with which KV blocks.
 ///
 /// It knows ids only: no tensors, no clock, no text. A step is scheduled, computed by somebody
-/// else, and committed before the next is scheduled. Sequences are admitted in the order of their
-/// arrival. Sequences that decode always come first; prompts share the rest of a step in turns.
+/// else, and committed before the next is scheduled. Sequences that decode always come first;
+/// prompts share the rest of a step. Lower priorities come before higher ones, then the client that
+/// has had the least work done, then the sequence that is due first. What was computed for a
+/// sequence stays cached after it, for whoever begins with the same tokens.
 package struct Scheduler: Sendable {
     /// The limits.
     package let configuration: Configuration
 
-    /// Sequences with blocks, the oldest first; all are older than all that wait.
+    /// Sequences with blocks, the senior ones first; those admitted in the open step come last.
     var running: [ScheduledSequence] = []
 
-    /// Sequences without blocks, the oldest first.
-    var waiting: Deque<ScheduledSequence> = []
+    /// Sequences without blocks, in no order.
+    var waiting: [ScheduledSequence] = []
 
     var pool: BlockPool
+    var clients = ClientShares()
     var nextArrival: UInt64 = 0
 
-    /// The arrival of the prompt that had the last turn.
-    var lastPrefilledArrival: UInt64?
+    /// Scratch of a step's prompts.
+    var turns: [PrefillTurn] = []
 
-    /// Scratch of the prefill's turns: running indices and their shares of the step.
-    var prefillIndices: [Int] = []
-    var prefillShares: [Int] = []
+    /// What the next step must copy.
+    var pendingCopies: [ScheduledStep.BlockCopy] = []
 
-    private var hasOpenStep = false
+    /// What is forked from the open step's sequences when it is committed.
+    var pendingForks: [PendingFork] = []
+
+    var hasOpenStep = false
 
     /// Creates a scheduler without sequences.
     package init(configuration: Configuration) {
         self.configuration = configuration
-        pool = BlockPool(blockCount: configuration.blockCount)
+        pool = BlockPool(
+            blockCount: configuration.blockCount,
+            positionsPerBlock: configuration.positionsPerBlock)
         running.reserveCapacity(configuration.maxSequences)
     }
 
     /// Fills the step with what to compute next; it is empty only if there is no sequence.
     ///
-    /// - Parameter step: its memory is used again.
-    package mutating func schedule(into step: inout ScheduledStep) {
+    /// - Parameters:
+    ///   - step: its memory is used again.
+    ///   - now: the caller's time.
+    package mutating func schedule(
+        into step: inout ScheduledStep, at now: ContinuousClock.Instant
+    ) {
         precondition(!hasOpenStep, "the last step was not committed")
         step.removeAll()
-        scheduleDecodes(into: &step)
-        if step.preempted.isEmpty { admit(into: &step) }
-        schedulePrefills(into: &step)
-        hasOpenStep = !step.slices.isEmpty
+        expire(at: now, into: &step)
+        makeRoomForUrgent(into: &step)
+        let hasRoom = scheduleDecodes(into: &step)
+        let oldCount = running.count
+        if hasRoom { admit(into: &step) }
+        schedulePrefills(into: &step, newFrom: oldCount)
+        if step.slices.isEmpty { return }
+        hasOpenStep = true
+        swap(&step.copies, &pendingCopies)
     }
 
     /// Takes over the results of a step.
@@ -64,6 +78,8 @@ package struct Scheduler: Sendable {
             running[index].computedCount += slice.tokenCount
             let scored = min(running[index].computedCount, running[index].promptCount - 1)
             running[index].scoredCount = max(running[index].scoredCount, scored)
+            publishBlocks(of: index)
+            releaseBlocksBehindWindow(of: index)
             switch outcome {
             case .progressed:
                 precondition(!slice.samples, "a token should have been sampled")
@@ -71,11 +87,20 @@ package struct Scheduler: Sendable {
                 precondition(slice.samples, "no token should have been sampled")
                 running[index].tokens.append(token)
             case .finished:
-                pool.release(all: &running[index].blockTable)
                 hasFinished = true
             }
         }
-        if hasFinished { running.removeAll { $0.blockTable.isEmpty } }
+        makeForks()
+        if hasFinished { removeFinished(step, outcomes) }
+        sortRunning()
+    }
+
+    private mutating func removeFinished(
+        _ step: borrowing ScheduledStep, _ outcomes: [SliceOutcome]
+    ) {
+        for (slice, outcome) in zip(step.slices, outcomes) where outcome == .finished {
+            if let index = running.firstIndex(where: { $0.id == slice.id }) { removeRunning(index) }
+        }
     }
 
     /// Forgets a sequence wherever it is; its blocks are free at once.
@@ -85,12 +110,11 @@ package struct Scheduler: Sendable {
     @discardableResult package mutating func cancel(_ id: SequenceID) -> Bool {
         precondition(!hasOpenStep, "the last step was not committed")
         if let index = running.firstIndex(where: { $0.id == id }) {
-            pool.release(all: &running[index].blockTable)
-            running.remove(at: index)
+            removeRunning(index)
             return true
         }
         if let index = waiting.firstIndex(where: { $0.id == id }) {
-            waiting.remove(at: index)
+            removeWaiting(index)
             return true
         }
         return false

@@ -10,6 +10,9 @@ extension Transformer {
     /// The most positions that the model was made for.
     package var contextLength: Int { configuration.contextLength }
 
+    /// A token sees so many positions, its own included; nil for all.
+    package var attentionWindow: Int? { configuration.slidingWindow }
+
     /// Reads a row of the last step's logits, in the order of its slices.
     ///
     /// - Parameters:

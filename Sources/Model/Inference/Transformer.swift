@@ -107,6 +107,11 @@ package final class Transformer {
         return a.logits  // [logits rows, V]
     }
 
+    /// Copies the keys and values of a KV block, so that a second sequence can go on from there.
+    package func copyBlock(from source: Int, to destination: Int) {
+        cache.copyBlock(from: source, to: destination)
+    }
+
     /// Lays out the step: positions, blocks and tiles of the rows, and which of them get logits.
     ///
     /// - Returns: T.

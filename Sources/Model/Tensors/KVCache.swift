@@ -112,6 +112,30 @@ package enum KVCacheError: Error, Equatable, CustomStringConvertible {
         unsafe munmap(memory, shape.byteCount)
     }
 
+    /// Copies what a block holds, in all layers.
+    package func copyBlock(from source: Int, to destination: Int) {
+        let blocks = 0..<shape.blockCount
+        precondition(
+            blocks.contains(source) && blocks.contains(destination),
+            "blocks \(source) and \(destination) are not both in the cache")
+        if source == destination { return }
+        for layer in 0..<shape.layerCount {
+            unsafe Self.copyBlock(
+                from: source, to: destination, in: keys(layer: layer),
+                byteCount: keyByteCount / shape.blockCount)
+            unsafe Self.copyBlock(
+                from: source, to: destination, in: values(layer: layer),
+                byteCount: valueByteCount / shape.blockCount)
+        }
+    }
+
+    private static func copyBlock(
+        from source: Int, to destination: Int, in blocks: UnsafeMutableRawPointer, byteCount: Int
+    ) {
+        unsafe (blocks + destination * byteCount).copyMemory(
+            from: blocks + source * byteCount, byteCount: byteCount)
+    }
+
     /// The keys of a layer.
     func keys(layer: Int) -> UnsafeMutableRawPointer {
         precondition(layer >= 0 && layer < shape.layerCount, "layer \(layer) is not in the cache")

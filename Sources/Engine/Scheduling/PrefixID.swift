@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The identity of what is cached for all tokens of a sequence up to the end of some block.
+///
+/// Equal identities mean equal tokens in an equal scope, from position 0 on; never used twice.
+package struct PrefixID: Hashable, Sendable {
+    let rawValue: UInt64
+
+    /// No tokens at all.
+    package static let empty = PrefixID(rawValue: 0)
+}
+
+/// Who may share cached prefixes: sequences find only what was computed in an equal scope.
+package struct CacheScope: Hashable, Sendable {
+    /// Any text; the empty one is the scope of everybody who has no other.
+    package let rawValue: String
+
+    /// Creates a scope.
+    package init(rawValue: String = "") { self.rawValue = rawValue }
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension Scheduler {
+    /// Gives blocks to waiting sequences, until the next one finds no place.
+    ///
+    /// Nothing overtakes a sequence that does not fit, or a long one might wait forever.
+    mutating func admit(into step: inout ScheduledStep) {
+        if waiting.isEmpty { return }
+        promiseAdmittedWork()
+        while let index = nextWaiting() {
+            guard admit(index, into: &step) else { return }
+        }
+    }
+
+    /// Preempts lower classes until the most urgent waiting sequence fits, if it outranks any.
+    mutating func makeRoomForUrgent(into step: inout ScheduledStep) {
+        if waiting.isEmpty || running.isEmpty { return }
+        promiseAdmittedWork()
+        while let junior = running.last, let index = nextWaiting(),
+            waiting[index].priority < junior.priority
+        {
+            if !admit(index, into: &step) { preemptJunior(into: &step) }
+            sortRunning()
+        }
+    }
+
+    /// The waiting sequence that comes next: of the lowest priority, the client with the least
+    /// work done or promised; of that one, the sequence that is due first.
+    private func nextWaiting() -> Int? {
+        var best: Int?
+        for index in waiting.indices {
+            guard let chosen = best else {
+                best = index
+                continue
+            }
+            if comesFirst(waiting[index], before: waiting[chosen]) { best = index }
+        }
+        return best
+    }
+
+    private func comesFirst(_ one: ScheduledSequence, before other: ScheduledSequence) -> Bool {
+        if one.priority != other.priority { return one.priority < other.priority }
+        if one.client != other.client {
+            let (share, otherShare) = (clients[one.client], clients[other.client])
+            let work = share.served + share.promised
+            let otherWork = otherShare.served + otherShare.promised
+            if work != otherWork { return work < otherWork }
+        }
+        if one.dueTime != other.dueTime { return one.dueTime < other.dueTime }
+        return one.arrival < other.arrival
+    }
+
+    /// What each client was admitted with and is still to be computed.
+    private mutating func promiseAdmittedWork() {
+        clients.forgetPromises()
+        for sequence in running where !sequence.isDecoding {
+            clients.promise(sequence.client, work: Double(sequence.remainingCount))
+        }
+    }
+
+    /// Gives blocks to a waiting sequence; false if there is no place for it.
+    private mutating func admit(_ waitingIndex: Int, into step: inout ScheduledStep) -> Bool {
+        guard running.count < configuration.maxSequences else { return false }
+        let index = running.count
+        running.append(waiting[waitingIndex])
+        takeCachedBlocks(for: index)
+        guard hasBlocks(for: index) else {
+            releaseBlocks(of: index)
+            running.removeLast()
+            return false
+        }
+        waiting.swapAt(waitingIndex, waiting.count - 1)
+        waiting.removeLast()
+        let worstCase = configuration.blocks(for: running[index].worstCaseCount)
+        running[index].blockTable.reserveCapacity(worstCase)
+        let needed = configuration.blocks(for: running[index].targetCount)
+        while running[index].blockTable.count < needed {
+            guard let block = pool.allocate() else { preconditionFailure("blocks ran out") }
+            running[index].blockTable.append(block)
+        }
+        clients.promise(running[index].client, work: Double(running[index].remainingCount))
+        step.admitted.append(running[index].id)
+        return true
+    }
+
+    /// Whether the last running sequence may have the blocks that it has not got yet.
+    private func hasBlocks(for index: Int) -> Bool {
+        switch configuration.admission {
+        case .optimistic:
+            let target = configuration.blocks(for: running[index].targetCount)
+            return target - running[index].blockTable.count + index <= pool.freeCount
+        case .worstCase:
+            return worstCaseGrowth <= pool.freeCount
+        }
+    }
+
+    /// The most blocks that the running sequences may still ask for.
+    var worstCaseGrowth: Int {
+        running.reduce(0) {
+            $0 + configuration.blocks(for: $1.worstCaseCount) - $1.blockTable.count
+        }
+    }
+
+    /// Puts new running sequences where they belong; the others are in order.
+    mutating func sortRunning() {
+        for index in running.indices.dropFirst() {
+            var place = index
+            while place > 0, running[place].isSenior(to: running[place - 1]) {
+                running.swapAt(place, place - 1)
+                place -= 1
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension Scheduler {
+    /// A running prompt and what it gets of a step.
+    struct PrefillTurn: Sendable {
+        let index: Int
+        var share = 0
+
+        /// Whether it can take no more in this step.
+        var isDone = false
+    }
+
+    /// Every so many turns of a client, the one that is due first gets it instead of the shortest.
+    private static var turnsPerOldest: Int { 4 }
+
+    /// Shares what is left of the step among the prompts.
+    ///
+    /// Each turn of `prefillQuantumTokens` goes to the lowest priority; there to the client that
+    /// has had the least work done; there to the prompt that is nearest to its end, so that a long
+    /// one never delays a short one by much, but every fourth time to the one that is due first,
+    /// so that short ones never keep it waiting forever.
+    mutating func schedulePrefills(into step: inout ScheduledStep, newFrom firstNew: Int) {
+        collectTurns(newFrom: firstNew)
+        if turns.isEmpty { return }
+        let chunk =
+            step.decodeCount > 0
+            ? configuration.prefillChunkTokensWhileDecoding : configuration.prefillChunkTokens
+        var budget = min(chunk, configuration.maxBatchTokens - step.tokenCount)
+        // Every running sequence may need a row to sample from; scoring takes what is beyond.
+        var spareRows = configuration.maxLogitsRows - running.count
+
+        while budget > 0, let turn = nextTurn() {
+            if turns[turn].share == 0, isComputedElsewhere(turn) {
+                turns[turn].isDone = true
+                continue
+            }
+            let index = turns[turn].index
+            let share = turns[turn].share
+            var grant = min(configuration.prefillQuantumTokens, budget)
+            if running[index].isScoring {
+                // The first token's row is the one that every sequence may have.
+                grant = min(grant, spareRows + (share == 0 ? 1 : 0))
+            }
+            grant = wholeBlocks(grant, of: index, after: share)
+            guard grant > 0 else {
+                turns[turn].isDone = true
+                continue
+            }
+            if running[index].isScoring { spareRows -= share == 0 ? grant - 1 : grant }
+            turns[turn].share += grant
+            turns[turn].isDone = turns[turn].share == running[index].remainingCount
+            budget -= grant
+            clients.charge(running[index].client, work: Double(grant))
+            clients.noteTurn(of: running[index].client)
+        }
+        for turn in turns where turn.share > 0 {
+            appendSlice(of: turn.index, tokenCount: turn.share, into: &step)
+        }
+    }
+
+    /// Lists the running prompts, which take what has been computed for others in the meantime.
+    ///
+    /// A new one may need no more than its last token, like a sequence that decodes.
+    private mutating func collectTurns(newFrom firstNew: Int) {
+        turns.removeAll(keepingCapacity: true)
+        for index in running.indices where index >= firstNew || !running[index].isDecoding {
+            takeCachedBlocks(for: index)
+            turns.append(PrefillTurn(index: index))
+        }
+    }
+
+    /// The prompt whose turn it is.
+    private func nextTurn() -> Int? {
+        var best: Int?
+        for turn in turns.indices where !turns[turn].isDone {
+            guard let chosen = best else {
+                best = turn
+                continue
+            }
+            if comesFirst(turns[turn], before: turns[chosen]) { best = turn }
+        }
+        return best
+    }
+
+    private func comesFirst(_ one: PrefillTurn, before other: PrefillTurn) -> Bool {
+        let (first, second) = (running[one.index], running[other.index])
+        if first.priority != second.priority { return first.priority < second.priority }
+        if first.client != second.client {
+            let work = clients[first.client].served
+            let otherWork = clients[second.client].served
+            return work != otherWork ? work < otherWork : first.client < second.client
+        }
+        if clients[first.client].turnCount % Self.turnsPerOldest == Self.turnsPerOldest - 1 {
+            if first.dueTime != second.dueTime { return first.dueTime < second.dueTime }
+            return first.arrival < second.arrival
+        }
+        let left = first.remainingCount - one.share
+        let otherLeft = second.remainingCount - other.share
+        return left != otherLeft ? left < otherLeft : first.arrival < second.arrival
+    }
+
+    /// Cuts a grant so that it ends with a block, if it does not end the prompt anyway: others can
+    /// only share whole blocks.
+    private func wholeBlocks(_ grant: Int, of index: Int, after share: Int) -> Int {
+        let left = running[index].remainingCount - share
+        if grant >= left || turns.count == 1 { return min(grant, left) }
+        let start = running[index].computedCount + share
+        let size = configuration.positionsPerBlock
+        let end = (start + grant) / size * size
+        if end > start { return end - start }
+        return share == 0 ? grant : 0
+    }
+
+    /// Whether another prompt computes in this step what this one needs next, so that waiting for
+    /// the next step makes it free.
+    private func isComputedElsewhere(_ turn: Int) -> Bool {
+        guard configuration.cachesPrefixes else { return false }
+        let index = turns[turn].index
+        let start = running[index].computedCount
+        let end = start + configuration.positionsPerBlock
+        guard start == running[index].publishedCount * configuration.positionsPerBlock,
+            end <= running[index].cacheableCount
+        else { return false }
+        return turns.contains { other in
+            other.share > 0
+                && running[other.index].publishedCount == running[index].publishedCount
+                && running[other.index].prefix == running[index].prefix
+                && running[other.index].scope == running[index].scope
+                && running[other.index].tokens.count >= end
+                && running[other.index].tokens[start..<end] == running[index].tokens[start..<end]
+        }
+    }
+}

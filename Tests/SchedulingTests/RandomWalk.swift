@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Scheduling
+
+/// SplitMix64, so that a failure can be repeated.
+struct SeededGenerator: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+
+    /// True once in so many times.
+    mutating func once(in count: UInt64) -> Bool { next() % count == 0 }
+}
+
+/// Clients that do everything a client can do, at random, to a scheduler whose memory is watched.
+struct RandomWalk {
+    /// What the walk knows of a sequence.
+    private struct Walker {
+        let id: SequenceID
+        var hashes: [UInt64]
+        var leftTokens: Int
+        var forkCount: Int
+    }
+
+    /// What has happened.
+    struct Events: Equatable {
+        var added = 0
+        var finished = 0
+        var cancelled = 0
+        var expired = 0
+        var preempted = 0
+        var forked = 0
+        var copied = 0
+    }
+
+    let configuration: Scheduler.Configuration
+    var scheduler: Scheduler
+    var step = ScheduledStep()
+    var events = Events()
+    private var memory: PagedMemory
+    private var walkers: [Walker] = []
+    private var outcomes: [SliceOutcome] = []
+    private var generator: SeededGenerator
+    private var nextID: UInt64 = 1
+    private var now = ContinuousClock.now
+
+    init(_ configuration: Scheduler.Configuration, seed: UInt64) {
+        self.configuration = configuration
+        scheduler = Scheduler(configuration: configuration)
+        memory = PagedMemory(configuration)
+        generator = SeededGenerator(state: seed)
+    }
+
+    /// The sequences that the walk expects to be there.
+    var liveCount: Int { walkers.count }
+
+    /// Perhaps adds a sequence, which may share its beginning with others.
+    mutating func arrive() {
+        let capacity = configuration.blockCount * configuration.positionsPerBlock
+        let length = Int.random(in: 1...capacity / 2, using: &generator)
+        let text = Int32.random(in: 0..<3, using: &generator)
+        let sharedCount = Int.random(in: 0...length, using: &generator)
+        let scope = Int32.random(in: 0..<2, using: &generator)
+        var request = SequenceRequest(
+            promptTokens: (0..<length).map {
+                $0 < sharedCount
+                    ? text * 100 + Int32($0) : Int32.random(in: 0..<2, using: &generator)
+            }, maxTokens: Int.random(in: 1...capacity - length + 1, using: &generator))
+        request.scoresPrompt = generator.once(in: 8)
+        request.forkCount = generator.once(in: 4) ? 1 + Int(generator.next() % 3) : 0
+        request.priority = generator.once(in: 6) ? Int(generator.next() % 3) - 1 : 0
+        request.client = ClientID(rawValue: Int(generator.next() % 4))
+        request.weight = Double(1 + request.client.rawValue)
+        request.scope = CacheScope(rawValue: "\(scope)")
+        if generator.once(in: 5) {
+            request.deadline = now + .milliseconds(Int(generator.next() % 100))
+        }
+        let id = SequenceID(rawValue: nextID)
+        nextID += 1
+        do {
+            try scheduler.add(id, request, at: now)
+        } catch {
+            return
+        }
+        var hashes = [UInt64(scope)]
+        for token in request.promptTokens {
+            hashes.append(PagedMemory.hash(hashes[hashes.count - 1], token))
+        }
+        hashes.removeFirst()
+        walkers.append(
+            Walker(
+                id: id, hashes: hashes, leftTokens: request.maxTokens,
+                forkCount: request.forkCount))
+        events.added += 1
+    }
+
+    /// Cancels any sequence.
+    mutating func cancelOne() {
+        guard let index = walkers.indices.randomElement(using: &generator) else { return }
+        scheduler.cancel(walkers[index].id)
+        walkers.remove(at: index)
+        events.cancelled += 1
+    }
+
+    /// Makes the walk's own random decisions and one step; returns what is wrong.
+    mutating func advance(arrivalsIn: UInt64?) -> String? {
+        if let arrivalsIn, generator.once(in: arrivalsIn) { arrive() }
+        if generator.once(in: 60) { cancelOne() }
+        now += .milliseconds(1)
+        scheduler.schedule(into: &step, at: now)
+        for id in step.expired { walkers.removeAll { $0.id == id } }
+        events.expired += step.expired.count
+        events.preempted += step.preempted.count
+        events.copied += step.copies.count
+        if step.slices.isEmpty {
+            return walkers.isEmpty ? nil : "\(walkers.count) sequences wait for nothing"
+        }
+        if let problem = compute() { return problem }
+        scheduler.commit(step, outcomes: outcomes)
+        let broken = scheduler.checkInvariants()
+        if !broken.isEmpty { return "\(broken)" }
+        if scheduler.sequenceCount != walkers.count { return "a sequence is lost" }
+        return nil
+    }
+
+    private mutating func compute() -> String? {
+        if step.tokenCount > configuration.maxBatchTokens { return "too many tokens" }
+        if logitsRowCount > configuration.maxLogitsRows { return "too many rows" }
+        for copy in step.copies { memory.copy(copy) }
+        outcomes.removeAll(keepingCapacity: true)
+        for slice in step.slices {
+            guard let index = walkers.firstIndex(where: { $0.id == slice.id }) else {
+                return "\(slice.id) runs after its end"
+            }
+            let table = scheduler.blockTable(of: slice)
+            let end = slice.startPosition + slice.tokenCount
+            memory.write(walkers[index].hashes[slice.startPosition..<end], blockTable: table)
+        }
+        for slice in step.slices {
+            guard let index = walkers.firstIndex(where: { $0.id == slice.id }) else { continue }
+            let end = slice.startPosition + slice.tokenCount
+            let table = scheduler.blockTable(of: slice)
+            guard memory.holds(walkers[index].hashes[..<end], blockTable: table) else {
+                return "\(slice.id) reads what is not its own"
+            }
+            outcomes.append(slice.samples ? sample(slice, for: index) : .progressed)
+        }
+        return nil
+    }
+
+    private mutating func sample(
+        _ slice: ScheduledStep.Slice, for index: Int
+    ) -> SliceOutcome {
+        let prefix = walkers[index].hashes
+        for _ in 0..<walkers[index].forkCount where walkers[index].leftTokens > 1 {
+            let id = SequenceID(rawValue: nextID)
+            nextID += 1
+            let token = Int32(generator.next() % 2)
+            scheduler.fork(slice, into: id, token: token)
+            walkers.append(
+                Walker(
+                    id: id, hashes: prefix + [PagedMemory.hash(prefix[prefix.count - 1], token)],
+                    leftTokens: walkers[index].leftTokens - 1, forkCount: 0))
+            events.forked += 1
+        }
+        walkers[index].forkCount = 0
+        walkers[index].leftTokens -= 1
+        if walkers[index].leftTokens == 0 || generator.once(in: 50) {
+            walkers.remove(at: index)
+            events.finished += 1
+            return .finished
+        }
+        let token = Int32(generator.next() % 2)
+        walkers[index].hashes.append(PagedMemory.hash(prefix[prefix.count - 1], token))
+        return .sampled(token)
+    }
+
+    private var logitsRowCount: Int {
+        step.slices.reduce(0) { count, slice in
+            switch slice.logits {
+            case .none: count
+            case .last: count + 1
+            case .all: count + slice.tokenCount
+            }
+        }
+    }
+}
