@@ -16,7 +16,7 @@ struct TinyModel {
         init(rows: Int, columns: Int, values: [Float], type: ElementType) {
             self.rows = rows
             self.columns = columns
-            let bytes = type.encoded(values) ?? []
+            let bytes = type.encoded(values)
             self.values = type.decoded(bytes)
             weights = WeightMatrix(
                 storage: MappedFile(bytes: bytes), byteOffset: 0, type: type, rowCount: rows,

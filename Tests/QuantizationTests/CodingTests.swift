@@ -48,14 +48,8 @@ import Testing
     @Test func `values encode to the same bytes as in the gguf package`() throws {
         for golden in try Self.goldens().encode {
             let type = try #require(golden.elementType)
-            #expect(type.isEncodable)
             #expect(type.encoded(golden.floats) == [UInt8](golden.bytes), "\(type.name)")
         }
-    }
-
-    @Test func `a type that is only read encodes nothing`() {
-        #expect(ElementType.q4_K.encoded([Float](repeating: 1, count: 256)) == nil)
-        #expect(!ElementType.iq4_xs.isEncodable)
     }
 
     @Test func `every half survives the way to single precision and back`() {
@@ -67,24 +61,15 @@ import Testing
         }
     }
 
-    @Test func `a single rounds to the nearest half, ties to even`() throws {
+    @Test func `a single rounds to the nearest half, ties to even`() {
         var state: UInt32 = 1
         for _ in 0..<20_000 {
             state = state &* 1_664_525 &+ 1_013_904_223
             let value = Float(bitPattern: state)
             guard !value.isNaN else { continue }
-            let bytes = try #require(ElementType.f16.encoded([value]))
+            let bytes = ElementType.f16.encoded([value])
             let bits = UInt16(bytes[0]) | UInt16(bytes[1]) << 8
             #expect(bits == Float16(value).bitPattern, "\(value)")
         }
-    }
-
-    @Test(arguments: ElementType.allCases.filter(\.isEncodable))
-    func `values that are not finite make a block without a trap`(type: ElementType) throws {
-        var values = [Float](repeating: 1, count: 32)
-        values[3] = .nan
-        values[4] = -.infinity
-        let bytes = try #require(type.encoded(values))
-        #expect(bytes.count == type.byteCount(elements: 32))
     }
 }

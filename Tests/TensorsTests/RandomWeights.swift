@@ -25,7 +25,7 @@ struct RandomWeights {
     mutating func blocks(of type: ElementType, elements: Int) -> [UInt8] {
         let count = elements / type.elementsPerBlock
         switch type {
-        case .f32, .f16, .bf16: return type.encoded(floats(elements)) ?? []
+        case .f32, .f16, .bf16: return type.encoded(floats(elements))
         default: break
         }
         var bytes = (0..<count * type.bytesPerBlock).map { _ in UInt8(next() >> 24) }

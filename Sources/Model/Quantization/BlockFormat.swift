@@ -14,11 +14,8 @@ protocol BlockFormat {
     ///   - block: the bytes of the block.
     ///   - values: receives the elements of the block.
     static func decode(_ block: Span<UInt8>, into values: inout [Float])
-}
 
-/// An element type that can be written.
-protocol EncodableBlockFormat: BlockFormat {
-    /// Encodes one block.
+    /// Encodes one block with little error: the sum of squared differences.
     ///
     /// - Parameters:
     ///   - values: the elements of the block; those that are not finite make poor blocks, no trap.
@@ -36,13 +33,26 @@ extension BlockFormat {
     static func half(_ block: Span<UInt8>, at index: Int) -> Float {
         HalfPrecision.value(bits(block, at: index))
     }
-}
 
-extension EncodableBlockFormat {
     /// Appends a 16-bit number.
     static func append(_ bits: UInt16, to bytes: inout [UInt8]) {
         bytes.append(UInt8(truncatingIfNeeded: bits))
         bytes.append(UInt8(truncatingIfNeeded: bits >> 8))
+    }
+
+    /// Appends 32 codes of 4 bits; only their low 4 bits count.
+    static func appendHalves(_ codes: Span<UInt8>, to bytes: inout [UInt8]) {
+        for j in 0..<16 { bytes.append(codes[j] & 15 | codes[j + 16] << 4) }
+    }
+
+    /// Appends the low 2 bits of 256 codes, those of four runs of 32 in the quarters of 32 bytes.
+    static func appendQuarters(_ codes: Span<UInt8>, to bytes: inout [UInt8]) {
+        for first in stride(from: 0, to: 256, by: 128) {
+            for j in first..<first + 32 {
+                let low = codes[j] & 3 | (codes[j + 32] & 3) << 2
+                bytes.append(low | (codes[j + 64] & 3) << 4 | codes[j + 96] << 6)
+            }
+        }
     }
 
     /// The integer part of a number, within bounds; the lower bound for what is not a number.

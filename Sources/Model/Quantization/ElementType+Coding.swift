@@ -36,22 +36,30 @@ extension ElementType {
         return values
     }
 
-    /// Whether `encoded` can write the type.
-    package var isEncodable: Bool { format is any EncodableBlockFormat.Type }
+    /// Encodes elements with little error.
+    ///
+    /// The error is the sum of squared differences, in which every element counts the same. The
+    /// result is the same on every machine.
+    ///
+    /// - Parameters:
+    ///   - values: a whole number of blocks, of finite numbers; others make poor blocks, no trap.
+    ///   - bytes: receives the blocks at its end.
+    package func encode(_ values: Span<Float>, into bytes: inout [UInt8]) {
+        precondition(values.count % elementsPerBlock == 0, "\(values.count) elements of \(name)")
+        let format = format
+        for first in stride(from: 0, to: values.count, by: elementsPerBlock) {
+            format.encode(values.extracting(first..<first + elementsPerBlock), into: &bytes)
+        }
+    }
 
-    /// Encodes elements as the reference implementation of the formats does.
+    /// Encodes elements with little error.
     ///
     /// - Parameter values: a whole number of blocks.
-    /// - Returns: nil where the type is one that we only read.
-    package func encoded(_ values: [Float]) -> [UInt8]? {
-        guard let format = format as? any EncodableBlockFormat.Type else { return nil }
-        precondition(values.count % elementsPerBlock == 0, "\(values.count) elements of \(name)")
+    /// - Returns: the blocks.
+    package func encoded(_ values: [Float]) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(values.count / elementsPerBlock * bytesPerBlock)
-        for first in stride(from: 0, to: values.count, by: elementsPerBlock) {
-            format.encode(
-                values.span.extracting(first..<first + elementsPerBlock), into: &bytes)
-        }
+        encode(values.span, into: &bytes)
         return bytes
     }
 

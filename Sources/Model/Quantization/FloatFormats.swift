@@ -6,7 +6,7 @@
 /// 0          4
 /// | f32 value |
 /// ```
-enum F32: EncodableBlockFormat {
+enum F32: BlockFormat {
     static func decode(_ block: Span<UInt8>, into values: inout [Float]) {
         let low = UInt32(bits(block, at: 0))
         values[0] = Float(bitPattern: low | UInt32(bits(block, at: 2)) << 16)
@@ -25,7 +25,7 @@ enum F32: EncodableBlockFormat {
 /// 0          2
 /// | f16 value |
 /// ```
-enum F16: EncodableBlockFormat {
+enum F16: BlockFormat {
     static func decode(_ block: Span<UInt8>, into values: inout [Float]) {
         values[0] = half(block, at: 0)
     }
@@ -41,7 +41,7 @@ enum F16: EncodableBlockFormat {
 /// 0           2
 /// | bf16 value |
 /// ```
-enum BF16: EncodableBlockFormat {
+enum BF16: BlockFormat {
     static func decode(_ block: Span<UInt8>, into values: inout [Float]) {
         values[0] = Float(bitPattern: UInt32(bits(block, at: 0)) << 16)
     }

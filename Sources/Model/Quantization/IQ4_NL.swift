@@ -19,4 +19,12 @@ enum IQ4_NL: BlockFormat {
             values[j + 16] = d * levels[Int(block[2 + j] >> 4)]
         }
     }
+
+    static func encode(_ values: Span<Float>, into bytes: inout [UInt8]) {
+        let (d, codes) = OneScaleBlock.encode(values, search)
+        append(d, to: &bytes)
+        appendHalves(codes.span, to: &bytes)
+    }
+
+    static let search = ScaleSearch(levels: UnevenLevels(levels), reach: -24...12)
 }

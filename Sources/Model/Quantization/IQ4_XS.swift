@@ -20,4 +20,20 @@ enum IQ4_XS: BlockFormat {
             values[k] = scale * IQ4_NL.levels[Int(k % 32 < 16 ? byte & 15 : byte >> 4)]
         }
     }
+
+    static func encode(_ values: Span<Float>, into bytes: inout [UInt8]) {
+        let block = SignedBlock(
+            values, subBlockSize: 32, scaleRange: -32...31, search: IQ4_NL.search)
+        append(block.d, to: &bytes)
+        var high: UInt16 = 0
+        for i in 0..<8 { high |= UInt16((block.scales[i] + 32) >> 4) << UInt16(2 * i) }
+        append(high, to: &bytes)
+        for i in stride(from: 0, to: 8, by: 2) {
+            bytes.append(
+                UInt8((block.scales[i] + 32) & 15 | ((block.scales[i + 1] + 32) & 15) << 4))
+        }
+        for first in stride(from: 0, to: 256, by: 32) {
+            appendHalves(block.codes.span.extracting(first..<first + 32), to: &bytes)
+        }
+    }
 }

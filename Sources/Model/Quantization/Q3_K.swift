@@ -22,4 +22,24 @@ enum Q3_K: BlockFormat {
             values[k] = scale * Float(Int(bits | top << 2) - 4)
         }
     }
+
+    static func encode(_ values: Span<Float>, into bytes: inout [UInt8]) {
+        let block = SignedBlock(values, subBlockSize: 16, scaleRange: -32...31, search: search)
+        for j in 0..<32 {
+            var high: UInt8 = 0
+            for i in 0..<8 { high |= (block.codes[32 * i + j] >> 2) << UInt8(i) }
+            bytes.append(high)
+        }
+        appendQuarters(block.codes.span, to: &bytes)
+        let scales = block.scales.map { UInt8($0 + 32) }
+        for i in 0..<8 { bytes.append(scales[i] & 15 | scales[i + 8] << 4) }
+        for i in 0..<4 {
+            var high: UInt8 = 0
+            for j in 0..<4 { high |= (scales[i + 4 * j] >> 4) << UInt8(2 * j) }
+            bytes.append(high)
+        }
+        append(block.d, to: &bytes)
+    }
+
+    private static let search = ScaleSearch(levels: IntegerLevels(-4...3), reach: -1.2...1.2)
 }

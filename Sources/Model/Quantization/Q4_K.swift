@@ -29,4 +29,29 @@ enum Q4_K: BlockFormat {
         let low = block[4 + i + 4]
         return (low & 15 | (block[4 + i - 4] >> 6) << 4, low >> 4 | (block[4 + i] >> 6) << 4)
     }
+
+    static func encode(_ values: Span<Float>, into bytes: inout [UInt8]) {
+        let block = LineBlock(values, subBlockSize: 32, highest: 63, search: search)
+        appendScales(of: block, to: &bytes)
+        appendPairs(block.codes.span, to: &bytes)
+    }
+
+    private static let search = LineSearch(highest: 15, allowsPositive: false, reach: -1.5...0.6)
+
+    /// Appends d, dmin and the 6-bit numbers of 8 sub-blocks.
+    static func appendScales(of block: LineBlock, to bytes: inout [UInt8]) {
+        append(block.d, to: &bytes)
+        append(block.dmin, to: &bytes)
+        for numbers in [block.scales, block.minimums] {
+            for i in 0..<4 { bytes.append(numbers[i] | (numbers[i + 4] >> 4) << 6) }
+        }
+        for i in 4..<8 { bytes.append(block.scales[i] & 15 | block.minimums[i] << 4) }
+    }
+
+    /// Appends the low 4 bits of 256 codes, two sub-blocks of 32 in the halves of 32 bytes.
+    static func appendPairs(_ codes: Span<UInt8>, to bytes: inout [UInt8]) {
+        for first in stride(from: 0, to: 256, by: 64) {
+            for j in first..<first + 32 { bytes.append(codes[j] & 15 | codes[j + 32] << 4) }
+        }
+    }
 }

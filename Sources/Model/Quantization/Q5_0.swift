@@ -21,4 +21,22 @@ enum Q5_0: BlockFormat {
         let byte = block[start + 4 + k % 16]
         return Int(k < 16 ? byte & 15 : byte >> 4) | high << 4
     }
+
+    static func encode(_ values: Span<Float>, into bytes: inout [UInt8]) {
+        let (d, codes) = OneScaleBlock.encode(values, search)
+        append(d, to: &bytes)
+        appendCodes(codes.span, to: &bytes)
+    }
+
+    private static let search = ScaleSearch(levels: IntegerLevels(-16...15), reach: -1.5...0.6)
+
+    /// Appends the high bits of 32 codes of 5 bits, then the halves.
+    static func appendCodes(_ codes: Span<UInt8>, to bytes: inout [UInt8]) {
+        for first in stride(from: 0, to: 32, by: 8) {
+            var high: UInt8 = 0
+            for k in 0..<8 { high |= (codes[first + k] >> 4) << UInt8(k) }
+            bytes.append(high)
+        }
+        appendHalves(codes, to: &bytes)
+    }
 }

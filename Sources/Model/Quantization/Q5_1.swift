@@ -12,4 +12,13 @@ enum Q5_1: BlockFormat {
         let m = half(block, at: 2)
         for k in 0..<32 { values[k] = Float(Q5_0.code(block, k, at: 4)) * d + m }
     }
+
+    static func encode(_ values: Span<Float>, into bytes: inout [UInt8]) {
+        let (d, m, codes) = OneLineBlock.encode(values, search)
+        append(d, to: &bytes)
+        append(m, to: &bytes)
+        Q5_0.appendCodes(codes.span, to: &bytes)
+    }
+
+    private static let search = LineSearch(highest: 31, allowsPositive: true, reach: -1.5...0.6)
 }

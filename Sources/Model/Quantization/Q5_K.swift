@@ -20,4 +20,17 @@ enum Q5_K: BlockFormat {
             values[k] = d * Float(s) * Float(low | high << 4) - dmin * Float(m)
         }
     }
+
+    static func encode(_ values: Span<Float>, into bytes: inout [UInt8]) {
+        let block = LineBlock(values, subBlockSize: 32, highest: 63, search: search)
+        Q4_K.appendScales(of: block, to: &bytes)
+        for j in 0..<32 {
+            var high: UInt8 = 0
+            for i in 0..<8 { high |= (block.codes[32 * i + j] >> 4) << UInt8(i) }
+            bytes.append(high)
+        }
+        Q4_K.appendPairs(block.codes.span, to: &bytes)
+    }
+
+    private static let search = LineSearch(highest: 31, allowsPositive: false, reach: -1.5...0.6)
 }

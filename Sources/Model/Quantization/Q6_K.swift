@@ -21,4 +21,22 @@ enum Q6_K: BlockFormat {
             values[k] = scale * Float(Int(low | high << 4) - 32)
         }
     }
+
+    static func encode(_ values: Span<Float>, into bytes: inout [UInt8]) {
+        let block = SignedBlock(values, subBlockSize: 16, scaleRange: -128...127, search: search)
+        for h in stride(from: 0, to: 256, by: 128) {
+            for j in h..<h + 64 { bytes.append(block.codes[j] & 15 | block.codes[j + 64] << 4) }
+        }
+        for h in stride(from: 0, to: 256, by: 128) {
+            for j in h..<h + 32 {
+                var high: UInt8 = 0
+                for p in 0..<4 { high |= (block.codes[j + 32 * p] >> 4) << UInt8(2 * p) }
+                bytes.append(high)
+            }
+        }
+        for scale in block.scales { bytes.append(UInt8(bitPattern: Int8(scale))) }
+        append(block.d, to: &bytes)
+    }
+
+    private static let search = ScaleSearch(levels: IntegerLevels(-32...31), reach: -1.5...0.6)
 }

@@ -6,7 +6,7 @@
 /// 0       2              34
 /// | f16 d | i8 q[0..<32] |
 /// ```
-enum Q8_0: EncodableBlockFormat {
+enum Q8_0: BlockFormat {
     static func decode(_ block: Span<UInt8>, into values: inout [Float]) {
         let d = half(block, at: 0)
         for k in 0..<32 { values[k] = Float(Int8(bitPattern: block[2 + k])) * d }
@@ -15,7 +15,7 @@ enum Q8_0: EncodableBlockFormat {
     static func encode(_ values: Span<Float>, into bytes: inout [UInt8]) {
         var largest: Float = 0
         for k in 0..<32 { largest = max(largest, abs(values[k])) }
-        let d = largest / 127
+        let d = min(largest / 127, 65504)
         let inverse = d == 0 ? 0 : 1 / d
         append(HalfPrecision.bits(d), to: &bytes)
         for k in 0..<32 {
