@@ -73,6 +73,18 @@ struct ByteReader {
         return text
     }
 
+    /// XXH64 of the next `byteCount` bytes; the cursor stays.
+    func checksum(
+        byteCount: Int, what: @autoclosure () -> String
+    ) throws(ModelFileError) -> UInt64 {
+        try require(byteCount, what: what())
+        do {
+            return XXH64.of(try file.bytes(at: offset, count: byteCount))
+        } catch {
+            throw fail("\(error)")
+        }
+    }
+
     /// Moves the cursor `byteCount` bytes on.
     mutating func skip(_ byteCount: Int, what: @autoclosure () -> String) throws(ModelFileError) {
         try require(byteCount, what: what())

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Foundation
 package import Quantization
 
 /// Writes a GGUF file (version 3, little-endian) from front to back: the header at once, then the
 /// tensors' bytes in pieces of any size, in the order of the header.
 ///
-/// The file appears under its name only when `finish` succeeds; until then it is
-/// `<path>.partial`, which is removed if the writer goes away unfinished.
+/// The file appears under its name only when `finish` succeeds.
 package struct GGUFWriter: ~Copyable {
     /// What the header says of a tensor.
     package struct Tensor: Sendable, Equatable {
@@ -29,14 +27,12 @@ package struct GGUFWriter: ~Copyable {
     /// How many bytes of tensors the file will have, without padding.
     package let byteCount: Int
 
-    private let path: String
+    private let output: OutputFile
     private let alignment: Int
     private let sizes: [Int]
-    private let handle: FileHandle
     private var buffer: [UInt8] = []
     private var tensorIndex = 0
     private var written = 0
-    private var isFinished = false
 
     private static let bufferByteCount = 1 << 22
 
@@ -46,18 +42,14 @@ package struct GGUFWriter: ~Copyable {
     package init(
         path: String, metadata: GGUFMetadata, tensors: [Tensor]
     ) throws(ModelFileError) {
-        // Everything that can fail comes before the first property is set: a value without all its
-        // properties has no deinit to run.
         let alignment = metadata["general.alignment"]?.intValue ?? 32
         precondition(alignment > 0 && alignment & (alignment - 1) == 0, "alignment \(alignment)")
         let sizes = tensors.map { Self.byteCount(of: $0) }
         var header = GGUFEncoder()
         header.append(metadata: metadata, tensors: tensors, sizes: sizes, alignment: alignment)
-        let handle = try Self.create(path)
-        self.path = path
+        output = try OutputFile(path: path)
         self.alignment = alignment
         self.sizes = sizes
-        self.handle = handle
         byteCount = sizes.reduce(0, +)
         buffer = header.bytes
     }
@@ -69,23 +61,6 @@ package struct GGUFWriter: ~Copyable {
             "\(tensor)")
         let elements = tensor.dimensions.reduce(1, *)
         return elements / tensor.type.elementsPerBlock * tensor.type.bytesPerBlock
-    }
-
-    private static func create(_ path: String) throws(ModelFileError) -> FileHandle {
-        let partial = path + ".partial"
-        guard FileManager.default.createFile(atPath: partial, contents: nil),
-            let handle = FileHandle(forWritingAtPath: partial)
-        else {
-            throw .unwritable(path: path, reason: "cannot create \(partial)")
-        }
-        return handle
-    }
-
-    deinit {
-        if !isFinished {
-            try? handle.close()
-            try? FileManager.default.removeItem(atPath: path + ".partial")
-        }
     }
 
     /// Appends bytes to the tensor that is being written; when it is full, the next one begins.
@@ -112,36 +87,17 @@ package struct GGUFWriter: ~Copyable {
     package consuming func finish() throws(ModelFileError) {
         precondition(tensorIndex == sizes.count, "tensor \(tensorIndex) was not written")
         try flush()
-        do {
-            try handle.synchronize()
-            try handle.close()
-            if FileManager.default.fileExists(atPath: path) {
-                try FileManager.default.removeItem(atPath: path)
-            }
-            try FileManager.default.moveItem(atPath: path + ".partial", toPath: path)
-        } catch {
-            throw .unwritable(path: path, reason: Self.reason(error))
-        }
-        isFinished = true
+        try output.finish()
     }
 
     private mutating func flush() throws(ModelFileError) {
-        do {
-            try handle.write(contentsOf: buffer)
-        } catch {
-            throw .unwritable(path: path, reason: Self.reason(error))
-        }
+        try output.write(buffer)
         buffer.removeAll(keepingCapacity: true)
-    }
-
-    private static func reason(_ error: any Error) -> String {
-        (error as? CocoaError)?.code == .fileWriteOutOfSpace
-            ? "no space left on the device" : error.localizedDescription
     }
 }
 
 /// Lays out the header of a GGUF file.
-private struct GGUFEncoder {
+struct GGUFEncoder {
     var bytes: [UInt8] = []
 
     mutating func append(

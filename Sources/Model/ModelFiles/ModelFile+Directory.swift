@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Foundation
 import JSON
-import Tensors
 
 extension ModelFile {
     /// The longest configuration file that is read.
@@ -12,54 +10,54 @@ extension ModelFile {
 
     /// Reads a model out of a Hugging Face folder, or one of Mistral's own.
     static func openDirectory(_ path: String) throws(ModelFileError) -> Contents {
-        let directory = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
-        let hasConfig = exists("\(directory)/config.json")
-        let hasParams = exists("\(directory)/params.json")
+        let folder = ModelFolder(path: path)
+        let hasConfig = folder.contains("config.json")
         let hasHuggingFaceWeights =
-            exists("\(directory)/model.safetensors")
-            || exists("\(directory)/model.safetensors.index.json")
-        if hasParams && !(hasConfig && hasHuggingFaceWeights) {
-            return try openMistral(directory)
+            folder.contains("model.safetensors") || folder.contains("model.safetensors.index.json")
+        if folder.contains("params.json") && !(hasConfig && hasHuggingFaceWeights) {
+            var contents = try mistralContents(of: folder)
+            contents.stored =
+                try SafetensorsDirectory(directory: folder.path, stem: "consolidated").tensors
+            return contents
         }
         guard hasConfig else {
-            throw .unrecognised(path: path, reason: missingConfigReason(directory))
+            throw .unrecognised(path: path, reason: missingConfigReason(folder))
         }
-        return try openHuggingFace(directory)
+        var contents = try huggingFaceContents(of: folder)
+        contents.stored =
+            try SafetensorsDirectory(directory: folder.path, stem: "model").tensors
+        return contents
     }
 
-    private static func openHuggingFace(_ directory: String) throws(ModelFileError) -> Contents {
-        let path = "\(directory)/config.json"
-        let object = try readJSONObject(path, maxBytes: maxConfigurationByteCount)
+    /// What a Hugging Face folder says of a model, without its tensors.
+    static func huggingFaceContents(of folder: ModelFolder) throws(ModelFileError) -> Contents {
+        let path = folder.path(of: "config.json")
+        let object = try folder.jsonObject("config.json", maxBytes: maxConfigurationByteCount)
         let configuration = try ModelConfiguration(huggingFace: object, path: path)
         let fields = ConfigurationFields(object, path: path)
-        let tied = try fields.bool("tie_word_embeddings", default: false)
-        let weights = try SafetensorsDirectory(directory: directory, stem: "model")
         return Contents(
-            configuration: configuration, stored: weights.tensors, naming: .huggingFace,
-            tied: tied, vocabularySource: .directory(path: directory),
-            chatTemplates: try chatTemplates(directory),
+            configuration: configuration, stored: [], naming: .huggingFace,
+            tied: try fields.bool("tie_word_embeddings", default: false),
+            vocabularySource: .folder(folder), chatTemplates: try chatTemplates(folder),
             endTokenIDs: try endTokenIDs(
-                directory, config: object, configPath: path,
-                vocabularySize: configuration.vocabularySize))
+                folder, config: object, vocabularySize: configuration.vocabularySize))
     }
 
-    private static func openMistral(_ directory: String) throws(ModelFileError) -> Contents {
-        let path = "\(directory)/params.json"
-        let object = try readJSONObject(path, maxBytes: maxConfigurationByteCount)
-        let configuration = try ModelConfiguration(mistral: object, path: path)
-        let tied = try ConfigurationFields(object, path: path)
-            .bool("tied_embeddings", default: false)
-        let weights = try SafetensorsDirectory(directory: directory, stem: "consolidated")
+    /// What a folder of Mistral's own says of a model, without its tensors.
+    static func mistralContents(of folder: ModelFolder) throws(ModelFileError) -> Contents {
+        let path = folder.path(of: "params.json")
+        let object = try folder.jsonObject("params.json", maxBytes: maxConfigurationByteCount)
+        let fields = ConfigurationFields(object, path: path)
         return Contents(
-            configuration: configuration, stored: weights.tensors, naming: .mistral, tied: tied,
-            vocabularySource: .directory(path: directory),
-            chatTemplates: try chatTemplates(directory), endTokenIDs: [])
+            configuration: try ModelConfiguration(mistral: object, path: path), stored: [],
+            naming: .mistral, tied: try fields.bool("tied_embeddings", default: false),
+            vocabularySource: .folder(folder), chatTemplates: try chatTemplates(folder),
+            endTokenIDs: [])
     }
 
-    private static func missingConfigReason(_ directory: String) -> String {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
-        if let name = names.filter({ $0.hasSuffix(".gguf") }).min() {
-            return "this folder has no config.json; did you mean \(directory)/\(name)?"
+    private static func missingConfigReason(_ folder: ModelFolder) -> String {
+        if let name = folder.names.first(where: { $0.hasSuffix(".gguf") }) {
+            return "this folder has no config.json; did you mean \(folder.path(of: name))?"
         }
         return "neither a GGUF file nor a folder with config.json"
     }
@@ -67,23 +65,20 @@ extension ModelFile {
     // MARK: Chat templates
 
     private static func chatTemplates(
-        _ directory: String
+        _ folder: ModelFolder
     ) throws(ModelFileError) -> [String: String] {
         var templates: [String: String] = [:]
-        let path = "\(directory)/tokenizer_config.json"
-        if exists(path) {
-            let object = try readJSONObject(path, maxBytes: maxTokenizerByteCount)
-            templates = try templatesOfTokenizerConfig(object, path: path)
+        let name = "tokenizer_config.json"
+        if folder.contains(name) {
+            let object = try folder.jsonObject(name, maxBytes: maxTokenizerByteCount)
+            templates = try templatesOfTokenizerConfig(object, path: folder.path(of: name))
         }
         // transformers 4.51 and later write the template beside the configuration; it wins.
-        let jinja = "\(directory)/chat_template.jinja"
-        if exists(jinja) {
-            let file = try openRegularFile(jinja)
-            guard file.byteCount <= maxConfigurationByteCount,
-                let text = String(validating: file.contents(), as: UTF8.self)
-            else {
-                throw .unrecognised(
-                    path: jinja, reason: "longer than 4 MiB, or not valid UTF-8")
+        let jinja = "chat_template.jinja"
+        if folder.contains(jinja) {
+            let bytes = try folder.contents(of: jinja, maxBytes: maxConfigurationByteCount)
+            guard let text = String(validating: bytes, as: UTF8.self) else {
+                throw .unrecognised(path: folder.path(of: jinja), reason: "not valid UTF-8")
             }
             templates["default"] = text
         }
@@ -115,15 +110,17 @@ extension ModelFile {
     // MARK: Ends of generation
 
     private static func endTokenIDs(
-        _ directory: String, config: JSONObject, configPath: String, vocabularySize: Int
+        _ folder: ModelFolder, config: JSONObject, vocabularySize: Int
     ) throws(ModelFileError) -> [Int32] {
-        let path = "\(directory)/generation_config.json"
-        if exists(path) {
-            let object = try readJSONObject(path, maxBytes: maxConfigurationByteCount)
-            let ids = try endTokenIDs(object, path: path, vocabularySize: vocabularySize)
+        let name = "generation_config.json"
+        if folder.contains(name) {
+            let object = try folder.jsonObject(name, maxBytes: maxConfigurationByteCount)
+            let ids = try endTokenIDs(
+                object, path: folder.path(of: name), vocabularySize: vocabularySize)
             if !ids.isEmpty { return ids }
         }
-        return try endTokenIDs(config, path: configPath, vocabularySize: vocabularySize)
+        return try endTokenIDs(
+            config, path: folder.path(of: "config.json"), vocabularySize: vocabularySize)
     }
 
     private static func endTokenIDs(
@@ -141,9 +138,5 @@ extension ModelFile {
             ids.append(Int32(id))
         }
         return ids
-    }
-
-    private static func exists(_ path: String) -> Bool {
-        FileManager.default.fileExists(atPath: path)
     }
 }

@@ -12,10 +12,15 @@ extension ModelFile {
         }
         var stored = file.tensors.map { StoredTensor($0, of: file.mapping) }
         stored += try tensorsOfOtherParts(file)
-        guard let embedding = stored.first(where: { $0.name == TensorNaming.gguf.tokenEmbedding })
-        else {
-            throw .tensor(
-                path: file.path, name: TensorNaming.gguf.tokenEmbedding, problem: "missing")
+        return try contents(of: file, stored: stored, naming: .gguf)
+    }
+
+    /// What a GGUF file's metadata say of a model whose tensors are `stored`.
+    static func contents(
+        of file: GGUFFile, stored: [StoredTensor], naming: TensorNaming
+    ) throws(ModelFileError) -> Contents {
+        guard let embedding = stored.first(where: { $0.name == naming.tokenEmbedding }) else {
+            throw .tensor(path: file.path, name: naming.tokenEmbedding, problem: "missing")
         }
         guard embedding.shape.count >= 2 else {
             throw .tensor(
@@ -33,15 +38,18 @@ extension ModelFile {
             ropeFrequencyFactors: ropeFrequencyFactors(stored))
         return Contents(
             name: file.metadata["general.name"]?.stringValue, configuration: configuration,
-            stored: stored, naming: .gguf, tied: nil, metadata: file.metadata,
+            stored: stored, naming: naming, tied: nil, metadata: file.metadata,
             vocabularySource: .gguf(file), chatTemplates: try chatTemplates(file),
             endTokenIDs: try endTokenIDs(file, vocabularySize: vocabularySize))
     }
 
+    /// What GGUF calls the scaling factors of rotary frequencies.
+    static let ropeFactorsName = "rope_freqs.weight"
+
     private static func ropeFrequencyFactors(
         _ stored: [StoredTensor]
     ) throws(ModelFileError) -> [Float]? {
-        guard let tensor = stored.first(where: { $0.name == "rope_freqs.weight" }) else {
+        guard let tensor = stored.first(where: { $0.name == ropeFactorsName }) else {
             return nil
         }
         guard tensor.elementCount <= ConfigurationBounds.headDimension.upperBound else {

@@ -6,14 +6,16 @@ import Synchronization
 import Tensors
 
 extension ModelFile {
-    /// Reads all weights once and checks that they are finite: every value of the plain types,
-    /// every scale and minimum of the block types.
+    /// Reads all weights once and checks that they are what they should be: in a packed file of
+    /// the checksum that it states; finite, which is every value of the plain types and every
+    /// scale and minimum of the block types (`cierzo pack` has checked those in panels).
     ///
     /// - Complexity: O(bytes), on all cores.
-    /// - Throws: `ModelFileError` about the first tensor, in the model's order, that is not finite.
+    /// - Throws: `ModelFileError` about the first tensor, in the model's order, that is not sound.
     package func verify() throws(ModelFileError) {
+        try verifyChecksums()
         let chunks = storedTensors.enumerated().flatMap { index, tensor in
-            tensor.chunks().map { (tensor: index, blocks: $0) }
+            (tensor.layout == .rows ? tensor.chunks() : []).map { (tensor: index, blocks: $0) }
         }
         let failures = Mutex<[(tensor: Int, block: Int)]>([])
         let stored = storedTensors
@@ -30,9 +32,31 @@ extension ModelFile {
             path: tensor.file.path, name: tensor.name,
             problem: "\(what) \(first.block) is not a finite number")
     }
+
+    private func verifyChecksums() throws(ModelFileError) {
+        let tensors = (storedTensors + [ropeFactors].compactMap(\.self))
+            .filter { $0.checksum != nil }
+        let failures = Mutex<[Int]>([])
+        DispatchQueue.concurrentPerform(iterations: tensors.count) { index in
+            if !tensors[index].hasStatedChecksum {
+                failures.withLock { $0.append(index) }
+            }
+        }
+        guard let first = failures.withLock({ $0.min() }) else { return }
+        throw .tensor(
+            path: tensors[first].file.path, name: tensors[first].name,
+            problem: "its bytes are damaged: they do not have the checksum that was packed")
+    }
 }
 
 extension StoredTensor {
+    /// Whether the bytes have the checksum that the file states, if it states one.
+    fileprivate var hasStatedChecksum: Bool {
+        let reader = ByteReader(file, range: byteOffset..<byteOffset + byteCount)
+        return checksum == nil
+            || (try? reader.checksum(byteCount: byteCount, what: name)) == checksum
+    }
+
     /// Ranges of blocks of some megabytes each.
     func chunks() -> [Range<Int>] {
         let blocks = byteCount / type.bytesPerBlock

@@ -32,29 +32,49 @@ package struct ModelFile: Sendable {
     package let elementTypes: [(type: ElementType, parameterCount: Int)]
     /// What is odd about the files but does no harm, such as tensors that nothing uses.
     package let warnings: [String]
+    /// What the files call the tensors.
+    let naming: TensorNaming
+    /// The packed file that this is, if it is one.
+    package let packed: PackedFile?
     /// The tensors in use, for `verify`.
     let storedTensors: [StoredTensor]
+    /// Scaling factors of rotary frequencies, where the source has them as a tensor.
+    let ropeFactors: StoredTensor?
 
     /// Where a tokenizer finds its vocabulary.
     package enum VocabularySource: Sendable {
         /// In the metadata of this GGUF file.
         case gguf(GGUFFile)
         /// In the files of this folder: tokenizer.json, tokenizer.model, tekken.json….
-        case directory(path: String)
+        case folder(ModelFolder)
     }
 
-    /// Opens a GGUF file or a folder with config.json (or Mistral's params.json) and safetensors,
-    /// and checks all that can be checked without reading the weights; `verify` reads those.
+    /// Opens a GGUF file, a packed file, or a folder with config.json (or Mistral's params.json) and
+    /// safetensors, and checks all that can be checked without reading the weights; `verify` reads
+    /// those.
     ///
+    /// - Parameters:
+    ///   - path: the file or folder.
+    ///   - acceptsStale: whether to open a packed file whose sources have changed since, too.
+    /// - Returns: the model.
     /// - Throws: `ModelFileError`, one line that names the file and the key, tensor or byte.
-    package static func open(path: String) throws(ModelFileError) -> ModelFile {
-        let contents = try isFolder(path) ? openDirectory(path) : openFile(path)
+    package static func open(
+        path: String, acceptsStale: Bool = false
+    ) throws(ModelFileError) -> ModelFile {
+        let contents =
+            try isFolder(path)
+            ? openDirectory(path) : openFile(path, acceptsStale: acceptsStale)
         return try ModelFile(contents, path: path)
     }
 
     /// Makes a model of a GGUF file that has been read, for one whose bytes are in memory.
     package static func open(gguf file: GGUFFile) throws(ModelFileError) -> ModelFile {
         try ModelFile(contents(of: file), path: file.path)
+    }
+
+    /// Makes a model of a packed file that has been read, for one whose bytes are in memory.
+    package static func open(packed file: PackedFile) throws(ModelFileError) -> ModelFile {
+        try ModelFile(contents(of: file, acceptsStale: false), path: file.mapping.path)
     }
 
     /// What the readers of the formats hand over.
@@ -69,6 +89,7 @@ package struct ModelFile: Sendable {
         var vocabularySource: VocabularySource
         var chatTemplates: [String: String]
         var endTokenIDs: [Int32]
+        var packed: PackedFile?
     }
 
     init(_ contents: Contents, path: String) throws(ModelFileError) {
@@ -78,6 +99,9 @@ package struct ModelFile: Sendable {
         tensors = try binder.bind(tied: contents.tied)
         let leftovers = try binder.leftovers()
         storedTensors = binder.used
+        ropeFactors = contents.stored.first { $0.name == Self.ropeFactorsName }
+        naming = contents.naming
+        packed = contents.packed
         warnings = Self.warnings(about: leftovers)
         self.path = path
         name = contents.name ?? URL(fileURLWithPath: path).lastPathComponent
@@ -101,8 +125,13 @@ package struct ModelFile: Sendable {
         return ["tensor \(printable(first))\(others) not used by this architecture"]
     }
 
-    private static func openFile(_ path: String) throws(ModelFileError) -> Contents {
+    private static func openFile(
+        _ path: String, acceptsStale: Bool
+    ) throws(ModelFileError) -> Contents {
         let file = try openRegularFile(path)
+        if PackedFile.isPacked(file) {
+            return try contents(of: PackedFile(mapping: file), acceptsStale: acceptsStale)
+        }
         if path.hasSuffix(".safetensors") {
             throw .unrecognised(
                 path: path, reason: "safetensors need their config.json; give the folder instead")

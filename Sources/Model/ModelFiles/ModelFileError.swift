@@ -16,6 +16,8 @@ package enum ModelFileError: Error, Equatable, CustomStringConvertible {
     case unwritable(path: String, reason: String)
     /// A sound file that asks for something which Cierzo does not do.
     case unsupported(path: String, problem: String)
+    /// A packed file that no longer fits this program or the files that it was packed from.
+    case stale(path: String, reason: String)
 
     package var description: String {
         switch self {
@@ -30,6 +32,8 @@ package enum ModelFileError: Error, Equatable, CustomStringConvertible {
             "\(printable(path)): tensor \(printable(name)): \(printable(problem, limit: 400))"
         case .unsupported(let path, let problem):
             "\(printable(path)): \(printable(problem, limit: 400))"
+        case .stale(let path, let reason):
+            "\(printable(path)): \(printable(reason, limit: 600)): run `cierzo pack` again"
         }
     }
 }

@@ -13,11 +13,15 @@ struct StoredTensor: Sendable {
     /// Where its bytes begin, counted from the start of the file.
     var byteOffset: Int
     var byteCount: Int
+    /// How its bytes are arranged.
+    var layout: WeightMatrix.Layout
+    /// XXH64 of its bytes, where the file states it.
+    var checksum: UInt64?
 
     /// Creates the description of a tensor whose place in `file` has been checked.
     init(
         name: String, file: MappedFile, type: ElementType, shape: [Int], byteOffset: Int,
-        byteCount: Int
+        byteCount: Int, layout: WeightMatrix.Layout = .rows, checksum: UInt64? = nil
     ) {
         self.name = name
         self.file = file
@@ -25,6 +29,8 @@ struct StoredTensor: Sendable {
         self.shape = shape
         self.byteOffset = byteOffset
         self.byteCount = byteCount
+        self.layout = layout
+        self.checksum = checksum
     }
 
     /// The tensor of a GGUF file.
@@ -38,11 +44,14 @@ struct StoredTensor: Sendable {
     var elementCount: Int { shape.reduce(1, *) }
 
     /// A matrix of `rows`, the first of which is row `firstRow` of all the tensor's rows.
+    ///
+    /// - Precondition: panels are taken whole.
     func matrix(firstRow: Int, rows: Int) -> WeightMatrix {
+        precondition(layout == .rows || firstRow == 0, "row \(firstRow) of panels")
         let columns = shape.last ?? 1
         let rowByteCount = columns / type.elementsPerBlock * type.bytesPerBlock
         return WeightMatrix(
             storage: file, byteOffset: byteOffset + firstRow * rowByteCount, type: type,
-            rowCount: rows, columnCount: columns)
+            rowCount: rows, columnCount: columns, layout: layout)
     }
 }

@@ -215,7 +215,7 @@ struct TensorBinder {
 extension StoredTensor {
     /// The values of a small tensor of a plain floating-point type, all of them finite.
     func finiteValues() throws(ModelFileError) -> [Float] {
-        guard [.f32, .f16, .bf16].contains(type) else {
+        guard [.f32, .f16, .bf16].contains(type), layout == .rows else {
             throw .tensor(
                 path: file.path, name: name,
                 problem: "element type \(type.name) where F32, F16 or BF16 is needed")

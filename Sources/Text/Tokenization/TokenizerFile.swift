@@ -2,6 +2,7 @@
 
 import Foundation
 import JSON
+import ModelFiles
 
 /// A file of a tokenizer on disk, read as a whole.
 struct TokenizerFile {
@@ -33,6 +34,20 @@ struct TokenizerFile {
         bytes = Array(data)
     }
 
+    /// Reads a file of a model's folder.
+    init(_ name: String, in folder: ModelFolder) throws(TokenizerError) {
+        guard let content = folder.embedded?[name] else {
+            try self.init(path: folder.path(of: name))
+            return
+        }
+        self.init(path: folder.path(of: name), bytes: content)
+    }
+
+    private init(path: String, bytes: [UInt8]) {
+        self.path = path
+        self.bytes = bytes
+    }
+
     /// What is at a path, symbolic links followed.
     static func type(of path: String) -> FileAttributeType? {
         let url = URL(fileURLWithPath: path).resolvingSymlinksInPath()
@@ -46,11 +61,6 @@ struct TokenizerFile {
         else { return false }
         defer { try? handle.close() }
         return (try? handle.read(upToCount: 4)) == Data("GGUF".utf8)
-    }
-
-    /// The names in a folder, sorted.
-    static func names(in directory: String) -> [String] {
-        ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []).sorted()
     }
 
     /// The JSON value in a file's content.

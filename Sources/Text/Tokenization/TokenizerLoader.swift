@@ -25,7 +25,7 @@ package struct TokenizerLoader {
         switch model.vocabularySource {
         case .gguf(let file):
             tokenizer = try GGUFVocabulary.tokenizer(of: file.metadata, file: file.path)
-        case .directory(let path): tokenizer = try load(directory: path)
+        case .folder(let folder): tokenizer = try load(folder)
         }
         let count = model.configuration.vocabularySize
         guard tokenizer.vocabularyCount <= count else {
@@ -44,7 +44,7 @@ package struct TokenizerLoader {
             // Converters write the model "none" where they were told to leave the vocabulary out.
             file.metadata["tokenizer.ggml.model"]?.stringValue == "none"
                 || !file.metadata.keys.contains { $0.hasPrefix("tokenizer.ggml.") }
-        case .directory(let path): preferredName(TokenizerFile.names(in: path)) == nil
+        case .folder(let folder): preferredName(folder.names) == nil
         }
     }
 
@@ -59,16 +59,16 @@ package struct TokenizerLoader {
                 let file = try GGUFFile(path: path)
                 return try GGUFVocabulary.tokenizer(of: file.metadata, file: path)
             }
-            return try load(file: path, directory: nil)
+            return try load(TokenizerFile(path: path), folder: nil)
         }
-        return try load(directory: path)
+        return try load(ModelFolder(path: path))
     }
 
-    private static func load(directory path: String) throws -> VocabularyTokenizer {
-        guard let name = preferredName(TokenizerFile.names(in: path)) else {
-            throw TokenizerError.missing(path: path)
+    private static func load(_ folder: ModelFolder) throws -> VocabularyTokenizer {
+        guard let name = preferredName(folder.names) else {
+            throw TokenizerError.missing(path: folder.path)
         }
-        return try load(file: "\(path)/\(name)", directory: path)
+        return try load(TokenizerFile(name, in: folder), folder: folder)
     }
 
     /// The file that counts among the names in a folder.
@@ -93,9 +93,10 @@ package struct TokenizerLoader {
         return Int(last.dropFirst().prefix { $0 != "m" })
     }
 
-    private static func load(file path: String, directory: String?) throws -> VocabularyTokenizer {
-        let file = try TokenizerFile(path: path)
-        return try load(file.bytes, file: path, settings: try settings(in: directory))
+    private static func load(
+        _ file: TokenizerFile, folder: ModelFolder?
+    ) throws -> VocabularyTokenizer {
+        try load(file.bytes, file: file.path, settings: try settings(in: folder))
     }
 
     /// Reads the tokenizer in the content of a file.
@@ -135,25 +136,20 @@ package struct TokenizerLoader {
         return first == UInt8(ascii: "{")
     }
 
-    private static func settings(in directory: String?) throws -> TokenizerSettings {
+    private static func settings(in folder: ModelFolder?) throws -> TokenizerSettings {
         var settings = TokenizerSettings()
-        guard let directory else { return settings }
-        if let (path, json) = try optionalJSON(directory, "tokenizer_config.json") {
-            try settings.readTokenizerConfiguration(json, file: path)
+        guard let folder else { return settings }
+        func read(
+            _ name: String, _ body: (inout TokenizerSettings, JSONValue, String) throws -> Void
+        ) throws {
+            guard folder.contains(name) else { return }
+            let file = try TokenizerFile(name, in: folder)
+            try body(&settings, TokenizerFile.json(file.bytes, path: file.path), file.path)
         }
+        try read("tokenizer_config.json") { try $0.readTokenizerConfiguration($1, file: $2) }
         for name in ["generation_config.json", "config.json"] {
-            if let (path, json) = try optionalJSON(directory, name) {
-                try settings.readStops(json, file: path)
-            }
+            try read(name) { try $0.readStops($1, file: $2) }
         }
         return settings
-    }
-
-    private static func optionalJSON(
-        _ directory: String, _ name: String
-    ) throws -> (String, JSONValue)? {
-        let path = "\(directory)/\(name)"
-        guard TokenizerFile.type(of: path) != nil else { return nil }
-        return (path, try TokenizerFile.json(try TokenizerFile(path: path).bytes, path: path))
     }
 }

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+
+/// A file that is being written: it appears under its name only when `finish` succeeds; until then
+/// it is `<path>.partial`, which is removed if the value goes away unfinished.
+struct OutputFile: ~Copyable {
+    private let path: String
+    private let handle: FileHandle
+    private var isFinished = false
+
+    /// Creates the file.
+    init(path: String) throws(ModelFileError) {
+        // Everything that can fail comes before the first property is set: a value without all its
+        // properties has no deinit to run.
+        let partial = path + ".partial"
+        guard FileManager.default.createFile(atPath: partial, contents: nil),
+            let handle = FileHandle(forWritingAtPath: partial)
+        else {
+            throw .unwritable(path: path, reason: "cannot create \(partial)")
+        }
+        self.path = path
+        self.handle = handle
+    }
+
+    deinit {
+        if !isFinished {
+            try? handle.close()
+            try? FileManager.default.removeItem(atPath: path + ".partial")
+        }
+    }
+
+    /// Appends bytes.
+    func write(_ bytes: [UInt8]) throws(ModelFileError) {
+        try saying { try handle.write(contentsOf: bytes) }
+    }
+
+    /// Replaces bytes that were written before; what is written next follows them.
+    func overwrite(_ bytes: [UInt8], at offset: Int) throws(ModelFileError) {
+        try saying {
+            try handle.seek(toOffset: UInt64(offset))
+            try handle.write(contentsOf: bytes)
+        }
+    }
+
+    /// Brings all to the disk and gives the file its name, instead of an older one of that name.
+    consuming func finish() throws(ModelFileError) {
+        try saying {
+            try handle.synchronize()
+            try handle.close()
+            if FileManager.default.fileExists(atPath: path) {
+                try FileManager.default.removeItem(atPath: path)
+            }
+            try FileManager.default.moveItem(atPath: path + ".partial", toPath: path)
+        }
+        isFinished = true
+    }
+
+    private func saying(_ body: () throws -> Void) throws(ModelFileError) {
+        do {
+            try body()
+        } catch {
+            let isFull = (error as? CocoaError)?.code == .fileWriteOutOfSpace
+            throw .unwritable(
+                path: path,
+                reason: isFull ? "no space left on the device" : error.localizedDescription)
+        }
+    }
+}
