@@ -18,20 +18,35 @@ struct Inspect: ParsableCommand {
             line on stderr and exit code 1.
 
               cierzo inspect FILE.gguf
-              cierzo inspect DIRECTORY --tensors
+              cierzo inspect --plan mixtral-8x7b --context 32768 --kv-type f16
+
+            --plan reads no weights: it says what a model of that shape needs in memory, for each \
+            type that its weights could be quantised to.
             """)
 
-    @Argument(help: "A manifest, a GGUF file or a directory.") var model: String
+    @Argument(help: "A manifest, a GGUF file or a directory; with --plan also a model's name.")
+    var model: String
     @Option(help: "Positions of KV cache to plan memory for.") var context = 8192
+    @Option(help: "How keys and values are stored: f32 or f16.") var kvType = "f32"
+    @Flag(help: "Plan the memory of models of this shape, for all types of weights.")
+    var plan = false
     @Flag(help: "Check the structure only; do not read the weights.") var quick = false
     @Flag(help: "Print the chat template too.") var template = false
     @Flag(help: "One JSON object on stdout.") var json = false
 
     func run() throws {
+        guard let kvType = KVElementType.allCases.first(where: { "\($0)" == kvType }) else {
+            let known = KVElementType.allCases.map { "\($0)" }.joined(separator: ", ")
+            throw ValidationError("--kv-type: expected one of \(known)")
+        }
+        guard (1...1 << 30).contains(context) else {
+            throw ValidationError("--context: 1 to \(1 << 30)")
+        }
         do {
+            if plan { return try showPlan(kvType) }
             let loaded = try LoadedModel(path: model)
             if !quick { try loaded.file.verify() }
-            let rows = try description(of: loaded)
+            let rows = try description(of: loaded, kvType: kvType)
             if json {
                 var object = JSONObject()
                 for row in rows { object[row.key] = .string(row.value) }
@@ -48,7 +63,18 @@ struct Inspect: ParsableCommand {
         }
     }
 
-    private func description(of loaded: LoadedModel) throws -> [(key: String, value: String)] {
+    private func showPlan(_ kvType: KVElementType) throws {
+        let published = ModelConfiguration.published.first { $0.name == model }
+        let table = try MemoryTable(
+            name: published?.name ?? model,
+            configuration: published?.configuration ?? LoadedModel(path: model).file.configuration,
+            context: context, kvType: kvType)
+        print(json ? table.json.serialized(pretty: true) : table.text)
+    }
+
+    private func description(
+        of loaded: LoadedModel, kvType: KVElementType
+    ) throws -> [(key: String, value: String)] {
         let file = loaded.file
         let c = file.configuration
         var rows: [(key: String, value: String)] = [
@@ -87,7 +113,7 @@ struct Inspect: ParsableCommand {
                 "chat template", file.chatTemplate.map { "\($0.utf8.count) bytes" } ?? "none"
             ))
         rows.append(("prompt format", loaded.promptFormatName))
-        rows += try memoryPlan(file, vocabulary: c)
+        rows += try memoryPlan(file, kvType: kvType)
         return rows
     }
 
@@ -105,14 +131,14 @@ struct Inspect: ParsableCommand {
     }
 
     private func memoryPlan(
-        _ file: ModelFile, vocabulary c: ModelConfiguration
+        _ file: ModelFile, kvType: KVElementType
     ) throws -> [(key: String, value: String)] {
         let blockSize = 16
         let plan = try MemoryPlan(
-            configuration: c, weightByteCount: file.byteCount,
+            configuration: file.configuration, weightByteCount: file.byteCount,
             limits: TransformerLimits(
                 maxBatchTokens: 512, blockCount: max(1, (context + blockSize - 1) / blockSize),
-                positionsPerBlock: blockSize),
+                positionsPerBlock: blockSize, kvElementType: kvType),
             threadCount: ProcessorTopology.current().availableThreadCount)
         return [
             ("memory: weights", byteText(plan.weightByteCount)),

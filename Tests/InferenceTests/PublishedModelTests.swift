@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Inference
+import ModelFiles
+import Quantization
+import Tensors
+import Testing
+
+@Suite struct PublishedModelTests {
+    @Test func `the Mixtrals have as many parameters as their publisher's files`() {
+        // Half of `total_size` in the bf16 checkpoints' model.safetensors.index.json. The base 8x22B
+        // has a vocabulary of 32,000, the Instruct model of 32,768.
+        var base = ModelConfiguration.mixtral8x22B
+        base.vocabularySize = 32000
+
+        #expect(ModelConfiguration.mixtral8x7B.parameterCount == 46_702_792_704)
+        #expect(base.parameterCount == 140_620_634_112)
+        #expect(ModelConfiguration.mixtral8x7B.activeParameterCount == 12_879_925_248)
+        #expect(base.activeParameterCount == 39_152_031_744)
+    }
+
+    @Test(arguments: ElementType.allCases)
+    func `weights take their type's bits, and packed at most three in a hundred more`(
+        type: ElementType
+    ) throws {
+        let model = ModelConfiguration.mixtral8x7B
+        let bits = Double(8 * type.bytesPerBlock) / Double(type.elementsPerBlock)
+
+        let stored = try #require(model.weightByteCount(of: type, layout: .rows))
+        let packed = try #require(model.weightByteCount(of: type, layout: .panels))
+
+        let expected = Double(model.parameterCount) * bits / 8
+        #expect(abs(Double(stored) / expected - 1) < 0.001)
+        #expect(packed >= stored && Double(packed) <= 1.03 * Double(stored))
+    }
+
+    @Test func `rows that are no whole blocks cannot be of that type`() {
+        var model = ModelConfiguration.mixtral8x7B
+        model.hiddenSize = 576
+
+        #expect(model.weightByteCount(of: .q4_K, layout: .rows) == nil)
+        #expect(model.weightByteCount(of: .q4_0, layout: .rows) != nil)
+    }
+}
