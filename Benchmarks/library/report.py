@@ -110,7 +110,7 @@ class Measured:
     def best(self, family, point):
         """The values of the family's better mode at this point."""
         modes = [self.values(name, point) for name in self.modes[family]]
-        return max(modes, key=lambda v: statistics.median(v) if v else 0)
+        return max(modes, key=median)
 
     def median(self, family, point):
         values = self.best(family, point)
@@ -136,10 +136,29 @@ class Measured:
         if point.phase == "prefill":
             share = ours * self.contents["operations_per_token"] / self.limits["int8_gops"] / 1e9
             return f"{share:.0%} of int8" if self.limits["int8_gops"] else "–"
+        if point.prompt != Point.BATCH_PROMPT:
+            return self.kept_text(point)
         if point.batch == 1:
             share = ours * self.contents["bytes_per_token"] / self.limits["read_gbps"] / 1e9
             return f"{share:.0%} of reading"
         return ""
+
+
+    def kept_text(self, point):
+        """How much of the speed with little context is left after a long one, by program."""
+        short = Point("decode", Point.BATCH_PROMPT, point.batch)
+        kept = []
+        for family in self.modes:
+            # The same mode for both, the one that is better with little context.
+            mode = max(self.modes[family], key=lambda name: median(self.values(name, short)))
+            first, then = median(self.values(mode, short)), median(self.values(mode, point))
+            if first and then:
+                kept.append(f"{then / first:.0%}")
+        return "keeps " + " / ".join(kept) if kept else ""
+
+
+def median(values):
+    return statistics.median(values) if values else 0
 
 
 def speed(value):
