@@ -11,7 +11,9 @@
 /// Tokens that pass over a decoded block before the next is decoded.
 #define CK_TOKEN_BLOCK 256
 /// How far ahead of the decoder weights are asked for.
-#define CK_PREFETCH_BYTES 4096
+#define CK_PREFETCH_BYTES 8192
+/// Up to so many tokens codes are decoded in registers, for a group of tokens after another.
+#define CK_STREAM_LIMIT 12
 
 typedef uint8_t ck_b16 __attribute__((vector_size(16)));
 typedef int8_t ck_sb16 __attribute__((vector_size(16)));
@@ -46,6 +48,8 @@ size_t ck_multiply_packed_scratch(void) {
 #define CK_DOT_512 0
 #define CK_DOT_256 0
 #define CK_DOT_VNNI 0
+/// How many tokens share codes that are decoded in registers and not kept; none here.
+#define CK_STREAM_TOKENS 0
 #define CK_TILE_STRIPS 1
 #define CK_TILE_TOKENS 2
 #define CK_TILE_SUMS 2
@@ -71,8 +75,10 @@ size_t ck_multiply_packed_scratch(void) {
 
 #undef CK_DOT_512
 #define CK_DOT_512 1
+#undef CK_STREAM_TOKENS
 #undef CK_TILE_STRIPS
 #undef CK_TILE_TOKENS
+#define CK_STREAM_TOKENS 6
 #undef CK_TILE_SUMS
 #define CK_TILE_STRIPS 4
 #define CK_TILE_TOKENS 3

@@ -93,15 +93,18 @@ CK_INLINE ck_v16 CK_NAME(to_float)(ck_i16 x) { return __builtin_convertvector(x,
 
 // MARK: Decoding
 
+/// Asks for what lies `distance` after `p`, which may be outside all memory.
+///
+/// A panel is one stream, and the next panel follows it, so this is seldom in vain.
+CK_INLINE void CK_NAME(prefetch)(const uint8_t *p, size_t distance) {
+    __builtin_prefetch((const void *)((uintptr_t)p + distance));
+}
+
 CK_INLINE ck_u16 CK_NAME(plane)(const uint8_t *p) {
-    // Ask for what comes CK_PREFETCH_BYTES later: a panel is one stream, so this is seldom in vain.
-    __builtin_prefetch((const void *)((uintptr_t)p + CK_PREFETCH_BYTES));
     ck_u16 v;
     __builtin_memcpy(&v, p, sizeof v);
     return v;
 }
-
-CK_INLINE void CK_NAME(store_group)(uint8_t *p, ck_u16 v) { __builtin_memcpy(p, &v, sizeof v); }
 
 /// The level of each IQ4 code, plus 128.
 CK_INLINE ck_u16 CK_NAME(iq4_levels)(ck_u16 codes) {
@@ -130,14 +133,13 @@ CK_INLINE ck_u16 CK_NAME(iq4_levels)(ck_u16 codes) {
 #endif
 }
 
-/// Decodes 32 columns of codes to one byte each, group after group.
-CK_INLINE void CK_NAME(decode_codes)(ck_format format, const uint8_t *p, uint8_t *codes) {
+/// Decodes 32 columns of codes to one byte each: eight groups of four columns.
+CK_INLINE void CK_NAME(decode_codes)(ck_format format, const uint8_t *p, ck_u16 *codes) {
     const ck_u16 ones = (ck_u16)CK_NAME(splat_int)(0x01010101);
     switch (format) {
     case CK_Q8_0:
 #pragma clang loop unroll(full)
-        for (int j = 0; j < 8; j++)
-            CK_NAME(store_group)(codes + 64 * j, CK_NAME(plane)(p + 64 * j));
+        for (int j = 0; j < 8; j++) codes[j] = CK_NAME(plane)(p + 64 * j);
         return;
     case CK_Q4_0: case CK_Q4_1: case CK_Q4_K: case CK_Q5_0: case CK_Q5_1: case CK_Q5_K:
     case CK_Q6_K: case CK_IQ4_NL: case CK_IQ4_XS: {
@@ -161,8 +163,8 @@ CK_INLINE void CK_NAME(decode_codes)(ck_format format, const uint8_t *p, uint8_t
                 low |= (j < 3 ? high[0] << (4 - 2 * j) : high[0] >> 2) & 48 * ones;
                 top |= (j < 3 ? high[1] << (4 - 2 * j) : high[1] >> 2) & 48 * ones;
             }
-            CK_NAME(store_group)(codes + 64 * j, levels ? CK_NAME(iq4_levels)(low) : low);
-            CK_NAME(store_group)(codes + 256 + 64 * j, levels ? CK_NAME(iq4_levels)(top) : top);
+            codes[j] = levels ? CK_NAME(iq4_levels)(low) : low;
+            codes[j + 4] = levels ? CK_NAME(iq4_levels)(top) : top;
         }
         return;
     }
@@ -173,7 +175,7 @@ CK_INLINE void CK_NAME(decode_codes)(ck_format format, const uint8_t *p, uint8_t
         for (int j = 0; j < 8; j++) {
             ck_u16 v = CK_NAME(plane)(p + 64 * (j / 4)) >> 2 * (j % 4) & 3 * ones;
             if (format == CK_Q3_K) v |= (j < 2 ? third << (2 - j) : third >> (j - 2)) & 4 * ones;
-            CK_NAME(store_group)(codes + 64 * j, v);
+            codes[j] = v;
         }
     }
     }
@@ -211,46 +213,62 @@ CK_INLINE ck_i16 CK_NAME(load_ints)(const int32_t *p) {
     return v;
 }
 
+/// The scales of sub-block `j` of a 256-column block.
+CK_INLINE ck_i16 CK_NAME(scale)(ck_format format, const uint8_t *header, int j) {
+    switch (format) {
+    case CK_Q4_K: case CK_Q5_K: return CK_NAME(unsigned_bytes)(header + 64 + 16 * j);
+    case CK_Q2_K: return CK_NAME(unsigned_bytes)(header + 64 + 16 * j) & 15;
+    case CK_Q3_K: {
+        const ck_i16 low = CK_NAME(unsigned_bytes)(header + 32 + 16 * (j % 8)) >> j / 8 * 4 & 15;
+        const ck_i16 high =
+            CK_NAME(unsigned_bytes)(header + 160 + 16 * (j % 4)) >> j / 4 * 2 & 3;
+        return (low | high << 4) - 32;
+    }
+    default: return CK_NAME(signed_bytes)(header + 32 + 16 * j);
+    }
+}
+
+/// The minimums of sub-blocks 2 i and 2 i + 1, as halves.
+CK_INLINE ck_i16 CK_NAME(minimum_pair)(ck_format format, const uint8_t *header, int i) {
+    if (format == CK_Q2_K)
+        return CK_NAME(unsigned_bytes)(header + 64 + 32 * i) >> 4
+            | CK_NAME(unsigned_bytes)(header + 80 + 32 * i) >> 4 << 16;
+    return CK_NAME(unsigned_bytes)(header + 192 + 32 * i)
+        | CK_NAME(unsigned_bytes)(header + 208 + 32 * i) << 16;
+}
+
+/// How many pairs of minimums a 256-column block has.
+CK_INLINE int CK_NAME(minimum_pair_count)(ck_format format) {
+    return format == CK_Q2_K ? 8 : format == CK_Q4_K || format == CK_Q5_K ? 4 : 0;
+}
+
+/// How many columns share a scale in a 256-column block.
+CK_INLINE int CK_NAME(scale_width)(ck_format format) {
+    return format == CK_Q2_K || format == CK_Q3_K || format == CK_Q6_K ? 16 : 32;
+}
+
+/// By how many bits the negated sums of activations are shifted to correct for the codes' offset.
+CK_INLINE int CK_NAME(offset_shift)(ck_format format) {
+    switch (format) {
+    case CK_Q3_K: return 2;
+    case CK_Q4_0: return 3;
+    case CK_Q5_0: return 4;
+    case CK_Q6_K: return 5;
+    case CK_Q8_0: case CK_IQ4_NL: case CK_IQ4_XS: return 7;
+    default: return 0;
+    }
+}
+
 /// Decodes the header of a 256-column block.
 CK_INLINE void CK_NAME(decode_scales)(ck_format format, const uint8_t *p, ck_decoded *w) {
     CK_NAME(store)(w->d[0], CK_NAME(halves)(p));
-    switch (format) {
-    case CK_Q4_K: case CK_Q5_K:
-        CK_NAME(store)(w->m[0], -CK_NAME(halves)(p + 32));
-        for (int j = 0; j < 8; j++)
-            CK_NAME(store_int)(w->scales[j], CK_NAME(unsigned_bytes)(p + 64 + 16 * j));
-        for (int i = 0; i < 4; i++)
-            CK_NAME(store_int)(
-                w->minimums[i],
-                CK_NAME(unsigned_bytes)(p + 192 + 32 * i)
-                    | CK_NAME(unsigned_bytes)(p + 208 + 32 * i) << 16);
-        return;
-    case CK_Q2_K:
-        CK_NAME(store)(w->m[0], -CK_NAME(halves)(p + 32));
-        for (int i = 0; i < 8; i++) {
-            const ck_i16 a = CK_NAME(unsigned_bytes)(p + 64 + 32 * i);
-            const ck_i16 b = CK_NAME(unsigned_bytes)(p + 80 + 32 * i);
-            CK_NAME(store_int)(w->scales[2 * i], a & 15);
-            CK_NAME(store_int)(w->scales[2 * i + 1], b & 15);
-            CK_NAME(store_int)(w->minimums[i], a >> 4 | b >> 4 << 16);
-        }
-        return;
-    case CK_Q3_K:
-        for (int j = 0; j < 8; j++) {
-            const ck_i16 low = CK_NAME(unsigned_bytes)(p + 32 + 16 * j);
-            const ck_i16 high = CK_NAME(unsigned_bytes)(p + 160 + 16 * (j % 4)) >> 2 * (j / 4);
-            CK_NAME(store_int)(w->scales[j], ((low & 15) | (high & 3) << 4) - 32);
-            CK_NAME(store_int)(w->scales[j + 8], (low >> 4 | (high >> 4 & 3) << 4) - 32);
-        }
-        return;
-    case CK_Q6_K:
-        for (int j = 0; j < 16; j++)
-            CK_NAME(store_int)(w->scales[j], CK_NAME(signed_bytes)(p + 32 + 16 * j));
-        return;
-    default:
-        for (int j = 0; j < 8; j++)
-            CK_NAME(store_int)(w->scales[j], CK_NAME(signed_bytes)(p + 32 + 16 * j));
-    }
+    if (CK_NAME(minimum_pair_count)(format)) CK_NAME(store)(w->m[0], CK_NAME(halves)(p + 32));
+#pragma clang loop unroll(full)
+    for (int j = 0; j < 256 / CK_NAME(scale_width)(format); j++)
+        CK_NAME(store_int)(w->scales[j], CK_NAME(scale)(format, p, j));
+#pragma clang loop unroll(full)
+    for (int i = 0; i < CK_NAME(minimum_pair_count)(format); i++)
+        CK_NAME(store_int)(w->minimums[i], CK_NAME(minimum_pair)(format, p, i));
 }
 
 /// Decodes up to 256 columns of each strip of a panel.
@@ -273,18 +291,68 @@ CK_INLINE const uint8_t *CK_NAME(decode)(
                 }
             }
             p += packing.header_bytes;
-            for (size_t c = 0; c < width; c += 32, p += packing.code_bytes)
-                CK_NAME(decode_codes)(format, p, to->codes + 16 * (k + c));
+            for (size_t c = 0; c < width; c += 32, p += packing.code_bytes) {
+                ck_u16 codes[8];
+                CK_NAME(decode_codes)(format, p, codes);
+                __builtin_memcpy(to->codes + 16 * (k + c), codes, sizeof codes);
+            }
         }
     }
     return p;
 }
 
+// MARK: Sums
+
+/// Where the integer sums of 32 columns begin: at what corrects the codes' offset.
+CK_INLINE ck_i16 CK_NAME(first32)(ck_format format, const ck_activation_block *x, size_t b) {
+    const int shift = CK_NAME(offset_shift)(format);
+    return shift ? CK_NAME(splat_int)(x->by32.negated_sums[b]) << shift : CK_NAME(splat_int)(0);
+}
+
+/// The same for sub-block `j` of a 256-column block.
+CK_INLINE ck_i16 CK_NAME(first256)(ck_format format, const ck_activation_block *x, int j) {
+    const int shift = CK_NAME(offset_shift)(format);
+    const int32_t *const negated = x->by256.negated_sums;
+    if (!shift) return CK_NAME(splat_int)(0);
+    if (CK_NAME(scale_width)(format) == 16) return CK_NAME(splat_int)(negated[j]) << shift;
+    return (CK_NAME(splat_int)(negated[2 * j]) + CK_NAME(splat_int)(negated[2 * j + 1])) << shift;
+}
+
+/// Adds the integer sums of 32 columns to the sum of a token.
+CK_INLINE ck_v16 CK_NAME(add32)(
+    ck_format format, ck_i16 products, ck_v16 d, ck_v16 m, const ck_activation_block *x, size_t b,
+    ck_v16 sum) {
+    sum = CK_NAME(fma)(
+        CK_NAME(to_float)(products), d * CK_NAME(splat)(x->by32.scales[b]), sum);
+    if (format == CK_Q4_1 || format == CK_Q5_1)
+        sum = CK_NAME(fma)(m, CK_NAME(splat)(x->by32.scaled_sums[b]), sum);
+    return sum;
+}
+
+/// Adds the integer sums of a 256-column block, scaled by sub-block, to the sum of a token.
+CK_INLINE ck_v16 CK_NAME(add256)(
+    ck_format format, ck_i16 products, ck_v16 d, ck_v16 m, const ck_i16 *minimums,
+    const ck_activation_block *x, ck_v16 sum) {
+    const int pairs = CK_NAME(minimum_pair_count)(format);
+    const ck_v16 scale = CK_NAME(splat)(x->by256.scale);
+    sum = CK_NAME(fma)(CK_NAME(to_float)(products), d * scale, sum);
+    if (pairs) {
+        const int16_t *const sums = pairs == 4 ? x->by256.sums32 : x->by256.sums16;
+        ck_i16 minimum = CK_NAME(splat_int)(0);
+#pragma clang loop unroll(full)
+        for (int i = 0; i < pairs; i++)
+            minimum =
+                CK_NAME(dot_pairs)(minimum, minimums[i], CK_NAME(load_int)(sums + 2 * i));
+        sum = CK_NAME(fma)(CK_NAME(to_float)(minimum), -m * scale, sum);
+    }
+    return sum;
+}
+
 // MARK: Tiles
 
-/// The integer sums of `groups` groups of four columns from column `k` on.
+/// The integer products of `groups` groups of four columns from column `k` on.
 CK_INLINE void CK_NAME(add_groups)(
-    int strips, int tokens, int groups, int wide, const ck_decoded *w,
+    ck_format format, int strips, int tokens, int groups, const ck_decoded *w,
     const ck_activation_block *const *x, size_t k, ck_i16 *acc) {
 #pragma clang loop unroll(full)
     for (int g = 0; g < groups; g++) {
@@ -297,134 +365,99 @@ CK_INLINE void CK_NAME(add_groups)(
             const int32_t y = CK_NAME(load_int)(x[t]->codes + k + 4 * g);
 #pragma clang loop unroll(full)
             for (int s = 0; s < strips; s++)
-                acc[t * strips + s] = CK_NAME(dot)(wide, acc[t * strips + s], codes[s], y);
+                acc[t * strips + s] = CK_NAME(dot)(
+                    CK_NAME(offset_shift)(format) == 7, acc[t * strips + s], codes[s], y);
         }
     }
 }
 
+/// Where the sum of strip `i % strips` and token `i / strips` waits.
+#define CK_SUM(i) (sums + ((i) / strips * CK_PANEL_STRIPS + (i) % strips) * CK_LANES)
+
 /// Adds `columns` columns, at most 256, of types with a scale per 32.
 CK_INLINE void CK_NAME(tile32)(
-    int strips, int tokens, int wide, int shift, int has_minimums, size_t columns,
-    const ck_decoded *w, const ck_activation_block *const *x, float *sums) {
+    ck_format format, int strips, int tokens, size_t columns, const ck_decoded *w,
+    const ck_activation_block *const *x, float *sums) {
     ck_v16 sum[CK_TILE_SUMS];
 #pragma clang loop unroll(full)
-    for (int i = 0; i < strips * tokens; i++)
-        sum[i] = CK_NAME(load)(sums + (i / strips * CK_PANEL_STRIPS + i % strips) * CK_LANES);
+    for (int i = 0; i < strips * tokens; i++) sum[i] = CK_NAME(load)(CK_SUM(i));
     for (size_t b = 0; b < columns / 32; b++) {
         ck_i16 acc[CK_TILE_SUMS];
 #pragma clang loop unroll(full)
         for (int i = 0; i < strips * tokens; i++)
-            acc[i] = shift
-                ? CK_NAME(splat_int)(x[i / strips]->by32.negated_sums[b]) << shift
-                : CK_NAME(splat_int)(0);
-        CK_NAME(add_groups)(strips, tokens, 8, wide, w, x, 32 * b, acc);
+            acc[i] = CK_NAME(first32)(format, x[i / strips], b);
+        CK_NAME(add_groups)(format, strips, tokens, 8, w, x, 32 * b, acc);
 #pragma clang loop unroll(full)
-        for (int t = 0; t < tokens; t++) {
-            const ck_v16 scale = CK_NAME(splat)(x[t]->by32.scales[b]);
-#pragma clang loop unroll(full)
-            for (int s = 0; s < strips; s++) {
-                const int i = t * strips + s;
-                sum[i] = CK_NAME(fma)(
-                    CK_NAME(to_float)(acc[i]), CK_NAME(load)(w[s].d[b]) * scale, sum[i]);
-            }
-            if (has_minimums) {
-                const ck_v16 scaled = CK_NAME(splat)(x[t]->by32.scaled_sums[b]);
-#pragma clang loop unroll(full)
-                for (int s = 0; s < strips; s++) {
-                    const int i = t * strips + s;
-                    sum[i] = CK_NAME(fma)(CK_NAME(load)(w[s].m[b]), scaled, sum[i]);
-                }
-            }
-        }
+        for (int i = 0; i < strips * tokens; i++)
+            sum[i] = CK_NAME(add32)(
+                format, acc[i], CK_NAME(load)(w[i % strips].d[b]),
+                CK_NAME(load)(w[i % strips].m[b]), x[i / strips], b, sum[i]);
     }
 #pragma clang loop unroll(full)
-    for (int i = 0; i < strips * tokens; i++)
-        CK_NAME(store)(sums + (i / strips * CK_PANEL_STRIPS + i % strips) * CK_LANES, sum[i]);
+    for (int i = 0; i < strips * tokens; i++) CK_NAME(store)(CK_SUM(i), sum[i]);
 }
 
-/// Adds 256 columns of types with integer scales per `width` columns.
+/// Adds 256 columns of types with integer scales of sub-blocks.
 CK_INLINE void CK_NAME(tile256)(
-    int strips, int tokens, int wide, int shift, int width, int minimum_pairs,
-    const ck_decoded *w, const ck_activation_block *const *x, float *sums) {
+    ck_format format, int strips, int tokens, const ck_decoded *w,
+    const ck_activation_block *const *x, float *sums) {
+    const int width = CK_NAME(scale_width)(format);
     ck_i16 sum[CK_TILE_SUMS];
 #pragma clang loop unroll(full)
     for (int i = 0; i < strips * tokens; i++) sum[i] = CK_NAME(splat_int)(0);
     for (int j = 0; j < 256 / width; j++) {
         ck_i16 acc[CK_TILE_SUMS];
 #pragma clang loop unroll(full)
-        for (int i = 0; i < strips * tokens; i++) {
-            const int32_t *const negated = x[i / strips]->by256.negated_sums;
-            acc[i] = CK_NAME(splat_int)(0);
-            if (shift && width == 16) acc[i] = CK_NAME(splat_int)(negated[j]) << shift;
-            if (shift && width == 32)
-                acc[i] = (CK_NAME(splat_int)(negated[2 * j])
-                          + CK_NAME(splat_int)(negated[2 * j + 1])) << shift;
-        }
-        CK_NAME(add_groups)(strips, tokens, width / 4, wide, w, x, (size_t)(width * j), acc);
+        for (int i = 0; i < strips * tokens; i++)
+            acc[i] = CK_NAME(first256)(format, x[i / strips], j);
+        CK_NAME(add_groups)(
+            format, strips, tokens, width / 4, w, x, (size_t)(width * j), acc);
 #pragma clang loop unroll(full)
         for (int i = 0; i < strips * tokens; i++)
             sum[i] += acc[i] * CK_NAME(load_ints)(w[i % strips].scales[j]);
     }
 #pragma clang loop unroll(full)
-    for (int t = 0; t < tokens; t++) {
-        const ck_v16 scale = CK_NAME(splat)(x[t]->by256.scale);
+    for (int i = 0; i < strips * tokens; i++) {
+        ck_i16 minimums[8];
 #pragma clang loop unroll(full)
-        for (int s = 0; s < strips; s++) {
-            float *const to = sums + (t * CK_PANEL_STRIPS + s) * CK_LANES;
-            ck_v16 total = CK_NAME(fma)(
-                CK_NAME(to_float)(sum[t * strips + s]), CK_NAME(load)(w[s].d[0]) * scale,
-                CK_NAME(load)(to));
-            if (minimum_pairs) {
-                const int16_t *const pairs =
-                    minimum_pairs == 4 ? x[t]->by256.sums32 : x[t]->by256.sums16;
-                ck_i16 minimum = CK_NAME(splat_int)(0);
-#pragma clang loop unroll(full)
-                for (int i = 0; i < minimum_pairs; i++)
-                    minimum = CK_NAME(dot_pairs)(
-                        minimum, CK_NAME(load_ints)(w[s].minimums[i]),
-                        CK_NAME(load_int)(pairs + 2 * i));
-                total = CK_NAME(fma)(
-                    CK_NAME(to_float)(minimum), CK_NAME(load)(w[s].m[0]) * scale, total);
-            }
-            CK_NAME(store)(to, total);
-        }
+        for (int pair = 0; pair < CK_NAME(minimum_pair_count)(format); pair++)
+            minimums[pair] = CK_NAME(load_ints)(w[i % strips].minimums[pair]);
+        CK_NAME(store)(
+            CK_SUM(i),
+            CK_NAME(add256)(
+                format, sum[i], CK_NAME(load)(w[i % strips].d[0]),
+                CK_NAME(load)(w[i % strips].m[0]), minimums, x[i / strips],
+                CK_NAME(load)(CK_SUM(i))));
     }
 }
+
+#undef CK_SUM
 
 CK_INLINE void CK_NAME(tile)(
     ck_format format, int strips, int tokens, size_t columns, const ck_decoded *w,
     const ck_activation_block *const *x, float *sums) {
-    switch (format) {
-    case CK_Q4_0: CK_NAME(tile32)(strips, tokens, 0, 3, 0, columns, w, x, sums); return;
-    case CK_Q4_1: case CK_Q5_1:
-        CK_NAME(tile32)(strips, tokens, 0, 0, 1, columns, w, x, sums);
-        return;
-    case CK_Q5_0: CK_NAME(tile32)(strips, tokens, 0, 4, 0, columns, w, x, sums); return;
-    case CK_Q8_0: case CK_IQ4_NL:
-        CK_NAME(tile32)(strips, tokens, 1, 7, 0, columns, w, x, sums);
-        return;
-    case CK_Q2_K: CK_NAME(tile256)(strips, tokens, 0, 0, 16, 8, w, x, sums); return;
-    case CK_Q3_K: CK_NAME(tile256)(strips, tokens, 0, 2, 16, 0, w, x, sums); return;
-    case CK_Q4_K: case CK_Q5_K:
-        CK_NAME(tile256)(strips, tokens, 0, 0, 32, 4, w, x, sums);
-        return;
-    case CK_Q6_K: CK_NAME(tile256)(strips, tokens, 0, 5, 16, 0, w, x, sums); return;
-    case CK_IQ4_XS: CK_NAME(tile256)(strips, tokens, 1, 7, 32, 0, w, x, sums); return;
-    default: return;
-    }
+    if (ck_packing_of(format).columns == 256)
+        CK_NAME(tile256)(format, strips, tokens, w, x, sums);
+    else
+        CK_NAME(tile32)(format, strips, tokens, columns, w, x, sums);
 }
 
 #define CK_TILE_CASE(strips, tokens) \
     case tokens: CK_NAME(tile)(format, strips, tokens, columns, w + s, x + t, \
                                sums + (t * CK_PANEL_STRIPS + s) * CK_LANES); break
 
-/// Adds a decoded block to the sums of all tokens.
+/// Adds a decoded block to the sums of all tokens, and asks for the next block meanwhile.
 CK_INLINE void CK_NAME(add_decoded)(
     ck_format format, size_t strip_count, size_t token_count, size_t columns, const ck_decoded *w,
-    const ck_activation_block *const *x, float *sums) {
+    const ck_activation_block *const *x, float *sums, const uint8_t *next, size_t next_bytes) {
+    const size_t share = next_bytes * CK_TILE_TOKENS / token_count + 64;
     size_t s = 0;
     for (; s + CK_TILE_STRIPS <= strip_count; s += CK_TILE_STRIPS)
-        for (size_t t = 0; t < token_count; t += CK_TILE_TOKENS)
+        for (size_t t = 0; t < token_count; t += CK_TILE_TOKENS) {
+            if (s == 0) {
+                for (size_t i = 0; i < share; i += 64) CK_NAME(prefetch)(next + i, 0);
+                next += share;
+            }
             switch (token_count - t) {
                 CK_TILE_CASE(CK_TILE_STRIPS, 1);
 #if CK_TILE_TOKENS > 2
@@ -435,6 +468,7 @@ CK_INLINE void CK_NAME(add_decoded)(
                     format, CK_TILE_STRIPS, CK_TILE_TOKENS, columns, w + s, x + t,
                     sums + (t * CK_PANEL_STRIPS + s) * CK_LANES);
             }
+        }
     for (; s < strip_count; s++)
         for (size_t t = 0; t < token_count; t++)
             CK_NAME(tile)(
@@ -442,6 +476,155 @@ CK_INLINE void CK_NAME(add_decoded)(
 }
 
 #undef CK_TILE_CASE
+
+// MARK: A few tokens
+
+/// Bytes of `columns` columns of one strip, at most 256.
+CK_INLINE size_t CK_NAME(block_bytes)(ck_format format, size_t columns) {
+    const ck_packing packing = ck_packing_of(format);
+    return columns / packing.columns * ck_packed_block_bytes(packing, packing.columns)
+        + (columns % packing.columns
+               ? ck_packed_block_bytes(packing, columns % packing.columns) : 0);
+}
+
+/// Adds 32 columns of one strip, from its codes as they are packed.
+CK_INLINE void CK_NAME(stream32)(
+    ck_format format, int tokens, const uint8_t *codes, const ck_activation_block *const *x,
+    size_t k, ck_v16 d, ck_v16 m, ck_v16 *sum) {
+    ck_u16 groups[8];
+    CK_NAME(decode_codes)(format, codes, groups);
+#pragma clang loop unroll(full)
+    for (int t = 0; t < tokens; t++) {
+        ck_i16 acc = CK_NAME(first32)(format, x[t], k / 32);
+#pragma clang loop unroll(full)
+        for (int g = 0; g < 8; g++)
+            acc = CK_NAME(dot)(
+                CK_NAME(offset_shift)(format) == 7, acc, groups[g],
+                CK_NAME(load_int)(x[t]->codes + k + 4 * g));
+        sum[t] = CK_NAME(add32)(format, acc, d, m, x[t], k / 32, sum[t]);
+    }
+}
+
+/// Adds a 256-column block of one strip.
+CK_INLINE void CK_NAME(stream256)(
+    ck_format format, int tokens, const uint8_t *p,
+    const ck_activation_block *const *x, ck_v16 *sum) {
+    const ck_packing packing = ck_packing_of(format);
+    const int width = CK_NAME(scale_width)(format);
+    const size_t bytes = ck_packed_block_bytes(packing, 256);
+    ck_i16 products[CK_STREAM_TOKENS];
+#pragma clang loop unroll(full)
+    for (int t = 0; t < tokens; t++) products[t] = CK_NAME(splat_int)(0);
+#pragma clang loop unroll(full)
+    for (int b = 0; b < 8; b++) {
+        ck_u16 groups[8];
+#pragma clang loop unroll(full)
+        for (size_t i = 0; i < (bytes + 511) / 512; i++)
+            CK_NAME(prefetch)(p + 64 * ((size_t)b + 8 * i), CK_PREFETCH_BYTES);
+        CK_NAME(decode_codes)(format, p + packing.header_bytes + b * packing.code_bytes, groups);
+#pragma clang loop unroll(full)
+        for (int part = 0; part < 32 / width; part++) {
+            const int j = b * 32 / width + part;
+            const ck_i16 scale = CK_NAME(scale)(format, p, j);
+#pragma clang loop unroll(full)
+            for (int t = 0; t < tokens; t++) {
+                ck_i16 acc = CK_NAME(first256)(format, x[t], j);
+#pragma clang loop unroll(full)
+                for (int g = 0; g < width / 4; g++)
+                    acc = CK_NAME(dot)(
+                        CK_NAME(offset_shift)(format) == 7, acc, groups[part * width / 4 + g],
+                        CK_NAME(load_int)(x[t]->codes + width * j + 4 * g));
+                products[t] += acc * scale;
+            }
+        }
+    }
+    ck_i16 minimums[8];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < CK_NAME(minimum_pair_count)(format); i++)
+        minimums[i] = CK_NAME(minimum_pair)(format, p, i);
+    const ck_v16 d = CK_NAME(halves)(p), m = CK_NAME(halves)(p + 32);
+#pragma clang loop unroll(full)
+    for (int t = 0; t < tokens; t++)
+        sum[t] = CK_NAME(add256)(format, products[t], d, m, minimums, x[t], sum[t]);
+}
+
+/// Adds up to 256 columns of each strip of a panel for so few tokens that their codes need not be
+/// kept.
+CK_INLINE void CK_NAME(stream)(
+    ck_format format, int tokens, const uint8_t *p, size_t strips, size_t columns,
+    const ck_activation_block *const *x, float *sums) {
+    const ck_packing packing = ck_packing_of(format);
+    for (size_t k = 0; k < columns; k += packing.columns) {
+        const size_t width = columns - k < packing.columns ? columns - k : packing.columns;
+        for (size_t strip = 0; strip < strips; strip++) {
+            float *const to = sums + strip * CK_LANES;
+            ck_v16 sum[CK_STREAM_TOKENS];
+#pragma clang loop unroll(full)
+            for (int t = 0; t < tokens; t++)
+                sum[t] = CK_NAME(load)(to + t * CK_PANEL_STRIPS * CK_LANES);
+            if (packing.columns == 256) {
+                CK_NAME(stream256)(format, tokens, p, x, sum);
+            } else {
+                const uint8_t *const codes = p + packing.header_bytes;
+                for (size_t i = 0; i < ck_packed_block_bytes(packing, 64); i += 64)
+                    CK_NAME(prefetch)(p + i, CK_PREFETCH_BYTES);
+                const uint8_t *const m = p + (packing.header_bytes == 128 ? 64 : 0);
+                CK_NAME(stream32)(
+                    format, tokens, codes, x, k, CK_NAME(halves)(p), CK_NAME(halves)(m), sum);
+                if (width == 64)
+                    CK_NAME(stream32)(
+                        format, tokens, codes + packing.code_bytes, x, k + 32,
+                        CK_NAME(halves)(p + 32), CK_NAME(halves)(m + 32), sum);
+            }
+            p += ck_packed_block_bytes(packing, width);
+#pragma clang loop unroll(full)
+            for (int t = 0; t < tokens; t++)
+                CK_NAME(store)(to + t * CK_PANEL_STRIPS * CK_LANES, sum[t]);
+        }
+    }
+}
+
+#define CK_STREAM_CASE(tokens) \
+    case tokens: CK_NAME(stream)(format, tokens, p, strips, columns, x, sums); break
+
+/// Adds the panel's block of up to 256 columns to the sums of all tokens.
+///
+/// - Returns: where the panel's next block begins.
+CK_INLINE const uint8_t *CK_NAME(add_block)(
+    ck_format format, const uint8_t *p, size_t strips, size_t columns, size_t token_count,
+    const ck_activation_block *const *x, float *sums, ck_decoded *decoded) {
+#if CK_STREAM_TOKENS
+    if (token_count <= CK_STREAM_LIMIT) {
+        // Near-equal groups: a small one would waste the decoding.
+        size_t groups = (token_count + CK_STREAM_TOKENS - 1) / CK_STREAM_TOKENS;
+        for (; groups > 0; groups--) {
+            const size_t tokens = (token_count + groups - 1) / groups;
+            switch (tokens) {
+                CK_STREAM_CASE(1);
+                CK_STREAM_CASE(2);
+#if CK_STREAM_TOKENS > 2
+                CK_STREAM_CASE(3);
+                CK_STREAM_CASE(4);
+                CK_STREAM_CASE(5);
+                CK_STREAM_CASE(6);
+#endif
+            }
+            token_count -= tokens;
+            x += tokens;
+            sums += tokens * CK_PANEL_ROWS;
+        }
+        return p + strips * CK_NAME(block_bytes)(format, columns);
+    }
+#endif
+    const uint8_t *const next = CK_NAME(decode)(format, p, strips, columns, decoded);
+    CK_NAME(add_decoded)(
+        format, strips, token_count, columns, decoded, x, sums, next, (size_t)(next - p));
+    return next;
+}
+
+#undef CK_STREAM_CASE
+
+// MARK: Products
 
 CK_INLINE void CK_NAME(multiply_format)(
     ck_format format, const ck_packed_product *p, size_t first_panel, size_t panel_count,
@@ -465,9 +648,9 @@ CK_INLINE void CK_NAME(multiply_format)(
             for (size_t k = 0; k < p->columns; k += CK_ACTIVATION_COLUMNS) {
                 const size_t columns = p->columns - k < CK_ACTIVATION_COLUMNS
                     ? p->columns - k : CK_ACTIVATION_COLUMNS;
-                weights = CK_NAME(decode)(format, weights, strips, columns, scratch->decoded);
-                CK_NAME(add_decoded)(
-                    format, strips, tokens, columns, scratch->decoded, x, scratch->sums);
+                weights = CK_NAME(add_block)(
+                    format, weights, strips, columns, tokens, x, scratch->sums,
+                    scratch->decoded);
                 for (size_t t = 0; t < tokens; t++)
                     x[t] = (const ck_activation_block *)(const void *)
                         ((const uint8_t *)x[t] + p->block_stride);
