@@ -12,8 +12,6 @@
 #define CK_TOKEN_BLOCK 256
 /// How far ahead of the decoder weights are asked for.
 #define CK_PREFETCH_BYTES 8192
-/// Up to so many tokens codes are decoded in registers, for a group of tokens after another.
-#define CK_STREAM_LIMIT 12
 
 typedef uint8_t ck_b16 __attribute__((vector_size(16)));
 typedef int8_t ck_sb16 __attribute__((vector_size(16)));
@@ -78,7 +76,7 @@ size_t ck_multiply_packed_scratch(void) {
 #undef CK_STREAM_TOKENS
 #undef CK_TILE_STRIPS
 #undef CK_TILE_TOKENS
-#define CK_STREAM_TOKENS 6
+#define CK_STREAM_TOKENS 8
 #undef CK_TILE_SUMS
 #define CK_TILE_STRIPS 4
 #define CK_TILE_TOKENS 3
@@ -91,6 +89,8 @@ size_t ck_multiply_packed_scratch(void) {
 #undef CK_VARIANT
 #pragma clang attribute pop
 
+#undef CK_STREAM_TOKENS
+#define CK_STREAM_TOKENS 4
 #undef CK_DOT_VNNI
 #define CK_DOT_VNNI 0
 #pragma clang attribute push( \

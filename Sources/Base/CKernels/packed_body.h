@@ -6,10 +6,18 @@
 // strips by CK_TILE_TOKENS tokens in registers. Between blocks the sums wait in `sums`.
 #include "lanes.h"
 
+// The scalar twins of the products are functions of their own: inlined everywhere they would take a
+// megabyte of code.
+#if CK_DOT_256 || CK_DOT_512
+#define CK_DOT_INLINE CK_INLINE
+#else
+#define CK_DOT_INLINE static __attribute__((noinline))
+#endif
+
 /// acc[r] += the products of four codes of each row with four activations.
 ///
 /// - wide: whether codes may exceed 127, which matters where products are summed in 16 bits.
-CK_INLINE ck_i16 CK_NAME(dot)(int wide, ck_i16 acc, ck_u16 codes, int32_t y) {
+CK_DOT_INLINE ck_i16 CK_NAME(dot)(int wide, ck_i16 acc, ck_u16 codes, int32_t y) {
 #if CK_DOT_512 && CK_DOT_VNNI
     (void)wide;
     return (ck_i16)_mm512_dpbusd_epi32((__m512i)acc, (__m512i)codes, _mm512_set1_epi32(y));
@@ -59,7 +67,7 @@ CK_INLINE ck_i16 CK_NAME(dot)(int wide, ck_i16 acc, ck_u16 codes, int32_t y) {
 }
 
 /// acc[r] += the products of two 16-bit numbers of each row with two of the activations.
-CK_INLINE ck_i16 CK_NAME(dot_pairs)(ck_i16 acc, ck_i16 pairs, int32_t y) {
+CK_DOT_INLINE ck_i16 CK_NAME(dot_pairs)(ck_i16 acc, ck_i16 pairs, int32_t y) {
 #if CK_DOT_512 && CK_DOT_VNNI
     return (ck_i16)_mm512_dpwssd_epi32((__m512i)acc, (__m512i)pairs, _mm512_set1_epi32(y));
 #elif CK_DOT_512
@@ -515,7 +523,6 @@ CK_INLINE void CK_NAME(stream256)(
     ck_i16 products[CK_STREAM_TOKENS];
 #pragma clang loop unroll(full)
     for (int t = 0; t < tokens; t++) products[t] = CK_NAME(splat_int)(0);
-#pragma clang loop unroll(full)
     for (int b = 0; b < 8; b++) {
         ck_u16 groups[8];
 #pragma clang loop unroll(full)
@@ -584,6 +591,15 @@ CK_INLINE void CK_NAME(stream)(
     }
 }
 
+/// Up to how many tokens codes are decoded anew for each group of tokens: where 32 columns share an
+/// integer scale that beats the tiles for any number of them (748 to 690 Gop/s of one Zen 5 core,
+/// Q4_K, in the cache); else it does while weights come from memory (Q8_0: 497 to 404 Gop/s at 16
+/// tokens, 548 to 683 at 64).
+CK_INLINE size_t CK_NAME(stream_limit)(ck_format format) {
+    const int integer = ck_packing_of(format).columns == 256 && CK_NAME(scale_width)(format) == 32;
+    return integer ? SIZE_MAX : 16;
+}
+
 #define CK_STREAM_CASE(tokens) \
     case tokens: CK_NAME(stream)(format, tokens, p, strips, columns, x, sums); break
 
@@ -594,7 +610,7 @@ CK_INLINE const uint8_t *CK_NAME(add_block)(
     ck_format format, const uint8_t *p, size_t strips, size_t columns, size_t token_count,
     const ck_activation_block *const *x, float *sums, ck_decoded *decoded) {
 #if CK_STREAM_TOKENS
-    if (token_count <= CK_STREAM_LIMIT) {
+    if (token_count <= CK_NAME(stream_limit)(format)) {
         // Near-equal groups: a small one would waste the decoding.
         size_t groups = (token_count + CK_STREAM_TOKENS - 1) / CK_STREAM_TOKENS;
         for (; groups > 0; groups--) {
@@ -602,11 +618,13 @@ CK_INLINE const uint8_t *CK_NAME(add_block)(
             switch (tokens) {
                 CK_STREAM_CASE(1);
                 CK_STREAM_CASE(2);
-#if CK_STREAM_TOKENS > 2
                 CK_STREAM_CASE(3);
                 CK_STREAM_CASE(4);
+#if CK_STREAM_TOKENS > 4
                 CK_STREAM_CASE(5);
                 CK_STREAM_CASE(6);
+                CK_STREAM_CASE(7);
+                CK_STREAM_CASE(8);
 #endif
             }
             token_count -= tokens;
@@ -694,3 +712,4 @@ static void CK_NAME(multiply_packed)(
 }
 
 #undef CK_FORMAT_CASE
+#undef CK_DOT_INLINE
