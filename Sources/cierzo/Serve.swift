@@ -42,6 +42,7 @@ struct Serve: AsyncParsableCommand {
     @Option(help: "The dialect of requests that do not show theirs: openai or mistral.")
     var dialect: String?
     @Flag(help: "Refuse fields that Mistral's own API does not have.") var strictMistral = false
+    @Flag(help: "Let different keys find each other's cached prompts.") var sharePrefixCache = false
     @Option(help: "The longest silence of a stream in seconds; a comment breaks it.")
     var keepAliveInterval: Int?
     @Flag(help: "Send white space while an answer that is not streamed is computed.")
@@ -90,7 +91,8 @@ struct Serve: AsyncParsableCommand {
         ]
         for (key, value) in numbers { flags[key] = value.map { .integer($0) } }
         let switches = [
-            "insecure": insecure, "strict-mistral": strictMistral, "heartbeats": heartbeats,
+            "insecure": insecure, "strict-mistral": strictMistral,
+            "share-prefix-cache": sharePrefixCache, "heartbeats": heartbeats,
         ]
         for (key, isOn) in switches where isOn { flags[key] = .boolean(true) }
         if !apiKeys.isEmpty { flags["api-keys"] = .strings(apiKeys) }

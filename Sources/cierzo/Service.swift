@@ -96,7 +96,8 @@ struct Service: Sendable {
             keys: APIKeys(settings.strings("api-keys")),
             limits: RequestLimits(isStrictMistral: settings.boolean("strict-mistral")),
             keepAliveInterval: .seconds(settings.integer("keep-alive-interval", default: 10)),
-            sendsHeartbeats: settings.boolean("heartbeats"), version: Build.version)
+            sendsHeartbeats: settings.boolean("heartbeats"),
+            sharesPrefixes: settings.boolean("share-prefix-cache"), version: Build.version)
     }
 
     private func httpConfiguration(host: String) -> HTTPServer.Configuration {
@@ -141,7 +142,7 @@ private struct ModelService: ServiceLifecycle.Service {
             ])
         let engine = GenerationEngine(
             model: transformer, tokenizer: loaded.tokenizer,
-            configuration: assembly.engineConfiguration(for: loaded.file))
+            configuration: assembly.engineConfiguration(for: loaded.file), logger: logger)
         slot.serve(loaded.served(by: engine, named: settings.string("served-name")))
         let seconds = (ContinuousClock.now - began) / .seconds(1)
         logger.info(

@@ -68,6 +68,7 @@ extension Setting {
         number("prefill-chunk", 16...65536, 256),
         choice("dialect", ["openai", "mistral"]),
         flag("strict-mistral"),
+        flag("share-prefix-cache"),
         number("keep-alive-interval", 1...3600, 10),
         flag("heartbeats"),
         number("max-body-bytes", 1024...1_073_741_824, 16_777_216),

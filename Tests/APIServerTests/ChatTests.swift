@@ -189,6 +189,13 @@ import Tokenization
         let overloaded = try await TestClient(engine: busy).chat()
         #expect(overloaded.status == 503)
         #expect(overloaded.field("retry-after") == "3")
+        let slow = ScriptedEngine { _ throws(SubmissionError) in
+            throw .tooLate(estimatedWait: .seconds(300))
+        }
+        let tooLate = try await TestClient(engine: slow).chat(#""max_time":2"#)
+        #expect(tooLate.status == 503)
+        #expect(tooLate.field("retry-after") == "120")
+        #expect(try tooLate.json["error"]?["code"] == "deadline_unreachable")
         let small = ScriptedEngine { _ throws(SubmissionError) in
             throw .promptTooLong(tokenCount: 900, contextLength: 512)
         }

@@ -28,11 +28,14 @@ final class ScriptedEngine: CompletionEngine {
         set { state.withLock { $0.statistics = newValue } }
     }
 
-    func events(
-        of request: GenerationRequest
-    ) throws(SubmissionError) -> GenerationEvents {
+    func accept(
+        _ request: GenerationRequest
+    ) throws(SubmissionError) -> AcceptedRequest {
         state.withLock { $0.requests.append(request) }
-        return try script(request)
+        let waiting = statistics.waitingSequences
+        return AcceptedRequest(
+            events: try script(request),
+            place: QueuePlace(position: waiting, estimatedWait: .seconds(waiting)))
     }
 
     /// Events that have all happened already.

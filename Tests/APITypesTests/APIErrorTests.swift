@@ -29,6 +29,7 @@ import Testing
         (APIError.unauthorized, 401, 401), (.modelNotFound("x"), 404, 400),
         (.routeNotFound, 404, 404), (.methodNotAllowed(allowed: ["GET"]), 405, 405),
         (.promptTooLong(field: "prompt", tokenCount: 9, contextLength: 8), 400, 400),
+        (.tooLate(retryAfterSeconds: 3), 503, 503), (.expired, 504, 504),
         (.overloaded(retryAfterSeconds: 3), 503, 503), (.unavailable(reason: "loading"), 503, 503),
         (.failed(reason: "broken"), 500, 500), (.invalidConversation(reason: "roles"), 400, 400),
         (.invalidRequest(.malformed(reason: "byte 0")), 400, 422),

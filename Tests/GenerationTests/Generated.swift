@@ -18,6 +18,7 @@ struct Generated: Equatable {
     var promptLogprobs: [TokenLogprobs?]?
     var promptTokens = 0
     var completionTokens = 0
+    var cachedTokens = 0
     var events: [GenerationEvent] = []
 
     /// The first choice.
@@ -49,6 +50,7 @@ struct Generated: Equatable {
         case .usage(let usage):
             promptTokens = usage.promptTokens
             completionTokens = usage.completionTokens
+            cachedTokens = usage.cachedPromptTokens
         }
     }
 }

@@ -9,6 +9,7 @@ internal import Scheduling
 /// request waited and consumed is in its `Usage`.
 struct EngineMetrics {
     private let stepDuration = Metrics.Timer(label: "cierzo_step_duration")
+    private let phases: [Metrics.Timer]
     private let stepTokens = Recorder(label: "cierzo_step_tokens")
     private let stepSequences = Recorder(label: "cierzo_step_sequences")
     private let tokenDuration = Metrics.Timer(label: "cierzo_output_token_duration")
@@ -16,7 +17,10 @@ struct EngineMetrics {
     private let requests: [String: Counter]
 
     init() {
-        let reasons = ["stop", "length", "cancelled", "error"]
+        phases = ["schedule", "forward", "sample"].map {
+            Metrics.Timer(label: "cierzo_step_phase_duration", dimensions: [("phase", $0)])
+        }
+        let reasons = ["stop", "length", "cancelled", "expired", "error"]
         requests = Dictionary(
             uniqueKeysWithValues: reasons.map {
                 ($0, Counter(label: "cierzo_requests_total", dimensions: [("reason", $0)]))
@@ -24,8 +28,11 @@ struct EngineMetrics {
     }
 
     /// Records a step.
-    func noteStep(_ step: borrowing ScheduledStep, duration: Duration) {
-        stepDuration.recordNanoseconds(duration.nanoseconds)
+    func noteStep(_ step: borrowing ScheduledStep, _ times: StepTimes) {
+        stepDuration.recordNanoseconds(times.start.duration(to: times.end).nanoseconds)
+        phases[0].recordNanoseconds(times.schedule.nanoseconds)
+        phases[1].recordNanoseconds(times.forward.nanoseconds)
+        phases[2].recordNanoseconds(times.sample.nanoseconds)
         stepTokens.record(step.tokenCount)
         stepSequences.record(step.slices.count)
     }
@@ -37,6 +44,7 @@ struct EngineMetrics {
             case .stop: "stop"
             case .length, .contextLength: "length"
             case .cancelled: "cancelled"
+            case .expired: "expired"
             case .error: "error"
             }
         requests[name]?.increment()

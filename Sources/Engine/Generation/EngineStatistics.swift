@@ -11,8 +11,20 @@ package struct EngineStatistics: Hashable, Sendable {
     /// KV blocks in use.
     package var usedBlocks = 0
 
-    /// KV blocks free.
+    /// KV blocks free, those that hold a cached prefix included.
     package var freeBlocks = 0
+
+    /// KV blocks that hold a cached prefix and belong to no sequence.
+    package var cachedBlocks = 0
+
+    /// Prompt tokens found in the prefix cache since the start.
+    package var cacheHitTokens: UInt64 = 0
+
+    /// Prompt tokens that had to be computed since the start, each prompt's once.
+    package var cacheMissTokens: UInt64 = 0
+
+    /// Cached KV blocks that were needed for something else since the start.
+    package var evictedBlocks: UInt64 = 0
 
     /// Steps since the start.
     package var steps: UInt64 = 0

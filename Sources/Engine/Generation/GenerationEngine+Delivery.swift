@@ -40,7 +40,7 @@ extension GenerationEngine.Loop {
             guard let active = choices[id]?.active else { continue }
             for choice in active.choices {
                 release(choice)
-                end(choice, reason: .error("the request's time limit has passed"))
+                end(choice, reason: .expired)
             }
         }
     }
@@ -58,6 +58,10 @@ extension GenerationEngine.Loop {
         statistics.waitingSequences = scheduler.waitingCount
         statistics.usedBlocks = scheduler.usedBlockCount
         statistics.freeBlocks = scheduler.freeBlockCount
+        statistics.cachedBlocks = scheduler.cachedBlockCount
+        statistics.cacheHitTokens = scheduler.cacheStatistics.hitTokens
+        statistics.cacheMissTokens = scheduler.cacheStatistics.missTokens
+        statistics.evictedBlocks = scheduler.cacheStatistics.evictedBlocks
         mailbox.publish(statistics, endedCount: endedCount, placeInterval: pace.interval)
         endedCount = 0
         for (continuation, event) in events {
@@ -84,20 +88,23 @@ extension GenerationEngine.Loop {
     }
 
     /// Records what a step did.
-    func noteStep(from start: ContinuousClock.Instant) {
-        let end = ContinuousClock.now
+    func noteStep(_ times: StepTimes) {
         statistics.steps += 1
         statistics.prefillTokens += UInt64(scheduled.prefillCount)
         statistics.preemptions += UInt64(scheduled.preempted.count)
-        statistics.lastProgress = end
-        metrics.noteStep(scheduled, duration: start.duration(to: end))
-        logger.trace(
+        statistics.lastProgress = times.end
+        metrics.noteStep(scheduled, times)
+        logger.debug(
             "step",
             metadata: [
                 "decodes": "\(scheduled.decodeCount)", "prefill": "\(scheduled.prefillCount)",
+                "admitted": "\(scheduled.admitted.count)",
                 "preempted": "\(scheduled.preempted.count)",
+                "copies": "\(scheduled.copies.count)",
                 "running": "\(scheduler.runningCount)", "waiting": "\(scheduler.waitingCount)",
-                "duration": "\(start.duration(to: end))",
+                "free": "\(scheduler.freeBlockCount)", "cached": "\(scheduler.cachedBlockCount)",
+                "schedule": "\(times.schedule)", "forward": "\(times.forward)",
+                "sample": "\(times.sample)",
             ])
     }
 }

@@ -9,9 +9,9 @@ extension GenerationEngine.Loop {
     ///
     /// A failure ends the choices that it concerns, never the engine.
     func step() {
-        let start = ContinuousClock.now
-        scheduler.schedule(into: &scheduled, at: start)
-        noteAdmissions(at: start)
+        var times = StepTimes()
+        scheduler.schedule(into: &scheduled, at: times.start)
+        noteAdmissions(at: times.start)
         endExpired()
         if scheduled.slices.isEmpty { return publish() }
         for copy in scheduled.copies {
@@ -19,6 +19,7 @@ extension GenerationEngine.Loop {
         }
         for slice in scheduled.slices { appendToBatch(slice) }
 
+        times.scheduled = .now
         var failure: String?
         do {
             try model.forward(step: batch)
@@ -27,6 +28,7 @@ extension GenerationEngine.Loop {
             logger.error("a step failed", metadata: ["error": "\(error)"])
         }
 
+        times.computed = .now
         var row = 0
         for slice in scheduled.slices {
             outcomes.append(failure.map { fail(slice, $0) } ?? complete(slice, firstRow: row))
@@ -38,7 +40,8 @@ extension GenerationEngine.Loop {
         batch.tokens.removeAll(keepingCapacity: true)
         // The batch must not hold the block tables, or the scheduler would copy them to grow them.
         batch.slices.removeAll(keepingCapacity: true)
-        noteStep(from: start)
+        times.end = .now
+        noteStep(times)
         publish()
     }
 

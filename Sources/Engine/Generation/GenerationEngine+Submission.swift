@@ -18,7 +18,9 @@ extension GenerationEngine {
         if !request.ignoresEOS { endTokens.formUnion(tokenizer.eosTokenIDs) }
 
         let limit = maxSequences + configuration.maxQueuedSequences
-        let id = try mailbox.reserve(request.choiceCount, limit: limit)
+        let (id, place) = try mailbox.reserve(
+            request.choiceCount, maxRunning: maxSequences, limit: limit,
+            timeLimit: request.timeLimit)
         let (events, continuation) = AsyncStream<GenerationEvent>.makeStream()
         continuation.onTermination = { [mailbox] termination in
             if case .cancelled = termination { mailbox.cancel(id) }
@@ -33,7 +35,7 @@ extension GenerationEngine {
             endTokensInOrder: request.minTokens > 0 ? endTokens.sorted() : [],
             continuation: continuation, submitted: .now)
         guard mailbox.send(submission) else { throw .shuttingDown }
-        return GenerationStream(id: id, events: events)
+        return GenerationStream(id: id, place: place, events: events)
     }
 
     /// Checks every field, so that the engine's thread never meets a request that it cannot run.
@@ -62,6 +64,8 @@ extension GenerationEngine {
 
         try checkRange("max_tokens", request.maxTokens, 0...Int.max)
         try checkRange("min_tokens", request.minTokens, 0...(request.maxTokens ?? Int.max))
+        let timeLimit = request.timeLimit ?? .seconds(1)
+        try check("max_time", timeLimit > .zero, "\(timeLimit) is not above 0")
         try checkRange("n", request.choiceCount, 1...min(configuration.maxChoices, maxSequences))
         let maxTop = min(configuration.maxTopLogprobs, vocabularyCount)
         try checkRange("top_logprobs", request.topLogprobs, 0...maxTop)

@@ -63,6 +63,9 @@ package enum FinishReason: Hashable, Sendable {
     /// The request was cancelled, or the engine shut down.
     case cancelled
 
+    /// The request's time limit has passed.
+    case expired
+
     /// The engine could not go on with this choice; the text says why.
     case error(String)
 }

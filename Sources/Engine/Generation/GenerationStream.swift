@@ -17,6 +17,9 @@ package struct GenerationStream: AsyncSequence, Sendable {
     /// The request that the events belong to.
     package let id: RequestID
 
+    /// Where the request stood in the queue when it was accepted.
+    package let place: QueuePlace
+
     let events: AsyncStream<GenerationEvent>
 
     /// Begins the iteration.

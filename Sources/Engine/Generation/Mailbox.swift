@@ -39,6 +39,15 @@ final class Mailbox: Sendable {
         var statistics = EngineStatistics()
         var placeInterval = Duration.seconds(1)
         var endWaiters: [CheckedContinuation<Void, Never>] = []
+
+        /// Where new sequences stand. Without enough KV blocks some wait although places are free.
+        func place(of count: Int, maxRunning: Int) -> QueuePlace {
+            let needed = outstandingCount + count - maxRunning
+            let ahead = outstandingCount - statistics.runningSequences
+            let waiting = statistics.waitingSequences > 0 ? ahead : 0
+            let position = max(needed, waiting, 0)
+            return QueuePlace(position: position, estimatedWait: placeInterval * position)
+        }
     }
 
     private let state = Mutex(State())
@@ -51,20 +60,28 @@ final class Mailbox: Sendable {
     ///
     /// - Parameters:
     ///   - count: the number of places.
+    ///   - maxRunning: how many sequences may run at the same time.
     ///   - limit: the most sequences that may be outstanding.
-    /// - Returns: the identity of the request.
-    /// - Throws: `SubmissionError` if there is no place.
-    func reserve(_ count: Int, limit: Int) throws(SubmissionError) -> RequestID {
-        let result: Result<RequestID, SubmissionError> = state.withLock { state in
+    ///   - timeLimit: when the result is of no use any more; nil for never.
+    /// - Returns: the identity of the request and where it stands.
+    /// - Throws: `SubmissionError` if there is no place, or none in time.
+    func reserve(
+        _ count: Int, maxRunning: Int, limit: Int, timeLimit: Duration?
+    ) throws(SubmissionError) -> (RequestID, QueuePlace) {
+        let result: Result<(RequestID, QueuePlace), SubmissionError> = state.withLock { state in
             if state.isClosed { return .failure(.shuttingDown) }
             if state.outstandingCount + count > limit {
                 let missing = state.outstandingCount + count - limit
                 let delay = min(max(state.placeInterval * missing, .seconds(1)), .seconds(60))
                 return .failure(.overloaded(retryAfter: delay))
             }
+            let place = state.place(of: count, maxRunning: maxRunning)
+            if let timeLimit, place.estimatedWait >= timeLimit {
+                return .failure(.tooLate(estimatedWait: place.estimatedWait))
+            }
             state.outstandingCount += count
             defer { state.nextID += 1 }
-            return .success(RequestID(rawValue: state.nextID))
+            return .success((RequestID(rawValue: state.nextID), place))
         }
         return try result.get()
     }

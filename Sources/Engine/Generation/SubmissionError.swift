@@ -11,6 +11,10 @@ package enum SubmissionError: Error, Equatable, CustomStringConvertible {
     /// The queue is full; a place should be free after the time given.
     case overloaded(retryAfter: Duration)
 
+    /// The time limit would pass before the request starts; a place should be free after the time
+    /// given.
+    case tooLate(estimatedWait: Duration)
+
     /// The engine is shutting down or has shut down.
     case shuttingDown
 
@@ -21,6 +25,7 @@ package enum SubmissionError: Error, Equatable, CustomStringConvertible {
         case .promptTooLong(let count, let limit):
             "the prompt has \(count) tokens and the context holds \(limit), the answer included"
         case .overloaded(let delay): "the queue is full; try again in \(delay)"
+        case .tooLate(let wait): "the request would start in \(wait), after its time limit"
         case .shuttingDown: "the engine is shutting down"
         }
     }

@@ -14,16 +14,20 @@ package struct APIKeys: Sendable {
     /// Whether a request needs a key at all.
     package var isRequired: Bool { !keys.isEmpty }
 
-    /// Whether the fields carry one of the keys.
+    /// Finds whose key the fields carry.
     ///
     /// The time taken depends on the lengths alone: every key is compared to its end.
-    func admit(_ fields: HTTPFields) -> Bool {
-        guard isRequired else { return true }
-        var isKnown = false
+    ///
+    /// - Returns: the key's number from 1 on, 0 where no key is needed, nil if there is none.
+    func client(of fields: HTTPFields) -> Int? {
+        guard isRequired else { return 0 }
+        var client: Int?
         for candidate in Self.candidates(fields) {
-            for key in keys where Self.isEqual(candidate, key) { isKnown = true }
+            for (index, key) in keys.enumerated() where Self.isEqual(candidate, key) {
+                client = index + 1
+            }
         }
-        return isKnown
+        return client
     }
 
     private static func candidates(_ fields: HTTPFields) -> [[UInt8]] {

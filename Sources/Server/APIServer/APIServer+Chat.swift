@@ -98,7 +98,7 @@ extension APIServer {
     private func answer(
         _ plan: ChatPlan, _ context: RequestContext
     ) async throws(APIError) -> ServerResponse {
-        let events = try Self.submit(plan.generation, field: plan.field, plan.model)
+        let events = try submit(plan.generation, field: plan.field, plan.model, context)
         if plan.options.streams {
             return respond(
                 with: ChatStream(streamContext(plan, context)), to: [events], context)

@@ -22,6 +22,9 @@ extension APIServer {
         /// Clients' read timeouts do not strike then; failures break the connection off.
         package let sendsHeartbeats: Bool
 
+        /// Whether clients with different keys may find each other's cached prompts.
+        package let sharesPrefixes: Bool
+
         /// How long work may be pending without a step until `/health` says so.
         package let stallLimit: Duration
 
@@ -32,7 +35,8 @@ extension APIServer {
         package init(
             defaultDialect: Dialect = .openAI, keys: APIKeys = .init(),
             limits: RequestLimits = .init(), keepAliveInterval: Duration = .seconds(10),
-            sendsHeartbeats: Bool = false, stallLimit: Duration = .seconds(120),
+            sendsHeartbeats: Bool = false, sharesPrefixes: Bool = false,
+            stallLimit: Duration = .seconds(120),
             version: String = "0.1.0"
         ) {
             self.defaultDialect = defaultDialect
@@ -40,6 +44,7 @@ extension APIServer {
             self.limits = limits
             self.keepAliveInterval = keepAliveInterval
             self.sendsHeartbeats = sendsHeartbeats
+            self.sharesPrefixes = sharesPrefixes
             self.stallLimit = stallLimit
             self.version = version
         }

@@ -73,6 +73,18 @@ extension APIServer {
             "cierzo_kv_blocks_used", Double(statistics.usedBlocks), help: "KV blocks in use.")
         text.append("cierzo_kv_blocks_free", Double(statistics.freeBlocks), help: "KV blocks free.")
         text.append(
+            "cierzo_kv_blocks_cached", Double(statistics.cachedBlocks),
+            help: "Free KV blocks that hold a cached prefix.")
+        text.append(
+            "cierzo_prefix_cache_hit_tokens_total", Double(statistics.cacheHitTokens),
+            isCounter: true, help: "Prompt tokens found in the prefix cache.")
+        text.append(
+            "cierzo_prefix_cache_miss_tokens_total", Double(statistics.cacheMissTokens),
+            isCounter: true, help: "Prompt tokens that had to be computed.")
+        text.append(
+            "cierzo_prefix_cache_evicted_blocks_total", Double(statistics.evictedBlocks),
+            isCounter: true, help: "Cached KV blocks that were needed for something else.")
+        text.append(
             "cierzo_steps_total", Double(statistics.steps), isCounter: true,
             help: "Steps of the engine.")
         text.append(

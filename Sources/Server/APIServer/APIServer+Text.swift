@@ -31,7 +31,7 @@ extension APIServer {
             let prompt = try Self.prompt(prompt, at: path, request, model)
             prompts.append(prompt)
             let generation = try Self.generation(prompt.tokens, request, model)
-            requests.append(try Self.submit(generation, field: path, model))
+            requests.append(try submit(generation, field: path, model, context))
         }
         if request.options.streams {
             let stream = TextStream(streamContext(request, prompts, context, model))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import APITypes
+import Generation
 package import HTTP
 import HTTPTypes
 import JSON
@@ -50,7 +51,7 @@ package struct APIServer: Sendable {
             id: id, dialect: fixedDialect ?? configuration.defaultDialect, record: record)
         let response: ServerResponse
         do throws(APIError) {
-            let endpoint = try admit(request, route)
+            let endpoint = try admit(request, route, as: &context.client)
             if request.head.method == .options {
                 response = Self.options(endpoint)
             } else {
@@ -70,12 +71,15 @@ package struct APIServer: Sendable {
     }
 
     /// Checks key and method.
-    private func admit(_ request: ServerRequest, _ route: Route) throws(APIError) -> Endpoint {
+    private func admit(
+        _ request: ServerRequest, _ route: Route, as client: inout Int
+    ) throws(APIError) -> Endpoint {
         let method = request.head.method
-        if route.endpoint?.isOpen != true, method != .options,
-            !configuration.keys.admit(request.head.headerFields)
-        {
-            throw .unauthorized
+        if route.endpoint?.isOpen != true, method != .options {
+            guard let known = configuration.keys.client(of: request.head.headerFields) else {
+                throw .unauthorized
+            }
+            client = known
         }
         guard let endpoint = route.endpoint else { throw .routeNotFound }
         let isAllowed =
@@ -131,6 +135,7 @@ package struct APIServer: Sendable {
     private func count(_ error: APIError, _ context: RequestContext) {
         switch error {
         case .overloaded: metrics.refused(reason: "overloaded")
+        case .tooLate: metrics.refused(reason: "too_late")
         case .unavailable: metrics.refused(reason: "unavailable")
         case .failed(let reason):
             logger.error("request failed: \(reason)", metadata: ["request": "\(context.id)"])
@@ -143,6 +148,11 @@ package struct APIServer: Sendable {
         var response = response
         response.head.headerFields[name: "x-request-id"] = context.id
         response.head.headerFields[name: "x-api-dialect"] = context.dialect.rawValue
+        if let place = context.record.place {
+            let wait = Int(place.estimatedWait / .milliseconds(1))
+            response.head.headerFields[name: "x-queue-position"] = String(place.position)
+            response.head.headerFields[name: "x-estimated-start-ms"] = String(wait)
+        }
         let status = response.head.status.code
         let record = context.record
         guard case .stream(let produce) = response.body else {

@@ -18,16 +18,32 @@ package protocol CompletionEngine: Sendable {
     /// - Parameter request: what to generate.
     /// - Returns: the events, to be iterated once; the request is cancelled when nobody does.
     /// - Throws: `SubmissionError`.
-    func events(of request: GenerationRequest) throws(SubmissionError) -> GenerationEvents
+    func accept(_ request: GenerationRequest) throws(SubmissionError) -> AcceptedRequest
+}
+
+/// A request that the engine has taken.
+package struct AcceptedRequest: Sendable {
+    /// What happens to it.
+    package let events: GenerationEvents
+
+    /// Where it stood in the queue.
+    package let place: QueuePlace
+
+    /// Creates the record of a request.
+    package init(events: GenerationEvents, place: QueuePlace = QueuePlace()) {
+        self.events = events
+        self.place = place
+    }
 }
 
 /// The events of one request.
 package typealias GenerationEvents = any AsyncSequence<GenerationEvent, Never> & Sendable
 
 extension GenerationEngine: CompletionEngine {
-    package func events(
-        of request: GenerationRequest
-    ) throws(SubmissionError) -> GenerationEvents {
-        try submit(request)
+    package func accept(
+        _ request: GenerationRequest
+    ) throws(SubmissionError) -> AcceptedRequest {
+        let stream = try submit(request)
+        return AcceptedRequest(events: stream, place: stream.place)
     }
 }

@@ -13,6 +13,7 @@ extension FinishReason {
         case .length: return "length"
         case .contextLength: return dialect == .mistral ? "model_length" : "length"
         case .cancelled: throw .unavailable(reason: "The server is shutting down.")
+        case .expired: throw .expired
         case .error(let reason): throw .failed(reason: reason)
         }
     }

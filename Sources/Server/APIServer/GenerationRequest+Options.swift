@@ -45,6 +45,9 @@ extension GenerationRequest {
             stopStrings: options.stop, stopTokenIDs: Set(options.stopTokenIDs),
             ignoresEOS: options.ignoresEOS, includesStopString: options.includesStopString,
             choiceCount: options.choiceCount)
+        priority = options.priority
+        cacheScope = options.cacheSalt ?? ""
+        timeLimit = options.maxTime.map { .seconds($0) }
     }
 }
 
@@ -60,16 +63,25 @@ extension APIServer {
     ///   - request: what to generate.
     ///   - field: where the prompt came from.
     ///   - model: whose engine.
+    ///   - context: who asks.
     /// - Returns: the events.
     /// - Throws: `APIError` for what the engine refuses.
-    static func submit(
-        _ request: GenerationRequest, field: FieldPath, _ model: ServedModel
+    func submit(
+        _ request: GenerationRequest, field: FieldPath, _ model: ServedModel,
+        _ context: RequestContext
     ) throws(APIError) -> GenerationEvents {
+        var request = request
+        request.client = context.client
+        if !configuration.sharesPrefixes, context.client > 0 {
+            request.cacheScope = "\(context.client):" + request.cacheScope
+        }
         guard !request.promptTokens.isEmpty else {
             throw .invalid(field, expected: "a prompt of at least one token")
         }
         do throws(SubmissionError) {
-            return try model.engine.events(of: request)
+            let accepted = try model.engine.accept(request)
+            context.record.queued(accepted.place)
+            return accepted.events
         } catch {
             switch error {
             case .invalid(let name, let reason):
@@ -78,12 +90,17 @@ extension APIServer {
                 throw .promptTooLong(
                     field: field.description, tokenCount: count, contextLength: limit)
             case .overloaded(let delay):
-                // Above 120 s the OpenAI SDK gives up instead of waiting.
-                let seconds = min(120, max(1, (delay / .seconds(1)).rounded(.up)))
-                throw .overloaded(retryAfterSeconds: Int(seconds))
+                throw .overloaded(retryAfterSeconds: Self.retrySeconds(delay))
+            case .tooLate(let wait):
+                throw .tooLate(retryAfterSeconds: Self.retrySeconds(wait))
             case .shuttingDown: throw .unavailable(reason: "The server is shutting down.")
             }
         }
+    }
+
+    /// Whole seconds; above 120 the OpenAI SDK gives up instead of waiting.
+    private static func retrySeconds(_ delay: Duration) -> Int {
+        Int(min(120, max(1, (delay / .seconds(1)).rounded(.up))))
     }
 
     /// Waits for the whole answer.

@@ -13,6 +13,9 @@ struct RequestContext: Sendable {
     /// The dialect of the answer.
     var dialect: Dialect
 
+    /// Whose key it came with: 0 where no key is needed, else a number of its own.
+    var client = 0
+
     /// What is counted of it.
     let record: RequestRecord
 

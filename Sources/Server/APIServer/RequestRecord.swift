@@ -17,6 +17,7 @@ final class RequestRecord: Sendable {
         var usage = Usage()
         var hasUsage = false
         var hasEnded = false
+        var place: QueuePlace?
     }
 
     private let id: String
@@ -41,6 +42,17 @@ final class RequestRecord: Sendable {
 
     /// The time since the request arrived.
     var elapsed: Duration { ContinuousClock.now - start }
+
+    /// Keeps where the request stands in the queue; of several prompts, the one furthest behind.
+    func queued(_ place: QueuePlace) {
+        state.withLock { state in
+            if let known = state.place, known.position >= place.position { return }
+            state.place = place
+        }
+    }
+
+    /// Where the request stood in the queue, if it got there.
+    var place: QueuePlace? { state.withLock { $0.place } }
 
     /// Adds what a prompt and its choices consumed.
     func consumed(_ usage: Usage) {

@@ -47,6 +47,10 @@ extension APIError {
                 "3051")
         case .overloaded:
             Entry(503, "server_error", "overloaded", "service_unavailable", "1503")
+        case .tooLate:
+            Entry(503, "server_error", "deadline_unreachable", "service_unavailable", "1503")
+        case .expired:
+            Entry(504, "server_error", "deadline_exceeded", "gateway_timeout", "1504")
         case .unavailable:
             Entry(503, "server_error", "service_unavailable", "service_unavailable", "1503")
         case .failed:
@@ -67,7 +71,7 @@ extension APIError {
     /// The seconds after which trying again makes sense.
     package var retryAfterSeconds: Int? {
         switch self {
-        case .overloaded(let seconds): max(1, seconds)
+        case .overloaded(let seconds), .tooLate(let seconds): max(1, seconds)
         case .unavailable: 1
         default: nil
         }

@@ -26,6 +26,12 @@ package enum APIError: Error, Hashable {
     /// Too many requests wait already.
     case overloaded(retryAfterSeconds: Int)
 
+    /// The request would start after its own time limit.
+    case tooLate(retryAfterSeconds: Int)
+
+    /// The request's time limit passed before its answer was complete.
+    case expired
+
     /// The model is loading, or the server is stopping.
     case unavailable(reason: String)
 
@@ -55,6 +61,9 @@ extension APIError: CustomStringConvertible {
                 + "and the prompt has \(count)."
         case .overloaded(let seconds):
             "The server is busy: its queue is full. Try again in \(seconds) s."
+        case .tooLate(let seconds):
+            "max_time: the answer would only begin in \(seconds) s, after that."
+        case .expired: "max_time has passed before the answer was complete."
         case .unavailable(let reason): reason
         case .failed(let reason): reason
         }

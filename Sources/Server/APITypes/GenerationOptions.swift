@@ -52,6 +52,15 @@ package struct GenerationOptions: Hashable, Sendable {
     /// How many choices to return.
     package var choiceCount = 1
 
+    /// Lower ones come first, always.
+    package var priority = 0
+
+    /// Separates cached prompts: only requests with the same salt share them.
+    package var cacheSalt: String?
+
+    /// The seconds after which the answer is of no use any more.
+    package var maxTime: Double?
+
     /// Whether to return the ids of the prompt and of each choice.
     package var returnsTokenIDs = false
 
@@ -92,6 +101,10 @@ extension GenerationOptions {
         choiceCount =
             try fields.integer("n", in: 1...Swift.max(1, Swift.min(128, limits.maxChoices))) ?? 1
         returnsTokenIDs = try fields.bool("return_token_ids") ?? false
+        // A client may put itself behind others, not before them.
+        priority = try fields.integer("priority", in: 0...1_000) ?? 0
+        cacheSalt = try fields.string("cache_salt", maxCharacters: 256)
+        maxTime = try fields.number("max_time", in: 0...86_400, excludingLowerBound: true)
         try readStreaming(fields, dialect: dialect)
         try Self.refuseUnsupported(fields)
     }
@@ -197,8 +210,6 @@ extension GenerationOptions {
         try fields.refuse("use_beam_search", reason: "beam search is not supported")
         try fields.refuse(
             "truncate_prompt_tokens", reason: "prompts are never cut; send a shorter one")
-        try fields.refuse("cache_salt", reason: "not supported by this server")
-        try fields.refuse("priority", reason: "priorities are not supported by this server")
         try fields.refuse("bad_words", reason: "not supported; use logit_bias")
         try fields.refuse("logits_processors", reason: "not supported")
         try fields.refuse("lora", reason: "adapters are not supported")
