@@ -41,7 +41,7 @@ struct MicroBenchmark: ParsableCommand {
         let memory = randomBytes(count: 512 << 20)
         let compute = Compute(pool: ThreadPool(threadCount: count), kernels: kernels)
         let peaks = Peaks(pool: compute.pool, memory: memory.bytes)
-        show(peaks, threads: count)
+        show(peaks, region: RegionBench.nanoseconds(pool: compute.pool), threads: count)
         if limits { return }
         for type in types {
             let bench = ProductBench(compute: compute, type: type, memory: memory)
@@ -61,13 +61,14 @@ struct MicroBenchmark: ParsableCommand {
         }
     }
 
-    private func show(_ peaks: Peaks, threads: Int) {
+    private func show(_ peaks: Peaks, region: Double, threads: Int) {
         let rows = [
             ("read_gbps_1", "reads memory, 1 thread", peaks.readOne, "GB/s"),
             ("read_gbps", "reads memory, \(threads) threads", peaks.readAll, "GB/s"),
             ("f32_gops", "f32 multiply-add", peaks.f32, "Gop/s"),
             ("bf16_gops", "bf16 dot products", peaks.bf16, "Gop/s"),
             ("int8_gops", "int8 dot products", peaks.int8, "Gop/s"),
+            ("region_ns", "an empty parallel region", region, "ns"),
         ]
         if json {
             let fields = rows.map { "\"\($0.0)\": \(rounded($0.2))" }.joined(separator: ", ")

@@ -12,10 +12,16 @@ struct ComputeOptions: ParsableArguments {
     @Option(help: "Kernels: automatic, scalar, avx2, avxvnni, avx512 or blas.")
     var kernels: String = "automatic"
 
+    @Option(
+        help: "Pin threads to cores: automatic (where they fill the cores), always or never.")
+    var pin: ThreadPlacement.Pinning = .automatic
+
     func makeCompute() throws -> Compute {
-        try makeCierzoCompute(threads: threads, kernels: kernels)
+        try makeCierzoCompute(threads: threads, kernels: kernels, pinning: pin)
     }
 }
+
+extension ThreadPlacement.Pinning: ExpressibleByArgument {}
 
 /// What a configuration can ask of the processor that it does not have.
 enum ComputeError: Error, Equatable, CustomStringConvertible {
@@ -39,14 +45,17 @@ enum ComputeError: Error, Equatable, CustomStringConvertible {
 /// - Parameters:
 ///   - threads: how many, or nil for what the machine allows.
 ///   - kernels: the name of a `KernelChoice`.
+///   - pinning: whether threads keep to cores.
 /// - Returns: the operations, with threads running.
 /// - Throws: ``ComputeError``.
-func makeCierzoCompute(threads: Int?, kernels: String) throws -> Compute {
+func makeCierzoCompute(
+    threads: Int?, kernels: String, pinning: ThreadPlacement.Pinning
+) throws -> Compute {
     let count = threads ?? ProcessorTopology.current().availableThreadCount
     guard (1...1024).contains(count) else { throw ComputeError.threads(count) }
     guard let choice = KernelChoice(rawValue: kernels) else {
         throw ComputeError.unknownKernels(kernels)
     }
     guard choice.isAvailable else { throw ComputeError.unavailableKernels(kernels) }
-    return Compute(pool: ThreadPool(threadCount: count), kernels: choice)
+    return Compute(pool: ThreadPool(threadCount: count, pinning: pinning), kernels: choice)
 }

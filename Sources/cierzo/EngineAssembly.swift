@@ -9,6 +9,7 @@ import Tensors
 struct EngineAssembly: Sendable {
     var threads: Int?
     var kernels = "automatic"
+    var pinning = ThreadPlacement.Pinning.automatic
     /// Tokens; nil: the model's own context, at most ``defaultContext``.
     var context: Int?
     var blockSize = 16
@@ -43,7 +44,8 @@ struct EngineAssembly: Sendable {
     ///
     /// - Throws: where the machine has too little memory, or a limit is unusable.
     func makeTransformer(for file: ModelFile) throws -> sending Transformer {
-        let compute = try makeCierzoCompute(threads: threads, kernels: kernels)
+        let compute = try makeCierzoCompute(
+            threads: threads, kernels: kernels, pinning: pinning)
         let memory = MachineMemory.byteCount()
         let contextLength = self.contextLength(for: file)
         func limits(blockCount: Int) -> TransformerLimits {

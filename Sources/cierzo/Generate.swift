@@ -57,7 +57,8 @@ struct Generate: AsyncParsableCommand {
     private func converse() async throws {
         let loaded = try LoadedModel(path: model)
         let assembly = EngineAssembly(
-            threads: compute.threads, kernels: compute.kernels, context: context, maxSequences: 1)
+            threads: compute.threads, kernels: compute.kernels, pinning: compute.pin,
+            context: context, maxSequences: 1)
         let transformer = try assembly.makeTransformer(for: loaded.file)
         let engine = GenerationEngine(
             model: transformer, tokenizer: loaded.tokenizer,

@@ -29,6 +29,8 @@ struct Serve: AsyncParsableCommand {
     @Flag(help: "Allow a public address without keys.") var insecure = false
     @Option(help: "Compute threads. Default: what affinity and the cgroup quota allow.")
     var threads: Int?
+    @Option(help: "Pin threads to cores: automatic (where they fill the cores), always or never.")
+    var pin: String?
     @Option(help: "Kernels: automatic, scalar, avx2, avxvnni, avx512 or blas.") var kernels: String?
     @Option(help: "Context window in tokens. Default: the model's, at most 32768.")
     var context: Int?
@@ -76,7 +78,7 @@ struct Serve: AsyncParsableCommand {
     private var flags: [String: SettingValue] {
         var flags: [String: SettingValue] = [:]
         let texts = [
-            "model": model, "served-name": servedName, "host": host, "kernels": kernels,
+            "model": model, "served-name": servedName, "host": host, "pin": pin, "kernels": kernels,
             "kv-type": kvType, "dialect": dialect, "log-level": logLevel,
         ]
         for (key, value) in texts { flags[key] = value.map { .string($0) } }

@@ -12,6 +12,7 @@ import Logging
 import Metrics
 import ServiceLifecycle
 import Telemetry
+import Tensors
 import UnixSignals
 
 /// The running server: listens at once, answers 503 while the model loads, then serves it until a
@@ -165,6 +166,7 @@ private struct ModelService: ServiceLifecycle.Service {
         EngineAssembly(
             threads: settings.integer("threads"),
             kernels: settings.string("kernels") ?? "automatic",
+            pinning: settings.string("pin").flatMap { .init(rawValue: $0) } ?? .automatic,
             context: settings.integer("context"),
             blockSize: settings.integer("block-size", default: 16),
             kvType: settings.string("kv-type") ?? "f32",

@@ -77,7 +77,8 @@ import Testing
 
     @Test func `pools come and go`() {
         for threadCount in 1...20 {
-            let pool = ThreadPool(threadCount: threadCount % 5 + 1, pin: threadCount % 2 == 0)
+            let pool = ThreadPool(
+                threadCount: threadCount % 5 + 1, pinning: threadCount % 2 == 0 ? .always : .never)
             pool.parallel(count: threadCount) { _, _ in }
         }
     }

@@ -70,6 +70,8 @@ package final class Transformer {
     package func forward(_ batch: borrowing ForwardBatch) -> FloatBuffer {
         let a = activations
         let c = configuration
+        let affinity = compute.pool.placeCaller()
+        defer { compute.pool.releaseCaller(to: affinity) }
         var rowCount = plan(batch)  // T
 
         compute.embed(batch.tokens.span, weights.tokenEmbedding, into: a.residual)  // [T, D]

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CKernels
-internal import Glibc
-
 extension ProcessorTopology {
     /// Reads core numbers and control groups.
     ///
@@ -16,8 +13,8 @@ extension ProcessorTopology {
         for processor in affinity {
             let folder = "\(root)/sys/devices/system/cpu/cpu\(processor)/topology"
             guard
-                let package = Self.text("\(folder)/physical_package_id").flatMap({ Int($0) }),
-                let core = Self.text("\(folder)/core_id").flatMap({ Int($0) })
+                let package = SystemFile.text("\(folder)/physical_package_id").flatMap({ Int($0) }),
+                let core = SystemFile.text("\(folder)/core_id").flatMap({ Int($0) })
             else {
                 processors.append(processor)
                 continue
@@ -27,34 +24,10 @@ extension ProcessorTopology {
         self.init(affinity: affinity, processors: processors, quota: Self.quota(root: root))
     }
 
-    /// The logical processors that the calling thread may run on.
-    static func currentAffinity() -> [Int] {
-        var mask = [UInt8](repeating: 0, count: 8192)
-        let count = unsafe mask.withUnsafeMutableBufferPointer { mask in
-            unsafe ck_affinity(mask.baseAddress, mask.count)
-        }
-        guard count > 0 else { return [0] }
-        return (0..<count * 8).filter { mask[$0 / 8] >> ($0 % 8) & 1 == 1 }
-    }
-
-    /// Keeps the calling thread on some processors; where the system refuses or none is given, it
-    /// stays free.
-    static func keepThread(on processors: [Int]) {
-        guard let last = processors.max(), last < 65536 else { return }
-        // A whole number of the system's 64-bit words.
-        var mask = [UInt8](repeating: 0, count: (last / 64 + 1) * 8)
-        for processor in processors where processor >= 0 {
-            mask[processor / 8] |= 1 << UInt8(processor % 8)
-        }
-        unsafe mask.withUnsafeBufferPointer { mask in
-            unsafe _ = ck_set_affinity(mask.baseAddress, mask.count)
-        }
-    }
-
     /// The least quota of this process's control group and all above it, v2 or v1.
     private static func quota(root: String) -> Double? {
         var quotas: [Double] = []
-        for line in text("\(root)/proc/self/cgroup")?.split(separator: "\n") ?? [] {
+        for line in SystemFile.text("\(root)/proc/self/cgroup")?.split(separator: "\n") ?? [] {
             let fields = line.split(
                 separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
             guard fields.count == 3 else { continue }
@@ -89,31 +62,18 @@ extension ProcessorTopology {
     }
 
     private static func quotaV2(_ path: String) -> Double? {
-        guard let fields = text(path)?.split(separator: " "), fields.count == 2,
+        guard let fields = SystemFile.text(path)?.split(separator: " "), fields.count == 2,
             let quota = Double(fields[0]), let period = Double(fields[1]), quota > 0, period > 0
         else { return nil }
         return quota / period
     }
 
     private static func quotaV1(_ folder: String) -> Double? {
-        guard let quota = text("\(folder)/cpu.cfs_quota_us").flatMap({ Double($0) }),
-            let period = text("\(folder)/cpu.cfs_period_us").flatMap({ Double($0) }), quota > 0,
+        guard let quota = SystemFile.text("\(folder)/cpu.cfs_quota_us").flatMap({ Double($0) }),
+            let period = SystemFile.text("\(folder)/cpu.cfs_period_us").flatMap({ Double($0) }),
+            quota > 0,
             period > 0
         else { return nil }
         return quota / period
-    }
-
-    /// The text of a small file without the line end, or nil where it cannot be read.
-    private static func text(_ path: String) -> String? {
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: 16384)
-        let count = unsafe bytes.withUnsafeMutableBytes { buffer in
-            unsafe read(descriptor, buffer.baseAddress, buffer.count)
-        }
-        guard count >= 0 else { return nil }
-        let text = String(decoding: bytes[..<count], as: UTF8.self)
-        return text.hasSuffix("\n") ? String(text.dropLast()) : text
     }
 }

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Glibc
-
 /// The processors that this process may use.
 package struct ProcessorTopology: Hashable, Sendable {
     /// The logical processors that the affinity mask allows, ascending.
@@ -25,6 +23,6 @@ package struct ProcessorTopology: Hashable, Sendable {
 
     /// What the system says now.
     package static func current() -> ProcessorTopology {
-        ProcessorTopology(affinity: currentAffinity(), root: "")
+        ProcessorTopology(affinity: AffinityMask.current().processors, root: "")
     }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Glibc
-internal import Synchronization
 
 /// Threads that share out the tasks of one parallel region after another.
 ///
@@ -12,29 +11,46 @@ package final class ThreadPool: Sendable {
     /// The number of threads that work on a region, the calling one included.
     package let threadCount: Int
 
+    /// Where the threads run.
+    package let placement: ThreadPlacement
+
+    /// Where the weights belong that the threads read.
+    package let weightPlacement: NUMAPlacement
+
     private let team: ThreadTeam
     private let threads: [pthread_t]
+    private let callerAffinity: AffinityMask?
 
-    /// Starts the threads.
+    /// Starts threads on this machine.
     ///
     /// - Parameters:
     ///   - threadCount: at least 1.
-    ///   - pin: whether each started thread stays on one processor of its own. Pinning is for a
-    ///     process that has the processors to itself.
-    package init(threadCount: Int, pin: Bool = false) {
+    ///   - pinning: whether threads keep to processors of their own.
+    package convenience init(threadCount: Int, pinning: ThreadPlacement.Pinning = .never) {
         precondition(threadCount >= 1, "\(threadCount) threads")
-        let processors = pin ? ProcessorTopology.current().processors : []
-        let team = ThreadTeam(nodes: [Int](repeating: 0, count: threadCount))
+        self.init(
+            placement: ThreadPlacement(
+                threadCount: threadCount, topology: .current(), memory: .current(),
+                pinning: pinning))
+    }
+
+    /// Starts threads.
+    ///
+    /// - Parameter placement: where they run.
+    package init(placement: ThreadPlacement) {
+        let team = ThreadTeam(nodes: placement.workerNodes)
         var threads: [pthread_t] = []
-        for worker in 1..<max(threadCount, 1) {
-            let place = worker < processors.count ? [processors[worker]] : []
-            if let thread = team.startThread(worker: worker, processors: place) {
-                threads.append(thread)
-            }
+        for worker in placement.workerNodes.indices.dropFirst() {
+            let thread = team.startThread(worker: worker, processors: placement.processors[worker])
+            if let thread { threads.append(thread) }
         }
+        self.placement = placement
+        weightPlacement = NUMAPlacement(placement)
         self.team = team
         self.threads = threads
-        self.threadCount = threads.count + 1
+        threadCount = threads.count + 1
+        let callers = placement.processors[0]
+        callerAffinity = callers.isEmpty ? nil : AffinityMask(callers)
     }
 
     deinit {
@@ -68,13 +84,47 @@ package final class ThreadPool: Sendable {
     /// - Parameters:
     ///   - count: the number of tasks, below 2³².
     ///   - body: as above.
-    func runRegion(count: Int, by body: @escaping (_ task: Int, _ worker: Int) -> Void) {
-        precondition(count >= 0 && count < 1 << 32, "\(count) tasks")
+    package func runRegion(count: Int, by body: @escaping (_ task: Int, _ worker: Int) -> Void) {
+        let ends: InlineArray<1, Int> = [count]
+        runRegion(ends: ends.span, by: body)
+    }
+
+    /// Runs tasks that are sorted by the memory node that their weights lie in: threads take the
+    /// tasks of their own node first, and when there are none left those of others.
+    ///
+    /// - Parameters:
+    ///   - ends: for each node of `weightPlacement` the end of its tasks, where those of the next
+    ///     begin; ascending, below 2³². The first node's begin at 0.
+    ///   - body: as above.
+    package func runRegion(
+        ends: Span<Int>, by body: @escaping (_ task: Int, _ worker: Int) -> Void
+    ) {
+        var count = 0
+        for index in ends.indices {
+            precondition(ends[index] >= count && ends[index] < 1 << 32, "\(ends[index]) tasks")
+            count = ends[index]
+        }
         if count <= 1 || threads.isEmpty {
             for task in 0..<count { body(task, 0) }
             return
         }
-        let ends: InlineArray<1, Int> = [count]
-        team.run(ends: ends.span, body)
+        team.run(ends: ends, body)
+    }
+
+    /// Keeps the calling thread where the pool's first worker belongs, until `releaseCaller`.
+    ///
+    /// For the time of many regions. Threads that the caller starts meanwhile are kept there too.
+    ///
+    /// - Returns: where the thread was allowed to run; nil where the placement leaves it free.
+    package func placeCaller() -> AffinityMask? {
+        guard let callerAffinity else { return nil }
+        let before = AffinityMask.current()
+        callerAffinity.apply()
+        return before
+    }
+
+    /// Lets the calling thread run where it was allowed to before `placeCaller`.
+    package func releaseCaller(to affinity: AffinityMask?) {
+        affinity?.apply()
     }
 }

@@ -129,7 +129,7 @@ internal import Synchronization
             { context in
                 guard let context = unsafe context else { return nil }
                 let start = unsafe Unmanaged<ThreadStart>.fromOpaque(context).takeRetainedValue()
-                ProcessorTopology.keepThread(on: start.processors)
+                if !start.processors.isEmpty { AffinityMask(start.processors).apply() }
                 start.team.live(worker: start.worker)
                 return nil
             }, start.toOpaque())
