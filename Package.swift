@@ -134,6 +134,13 @@ let package = Package(
             path: "Benchmarks/micro",
             swiftSettings: swiftSettings),
 
+        .executableTarget(
+            name: "cierzo-simulate",
+            dependencies: ["Scheduling", products["ArgumentParser"]].compactMap { $0 },
+            path: "Benchmarks/simulate",
+            exclude: ["README.md", "chunk.svg"],
+            swiftSettings: swiftSettings),
+
         tests(of: "JSON"),
         tests(of: "Quantization", uses: ["Tensors"], resources: [.copy("Goldens")]),
         tests(of: "Tensors", uses: ["Quantization"]),

@@ -60,6 +60,17 @@ import Testing
         #expect(driver.step.prefillCount == 30)
     }
 
+    @Test func `many decodes allow a larger chunk`() throws {
+        var driver = SchedulerDriver(
+            .init(blockCount: 64, prefillChunkTokensWhileDecoding: 16, prefillTokensPerDecode: 4))
+        for _ in 0..<10 { _ = try driver.add(prompt: 1, maxTokens: 50) }
+        driver.run()
+        _ = try driver.add(prompt: 200, maxTokens: 1)
+        driver.run()
+        #expect(driver.step.decodeCount == 10)
+        #expect(driver.step.prefillCount == 40)
+    }
+
     @Test func `the prompt nearest to its end comes first, the oldest every fourth turn`() throws {
         var driver = SchedulerDriver(
             .init(blockCount: 64, prefillChunkTokens: 128, prefillQuantumTokens: 32))

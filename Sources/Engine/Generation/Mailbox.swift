@@ -40,7 +40,9 @@ final class Mailbox: Sendable {
         var placeInterval = Duration.seconds(1)
         var endWaiters: [CheckedContinuation<Void, Never>] = []
 
-        /// Where new sequences stand. Without enough KV blocks some wait although places are free.
+        /// Where new sequences stand.
+        ///
+        /// Without enough KV blocks some wait although places are free.
         func place(of count: Int, maxRunning: Int) -> QueuePlace {
             let needed = outstandingCount + count - maxRunning
             let ahead = outstandingCount - statistics.runningSequences

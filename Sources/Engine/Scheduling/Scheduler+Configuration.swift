@@ -38,8 +38,16 @@ extension Scheduler {
         /// The most prompt tokens of a step while something is being decoded.
         package let prefillChunkTokensWhileDecoding: Int
 
+        /// So many prompt tokens for each sequence that decodes are never too many: a step with
+        /// many of them is long anyway, and prompts must keep up.
+        package let prefillTokensPerDecode: Int
+
         /// How many tokens a prompt gets before the next turn is given.
         package let prefillQuantumTokens: Int
+
+        /// Every so many turns of a client, the prompt that is due first gets it instead of the one
+        /// nearest to its end.
+        package let turnsPerOldest: Int
 
         /// When a waiting sequence gets its blocks.
         package let admission: Admission
@@ -61,7 +69,8 @@ extension Scheduler {
             maxBatchTokens: Int = 512, maxLogitsRows: Int = 64, maxSequences: Int = 64,
             maxQueuedSequences: Int = 256, blockCount: Int, positionsPerBlock: Int = 16,
             prefillChunkTokens: Int = 256, prefillChunkTokensWhileDecoding: Int = 64,
-            prefillQuantumTokens: Int = 64, admission: Admission = .optimistic,
+            prefillQuantumTokens: Int = 64, turnsPerOldest: Int = 4,
+            prefillTokensPerDecode: Int = 3, admission: Admission = .optimistic,
             cachesPrefixes: Bool = true, attentionWindow: Int? = nil,
             patience: Duration = .seconds(60), decodeWork: Double = 3
         ) {
@@ -71,7 +80,7 @@ extension Scheduler {
             precondition(blockCount >= 1 && positionsPerBlock >= 1, "\(blockCount) blocks")
             precondition(
                 prefillChunkTokens >= 1 && prefillChunkTokensWhileDecoding >= 1
-                    && prefillQuantumTokens >= 1, "no tokens in a chunk")
+                    && prefillQuantumTokens >= 1 && turnsPerOldest >= 1, "no tokens in a chunk")
             self.maxBatchTokens = maxBatchTokens
             self.maxLogitsRows = maxLogitsRows
             self.maxSequences = maxSequences
@@ -81,6 +90,8 @@ extension Scheduler {
             self.prefillChunkTokens = prefillChunkTokens
             self.prefillChunkTokensWhileDecoding = prefillChunkTokensWhileDecoding
             self.prefillQuantumTokens = prefillQuantumTokens
+            self.turnsPerOldest = turnsPerOldest
+            self.prefillTokensPerDecode = prefillTokensPerDecode
             self.admission = admission
             self.cachesPrefixes = cachesPrefixes
             self.attentionWindow = attentionWindow

@@ -10,22 +10,18 @@ extension Scheduler {
         var isDone = false
     }
 
-    /// Every so many turns of a client, the one that is due first gets it instead of the shortest.
-    private static var turnsPerOldest: Int { 4 }
-
     /// Shares what is left of the step among the prompts.
     ///
     /// Each turn of `prefillQuantumTokens` goes to the lowest priority; there to the client that
     /// has had the least work done; there to the prompt that is nearest to its end, so that a long
-    /// one never delays a short one by much, but every fourth time to the one that is due first,
+    /// one never delays a short one by much, but every so many times to the one that is due first,
     /// so that short ones never keep it waiting forever.
     mutating func schedulePrefills(into step: inout ScheduledStep, newFrom firstNew: Int) {
         collectTurns(newFrom: firstNew)
         if turns.isEmpty { return }
-        let chunk =
-            step.decodeCount > 0
-            ? configuration.prefillChunkTokensWhileDecoding : configuration.prefillChunkTokens
-        var budget = min(chunk, configuration.maxBatchTokens - step.tokenCount)
+        var budget = min(
+            chunkTokens(decodeCount: step.decodeCount),
+            configuration.maxBatchTokens - step.tokenCount)
         // Every running sequence may need a row to sample from; scoring takes what is beyond.
         var spareRows = configuration.maxLogitsRows - running.count
 
@@ -56,6 +52,13 @@ extension Scheduler {
         for turn in turns where turn.share > 0 {
             appendSlice(of: turn.index, tokenCount: turn.share, into: &step)
         }
+    }
+
+    /// The most prompt tokens of a step.
+    private func chunkTokens(decodeCount: Int) -> Int {
+        if decodeCount == 0 { return configuration.prefillChunkTokens }
+        let share = decodeCount * configuration.prefillTokensPerDecode
+        return max(configuration.prefillChunkTokensWhileDecoding, share)
     }
 
     /// Lists the running prompts, which take what has been computed for others in the meantime.
@@ -90,7 +93,8 @@ extension Scheduler {
             let otherWork = clients[second.client].served
             return work != otherWork ? work < otherWork : first.client < second.client
         }
-        if clients[first.client].turnCount % Self.turnsPerOldest == Self.turnsPerOldest - 1 {
+        let period = configuration.turnsPerOldest
+        if clients[first.client].turnCount % period == period - 1 {
             if first.dueTime != second.dueTime { return first.dueTime < second.dueTime }
             return first.arrival < second.arrival
         }
