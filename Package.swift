@@ -163,8 +163,8 @@ let package = Package(
         tests(
             of: "APIServer",
             uses: [
-                "HTTP", "APITypes", "JSON", "Generation", "Sampling", "Tokenization",
-                "Conversation", "Telemetry",
+                "HTTP", "APITypes", "JSON", "Generation", "Inference", "ModelFiles", "Sampling",
+                "Tensors", "Tokenization", "Conversation", "Telemetry",
             ],
             from: ["HTTPTypes"]),
     ]

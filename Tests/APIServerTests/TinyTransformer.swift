@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Inference
+import ModelFiles
+import Tensors
+
+/// A random mixture of experts over the byte tokenizer's vocabulary, small enough for debug builds.
+enum TinyTransformer {
+    static func make(
+        blockCount: Int = 64, maxBatchTokens: Int = 64, maxLogitsRows: Int = 32,
+        threadCount: Int = 1
+    ) throws -> sending Transformer {
+        let v = ByteTokenizer.count
+        let configuration = ModelConfiguration(
+            architecture: "llama", hiddenSize: 32, intermediateSize: 48, layerCount: 2,
+            headCount: 4, kvHeadCount: 2, headDimension: 8, vocabularySize: v, expertCount: 4,
+            expertsPerToken: 2, contextLength: 256, ropeTheta: 10_000, ropePairing: .adjacent,
+            ropeDimensionCount: 8, rmsNormEpsilon: 1e-5)
+        var state: UInt64 = 42
+        func random(_ rows: Int, _ columns: Int, scale: Float = 0.3) -> WeightMatrix {
+            let values = (0..<rows * columns).map { _ in
+                state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+                return (Float(state >> 40) / Float(1 << 24) - 0.5) * 2 * scale
+            }
+            return WeightMatrix.of(values, rows: rows, columns: columns)
+        }
+        let ones = Array(repeating: Float(1), count: 32)
+        let layers = (0..<2).map { _ in
+            LayerTensors(
+                attentionNorm: ones, wq: random(32, 32), wk: random(16, 32), wv: random(16, 32),
+                wo: random(32, 32), ffnNorm: ones, router: random(4, 32),
+                experts: (0..<4).map { _ in
+                    ExpertTensors(w1: random(48, 32), w2: random(32, 48), w3: random(48, 32))
+                })
+        }
+        let tensors = ModelTensors(
+            tokenEmbedding: random(v, 32, scale: 1), layers: layers, outputNorm: ones,
+            output: random(v, 32, scale: 0.5))
+        return try Transformer(
+            configuration: configuration, tensors: tensors,
+            compute: Compute(pool: ThreadPool(threadCount: threadCount)),
+            limits: TransformerLimits(
+                maxBatchTokens: maxBatchTokens, blockCount: blockCount, positionsPerBlock: 16,
+                maxLogitsRows: maxLogitsRows))
+    }
+}
