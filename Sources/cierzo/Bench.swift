@@ -55,7 +55,7 @@ struct Bench: ParsableCommand {
         for batch in batches {
             let bench = try EngineBench(
                 file: file, compute: compute, batch: batch, prompt: prompt, generate: generate,
-                chunk: chunk)
+                chunk: chunk, kvType: self.compute.kvType)
             bench.warmUp()
             var prefills: [Double] = []
             var decodes: [Double] = []

@@ -16,12 +16,16 @@ struct ComputeOptions: ParsableArguments {
         help: "Pin threads to cores: automatic (where they fill the cores), always or never.")
     var pin: ThreadPlacement.Pinning = .automatic
 
+    @Option(help: "How keys and values are stored.")
+    var kvType = EngineAssembly.defaultKVType
+
     func makeCompute() throws -> Compute {
         try makeCierzoCompute(threads: threads, kernels: kernels, pinning: pin)
     }
 }
 
 extension ThreadPlacement.Pinning: ExpressibleByArgument {}
+extension KVElementType: ExpressibleByArgument {}
 
 /// What a configuration can ask of the processor that it does not have.
 enum ComputeError: Error, Equatable, CustomStringConvertible {

@@ -13,7 +13,7 @@ struct EngineAssembly: Sendable {
     /// Tokens; nil: the model's own context, at most ``defaultContext``.
     var context: Int?
     var blockSize = 16
-    var kvType = "f32"
+    var kvType = Self.defaultKVType
     /// Bytes; nil: room for ``defaultContextCount`` contexts, at most a quarter of memory.
     var kvByteCount: Int?
     var maxSequences = 64
@@ -23,6 +23,10 @@ struct EngineAssembly: Sendable {
 
     static let defaultContext = 32_768
     static let defaultContextCount = 4
+
+    /// Half precision: half of the memory and of its traffic, for a KL divergence of 1e-6 nats from
+    /// f32 (SmolLM2 135M, 1536 positions, 2026-11-21), a fiftieth of what bf16 costs.
+    static let defaultKVType = KVElementType.f16
 
     /// What of the machine does not suffice.
     enum Failure: Error, Equatable, CustomStringConvertible {
@@ -52,7 +56,7 @@ struct EngineAssembly: Sendable {
             TransformerLimits(
                 maxBatchTokens: maxBatchTokens, blockCount: blockCount,
                 positionsPerBlock: blockSize, maxLogitsRows: max(maxSequences, 64),
-                kvElementType: kvType == "f16" ? .f16 : .f32)
+                kvElementType: kvType)
         }
         func plan(blockCount: Int) throws -> MemoryPlan {
             try MemoryPlan(

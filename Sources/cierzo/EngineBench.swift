@@ -14,7 +14,8 @@ final class EngineBench {
     private let blockTables: [[Int32]]
 
     init(
-        file: ModelFile, compute: Compute, batch: Int, prompt: Int, generate: Int, chunk: Int
+        file: ModelFile, compute: Compute, batch: Int, prompt: Int, generate: Int, chunk: Int,
+        kvType: KVElementType
     ) throws {
         let positionsPerBlock = 16
         let blocks = (prompt + generate + positionsPerBlock - 1) / positionsPerBlock
@@ -22,7 +23,8 @@ final class EngineBench {
             configuration: file.configuration, tensors: file.tensors, compute: compute,
             limits: TransformerLimits(
                 maxBatchTokens: max(chunk, batch), blockCount: blocks * batch,
-                positionsPerBlock: positionsPerBlock, maxLogitsRows: batch))
+                positionsPerBlock: positionsPerBlock, maxLogitsRows: batch,
+                kvElementType: kvType))
         self.batch = batch
         self.prompt = prompt
         self.generate = generate

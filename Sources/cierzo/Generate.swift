@@ -58,7 +58,7 @@ struct Generate: AsyncParsableCommand {
         let loaded = try LoadedModel(path: model)
         let assembly = EngineAssembly(
             threads: compute.threads, kernels: compute.kernels, pinning: compute.pin,
-            context: context, maxSequences: 1)
+            context: context, kvType: compute.kvType, maxSequences: 1)
         let transformer = try assembly.makeTransformer(for: loaded.file)
         let engine = GenerationEngine(
             model: transformer, tokenizer: loaded.tokenizer,
@@ -146,7 +146,7 @@ struct Generate: AsyncParsableCommand {
             compute: compute.makeCompute(),
             limits: TransformerLimits(
                 maxBatchTokens: rows, blockCount: max(1, blocks), positionsPerBlock: blockSize,
-                maxLogitsRows: rows))
+                maxLogitsRows: rows, kvElementType: compute.kvType))
         _ = FileManager.default.createFile(atPath: path, contents: nil)
         guard let output = FileHandle(forWritingAtPath: path) else {
             throw GenerateFailure(reason: "\(path): cannot be written")

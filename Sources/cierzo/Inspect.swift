@@ -27,7 +27,7 @@ struct Inspect: ParsableCommand {
     @Argument(help: "A manifest, a GGUF file or a directory; with --plan also a model's name.")
     var model: String
     @Option(help: "Positions of KV cache to plan memory for.") var context = 8192
-    @Option(help: "How keys and values are stored: f32 or f16.") var kvType = "f32"
+    @Option(help: "How keys and values are stored.") var kvType = EngineAssembly.defaultKVType
     @Flag(help: "Plan the memory of models of this shape, for all types of weights.")
     var plan = false
     @Flag(help: "Check the structure only; do not read the weights.") var quick = false
@@ -35,18 +35,14 @@ struct Inspect: ParsableCommand {
     @Flag(help: "One JSON object on stdout.") var json = false
 
     func run() throws {
-        guard let kvType = KVElementType.allCases.first(where: { "\($0)" == kvType }) else {
-            let known = KVElementType.allCases.map { "\($0)" }.joined(separator: ", ")
-            throw ValidationError("--kv-type: expected one of \(known)")
-        }
         guard (1...1 << 30).contains(context) else {
             throw ValidationError("--context: 1 to \(1 << 30)")
         }
         do {
-            if plan { return try showPlan(kvType) }
+            if plan { return try showPlan() }
             let loaded = try LoadedModel(path: model)
             if !quick { try loaded.file.verify() }
-            let rows = try description(of: loaded, kvType: kvType)
+            let rows = try description(of: loaded)
             if json {
                 var object = JSONObject()
                 for row in rows { object[row.key] = .string(row.value) }
@@ -63,7 +59,7 @@ struct Inspect: ParsableCommand {
         }
     }
 
-    private func showPlan(_ kvType: KVElementType) throws {
+    private func showPlan() throws {
         let published = ModelConfiguration.published.first { $0.name == model }
         let table = try MemoryTable(
             name: published?.name ?? model,
@@ -72,9 +68,7 @@ struct Inspect: ParsableCommand {
         print(json ? table.json.serialized(pretty: true) : table.text)
     }
 
-    private func description(
-        of loaded: LoadedModel, kvType: KVElementType
-    ) throws -> [(key: String, value: String)] {
+    private func description(of loaded: LoadedModel) throws -> [(key: String, value: String)] {
         let file = loaded.file
         let c = file.configuration
         var rows: [(key: String, value: String)] = [
@@ -113,7 +107,7 @@ struct Inspect: ParsableCommand {
                 "chat template", file.chatTemplate.map { "\($0.utf8.count) bytes" } ?? "none"
             ))
         rows.append(("prompt format", loaded.promptFormatName))
-        rows += try memoryPlan(file, kvType: kvType)
+        rows += try memoryPlan(file)
         return rows
     }
 
@@ -130,9 +124,7 @@ struct Inspect: ParsableCommand {
         return "theta \(c.ropeTheta), \(c.ropeDimensionCount) dimensions, \(scaling)"
     }
 
-    private func memoryPlan(
-        _ file: ModelFile, kvType: KVElementType
-    ) throws -> [(key: String, value: String)] {
+    private func memoryPlan(_ file: ModelFile) throws -> [(key: String, value: String)] {
         let blockSize = 16
         let plan = try MemoryPlan(
             configuration: file.configuration, weightByteCount: file.byteCount,

@@ -35,7 +35,7 @@ struct Serve: AsyncParsableCommand {
     @Option(help: "Context window in tokens. Default: the model's, at most 32768.")
     var context: Int?
     @Option(help: "Positions per KV block: 16 or 32.") var blockSize: Int?
-    @Option(help: "How keys and values are stored: f32 or f16.") var kvType: String?
+    @Option(help: "How keys and values are stored: f32, f16, bf16 or q8.") var kvType: String?
     @Option(help: "Memory for the KV cache in MiB.") var kvMemory: Int?
     @Option(help: "Requests that generate at the same time.") var maxSequences: Int?
     @Option(help: "Requests that may wait.") var maxQueue: Int?

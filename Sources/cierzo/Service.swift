@@ -169,7 +169,8 @@ private struct ModelService: ServiceLifecycle.Service {
             pinning: settings.string("pin").flatMap { .init(rawValue: $0) } ?? .automatic,
             context: settings.integer("context"),
             blockSize: settings.integer("block-size", default: 16),
-            kvType: settings.string("kv-type") ?? "f32",
+            kvType: settings.string("kv-type").flatMap { KVElementType(rawValue: $0) }
+                ?? EngineAssembly.defaultKVType,
             kvByteCount: settings.integer("kv-memory").map { $0 << 20 },
             maxSequences: settings.integer("max-sequences", default: 64),
             maxQueue: settings.integer("max-queue", default: 256),

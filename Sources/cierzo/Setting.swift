@@ -59,7 +59,7 @@ extension Setting {
             key: "context", kind: .integer(16...16_777_216), defaultValue: nil,
             defaultText: "(the model's, at most 32768)"),
         number("block-size", 16...32, 16),
-        choice("kv-type", ["f32", "f16"]),
+        choice("kv-type", ["f16", "f32", "bf16", "q8"]),
         Setting(
             key: "kv-memory", kind: .integer(1...16_777_216), defaultValue: nil,
             defaultText: "(4 contexts, at most a quarter of memory)"),

@@ -74,7 +74,7 @@ import Testing
     }
 
     /// Beyond 512 positions attention is merged from spans, by one task or by several.
-    @Test(arguments: [nil, 600], KVElementType.allCases)
+    @Test(arguments: [nil, 600], [KVElementType.f32, .q8])
     func `long sequences change no bit either`(window: Int?, kv: KVElementType) throws {
         var configuration = TinyShape.mixtral.configuration
         configuration.slidingWindow = window

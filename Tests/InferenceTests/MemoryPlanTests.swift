@@ -25,12 +25,17 @@ import Testing
                 == 26_000_000_000 + plan.kvByteCount + plan.activationByteCount)
     }
 
-    @Test func `half precision halves keys and values`() throws {
+    @Test(arguments: [
+        (KVElementType.f32, 512), (.f16, 256), (.bf16, 256), (.q8, 128 + 4),
+    ])
+    func `keys and values take the bytes of their type`(
+        type: KVElementType, bytesPerHead: Int
+    ) throws {
         let plan = try MemoryPlan(
             configuration: mixtral, weightByteCount: 0,
-            limits: TransformerLimits(blockCount: 1024, kvElementType: .f16), threadCount: 16)
+            limits: TransformerLimits(blockCount: 1024, kvElementType: type), threadCount: 16)
 
-        #expect(plan.kvByteCount == 4 << 30)
+        #expect(plan.kvByteCountPerPosition == 2 * 32 * 8 * bytesPerHead)
     }
 
     @Test(arguments: [0, -1, Int.max])

@@ -1,36 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Foundation
 import Tensors
 import Testing
 
-/// Attention over the paged cache against the formula, in double precision.
+/// Attention over the paged cache: against the formula in double precision, and against itself.
 @Suite struct AttentionTests {
-    struct Shape: Sendable, CustomTestStringConvertible {
-        var headCount = 4
-        var kvHeadCount = 2
-        var headDimension = 6
-        var positionsPerBlock = 16
-        var window: Int?
-        var rowCount = 70
-
-        var testDescription: String {
-            "H \(headCount), K \(kvHeadCount), Dh \(headDimension), S \(positionsPerBlock), "
-                + "window \(window.map { "\($0)" } ?? "none"), \(rowCount) rows"
-        }
-    }
-
     private static let shapes = [
-        Shape(), Shape(positionsPerBlock: 32, window: 1), Shape(window: 16), Shape(window: 17),
-        Shape(headCount: 1, kvHeadCount: 1, headDimension: 1, rowCount: 5),
-        Shape(headCount: 3, kvHeadCount: 1, headDimension: 160, window: 40),
-        Shape(headCount: 5, kvHeadCount: 5, headDimension: 64, positionsPerBlock: 48),
-        Shape(headCount: 9, kvHeadCount: 1, headDimension: 16, rowCount: 1100),
-        Shape(headCount: 2, kvHeadCount: 1, headDimension: 8, window: 700, rowCount: 1100),
+        AttentionCase(),
+        AttentionCase(positionsPerBlock: 32, window: 1),
+        AttentionCase(window: 16),
+        AttentionCase(window: 17, positionCount: 140),
+        AttentionCase(headCount: 1, kvHeadCount: 1, headDimension: 1, positionCount: 5),
+        AttentionCase(headCount: 3, kvHeadCount: 1, headDimension: 160, window: 40),
+        AttentionCase(headCount: 5, kvHeadCount: 5, headDimension: 64, positionsPerBlock: 48),
+        AttentionCase(headCount: 9, kvHeadCount: 1, positionCount: 1100, rowCount: 9),
+        AttentionCase(headCount: 2, kvHeadCount: 1, window: 700, positionCount: 1100, rowCount: 9),
     ]
 
-    /// Sums of at most 1100 terms of at most 1 in size, weights that sum to 1: 1e-6 is some ten
-    /// units in the last place; halves keep 11 bits, so 1e-3.
+    /// The reference reads keys and values as they are stored; what is left are sums of at most 1100
+    /// terms of at most 1 in size, weights that sum to 1: 1e-6 is some ten units in the last place.
     @Test(
         arguments: [KernelChoice.scalar, .avx2, .avx512].filter(\.isAvailable),
         KVElementType.allCases)
@@ -38,107 +26,90 @@ import Testing
         kernels: KernelChoice, type: KVElementType
     ) throws {
         for shape in Self.shapes {
-            let inputs = Inputs(shape)
-            let found = try inputs.attend(kernels: kernels, type: type)
-            let tolerance = type == .f32 ? 1e-6 : 1e-3
-            for row in stride(from: 0, to: shape.rowCount, by: shape.rowCount > 200 ? 37 : 1) {
-                let expected = inputs.expected(row: row)
-                let largest = zip(found.values(row: row), expected).reduce(0) {
+            let found = try shape.attend(kernels: kernels, type: type)
+            for row in stride(from: 0, to: shape.queryCount, by: shape.queryCount > 9 ? 11 : 4) {
+                let expected = shape.expected(row: row, type: type)
+                let largest = zip(found[row], expected).reduce(0) {
                     max($0, abs(Double($1.0) - $1.1))
                 }
-                #expect(largest < tolerance, "row \(row) of \(shape.testDescription)")
+                #expect(largest < 1e-6, "row \(row) of \(shape.testDescription)")
             }
         }
     }
 
-    @Test func `what blocks held before does not matter`() throws {
-        let inputs = Inputs(Shape(window: 20))
-        let expected = try inputs.attend(kernels: .automatic, type: .f32)
-
-        let found = try inputs.attend(kernels: .automatic, type: .f32, garbage: .nan)
-
-        #expect((0..<70).map { found.values(row: $0) } == (0..<70).map { expected.values(row: $0) })
+    @Test(arguments: KVElementType.allCases)
+    func `chunks, blocks, threads and instruction sets change no bit`(
+        type: KVElementType
+    ) throws {
+        for shape in [
+            AttentionCase(positionCount: 150), AttentionCase(window: 33, positionCount: 150),
+            AttentionCase(headCount: 3, kvHeadCount: 1, positionCount: 1100, rowCount: 20),
+            AttentionCase(kvHeadCount: 4, window: 600, positionCount: 1100, rowCount: 6),
+        ] {
+            let expected = try shape.attend(kernels: .automatic, type: type)
+            for kernels in [KernelChoice.scalar, .avx2, .avx512] where kernels.isAvailable {
+                let found = try shape.attend(kernels: kernels, type: type)
+                #expect(found == expected, "\(kernels), \(shape.testDescription)")
+            }
+            for threadCount in [2, 3, 4, 64] {
+                let found = try shape.attend(type: type, threadCount: threadCount)
+                #expect(found == expected, "\(threadCount) threads, \(shape.testDescription)")
+            }
+            for cuts in [[1], [3, 64], [5, 1, 40]] {
+                let found = try shape.attend(type: type, threadCount: 2, cuts: cuts)
+                #expect(found == expected, "cut by \(cuts), \(shape.testDescription)")
+            }
+            var other = shape
+            other.positionsPerBlock = 48
+            #expect(try other.attend(type: type) == expected, "\(other.testDescription)")
+            #expect(
+                try shape.attend(type: type, blockStep: 7) == expected, "\(shape.testDescription)")
+        }
     }
 
-    /// Random queries, keys and values.
-    private struct Inputs {
-        let shape: Shape
-        let queries: FloatBuffer
-        let keys: FloatBuffer
-        let values: FloatBuffer
+    @Test(arguments: KVElementType.allCases)
+    func `what blocks held before does not matter`(type: KVElementType) throws {
+        let shape = AttentionCase(window: 20)
+        let expected = try shape.attend(type: type)
 
-        init(_ shape: Shape) {
-            self.shape = shape
-            var state: UInt64 = 1
-            func buffer(_ columnCount: Int) -> FloatBuffer {
-                let buffer = FloatBuffer(rowCount: shape.rowCount, columnCount: columnCount)
-                for row in 0..<shape.rowCount {
-                    buffer.setRow(
-                        row,
-                        to: (0..<columnCount).map { _ in
-                            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-                            return Float(state >> 40) * 0x1p-23 - 1
-                        })
-                }
-                return buffer
-            }
-            queries = buffer(shape.headCount * shape.headDimension)
-            keys = buffer(shape.kvHeadCount * shape.headDimension)
-            values = buffer(shape.kvHeadCount * shape.headDimension)
+        let found = try shape.attend(type: type, garbage: .nan)
+
+        #expect(found == expected)
+    }
+
+    /// Not a number, times 0, is not a number: it would show.
+    @Test(arguments: KVElementType.allCases)
+    func `what the window has left behind is not read`(type: KVElementType) throws {
+        let shape = AttentionCase(window: 100, positionCount: 700, rowCount: 20)
+        let expected = try shape.attend(type: type)
+
+        let found = try shape.attend(type: type, poisoned: 0..<700 - 20 - 100 + 1)
+
+        #expect(found == expected)
+    }
+
+    @Test func `one long sequence has tasks for many threads`() throws {
+        let decode = AttentionCase(
+            headCount: 8, kvHeadCount: 8, headDimension: 4, positionCount: 4096, rowCount: 1)
+        let chunk = AttentionCase(
+            headCount: 8, kvHeadCount: 2, headDimension: 4, positionCount: 512, rowCount: 256)
+
+        #expect(try decode.taskCount(threadCount: 1) == 8)
+        #expect(try decode.taskCount(threadCount: 2) == 8)
+        #expect(try decode.taskCount(threadCount: 64) == 64)
+        #expect(try chunk.taskCount(threadCount: 1) == 32)
+        #expect(try chunk.taskCount(threadCount: 64) >= 256)
+    }
+
+    @Test func `a cache takes the bytes of its elements and scales`() {
+        let byteCounts = KVElementType.allCases.map { type in
+            KVCacheShape(
+                layerCount: 2, kvHeadCount: 8, headDimension: 128, blockCount: 3,
+                positionsPerBlock: 16, elementType: type
+            ).byteCount
         }
 
-        func attend(
-            kernels: KernelChoice, type: KVElementType, garbage: Float? = nil
-        ) throws -> FloatBuffer {
-            let s = shape.positionsPerBlock
-            let blockCount = (shape.rowCount + s - 1) / s
-            let cacheShape = KVCacheShape(
-                layerCount: 2, kvHeadCount: shape.kvHeadCount,
-                headDimension: shape.headDimension, blockCount: blockCount, positionsPerBlock: s,
-                elementType: type)
-            let cache = try KVCache(shape: cacheShape)
-            let compute = Compute(pool: ThreadPool(threadCount: 2), kernels: kernels)
-            let blocks = (0..<Int32(blockCount)).reversed() as [Int32]
-            if let garbage {
-                let count = blockCount * s
-                var plan = AttentionPlan(positionsPerBlock: s, window: nil, maxRowCount: count)
-                plan.append(startPosition: 0, count: count, blockTable: blocks)
-                let noise = FloatBuffer(rowCount: count, columnCount: keys.columnCount)
-                noise.fill(garbage, rows: 0..<count)
-                compute.store(keys: noise, values: noise, in: cache, layer: 1, plan: plan)
-            }
-            var plan = AttentionPlan(
-                positionsPerBlock: s, window: shape.window, maxRowCount: shape.rowCount)
-            plan.append(startPosition: 0, count: shape.rowCount, blockTable: blocks)
-            let output = FloatBuffer(rowCount: shape.rowCount, columnCount: queries.columnCount)
-            compute.store(keys: keys, values: values, in: cache, layer: 1, plan: plan)
-            compute.attend(
-                queries: queries, cache: cache, layer: 1, plan: plan,
-                scratch: AttentionScratch(
-                    shape: cacheShape, headCount: shape.headCount, threadCount: 2),
-                into: output)
-            return output
-        }
-
-        func expected(row: Int) -> [Double] {
-            let d = shape.headDimension
-            let q = queries.values(row: row)
-            let seen = max(0, row + 1 - (shape.window ?? row + 1))...row
-            let k = seen.map { keys.values(row: $0) }
-            let v = seen.map { values.values(row: $0) }
-            return (0..<shape.headCount).flatMap { head -> [Double] in
-                let kvHead = head / (shape.headCount / shape.kvHeadCount)
-                let powers = k.map { key in
-                    exp(
-                        (0..<d).reduce(0) {
-                            $0 + Double(q[head * d + $1]) * Double(key[kvHead * d + $1])
-                        } / Double(d).squareRoot())
-                }
-                let sum = powers.reduce(0, +)
-                return (0..<d).map { i in
-                    zip(powers, v).reduce(0) { $0 + $1.0 / sum * Double($1.1[kvHead * d + i]) }
-                }
-            }
-        }
+        let cells = 2 * 8 * 3 * 16 * 2
+        #expect(byteCounts == [cells * 512, cells * 256, cells * 256, cells * 132])
     }
 }

@@ -4,10 +4,19 @@
 #include "variants.h"
 
 typedef _Float16 ck_h16 __attribute__((vector_size(32)));
+typedef uint16_t ck_w16 __attribute__((vector_size(32)));
+typedef int8_t ck_b16 __attribute__((vector_size(16)));
 
-/// Distance of two positions' values.
+enum {
+    CK_CHUNK = CK_ATTENTION_CHUNK,
+    /// Chunks of a step: the scores that the running softmax takes in at a time.
+    CK_STEP_CHUNKS = 4,
+    CK_STEP = CK_STEP_CHUNKS * CK_CHUNK
+};
+
+/// Distance of two positions' values, in elements.
 static inline size_t ck_value_stride(const ck_attention *a) {
-    return (a->head_dimension + CK_ATTENTION_CHUNK - 1) / CK_ATTENTION_CHUNK * CK_ATTENTION_CHUNK;
+    return (a->head_dimension + CK_CHUNK - 1) / CK_CHUNK * CK_CHUNK;
 }
 
 /// The first position that any query of the tile sees.
@@ -21,15 +30,54 @@ static inline int64_t ck_last_seen(const ck_attention_tile *tile) {
     return tile->first_position + (int64_t)tile->row_count - 1;
 }
 
-/// A distance from a chunk's start, limited to its lanes.
-static inline int ck_lane(int64_t distance) {
-    return distance < 0 ? 0 : distance > CK_ATTENTION_CHUNK ? CK_ATTENTION_CHUNK : (int)distance;
+/// A distance from a step's start, limited to the step.
+static inline int ck_within_step(int64_t distance) {
+    return distance < 0 ? 0 : distance > CK_STEP ? CK_STEP : (int)distance;
+}
+
+static inline size_t ck_element_bytes(ck_kv_type type) {
+    return type == CK_KV_F32 ? 4 : type == CK_KV_Q8 ? 1 : 2;
+}
+
+/// Bytes of sixteen positions' keys or values: `width` elements each, and their scales.
+static inline size_t ck_chunk_bytes(ck_kv_type type, size_t width) {
+    const size_t elements = CK_CHUNK * width * ck_element_bytes(type);
+    return type == CK_KV_Q8 ? elements + CK_CHUNK * sizeof(float) : elements;
+}
+
+/// Where a step's chunks lie.
+typedef struct {
+    const char *keys[CK_STEP_CHUNKS];
+    const char *values[CK_STEP_CHUNKS];
+} ck_step;
+
+/// Finds the chunks of a step up to the tile's last; the others get the address of that one.
+static inline void ck_find_step(
+    const ck_attention *a, const ck_attention_tile *tile, size_t kv_head, int64_t start,
+    ck_step *step) {
+    const int64_t last = ck_last_seen(tile) / CK_CHUNK;
+    const size_t per_block = a->positions_per_block / CK_CHUNK;
+    const size_t key_bytes = ck_chunk_bytes(a->type, a->head_dimension);
+    const size_t value_bytes = ck_chunk_bytes(a->type, ck_value_stride(a));
+    for (int c = 0; c < CK_STEP_CHUNKS; c++) {
+        int64_t chunk = start / CK_CHUNK + c;
+        if (chunk > last) chunk = last;
+        const size_t block = (size_t)tile->block_table[(size_t)chunk / per_block];
+        const size_t cell
+            = (block * a->kv_head_count + kv_head) * per_block + (size_t)chunk % per_block;
+        step->keys[c] = (const char *)a->keys + cell * key_bytes;
+        step->values[c] = (const char *)a->values + cell * value_bytes;
+    }
+}
+
+/// Per query: its maximum, sixteen partial sums, its accumulators.
+static inline size_t ck_state_count(const ck_attention *a, size_t query_count) {
+    return query_count * (1 + CK_CHUNK + ck_value_stride(a));
 }
 
 static inline void ck_reset_state(const ck_attention *a, size_t query_count, float *state) {
+    __builtin_memset(state, 0, ck_state_count(a, query_count) * sizeof(float));
     for (size_t i = 0; i < query_count; i++) state[i] = -__builtin_inff();
-    __builtin_memset(
-        state + query_count, 0, query_count * (1 + ck_value_stride(a)) * sizeof(float));
 }
 
 /// Exact, for every half.
@@ -68,6 +116,7 @@ static inline uint16_t ck_float_to_half(float value) {
 #undef CK_VARIANT
 #pragma clang attribute pop
 
+#define CK_WIDE
 #pragma clang attribute push( \
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma,f16c"))), apply_to = function)
 #define CK_VARIANT avx512
@@ -77,7 +126,7 @@ static inline uint16_t ck_float_to_half(float value) {
 #endif
 
 size_t ck_attention_state_count(const ck_attention *attention, size_t row_count) {
-    return row_count * attention->group * (2 + ck_value_stride(attention));
+    return ck_state_count(attention, row_count * attention->group);
 }
 
 void ck_attention_run(
@@ -98,24 +147,60 @@ void ck_attention_merge_spans(
     CK_DISPATCH(isa, attention_merge_spans, attention, tile, kv_head, states, span_count);
 }
 
+/// To the nearest bfloat16, ties to even.
+static inline uint16_t ck_float_to_bfloat(float value) {
+    union { float value; uint32_t bits; } x = {value};
+    if (value != value) return (uint16_t)(x.bits >> 16 | 0x40);
+    return (uint16_t)((x.bits + 0x7fff + (x.bits >> 16 & 1)) >> 16);
+}
+
+/// Stores `count` numbers `stride` elements apart, the first at element `first`.
+static void ck_put(
+    const float *x, size_t count, void *chunk, size_t first, size_t stride, ck_kv_type type,
+    float *scale) {
+    if (type == CK_KV_F32) {
+        for (size_t d = 0; d < count; d++) ((float *)chunk)[first + d * stride] = x[d];
+    } else if (type == CK_KV_F16) {
+        for (size_t d = 0; d < count; d++)
+            ((uint16_t *)chunk)[first + d * stride] = ck_float_to_half(x[d]);
+    } else if (type == CK_KV_BF16) {
+        for (size_t d = 0; d < count; d++)
+            ((uint16_t *)chunk)[first + d * stride] = ck_float_to_bfloat(x[d]);
+    } else {
+        float largest = 0;
+        for (size_t d = 0; d < count; d++) {
+            const float size = __builtin_fabsf(x[d]);
+            // Written so that what is not a number becomes the scale, and stays visible.
+            if (!(size <= largest)) largest = size;
+        }
+        *scale = largest / 127;
+        const float inverse = largest > 0 ? 127 / largest : 0;
+        for (size_t d = 0; d < count; d++) {
+            float y = x[d] * inverse;
+            y = y > 127 ? 127 : y < -127 ? -127 : y == y ? y : 0;
+            // Adding 1.5 * 2^23 rounds to a whole number, ties to even.
+            ((int8_t *)chunk)[first + d * stride] = (int8_t)(y + 0x1.8p23f - 0x1.8p23f);
+        }
+    }
+}
+
 void ck_kv_append(
     const float *key, const float *value, void *keys, void *values, ck_kv_type type,
     size_t kv_head_count, size_t head_dimension, size_t positions_per_block, size_t block,
     size_t offset) {
     const ck_attention shape = {.head_dimension = head_dimension};
-    const size_t stride = ck_value_stride(&shape), lane = offset % CK_ATTENTION_CHUNK;
+    const size_t stride = ck_value_stride(&shape), lane = offset % CK_CHUNK;
+    const size_t per_block = positions_per_block / CK_CHUNK;
     for (size_t h = 0; h < kv_head_count; h++) {
-        const size_t cell = (block * kv_head_count + h) * positions_per_block + offset;
-        const size_t k = (cell - lane) * head_dimension + lane, v = cell * stride;
-        for (size_t d = 0; d < head_dimension; d++) {
-            const float x = key[h * head_dimension + d], y = value[h * head_dimension + d];
-            if (type == CK_KV_F32) {
-                ((float *)keys)[k + d * CK_ATTENTION_CHUNK] = x;
-                ((float *)values)[v + d] = y;
-            } else {
-                ((uint16_t *)keys)[k + d * CK_ATTENTION_CHUNK] = ck_float_to_half(x);
-                ((uint16_t *)values)[v + d] = ck_float_to_half(y);
-            }
-        }
+        const size_t cell = (block * kv_head_count + h) * per_block + offset / CK_CHUNK;
+        char *k = (char *)keys + cell * ck_chunk_bytes(type, head_dimension);
+        char *v = (char *)values + cell * ck_chunk_bytes(type, stride);
+        const size_t bytes = ck_element_bytes(type);
+        ck_put(
+            key + h * head_dimension, head_dimension, k, lane, CK_CHUNK, type,
+            (float *)(k + CK_CHUNK * head_dimension * bytes) + lane);
+        ck_put(
+            value + h * head_dimension, head_dimension, v, lane * stride, 1, type,
+            (float *)(v + CK_CHUNK * stride * bytes) + lane);
     }
 }

@@ -2,135 +2,213 @@
 // Attention, included by attention.c once per instruction set.
 #include "lanes.h"
 
+// Tiles that fit the registers: chunks that are scored and vectors of values that are summed.
+#undef CK_TILE_CHUNKS
+#undef CK_TILE_VECTORS
+#if defined(CK_WIDE)
+#define CK_TILE_CHUNKS CK_STEP_CHUNKS
+#define CK_TILE_VECTORS 4
+#else
+#define CK_TILE_CHUNKS 1
+#define CK_TILE_VECTORS 1
+#endif
+
 /// Sixteen consecutive cache elements from element `index` on.
-CK_INLINE ck_v16 CK_NAME(load_kv)(const void *base, size_t index, ck_kv_type type) {
-    if (type == CK_KV_F32) return CK_NAME(load)((const float *)base + index);
-    const uint16_t *p = (const uint16_t *)base + index;
+CK_INLINE ck_v16 CK_NAME(load_kv)(const char *base, size_t index, ck_kv_type type) {
+    const char *p = base + index * ck_element_bytes(type);
+    if (type == CK_KV_F32) return CK_NAME(load)((const float *)p);
+    if (type == CK_KV_Q8) {
+        ck_b16 b;
+        __builtin_memcpy(&b, p, sizeof b);
+        return __builtin_convertvector(__builtin_convertvector(b, ck_i16), ck_v16);
+    }
+    if (type == CK_KV_BF16) {
+        ck_w16 w;
+        __builtin_memcpy(&w, p, sizeof w);
+        return (ck_v16)(__builtin_convertvector(w, ck_u16) << 16);
+    }
 #if defined(CK_HAS_F16C)
     ck_h16 h;
     __builtin_memcpy(&h, p, sizeof h);
     return __builtin_convertvector(h, ck_v16);
 #else
+    uint16_t h[CK_LANES];
     float t[CK_LANES];
-    for (int j = 0; j < CK_LANES; j++) t[j] = ck_half_to_float(p[j]);
+    __builtin_memcpy(h, p, sizeof h);
+    for (int j = 0; j < CK_LANES; j++) t[j] = ck_half_to_float(h[j]);
     return CK_NAME(load)(t);
 #endif
 }
 
-/// scores[i] = q[i] · key of each of sixteen positions, for `n` queries (a constant). Even and odd
-/// components are summed apart.
+/// Asks for the memory of `count` (a constant) vectors of elements, to the second-level cache: two
+/// steps do not fit the first.
+CK_INLINE void CK_NAME(prefetch)(const char *base, size_t index, int count, ck_kv_type type) {
+    const size_t bytes = ck_element_bytes(type);
+    for (size_t b = 0; b < count * CK_LANES * bytes; b += 64)
+        __builtin_prefetch(base + index * bytes + b, 0, 2);
+}
+
+/// scores[i][c] = q[i] · key of each of sixteen positions, for `n` queries and `m` chunks (both
+/// constants); asks for the memory of `next` where `ahead` (a constant).
 CK_INLINE void CK_NAME(score)(
-    const float *const *q, int n, const void *keys, size_t base, ck_kv_type type, size_t dimension,
-    ck_v16 *scores) {
-    ck_v16 even[4], odd[4];
-    for (int i = 0; i < n; i++) even[i] = odd[i] = CK_NAME(splat)(0);
+    const float *const *q, int n, const char *const *keys, int m, const char *const *next,
+    int ahead, ck_kv_type type, size_t dimension, ck_v16 (*scores)[CK_STEP_CHUNKS]) {
+    ck_v16 sums[4][CK_STEP_CHUNKS];
+    for (int i = 0; i < n; i++)
+        for (int c = 0; c < m; c++) sums[i][c] = CK_NAME(splat)(0);
     size_t d = 0;
-    for (; d + 2 <= dimension; d += 2) {
-        const ck_v16 k0 = CK_NAME(load_kv)(keys, base + d * CK_LANES, type);
-        const ck_v16 k1 = CK_NAME(load_kv)(keys, base + (d + 1) * CK_LANES, type);
-        for (int i = 0; i < n; i++) {
-            even[i] = CK_NAME(fma)(CK_NAME(splat)(q[i][d]), k0, even[i]);
-            odd[i] = CK_NAME(fma)(CK_NAME(splat)(q[i][d + 1]), k1, odd[i]);
+    for (; d + 4 <= dimension; d += 4) {
+        if (ahead)
+            for (int c = 0; c < m; c++) CK_NAME(prefetch)(next[c], d * CK_LANES, 4, type);
+        for (int e = 0; e < 4; e++) {
+            ck_v16 k[CK_STEP_CHUNKS];
+            for (int c = 0; c < m; c++)
+                k[c] = CK_NAME(load_kv)(keys[c], (d + e) * CK_LANES, type);
+            for (int i = 0; i < n; i++) {
+                const ck_v16 x = CK_NAME(splat)(q[i][d + e]);
+                for (int c = 0; c < m; c++) sums[i][c] = CK_NAME(fma)(x, k[c], sums[i][c]);
+            }
         }
     }
-    if (d < dimension) {
-        const ck_v16 k0 = CK_NAME(load_kv)(keys, base + d * CK_LANES, type);
-        for (int i = 0; i < n; i++)
-            even[i] = CK_NAME(fma)(CK_NAME(splat)(q[i][d]), k0, even[i]);
-    }
-    for (int i = 0; i < n; i++) scores[i] = even[i] + odd[i];
+    for (; d < dimension; d++)
+        for (int c = 0; c < m; c++) {
+            const ck_v16 k = CK_NAME(load_kv)(keys[c], d * CK_LANES, type);
+            for (int i = 0; i < n; i++)
+                sums[i][c] = CK_NAME(fma)(CK_NAME(splat)(q[i][d]), k, sums[i][c]);
+        }
+    for (int i = 0; i < n; i++)
+        for (int c = 0; c < m; c++) scores[i][c] = sums[i][c];
+}
+
+/// What the products of queries and a chunk's keys are multiplied with.
+CK_INLINE ck_v16 CK_NAME(score_factor)(
+    const ck_attention *a, ck_kv_type type, const char *keys) {
+    const ck_v16 scale = CK_NAME(splat)(a->scale);
+    if (type != CK_KV_Q8) return scale;
+    return CK_NAME(load)((const float *)(keys + CK_LANES * a->head_dimension)) * scale;
 }
 
 /// e to the power x, for one number.
 CK_INLINE float CK_NAME(exp_one)(float x) { return CK_NAME(exp)(CK_NAME(splat)(x))[0]; }
 
-/// Takes the lanes lo..<hi of a chunk's scores into the running softmax: updates the maximum and
-/// the sum, stores sixteen probabilities, and returns what the accumulators are to be multiplied with.
+/// Takes a step's scores into the running softmax: updates the maximum and the sums, stores the
+/// probabilities, and returns what the accumulators are to be multiplied with.
 CK_INLINE float CK_NAME(soften)(
-    ck_v16 scores, int lo, int hi, float *maximum, float *sum, float *probabilities) {
-    const ck_i16 lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-    const ck_i16 seen = (lane >= lo) & (lane < hi);
-    scores = CK_NAME(select)(seen, scores, CK_NAME(splat)(-__builtin_inff()));
-    const float top = CK_NAME(largest)(scores);
+    const ck_v16 *scores, float *maximum, float *sums, float *probabilities) {
+    const ck_v16 top = CK_NAME(max)(
+        CK_NAME(max)(scores[0], scores[1]), CK_NAME(max)(scores[2], scores[3]));
     float correction = 1;
-    if (top > *maximum) {
-        correction = CK_NAME(exp_one)(*maximum - top);
-        *maximum = top;
+    if (__builtin_reduce_or(top > CK_NAME(splat)(*maximum))) {
+        const float largest = CK_NAME(largest)(top);
+        correction = CK_NAME(exp_one)(*maximum - largest);
+        *maximum = largest;
     }
-    ck_v16 p = CK_NAME(exp)(scores - CK_NAME(splat)(*maximum));
-    p = CK_NAME(select)(seen, p, CK_NAME(splat)(0));
-    *sum = __builtin_fmaf(*sum, correction, CK_NAME(sum)(p));
-    CK_NAME(store)(probabilities, p);
+    ck_v16 p[CK_STEP_CHUNKS];
+    for (int c = 0; c < CK_STEP_CHUNKS; c++) {
+        p[c] = CK_NAME(exp)(scores[c] - CK_NAME(splat)(*maximum));
+        CK_NAME(store)(probabilities + c * CK_LANES, p[c]);
+    }
+    CK_NAME(store)(
+        sums, CK_NAME(fma)(
+                  CK_NAME(load)(sums), CK_NAME(splat)(correction), (p[0] + p[1]) + (p[2] + p[3])));
     return correction;
 }
 
-/// `n` vectors (a constant) of accumulators: times `correction`, plus the values of the positions
-/// lo..<hi in order, each times its probability.
+/// `v` vectors of accumulators of `n` queries (both constants): times the query's correction, plus
+/// the values of the positions lo..<hi in order, each times its probability.
 CK_INLINE void CK_NAME(weigh)(
-    float *accumulators, int n, float correction, const float *probabilities, int lo, int hi,
-    const void *values, size_t base, size_t stride, ck_kv_type type) {
-    ck_v16 sums[8];
+    float *accumulators, int n, int v, const float *corrections, float (*probabilities)[CK_STEP],
+    int lo, int hi, const ck_step *step, const ck_step *next, int ahead, size_t first,
+    size_t stride, ck_kv_type type) {
+    ck_v16 sums[4][8];
     for (int i = 0; i < n; i++)
-        sums[i] = CK_NAME(load)(accumulators + i * CK_LANES) * CK_NAME(splat)(correction);
-    for (int j = lo; j < hi; j++) {
-        const ck_v16 p = CK_NAME(splat)(probabilities[j]);
-        for (int i = 0; i < n; i++)
-            sums[i] = CK_NAME(fma)(
-                p, CK_NAME(load_kv)(values, base + (size_t)j * stride + i * CK_LANES, type),
-                sums[i]);
+        for (int j = 0; j < v; j++)
+            sums[i][j] = CK_NAME(load)(accumulators + i * stride + first + j * CK_LANES)
+                * CK_NAME(splat)(corrections[i]);
+    for (int position = lo; position < hi;) {
+        const int c = position / CK_LANES;
+        const int end = hi < (c + 1) * CK_LANES ? hi : (c + 1) * CK_LANES;
+        const char *values = step->values[c], *later = next->values[c];
+        for (; position < end; position++) {
+            const size_t row = (size_t)(position % CK_LANES) * stride + first;
+            if (ahead) CK_NAME(prefetch)(later, row, v, type);
+            ck_v16 y[8];
+            for (int j = 0; j < v; j++)
+                y[j] = CK_NAME(load_kv)(values, row + j * CK_LANES, type);
+            for (int i = 0; i < n; i++) {
+                const ck_v16 p = CK_NAME(splat)(probabilities[i][position]);
+                for (int j = 0; j < v; j++) sums[i][j] = CK_NAME(fma)(p, y[j], sums[i][j]);
+            }
+        }
     }
-    for (int i = 0; i < n; i++) CK_NAME(store)(accumulators + i * CK_LANES, sums[i]);
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < v; j++)
+            CK_NAME(store)(accumulators + i * stride + first + j * CK_LANES, sums[i][j]);
 }
 
-CK_INLINE void CK_NAME(weigh_all)(
-    float *accumulators, float correction, const float *probabilities, int lo, int hi,
-    const void *values, size_t base, size_t stride, ck_kv_type type) {
-    size_t d = 0;
-    for (; d + 8 * CK_LANES <= stride; d += 8 * CK_LANES)
-        CK_NAME(weigh)(
-            accumulators + d, 8, correction, probabilities, lo, hi, values, base + d, stride, type);
-    for (; d + 4 * CK_LANES <= stride; d += 4 * CK_LANES)
-        CK_NAME(weigh)(
-            accumulators + d, 4, correction, probabilities, lo, hi, values, base + d, stride, type);
-    for (; d < stride; d += CK_LANES)
-        CK_NAME(weigh)(
-            accumulators + d, 1, correction, probabilities, lo, hi, values, base + d, stride, type);
-}
-
-/// Queries `first`..<`first + n` (n a constant) of a tile against one chunk.
-CK_INLINE void CK_NAME(attend_chunk)(
+/// `n` queries (a constant) from `first` on, which all see the positions lo..<hi of a step.
+CK_INLINE void CK_NAME(attend_step)(
     const ck_attention *a, const ck_attention_tile *tile, ck_kv_type type, size_t kv_head,
-    int64_t chunk, size_t first, int n, size_t query_count, float *state) {
-    const size_t stride = ck_value_stride(a), dimension = a->head_dimension;
-    const int64_t start = chunk * CK_ATTENTION_CHUNK;
+    const ck_step *step, const ck_step *next, int ahead, int lo, int hi, size_t first, int n,
+    float *state) {
+    const size_t query_count = tile->row_count * a->group;
+    const size_t dimension = a->head_dimension, stride = ck_value_stride(a);
     const float *q[4];
-    int lo[4], hi[4], any = 0;
     for (int i = 0; i < n; i++) {
         const size_t row = (first + i) / a->group, head = (first + i) % a->group;
         q[i] = a->queries + (tile->first_row + row) * a->query_stride
             + (kv_head * a->group + head) * dimension;
-        const int64_t position = tile->first_position + (int64_t)row;
-        lo[i] = ck_lane(position - a->window + 1 - start);
-        hi[i] = ck_lane(position + 1 - start);
-        any |= lo[i] < hi[i];
     }
-    if (!any) return;
-    const size_t block = (size_t)tile->block_table[start / (int64_t)a->positions_per_block];
-    const size_t offset = (size_t)start % a->positions_per_block;
-    const size_t cell = (block * a->kv_head_count + kv_head) * a->positions_per_block + offset;
-    ck_v16 scores[4];
-    CK_NAME(score)(q, n, a->keys, cell * dimension, type, dimension, scores);
-    float *maxima = state, *sums = state + query_count, *accumulators = state + 2 * query_count;
+    ck_v16 scores[4][CK_STEP_CHUNKS];
+    if (hi - lo == CK_STEP) {
+        for (int c = 0; c < CK_STEP_CHUNKS; c += CK_TILE_CHUNKS) {
+            ck_v16 some[4][CK_STEP_CHUNKS];
+            CK_NAME(score)(
+                q, n, step->keys + c, CK_TILE_CHUNKS, next->keys + c, ahead, type, dimension, some);
+            for (int t = 0; t < CK_TILE_CHUNKS; t++) {
+                const ck_v16 factor = CK_NAME(score_factor)(a, type, step->keys[c + t]);
+                for (int i = 0; i < n; i++) scores[i][c + t] = some[i][t] * factor;
+            }
+        }
+    } else {
+        const ck_i16 lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+        const ck_v16 unseen = CK_NAME(splat)(-__builtin_inff());
+        for (int c = 0; c < CK_STEP_CHUNKS; c++) {
+            const int from = lo - c * CK_LANES, to = hi - c * CK_LANES;
+            ck_v16 some[4][CK_STEP_CHUNKS];
+            for (int i = 0; i < n; i++) scores[i][c] = unseen;
+            if (from >= CK_LANES || to <= 0) continue;
+            CK_NAME(score)(q, n, step->keys + c, 1, next->keys + c, ahead, type, dimension, some);
+            const ck_v16 factor = CK_NAME(score_factor)(a, type, step->keys[c]);
+            const ck_i16 seen = (lane >= from) & (lane < to);
+            for (int i = 0; i < n; i++)
+                scores[i][c] = CK_NAME(select)(seen, some[i][0] * factor, unseen);
+        }
+    }
+    float *maxima = state + first, *sums = state + query_count + first * CK_LANES;
+    float *accumulators = state + query_count * (1 + CK_LANES) + first * stride;
+    float probabilities[4][CK_STEP], corrections[4];
     for (int i = 0; i < n; i++) {
-        if (lo[i] >= hi[i]) continue;
-        float probabilities[CK_LANES];
-        const float correction = CK_NAME(soften)(
-            scores[i] * CK_NAME(splat)(a->scale), lo[i], hi[i], maxima + first + i,
-            sums + first + i, probabilities);
-        CK_NAME(weigh_all)(
-            accumulators + (first + i) * stride, correction, probabilities, lo[i], hi[i],
-            a->values, cell * stride, stride, type);
+        corrections[i] = CK_NAME(soften)(
+            scores[i], maxima + i, sums + i * CK_LANES, probabilities[i]);
+        if (type == CK_KV_Q8)
+            for (int c = 0; c < CK_STEP_CHUNKS; c++) {
+                float *p = probabilities[i] + c * CK_LANES;
+                CK_NAME(store)(
+                    p, CK_NAME(load)(p)
+                        * CK_NAME(load)((const float *)(step->values[c] + CK_LANES * stride)));
+            }
     }
+    const int v = n == 1 ? 2 * CK_TILE_VECTORS : CK_TILE_VECTORS;
+    size_t d = 0;
+    for (; d + v * CK_LANES <= stride; d += v * CK_LANES)
+        CK_NAME(weigh)(
+            accumulators, n, v, corrections, probabilities, lo, hi, step, next, ahead, d, stride,
+            type);
+    for (; d < stride; d += CK_LANES)
+        CK_NAME(weigh)(
+            accumulators, n, 1, corrections, probabilities, lo, hi, step, next, ahead, d, stride,
+            type);
 }
 
 CK_INLINE void CK_NAME(attend_span)(
@@ -138,28 +216,60 @@ CK_INLINE void CK_NAME(attend_span)(
     size_t span, float *state) {
     const size_t query_count = tile->row_count * a->group;
     ck_reset_state(a, query_count, state);
-    const int64_t chunks = CK_ATTENTION_SPAN / CK_ATTENTION_CHUNK;
-    const int64_t oldest = ck_first_seen(a, tile) / CK_ATTENTION_CHUNK;
-    const int64_t newest = ck_last_seen(tile) / CK_ATTENTION_CHUNK;
-    int64_t begin = (int64_t)span * chunks, end = begin + chunks;
-    if (begin < oldest) begin = oldest;
+    const int64_t oldest = ck_first_seen(a, tile), newest = ck_last_seen(tile);
+    int64_t start = (int64_t)span * CK_ATTENTION_SPAN, end = start + CK_ATTENTION_SPAN;
+    if (start < oldest) start = oldest / CK_STEP * CK_STEP;
     if (end > newest + 1) end = newest + 1;
-    for (int64_t chunk = begin; chunk < end; chunk++) {
-        size_t i = 0;
-        for (; i + 4 <= query_count; i += 4)
-            CK_NAME(attend_chunk)(a, tile, type, kv_head, chunk, i, 4, query_count, state);
-        for (; i < query_count; i++)
-            CK_NAME(attend_chunk)(a, tile, type, kv_head, chunk, i, 1, query_count, state);
+    ck_step step, next;
+    ck_find_step(a, tile, kv_head, start, &next);
+    for (; start < end; start += CK_STEP) {
+        step = next;
+        ck_find_step(a, tile, kv_head, start + CK_STEP, &next);
+        for (size_t i = 0; i < query_count;) {
+            int lo[5], hi[5], n = 0;
+            for (; n < 4 && i + n < query_count; n++) {
+                const int64_t distance
+                    = tile->first_position + (int64_t)((i + n) / a->group) + 1 - start;
+                lo[n] = ck_within_step(distance - a->window);
+                hi[n] = ck_within_step(distance);
+                if (lo[n] != lo[0] || hi[n] != hi[0]) break;
+            }
+#define CK_ATTEND(count, ahead) \
+    CK_NAME(attend_step)( \
+        a, tile, type, kv_head, &step, &next, ahead, lo[0], hi[0], i, count, state)
+            if (lo[0] < hi[0]) {
+                if (n == 4) {
+                    if (i == 0) CK_ATTEND(4, 1);
+                    else CK_ATTEND(4, 0);
+                } else if (n == 3) CK_ATTEND(3, 1);
+                else if (n == 2) CK_ATTEND(2, 1);
+                else CK_ATTEND(1, 1);
+            }
+#undef CK_ATTEND
+            i += n;
+        }
     }
 }
 
 static void CK_NAME(attention_run_span)(
     const ck_attention *a, const ck_attention_tile *tile, size_t kv_head, size_t span,
     float *state) {
-    if (a->type == CK_KV_F32)
-        CK_NAME(attend_span)(a, tile, CK_KV_F32, kv_head, span, state);
-    else
-        CK_NAME(attend_span)(a, tile, CK_KV_F16, kv_head, span, state);
+    switch (a->type) {
+    case CK_KV_F32: CK_NAME(attend_span)(a, tile, CK_KV_F32, kv_head, span, state); break;
+    case CK_KV_F16: CK_NAME(attend_span)(a, tile, CK_KV_F16, kv_head, span, state); break;
+    case CK_KV_BF16: CK_NAME(attend_span)(a, tile, CK_KV_BF16, kv_head, span, state); break;
+    case CK_KV_Q8: CK_NAME(attend_span)(a, tile, CK_KV_Q8, kv_head, span, state); break;
+    }
+}
+
+/// x = x · old_weight + y · new_weight, over whole vectors.
+CK_INLINE void CK_NAME(merge_vectors)(
+    float *x, const float *y, size_t count, ck_v16 old_weight, ck_v16 new_weight) {
+    for (size_t d = 0; d < count; d += CK_LANES)
+        CK_NAME(store)(
+            x + d,
+            CK_NAME(fma)(
+                CK_NAME(load)(y + d), new_weight, CK_NAME(load)(x + d) * old_weight));
 }
 
 /// Takes a later span's state into `total`.
@@ -167,21 +277,17 @@ static void CK_NAME(merge)(
     const ck_attention *a, size_t query_count, float *total, const float *state) {
     const size_t stride = ck_value_stride(a);
     for (size_t i = 0; i < query_count; i++) {
-        if (state[query_count + i] == 0) continue;
+        if (state[i] == -__builtin_inff()) continue; // saw nothing of the span
         const float top = state[i] > total[i] ? state[i] : total[i];
-        const float old_weight = CK_NAME(exp_one)(total[i] - top);
-        const float new_weight = CK_NAME(exp_one)(state[i] - top);
+        const ck_v16 old_weight = CK_NAME(splat)(CK_NAME(exp_one)(total[i] - top));
+        const ck_v16 new_weight = CK_NAME(splat)(CK_NAME(exp_one)(state[i] - top));
         total[i] = top;
-        total[query_count + i] = __builtin_fmaf(
-            state[query_count + i], new_weight, total[query_count + i] * old_weight);
-        float *x = total + 2 * query_count + i * stride;
-        const float *y = state + 2 * query_count + i * stride;
-        for (size_t d = 0; d < stride; d += CK_LANES)
-            CK_NAME(store)(
-                x + d,
-                CK_NAME(fma)(
-                    CK_NAME(load)(y + d), CK_NAME(splat)(new_weight),
-                    CK_NAME(load)(x + d) * CK_NAME(splat)(old_weight)));
+        const size_t sums = query_count + i * CK_LANES;
+        const size_t accumulators = query_count * (1 + CK_LANES) + i * stride;
+        CK_NAME(merge_vectors)(
+            total + sums, state + sums, CK_LANES, old_weight, new_weight);
+        CK_NAME(merge_vectors)(
+            total + accumulators, state + accumulators, stride, old_weight, new_weight);
     }
 }
 
@@ -193,8 +299,8 @@ static void CK_NAME(finish)(
         const size_t row = i / a->group, head = i % a->group;
         float *y = a->output + (tile->first_row + row) * a->output_stride
             + (kv_head * a->group + head) * a->head_dimension;
-        const float *x = total + 2 * query_count + i * stride;
-        const float sum = total[query_count + i];
+        const float *x = total + query_count * (1 + CK_LANES) + i * stride;
+        const float sum = CK_NAME(sum)(CK_NAME(load)(total + query_count + i * CK_LANES));
         for (size_t d = 0; d < a->head_dimension; d++) y[d] = x[d] / sum;
     }
 }
@@ -203,7 +309,7 @@ static void CK_NAME(attention_merge_spans)(
     const ck_attention *a, const ck_attention_tile *tile, size_t kv_head, float *states,
     size_t span_count) {
     const size_t query_count = tile->row_count * a->group;
-    const size_t state_count = query_count * (2 + ck_value_stride(a));
+    const size_t state_count = ck_state_count(a, query_count);
     for (size_t s = 1; s < span_count; s++)
         CK_NAME(merge)(a, query_count, states, states + s * state_count);
     CK_NAME(finish)(a, tile, kv_head, states);
@@ -212,7 +318,7 @@ static void CK_NAME(attention_merge_spans)(
 static void CK_NAME(attention_run)(
     const ck_attention *a, const ck_attention_tile *tile, size_t kv_head, float *scratch) {
     const size_t query_count = tile->row_count * a->group;
-    float *later = scratch + query_count * (2 + ck_value_stride(a));
+    float *later = scratch + ck_state_count(a, query_count);
     const size_t first = (size_t)(ck_first_seen(a, tile) / CK_ATTENTION_SPAN);
     const size_t last = (size_t)(ck_last_seen(tile) / CK_ATTENTION_SPAN);
     CK_NAME(attention_run_span)(a, tile, kv_head, first, scratch);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CKernels
+
 /// What a batch's rows attend to: made once per step, used by every layer.
 ///
 /// Rows are tokens. A sequence's rows of the step lie together, at consecutive positions; they are
@@ -12,10 +14,17 @@ package struct AttentionPlan {
         var firstRow: Int
         var rowCount: Int
         var firstPosition: Int
+
+        /// Some of its rows.
+        func rows(_ range: Range<Int>) -> Tile {
+            Tile(
+                tableStart: tableStart, firstRow: firstRow + range.lowerBound,
+                rowCount: range.count, firstPosition: firstPosition + range.lowerBound)
+        }
     }
 
     /// The most rows of a tile.
-    static let maxTileRows = 8
+    static let maxTileRows = 16
 
     /// The position of each row.
     package private(set) var positions: [Int32] = []
@@ -41,6 +50,21 @@ package struct AttentionPlan {
 
     /// How many rows are planned.
     package var rowCount: Int { positions.count }
+
+    /// How many positions a tile's rows see between them.
+    func seenCount(by tile: Tile) -> Int { positions(seenBy: tile).count }
+
+    /// The spans in which they lie.
+    func spans(seenBy tile: Tile) -> ClosedRange<Int> {
+        let seen = positions(seenBy: tile)
+        let length = Int(CK_ATTENTION_SPAN)
+        return seen.lowerBound / length...seen.upperBound / length
+    }
+
+    private func positions(seenBy tile: Tile) -> ClosedRange<Int> {
+        let oldest = window.map { max(0, tile.firstPosition - $0 + 1) } ?? 0
+        return oldest...tile.firstPosition + tile.rowCount - 1
+    }
 
     /// Forgets all rows and keeps the memory.
     package mutating func removeAll() {

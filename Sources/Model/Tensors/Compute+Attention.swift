@@ -71,51 +71,10 @@ extension Compute {
         unsafe attention.scale = 1 / Float(shape.headDimension).squareRoot()
         unsafe attention.window = Int64(plan.window ?? Int.max)
         unsafe plan.blockTables.withUnsafeBufferPointer { tables in
-            unsafe attend(attention, plan: plan, tables: tables, scratch: scratch)
-        }
-    }
-
-    /// One task per tile and key/value head; where those are too few for the threads, one per span
-    /// as well, with the same bits as result.
-    private func attend(
-        _ attention: ck_attention, plan: AttentionPlan,
-        tables: UnsafeBufferPointer<Int32>, scratch: AttentionScratch
-    ) {
-        func kernelTile(_ tile: AttentionPlan.Tile) -> ck_attention_tile {
-            unsafe ck_attention_tile(
-                block_table: tables.baseAddress.map { unsafe $0 + tile.tableStart },
-                first_row: tile.firstRow, row_count: tile.rowCount,
-                first_position: Int64(tile.firstPosition))
-        }
-        let heads = unsafe attention.kv_head_count
-        let isa = self.isa
-        if plan.tiles.count * heads >= 2 * pool.threadCount
-            || !scratch.split(plan: plan, kvHeadCount: heads)
-        {
-            pool.parallel(count: plan.tiles.count * heads) { task, worker in
-                var attention = unsafe attention
-                var tile = unsafe kernelTile(plan.tiles[task / heads])
-                unsafe ck_attention_run(
-                    isa, &attention, &tile, task % heads, scratch.state(of: worker))
-            }
-            return
-        }
-        pool.parallel(count: scratch.parts.count) { task, _ in
-            let part = scratch.parts[task]
-            var attention = unsafe attention
-            var tile = unsafe kernelTile(plan.tiles[part.tile])
-            unsafe ck_attention_run_span(
-                isa, &attention, &tile, part.kvHead, part.span,
-                scratch.memory.base + part.stateStart)
-        }
-        pool.parallel(count: scratch.merges.count) { task, _ in
-            let merge = scratch.merges[task]
-            let first = scratch.parts[merge.lowerBound]
-            var attention = unsafe attention
-            var tile = unsafe kernelTile(plan.tiles[first.tile])
-            unsafe ck_attention_merge_spans(
-                isa, &attention, &tile, first.kvHead, scratch.memory.base + first.stateStart,
-                merge.count)
+            unsafe scratch.tasks.layOut(
+                attention, plan: plan, tables: tables.baseAddress, isa: isa)
+            pool.runRegion(count: scratch.tasks.count, by: scratch.runTask)
+            pool.runRegion(count: scratch.tasks.mergeCount, by: scratch.runMerge)
         }
     }
 

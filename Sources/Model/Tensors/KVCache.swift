@@ -3,17 +3,34 @@
 import CKernels
 import Glibc
 
-/// How keys and values are stored.
-package enum KVElementType: Sendable, Hashable, CaseIterable {
+/// How keys and values are stored; attention computes in f32 with whatever is stored.
+package enum KVElementType: String, Sendable, Hashable, CaseIterable {
     /// Single precision: nothing is lost.
     case f32
     /// Half precision: half the memory, 11 bits of each number.
     case f16
+    /// bfloat16: half the memory, 8 bits of each number, the range of single precision.
+    case bf16
+    /// int8 with one scale for each position and head: little more than half of `f16`.
+    case q8
 
-    /// Bytes of one number.
-    package var byteCount: Int { self == .f32 ? 4 : 2 }
+    /// Bytes of so many numbers of one position and head.
+    func byteCount(width: Int) -> Int {
+        switch self {
+        case .f32: 4 * width
+        case .f16, .bf16: 2 * width
+        case .q8: width + 4
+        }
+    }
 
-    var kernelType: ck_kv_type { self == .f32 ? CK_KV_F32 : CK_KV_F16 }
+    var kernelType: ck_kv_type {
+        switch self {
+        case .f32: CK_KV_F32
+        case .f16: CK_KV_F16
+        case .bf16: CK_KV_BF16
+        case .q8: CK_KV_Q8
+        }
+    }
 }
 
 /// The sizes of a paged key/value cache.
@@ -41,8 +58,7 @@ package struct KVCacheShape: Sendable, Equatable {
         precondition(
             layerCount > 0 && kvHeadCount > 0 && headDimension > 0 && blockCount > 0
                 && positionsPerBlock > 0
-                && positionsPerBlock % Int(CK_ATTENTION_CHUNK)
-                    == 0,
+                && positionsPerBlock % Int(CK_ATTENTION_CHUNK) == 0,
             "a KV cache needs positive sizes and blocks of a multiple of 16 positions")
         self.layerCount = layerCount
         self.kvHeadCount = kvHeadCount
@@ -57,8 +73,9 @@ package struct KVCacheShape: Sendable, Equatable {
 
     /// Bytes that one block takes in all layers.
     package var blockByteCount: Int {
-        layerCount * positionsPerBlock * kvHeadCount * (headDimension + valueStride)
-            * elementType.byteCount
+        layerCount * positionsPerBlock * kvHeadCount
+            * (elementType.byteCount(width: headDimension)
+                + elementType.byteCount(width: valueStride))
     }
 
     /// Bytes of the whole cache.
@@ -97,8 +114,8 @@ package enum KVCacheError: Error, Equatable, CustomStringConvertible {
     package init(shape: KVCacheShape) throws(KVCacheError) {
         self.shape = shape
         let cells = shape.blockCount * shape.kvHeadCount * shape.positionsPerBlock
-        keyByteCount = cells * shape.headDimension * shape.elementType.byteCount
-        valueByteCount = cells * shape.valueStride * shape.elementType.byteCount
+        keyByteCount = cells * shape.elementType.byteCount(width: shape.headDimension)
+        valueByteCount = cells * shape.elementType.byteCount(width: shape.valueStride)
         let memory = unsafe mmap(
             nil, shape.byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
         guard let memory = unsafe memory, unsafe memory != MAP_FAILED else {

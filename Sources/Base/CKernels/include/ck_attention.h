@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attention of queries to the keys and values of a paged cache.
 //
-// Cache layout, per layer: a block holds S positions (a multiple of 16) of K heads.
+// Cache layout, per layer: a block holds S positions of K heads, in chunks of 16 positions.
 //   keys    [block][K][S / 16][Dh][16]   sixteen positions side by side: a score needs no shuffle
-//   values  [block][K][S][Dv]            Dv = Dh rounded up to 16, the padding zero
+//   values  [block][K][S / 16][16][Dv]   Dv = Dh rounded up to 16, the padding zero
+// A chunk of Q8 ends with the sixteen positions' scales, f32: an element is its int8 times that.
 //
-// Order of the sums, which depends on nothing but the position of the query: positions are taken in
-// chunks of 16 (online softmax), chunks make up spans of 512, spans are merged in order. All of it
-// starts at multiples of 16 and 512, so neither the neighbours in the batch, the cut of the prompt,
-// the blocks' places, S nor the threads change a bit of the result.
+// Order of the sums, which depends on nothing but the position of the query: a score is summed in
+// the order of the components; the running softmax takes in steps of 64 positions; steps make up
+// spans of 512, which are merged in order. All of it starts at multiples of 64 and 512, so neither
+// the neighbours in the batch, the cut of the prompt, the blocks' places, S nor the threads change
+// a bit of the result.
 #ifndef CIERZO_CK_ATTENTION_H
 #define CIERZO_CK_ATTENTION_H
 
@@ -18,14 +20,20 @@
 #include "ck_cpu.h"
 
 enum {
-    /// Positions of a chunk.
+    /// Positions of a chunk: one vector of scores.
     CK_ATTENTION_CHUNK = 16,
-    /// Positions of a span.
+    /// Positions of a span: the least that one task takes of a query's attention.
     CK_ATTENTION_SPAN = 512
 };
 
-/// How cache elements are stored.
-typedef enum { CK_KV_F32 = 0, CK_KV_F16 = 1 } ck_kv_type;
+/// How cache elements are stored. Whatever is read from the cache is computed with in f32.
+typedef enum {
+    CK_KV_F32 = 0,
+    CK_KV_F16 = 1,
+    CK_KV_BF16 = 2,
+    /// int8, one scale for each position and head.
+    CK_KV_Q8 = 3
+} ck_kv_type;
 
 /// What all tiles of one layer's attention share.
 typedef struct {
@@ -63,7 +71,8 @@ typedef struct {
     int64_t first_position;
 } ck_attention_tile;
 
-/// Floats that the state of a tile needs: per query its maximum, its sum and Dv accumulators.
+/// Floats that the state of a tile needs: per query its maximum, 16 partial sums and Dv
+/// accumulators.
 size_t ck_attention_state_count(const ck_attention *attention, size_t row_count);
 
 /// The whole attention of a tile to one key/value head; `scratch` has room for two states.
