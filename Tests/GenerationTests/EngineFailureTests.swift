@@ -58,6 +58,18 @@ import Testing
         #expect(try await engine.generate(request([5, 6])).first.ids.count <= 5)
     }
 
+    @Test func `nothing of a failed step is found in the cache`() async throws {
+        let model = FakeModel(willForward: { batch in
+            if batch.tokens.contains(30) { throw FakeModelError.broken }
+        })
+        let engine = GenerationEngine(model: model, tokenizer: FakeTokenizer())
+        let shared = (0..<16).map { Int32(2 + $0) }
+        #expect(isError(try await engine.generate(request(shared + [30])).first.reason))
+        let next = try await engine.generate(request(shared + [9]))
+        #expect(next.cachedTokens == 0)
+        #expect(next.first.reason == .length)
+    }
+
     @Test func `a request of which nothing may be chosen ends with an error`() async throws {
         var impossible = request([5])
         impossible.minTokens = 2

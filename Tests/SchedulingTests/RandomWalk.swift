@@ -34,6 +34,7 @@ struct RandomWalk {
         var finished = 0
         var cancelled = 0
         var expired = 0
+        var failed = 0
         var preempted = 0
         var forked = 0
         var copied = 0
@@ -138,12 +139,20 @@ struct RandomWalk {
             guard let index = walkers.firstIndex(where: { $0.id == slice.id }) else {
                 return "\(slice.id) runs after its end"
             }
+            if generator.once(in: 300) {
+                walkers.remove(at: index)
+                events.failed += 1
+                continue
+            }
             let table = scheduler.blockTable(of: slice)
             let end = slice.startPosition + slice.tokenCount
             memory.write(walkers[index].hashes[slice.startPosition..<end], blockTable: table)
         }
         for slice in step.slices {
-            guard let index = walkers.firstIndex(where: { $0.id == slice.id }) else { continue }
+            guard let index = walkers.firstIndex(where: { $0.id == slice.id }) else {
+                outcomes.append(.failed)
+                continue
+            }
             let end = slice.startPosition + slice.tokenCount
             let table = scheduler.blockTable(of: slice)
             guard memory.holds(walkers[index].hashes[..<end], blockTable: table) else {

@@ -67,6 +67,7 @@ import Testing
         #expect(walk.liveCount == 0 && walk.scheduler.sequenceCount == 0)
         #expect(walk.scheduler.usedBlockCount == 0)
         #expect(events.added > 100 && events.cancelled > 30 && events.expired > 10)
+        #expect(events.failed > 10)
         #expect(events.forked > 30 && (events.copied > 10 || setting.maxSequences == 2))
         #expect(events.preempted > 0)
         #expect(setting.cachesPrefixes == (cache.hitTokens > 100))

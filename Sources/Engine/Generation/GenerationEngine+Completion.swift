@@ -61,12 +61,12 @@ extension GenerationEngine.Loop {
 
     /// Ends a choice that cannot go on, and those that were to begin with its prompt.
     func fail(_ slice: ScheduledStep.Slice, _ reason: String) -> SliceOutcome {
-        guard let choice = choices[slice.id] else { return .finished }
+        guard let choice = choices[slice.id] else { return .failed }
         for other in choice.active.unforked { end(other, reason: .error(reason)) }
         choice.active.unforked = []
         release(choice)
         end(choice, reason: .error(reason))
-        return .finished
+        return .failed
     }
 
     /// Scores the prompt's tokens that follow the slice's, and delivers them when all are known.

@@ -75,6 +75,10 @@ package struct Scheduler: Sendable {
         for (slice, outcome) in zip(step.slices, outcomes) {
             let index = slice.runningIndex
             precondition(running[index].id == slice.id, "the step is not the last one")
+            if outcome == .failed {
+                hasFinished = true
+                continue
+            }
             running[index].computedCount += slice.tokenCount
             let scored = min(running[index].computedCount, running[index].promptCount - 1)
             running[index].scoredCount = max(running[index].scoredCount, scored)
@@ -86,7 +90,7 @@ package struct Scheduler: Sendable {
             case .sampled(let token):
                 precondition(slice.samples, "no token should have been sampled")
                 running[index].tokens.append(token)
-            case .finished:
+            case .finished, .failed:
                 hasFinished = true
             }
         }
@@ -98,7 +102,8 @@ package struct Scheduler: Sendable {
     private mutating func removeFinished(
         _ step: borrowing ScheduledStep, _ outcomes: [SliceOutcome]
     ) {
-        for (slice, outcome) in zip(step.slices, outcomes) where outcome == .finished {
+        for (slice, outcome) in zip(step.slices, outcomes)
+        where outcome == .finished || outcome == .failed {
             if let index = running.firstIndex(where: { $0.id == slice.id }) { removeRunning(index) }
         }
     }
@@ -129,6 +134,9 @@ package enum SliceOutcome: Hashable, Sendable {
     /// The next token.
     case sampled(Int32)
 
-    /// The sequence has ended, for whichever reason.
+    /// The sequence has ended, for whichever reason; its tokens are in the cache.
     case finished
+
+    /// The sequence has ended because its tokens could not be computed.
+    case failed
 }
