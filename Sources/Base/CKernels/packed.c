@@ -57,6 +57,8 @@ size_t ck_multiply_packed_scratch(void) {
 #if defined(__x86_64__)
 #undef CK_DOT_256
 #define CK_DOT_256 1
+#undef CK_STREAM_TOKENS
+#define CK_STREAM_TOKENS 4
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #define CK_VARIANT avx2
 #include "packed_body.h"

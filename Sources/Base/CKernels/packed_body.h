@@ -14,57 +14,52 @@
 #define CK_DOT_INLINE static __attribute__((noinline))
 #endif
 
-/// acc[r] += the products of four codes of each row with four activations.
+// Without VNNI there is a product of bytes that sums pairs in 16 bits.
+#define CK_DOT_PAIRS ((CK_DOT_512 || CK_DOT_256) && !CK_DOT_VNNI)
+
+#if CK_DOT_PAIRS
+#if CK_DOT_512
+#define CK_INTS __m512i
+#define CK_MM(operation) _mm512_##operation
+#else
+#define CK_INTS __m256i
+#define CK_MM(operation) _mm256_##operation
+#endif
+#define CK_PARTS (64 / (int)sizeof(CK_INTS))
+
+/// The products of codes with activations, summed by pairs.
 ///
-/// - wide: whether codes may exceed 127, which matters where products are summed in 16 bits.
-CK_DOT_INLINE ck_i16 CK_NAME(dot)(int wide, ck_i16 acc, ck_u16 codes, int32_t y) {
-#if CK_DOT_512 && CK_DOT_VNNI
-    (void)wide;
+/// - magnitudes: of the codes, where these are signed; otherwise NULL.
+CK_INLINE CK_INTS CK_NAME(pair_products)(CK_INTS codes, const CK_INTS *magnitudes, CK_INTS y) {
+    if (!magnitudes) return CK_MM(maddubs_epi16)(codes, y);
+#if CK_DOT_512
+    y = _mm512_mask_sub_epi8(y, _mm512_movepi8_mask(codes), _mm512_setzero_si512(), y);
+#else
+    y = _mm256_sign_epi8(y, codes);
+#endif
+    return CK_MM(maddubs_epi16)(*magnitudes, y);
+}
+#else
+/// acc[r] += the products of four codes of each row with four activations.
+CK_DOT_INLINE ck_i16 CK_NAME(dot)(ck_i16 acc, ck_u16 codes, int32_t y) {
+#if CK_DOT_512
     return (ck_i16)_mm512_dpbusd_epi32((__m512i)acc, (__m512i)codes, _mm512_set1_epi32(y));
-#elif CK_DOT_512
-    const __m512i four = _mm512_set1_epi32(y), one = _mm512_set1_epi16(1);
-    __m512i c = (__m512i)codes, sum = (__m512i)acc;
-    if (wide) {
-        const __m512i top = _mm512_and_si512(_mm512_srli_epi16(c, 7), _mm512_set1_epi8(1));
-        c = _mm512_and_si512(c, _mm512_set1_epi8(127));
-        sum = _mm512_add_epi32(
-            sum, _mm512_madd_epi16(_mm512_maddubs_epi16(top, four), _mm512_set1_epi16(128)));
-    }
-    return (ck_i16)_mm512_add_epi32(sum, _mm512_madd_epi16(_mm512_maddubs_epi16(c, four), one));
 #elif CK_DOT_256
     __m256i sums[2], parts[2];
     __builtin_memcpy(sums, &acc, 64);
     __builtin_memcpy(parts, &codes, 64);
     const __m256i four = _mm256_set1_epi32(y);
 #pragma clang loop unroll(full)
-    for (int h = 0; h < 2; h++) {
-#if CK_DOT_VNNI
-        (void)wide;
-        sums[h] = _mm256_dpbusd_avx_epi32(sums[h], parts[h], four);
-#else
-        const __m256i one = _mm256_set1_epi16(1);
-        __m256i c = parts[h];
-        if (wide) {
-            const __m256i top = _mm256_and_si256(_mm256_srli_epi16(c, 7), _mm256_set1_epi8(1));
-            c = _mm256_and_si256(c, _mm256_set1_epi8(127));
-            sums[h] = _mm256_add_epi32(
-                sums[h],
-                _mm256_madd_epi16(_mm256_maddubs_epi16(top, four), _mm256_set1_epi16(128)));
-        }
-        sums[h] =
-            _mm256_add_epi32(sums[h], _mm256_madd_epi16(_mm256_maddubs_epi16(c, four), one));
-#endif
-    }
+    for (int h = 0; h < 2; h++) sums[h] = _mm256_dpbusd_avx_epi32(sums[h], parts[h], four);
     __builtin_memcpy(&acc, sums, 64);
     return acc;
 #else
-    (void)wide;
-    for (int r = 0; r < 16; r++)
-        for (int k = 0; k < 4; k++)
-            acc[r] += (int32_t)(codes[r] >> 8 * k & 255) * (int8_t)((uint32_t)y >> 8 * k);
+    for (int k = 0; k < 4; k++)
+        acc += (ck_i16)(codes >> 8 * k & 255) * (int32_t)(int8_t)((uint32_t)y >> 8 * k);
     return acc;
 #endif
 }
+#endif
 
 /// acc[r] += the products of two 16-bit numbers of each row with two of the activations.
 CK_DOT_INLINE ck_i16 CK_NAME(dot_pairs)(ck_i16 acc, ck_i16 pairs, int32_t y) {
@@ -255,6 +250,18 @@ CK_INLINE int CK_NAME(scale_width)(ck_format format) {
     return format == CK_Q2_K || format == CK_Q3_K || format == CK_Q6_K ? 16 : 32;
 }
 
+/// How many bits a code has.
+CK_INLINE int CK_NAME(code_bits)(ck_format format) {
+    switch (format) {
+    case CK_Q2_K: return 2;
+    case CK_Q3_K: return 3;
+    case CK_Q5_0: case CK_Q5_1: case CK_Q5_K: return 5;
+    case CK_Q6_K: return 6;
+    case CK_Q8_0: case CK_IQ4_NL: case CK_IQ4_XS: return 8;
+    default: return 4;
+    }
+}
+
 /// By how many bits the negated sums of activations are shifted to correct for the codes' offset.
 CK_INLINE int CK_NAME(offset_shift)(ck_format format) {
     switch (format) {
@@ -262,7 +269,8 @@ CK_INLINE int CK_NAME(offset_shift)(ck_format format) {
     case CK_Q4_0: return 3;
     case CK_Q5_0: return 4;
     case CK_Q6_K: return 5;
-    case CK_Q8_0: case CK_IQ4_NL: case CK_IQ4_XS: return 7;
+    // Where bytes are multiplied by pairs they become signed instead: 16 bits hold no more.
+    case CK_Q8_0: case CK_IQ4_NL: case CK_IQ4_XS: return CK_DOT_PAIRS ? 0 : 7;
     default: return 0;
     }
 }
@@ -358,25 +366,69 @@ CK_INLINE ck_v16 CK_NAME(add256)(
 
 // MARK: Tiles
 
-/// The integer products of `groups` groups of four columns from column `k` on.
+/// Adds the products of groups of four columns from column `k` on.
+///
+/// - codes: the first group; those of the next strip are `strip_bytes` away.
 CK_INLINE void CK_NAME(add_groups)(
-    ck_format format, int strips, int tokens, int groups, const ck_decoded *w,
+    ck_format format, int strips, int tokens, int groups, const void *codes, size_t strip_bytes,
     const ck_activation_block *const *x, size_t k, ck_i16 *acc) {
+#if CK_DOT_PAIRS
+    // So many sums of pairs fit into 16 bits: the largest code decides.
+    const int bits = CK_NAME(code_bits)(format);
+    const int fit = bits <= 4 ? 8 : bits == 5 ? 4 : bits == 6 ? 2 : 1;
+    const int depth = fit < groups ? fit : groups;
+#pragma clang loop unroll(full)
+    for (int first = 0; first < groups; first += depth) {
+        CK_INTS sums[CK_TILE_SUMS][CK_PARTS];
+#pragma clang loop unroll(full)
+        for (int g = first; g < first + depth; g++)
+#pragma clang loop unroll(full)
+            for (int i = 0; i < CK_PARTS * strips; i++) {
+                const int s = i / CK_PARTS, part = i % CK_PARTS;
+                CK_INTS v, magnitudes;
+                __builtin_memcpy(
+                    &v, (const uint8_t *)codes + strip_bytes * (size_t)s + 64 * (size_t)g
+                        + sizeof v * (size_t)part, sizeof v);
+                if (bits == 8) v ^= CK_MM(set1_epi8)((char)128);
+                magnitudes = CK_MM(abs_epi8)(v);
+#pragma clang loop unroll(full)
+                for (int t = 0; t < tokens; t++) {
+                    const CK_INTS products = CK_NAME(pair_products)(
+                        v, bits == 8 ? &magnitudes : NULL,
+                        CK_MM(set1_epi32)(CK_NAME(load_int)(x[t]->codes + k + 4 * (size_t)g)));
+                    CK_INTS *const sum = &sums[t * strips + s][part];
+                    *sum = g == first ? products : CK_MM(add_epi16)(*sum, products);
+                }
+            }
+#pragma clang loop unroll(full)
+        for (int i = 0; i < strips * tokens; i++) {
+            CK_INTS parts[CK_PARTS];
+            __builtin_memcpy(parts, &acc[i], 64);
+#pragma clang loop unroll(full)
+            for (int h = 0; h < CK_PARTS; h++)
+                parts[h] = CK_MM(add_epi32)(
+                    parts[h], CK_MM(madd_epi16)(sums[i][h], CK_MM(set1_epi16)(1)));
+            __builtin_memcpy(&acc[i], parts, 64);
+        }
+    }
+#else
+    (void)format;
 #pragma clang loop unroll(full)
     for (int g = 0; g < groups; g++) {
-        ck_u16 codes[CK_TILE_STRIPS];
+        ck_u16 v[CK_TILE_STRIPS];
 #pragma clang loop unroll(full)
         for (int s = 0; s < strips; s++)
-            __builtin_memcpy(&codes[s], w[s].codes + 16 * k + 64 * g, 64);
+            __builtin_memcpy(
+                &v[s], (const uint8_t *)codes + strip_bytes * (size_t)s + 64 * (size_t)g, 64);
 #pragma clang loop unroll(full)
         for (int t = 0; t < tokens; t++) {
             const int32_t y = CK_NAME(load_int)(x[t]->codes + k + 4 * g);
 #pragma clang loop unroll(full)
             for (int s = 0; s < strips; s++)
-                acc[t * strips + s] = CK_NAME(dot)(
-                    CK_NAME(offset_shift)(format) == 7, acc[t * strips + s], codes[s], y);
+                acc[t * strips + s] = CK_NAME(dot)(acc[t * strips + s], v[s], y);
         }
     }
+#endif
 }
 
 /// Where the sum of strip `i % strips` and token `i / strips` waits.
@@ -394,7 +446,8 @@ CK_INLINE void CK_NAME(tile32)(
 #pragma clang loop unroll(full)
         for (int i = 0; i < strips * tokens; i++)
             acc[i] = CK_NAME(first32)(format, x[i / strips], b);
-        CK_NAME(add_groups)(format, strips, tokens, 8, w, x, 32 * b, acc);
+        CK_NAME(add_groups)(
+            format, strips, tokens, 8, w->codes + 512 * b, sizeof *w, x, 32 * b, acc);
 #pragma clang loop unroll(full)
         for (int i = 0; i < strips * tokens; i++)
             sum[i] = CK_NAME(add32)(
@@ -419,7 +472,8 @@ CK_INLINE void CK_NAME(tile256)(
         for (int i = 0; i < strips * tokens; i++)
             acc[i] = CK_NAME(first256)(format, x[i / strips], j);
         CK_NAME(add_groups)(
-            format, strips, tokens, width / 4, w, x, (size_t)(width * j), acc);
+            format, strips, tokens, width / 4, w->codes + 16 * width * j, sizeof *w, x,
+            (size_t)(width * j), acc);
 #pragma clang loop unroll(full)
         for (int i = 0; i < strips * tokens; i++)
             sum[i] += acc[i] * CK_NAME(load_ints)(w[i % strips].scales[j]);
@@ -504,11 +558,7 @@ CK_INLINE void CK_NAME(stream32)(
 #pragma clang loop unroll(full)
     for (int t = 0; t < tokens; t++) {
         ck_i16 acc = CK_NAME(first32)(format, x[t], k / 32);
-#pragma clang loop unroll(full)
-        for (int g = 0; g < 8; g++)
-            acc = CK_NAME(dot)(
-                CK_NAME(offset_shift)(format) == 7, acc, groups[g],
-                CK_NAME(load_int)(x[t]->codes + k + 4 * g));
+        CK_NAME(add_groups)(format, 1, 1, 8, groups, 0, x + t, k, &acc);
         sum[t] = CK_NAME(add32)(format, acc, d, m, x[t], k / 32, sum[t]);
     }
 }
@@ -536,11 +586,9 @@ CK_INLINE void CK_NAME(stream256)(
 #pragma clang loop unroll(full)
             for (int t = 0; t < tokens; t++) {
                 ck_i16 acc = CK_NAME(first256)(format, x[t], j);
-#pragma clang loop unroll(full)
-                for (int g = 0; g < width / 4; g++)
-                    acc = CK_NAME(dot)(
-                        CK_NAME(offset_shift)(format) == 7, acc, groups[part * width / 4 + g],
-                        CK_NAME(load_int)(x[t]->codes + width * j + 4 * g));
+                CK_NAME(add_groups)(
+                    format, 1, 1, width / 4, groups + part * width / 4, 0, x + t,
+                    (size_t)(width * j), &acc);
                 products[t] += acc * scale;
             }
         }
@@ -594,10 +642,13 @@ CK_INLINE void CK_NAME(stream)(
 /// Up to how many tokens codes are decoded anew for each group of tokens: where 32 columns share an
 /// integer scale that beats the tiles for any number of them (748 to 690 Gop/s of one Zen 5 core,
 /// Q4_K, in the cache); else it does while weights come from memory (Q8_0: 497 to 404 Gop/s at 16
-/// tokens, 548 to 683 at 64).
+/// tokens, 548 to 683 at 64). Sixteen narrower registers do not hold the codes of 32 columns, so
+/// there it pays while weights come from memory only (AVX2, Q4_K, 1 token: 39 GB/s to 26).
 CK_INLINE size_t CK_NAME(stream_limit)(ck_format format) {
-    const int integer = ck_packing_of(format).columns == 256 && CK_NAME(scale_width)(format) == 32;
-    return integer ? SIZE_MAX : 16;
+    if (!CK_DOT_512) return 8;
+    const int is_integer = ck_packing_of(format).columns == 256;
+    const int is_wide = CK_NAME(scale_width)(format) == 32;
+    return is_wide && (is_integer || CK_DOT_PAIRS) ? SIZE_MAX : 16;
 }
 
 #define CK_STREAM_CASE(tokens) \
@@ -713,3 +764,8 @@ static void CK_NAME(multiply_packed)(
 
 #undef CK_FORMAT_CASE
 #undef CK_DOT_INLINE
+
+#undef CK_DOT_PAIRS
+#undef CK_INTS
+#undef CK_MM
+#undef CK_PARTS
