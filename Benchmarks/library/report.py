@@ -30,7 +30,8 @@ class Report:
         self.contents["models"].append({
             "name": path.stem, "file_bytes": path.stat().st_size,
             "bytes_per_token": cost["bytes_per_token"],
-            "operations_per_token": cost["operations_per_token"], "limits": [], "rounds": {}})
+            "operations_per_token": cost["operations_per_token"],
+            "operations_per_prompt_token": cost["operations_per_prompt_token"], "limits": [], "rounds": {}})
 
     def add_limits(self, limits):
         self.contents["models"][-1]["limits"].append(limits)
@@ -134,8 +135,11 @@ class Measured:
         if ours is None:
             return "–"
         if point.phase == "prefill":
-            share = ours * self.contents["operations_per_token"] / self.limits["int8_gops"] / 1e9
-            return f"{share:.0%} of int8" if self.limits["int8_gops"] else "–"
+            if not self.limits["int8_gops"]:
+                return "–"
+            done, model = (ours * self.contents[key] / self.limits["int8_gops"] / 1e9 for key in
+                           ["operations_per_prompt_token", "operations_per_token"])
+            return f"{done:.0%} of int8 ({model:.0%})"
         if point.prompt != Point.BATCH_PROMPT:
             return self.kept_text(point)
         if point.batch == 1:

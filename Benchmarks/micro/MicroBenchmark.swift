@@ -24,6 +24,7 @@ struct MicroBenchmark: ParsableCommand {
     @Option(help: "Kernels: automatic, scalar, avx2, avx512 or blas.") var kernels = "automatic"
     @Option(help: "Weight types, separated by commas; `all`.") var types = "q4_K,q8_0"
     @Option(help: "Numbers of tokens, separated by commas.") var tokens = "1,2,4,8,16,64,256"
+    @Flag(help: "Weights as files of others have them, not packed.") var rows = false
     @Flag(help: "Measure the machine's limits only.") var limits = false
     @Flag(help: "One JSON object per line on stdout.") var json = false
 
@@ -44,8 +45,11 @@ struct MicroBenchmark: ParsableCommand {
         show(peaks, region: RegionBench.nanoseconds(pool: compute.pool), threads: count)
         if limits { return }
         for type in types {
-            let bench = ProductBench(compute: compute, type: type, memory: memory)
-            for tokens in tokens { show(type, tokens, bench.measure(tokens: tokens), peaks) }
+            let canPack = WeightMatrix.canPack(type, columnCount: ProductBench.inputs)
+            let bench = ProductBench(
+                compute: compute, type: type, layout: canPack && !rows ? .panels : .rows,
+                memory: memory)
+            for tokens in tokens { show(bench, tokens, bench.measure(tokens: tokens), peaks) }
         }
     }
 
@@ -78,22 +82,24 @@ struct MicroBenchmark: ParsableCommand {
                 print(
                     row.1.padding(toLength: 28, withPad: " ", startingAt: 0), rounded(row.2), row.3)
             }
-            print("\ntype      tokens    GB/s   of read     Gop/s   of int8   of f32")
+            print("\ntype             tokens    GB/s   of read     Gop/s   of int8   of f32")
         }
         fflush(nil)
     }
 
     private func show(
-        _ type: ElementType, _ tokens: Int, _ rate: (bandwidth: Double, operations: Double),
+        _ bench: ProductBench, _ tokens: Int, _ rate: (bandwidth: Double, operations: Double),
         _ peaks: Peaks
     ) {
         if json {
             print(
-                "{\"type\": \"\(type.name)\", \"tokens\": \(tokens), "
+                "{\"type\": \"\(bench.type.name)\", \"layout\": \"\(bench.layout)\", "
+                    + "\"tokens\": \(tokens), "
                     + "\"gbps\": \(rounded(rate.bandwidth)), \"gops\": \(rounded(rate.operations))}"
             )
         } else {
-            let name = type.name.padding(toLength: 8, withPad: " ", startingAt: 0)
+            let name = "\(bench.type.name) \(bench.layout)".padding(
+                toLength: 15, withPad: " ", startingAt: 0)
             print(
                 String(
                     format: "%@ %7d %7.1f %8.0f%% %9.1f %8.0f%% %7.0f%%", name, tokens,

@@ -10,6 +10,7 @@ struct ProductBench {
 
     let compute: Compute
     let type: ElementType
+    let layout: WeightMatrix.Layout
     private let experts: [WeightMatrix]
 
     /// Lays out as many experts as fit into some memory.
@@ -17,15 +18,19 @@ struct ProductBench {
     /// - Parameters:
     ///   - compute: the threads and kernels.
     ///   - type: of the weights.
-    ///   - memory: any bytes that are sound in every format, see `Memory`.
-    init(compute: Compute, type: ElementType, memory: MappedFile) {
+    ///   - layout: of the weights.
+    ///   - memory: random bytes whose every two are a sound half-precision number.
+    init(compute: Compute, type: ElementType, layout: WeightMatrix.Layout, memory: MappedFile) {
         self.compute = compute
         self.type = type
-        let byteCount = type.byteCount(elements: Self.outputs * Self.inputs) ?? 1
+        self.layout = layout
+        let byteCount =
+            WeightMatrix.byteCount(
+                of: type, rowCount: Self.outputs, columnCount: Self.inputs, layout: layout) ?? 1
         experts = (0..<max(1, memory.byteCount / byteCount)).map { index in
             WeightMatrix(
                 storage: memory, byteOffset: index * byteCount, type: type,
-                rowCount: Self.outputs, columnCount: Self.inputs)
+                rowCount: Self.outputs, columnCount: Self.inputs, layout: layout)
         }
     }
 

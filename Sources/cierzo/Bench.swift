@@ -76,6 +76,7 @@ struct Bench: ParsableCommand {
                 "load_seconds": .number(seconds),
                 "bytes_per_token": .integer(cost.weightByteCount),
                 "operations_per_token": .integer(cost.layerOperationCount),
+                "operations_per_prompt_token": .integer(cost.promptOperationCount),
             ])
             print(object.serialized())
         } else {

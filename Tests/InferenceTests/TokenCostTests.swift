@@ -8,13 +8,17 @@ import Testing
     @Test func `a token costs the experts that it visits, not the others`() {
         let model = TinyShape.mixtral.model
         let c = model.configuration
-        let attention = 2 * c.hiddenSize * (c.headCount + c.kvHeadCount) * c.headDimension
+        let projections = c.hiddenSize * (c.headCount + 2 * c.kvHeadCount) * c.headDimension
+        let attention = projections + c.hiddenSize * c.headCount * c.headDimension
         let experts = 3 * (c.expertsPerToken ?? 0) * c.hiddenSize * c.intermediateSize
         let router = c.hiddenSize * (c.expertCount ?? 0)
 
         let cost = TokenCost(model.tensors, configuration: c)
 
         #expect(cost.layerOperationCount == 2 * c.layerCount * (attention + experts + router))
+        #expect(
+            cost.promptOperationCount
+                == 2 * ((c.layerCount - 1) * (attention + experts + router) + projections))
         #expect(cost.outputOperationCount == 2 * c.vocabularySize * c.hiddenSize)
         #expect(cost.weightByteCount < model.tensors.byteCount)
     }

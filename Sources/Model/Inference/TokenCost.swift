@@ -12,25 +12,35 @@ package struct TokenCost: Sendable, Equatable {
     /// Bytes of the file that decoding one token reads: all layers with the experts that the token
     /// visits, and the output matrix.
     package let weightByteCount: Int
-    /// Multiplications and additions in the layers: what each token of a prompt takes.
+    /// Multiplications and additions in the layers.
     package let layerOperationCount: Int
+    /// Those of them that a token takes whose logits nobody wants, as of all tokens of a prompt but
+    /// the last: the last layer only projects its keys and values (and query).
+    package let promptOperationCount: Int
     /// Multiplications and additions in the output matrix, for tokens whose logits are wanted.
     package let outputOperationCount: Int
 
     /// Adds up the cost; experts of a layer are taken to be alike.
     package init(_ weights: ModelTensors, configuration: ModelConfiguration) {
         var layers = Sum()
-        for layer in weights.layers {
-            for matrix in [layer.wq, layer.wk, layer.wv, layer.wo] { layers.add(matrix) }
-            if let router = layer.router { layers.add(router) }
+        var skipped = Sum()
+        for (index, layer) in weights.layers.enumerated() {
+            for matrix in [layer.wq, layer.wk, layer.wv] { layers.add(matrix) }
+            var rest = [layer.wo]
+            if let router = layer.router { rest.append(router) }
             for expert in layer.experts.prefix(configuration.expertsPerToken ?? 1) {
-                for matrix in [expert.w1, expert.w2, expert.w3] { layers.add(matrix) }
+                rest += [expert.w1, expert.w2, expert.w3]
+            }
+            for matrix in rest {
+                layers.add(matrix)
+                if index == weights.layers.count - 1 { skipped.add(matrix) }
             }
         }
         var output = Sum()
         output.add(weights.output)
         weightByteCount = layers.byteCount + output.byteCount
         layerOperationCount = 2 * layers.elementCount
+        promptOperationCount = layerOperationCount - 2 * skipped.elementCount
         outputOperationCount = 2 * output.elementCount
     }
 
