@@ -18,7 +18,9 @@ struct CierzoCommand: AsyncParsableCommand {
             (models/*.json).
             """,
         version: Build.version,
-        subcommands: [Serve.self, Generate.self, Inspect.self, Upcycle.self, Bench.self])
+        subcommands: [
+            Serve.self, Generate.self, Inspect.self, Upcycle.self, Quantize.self, Bench.self,
+        ])
 }
 
 /// What this build is.

@@ -23,6 +23,18 @@ struct OutputFile: ~Copyable {
         self.handle = handle
     }
 
+    /// Checks that the disk has room for a file, as far as it can be known.
+    static func checkSpace(for byteCount: Int, at path: String) throws(ModelFileError) {
+        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        let attributes = try? FileManager.default.attributesOfFileSystem(forPath: folder)
+        guard let free = (attributes?[.systemFreeSize] as? NSNumber)?.intValue else { return }
+        guard byteCount <= free else {
+            throw .unwritable(
+                path: path,
+                reason: "\(byteCount >> 20) MiB are needed, but only \(free >> 20) MiB are free")
+        }
+    }
+
     deinit {
         if !isFinished {
             try? handle.close()

@@ -90,7 +90,8 @@ package struct Packing: Sendable {
             name: model.name, format: format, isTied: model.hasTiedOutput,
             source: try SourceFingerprint(path: model.path, files: sources), files: [],
             tensors: weights.map(\.packed))
-        try checkSpace(at: destination)
+        try OutputFile.checkSpace(
+            for: byteCount + embedded.reduce(0) { $0 + $1.bytes.count }, at: destination)
         var writer = try PackedFileWriter(path: destination, header: header, embedded: embedded)
         let fileByteCount = writer.byteCount
         let total = Double(max(1, byteCount))
@@ -116,18 +117,6 @@ package struct Packing: Sendable {
         ]
         return names.contains(name) || name.hasPrefix("tekken") && name.hasSuffix(".json")
             || name.hasSuffix(".model") || name.contains(".model.v")
-    }
-
-    private func checkSpace(at destination: String) throws(ModelFileError) {
-        let folder = URL(fileURLWithPath: destination).deletingLastPathComponent().path
-        let attributes = try? FileManager.default.attributesOfFileSystem(forPath: folder)
-        guard let free = (attributes?[.systemFreeSize] as? NSNumber)?.intValue else { return }
-        let needed = byteCount + embedded.reduce(0) { $0 + $1.bytes.count }
-        guard needed <= free else {
-            throw .unwritable(
-                path: destination,
-                reason: "\(needed >> 20) MiB are needed, but only \(free >> 20) MiB are free")
-        }
     }
 }
 
@@ -220,7 +209,7 @@ private struct PackableTensor: Sendable {
 
 extension ModelFile {
     /// Whether the output matrix is the token embedding.
-    fileprivate var hasTiedOutput: Bool {
+    var hasTiedOutput: Bool {
         tensors.output.storage === tensors.tokenEmbedding.storage
             && tensors.output.byteOffset == tensors.tokenEmbedding.byteOffset
     }

@@ -10,17 +10,17 @@ struct HuggingFaceTokenizerFile {
     let file: String
     let json: JSONValue
 
-    /// Reads a vocabulary and builds its tokenizer.
+    /// Reads a vocabulary.
     ///
     /// - Parameters:
     ///   - json: the file's content.
     ///   - settings: what the files beside it say about special tokens.
     ///   - file: its name, for messages.
-    /// - Returns: the tokenizer.
+    /// - Returns: the vocabulary, of bytes or of characters.
     /// - Throws: `TokenizerError`, naming the field.
-    static func tokenizer(
+    static func vocabulary(
         of json: JSONValue, settings: TokenizerSettings = TokenizerSettings(), file: String
-    ) throws(TokenizerError) -> VocabularyTokenizer {
+    ) throws(TokenizerError) -> VocabularyContent {
         let reader = HuggingFaceTokenizerFile(file: file, json: json)
         let model = try reader.model()
         var vocabulary = try reader.pieces(model)
@@ -40,19 +40,19 @@ struct HuggingFaceTokenizerFile {
             result.addsPrefixSpace = byteLevel.addsPrefixSpace
             result.composes = normalizer.composes
             result.addedTokens = added
-            return try result.tokenizer()
+            return .byteLevel(result)
         }
         guard words.stages.isEmpty else {
             throw .unsupported(file: file, feature: "pre_tokenizer of a model of characters")
         }
-        return try reader.characterTokenizer(
-            vocabulary, merges, special, added, normalizer, words, model)
+        return .sentencePiece(
+            try reader.characters(vocabulary, merges, special, added, normalizer, words, model))
     }
 
-    private func characterTokenizer(
+    private func characters(
         _ vocabulary: Pieces, _ merges: [(left: String, right: String)], _ special: SpecialTokens,
         _ added: [AddedTokens.Token], _ normalizer: Normalizer, _ words: Words, _ model: JSONValue
-    ) throws(TokenizerError) -> VocabularyTokenizer {
+    ) throws(TokenizerError) -> SentencePieceVocabulary {
         guard normalizer.replacesSpaces || words.spaces != nil else {
             throw .unsupported(file: file, feature: "a model of neither bytes nor U+2581")
         }
@@ -73,7 +73,7 @@ struct HuggingFaceTokenizerFile {
             special: special, spaces: words.spaces ?? SpaceRule(prefix: normalizer.prefix),
             hasByteFallback: hasByteFallback)
         result.addedTokens = added
-        return try result.tokenizer()
+        return result
     }
 
     // MARK: Model

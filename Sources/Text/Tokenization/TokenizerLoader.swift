@@ -25,7 +25,7 @@ package struct TokenizerLoader {
         switch model.vocabularySource {
         case .gguf(let file):
             tokenizer = try GGUFVocabulary.tokenizer(of: file.metadata, file: file.path)
-        case .folder(let folder): tokenizer = try load(folder)
+        case .folder(let folder): tokenizer = try vocabulary(in: folder).tokenizer()
         }
         let count = model.configuration.vocabularySize
         guard tokenizer.vocabularyCount <= count else {
@@ -59,16 +59,19 @@ package struct TokenizerLoader {
                 let file = try GGUFFile(path: path)
                 return try GGUFVocabulary.tokenizer(of: file.metadata, file: path)
             }
-            return try load(TokenizerFile(path: path), folder: nil)
+            return try vocabulary(TokenizerFile(path: path), folder: nil).tokenizer()
         }
-        return try load(ModelFolder(path: path))
+        return try vocabulary(in: ModelFolder(path: path)).tokenizer()
     }
 
-    private static func load(_ folder: ModelFolder) throws -> VocabularyTokenizer {
+    /// Reads the vocabulary in a model's folder, as plain values.
+    ///
+    /// - Throws: `TokenizerError`, which names the file and the field.
+    package static func vocabulary(in folder: ModelFolder) throws -> VocabularyContent {
         guard let name = preferredName(folder.names) else {
             throw TokenizerError.missing(path: folder.path)
         }
-        return try load(TokenizerFile(name, in: folder), folder: folder)
+        return try vocabulary(TokenizerFile(name, in: folder), folder: folder)
     }
 
     /// The file that counts among the names in a folder.
@@ -93,10 +96,10 @@ package struct TokenizerLoader {
         return Int(last.dropFirst().prefix { $0 != "m" })
     }
 
-    private static func load(
+    private static func vocabulary(
         _ file: TokenizerFile, folder: ModelFolder?
-    ) throws -> VocabularyTokenizer {
-        try load(file.bytes, file: file.path, settings: try settings(in: folder))
+    ) throws -> VocabularyContent {
+        try vocabulary(file.bytes, file: file.path, settings: try settings(in: folder))
     }
 
     /// Reads the tokenizer in the content of a file.
@@ -109,25 +112,25 @@ package struct TokenizerLoader {
     package static func load(
         _ bytes: [UInt8], file path: String
     ) throws(TokenizerError) -> any Tokenizer {
-        try load(bytes, file: path, settings: TokenizerSettings())
+        try vocabulary(bytes, file: path, settings: TokenizerSettings()).tokenizer()
     }
 
-    private static func load(
+    private static func vocabulary(
         _ bytes: [UInt8], file path: String, settings: TokenizerSettings
-    ) throws(TokenizerError) -> VocabularyTokenizer {
+    ) throws(TokenizerError) -> VocabularyContent {
         guard isJSON(bytes) else {
             var vocabulary = try SentencePieceModelFile.vocabulary(of: bytes, file: path)
             vocabulary.special.addsBOS = settings.addsBOS ?? vocabulary.special.addsBOS
             vocabulary.special.addsEOS = settings.addsEOS ?? vocabulary.special.addsEOS
             let count = Int32(vocabulary.pieces.count)
             vocabulary.special.stops.formUnion(settings.stops.filter { $0 < count })
-            return try vocabulary.tokenizer()
+            return .sentencePiece(vocabulary)
         }
         let json = try TokenizerFile.json(bytes, path: path)
         if json["config"]?["pattern"] != nil {
-            return try TekkenFile.vocabulary(of: json, file: path).tokenizer()
+            return .ranked(try TekkenFile.vocabulary(of: json, file: path))
         }
-        return try HuggingFaceTokenizerFile.tokenizer(
+        return try HuggingFaceTokenizerFile.vocabulary(
             of: json, settings: settings, file: path)
     }
 
