@@ -26,9 +26,9 @@ class Report:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.with_suffix(".json").write_text(json.dumps(self.contents, indent=1) + "\n")
 
-    def add_model(self, path, cost):
+    def add_model(self, name, path, cost):
         self.contents["models"].append({
-            "name": path.stem, "file_bytes": path.stat().st_size,
+            "name": name, "file_bytes": path.stat().st_size,
             "bytes_per_token": cost["bytes_per_token"],
             "operations_per_token": cost["operations_per_token"],
             "operations_per_prompt_token": cost["operations_per_prompt_token"], "limits": [], "rounds": {}})
