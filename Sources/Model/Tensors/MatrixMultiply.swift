@@ -12,19 +12,21 @@ enum MatrixMultiply {
     ///
     /// Our kernels keep the law of batch invariance on every processor. The kernels that OpenBLAS
     /// picks on this one, Haswell's, break it, so `BLASProduct` multiplies token by token there.
-    /// GFLOP/s of one thread, f32, 4096 columns and rows; OpenBLAS 0.3.21 of Debian, a VM with 2
-    /// cores of Zen 5 that other work shared, 2026-11-21:
+    /// GFLOP/s of one thread, 4096 columns, weights from memory; OpenBLAS 0.3.21 of Debian, a VM
+    /// with 2 cores of Zen 5 that other work shared, 2026-11-21 (again by
+    /// `cierzo-micro --kernels blas --types f32,f16,bf16`):
     ///
-    /// | Tokens                      |   1 |   8 |  64 | 512 |
-    /// |-----------------------------|-----|-----|-----|-----|
-    /// | ours, AVX-512               |  19 |  64 | 144 | 157 |
-    /// | ours, AVX2                  |  16 |  52 |  83 |  85 |
-    /// | Haswell's, all tokens       |   6 |  45 |  96 | 104 |
-    /// | Haswell's, token by token   |   6 |   7 |   7 |   7 |
-    /// | SkylakeX's, all tokens      |  24 |  37 | 141 | 186 |
+    /// | Tokens                      |   1 |   4 |  16 |  64 | 128 | 512 |
+    /// |-----------------------------|-----|-----|-----|-----|-----|-----|
+    /// | ours, F32                   |  15 |  46 |  97 | 134 | 144 | 141 |
+    /// | ours, F16, packed           |  38 | 140 | 192 | 209 | 203 | 202 |
+    /// | ours, BF16, packed          |  38 | 151 | 312 | 402 | 419 | 421 |
+    /// | Haswell's, F32              |   6 |  27 |  61 |  91 |  94 |  93 |
+    /// | SkylakeX's, F32             |  19 |  23 |  67 | 132 | 153 | 151 |
+    /// | SkylakeX's, F16 or BF16     |  14 |  19 |  60 | 123 | 147 | 153 |
     ///
-    /// Those of SkylakeX (`OPENBLAS_CORETYPE=SkylakeX`) keep the law and win a sixth on long
-    /// prompts of f32 weights, but they must be forced here, and decoding loses more at 8 tokens.
+    /// Those of SkylakeX (`OPENBLAS_CORETYPE=SkylakeX`) keep the law and win a fourteenth on long
+    /// prompts of F32 weights, but they must be forced here, and at 4 tokens they lose a half.
     ///
     /// - Parameter kernels: what the user asked for.
     /// - Returns: who multiplies.
