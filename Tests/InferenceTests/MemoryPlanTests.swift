@@ -26,7 +26,7 @@ import Testing
     }
 
     @Test(arguments: [
-        (KVElementType.f32, 512), (.f16, 256), (.bf16, 256), (.q8, 128 + 4),
+        (KVElementType.f32, 512), (.f16, 256), (.bf16, 256), (.q8, 128 + 10),
     ])
     func `keys and values take the bytes of their type`(
         type: KVElementType, bytesPerHead: Int

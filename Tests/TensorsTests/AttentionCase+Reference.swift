@@ -10,8 +10,8 @@ extension AttentionCase {
         let position = positionCount - queryCount + row
         let seen = max(0, position + 1 - (window ?? position + 1))...position
         let q = queries[row * headCount * d..<(row + 1) * headCount * d].map { Double($0) }
-        let k = stored(keys, seen, type)
-        let v = stored(values, seen, type)
+        let k = stored(keys, seen, type, group: 32)
+        let v = stored(values, seen, type, group: d)
         var result: [Double] = []
         for head in 0..<headCount {
             let kvHead = head / (headCount / kvHeadCount)
@@ -32,7 +32,7 @@ extension AttentionCase {
 
     /// What the cache makes of the numbers of some positions.
     private func stored(
-        _ numbers: [Float], _ positions: ClosedRange<Int>, _ type: KVElementType
+        _ numbers: [Float], _ positions: ClosedRange<Int>, _ type: KVElementType, group: Int
     ) -> [Double] {
         let width = kvHeadCount * headDimension
         let part = numbers[positions.lowerBound * width..<(positions.upperBound + 1) * width]
@@ -42,7 +42,10 @@ extension AttentionCase {
         case .bf16: return part.map { Double(nearestBFloat16($0)) }
         case .q8:
             return stride(from: part.startIndex, to: part.endIndex, by: headDimension).flatMap {
-                eightBits(part[$0..<$0 + headDimension])
+                head in
+                stride(from: head, to: head + headDimension, by: group).flatMap {
+                    eightBits(part[$0..<min($0 + group, head + headDimension)])
+                }
             }
         }
     }
@@ -52,9 +55,9 @@ extension AttentionCase {
         return Float(bitPattern: (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff_0000)
     }
 
-    private func eightBits(_ head: ArraySlice<Float>) -> [Double] {
-        let largest = head.reduce(0) { max($0, abs($1)) }
-        return head.map {
+    private func eightBits(_ group: ArraySlice<Float>) -> [Double] {
+        let largest = group.reduce(0) { max($0, abs($1)) }
+        return group.map {
             Double(largest / 127) * Double(($0 * (127 / largest)).rounded(.toNearestOrEven))
         }
     }

@@ -110,6 +110,6 @@ import Testing
         }
 
         let cells = 2 * 8 * 3 * 16 * 2
-        #expect(byteCounts == [cells * 512, cells * 256, cells * 256, cells * 132])
+        #expect(byteCounts == [cells * 512, cells * 256, cells * 256, cells * 138])
     }
 }

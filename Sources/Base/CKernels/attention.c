@@ -9,6 +9,7 @@ typedef int8_t ck_b16 __attribute__((vector_size(16)));
 
 enum {
     CK_CHUNK = CK_ATTENTION_CHUNK,
+    CK_KEY_GROUP = CK_ATTENTION_KEY_GROUP,
     /// Chunks of a step: the scores that the running softmax takes in at a time.
     CK_STEP_CHUNKS = 4,
     CK_STEP = CK_STEP_CHUNKS * CK_CHUNK
@@ -39,10 +40,19 @@ static inline size_t ck_element_bytes(ck_kv_type type) {
     return type == CK_KV_F32 ? 4 : type == CK_KV_Q8 ? 1 : 2;
 }
 
-/// Bytes of sixteen positions' keys or values: `width` elements each, and their scales.
-static inline size_t ck_chunk_bytes(ck_kv_type type, size_t width) {
-    const size_t elements = CK_CHUNK * width * ck_element_bytes(type);
-    return type == CK_KV_Q8 ? elements + CK_CHUNK * sizeof(float) : elements;
+/// Bytes of sixteen positions' numbers: `width` elements and `scale_count` scales each.
+static inline size_t ck_chunk_bytes(ck_kv_type type, size_t width, size_t scale_count) {
+    const size_t scales = type == CK_KV_Q8 ? scale_count * sizeof(float) : 0;
+    return CK_CHUNK * (width * ck_element_bytes(type) + scales);
+}
+
+static inline size_t ck_key_chunk_bytes(ck_kv_type type, size_t dimension) {
+    const size_t groups = (dimension + CK_KEY_GROUP - 1) / CK_KEY_GROUP;
+    return ck_chunk_bytes(type, dimension, groups);
+}
+
+static inline size_t ck_value_chunk_bytes(ck_kv_type type, size_t stride) {
+    return ck_chunk_bytes(type, stride, 1);
 }
 
 /// Where a step's chunks lie.
@@ -57,8 +67,8 @@ static inline void ck_find_step(
     ck_step *step) {
     const int64_t last = ck_last_seen(tile) / CK_CHUNK;
     const size_t per_block = a->positions_per_block / CK_CHUNK;
-    const size_t key_bytes = ck_chunk_bytes(a->type, a->head_dimension);
-    const size_t value_bytes = ck_chunk_bytes(a->type, ck_value_stride(a));
+    const size_t key_bytes = ck_key_chunk_bytes(a->type, a->head_dimension);
+    const size_t value_bytes = ck_value_chunk_bytes(a->type, ck_value_stride(a));
     for (int c = 0; c < CK_STEP_CHUNKS; c++) {
         int64_t chunk = start / CK_CHUNK + c;
         if (chunk > last) chunk = last;
@@ -193,14 +203,19 @@ void ck_kv_append(
     const size_t per_block = positions_per_block / CK_CHUNK;
     for (size_t h = 0; h < kv_head_count; h++) {
         const size_t cell = (block * kv_head_count + h) * per_block + offset / CK_CHUNK;
-        char *k = (char *)keys + cell * ck_chunk_bytes(type, head_dimension);
-        char *v = (char *)values + cell * ck_chunk_bytes(type, stride);
+        const float *x = key + h * head_dimension, *y = value + h * head_dimension;
+        char *k = (char *)keys + cell * ck_key_chunk_bytes(type, head_dimension);
+        char *v = (char *)values + cell * ck_value_chunk_bytes(type, stride);
         const size_t bytes = ck_element_bytes(type);
-        ck_put(
-            key + h * head_dimension, head_dimension, k, lane, CK_CHUNK, type,
-            (float *)(k + CK_CHUNK * head_dimension * bytes) + lane);
-        ck_put(
-            value + h * head_dimension, head_dimension, v, lane * stride, 1, type,
-            (float *)(v + CK_CHUNK * stride * bytes) + lane);
+        float *key_scales = (float *)(k + CK_CHUNK * head_dimension * bytes) + lane;
+        float *value_scale = (float *)(v + CK_CHUNK * stride * bytes) + lane;
+        for (size_t d = 0; d < head_dimension; d += CK_KEY_GROUP) {
+            const size_t rest = head_dimension - d;
+            const size_t count = rest < CK_KEY_GROUP ? rest : CK_KEY_GROUP;
+            ck_put(
+                x + d, count, k, d * CK_CHUNK + lane, CK_CHUNK, type,
+                key_scales + d / CK_KEY_GROUP * CK_CHUNK);
+        }
+        ck_put(y, head_dimension, v, lane * stride, 1, type, value_scale);
     }
 }

@@ -48,16 +48,15 @@ CK_INLINE void CK_NAME(prefetch)(const char *base, size_t index, int count, ck_k
         __builtin_prefetch(base + index * bytes + b, 0, 2);
 }
 
-/// scores[i][c] = q[i] · key of each of sixteen positions, for `n` queries and `m` chunks (both
-/// constants); asks for the memory of `next` where `ahead` (a constant).
-CK_INLINE void CK_NAME(score)(
+/// products[i][c] = q[i] · key of each of sixteen positions, over the components `d` to `end`, for
+/// `n` queries and `m` chunks (both constants); asks for the memory of `next` where `ahead` (also).
+CK_INLINE void CK_NAME(dot)(
     const float *const *q, int n, const char *const *keys, int m, const char *const *next,
-    int ahead, ck_kv_type type, size_t dimension, ck_v16 (*scores)[CK_STEP_CHUNKS]) {
+    int ahead, ck_kv_type type, size_t d, size_t end, ck_v16 (*products)[CK_STEP_CHUNKS]) {
     ck_v16 sums[4][CK_STEP_CHUNKS];
     for (int i = 0; i < n; i++)
         for (int c = 0; c < m; c++) sums[i][c] = CK_NAME(splat)(0);
-    size_t d = 0;
-    for (; d + 4 <= dimension; d += 4) {
+    for (; d + 4 <= end; d += 4) {
         if (ahead)
             for (int c = 0; c < m; c++) CK_NAME(prefetch)(next[c], d * CK_LANES, 4, type);
         for (int e = 0; e < 4; e++) {
@@ -70,22 +69,42 @@ CK_INLINE void CK_NAME(score)(
             }
         }
     }
-    for (; d < dimension; d++)
+    for (; d < end; d++)
         for (int c = 0; c < m; c++) {
             const ck_v16 k = CK_NAME(load_kv)(keys[c], d * CK_LANES, type);
             for (int i = 0; i < n; i++)
                 sums[i][c] = CK_NAME(fma)(CK_NAME(splat)(q[i][d]), k, sums[i][c]);
         }
     for (int i = 0; i < n; i++)
-        for (int c = 0; c < m; c++) scores[i][c] = sums[i][c];
+        for (int c = 0; c < m; c++) products[i][c] = sums[i][c];
 }
 
-/// What the products of queries and a chunk's keys are multiplied with.
-CK_INLINE ck_v16 CK_NAME(score_factor)(
-    const ck_attention *a, ck_kv_type type, const char *keys) {
+/// scores[i][c] = scale · q[i] · key of each of sixteen positions; parameters as above.
+CK_INLINE void CK_NAME(score)(
+    const ck_attention *a, const float *const *q, int n, const char *const *keys, int m,
+    const char *const *next, int ahead, ck_kv_type type, ck_v16 (*scores)[CK_STEP_CHUNKS]) {
+    const size_t dimension = a->head_dimension;
     const ck_v16 scale = CK_NAME(splat)(a->scale);
-    if (type != CK_KV_Q8) return scale;
-    return CK_NAME(load)((const float *)(keys + CK_LANES * a->head_dimension)) * scale;
+    if (type != CK_KV_Q8) {
+        CK_NAME(dot)(q, n, keys, m, next, ahead, type, 0, dimension, scores);
+        for (int i = 0; i < n; i++)
+            for (int c = 0; c < m; c++) scores[i][c] *= scale;
+        return;
+    }
+    for (int i = 0; i < n; i++)
+        for (int c = 0; c < m; c++) scores[i][c] = CK_NAME(splat)(0);
+    for (size_t d = 0; d < dimension; d += CK_KEY_GROUP) {
+        const size_t end = dimension - d < CK_KEY_GROUP ? dimension : d + CK_KEY_GROUP;
+        ck_v16 products[4][CK_STEP_CHUNKS];
+        CK_NAME(dot)(q, n, keys, m, next, ahead, type, d, end, products);
+        for (int c = 0; c < m; c++) {
+            const float *scales = (const float *)(keys[c] + CK_LANES * dimension);
+            const ck_v16 factor
+                = CK_NAME(load)(scales + d / CK_KEY_GROUP * CK_LANES) * scale;
+            for (int i = 0; i < n; i++)
+                scores[i][c] = CK_NAME(fma)(products[i][c], factor, scores[i][c]);
+        }
+    }
 }
 
 /// e to the power x, for one number.
@@ -164,11 +183,9 @@ CK_INLINE void CK_NAME(attend_step)(
         for (int c = 0; c < CK_STEP_CHUNKS; c += CK_TILE_CHUNKS) {
             ck_v16 some[4][CK_STEP_CHUNKS];
             CK_NAME(score)(
-                q, n, step->keys + c, CK_TILE_CHUNKS, next->keys + c, ahead, type, dimension, some);
-            for (int t = 0; t < CK_TILE_CHUNKS; t++) {
-                const ck_v16 factor = CK_NAME(score_factor)(a, type, step->keys[c + t]);
-                for (int i = 0; i < n; i++) scores[i][c + t] = some[i][t] * factor;
-            }
+                a, q, n, step->keys + c, CK_TILE_CHUNKS, next->keys + c, ahead, type, some);
+            for (int i = 0; i < n; i++)
+                for (int t = 0; t < CK_TILE_CHUNKS; t++) scores[i][c + t] = some[i][t];
         }
     } else {
         const ck_i16 lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
@@ -178,11 +195,10 @@ CK_INLINE void CK_NAME(attend_step)(
             ck_v16 some[4][CK_STEP_CHUNKS];
             for (int i = 0; i < n; i++) scores[i][c] = unseen;
             if (from >= CK_LANES || to <= 0) continue;
-            CK_NAME(score)(q, n, step->keys + c, 1, next->keys + c, ahead, type, dimension, some);
-            const ck_v16 factor = CK_NAME(score_factor)(a, type, step->keys[c]);
+            CK_NAME(score)(a, q, n, step->keys + c, 1, next->keys + c, ahead, type, some);
             const ck_i16 seen = (lane >= from) & (lane < to);
             for (int i = 0; i < n; i++)
-                scores[i][c] = CK_NAME(select)(seen, some[i][0] * factor, unseen);
+                scores[i][c] = CK_NAME(select)(seen, some[i][0], unseen);
         }
     }
     float *maxima = state + first, *sums = state + query_count + first * CK_LANES;

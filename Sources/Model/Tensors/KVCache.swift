@@ -11,15 +11,24 @@ package enum KVElementType: String, Sendable, Hashable, CaseIterable {
     case f16
     /// bfloat16: half the memory, 8 bits of each number, the range of single precision.
     case bf16
-    /// int8 with one scale for each position and head: little more than half of `f16`.
+    /// int8 and scales, one for each 32 numbers of a key and one for each value: little more than
+    /// half of `f16`.
     case q8
 
-    /// Bytes of so many numbers of one position and head.
-    func byteCount(width: Int) -> Int {
+    /// Bytes of the key of one position and head.
+    func keyByteCount(width: Int) -> Int {
+        let group = Int(CK_ATTENTION_KEY_GROUP)
+        return byteCount(width: width, scaleCount: (width + group - 1) / group)
+    }
+
+    /// Bytes of the value of one position and head.
+    func valueByteCount(width: Int) -> Int { byteCount(width: width, scaleCount: 1) }
+
+    private func byteCount(width: Int, scaleCount: Int) -> Int {
         switch self {
         case .f32: 4 * width
         case .f16, .bf16: 2 * width
-        case .q8: width + 4
+        case .q8: width + 4 * scaleCount
         }
     }
 
@@ -74,8 +83,8 @@ package struct KVCacheShape: Sendable, Equatable {
     /// Bytes that one block takes in all layers.
     package var blockByteCount: Int {
         layerCount * positionsPerBlock * kvHeadCount
-            * (elementType.byteCount(width: headDimension)
-                + elementType.byteCount(width: valueStride))
+            * (elementType.keyByteCount(width: headDimension)
+                + elementType.valueByteCount(width: valueStride))
     }
 
     /// Bytes of the whole cache.
@@ -114,8 +123,8 @@ package enum KVCacheError: Error, Equatable, CustomStringConvertible {
     package init(shape: KVCacheShape) throws(KVCacheError) {
         self.shape = shape
         let cells = shape.blockCount * shape.kvHeadCount * shape.positionsPerBlock
-        keyByteCount = cells * shape.elementType.byteCount(width: shape.headDimension)
-        valueByteCount = cells * shape.elementType.byteCount(width: shape.valueStride)
+        keyByteCount = cells * shape.elementType.keyByteCount(width: shape.headDimension)
+        valueByteCount = cells * shape.elementType.valueByteCount(width: shape.valueStride)
         let memory = unsafe mmap(
             nil, shape.byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
         guard let memory = unsafe memory, unsafe memory != MAP_FAILED else {

@@ -4,7 +4,9 @@
 // Cache layout, per layer: a block holds S positions of K heads, in chunks of 16 positions.
 //   keys    [block][K][S / 16][Dh][16]   sixteen positions side by side: a score needs no shuffle
 //   values  [block][K][S / 16][16][Dv]   Dv = Dh rounded up to 16, the padding zero
-// A chunk of Q8 ends with the sixteen positions' scales, f32: an element is its int8 times that.
+// A chunk of Q8 ends with the sixteen positions' scales, f32: an element is its int8 times a scale.
+// Keys have one for each 32 components, [Dh / 32 rounded up][16], since some components of keys are
+// many times as large as others; values have one, [16].
 //
 // Order of the sums, which depends on nothing but the position of the query: a score is summed in
 // the order of the components; the running softmax takes in steps of 64 positions; steps make up
@@ -23,7 +25,9 @@ enum {
     /// Positions of a chunk: one vector of scores.
     CK_ATTENTION_CHUNK = 16,
     /// Positions of a span: the least that one task takes of a query's attention.
-    CK_ATTENTION_SPAN = 512
+    CK_ATTENTION_SPAN = 512,
+    /// Components of a Q8 key that share a scale.
+    CK_ATTENTION_KEY_GROUP = 32
 };
 
 /// How cache elements are stored. Whatever is read from the cache is computed with in f32.
@@ -31,7 +35,7 @@ typedef enum {
     CK_KV_F32 = 0,
     CK_KV_F16 = 1,
     CK_KV_BF16 = 2,
-    /// int8, one scale for each position and head.
+    /// int8 and scales.
     CK_KV_Q8 = 3
 } ck_kv_type;
 
