@@ -2,6 +2,7 @@
 import json
 import re
 import subprocess
+import tempfile
 
 from .points import Point, grouped
 
@@ -9,7 +10,9 @@ from .points import Point, grouped
 def output(command):
     """Runs a program alone; what it printed, or the end of the comparison where it failed."""
     command = [str(part) for part in command]
-    done = subprocess.run(command, capture_output=True, text=True)
+    # Some programs leave a log in the folder where they run.
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(command)}\nended with {done.returncode}:\n{done.stderr[-2000:]}")
     return done.stdout + "\n" + done.stderr
