@@ -49,13 +49,15 @@ struct Bench: ParsableCommand {
         let manifest = model.hasSuffix(".json") ? try ModelManifest(path: model) : nil
         let file = try ModelFile.open(path: manifest?.weights ?? model)
         let compute = try compute.makeCompute()
+        let tensors = try file.preparedTensors(for: compute)
         show(
-            TokenCost(file.tensors, configuration: file.configuration),
+            TokenCost(tensors, configuration: file.configuration),
             threads: compute.pool.threadCount, loaded: ContinuousClock.now - began)
         for batch in batches {
             let bench = try EngineBench(
-                file: file, compute: compute, batch: batch, prompt: prompt, generate: generate,
-                chunk: chunk, kvType: self.compute.kvType)
+                configuration: file.configuration, tensors: tensors, compute: compute, batch: batch,
+                prompt: prompt, generate: generate, chunk: chunk,
+                kvType: self.compute.kvType)
             bench.warmUp()
             var prefills: [Double] = []
             var decodes: [Double] = []

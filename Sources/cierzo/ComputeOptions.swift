@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Inference
+import ModelFiles
 import Tensors
 
 /// The options of every command that runs a model.
@@ -9,7 +10,7 @@ struct ComputeOptions: ParsableArguments {
     @Option(help: "Compute threads. Default: what affinity and the cgroup quota allow.")
     var threads: Int?
 
-    @Option(help: "Kernels: automatic, scalar, avx2, avxvnni, avx512 or blas.")
+    @Option(help: "Kernels: automatic, scalar, avx2, avxvnni, avx512, exact or blas.")
     var kernels: String = "automatic"
 
     @Option(
@@ -32,6 +33,7 @@ enum ComputeError: Error, Equatable, CustomStringConvertible {
     case threads(Int)
     case unknownKernels(String)
     case unavailableKernels(String)
+    case packedFile(path: String)
 
     var description: String {
         let available = KernelChoice.available.map(\.rawValue).joined(separator: ", ")
@@ -40,6 +42,8 @@ enum ComputeError: Error, Equatable, CustomStringConvertible {
         case .unknownKernels(let name): "kernels: '\(name)' is none of \(available)"
         case .unavailableKernels(let name):
             "kernels: this processor cannot run '\(name)', only \(available)"
+        case .packedFile(let path):
+            "kernels: 'exact' needs the file that \(path) was packed from"
         }
     }
 }
@@ -62,4 +66,25 @@ func makeCierzoCompute(
     }
     guard choice.isAvailable else { throw ComputeError.unavailableKernels(kernels) }
     return Compute(pool: ThreadPool(threadCount: count, pinning: pinning), kernels: choice)
+}
+
+extension ModelFile {
+    /// The weights as the products want them: packed, with progress on stderr, unless f32 products
+    /// were asked for.
+    ///
+    /// - Throws: where there is no memory for packed weights, or none but packed ones in the file.
+    func preparedTensors(for compute: Compute) throws -> ModelTensors {
+        guard compute.kernels.packsWeights else {
+            if compute.kernels == .exact, tensors.matrices.contains(where: { $0.layout == .panels })
+            {
+                throw ComputeError.packedFile(path: path)
+            }
+            return tensors
+        }
+        let line = ProgressLine("packing the weights")
+        defer { line.finish() }
+        return try tensors.packed(by: WeightPacker(pool: compute.pool)) { done, all in
+            line.update(Double(done) / Double(all), "of \(byteText(all))")
+        }
+    }
 }

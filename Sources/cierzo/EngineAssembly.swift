@@ -36,7 +36,7 @@ struct EngineAssembly: Sendable {
         var description: String {
             switch self {
             case .memory(let needed, let available):
-                "KV cache and scratch need \(byteText(needed)), this process may use "
+                "packed weights, KV cache and scratch need \(byteText(needed)), this process may use "
                     + "\(byteText(available)): lower kv-memory, context or max-batch-tokens"
             case .context(let positions, let key):
                 "\(key): the KV cache holds only \(positions) positions, fewer than one context"
@@ -44,7 +44,7 @@ struct EngineAssembly: Sendable {
         }
     }
 
-    /// Allocates all that the model needs to run.
+    /// Packs the weights and allocates all that the model needs to run.
     ///
     /// - Throws: where the machine has too little memory, or a limit is unusable.
     func makeTransformer(for file: ModelFile) throws -> sending Transformer {
@@ -52,6 +52,8 @@ struct EngineAssembly: Sendable {
             threads: threads, kernels: kernels, pinning: pinning)
         let memory = MachineMemory.byteCount()
         let contextLength = self.contextLength(for: file)
+        let packs = compute.kernels.packsWeights
+        let weightByteCount = packs ? file.tensors.packedByteCount : file.tensors.byteCount
         func limits(blockCount: Int) -> TransformerLimits {
             TransformerLimits(
                 maxBatchTokens: maxBatchTokens, blockCount: blockCount,
@@ -60,7 +62,7 @@ struct EngineAssembly: Sendable {
         }
         func plan(blockCount: Int) throws -> MemoryPlan {
             try MemoryPlan(
-                configuration: file.configuration, weightByteCount: file.byteCount,
+                configuration: file.configuration, weightByteCount: weightByteCount,
                 limits: limits(blockCount: blockCount), threadCount: compute.pool.threadCount)
         }
         let perBlock = try max(1, plan(blockCount: 1).kvByteCount)
@@ -77,11 +79,13 @@ struct EngineAssembly: Sendable {
             throw Failure.context(kvPositions: blockCount * blockSize, key: "kv-memory")
         }
         let whole = try plan(blockCount: blockCount)
-        let owned = whole.kvByteCount + whole.activationByteCount
+        let owned =
+            whole.kvByteCount + whole.activationByteCount
+            + (packs ? file.tensors.bytesToPack : 0)
         guard owned < memory else { throw Failure.memory(needed: owned, available: memory) }
         return try Transformer(
-            configuration: file.configuration, tensors: file.tensors, compute: compute,
-            limits: limits(blockCount: blockCount))
+            configuration: file.configuration, tensors: file.preparedTensors(for: compute),
+            compute: compute, limits: limits(blockCount: blockCount))
     }
 
     /// The most positions of one sequence.

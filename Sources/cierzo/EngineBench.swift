@@ -14,13 +14,14 @@ final class EngineBench {
     private let blockTables: [[Int32]]
 
     init(
-        file: ModelFile, compute: Compute, batch: Int, prompt: Int, generate: Int, chunk: Int,
+        configuration: ModelConfiguration, tensors: ModelTensors, compute: Compute, batch: Int,
+        prompt: Int, generate: Int, chunk: Int,
         kvType: KVElementType
     ) throws {
         let positionsPerBlock = 16
         let blocks = (prompt + generate + positionsPerBlock - 1) / positionsPerBlock
         transformer = try Transformer(
-            configuration: file.configuration, tensors: file.tensors, compute: compute,
+            configuration: configuration, tensors: tensors, compute: compute,
             limits: TransformerLimits(
                 maxBatchTokens: max(chunk, batch), blockCount: blocks * batch,
                 positionsPerBlock: positionsPerBlock, maxLogitsRows: batch,

@@ -141,12 +141,13 @@ struct Generate: AsyncParsableCommand {
         let blockSize = 16
         let blocks = (ids.count + blockSize - 1) / blockSize
         let rows = 128
+        let compute = try compute.makeCompute()
         let transformer = try Transformer(
-            configuration: file.configuration, tensors: file.tensors,
-            compute: compute.makeCompute(),
+            configuration: file.configuration, tensors: file.preparedTensors(for: compute),
+            compute: compute,
             limits: TransformerLimits(
                 maxBatchTokens: rows, blockCount: max(1, blocks), positionsPerBlock: blockSize,
-                maxLogitsRows: rows, kvElementType: compute.kvType))
+                maxLogitsRows: rows, kvElementType: self.compute.kvType))
         _ = FileManager.default.createFile(atPath: path, contents: nil)
         guard let output = FileHandle(forWritingAtPath: path) else {
             throw GenerateFailure(reason: "\(path): cannot be written")

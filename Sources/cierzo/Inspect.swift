@@ -76,6 +76,7 @@ struct Inspect: ParsableCommand {
             ("architecture", c.architecture),
             ("parameters", countText(file.parameterCount)),
             ("size", byteText(file.byteCount)),
+            ("packed size", byteText(file.tensors.packedByteCount)),
             ("layers", "\(c.layerCount)"),
             ("hidden size", "\(c.hiddenSize)"),
             ("feed-forward", "\(c.intermediateSize)"),
@@ -127,7 +128,7 @@ struct Inspect: ParsableCommand {
     private func memoryPlan(_ file: ModelFile) throws -> [(key: String, value: String)] {
         let blockSize = 16
         let plan = try MemoryPlan(
-            configuration: file.configuration, weightByteCount: file.byteCount,
+            configuration: file.configuration, weightByteCount: file.tensors.packedByteCount,
             limits: TransformerLimits(
                 maxBatchTokens: 512, blockCount: max(1, (context + blockSize - 1) / blockSize),
                 positionsPerBlock: blockSize, kvElementType: kvType),

@@ -31,7 +31,8 @@ struct Serve: AsyncParsableCommand {
     var threads: Int?
     @Option(help: "Pin threads to cores: automatic (where they fill the cores), always or never.")
     var pin: String?
-    @Option(help: "Kernels: automatic, scalar, avx2, avxvnni, avx512 or blas.") var kernels: String?
+    @Option(help: "Kernels: automatic, scalar, avx2, avxvnni, avx512, exact or blas.")
+    var kernels: String?
     @Option(help: "Context window in tokens. Default: the model's, at most 32768.")
     var context: Int?
     @Option(help: "Positions per KV block: 16 or 32.") var blockSize: Int?

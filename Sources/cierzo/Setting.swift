@@ -54,7 +54,7 @@ extension Setting {
             key: "threads", kind: .integer(1...1024), defaultValue: nil,
             defaultText: "(what affinity and cgroup allow)"),
         choice("pin", ["automatic", "always", "never"]),
-        choice("kernels", ["automatic", "scalar", "avx2", "avxvnni", "avx512", "blas"]),
+        choice("kernels", ["automatic", "scalar", "avx2", "avxvnni", "avx512", "exact", "blas"]),
         Setting(
             key: "context", kind: .integer(16...16_777_216), defaultValue: nil,
             defaultText: "(the model's, at most 32768)"),

@@ -33,9 +33,12 @@ struct Running: Sendable, CustomTestStringConvertible {
         // A power of two, so that multiplying by an odd number permutes the blocks.
         var blockCount = 1
         while blockCount < blocksEach * sequences.count { blockCount *= 2 }
+        let pool = ThreadPool(threadCount: threadCount)
         let transformer = try Transformer(
-            configuration: configuration, tensors: tensors,
-            compute: Compute(pool: ThreadPool(threadCount: threadCount), kernels: kernels),
+            configuration: configuration,
+            tensors: kernels.packsWeights
+                ? tensors.packed(by: WeightPacker(pool: pool)) : tensors,
+            compute: Compute(pool: pool, kernels: kernels),
             limits: TransformerLimits(
                 maxBatchTokens: sequences.reduce(0) { $0 + $1.count }, blockCount: blockCount,
                 positionsPerBlock: positionsPerBlock, maxLogitsRows: tokens.count,

@@ -24,12 +24,12 @@ import Testing
 
     /// The same with weights in blocks of 32, whose decoded values the reference takes.
     @Test(arguments: [ElementType.f16, .bf16, .q8_0, .q4_0, .q4_1])
-    func `quantised weights give the logits of their decoded values`(type: ElementType) throws {
+    func `exact products give the logits of the decoded weights`(type: ElementType) throws {
         let model = TinyShape.quantisable(type)
         let tokens = model.tokens(40, seed: 7)
         let expected = ReferenceTransformer(model: model).logits(tokens)
 
-        let found = try Running(chunks: [30, 1]).logits(
+        let found = try Running(kernels: .exact, chunks: [30, 1]).logits(
             model.configuration, model.tensors, tokens)
 
         #expect(largestDifference(found, expected) < 1e-4)

@@ -25,18 +25,14 @@ final class Activations {
     let rope: FloatBuffer
     /// `[T, E]`: the router's logits; `[T, 1]` and unused for a dense model.
     let routerLogits: FloatBuffer
-    /// `[T·A, F]`: w1·x, then silu(w1·x) ⊙ w3·x; row t·A + a is token t's a-th best expert.
-    let gate: FloatBuffer
-    /// `[T·A, F]`: w3·x.
-    let up: FloatBuffer
+    /// `[T·A, F]`: silu(w1·x) ⊙ w3·x; row t·A + a is token t's a-th best expert.
+    let gated: FloatBuffer
     /// `[T·A, D]`: what the experts add to the residual.
     let down: FloatBuffer
     /// `[maxLogitsRows, V]`.
     let logits: FloatBuffer
     /// Queries, keys and values, which one parallel region computes.
     let queryKeyValue: [FloatBuffer]
-    /// `gate` and `up`, likewise.
-    let gateAndUp: [FloatBuffer]
     let attention: AttentionScratch
     /// What each row attends to.
     var plan: AttentionPlan
@@ -54,8 +50,7 @@ final class Activations {
         (residual, normed, projected) = (buffers[0], buffers[1], buffers[2])
         (queries, keys, values, attended) = (buffers[3], buffers[4], buffers[5], buffers[6])
         (rope, routerLogits) = (buffers[7], buffers[8])
-        (gate, up, down) = (buffers[9], buffers[10], buffers[11])
-        logits = buffers[12]
+        (gated, down, logits) = (buffers[9], buffers[10], buffers[11])
         attention = AttentionScratch(
             shape: Self.cacheShape(c, limits: limits), headCount: c.headCount,
             threadCount: threadCount)
@@ -69,7 +64,6 @@ final class Activations {
             expertCount: c.expertCount ?? 1, expertsPerToken: c.expertsPerToken ?? 1,
             maxTokenCount: limits.maxBatchTokens)
         queryKeyValue = [queries, keys, values]
-        gateAndUp = [gate, up]
         logitsRows.reserveCapacity(limits.maxLogitsRows)
     }
 
@@ -84,7 +78,7 @@ final class Activations {
             (t, c.hiddenSize), (t, c.hiddenSize), (t, c.hiddenSize),
             (t, h), (t, k), (t, k), (t, h),
             (t, c.ropeDimensionCount), (t, c.expertCount ?? 1),
-            (slots, c.intermediateSize), (slots, c.intermediateSize), (slots, c.hiddenSize),
+            (slots, c.intermediateSize), (slots, c.hiddenSize),
             (limits.maxLogitsRows, c.vocabularySize),
         ]
     }

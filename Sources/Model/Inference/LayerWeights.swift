@@ -15,14 +15,12 @@ struct LayerWeights {
     let ffnNorm: [Float]
     /// `[E, D]`; nil for a dense layer.
     let router: WeightMatrix?
-    /// `[F, D]` of each expert.
+    /// `[F, D]` of each expert; a dense layer has one.
     let w1: [WeightMatrix]
     /// `[D, F]` of each expert.
     let w2: [WeightMatrix]
     /// `[F, D]` of each expert.
     let w3: [WeightMatrix]
-    /// w1 and w3 of the first expert, a dense layer's only one.
-    let denseGateAndUp: [WeightMatrix]
 
     init(_ layer: LayerTensors) {
         attentionNorm = layer.attentionNorm
@@ -33,6 +31,5 @@ struct LayerWeights {
         w1 = layer.experts.map(\.w1)
         w2 = layer.experts.map(\.w2)
         w3 = layer.experts.map(\.w3)
-        denseGateAndUp = [w1[0], w3[0]]
     }
 }

@@ -6,18 +6,8 @@ import Tensors
 extension ModelTensors {
     /// Bytes of all weights; tied ones count once.
     package var byteCount: Int {
-        var matrices = [tokenEmbedding]
-        if output.storage !== tokenEmbedding.storage
-            || output.byteOffset != tokenEmbedding.byteOffset
-        {
-            matrices.append(output)
-        }
-        var normCount = outputNorm.count
-        for layer in layers {
-            matrices += [layer.wq, layer.wk, layer.wv, layer.wo]
-            if let router = layer.router { matrices.append(router) }
-            for expert in layer.experts { matrices += [expert.w1, expert.w2, expert.w3] }
-            normCount += layer.attentionNorm.count + layer.ffnNorm.count
+        let normCount = layers.reduce(outputNorm.count) {
+            $0 + $1.attentionNorm.count + $1.ffnNorm.count
         }
         return matrices.reduce(4 * normCount) { $0 + $1.byteCount }
     }

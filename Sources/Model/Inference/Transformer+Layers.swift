@@ -40,26 +40,21 @@ extension Transformer {
     func denseFeedForward(_ layer: LayerWeights, rowCount: Int) {
         let a = activations
         let rows = 0..<rowCount
-        compute.multiply(a.normed, rows: rows, layer.denseGateAndUp, into: a.gateAndUp)
-        compute.siluMultiply(gate: a.gate, up: a.up, rowCount: rowCount)  // [T, F]
-        compute.multiply(a.gate, rows: rows, layer.w2[0], into: a.down)  // [T, D]
+        compute.multiplyGated(
+            a.normed, rows: rows, w1: layer.w1[0], w3: layer.w3[0], into: a.gated)  // [T, F]
+        compute.multiply(a.gated, rows: rows, layer.w2[0], into: a.down)  // [T, D]
         compute.add(a.down, rowCount: rowCount, to: a.residual)
     }
 
     /// residual += Σ weight · expert(normed) over the A experts that each row visits.
-    func mixtureOfExperts(
-        _ layer: LayerWeights, router: WeightMatrix, rowCount: Int
-    ) {
+    func mixtureOfExperts(_ layer: LayerWeights, router: WeightMatrix, rowCount: Int) {
         let a = activations
-        let slotCount = rowCount * a.routing.expertsPerToken  // T·A
         compute.multiply(a.normed, rows: 0..<rowCount, router, into: a.routerLogits)  // [T, E]
         compute.route(a.routerLogits, rowCount: rowCount, into: &a.routing)
+        compute.multiplyGated(
+            a.normed, a.routing.groups, w1: layer.w1, w3: layer.w3, into: a.gated)  // [T·A, F]
         compute.multiplyGathered(
-            a.normed, a.routing.groups, reading: .token, layer.w1, into: a.gate, layer.w3,
-            into: a.up)
-        compute.siluMultiply(gate: a.gate, up: a.up, rowCount: slotCount)  // [T·A, F]
-        compute.multiplyGathered(
-            a.gate, a.routing.groups, reading: .slot, layer.w2, into: a.down)  // [T·A, D]
+            a.gated, a.routing.groups, reading: .slot, layer.w2, into: a.down)  // [T·A, D]
         compute.addExperts(a.down, routing: a.routing, rowCount: rowCount, to: a.residual)
     }
 }

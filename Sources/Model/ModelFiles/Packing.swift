@@ -87,7 +87,7 @@ package struct Packing: Sendable {
                 .map { folder.path(of: $0) }
         }
         let header = PackedHeader(
-            name: model.name, format: format, isTied: model.hasTiedOutput,
+            name: model.name, format: format, isTied: model.tensors.isTied,
             source: try SourceFingerprint(path: model.path, files: sources), files: [],
             tensors: weights.map(\.packed))
         try OutputFile.checkSpace(
@@ -145,7 +145,7 @@ private struct PackableTensor: Sendable {
         let tensors = model.tensors
         var all = [
             PackableTensor(
-                naming.tokenEmbedding, tensors.tokenEmbedding, lookedUp: !model.hasTiedOutput)
+                naming.tokenEmbedding, tensors.tokenEmbedding, lookedUp: !model.tensors.isTied)
         ]
         if let factors = model.ropeFactors {
             all.append(
@@ -170,7 +170,7 @@ private struct PackableTensor: Sendable {
             }
         }
         all.append(PackableTensor(naming.outputNorm, tensors.outputNorm))
-        if !model.hasTiedOutput { all.append(PackableTensor(naming.output, tensors.output)) }
+        if !model.tensors.isTied { all.append(PackableTensor(naming.output, tensors.output)) }
         return all
     }
 
@@ -204,13 +204,5 @@ private struct PackableTensor: Sendable {
         var reader = ByteReader(
             piece.storage, range: piece.byteOffset..<piece.byteOffset + piece.byteCount)
         return try reader.readArray(of: UInt8.self, count: piece.byteCount, what: packed.name)
-    }
-}
-
-extension ModelFile {
-    /// Whether the output matrix is the token embedding.
-    var hasTiedOutput: Bool {
-        tensors.output.storage === tensors.tokenEmbedding.storage
-            && tensors.output.byteOffset == tensors.tokenEmbedding.byteOffset
     }
 }

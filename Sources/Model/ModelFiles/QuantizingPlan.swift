@@ -44,7 +44,7 @@ struct QuantizingPlan {
         self.mix = mix
         configuration = model.configuration
         let tensors = model.tensors
-        let isTied = model.hasTiedOutput
+        let isTied = model.tensors.isTied
         let naming = TensorNaming.gguf
         add(naming.tokenEmbedding, isTied ? .output : .tokenEmbedding, [tensors.tokenEmbedding])
         if let factors = configuration.ggufRopeFrequencyFactors {

@@ -20,7 +20,7 @@ internal import COpenBLAS
         let columns: Int
     }
 
-    private let rowsPerTask: Int
+    private let rowsPerTask = WeightMatrix.rowsPerPanel
     private let workerCount: Int
     private var columns = 0
     private var scratch: UnsafeMutablePointer<Float>
@@ -29,11 +29,8 @@ internal import COpenBLAS
 
     /// Creates the products.
     ///
-    /// - Parameters:
-    ///   - rowsPerTask: the most weight rows of one task.
-    ///   - workerCount: the number of workers.
-    init(rowsPerTask: Int, workerCount: Int) {
-        self.rowsPerTask = rowsPerTask
+    /// - Parameter workerCount: the number of workers.
+    init(workerCount: Int) {
         self.workerCount = workerCount
         unsafe scratch = .allocate(capacity: 1)
         openblas_set_num_threads(1)
@@ -50,40 +47,45 @@ internal import COpenBLAS
         }
     }
 
-    /// Computes some columns of y.
-    func run(_ product: ck_product, firstRow: Int, rowCount: Int, worker: Int, isa: ck_isa) {
-        let columns = unsafe product.columns
+    /// Computes a product, panel after panel.
+    func run(
+        _ product: PlannedProduct, _ x: UnsafePointer<Float>, xStride: Int, worker: Int,
+        isa: ck_isa
+    ) {
+        for panel in unsafe 0..<product.w.panelCount {
+            unsafe runPanel(
+                product.panels(panel..<panel + 1), x, xStride: xStride, worker: worker, isa: isa)
+        }
+    }
+
+    private func runPanel(
+        _ product: PlannedProduct, _ x: UnsafePointer<Float>, xStride: Int, worker: Int,
+        isa: ck_isa
+    ) {
+        let w = unsafe product.w
+        let (rowCount, columns) = unsafe (w.rowCount, w.columnCount)
         let panel = unsafe scratch + worker * scratchStride
         let inputs = unsafe panel + rowsPerTask * columns
         let outputs = unsafe inputs + Self.tokenBlock * columns
         for row in 0..<rowCount {
-            unsafe ck_dequantize(
-                isa, product.format, product.weights + (firstRow + row) * product.row_bytes,
-                panel + row * columns, columns)
+            unsafe w.decodeRow(row, into: panel + row * columns, isa: isa)
         }
-        let tokenCount = unsafe product.token_count
+        let tokenCount = unsafe product.tokenCount
         let isInvariant = invariance[Shape(rows: rowCount, columns: columns)] ?? false
         for first in stride(from: 0, to: tokenCount, by: Self.tokenBlock) {
             let count = min(Self.tokenBlock, tokenCount - first)
             for token in 0..<count {
-                let from = unsafe Self.row(product.x_rows, first + token)
                 unsafe (inputs + token * columns).update(
-                    from: product.x + from * product.x_stride, count: columns)
+                    from: x + product.input(token: first + token) * xStride, count: columns)
             }
             unsafe multiply(
                 inputs, panel, outputs, tokens: count, rows: rowCount, columns: columns,
                 oneByOne: !isInvariant)
             for token in 0..<count {
-                let to = unsafe Self.row(product.y_rows, first + token)
-                unsafe (product.y + to * product.y_stride + firstRow).update(
+                unsafe product.output(token: first + token).update(
                     from: outputs + token * rowCount, count: rowCount)
             }
         }
-    }
-
-    private static func row(_ rows: UnsafePointer<Int32>?, _ token: Int) -> Int {
-        guard let rows = unsafe rows else { return token }
-        return unsafe Int(rows[token])
     }
 
     private func multiply(

@@ -3,26 +3,6 @@
 import CKernels
 
 extension Compute {
-    /// gate = silu(gate) ⊙ up, for the first `rowCount` rows.
-    ///
-    /// - Parameters:
-    ///   - gate: `[T, F]`; receives the result.
-    ///   - up: `[T, F]`.
-    ///   - rowCount: T.
-    package func siluMultiply(gate: FloatBuffer, up: FloatBuffer, rowCount: Int) {
-        precondition(
-            gate.columnCount == up.columnCount && rowCount <= gate.rowCount
-                && rowCount <= up.rowCount,
-            "activation of \(rowCount) rows: buffers of other shapes")
-        let isa = self.isa
-        let columnCount = gate.columnCount
-        forEachRow(rowCount, cost: 8 * columnCount) { row in
-            let gateRow = unsafe gate.base + row * gate.stride
-            unsafe ck_silu_multiply(
-                isa, gateRow, up.base + row * up.stride, gateRow, columnCount)
-        }
-    }
-
     /// x += y, for the first `rowCount` rows.
     package func add(_ y: FloatBuffer, rowCount: Int, to x: FloatBuffer) {
         precondition(

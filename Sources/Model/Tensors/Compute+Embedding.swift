@@ -8,16 +8,15 @@ extension Compute {
     ///
     /// - Parameters:
     ///   - tokens: ids in `0..<table.rowCount`.
-    ///   - table: `[V, D]` in any format.
+    ///   - table: `[V, D]` in any format and layout.
     ///   - y: row t receives the embedding of token t.
     package func embed(_ tokens: Span<Int32>, _ table: WeightMatrix, into y: FloatBuffer) {
         precondition(y.columnCount == table.columnCount && y.rowCount >= tokens.count)
+        let matrix = unsafe KernelMatrix(table)
         for index in tokens.indices {
             let token = Int(tokens[index])
             precondition(token >= 0 && token < table.rowCount, "token \(token)")
-            unsafe ck_dequantize(
-                isa, ck_format(table.type.ggufType), table.base + token * table.bytesPerRow,
-                y.pointer(row: index), table.columnCount)
+            unsafe matrix.decodeRow(token, into: y.pointer(row: index), isa: isa)
         }
     }
 }

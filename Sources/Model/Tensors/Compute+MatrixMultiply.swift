@@ -14,9 +14,9 @@ extension Compute {
     package func multiply(
         _ x: FloatBuffer, rows: Range<Int>, _ w: WeightMatrix, into y: FloatBuffer
     ) {
-        plan.clear()
+        plan.begin(x)
         add(x, rows: rows, w, into: y)
-        runPlan()
+        runPlan(x, rows: rows)
     }
 
     /// Several products of the same rows in one parallel region, such as queries, keys and values.
@@ -31,11 +31,27 @@ extension Compute {
         into outputs: [FloatBuffer]
     ) {
         precondition(matrices.count == outputs.count, "\(matrices.count), \(outputs.count)")
-        plan.clear()
+        plan.begin(x)
         for index in matrices.indices {
             add(x, rows: rows, matrices[index], into: outputs[index])
         }
-        runPlan()
+        runPlan(x, rows: rows)
+    }
+
+    /// y = silu(x · W1ᵀ) ⊙ (x · W3ᵀ) for some rows of x, in one parallel region.
+    ///
+    /// - Parameters:
+    ///   - x: `[T, columns]`.
+    ///   - rows: which rows of `x` and `y`.
+    ///   - w1: `[outputs, columns]`.
+    ///   - w3: `[outputs, columns]`.
+    ///   - y: `[T, outputs]`.
+    package func multiplyGated(
+        _ x: FloatBuffer, rows: Range<Int>, w1: WeightMatrix, w3: WeightMatrix, into y: FloatBuffer
+    ) {
+        plan.begin(x)
+        add(x, rows: rows, w1, gating: w3, into: y)
+        runPlan(x, rows: rows)
     }
 
     /// One product for each group of rows, all groups in one parallel region.
@@ -50,91 +66,107 @@ extension Compute {
         _ x: FloatBuffer, _ groups: borrowing RowGroups, reading source: RowGroups.Source,
         _ matrices: [WeightMatrix], into y: FloatBuffer
     ) {
-        multiplyGathered(x, groups, reading: source, matrices, into: y, nil, into: nil)
+        multiplyGroups(x, groups, reading: source, matrices, gating: nil, into: y)
     }
 
-    /// Two products for each group of rows, such as gate and up, all in one parallel region.
+    /// y = silu(x · W1ᵀ) ⊙ (x · W3ᵀ) for each group of rows, all groups in one parallel region.
     ///
     /// - Parameters:
-    ///   - x: the input rows: tokens or slots, as `source` says.
-    ///   - groups: which slots go to which matrix.
-    ///   - source: whether a slot reads its token's row of `x` or its own.
-    ///   - matrices: the first matrix of each group.
-    ///   - y: row s receives slot s of the first products.
-    ///   - others: the second matrix of each group.
-    ///   - z: row s receives slot s of the second products.
-    package func multiplyGathered(
-        _ x: FloatBuffer, _ groups: borrowing RowGroups, reading source: RowGroups.Source,
-        _ matrices: [WeightMatrix], into y: FloatBuffer, _ others: [WeightMatrix]?,
-        into z: FloatBuffer?
+    ///   - x: `[T, columns]`; a slot reads the row of its token.
+    ///   - groups: which slots go to which matrices.
+    ///   - w1: the first matrix of each group.
+    ///   - w3: the second matrix of each group.
+    ///   - y: row s receives slot s.
+    package func multiplyGated(
+        _ x: FloatBuffer, _ groups: borrowing RowGroups, w1: [WeightMatrix], w3: [WeightMatrix],
+        into y: FloatBuffer
     ) {
-        precondition(matrices.count == groups.groupCount, "\(matrices.count) matrices")
-        plan.clear()
-        let tokens = groups.tokens
-        let slots = groups.slots
-        unsafe tokens.withUnsafeBufferPointer { tokens in
-            unsafe slots.withUnsafeBufferPointer { slots in
-                let reads = unsafe source == .token ? tokens : slots
-                unsafe addGroups(x, groups.offsets, reads, slots, matrices, into: y)
-                if let others, let z {
-                    unsafe addGroups(x, groups.offsets, reads, slots, others, into: z)
-                }
-                runPlan()
-            }
-        }
+        precondition(w1.count == w3.count, "\(w1.count), \(w3.count)")
+        multiplyGroups(x, groups, reading: .token, w1, gating: w3, into: y)
     }
 
     // MARK: Planning
 
     private func add(
-        _ x: FloatBuffer, rows: Range<Int>, _ w: WeightMatrix, into y: FloatBuffer
+        _ x: FloatBuffer, rows: Range<Int>, _ w: WeightMatrix, gating u: WeightMatrix? = nil,
+        into y: FloatBuffer
     ) {
         guard !rows.isEmpty else { return }
         precondition(rows.upperBound <= min(x.rowCount, y.rowCount), "\(rows), \(x.rowCount)")
-        var product = unsafe product(x, w, into: y)
-        unsafe product.x = UnsafePointer(x.pointer(row: rows.lowerBound))
+        var product = unsafe product(x, w, gating: u, into: y)
+        unsafe product.firstInput = rows.lowerBound
         unsafe product.y = y.pointer(row: rows.lowerBound)
-        unsafe product.token_count = rows.count
-        unsafe plan.add(product, rowCount: w.rowCount)
+        unsafe product.tokenCount = rows.count
+        unsafe plan.add(product)
     }
 
-    private func addGroups(
-        _ x: FloatBuffer, _ offsets: [Int32], _ reads: UnsafeBufferPointer<Int32>,
-        _ slots: UnsafeBufferPointer<Int32>, _ matrices: [WeightMatrix], into y: FloatBuffer
+    private func multiplyGroups(
+        _ x: FloatBuffer, _ groups: borrowing RowGroups, reading source: RowGroups.Source,
+        _ matrices: [WeightMatrix], gating others: [WeightMatrix]?, into y: FloatBuffer
     ) {
-        for index in reads.indices {
+        precondition(matrices.count == groups.groupCount, "\(matrices.count) matrices")
+        plan.begin(x)
+        let tokens = groups.tokens
+        let slots = groups.slots
+        let inputs = source == .token ? tokens : slots
+        var rowCount = 0
+        for index in slots.indices {
             precondition(
-                unsafe reads[index] < x.rowCount && slots[index] < y.rowCount,
-                "slot \(unsafe slots[index]), row \(unsafe reads[index]), \(x.rowCount) rows")
+                inputs[index] < x.rowCount && slots[index] < y.rowCount,
+                "slot \(slots[index]), row \(inputs[index]), \(x.rowCount) rows")
+            rowCount = max(rowCount, Int(inputs[index]) + 1)
         }
-        for group in matrices.indices {
-            let first = Int(offsets[group])
-            let count = Int(offsets[group + 1]) - first
-            guard count > 0, let reads = reads.baseAddress,
-                let slots = slots.baseAddress
-            else { continue }
-            var product = unsafe product(x, matrices[group], into: y)
-            unsafe product.x_rows = reads + first
-            unsafe product.y_rows = slots + first
-            unsafe product.token_count = count
-            unsafe plan.add(product, rowCount: matrices[group].rowCount)
+        unsafe inputs.withUnsafeBufferPointer { inputs in
+            unsafe slots.withUnsafeBufferPointer { slots in
+                guard let inputs = inputs.baseAddress, let slots = slots.baseAddress else { return }
+                // The largest first: what is claimed last should be small.
+                for group in groups.bySize {
+                    let first = Int(groups.offsets[Int(group)])
+                    let count = Int(groups.offsets[Int(group) + 1]) - first
+                    guard count > 0 else { break }
+                    var product = unsafe product(
+                        x, matrices[Int(group)], gating: others?[Int(group)], into: y)
+                    unsafe product.xRows = inputs + first
+                    unsafe product.yRows = slots + first
+                    unsafe product.tokenCount = count
+                    unsafe plan.add(product)
+                }
+                runPlan(x, rows: 0..<rowCount)
+            }
         }
     }
 
     private func product(
-        _ x: FloatBuffer, _ w: WeightMatrix, into y: FloatBuffer
-    ) -> ck_product {
+        _ x: FloatBuffer, _ w: WeightMatrix, gating u: WeightMatrix?, into y: FloatBuffer
+    ) -> PlannedProduct {
         precondition(
             x.columnCount == w.columnCount && y.columnCount >= w.rowCount,
             "[\(w.rowCount), \(w.columnCount)] by \(x.columnCount) into \(y.columnCount)")
-        return unsafe ck_product(
-            weights: w.base.assumingMemoryBound(to: UInt8.self), row_bytes: w.bytesPerRow,
-            format: ck_format(w.type.ggufType), columns: w.columnCount,
-            x: UnsafePointer(x.base), x_stride: x.stride, y: y.base, y_stride: y.stride,
-            x_rows: nil, y_rows: nil, token_count: 0)
+        precondition(
+            u.map { $0.rowCount == w.rowCount && $0.columnCount == w.columnCount } ?? true,
+            "gating [\(w.rowCount), \(w.columnCount)] by a matrix of another shape")
+        return unsafe PlannedProduct(
+            w: KernelMatrix(w), u: u.map { unsafe KernelMatrix($0) }, y: y.base, yStride: y.stride,
+            xRows: nil, yRows: nil, tokenCount: 0)
     }
 
-    private func runPlan() {
-        pool.runRegion(count: plan.taskCount, by: runPlannedTask)
+    // MARK: Running
+
+    /// Prepares the rows that products of packed weights read, then runs all products.
+    private func runPlan(_ x: FloatBuffer, rows: Range<Int>) {
+        for index in plan.inputs.indices where plan.reads(index) {
+            prepare(x, rows: rows, into: plan.inputs[index])
+        }
+        pool.runRegion(count: plan.cut(threadCount: pool.threadCount), by: runPlannedTask)
+    }
+
+    private func prepare(_ x: FloatBuffer, rows: Range<Int>, into inputs: PreparedRows) {
+        inputs.resize(rowCount: rows.upperBound, columnCount: x.columnCount)
+        let isa = self.isa
+        forEachRow(rows.count, cost: x.columnCount) { index in
+            let row = rows.lowerBound + index
+            unsafe inputs.set(
+                row: row, to: x.base + row * x.stride, columnCount: x.columnCount, isa: isa)
+        }
     }
 }

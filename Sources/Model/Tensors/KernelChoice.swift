@@ -19,6 +19,10 @@ package enum KernelChoice: String, Hashable, Sendable, CaseIterable {
     /// AVX-512 F, BW, DQ and VL, with VNNI where the processor has it.
     case avx512
 
+    /// As `automatic`, but weights stay as the file has them and every product is in f32: what the
+    /// accuracy of packed weights is measured against.
+    case exact
+
     /// Matrix products by OpenBLAS on dequantised panels; the rest as `automatic`.
     case blas
 
@@ -28,9 +32,12 @@ package enum KernelChoice: String, Hashable, Sendable, CaseIterable {
     /// The choices that this processor can run.
     package static var available: [KernelChoice] { allCases.filter(\.isAvailable) }
 
+    /// Whether products want quantised weights packed.
+    package var packsWeights: Bool { self != .exact && self != .blas }
+
     var isa: ck_isa {
         switch self {
-        case .automatic, .blas: ck_best_isa()
+        case .automatic, .exact, .blas: ck_best_isa()
         case .scalar: CK_ISA_SCALAR
         case .avx2: CK_ISA_AVX2
         case .avxvnni: CK_ISA_AVXVNNI

@@ -2,11 +2,12 @@
 
 internal import Glibc
 
-/// The bytes of a file, mapped read-only, or a copy of bytes that were made in memory.
+/// The bytes of a file, mapped read-only, or bytes that were made in memory.
 ///
 /// A file that another process cuts short while it is mapped ends this one (SIGBUS), as with every
 /// mapping: model files are replaced by renaming, not by writing into them.
-// Safety: the bytes are never written after init, and unmapped only by deinit.
+// Safety: the bytes are never written after init, and unmapped only by deinit. What `release` drops
+// comes back with the same bytes.
 @safe package final class MappedFile: @unchecked Sendable {
     /// Where the bytes came from; `(memory)` where they were never in a file.
     package let path: String
@@ -16,6 +17,8 @@ internal import Glibc
 
     let base: UnsafeRawPointer
     private let isMapping: Bool
+    /// Whether the mapping is that of a file, which can be read again.
+    private let isFile: Bool
 
     /// Maps a file.
     ///
@@ -44,6 +47,7 @@ internal import Glibc
         byteCount = size
         unsafe base = UnsafeRawPointer(mapping)
         isMapping = true
+        isFile = true
     }
 
     /// Holds a copy of bytes that are in memory.
@@ -63,6 +67,34 @@ internal import Glibc
         byteCount = bytes.count
         unsafe base = UnsafeRawPointer(copy)
         isMapping = false
+        isFile = false
+    }
+
+    /// Holds bytes that are made in place, in huge pages where the system has them.
+    ///
+    /// - Parameters:
+    ///   - byteCount: any number.
+    ///   - path: what error messages call them.
+    ///   - fill: receives zeros, from a page boundary on, and makes the bytes of them.
+    /// - Throws: where the system has no memory.
+    init(
+        byteCount: Int, path: String = "(memory)", filledBy fill: (UnsafeMutableRawPointer) -> Void
+    ) throws(MappedFileError) {
+        let size = max(byteCount, 1)
+        let mapping = unsafe mmap(
+            nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        guard let mapping = unsafe mapping,
+            unsafe mapping != UnsafeMutableRawPointer(bitPattern: -1)
+        else {
+            throw .cannotMap(path: path, reason: MappedFileError.systemReason)
+        }
+        unsafe _ = madvise(mapping, size, MADV_HUGEPAGE)
+        unsafe fill(mapping)
+        self.path = path
+        self.byteCount = size
+        unsafe base = UnsafeRawPointer(mapping)
+        isMapping = true
+        isFile = false
     }
 
     deinit {
@@ -100,7 +132,7 @@ internal import Glibc
 
     /// Tells the system how the bytes will be used; a hint that never fails.
     package func advise(_ access: Access) {
-        guard isMapping else { return }
+        guard isFile else { return }
         let advice =
             switch access {
             case .sequential: MADV_SEQUENTIAL
@@ -108,6 +140,16 @@ internal import Glibc
             case .random: MADV_RANDOM
             }
         unsafe _ = madvise(UnsafeMutableRawPointer(mutating: base), byteCount, advice)
+    }
+
+    /// Lets go of the memory that a range of a file takes: it is read again should it be needed.
+    package func release(_ range: Range<Int>) {
+        guard isFile, !range.isEmpty else { return }
+        let page = 4096
+        let start = range.lowerBound / page * page
+        unsafe _ = madvise(
+            UnsafeMutableRawPointer(mutating: base + start), range.upperBound - start,
+            MADV_DONTNEED)
     }
 
     /// How a mapping will be used.

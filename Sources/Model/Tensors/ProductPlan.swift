@@ -2,88 +2,113 @@
 
 internal import CKernels
 
-/// The products of one parallel region, cut into tasks, and the scratch of each worker.
+/// The products of one parallel region, cut into tasks, their prepared inputs, and the scratch of
+/// each worker.
 ///
-/// A task is a slice of one product's weight rows. The plan's memory is reused.
+/// All products of a region read the same rows of x. A task is some panels of one product's
+/// weights. The plan's memory is reused.
+// Safety: products are added and inputs prepared between regions; `run` writes the results of its
+// own task and the scratch of its own worker.
 @safe final class ProductPlan {
-    private let scratch: UnsafeMutablePointer<Float>
+    /// The most tokens for which a task computes gate and up at once.
+    private static let gatedTokens = 256
+
+    /// What a task reads at least, where there are enough of them: at bandwidth, some microseconds.
+    private static let bytesPerTask = 128 << 10
+
+    private let scratch: UnsafeMutableRawPointer
     private let scratchStride: Int
-    private(set) var products: UnsafeMutablePointer<ck_product>
-    private var firstTasks: UnsafeMutablePointer<Int>
-    private var rowCounts: UnsafeMutablePointer<Int>
+    private let kernelScratchBytes: Int
+    private var products: UnsafeMutablePointer<PlannedProduct>
+    private var tasks: UnsafeMutablePointer<Tasks>
     private var capacity = 64
     private var count = 0
-
-    /// The number of weight rows in a task; the last of a product has fewer.
-    private let rowsPerTask = 64
-
-    private(set) var taskCount = 0
-
     private let blas: BLASProduct?
+
+    private var x: UnsafePointer<Float>?
+    private var xStride = 0
+    /// x as packed weights read it, in every way of preparing it.
+    let inputs = [CK_ACTIVATION_F32, CK_ACTIVATION_Q8_32, CK_ACTIVATION_Q8_256, CK_ACTIVATION_BF16]
+        .map { PreparedRows(kind: $0) }
+    private var isRead = [false, false, false, false]
+
+    /// The tasks of one product.
+    private struct Tasks {
+        var first: Int
+        var panelsEach: Int
+    }
 
     init(workerCount: Int, by backend: MatrixMultiply) {
         blas =
             switch backend {
-            case .blas: BLASProduct(rowsPerTask: rowsPerTask, workerCount: workerCount)
+            case .blas: BLASProduct(workerCount: workerCount)
             case .kernels: nil
             }
-        scratchStride = (ck_multiply_scratch() + 1023) / 1024 * 1024
-        let bytes = scratchStride * workerCount * 4
-        let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 4096)
-        unsafe scratch = memory.bindMemory(to: Float.self, capacity: bytes / 4)
+        kernelScratchBytes = max(4 * ck_multiply_scratch(), ck_multiply_packed_scratch())
+        let bytes = kernelScratchBytes + 4 * Self.gatedTokens * WeightMatrix.rowsPerPanel + 64
+        scratchStride = (bytes + 4095) / 4096 * 4096
+        unsafe scratch = .allocate(byteCount: scratchStride * workerCount, alignment: 4096)
         unsafe products = .allocate(capacity: capacity)
-        unsafe firstTasks = .allocate(capacity: capacity)
-        unsafe rowCounts = .allocate(capacity: capacity)
+        unsafe tasks = .allocate(capacity: capacity)
     }
 
     deinit {
         unsafe scratch.deallocate()
         unsafe products.deallocate()
-        unsafe firstTasks.deallocate()
-        unsafe rowCounts.deallocate()
+        unsafe tasks.deallocate()
     }
 
-    /// Forgets all products.
-    func clear() {
+    // MARK: Planning
+
+    /// Forgets all products; those to come read `x`.
+    func begin(_ x: FloatBuffer) {
         count = 0
-        taskCount = 0
+        unsafe self.x = UnsafePointer(x.base)
+        xStride = x.stride
+        for index in isRead.indices { isRead[index] = false }
     }
 
     /// Adds a product with all rows of its weights.
-    func add(_ product: ck_product, rowCount: Int) {
-        unsafe blas?.prepare(rowCount: rowCount, columns: product.columns)
+    func add(_ product: PlannedProduct) {
         if count == capacity { grow() }
+        unsafe note(product.w)
+        if let u = unsafe product.u { unsafe note(u) }
         unsafe (products + count).initialize(to: product)
-        unsafe (firstTasks + count).initialize(to: taskCount)
-        unsafe (rowCounts + count).initialize(to: rowCount)
         count += 1
-        taskCount += (rowCount + rowsPerTask - 1) / rowsPerTask
     }
 
-    /// Runs one task on a worker.
-    func run(task: Int, worker: Int, isa: ck_isa) {
-        // The last product whose first task is not after `task`.
-        var low = 0
-        var high = count - 1
-        while low < high {
-            let middle = (low + high + 1) / 2
-            if unsafe firstTasks[middle] <= task { low = middle } else { high = middle - 1 }
+    /// Whether a product reads the inputs of that index.
+    func reads(_ index: Int) -> Bool { isRead[index] }
+
+    /// Cuts the products into tasks.
+    ///
+    /// - Returns: the number of tasks.
+    func cut(threadCount: Int) -> Int {
+        var panelCount = 0
+        for index in 0..<count { unsafe panelCount += products[index].w.panelCount }
+        let most = max(1, panelCount / (16 * threadCount))
+        var taskCount = 0
+        for index in 0..<count {
+            let product = unsafe products[index]
+            let enough = unsafe Self.bytesPerTask / max(1, product.bytesPerPanel)
+            let panelsEach = max(1, min(most, enough))
+            unsafe (tasks + index).initialize(to: Tasks(first: taskCount, panelsEach: panelsEach))
+            unsafe taskCount += (product.w.panelCount + panelsEach - 1) / panelsEach
         }
-        let firstRow = unsafe (task - firstTasks[low]) * rowsPerTask
-        let rows = unsafe min(rowsPerTask, rowCounts[low] - firstRow)
+        return taskCount
+    }
+
+    private func note(_ w: KernelMatrix) {
         if let blas {
-            unsafe blas.run(
-                products[low], firstRow: firstRow, rowCount: rows, worker: worker, isa: isa)
-        } else {
-            unsafe ck_multiply(
-                isa, products + low, firstRow, rows, scratch + worker * scratchStride)
+            unsafe blas.prepare(rowCount: w.rowCount, columns: w.columnCount)
+        } else if unsafe w.layout == .panels {
+            unsafe isRead[w.inputIndex] = true
         }
     }
 
     private func grow() {
         unsafe products = Self.grown(products, count: count, capacity: capacity * 2)
-        unsafe firstTasks = Self.grown(firstTasks, count: count, capacity: capacity * 2)
-        unsafe rowCounts = Self.grown(rowCounts, count: count, capacity: capacity * 2)
+        unsafe tasks = Self.grown(tasks, count: 0, capacity: capacity * 2)
         capacity *= 2
     }
 
@@ -94,5 +119,76 @@ internal import CKernels
         unsafe new.moveInitialize(from: old, count: count)
         unsafe old.deallocate()
         return unsafe new
+    }
+
+    // MARK: Running
+
+    /// Runs one task on a worker.
+    func run(task: Int, worker: Int, isa: ck_isa) {
+        // The last product whose first task is not after `task`.
+        var low = 0
+        var high = count - 1
+        while low < high {
+            let middle = (low + high + 1) / 2
+            if unsafe tasks[middle].first <= task { low = middle } else { high = middle - 1 }
+        }
+        let product = unsafe products[low]
+        let panelsEach = unsafe tasks[low].panelsEach
+        let first = unsafe (task - tasks[low].first) * panelsEach
+        let panels = unsafe first..<min(first + panelsEach, product.w.panelCount)
+        let scratch = unsafe self.scratch + worker * scratchStride
+        if let u = unsafe product.u {
+            for panel in panels {
+                unsafe runGated(
+                    product.panels(panel..<panel + 1), u.panels(panel..<panel + 1), scratch,
+                    worker: worker, isa: isa)
+            }
+        } else {
+            unsafe multiply(product.panels(panels), scratch, worker: worker, isa: isa)
+        }
+    }
+
+    /// silu(x · Wᵀ) ⊙ (x · Uᵀ) for one panel, some tokens after others.
+    private func runGated(
+        _ product: PlannedProduct, _ u: KernelMatrix, _ scratch: UnsafeMutableRawPointer,
+        worker: Int, isa: ck_isa
+    ) {
+        let up = unsafe (scratch + kernelScratchBytes).assumingMemoryBound(to: Float.self)
+        for first in unsafe stride(from: 0, to: product.tokenCount, by: Self.gatedTokens) {
+            let part = unsafe product.tokens(
+                first..<min(first + Self.gatedTokens, product.tokenCount))
+            unsafe multiply(part, scratch, worker: worker, isa: isa)
+            unsafe multiply(part.upProduct(u, into: up), scratch, worker: worker, isa: isa)
+            for token in unsafe 0..<part.tokenCount {
+                let gate = unsafe part.output(token: token)
+                unsafe ck_silu_multiply(
+                    isa, gate, up + token * WeightMatrix.rowsPerPanel, gate, part.w.rowCount)
+            }
+        }
+    }
+
+    private func multiply(
+        _ p: PlannedProduct, _ scratch: UnsafeMutableRawPointer, worker: Int, isa: ck_isa
+    ) {
+        guard let x = unsafe x else { return }
+        let w = unsafe p.w
+        if let blas {
+            unsafe blas.run(p, x, xStride: xStride, worker: worker, isa: isa)
+        } else if unsafe w.layout == .rows {
+            var product = unsafe ck_product(
+                weights: w.base, row_bytes: w.bytesPerRow, format: w.format, columns: w.columnCount,
+                x: x + p.firstInput * xStride, x_stride: xStride, y: p.y, y_stride: p.yStride,
+                x_rows: p.xRows, y_rows: p.yRows, token_count: p.tokenCount)
+            unsafe ck_multiply(
+                isa, &product, 0, w.rowCount, scratch.assumingMemoryBound(to: Float.self))
+        } else {
+            let inputs = unsafe self.inputs[w.inputIndex]
+            var product = unsafe ck_packed_product(
+                panels: w.base, format: w.format, columns: w.columnCount, row_count: w.rowCount,
+                x: inputs.base + p.firstInput * inputs.bytesPerBlock,
+                block_stride: inputs.blockStride, y: p.y, y_stride: p.yStride, x_rows: p.xRows,
+                y_rows: p.yRows, token_count: p.tokenCount)
+            unsafe ck_multiply_packed(isa, &product, 0, w.panelCount, scratch)
+        }
     }
 }

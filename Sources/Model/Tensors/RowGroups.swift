@@ -26,6 +26,9 @@ package struct RowGroups {
     /// The token of each of `slots`.
     package private(set) var tokens: [Int32] = []
 
+    /// The groups, that with most slots first; those of equal size in ascending order.
+    private(set) var bySize: [Int32]
+
     private var next: [Int32]
 
     /// Creates groups without rows.
@@ -34,6 +37,7 @@ package struct RowGroups {
         self.groupCount = groupCount
         offsets = [Int32](repeating: 0, count: groupCount + 1)
         next = [Int32](repeating: 0, count: groupCount)
+        bySize = (0..<Int32(groupCount)).map { $0 }
     }
 
     /// Sorts the slots of a step by group.
@@ -59,6 +63,22 @@ package struct RowGroups {
             next[group] += 1
             slots[index] = Int32(slot)
             tokens[index] = Int32(slot / choiceCount)
+        }
+        sortBySize()
+    }
+
+    /// Insertion sort: there are few groups, and it allocates nothing.
+    private mutating func sortBySize() {
+        for index in 0..<groupCount {
+            let size = offsets[index + 1] - offsets[index]
+            var place = index
+            while place > 0 {
+                let other = Int(bySize[place - 1])
+                guard offsets[other + 1] - offsets[other] < size else { break }
+                bySize[place] = bySize[place - 1]
+                place -= 1
+            }
+            bySize[place] = Int32(index)
         }
     }
 

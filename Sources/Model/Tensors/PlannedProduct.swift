@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CKernels
+
+/// y = x · Wᵀ for some tokens, or silu(x · Wᵀ) ⊙ (x · Uᵀ) where there is a U.
+///
+/// x is what the plan says: all products of a region read the same.
+@unsafe struct PlannedProduct {
+    var w: KernelMatrix
+    var u: KernelMatrix?
+    /// The row of x that the first token reads, unless `xRows` says.
+    var firstInput = 0
+    var y: UnsafeMutablePointer<Float>
+    var yStride: Int
+    /// Which row of x each token reads, and which row of y it writes; nil: one after another.
+    var xRows: UnsafePointer<Int32>?
+    var yRows: UnsafePointer<Int32>?
+    var tokenCount: Int
+
+    /// Bytes of weights of each panel.
+    var bytesPerPanel: Int {
+        unsafe w.bytesPerPanel + (u?.bytesPerPanel ?? 0)
+    }
+
+    /// The columns of y that some panels of W compute.
+    func panels(_ range: Range<Int>) -> PlannedProduct {
+        var part = unsafe self
+        unsafe part.w = w.panels(range)
+        unsafe part.u = u?.panels(range)
+        unsafe part.y = y + range.lowerBound * WeightMatrix.rowsPerPanel
+        return unsafe part
+    }
+
+    /// The same for some of the tokens.
+    func tokens(_ range: Range<Int>) -> PlannedProduct {
+        var part = unsafe self
+        if let xRows = unsafe xRows {
+            unsafe part.xRows = xRows + range.lowerBound
+        } else {
+            unsafe part.firstInput += range.lowerBound
+        }
+        if let yRows = unsafe yRows {
+            unsafe part.yRows = yRows + range.lowerBound
+        } else {
+            unsafe part.y += range.lowerBound * yStride
+        }
+        unsafe part.tokenCount = range.count
+        return unsafe part
+    }
+
+    /// x · Uᵀ to rows of its own, one after another.
+    func upProduct(
+        _ u: KernelMatrix, into scratch: UnsafeMutablePointer<Float>
+    ) -> PlannedProduct {
+        unsafe PlannedProduct(
+            w: u, firstInput: firstInput, y: scratch, yStride: WeightMatrix.rowsPerPanel,
+            xRows: xRows, yRows: nil, tokenCount: tokenCount)
+    }
+
+    /// Where the results of a token go.
+    func output(token: Int) -> UnsafeMutablePointer<Float> {
+        guard let yRows = unsafe yRows else { return unsafe y + token * yStride }
+        return unsafe y + Int(yRows[token]) * yStride
+    }
+
+    /// The row of x that a token reads.
+    func input(token: Int) -> Int {
+        guard let xRows = unsafe xRows else { return unsafe firstInput + token }
+        return unsafe Int(xRows[token])
+    }
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CKernels
+
+/// Rows of activations as packed weights of some types want them: int8 with their scales, or floats.
+///
+/// Blocks of 256 columns lie one after another, those of all rows each; `ck_packed.h` has the rest.
+/// The memory grows to the largest step and is reused.
+@safe final class PreparedRows {
+    let kind: ck_activation
+    let bytesPerBlock: Int
+    private(set) var base: UnsafeMutablePointer<UInt8>
+    private(set) var blockStride = 0
+    private var capacity = 0
+
+    init(kind: ck_activation) {
+        self.kind = kind
+        bytesPerBlock = ck_activation_bytes(kind)
+        unsafe base = .allocate(capacity: 1)
+    }
+
+    deinit { unsafe base.deallocate() }
+
+    /// Makes room; what was there is lost.
+    func resize(rowCount: Int, columnCount: Int) {
+        blockStride = rowCount * bytesPerBlock
+        let blockCount = (columnCount + CK_ACTIVATION_COLUMNS - 1) / CK_ACTIVATION_COLUMNS
+        let byteCount = blockCount * blockStride
+        guard byteCount > capacity else { return }
+        unsafe base.deallocate()
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 4096)
+        unsafe base = memory.bindMemory(to: UInt8.self, capacity: byteCount)
+        capacity = byteCount
+    }
+
+    /// Prepares one row.
+    func set(row: Int, to x: UnsafePointer<Float>, columnCount: Int, isa: ck_isa) {
+        unsafe ck_quantize_row(
+            isa, kind, x, columnCount, base + row * bytesPerBlock, blockStride)
+    }
+}
