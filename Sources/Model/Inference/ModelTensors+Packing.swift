@@ -16,6 +16,7 @@ extension ModelTensors {
     /// - Parameters:
     ///   - packer: what packs.
     ///   - progress: receives how many packed bytes are done, and how many there will be.
+    /// - Returns: the weights.
     /// - Throws: where there is no memory for them.
     package func packed(
         by packer: WeightPacker,
