@@ -20,7 +20,7 @@ struct Bench: ParsableCommand {
               cierzo bench --model FILE --prompt 512 --generate 32 --batch 1,8,32 --json
             """)
 
-    @Option(help: "The model: a manifest, a GGUF file or a directory.") var model: String
+    @Option(help: "The model: a manifest, a GGUF or packed file, or a directory.") var model: String
     @Option(help: "Tokens of each prompt.") var prompt = 512
     @Option(help: "Tokens generated for each sequence.") var generate = 32
     @Option(help: "Batch sizes, separated by commas.") var batch = "1"
@@ -46,8 +46,7 @@ struct Bench: ParsableCommand {
             throw ValidationError("--\(name): whole numbers from 1 to \(limit)")
         }
         let began = ContinuousClock.now
-        let manifest = model.hasSuffix(".json") ? try ModelManifest(path: model) : nil
-        let file = try ModelFile.open(path: manifest?.weights ?? model)
+        let file = try LoadedModel.open(path: model, acceptsStale: self.compute.acceptStale).file
         let compute = try compute.makeCompute()
         let tensors = try file.preparedTensors(for: compute)
         show(

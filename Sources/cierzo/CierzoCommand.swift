@@ -14,12 +14,13 @@ struct CierzoCommand: AsyncParsableCommand {
               curl http://127.0.0.1:8080/v1/chat/completions -H 'Content-Type: application/json' \\
                 -d '{"model": "default", "messages": [{"role": "user", "content": "Hello"}]}'
 
-            A model is a GGUF file, a directory with config.json and safetensors, or a manifest \
-            (models/*.json).
+            A model is a GGUF file, a directory with config.json and safetensors, a file that \
+            `cierzo pack` made of one of these, or a manifest (models/*.json).
             """,
         version: Build.version,
         subcommands: [
-            Serve.self, Generate.self, Inspect.self, Upcycle.self, Quantize.self, Bench.self,
+            Serve.self, Generate.self, Inspect.self, Pack.self, Quantize.self, Upcycle.self,
+            Bench.self,
         ])
 }
 

@@ -20,6 +20,9 @@ struct ComputeOptions: ParsableArguments {
     @Option(help: "How keys and values are stored.")
     var kvType = EngineAssembly.defaultKVType
 
+    @Flag(help: "Use a packed file though the model it was packed from has changed since.")
+    var acceptStale = false
+
     func makeCompute() throws -> Compute {
         try makeCierzoCompute(threads: threads, kernels: kernels, pinning: pin)
     }
@@ -69,22 +72,37 @@ func makeCierzoCompute(
 }
 
 extension ModelFile {
-    /// The weights as the products want them: packed, with progress on stderr, unless f32 products
-    /// were asked for.
+    /// The weights as the products want them, in memory, with progress on stderr.
     ///
+    /// They are packed, unless f32 products were asked for; those of a packed file are mapped.
+    ///
+    /// - Parameters:
+    ///   - compute: what multiplies.
+    ///   - progress: also told what is being done and the share of it that is done, on any thread.
+    /// - Returns: the weights.
     /// - Throws: where there is no memory for packed weights, or none but packed ones in the file.
-    func preparedTensors(for compute: Compute) throws -> ModelTensors {
-        guard compute.kernels.packsWeights else {
-            if compute.kernels == .exact, tensors.matrices.contains(where: { $0.layout == .panels })
-            {
-                throw ComputeError.packedFile(path: path)
-            }
-            return tensors
+    func preparedTensors(
+        for compute: Compute, progress: @Sendable (String, Double) -> Void = { _, _ in }
+    ) throws -> ModelTensors {
+        if compute.kernels == .exact, tensors.matrices.contains(where: { $0.layout == .panels }) {
+            throw ComputeError.packedFile(path: path)
         }
-        let line = ProgressLine("packing the weights")
+        let stage = packed == nil ? "packing the weights" : "mapping the weights"
+        let line = ProgressLine(stage)
         defer { line.finish() }
-        return try tensors.packed(by: WeightPacker(pool: compute.pool)) { done, all in
-            line.update(Double(done) / Double(all), "of \(byteText(all))")
+        @Sendable func report(_ share: Double) {
+            line.update(share, "of \(byteText(tensors.byteCount))")
+            progress(stage, share)
         }
+        if packed != nil {
+            if byteCount < MachineMemory.byteCount() {
+                populate(using: compute.pool, progress: report)
+            }
+        } else if compute.kernels.packsWeights {
+            return try tensors.packed(by: WeightPacker(pool: compute.pool)) { done, all in
+                report(Double(done) / Double(all))
+            }
+        }
+        return tensors
     }
 }

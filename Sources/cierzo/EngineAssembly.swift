@@ -44,10 +44,16 @@ struct EngineAssembly: Sendable {
         }
     }
 
-    /// Packs the weights and allocates all that the model needs to run.
+    /// Packs or maps the weights and allocates all that the model needs to run.
     ///
+    /// - Parameters:
+    ///   - file: the model.
+    ///   - progress: told what is being done and the share of it that is done, on any thread.
+    /// - Returns: the model, ready to run.
     /// - Throws: where the machine has too little memory, or a limit is unusable.
-    func makeTransformer(for file: ModelFile) throws -> sending Transformer {
+    func makeTransformer(
+        for file: ModelFile, progress: @Sendable (String, Double) -> Void = { _, _ in }
+    ) throws -> sending Transformer {
         let compute = try makeCierzoCompute(
             threads: threads, kernels: kernels, pinning: pinning)
         let memory = MachineMemory.byteCount()
@@ -84,7 +90,9 @@ struct EngineAssembly: Sendable {
             + (packs ? file.tensors.bytesToPack : 0)
         guard owned < memory else { throw Failure.memory(needed: owned, available: memory) }
         return try Transformer(
-            configuration: file.configuration, tensors: file.preparedTensors(for: compute),
+            configuration: file.configuration,
+            tensors: file.preparedTensors(
+                for: compute, progress: progress),
             compute: compute, limits: limits(blockCount: blockCount))
     }
 

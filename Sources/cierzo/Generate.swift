@@ -22,7 +22,7 @@ struct Generate: AsyncParsableCommand {
               cierzo generate --model FILE
             """)
 
-    @Option(help: "The model: a manifest, a GGUF file or a directory.") var model: String
+    @Option(help: "The model: a manifest, a GGUF or packed file, or a directory.") var model: String
     @Argument(help: "What to ask. Default: chat, one turn per line of stdin.") var prompt: String?
     @Flag(help: "Continue the prompt as plain text, without the chat template.") var raw = false
     @Option(help: "The system message.") var system: String?
@@ -55,7 +55,7 @@ struct Generate: AsyncParsableCommand {
     }
 
     private func converse() async throws {
-        let loaded = try LoadedModel(path: model)
+        let loaded = try LoadedModel(path: model, acceptsStale: compute.acceptStale)
         let assembly = EngineAssembly(
             threads: compute.threads, kernels: compute.kernels, pinning: compute.pin,
             context: context, kvType: compute.kvType, maxSequences: 1)
@@ -136,8 +136,7 @@ struct Generate: AsyncParsableCommand {
     private func writeLogits(of idsPath: String, to path: String) throws {
         let text = try String(contentsOfFile: idsPath, encoding: .utf8)
         let ids = text.split(whereSeparator: \.isWhitespace).compactMap { Int32($0) }
-        let manifest = model.hasSuffix(".json") ? try ModelManifest(path: model) : nil
-        let file = try ModelFile.open(path: manifest?.weights ?? model)
+        let file = try LoadedModel.open(path: model, acceptsStale: compute.acceptStale).file
         let blockSize = 16
         let blocks = (ids.count + blockSize - 1) / blockSize
         let rows = 128

@@ -14,7 +14,8 @@ struct Inspect: ParsableCommand {
         abstract: "Say what is in a model file, what memory it needs, and whether it is sound.",
         discussion: """
             Reads the whole file: its structure, every tensor's place and shape, its vocabulary and \
-            chat template, and every weight, which must be a finite number. A damaged file is one \
+            chat template, and every weight, which must be a finite number, \
+            or in a packed file have the checksum that was packed. A damaged file is one \
             line on stderr and exit code 1.
 
               cierzo inspect FILE.gguf
@@ -40,7 +41,7 @@ struct Inspect: ParsableCommand {
         }
         do {
             if plan { return try showPlan() }
-            let loaded = try LoadedModel(path: model)
+            let loaded = try LoadedModel(path: model, acceptsStale: true)
             if !quick { try loaded.file.verify() }
             let rows = try description(of: loaded)
             if json {
@@ -94,6 +95,11 @@ struct Inspect: ParsableCommand {
         }
         for (type, count) in file.elementTypes {
             rows.append(("weights \(type.name)", "\(countText(count)) parameters"))
+        }
+        if let packed = file.packed {
+            let inPanels = packed.header.tensors.count { $0.layout == .panels }
+            rows.append(("packed from", packed.header.source.path))
+            rows.append(("packed", "\(inPanels) of \(packed.header.tensors.count) tensors"))
         }
         let tokenizer = loaded.tokenizer
         rows.append(("tokenizer", "\(tokenizer.vocabularyCount) tokens"))

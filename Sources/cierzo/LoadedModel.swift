@@ -16,12 +16,14 @@ struct LoadedModel: Sendable {
     /// What is odd about the model but does no harm.
     let warnings: [String]
 
-    /// Opens a manifest (`.json`), a GGUF file or a Hugging Face directory.
+    /// Opens a manifest (`.json`), a GGUF file, a packed file or a Hugging Face directory.
     ///
+    /// - Parameters:
+    ///   - path: of any of them.
+    ///   - acceptsStale: whether a packed file may be older than what it was packed from.
     /// - Throws: an error that names the file and what is wrong with it.
-    init(path: String) throws {
-        manifest = path.hasSuffix(".json") ? try ModelManifest(path: path) : nil
-        file = try ModelFile.open(path: manifest?.weights ?? path)
+    init(path: String, acceptsStale: Bool = false) throws {
+        (file, manifest) = try Self.open(path: path, acceptsStale: acceptsStale)
         var warnings = file.warnings
         if TokenizerLoader.isMissing(of: file) {
             tokenizer = TokenIDVocabulary(
@@ -33,7 +35,23 @@ struct LoadedModel: Sendable {
         let choice = try PromptFormat.choose(
             setting: manifest?.promptFormat, template: file.chatTemplate, tokenizer: tokenizer)
         promptEncoder = PromptEncoder(tokenizer: tokenizer, format: choice.format)
+        if acceptsStale, let change = file.sourceChange {
+            warnings.append("the packed file is stale: \(change)")
+        }
         self.warnings = warnings + choice.warnings
+    }
+
+    /// Opens a model without its tokenizer and prompts.
+    ///
+    /// - Returns: the model, and the manifest that names it or was packed along.
+    static func open(
+        path: String, acceptsStale: Bool = false
+    ) throws -> (file: ModelFile, manifest: ModelManifest?) {
+        let manifest = path.hasSuffix(".json") ? try ModelManifest(path: path) : nil
+        let file = try ModelFile.open(
+            path: manifest?.weights ?? path, acceptsStale: acceptsStale)
+        let embedded = try file.embeddedManifest.map { try ModelManifest($0, path: file.path) }
+        return (file, manifest ?? embedded)
     }
 
     /// How conversations are written, as people call it.

@@ -28,18 +28,27 @@ struct ModelManifest: Sendable, Equatable {
     var promptFormat: String
     var defaultTemperature: Double?
     var capabilities: [String: Bool]
+    /// The text that it was read from.
+    var bytes: [UInt8]
 
     /// Reads `path`.
     ///
     /// - Throws: ``Failure``.
     init(path: String) throws {
-        let url = URL(fileURLWithPath: path)
         let bytes: [UInt8]
         do {
-            bytes = try [UInt8](Data(contentsOf: url))
+            bytes = try [UInt8](Data(contentsOf: URL(fileURLWithPath: path)))
         } catch {
             throw Failure.unreadable(path: path, reason: "the file cannot be read")
         }
+        try self.init(bytes, path: path)
+    }
+
+    /// Reads the content of the file at `path`, or of one that was packed into it.
+    ///
+    /// - Throws: ``Failure``.
+    init(_ bytes: [UInt8], path: String) throws {
+        self.bytes = bytes
         let value: JSONValue
         do {
             value = try JSONParser.parse(bytes)
@@ -70,6 +79,8 @@ struct ModelManifest: Sendable, Equatable {
         let relative = try text("weights")
         weights =
             relative.hasPrefix("/")
-            ? relative : url.deletingLastPathComponent().appendingPathComponent(relative).path
+            ? relative
+            : URL(fileURLWithPath: path).deletingLastPathComponent()
+                .appendingPathComponent(relative).path
     }
 }

@@ -17,7 +17,11 @@ struct Serve: AsyncParsableCommand {
               cierzo serve --config /etc/cierzo/cierzo.yaml --print-config
             """)
 
-    @Option(help: "The model: a manifest, a GGUF file or a directory.") var model: String?
+    @Option(help: "The model: a manifest, a GGUF or packed file, or a directory.") var model:
+        String?
+    @Flag(help: "Serve a packed file though the model it was packed from has changed since.")
+    var acceptStale = false
+    @Flag(help: "Check every weight before serving: reads the whole model.") var verify = false
     @Option(help: "The name under which the model is served.") var servedName: String?
     @Option(help: "The address to listen on; not loopback: needs --api-keys or --insecure.")
     var host: String?
@@ -94,8 +98,9 @@ struct Serve: AsyncParsableCommand {
         ]
         for (key, value) in numbers { flags[key] = value.map { .integer($0) } }
         let switches = [
-            "insecure": insecure, "strict-mistral": strictMistral,
-            "share-prefix-cache": sharePrefixCache, "heartbeats": heartbeats,
+            "accept-stale": acceptStale, "verify": verify, "insecure": insecure,
+            "strict-mistral": strictMistral, "share-prefix-cache": sharePrefixCache,
+            "heartbeats": heartbeats,
         ]
         for (key, isOn) in switches where isOn { flags[key] = .boolean(true) }
         if !apiKeys.isEmpty { flags["api-keys"] = .strings(apiKeys) }

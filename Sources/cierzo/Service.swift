@@ -10,6 +10,7 @@ import Inference
 import JSON
 import Logging
 import Metrics
+import ModelFiles
 import ServiceLifecycle
 import Telemetry
 import Tensors
@@ -129,10 +130,15 @@ private struct ModelService: ServiceLifecycle.Service {
 
     func run() async throws {
         let began = ContinuousClock.now
-        let loaded = try LoadedModel(path: model)
+        let loaded = try LoadedModel(
+            path: model, acceptsStale: settings.boolean("accept-stale"))
+        if settings.boolean("verify") {
+            slot.report("verifying the weights", 0)
+            try loaded.file.verify()
+        }
         for warning in loaded.warnings { logger.warning("\(warning)") }
         let assembly = assembly()
-        let transformer = try assembly.makeTransformer(for: loaded.file)
+        let transformer = try assembly.makeTransformer(for: loaded.file) { slot.report($0, $1) }
         let plan = transformer.memoryPlan
         logger.info(
             "memory",

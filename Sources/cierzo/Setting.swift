@@ -41,6 +41,8 @@ extension Setting {
     /// Every key there is; `config/cierzo.yaml` documents them in the same order.
     static let all: [Setting] = [
         Setting(key: "model", kind: .string, defaultValue: nil, defaultText: "(required)"),
+        flag("accept-stale"),
+        flag("verify"),
         Setting(key: "served-name", kind: .string, defaultValue: nil, defaultText: "(the model's)"),
         Setting(
             key: "host", kind: .string, defaultValue: .string("127.0.0.1"),

@@ -145,6 +145,10 @@ import Testing
         let health = try await client.get("/health")
         #expect(health.status == 503)
         #expect(health.text == #"{"status":"loading"}"#)
+        client.slot.report("packing the weights", 0.504)
+        #expect(
+            try await client.get("/health").text
+                == #"{"status":"loading","stage":"packing the weights","progress":0.5}"#)
         #expect(try await client.get("/health/live").status == 200)
         let models = try await client.get("/v1/models")
         #expect(try models.json["data"]?[0]?["meta"]?["status"] == "loading")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import Synchronization
 import Tensors
 import Testing
 
@@ -20,6 +21,19 @@ import Testing
         #expect(file.byteCount == 5 && file.bytes.byteCount == 5)
         #expect(try file.bytes(at: 5, count: 0).byteCount == 0)
         #expect(try file.bytes(at: 1, count: 4).byteCount == 4)
+    }
+
+    @Test func `bringing a file into memory ends with all of it done`() throws {
+        let path = temporaryPath()
+        try Data(count: 10_000).write(to: URL(fileURLWithPath: path))
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        for file in [try MappedFile(path: path), MappedFile(bytes: [1, 2, 3])] {
+            let share = Mutex(0.0)
+            file.populate(using: ThreadPool(threadCount: 2)) { done in
+                share.withLock { $0 = max($0, done) }
+            }
+            #expect(share.withLock { $0 } == 1)
+        }
     }
 
     @Test func `what is not a file with bytes is refused by name`() throws {

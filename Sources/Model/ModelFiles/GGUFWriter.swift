@@ -27,14 +27,11 @@ package struct GGUFWriter: ~Copyable {
     /// How many bytes of tensors the file will have, without padding.
     package let byteCount: Int
 
-    private let output: OutputFile
+    private var output: OutputFile
     private let alignment: Int
     private let sizes: [Int]
-    private var buffer: [UInt8] = []
     private var tensorIndex = 0
     private var written = 0
-
-    private static let bufferByteCount = 1 << 22
 
     /// Creates the file and writes its header.
     ///
@@ -47,11 +44,12 @@ package struct GGUFWriter: ~Copyable {
         let sizes = tensors.map { Self.byteCount(of: $0) }
         var header = GGUFEncoder()
         header.append(metadata: metadata, tensors: tensors, sizes: sizes, alignment: alignment)
-        output = try OutputFile(path: path)
+        var output = try OutputFile(path: path)
+        try output.write(header.bytes)
+        self.output = output
         self.alignment = alignment
         self.sizes = sizes
         byteCount = sizes.reduce(0, +)
-        buffer = header.bytes
     }
 
     private static func byteCount(of tensor: Tensor) -> Int {
@@ -70,12 +68,11 @@ package struct GGUFWriter: ~Copyable {
         precondition(
             tensorIndex < sizes.count && bytes.count <= sizes[tensorIndex] - written,
             "\(bytes.count) bytes are too many for tensor \(tensorIndex)")
-        if buffer.count + bytes.count > Self.bufferByteCount { try flush() }
-        buffer += bytes
+        try output.write(bytes)
         written += bytes.count
         if written == sizes[tensorIndex] {
             let padding = (alignment - written % alignment) % alignment
-            buffer += [UInt8](repeating: 0, count: padding)
+            try output.write([UInt8](repeating: 0, count: padding))
             tensorIndex += 1
             written = 0
         }
@@ -86,13 +83,7 @@ package struct GGUFWriter: ~Copyable {
     /// - Precondition: all tensors have been written.
     package consuming func finish() throws(ModelFileError) {
         precondition(tensorIndex == sizes.count, "tensor \(tensorIndex) was not written")
-        try flush()
         try output.finish()
-    }
-
-    private mutating func flush() throws(ModelFileError) {
-        try output.write(buffer)
-        buffer.removeAll(keepingCapacity: true)
     }
 }
 

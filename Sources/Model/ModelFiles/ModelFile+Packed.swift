@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Tensors
+package import Tensors
 
 extension ModelFile {
     /// The name under which a packed file embeds the metadata of a GGUF file.
@@ -45,6 +45,18 @@ extension ModelFile {
     private static func folder(_ file: PackedFile) -> ModelFolder {
         ModelFolder(path: file.mapping.path, embedded: file.embedded)
     }
+
+    /// Brings all weights of a packed file into memory; others are left to whoever packs them.
+    ///
+    /// - Parameters:
+    ///   - pool: the threads that do it.
+    ///   - progress: receives the share that is done, from 0 to 1, on any of them.
+    package func populate(using pool: ThreadPool, progress: @Sendable (Double) -> Void) {
+        packed?.mapping.populate(using: pool, progress: progress)
+    }
+
+    /// What of a packed file's sources has changed since it was packed, in words, or nil.
+    package var sourceChange: String? { packed?.header.source.change() }
 
     /// The manifest that was packed along.
     package var embeddedManifest: [UInt8]? { packed?.embedded[Self.embeddedManifestName] }

@@ -7,7 +7,13 @@ import Foundation
 struct OutputFile: ~Copyable {
     private let path: String
     private let handle: FileHandle
+    private var buffer: [UInt8] = []
     private var isFinished = false
+
+    /// What is written at once, at multiples of itself: so the page cache, where the file system
+    /// knows large folios (ext4 does since Linux 6.16), keeps the file in pages of 2 MiB, and those
+    /// who map it get huge pages.
+    private static let pieceByteCount = 1 << 24
 
     /// Creates the file.
     init(path: String) throws(ModelFileError) {
@@ -43,20 +49,34 @@ struct OutputFile: ~Copyable {
     }
 
     /// Appends bytes.
-    func write(_ bytes: [UInt8]) throws(ModelFileError) {
-        try saying { try handle.write(contentsOf: bytes) }
+    mutating func write(_ bytes: [UInt8]) throws(ModelFileError) {
+        var rest = bytes[...]
+        while buffer.count + rest.count >= Self.pieceByteCount {
+            let room = Self.pieceByteCount - buffer.count
+            buffer += rest.prefix(room)
+            rest = rest.dropFirst(room)
+            try flush()
+        }
+        buffer += rest
     }
 
-    /// Replaces bytes that were written before; what is written next follows them.
-    func overwrite(_ bytes: [UInt8], at offset: Int) throws(ModelFileError) {
+    /// Replaces the first bytes of all that was written; nothing can be written after that.
+    mutating func overwriteStart(_ bytes: [UInt8]) throws(ModelFileError) {
+        try flush()
         try saying {
-            try handle.seek(toOffset: UInt64(offset))
+            try handle.seek(toOffset: 0)
             try handle.write(contentsOf: bytes)
         }
     }
 
+    private mutating func flush() throws(ModelFileError) {
+        try saying { try handle.write(contentsOf: buffer) }
+        buffer.removeAll(keepingCapacity: true)
+    }
+
     /// Brings all to the disk and gives the file its name, instead of an older one of that name.
     consuming func finish() throws(ModelFileError) {
+        try flush()
         try saying {
             try handle.synchronize()
             try handle.close()

@@ -12,7 +12,7 @@ struct PackedFileWriter: ~Copyable {
 
     private var header: PackedHeader
     private let embedded: [UInt8]
-    private let output: OutputFile
+    private var output: OutputFile
     private var checksum = XXH64()
     private var tensorIndex = 0
     private var written = 0
@@ -37,7 +37,7 @@ struct PackedFileWriter: ~Copyable {
         let joined = embedded.flatMap(\.bytes)
         let metadataByteCount = header.serializedBytes().count + joined.count
         let dataOffset = PackedFile.dataOffset(metadataByteCount: metadataByteCount)
-        let output = try OutputFile(path: path)
+        var output = try OutputFile(path: path)
         // All zeros for now: a file without a preamble is no packed file.
         try output.write([UInt8](repeating: 0, count: dataOffset))
         self.output = output
@@ -80,7 +80,7 @@ struct PackedFileWriter: ~Copyable {
         let preamble = PackedFile.Preamble(
             fileByteCount: byteCount, headerByteCount: text.count,
             embeddedByteCount: embedded.count, metadataChecksum: XXH64.of(text + embedded))
-        try output.overwrite(preamble.bytes + text + embedded, at: 0)
+        try output.overwriteStart(preamble.bytes + text + embedded)
         try output.finish()
     }
 }

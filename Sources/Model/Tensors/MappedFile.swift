@@ -138,6 +138,7 @@ internal import Glibc
             case .sequential: MADV_SEQUENTIAL
             case .willNeed: MADV_WILLNEED
             case .random: MADV_RANDOM
+            case .hugePages: MADV_HUGEPAGE
             }
         unsafe _ = madvise(UnsafeMutableRawPointer(mutating: base), byteCount, advice)
     }
@@ -162,5 +163,8 @@ internal import Glibc
 
         /// Here and there: nothing is read ahead.
         case random
+
+        /// All of it and often: in huge pages, where the system has them for files.
+        case hugePages
     }
 }

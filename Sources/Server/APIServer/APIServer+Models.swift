@@ -34,11 +34,16 @@ extension APIServer {
         }
     }
 
-    /// `GET /health`: 200 only if a request could be answered.
+    /// `GET /health`: 200 only if a request could be answered; how far loading is until then.
     func ready() -> ServerResponse {
         let status = status
+        var body: JSONObject = ["status": .string(status)]
+        if status == "loading", let progress = slot.progress {
+            body["stage"] = .string(progress.stage)
+            body["progress"] = .number((progress.share * 100).rounded() / 100)
+        }
         return ServerResponse(
-            json: ["status": .string(status)], status: status == "ok" ? .ok : .serviceUnavailable)
+            json: .object(body), status: status == "ok" ? .ok : .serviceUnavailable)
     }
 
     private var status: String {

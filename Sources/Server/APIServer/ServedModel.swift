@@ -48,13 +48,31 @@ package final class ModelSlot: Sendable {
         case stopping(ServedModel)
     }
 
+    /// How far loading has come.
+    struct Progress: Sendable {
+        /// What is being done.
+        var stage: String
+        /// The share of it that is done, from 0 to 1.
+        var share: Double
+    }
+
     private let current: Mutex<State>
+    private let reported = Mutex<Progress?>(nil)
 
     /// An empty place.
     ///
     /// - Parameter announced: the card of the model that is being loaded, if it is known.
     package init(announcing announced: ModelCard? = nil) {
         current = Mutex(.loading(announced))
+    }
+
+    /// Says for `/health` how far loading has come.
+    ///
+    /// - Parameters:
+    ///   - stage: what is being done.
+    ///   - share: how much of it is done, from 0 to 1.
+    package func report(_ stage: String, _ share: Double) {
+        reported.withLock { $0 = Progress(stage: stage, share: share) }
     }
 
     /// Lets requests reach the model.
@@ -68,6 +86,8 @@ package final class ModelSlot: Sendable {
     }
 
     var state: State { current.withLock { $0 } }
+
+    var progress: Progress? { reported.withLock { $0 } }
 
     /// The model, or why it cannot answer.
     func model() throws(APIError) -> ServedModel {
