@@ -448,29 +448,6 @@ static void unpack_row_block(
             p.code_bytes, b + p.header_bytes + c / 32 * p.code_bytes, r, block->codes + c);
 }
 
-void ck_unpack_panel(
-    ck_format format, const uint8_t *panel, size_t row_count, size_t columns, uint8_t *rows,
-    size_t row_bytes) {
-    const ck_packing p = ck_packing_of(format);
-    const size_t elements = ck_block_elements(format), bytes = ck_block_bytes(format);
-    const size_t strips = (row_count + CK_STRIP_ROWS - 1) / CK_STRIP_ROWS;
-    if (ck_is_packed_float(format)) {
-        for (size_t row = 0; row < row_count; row++)
-            unpack_float_row(format, panel, strips, row, 0, columns, rows + row * row_bytes);
-        return;
-    }
-    for (size_t row = 0; row < row_count; row++)
-        for (size_t k = 0; k < columns; k += p.columns) {
-            ck_row_block block = {0};
-            unpack_row_block(format, panel, strips, row, k, columns, &block);
-            for (size_t part = 0; part * elements < p.columns && k + part * elements < columns;
-                 part++)
-                write_block(
-                    format, &block, (int)part,
-                    rows + row * row_bytes + (k / elements + part) * bytes);
-        }
-}
-
 void ck_decode_packed_row(
     ck_isa isa, ck_format format, const uint8_t *panel, size_t strip_count, size_t row,
     size_t columns, float *y) {

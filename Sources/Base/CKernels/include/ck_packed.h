@@ -76,11 +76,6 @@ void ck_pack_panel(
     ck_format format, const uint8_t *rows, size_t row_bytes, size_t row_count, size_t columns,
     uint8_t *panel);
 
-/// Writes a packed panel's rows as they were before packing: the reverse of ck_pack_panel.
-void ck_unpack_panel(
-    ck_format format, const uint8_t *panel, size_t row_count, size_t columns, uint8_t *rows,
-    size_t row_bytes);
-
 /// Decodes row `row` of a panel of `strip_count` strips to f32, with the bits of ck_dequantize.
 void ck_decode_packed_row(
     ck_isa isa, ck_format format, const uint8_t *panel, size_t strip_count, size_t row,
