@@ -54,6 +54,43 @@ import Testing
         }
     }
 
+    /// Simulated memory nodes, packed and as rows; the matrices are large enough to be cut.
+    @Test(arguments: [[4], [2, 2], [1, 1, 1, 1], [3, 1]])
+    func `memory nodes change no bit`(workerCounts: [Int]) throws {
+        var random = RandomWeights(seed: 17)
+        let w = random.matrix(of: .q8_0, rows: 1000, columns: 512)
+        let x = random.buffer(rows: 3, columns: 512)
+        let cores = workerCounts.reduce(0, +)
+        var first = 0
+        let nodes = workerCounts.enumerated().map { number, count in
+            defer { first += count }
+            return NUMATopology.Node(
+                number: number, processors: Array(first..<first + count), memoryByteCount: 0)
+        }
+        let pool = ThreadPool(
+            placement: ThreadPlacement(
+                threadCount: cores,
+                topology: ProcessorTopology(affinity: Array(0..<cores), root: "/nowhere"),
+                memory: NUMATopology(nodes: nodes), pinning: .never))
+        #expect(
+            pool.weightPlacement.slice(of: 0, panelCount: 16, panelByteCount: 34_816)
+                == 0..<4 * workerCounts[0])
+        let one = ThreadPool(threadCount: 1)
+        for (w, same) in [
+            (w, w),
+            (
+                try WeightPacker(pool: pool).pack([w])[0],
+                try WeightPacker(pool: one).pack([w])[0]
+            ),
+        ] {
+            let expected = FloatBuffer(rowCount: 3, columnCount: 1000)
+            let found = FloatBuffer(rowCount: 3, columnCount: 1000)
+            Compute(pool: one).multiply(x, rows: 0..<3, same, into: expected)
+            Compute(pool: pool).multiply(x, rows: 0..<3, w, into: found)
+            #expect(found.bits() == expected.bits())
+        }
+    }
+
     @Test(arguments: 1...4)
     func `neither threads nor the range of rows change a bit`(threadCount: Int) {
         var random = RandomWeights(seed: 13)

@@ -53,7 +53,8 @@ internal import CKernels
         _ u: KernelMatrix, into scratch: UnsafeMutablePointer<Float>
     ) -> PlannedProduct {
         unsafe PlannedProduct(
-            w: u, firstInput: firstInput, y: scratch, yStride: WeightMatrix.rowsPerPanel,
+            w: u, firstInput: firstInput, y: scratch,
+            yStride: u.panelCount * WeightMatrix.rowsPerPanel,
             xRows: xRows, yRows: nil, tokenCount: tokenCount)
     }
 

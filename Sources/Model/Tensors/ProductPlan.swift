@@ -14,14 +14,25 @@ internal import CKernels
     private static let gatedTokens = 256
 
     /// What a task reads at least, where there are enough of them: at bandwidth, some microseconds.
-    private static let bytesPerTask = 128 << 10
+    private static let bytesPerTask = 1 << 20
+
+    private static let kernelScratchBytes = max(
+        4 * ck_multiply_scratch(), ck_multiply_packed_scratch())
+
+    /// Bytes of scratch of each worker, whole pages.
+    static let scratchStride =
+        (kernelScratchBytes + 4 * gatedTokens * WeightMatrix.rowsPerPanel + 64 + 4095) / 4096 * 4096
 
     private let scratch: UnsafeMutableRawPointer
-    private let scratchStride: Int
-    private let kernelScratchBytes: Int
     private var products: UnsafeMutablePointer<PlannedProduct>
-    private var tasks: UnsafeMutablePointer<Tasks>
+    private var slices: UnsafeMutablePointer<Slice>
+    private var sliceCount = 0
     private var capacity = 64
+    private let placement: NUMAPlacement
+
+    /// Where the tasks of each memory node end.
+    private(set) var taskEnds: [Int]
+
     private var count = 0
     private let blas: BLASProduct?
 
@@ -32,30 +43,31 @@ internal import CKernels
         .map { PreparedRows(kind: $0) }
     private var isRead = [false, false, false, false]
 
-    /// The tasks of one product.
-    private struct Tasks {
-        var first: Int
+    /// What of a product belongs to one memory node, and the tasks that it is cut into.
+    private struct Slice {
+        var product: Int
+        var panels: Range<Int>
         var panelsEach: Int
+        var firstTask: Int
     }
 
-    init(workerCount: Int, by backend: MatrixMultiply) {
+    init(workerCount: Int, placement: NUMAPlacement, by backend: MatrixMultiply) {
+        self.placement = placement
+        taskEnds = [Int](repeating: 0, count: placement.nodes.count)
         blas =
             switch backend {
             case .blas: BLASProduct(workerCount: workerCount)
             case .kernels: nil
             }
-        kernelScratchBytes = max(4 * ck_multiply_scratch(), ck_multiply_packed_scratch())
-        let bytes = kernelScratchBytes + 4 * Self.gatedTokens * WeightMatrix.rowsPerPanel + 64
-        scratchStride = (bytes + 4095) / 4096 * 4096
-        unsafe scratch = .allocate(byteCount: scratchStride * workerCount, alignment: 4096)
+        unsafe scratch = .allocate(byteCount: Self.scratchStride * workerCount, alignment: 4096)
         unsafe products = .allocate(capacity: capacity)
-        unsafe tasks = .allocate(capacity: capacity)
+        unsafe slices = .allocate(capacity: capacity * placement.nodes.count)
     }
 
     deinit {
         unsafe scratch.deallocate()
         unsafe products.deallocate()
-        unsafe tasks.deallocate()
+        unsafe slices.deallocate()
     }
 
     // MARK: Planning
@@ -80,22 +92,32 @@ internal import CKernels
     /// Whether a product reads the inputs of that index.
     func reads(_ index: Int) -> Bool { isRead[index] }
 
-    /// Cuts the products into tasks.
-    ///
-    /// - Returns: the number of tasks.
-    func cut(threadCount: Int) -> Int {
+    /// Cuts the products into tasks: those of each memory node after one another, since the
+    /// threads near to it take them first.
+    func cut(threadCount: Int) {
         var panelCount = 0
         for index in 0..<count { unsafe panelCount += products[index].w.panelCount }
         let most = max(1, panelCount / (16 * threadCount))
         var taskCount = 0
-        for index in 0..<count {
-            let product = unsafe products[index]
-            let enough = unsafe Self.bytesPerTask / max(1, product.bytesPerPanel)
-            let panelsEach = max(1, min(most, enough))
-            unsafe (tasks + index).initialize(to: Tasks(first: taskCount, panelsEach: panelsEach))
-            unsafe taskCount += (product.w.panelCount + panelsEach - 1) / panelsEach
+        sliceCount = 0
+        for node in placement.nodes.indices {
+            for index in 0..<count {
+                let product = unsafe products[index]
+                let panels = unsafe placement.slice(
+                    of: node, panelCount: product.w.panelCount,
+                    panelByteCount: product.w.bytesPerPanel)
+                if panels.isEmpty { continue }
+                let enough = unsafe Self.bytesPerTask / max(1, product.bytesPerPanel)
+                let panelsEach = max(1, min(most, enough))
+                unsafe (slices + sliceCount).initialize(
+                    to: Slice(
+                        product: index, panels: panels, panelsEach: panelsEach,
+                        firstTask: taskCount))
+                sliceCount += 1
+                taskCount += (panels.count + panelsEach - 1) / panelsEach
+            }
+            taskEnds[node] = taskCount
         }
-        return taskCount
     }
 
     private func note(_ w: KernelMatrix) {
@@ -108,7 +130,8 @@ internal import CKernels
 
     private func grow() {
         unsafe products = Self.grown(products, count: count, capacity: capacity * 2)
-        unsafe tasks = Self.grown(tasks, count: 0, capacity: capacity * 2)
+        unsafe slices = Self.grown(
+            slices, count: 0, capacity: capacity * 2 * placement.nodes.count)
         capacity *= 2
     }
 
@@ -125,35 +148,38 @@ internal import CKernels
 
     /// Runs one task on a worker.
     func run(task: Int, worker: Int, isa: ck_isa) {
-        // The last product whose first task is not after `task`.
+        // The last slice whose first task is not after `task`.
         var low = 0
-        var high = count - 1
+        var high = sliceCount - 1
         while low < high {
             let middle = (low + high + 1) / 2
-            if unsafe tasks[middle].first <= task { low = middle } else { high = middle - 1 }
+            if unsafe slices[middle].firstTask <= task { low = middle } else { high = middle - 1 }
         }
-        let product = unsafe products[low]
-        let panelsEach = unsafe tasks[low].panelsEach
-        let first = unsafe (task - tasks[low].first) * panelsEach
-        let panels = unsafe first..<min(first + panelsEach, product.w.panelCount)
-        let scratch = unsafe self.scratch + worker * scratchStride
+        let slice = unsafe slices[low]
+        let product = unsafe products[slice.product]
+        let first = slice.panels.lowerBound + (task - slice.firstTask) * slice.panelsEach
+        let panels = first..<min(first + slice.panelsEach, slice.panels.upperBound)
+        let scratch = unsafe self.scratch + worker * Self.scratchStride
         if let u = unsafe product.u {
-            for panel in panels {
+            // Several panels of W, then those of U, where there are few tokens: memory is read
+            // faster from front to back.
+            let most = unsafe max(1, Self.gatedTokens / max(1, product.tokenCount))
+            for first in stride(from: panels.lowerBound, to: panels.upperBound, by: most) {
+                let part = first..<min(first + most, panels.upperBound)
                 unsafe runGated(
-                    product.panels(panel..<panel + 1), u.panels(panel..<panel + 1), scratch,
-                    worker: worker, isa: isa)
+                    product.panels(part), u.panels(part), scratch, worker: worker, isa: isa)
             }
         } else {
             unsafe multiply(product.panels(panels), scratch, worker: worker, isa: isa)
         }
     }
 
-    /// silu(x · Wᵀ) ⊙ (x · Uᵀ) for one panel, some tokens after others.
+    /// silu(x · Wᵀ) ⊙ (x · Uᵀ) for some panels, some tokens after others.
     private func runGated(
         _ product: PlannedProduct, _ u: KernelMatrix, _ scratch: UnsafeMutableRawPointer,
         worker: Int, isa: ck_isa
     ) {
-        let up = unsafe (scratch + kernelScratchBytes).assumingMemoryBound(to: Float.self)
+        let up = unsafe (scratch + Self.kernelScratchBytes).assumingMemoryBound(to: Float.self)
         for first in unsafe stride(from: 0, to: product.tokenCount, by: Self.gatedTokens) {
             let part = unsafe product.tokens(
                 first..<min(first + Self.gatedTokens, product.tokenCount))
@@ -162,7 +188,8 @@ internal import CKernels
             for token in unsafe 0..<part.tokenCount {
                 let gate = unsafe part.output(token: token)
                 unsafe ck_silu_multiply(
-                    isa, gate, up + token * WeightMatrix.rowsPerPanel, gate, part.w.rowCount)
+                    isa, gate, up + token * u.panelCount * WeightMatrix.rowsPerPanel, gate,
+                    part.w.rowCount)
             }
         }
     }
