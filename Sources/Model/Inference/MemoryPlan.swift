@@ -49,8 +49,14 @@ package struct MemoryPlan: Sendable, Equatable {
         }
         self.weightByteCount = weightByteCount
         kvByteCount = kv
+        // What the products read that the most numbers go into: the experts' second.
+        let slots = limits.maxBatchTokens * (configuration.expertsPerToken ?? 1)
         activationByteCount =
             4 * floats
+            + Compute.scratchByteCount(
+                rowCount: slots,
+                columnCount: max(configuration.intermediateSize, configuration.hiddenSize),
+                threadCount: threadCount)
             + AttentionScratch.byteCount(
                 shape: shape, headCount: configuration.headCount, threadCount: threadCount)
         kvPositionCount = limits.blockCount * limits.positionsPerBlock

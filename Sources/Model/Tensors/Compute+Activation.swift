@@ -8,11 +8,17 @@ extension Compute {
         precondition(
             x.columnCount == y.columnCount && rowCount <= x.rowCount && rowCount <= y.rowCount,
             "adding \(rowCount) rows: buffers of other shapes")
-        let isa = self.isa
-        let columnCount = x.columnCount
-        forEachRow(rowCount, cost: columnCount) { row in
+        forEachRow(rowCount, cost: x.columnCount, Addition(isa: isa, x: x, y: y))
+    }
+
+    private struct Addition: RowWork {
+        let isa: ck_isa
+        let x: FloatBuffer
+        let y: FloatBuffer
+
+        func run(row: Int) {
             unsafe ck_add(
-                isa, x.base + row * x.stride, y.base + row * y.stride, columnCount)
+                isa, x.base + row * x.stride, y.base + row * y.stride, x.columnCount)
         }
     }
 

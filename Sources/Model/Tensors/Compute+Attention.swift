@@ -22,12 +22,24 @@ extension Compute {
                 && plan.rowCount <= values.rowCount,
             "storing \(plan.rowCount) rows: buffers or cache of other shapes")
         checkBlocks(of: plan, in: cache)
-        let keyMemory = unsafe cache.keys(layer: layer)
-        let valueMemory = unsafe cache.values(layer: layer)
-        forEachRow(plan.rowCount, cost: 4 * keys.columnCount) { row in
+        forEachRow(
+            plan.rowCount, cost: 4 * keys.columnCount,
+            Storing(keys: keys, values: values, cache: cache, layer: layer, plan: plan))
+    }
+
+    private struct Storing: RowWork {
+        let keys: FloatBuffer
+        let values: FloatBuffer
+        let cache: KVCache
+        let layer: Int
+        let plan: AttentionPlan
+
+        func run(row: Int) {
+            let shape = cache.shape
             unsafe ck_kv_append(
                 keys.base + row * keys.stride, values.base + row * values.stride,
-                keyMemory, valueMemory, shape.elementType.kernelType, shape.kvHeadCount,
+                cache.keys(layer: layer), cache.values(layer: layer),
+                shape.elementType.kernelType, shape.kvHeadCount,
                 shape.headDimension, shape.positionsPerBlock, Int(plan.blocks[row]),
                 Int(plan.positions[row]) % shape.positionsPerBlock)
         }

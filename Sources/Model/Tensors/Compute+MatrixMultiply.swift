@@ -157,14 +157,26 @@ extension Compute {
         for index in plan.inputs.indices where plan.reads(index) {
             prepare(x, rows: rows, into: plan.inputs[index])
         }
-        pool.runRegion(count: plan.cut(threadCount: pool.threadCount), by: runPlannedTask)
+        plan.cut(threadCount: pool.threadCount)
+        let ends = plan.taskEnds
+        pool.runRegion(ends: ends.span, by: runPlannedTask)
     }
 
     private func prepare(_ x: FloatBuffer, rows: Range<Int>, into inputs: PreparedRows) {
         inputs.resize(rowCount: rows.upperBound, columnCount: x.columnCount)
-        let isa = self.isa
-        forEachRow(rows.count, cost: x.columnCount) { index in
-            let row = rows.lowerBound + index
+        forEachRow(
+            rows.count, cost: x.columnCount,
+            Preparation(isa: isa, x: x, firstRow: rows.lowerBound, inputs: inputs))
+    }
+
+    private struct Preparation: RowWork {
+        let isa: ck_isa
+        let x: FloatBuffer
+        let firstRow: Int
+        let inputs: PreparedRows
+
+        func run(row: Int) {
+            let row = firstRow + row
             unsafe inputs.set(
                 row: row, to: x.base + row * x.stride, columnCount: x.columnCount, isa: isa)
         }

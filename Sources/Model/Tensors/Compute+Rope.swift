@@ -27,11 +27,23 @@ extension Compute {
             "rope table of another shape")
         unsafe inverseFrequencies.withUnsafeBufferPointer { frequencies in
             // A cosine and a sine cost about as much as 40 additions.
-            forEachRow(positions.count, cost: 40 * pairCount) { row in
-                unsafe ck_rope_table(
-                    frequencies.baseAddress, pairCount, positions[row], scale,
-                    table.base + row * table.stride)
-            }
+            unsafe forEachRow(
+                positions.count, cost: 40 * pairCount,
+                Angles(
+                    positions: positions, frequencies: frequencies, scale: scale, table: table))
+        }
+    }
+
+    @safe private struct Angles: RowWork {
+        let positions: [Int32]
+        let frequencies: UnsafeBufferPointer<Float>
+        let scale: Float
+        let table: FloatBuffer
+
+        func run(row: Int) {
+            unsafe ck_rope_table(
+                frequencies.baseAddress, frequencies.count, positions[row], scale,
+                table.base + row * table.stride)
         }
     }
 
@@ -48,14 +60,26 @@ extension Compute {
         _ x: FloatBuffer, rowCount: Int, headDimension: Int, pairing: RotationPairing,
         table: FloatBuffer
     ) {
-        let pairCount = table.columnCount / 2
-        let headCount = x.columnCount / headDimension
         precondition(
             rowCount <= x.rowCount && rowCount <= table.rowCount
-                && x.columnCount % headDimension == 0 && 2 * pairCount <= headDimension,
+                && x.columnCount % headDimension == 0 && table.columnCount <= headDimension,
             "rotating \(rowCount) rows: buffers of other shapes")
-        let isa = self.isa
-        forEachRow(rowCount, cost: x.columnCount) { row in
+        forEachRow(
+            rowCount, cost: x.columnCount,
+            Rotation(
+                isa: isa, x: x, headDimension: headDimension, pairing: pairing, table: table))
+    }
+
+    private struct Rotation: RowWork {
+        let isa: ck_isa
+        let x: FloatBuffer
+        let headDimension: Int
+        let pairing: RotationPairing
+        let table: FloatBuffer
+
+        func run(row: Int) {
+            let pairCount = table.columnCount / 2
+            let headCount = x.columnCount / headDimension
             let heads = unsafe x.base + row * x.stride
             let angles = unsafe table.base + row * table.stride
             switch pairing {

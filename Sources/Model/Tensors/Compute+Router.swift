@@ -53,16 +53,27 @@ extension Compute {
             x.columnCount == y.columnCount && rowCount <= x.rowCount
                 && rowCount * chosenCount <= y.rowCount,
             "mixing \(rowCount) rows: buffers of other shapes")
-        let isa = self.isa
-        let columnCount = x.columnCount
         unsafe routing.weights.withUnsafeBufferPointer { weights in
             guard let mixing = weights.baseAddress else { return }
-            forEachRow(rowCount, cost: columnCount * chosenCount) { row in
-                let visits = row * chosenCount
-                unsafe ck_add_weighted_rows(
-                    isa, x.base + row * x.stride, y.base + visits * y.stride, y.stride,
-                    mixing + visits, chosenCount, columnCount)
-            }
+            unsafe forEachRow(
+                rowCount, cost: x.columnCount * chosenCount,
+                ExpertAddition(
+                    isa: isa, x: x, y: y, weights: mixing, expertsPerToken: chosenCount))
+        }
+    }
+
+    @safe private struct ExpertAddition: RowWork {
+        let isa: ck_isa
+        let x: FloatBuffer
+        let y: FloatBuffer
+        let weights: UnsafePointer<Float>
+        let expertsPerToken: Int
+
+        func run(row: Int) {
+            let visits = row * expertsPerToken
+            unsafe ck_add_weighted_rows(
+                isa, x.base + row * x.stride, y.base + visits * y.stride, y.stride,
+                weights + visits, expertsPerToken, x.columnCount)
         }
     }
 }

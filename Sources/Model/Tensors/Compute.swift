@@ -16,8 +16,28 @@ package final class Compute {
     let isa: ck_isa
     let plan: ProductPlan
 
-    /// Runs a task of the plan; made once, so that no product allocates memory.
+    let rowTasks: RowTasks
+
+    // Made once, so that no step allocates memory.
+
+    /// Runs a task of the plan.
     let runPlannedTask: (_ task: Int, _ worker: Int) -> Void
+
+    /// Runs one of the tasks of rows.
+    let runRowTask: (_ task: Int, _ worker: Int) -> Void
+
+    /// Bytes that the operations take at most for products of so many activations.
+    ///
+    /// - Parameters:
+    ///   - rowCount: T.
+    ///   - columnCount: of each row.
+    ///   - threadCount: of the pool.
+    package static func scratchByteCount(
+        rowCount: Int, columnCount: Int, threadCount: Int
+    ) -> Int {
+        PreparedRows.largestByteCount(rowCount: rowCount, columnCount: columnCount)
+            + ProductPlan.scratchStride * threadCount
+    }
 
     /// Creates the operations.
     ///
@@ -30,9 +50,13 @@ package final class Compute {
         self.pool = pool
         self.kernels = kernels
         let isa = kernels.isa
-        let plan = ProductPlan(workerCount: pool.threadCount, by: .choose(kernels))
+        let plan = ProductPlan(
+            workerCount: pool.threadCount, placement: pool.weightPlacement, by: .choose(kernels))
+        let rowTasks = RowTasks()
         self.isa = isa
         self.plan = plan
+        self.rowTasks = rowTasks
         runPlannedTask = { task, worker in plan.run(task: task, worker: worker, isa: isa) }
+        runRowTask = { task, _ in rowTasks.run(task: task) }
     }
 }

@@ -21,11 +21,19 @@ internal import CKernels
 
     deinit { unsafe base.deallocate() }
 
+    /// Bytes of so many rows in the largest way of preparing them.
+    static func largestByteCount(rowCount: Int, columnCount: Int) -> Int {
+        blockCount(columnCount) * rowCount * ck_activation_bytes(CK_ACTIVATION_F32)
+    }
+
+    private static func blockCount(_ columnCount: Int) -> Int {
+        (columnCount + CK_ACTIVATION_COLUMNS - 1) / CK_ACTIVATION_COLUMNS
+    }
+
     /// Makes room; what was there is lost.
     func resize(rowCount: Int, columnCount: Int) {
         blockStride = rowCount * bytesPerBlock
-        let blockCount = (columnCount + CK_ACTIVATION_COLUMNS - 1) / CK_ACTIVATION_COLUMNS
-        let byteCount = blockCount * blockStride
+        let byteCount = Self.blockCount(columnCount) * blockStride
         guard byteCount > capacity else { return }
         unsafe base.deallocate()
         let memory = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 4096)
