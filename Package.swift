@@ -141,6 +141,11 @@ let package = Package(
             exclude: ["README.md", "chunk.svg"],
             swiftSettings: swiftSettings),
 
+        // What the tests of several targets share.
+        .target(
+            name: "TestSupport", dependencies: ["Inference", "ModelFiles", "Tensors"],
+            path: "Tests/TestSupport", swiftSettings: swiftSettings),
+
         tests(of: "JSON"),
         tests(of: "Quantization", uses: ["Tensors"], resources: [.copy("Goldens")]),
         tests(of: "Tensors", uses: ["Quantization"]),
@@ -156,7 +161,10 @@ let package = Package(
         tests(of: "Scheduling"),
         tests(
             of: "Generation",
-            uses: ["Inference", "Scheduling", "Sampling", "Tokenization", "ModelFiles", "Tensors"]),
+            uses: [
+                "Inference", "Scheduling", "Sampling", "Tokenization", "ModelFiles", "Tensors",
+                "TestSupport",
+            ]),
         tests(of: "HTTP", from: ["HTTPTypes"]),
         tests(of: "APITypes", uses: ["JSON"]),
         tests(of: "Telemetry", from: ["Metrics"]),
@@ -164,7 +172,7 @@ let package = Package(
             of: "APIServer",
             uses: [
                 "HTTP", "APITypes", "JSON", "Generation", "Inference", "ModelFiles", "Sampling",
-                "Tensors", "Tokenization", "Conversation", "Telemetry",
+                "Tensors", "Tokenization", "Conversation", "Telemetry", "TestSupport",
             ],
             from: ["HTTPTypes"]),
     ]

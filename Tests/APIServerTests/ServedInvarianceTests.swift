@@ -6,6 +6,7 @@ import Generation
 import HTTP
 import HTTPTypes
 import JSON
+import TestSupport
 import Testing
 import Tokenization
 
@@ -50,7 +51,8 @@ import Tokenization
         init(blockCount: Int, maxBatchTokens: Int, maxSequences: Int) throws {
             engine = GenerationEngine(
                 model: try TinyTransformer.make(
-                    blockCount: blockCount, maxBatchTokens: maxBatchTokens),
+                    vocabularyCount: ByteTokenizer.count, blockCount: blockCount,
+                    maxBatchTokens: maxBatchTokens),
                 tokenizer: ByteTokenizer(),
                 configuration: .init(
                     maxSequences: maxSequences, maxQueuedSequences: 1_000,

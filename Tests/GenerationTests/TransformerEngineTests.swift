@@ -2,6 +2,7 @@
 
 import Generation
 import Sampling
+import TestSupport
 import Testing
 
 /// The law of batch invariance with the real transformer behind the engine.
@@ -9,7 +10,9 @@ import Testing
     private let requests = EngineInvarianceTests.requests(24)
 
     private func alone() async throws -> [Generated] {
-        let engine = GenerationEngine(model: try TinyTransformer.make(), tokenizer: FakeTokenizer())
+        let engine = GenerationEngine(
+            model: try TinyTransformer.make(vocabularyCount: FakeTokenizer.vocabularyCount),
+            tokenizer: FakeTokenizer())
         var results: [Generated] = []
         for request in requests { results.append(try await engine.generate(request)) }
         return results
@@ -26,11 +29,14 @@ import Testing
     func `together, alone, in chunks and preempted give the same`(threadCount: Int) async throws {
         let expected = try await alone()
         let roomy = GenerationEngine(
-            model: try TinyTransformer.make(threadCount: threadCount), tokenizer: FakeTokenizer())
+            model: try TinyTransformer.make(
+                vocabularyCount: FakeTokenizer.vocabularyCount, threadCount: threadCount),
+            tokenizer: FakeTokenizer())
         #expect(try await together(roomy) == expected)
         let tight = GenerationEngine(
             model: try TinyTransformer.make(
-                blockCount: 8, maxBatchTokens: 21, maxLogitsRows: 12, threadCount: threadCount),
+                vocabularyCount: FakeTokenizer.vocabularyCount, blockCount: 8, maxBatchTokens: 21,
+                maxLogitsRows: 12, threadCount: threadCount),
             tokenizer: FakeTokenizer(),
             configuration: .init(prefillChunkTokens: 13, prefillChunkTokensWhileDecoding: 5))
         #expect(try await together(tight) == expected)

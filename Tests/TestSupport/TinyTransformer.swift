@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Inference
+package import Inference
 import ModelFiles
 import Tensors
 
-/// A random mixture of experts over the fake tokenizer's vocabulary, small enough for debug builds.
-enum TinyTransformer {
-    static func make(
-        blockCount: Int = 64, maxBatchTokens: Int = 64, maxLogitsRows: Int = 32,
-        threadCount: Int = 1
+/// A random mixture of experts, small enough for debug builds.
+package enum TinyTransformer {
+    package static func make(
+        vocabularyCount: Int, blockCount: Int = 64, maxBatchTokens: Int = 64,
+        maxLogitsRows: Int = 32, threadCount: Int = 1
     ) throws -> sending Transformer {
-        let v = FakeTokenizer.vocabularyCount
         let configuration = ModelConfiguration(
             architecture: "llama", hiddenSize: 32, intermediateSize: 48, layerCount: 2,
-            headCount: 4, kvHeadCount: 2, headDimension: 8, vocabularySize: v, expertCount: 4,
+            headCount: 4, kvHeadCount: 2, headDimension: 8, vocabularySize: vocabularyCount,
+            expertCount: 4,
             expertsPerToken: 2, contextLength: 256, ropeTheta: 10_000, ropePairing: .adjacent,
             ropeDimensionCount: 8, rmsNormEpsilon: 1e-5)
         var state: UInt64 = 42
@@ -34,8 +34,8 @@ enum TinyTransformer {
                 })
         }
         let tensors = ModelTensors(
-            tokenEmbedding: random(v, 32, scale: 1), layers: layers, outputNorm: ones,
-            output: random(v, 32, scale: 0.5))
+            tokenEmbedding: random(vocabularyCount, 32, scale: 1), layers: layers, outputNorm: ones,
+            output: random(vocabularyCount, 32, scale: 0.5))
         return try Transformer(
             configuration: configuration, tensors: tensors,
             compute: Compute(pool: ThreadPool(threadCount: threadCount)),
