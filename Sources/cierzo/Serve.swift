@@ -30,6 +30,10 @@ struct Serve: AsyncParsableCommand {
         parsing: .upToNextOption,
         help: "Keys that clients must send; better kept in the file or environment.")
     var apiKeys: [String] = []
+    @Option(
+        parsing: .upToNextOption,
+        help: "How much of the machine each key gets beside the others, in their order.")
+    var keyWeights: [Int] = []
     @Flag(help: "Allow a public address without keys.") var insecure = false
     @Option(help: "Compute threads. Default: what affinity and the cgroup quota allow.")
     var threads: Int?
@@ -104,6 +108,7 @@ struct Serve: AsyncParsableCommand {
         ]
         for (key, isOn) in switches where isOn { flags[key] = .boolean(true) }
         if !apiKeys.isEmpty { flags["api-keys"] = .strings(apiKeys) }
+        if !keyWeights.isEmpty { flags["key-weights"] = .integers(keyWeights) }
         return flags
     }
 }

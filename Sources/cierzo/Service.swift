@@ -35,6 +35,12 @@ struct Service: Sendable {
                 key: "host", source: "configuration",
                 expected: "a loopback address, or api-keys, or insecure: true", found: host)
         }
+        let weightCount = settings.integers("key-weights").count
+        guard weightCount == 0 || weightCount == settings.strings("api-keys").count else {
+            throw SettingsError.invalid(
+                key: "key-weights", source: "configuration",
+                expected: "as many weights as there are api-keys", found: "\(weightCount)")
+        }
         let logger = makeLogger()
         let registry = MetricsRegistry()
         MetricsSystem.bootstrap(registry)
@@ -95,7 +101,8 @@ struct Service: Sendable {
     private func apiConfiguration() -> APIServer.Configuration {
         APIServer.Configuration(
             defaultDialect: settings.string("dialect") == "mistral" ? .mistral : .openAI,
-            keys: APIKeys(settings.strings("api-keys")),
+            keys: APIKeys(
+                settings.strings("api-keys"), weights: settings.integers("key-weights")),
             limits: RequestLimits(isStrictMistral: settings.boolean("strict-mistral")),
             keepAliveInterval: .seconds(settings.integer("keep-alive-interval", default: 10)),
             sendsHeartbeats: settings.boolean("heartbeats"),

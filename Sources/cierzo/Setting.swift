@@ -8,6 +8,7 @@ struct Setting: Sendable {
         case integer(ClosedRange<Int>)
         case boolean
         case strings
+        case integers(ClosedRange<Int>)
         case choice([String])
     }
 
@@ -26,6 +27,7 @@ enum SettingValue: Sendable, Equatable, CustomStringConvertible {
     case integer(Int)
     case boolean(Bool)
     case strings([String])
+    case integers([Int])
 
     var description: String {
         switch self {
@@ -33,6 +35,7 @@ enum SettingValue: Sendable, Equatable, CustomStringConvertible {
         case .integer(let value): String(value)
         case .boolean(let value): String(value)
         case .strings(let values): "[" + values.joined(separator: ", ") + "]"
+        case .integers(let values): "\(values)"
         }
     }
 }
@@ -51,6 +54,9 @@ extension Setting {
         Setting(
             key: "api-keys", kind: .strings, defaultValue: .strings([]), defaultText: "[]",
             isSecret: true),
+        Setting(
+            key: "key-weights", kind: .integers(1...1000), defaultValue: .integers([]),
+            defaultText: "[]"),
         flag("insecure"),
         Setting(
             key: "threads", kind: .integer(1...1024), defaultValue: nil,

@@ -98,6 +98,11 @@ struct Settings: Sendable {
         return values
     }
 
+    func integers(_ key: String) -> [Int] {
+        guard case .integers(let values)? = resolved[key]?.value else { return [] }
+        return values
+    }
+
     /// Every key with its value and where the value came from, one per line.
     func listing() -> String {
         let width = Setting.all.map(\.key.count).max() ?? 0
@@ -125,6 +130,7 @@ struct Settings: Sendable {
                 case .integer(let number): .int(number)
                 case .boolean(let flag): .bool(flag)
                 case .strings(let texts): .stringArray(texts)
+                case .integers(let numbers): .intArray(numbers)
                 }
             values[AbsoluteConfigKey([key])] = ConfigValue(content, isSecret: false)
         }
@@ -195,6 +201,15 @@ struct Settings: Sendable {
             guard case .stringArray(let texts)? = try content(.stringArray, "a list of text")
             else { return nil }
             return .strings(texts)
+        case .integers(let range):
+            let expected =
+                "a list of whole numbers from \(range.lowerBound) to \(range.upperBound)"
+            guard case .intArray(let numbers)? = try content(.intArray, expected)
+            else { return nil }
+            if let outside = numbers.first(where: { !range.contains($0) }) {
+                throw reject(expected, String(outside))
+            }
+            return .integers(numbers)
         }
     }
 }

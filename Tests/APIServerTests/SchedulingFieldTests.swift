@@ -30,6 +30,18 @@ import Testing
         #expect(client.engine.requests.map(\.cacheScope) == ["1:x", "2:x", "1:x"])
     }
 
+    @Test func `each key has its weight`() async throws {
+        let keys = APIKeys(["one", "", "three", "four"], weights: [5, 4, 3])
+        let client = TestClient(.init(keys: keys))
+        let body = #"{"model":"default","prompt":"a"}"#
+        for key in ["one", "three", "four"] {
+            _ = try await client.post("/v1/completions", body, ["authorization": "Bearer \(key)"])
+        }
+        #expect(client.engine.requests.map(\.weight) == [5, 3, 1])
+        let empty = try await client.post("/v1/completions", body, ["authorization": "Bearer "])
+        #expect(empty.status == 401)
+    }
+
     @Test func `keys share a prefix cache where the operator says so`() async throws {
         let client = TestClient(.init(keys: keys, sharesPrefixes: true))
         let body = #"{"model":"default","prompt":"a"}"#

@@ -33,7 +33,7 @@ final class ActiveRequest {
             scoresPrompt: isScoring,
             forkCount: submission.maxTokens > 0 ? request.choiceCount - 1 : 0,
             priority: request.priority, client: ClientID(rawValue: request.client),
-            scope: CacheScope(rawValue: request.cacheScope),
+            weight: Double(request.weight), scope: CacheScope(rawValue: request.cacheScope),
             deadline: request.timeLimit.map { submission.submitted + $0 })
     }
 

@@ -45,8 +45,11 @@ package struct GenerationRequest: Sendable {
     /// Lower ones come first, always; 0 is for those that say nothing.
     package var priority = 0
 
-    /// Who asks: clients share the engine evenly, however many requests each of them has.
+    /// Who asks: clients share the engine by their weights, however many requests each has.
     package var client = 0
+
+    /// The client's weight, at least 1; the same in all of its requests.
+    package var weight = 1
 
     /// Whose cached prompts may be used, and who may use this one's: those with an equal scope.
     package var cacheScope = ""

@@ -5,14 +5,21 @@ import HTTPTypes
 /// The keys that open the server; with none, everybody may enter.
 package struct APIKeys: Sendable {
     private let keys: [[UInt8]]
+    private let weights: [Int]
 
-    /// Keys as clients send them; empty ones are left out.
-    package init(_ keys: [String] = []) {
-        self.keys = keys.map { Array($0.utf8) }.filter { !$0.isEmpty }
+    /// Keys as clients send them; empty ones open nothing.
+    ///
+    /// - Parameters:
+    ///   - keys: all of them.
+    ///   - weights: how much of the machine each key's requests get beside those of the others;
+    ///     1 where there is no number.
+    package init(_ keys: [String] = [], weights: [Int] = []) {
+        self.keys = keys.map { Array($0.utf8) }
+        self.weights = weights
     }
 
     /// Whether a request needs a key at all.
-    package var isRequired: Bool { !keys.isEmpty }
+    package var isRequired: Bool { keys.contains { !$0.isEmpty } }
 
     /// Finds whose key the fields carry.
     ///
@@ -23,11 +30,17 @@ package struct APIKeys: Sendable {
         guard isRequired else { return 0 }
         var client: Int?
         for candidate in Self.candidates(fields) {
-            for (index, key) in keys.enumerated() where Self.isEqual(candidate, key) {
+            for (index, key) in keys.enumerated()
+            where !key.isEmpty && Self.isEqual(candidate, key) {
                 client = index + 1
             }
         }
         return client
+    }
+
+    /// The weight of a key by its number, as `client(of:)` gives it.
+    func weight(of client: Int) -> Int {
+        weights.indices.contains(client - 1) ? weights[client - 1] : 1
     }
 
     private static func candidates(_ fields: HTTPFields) -> [[UInt8]] {

@@ -72,6 +72,7 @@ extension APIServer {
     ) throws(APIError) -> GenerationEvents {
         var request = request
         request.client = context.client
+        request.weight = configuration.keys.weight(of: context.client)
         if !configuration.sharesPrefixes, context.client > 0 {
             request.cacheScope = "\(context.client):" + request.cacheScope
         }
