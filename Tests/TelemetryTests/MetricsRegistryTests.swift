@@ -5,6 +5,19 @@ import Telemetry
 import Testing
 
 @Suite struct MetricsRegistryTests {
+    @Test func `a process tells its memory, files and time`() throws {
+        var text = PrometheusText()
+        text.appendProcess()
+        for name in ["process_resident_memory_bytes", "process_open_fds"] {
+            let line = try #require(text.text.split(separator: "\n").first { $0.hasPrefix(name) })
+            #expect(Double(line.dropFirst(name.count + 1)) ?? 0 > 0)
+        }
+        #expect(text.text.contains("# TYPE process_cpu_seconds_total counter\n"))
+        var other = PrometheusText()
+        other.appendProcess(root: "/nowhere")
+        #expect(!other.text.contains("resident"))
+    }
+
     private func text(_ registry: MetricsRegistry) -> String {
         var text = PrometheusText()
         text.append(registry)

@@ -60,6 +60,7 @@ extension APIServer {
     func exposition() -> ServerResponse {
         var text = PrometheusText()
         text.append(registry)
+        text.appendProcess()
         text.append(
             "cierzo_ready", status == "ok" ? 1 : 0, help: "Whether requests can be answered.")
         if case .serving(let model) = slot.state { Self.append(model.engine.statistics, to: &text) }
