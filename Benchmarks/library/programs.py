@@ -46,12 +46,14 @@ class Cierzo:
     def speeds(self, model, points, threads, generate):
         answers = []
         for prompt, batches, generated in grouped(points, generate):
+            reading = ["--reading"] if prompt == Point.BATCH_PROMPT and 1 in batches else []
             answers += self.bench(
                 model, threads, "--prompt", prompt, "--generate", generated,
-                "--batch", ",".join(map(str, batches)))
-        return {
+                "--batch", ",".join(map(str, batches)), *reading)
+        speeds = {
             Point(a["phase"], a["prompt"], a["batch"]).key: a["tokens_per_second"]
-            for a in answers if a["phase"] != "model"}
+            for a in answers if "tokens_per_second" in a}
+        return speeds | {"reading": a["share"] for a in answers if a["phase"] == "reading"}
 
 
 class Llama:

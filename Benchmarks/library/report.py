@@ -143,8 +143,8 @@ class Measured:
         if point.prompt != Point.BATCH_PROMPT:
             return self.kept_text(point)
         if point.batch == 1:
-            share = ours * self.contents["bytes_per_token"] / self.limits["read_gbps"] / 1e9
-            return f"{share:.0%} of reading"
+            shares = [r["reading"] for r in self.contents["rounds"]["Cierzo"] if "reading" in r]
+            return f"{median(shares):.0%} of reading" if shares else ""
         return ""
 
 

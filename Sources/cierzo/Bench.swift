@@ -26,6 +26,9 @@ struct Bench: ParsableCommand {
     @Option(help: "Batch sizes, separated by commas.") var batch = "1"
     @Option(help: "Prompt tokens of one step.") var chunk = 512
     @Option(help: "How often each point is measured; the median is printed.") var repeats = 1
+    @Flag(
+        help: "Decode one sequence and read the weights by turns: how near decoding is to memory.")
+    var reading = false
     @Flag(help: "One JSON object per line on stdout.") var json = false
     @OptionGroup var compute: ComputeOptions
 
@@ -49,9 +52,9 @@ struct Bench: ParsableCommand {
         let file = try LoadedModel.open(path: model, acceptsStale: self.compute.acceptStale).file
         let compute = try compute.makeCompute()
         let tensors = try file.preparedTensors(for: compute)
+        let cost = TokenCost(tensors, configuration: file.configuration)
         show(
-            TokenCost(tensors, configuration: file.configuration),
-            threads: compute.pool.threadCount, loaded: ContinuousClock.now - began)
+            cost, threads: compute.pool.threadCount, loaded: ContinuousClock.now - began)
         for batch in batches {
             let bench = try EngineBench(
                 configuration: file.configuration, tensors: tensors, compute: compute, batch: batch,
@@ -66,7 +69,28 @@ struct Bench: ParsableCommand {
             }
             show("prefill", batch, prefills.sorted()[prefills.count / 2])
             show("decode", batch, decodes.sorted()[decodes.count / 2])
+            if reading, batch == 1 {
+                let turns = (0..<repeats).map { _ in bench.decodeAndRead(cost) }
+                showReading(
+                    turns.sorted { $0.decoded / $0.read < $1.decoded / $1.read }[repeats / 2])
+            }
         }
+    }
+
+    private func showReading(_ rate: (read: Double, decoded: Double)) {
+        let share = rate.decoded / rate.read
+        if json {
+            let object: JSONValue = .object([
+                "phase": .string("reading"), "read_bytes_per_second": .number(rate.read),
+                "decode_bytes_per_second": .number(rate.decoded), "share": .number(share),
+            ])
+            print(object.serialized())
+        } else {
+            print(
+                "reading the weights: \(byteText(Int(rate.read)))/s; decoding by turns with it: "
+                    + "\(byteText(Int(rate.decoded)))/s, \(Int((share * 100).rounded())) % of it")
+        }
+        fflush(nil)
     }
 
     private func show(_ cost: TokenCost, threads: Int, loaded: Duration) {

@@ -6,6 +6,7 @@ import Tensors
 
 /// Runs one batch of sequences through a transformer and counts tokens per second.
 final class EngineBench {
+    private let compute: Compute
     private let transformer: Transformer
     private let batch: Int
     private let prompt: Int
@@ -26,6 +27,7 @@ final class EngineBench {
                 maxBatchTokens: max(chunk, batch), blockCount: blocks * batch,
                 positionsPerBlock: positionsPerBlock, maxLogitsRows: batch,
                 kvElementType: kvType))
+        self.compute = compute
         self.batch = batch
         self.prompt = prompt
         self.generate = generate
@@ -78,6 +80,38 @@ final class EngineBench {
                 step(start: prompt + index, counts: Array(repeating: 1, count: batch)))
         }
         return rate(batch * generate, since: began)
+    }
+
+    /// Decodes one sequence and reads all weights by turns.
+    ///
+    /// - Parameter cost: of one token.
+    /// - Returns: bytes per second of reading, and of the weights that decoding reads.
+    func decodeAndRead(_ cost: TokenCost) -> (read: Double, decoded: Double) {
+        let matrices = transformer.weights.matrices
+        let byteCount = matrices.reduce(0) { $0 + $1.byteCount }
+        var reading = Duration.zero
+        var decoding = Duration.zero
+        var sum: UInt64 = 0
+        for index in 0..<generate {
+            let began = ContinuousClock.now
+            _ = transformer.forward(step(start: prompt + index, counts: [1]))
+            let decoded = ContinuousClock.now
+            decoding += decoded - began
+            // About as many bytes as have been decoded since the last time.
+            if (index + 1) * cost.weightByteCount / byteCount
+                > index * cost.weightByteCount / byteCount
+            {
+                sum &+= compute.read(matrices)
+                reading += ContinuousClock.now - decoded
+            }
+        }
+        let passes = generate * cost.weightByteCount / byteCount
+        return withExtendedLifetime(sum) {
+            (
+                Double(passes * byteCount) / max(reading / .seconds(1), 1e-9),
+                Double(generate * cost.weightByteCount) / max(decoding / .seconds(1), 1e-9)
+            )
+        }
     }
 
     private func step(start: Int, counts: [Int]) -> ForwardBatch {
