@@ -32,6 +32,7 @@ package final class Compute {
     ///   - rowCount: T.
     ///   - columnCount: of each row.
     ///   - threadCount: of the pool.
+    /// - Returns: for prepared rows, and for the scratch of each thread.
     package static func scratchByteCount(
         rowCount: Int, columnCount: Int, threadCount: Int
     ) -> Int {
