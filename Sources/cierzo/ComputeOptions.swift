@@ -44,7 +44,7 @@ enum ComputeError: Error, Equatable, CustomStringConvertible {
         case .threads(let count): "threads: expected 1 to 1024, found \(count)"
         case .unknownKernels(let name): "kernels: '\(name)' is none of \(available)"
         case .unavailableKernels(let name):
-            "kernels: this processor cannot run '\(name)', only \(available)"
+            "kernels: this machine cannot run '\(name)', only \(available)"
         case .packedFile(let path):
             "kernels: 'exact' needs the file that \(path) was packed from"
         }

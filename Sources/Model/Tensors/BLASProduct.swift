@@ -20,6 +20,7 @@ internal import COpenBLAS
         let columns: Int
     }
 
+    private let library: OpenBLAS
     private let rowsPerTask = WeightMatrix.rowsPerPanel
     private let workerCount: Int
     private var columns = 0
@@ -30,10 +31,12 @@ internal import COpenBLAS
     /// Creates the products.
     ///
     /// - Parameter workerCount: the number of workers.
+    /// - Precondition: `KernelChoice.blas.isAvailable`.
     init(workerCount: Int) {
+        guard let library = OpenBLAS.shared else { preconditionFailure("no OpenBLAS") }
+        self.library = library
         self.workerCount = workerCount
         unsafe scratch = .allocate(capacity: 1)
-        openblas_set_num_threads(1)
     }
 
     deinit { unsafe scratch.deallocate() }
@@ -95,7 +98,7 @@ internal import COpenBLAS
     ) {
         let step = oneByOne ? 1 : tokens
         for token in stride(from: 0, to: tokens, by: step) {
-            unsafe cblas_sgemm(
+            unsafe library.sgemm(
                 CblasRowMajor, CblasNoTrans, CblasTrans, Int32(step), Int32(rows), Int32(columns),
                 1, inputs + token * columns, Int32(columns), panel, Int32(columns), 0,
                 outputs + token * rows, Int32(rows))

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Glibc
+
 /// Rows of f32 that are allocated once and reused at every step.
 ///
 /// The first element of each row lies on a 64-byte boundary; what lies between the rows stays zero.
@@ -15,6 +17,7 @@
     let stride: Int
 
     let base: UnsafeMutablePointer<Float>
+    private let memory: UnsafeMutableRawPointer
 
     /// Creates a buffer of zeros.
     ///
@@ -27,12 +30,16 @@
         self.columnCount = columnCount
         stride = (columnCount + 15) / 16 * 16
         let count = max(rowCount * stride, 16)
-        let memory = UnsafeMutableRawPointer.allocate(byteCount: count * 4, alignment: 64)
-        unsafe base = memory.bindMemory(to: Float.self, capacity: count)
-        unsafe base.initialize(repeating: 0, count: count)
+        // Zeros that the system gives for nothing: pages of large buffers come as they are used.
+        guard let memory = unsafe calloc(count + 16, 4) else {
+            fatalError("no memory for \(rowCount) × \(columnCount) numbers")
+        }
+        unsafe self.memory = memory
+        unsafe base = memory.alignedUp(toMultipleOf: 64)
+            .bindMemory(to: Float.self, capacity: count)
     }
 
-    deinit { unsafe base.deallocate() }
+    deinit { unsafe free(memory) }
 
     /// The number of bytes that the buffer takes.
     package var byteCount: Int { max(rowCount * stride, 16) * 4 }

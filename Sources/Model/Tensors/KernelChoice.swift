@@ -26,10 +26,12 @@ package enum KernelChoice: String, Hashable, Sendable, CaseIterable {
     /// Matrix products by OpenBLAS on dequantised panels; the rest as `automatic`.
     case blas
 
-    /// Whether this processor can run it.
-    package var isAvailable: Bool { ck_isa_available(isa) != 0 }
+    /// Whether this machine can run it: the processor has the instructions, the system OpenBLAS.
+    package var isAvailable: Bool {
+        ck_isa_available(isa) != 0 && (self != .blas || OpenBLAS.shared != nil)
+    }
 
-    /// The choices that this processor can run.
+    /// The choices that this machine can run.
     package static var available: [KernelChoice] { allCases.filter(\.isAvailable) }
 
     /// Whether products want quantised weights packed.
