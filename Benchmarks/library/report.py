@@ -3,7 +3,9 @@ import json
 import statistics
 
 from .points import Point
+from .programs import IkLlama
 
+IK_FAMILY = IkLlama.family
 BEGIN, END = "<!-- compare:begin -->", "<!-- compare:end -->"
 
 
@@ -53,15 +55,26 @@ class Report:
     def families(self):
         return list(dict.fromkeys(p["family"] for p in self.contents["programs"]))
 
+    @property
+    def long_rounds_text(self):
+        """How many rounds long prompts took part in, where these were fewer."""
+        counts = {len(model.values("Cierzo", point)) for model in self.models
+                  for point in self.points if point.prompt > 1024}
+        fewer = max(counts, default=0)
+        return f" (long prompts: {fewer})" if 0 < fewer < self.contents["repeats"] else ""
+
     def markdown(self):
         machine = self.contents["machine"]
         blocks = [
             f"{machine['processor']} ({', '.join(machine['instructions'])}), "
             f"{machine['threads']} threads, {machine['date']}. Tokens/s, medians of "
-            f"{self.contents['repeats']} alternating rounds; in brackets the ratios of the slowest "
-            "and the fastest round. Each peer in the better of its two modes, with and without "
-            "repacked weights."]
+            f"{self.contents['repeats']} alternating rounds{self.long_rounds_text}; in brackets the "
+            "ratios of the slowest and the fastest round. Each peer in the better of its two modes, "
+            "with and without repacked weights."]
         peers = self.families[1:]
+        if IK_FAMILY in peers:
+            blocks[0] += (f" The benchmark of {IK_FAMILY} gives all sequences the same token, so that "
+                          "they share their experts: with 4 to 8 of them it reads far less.")
         for model in self.models:
             limits = model.limits
             blocks.append(
@@ -70,6 +83,8 @@ class Report:
             rows = ["| | Cierzo | " + " | ".join(f"{p} | ratio" for p in peers) + " | of the limit |",
                     "|---" * (3 + 2 * len(peers)) + "|"]
             for point in self.points:
+                if model.median("Cierzo", point) is None:
+                    continue
                 cells = [point.name, speed(model.median("Cierzo", point))]
                 for peer in peers:
                     cells += [speed(model.median(peer, point)), model.ratio_text(peer, point)]
