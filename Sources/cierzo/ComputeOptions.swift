@@ -90,8 +90,9 @@ extension ModelFile {
         let stage = packed == nil ? "packing the weights" : "mapping the weights"
         let line = ProgressLine(stage)
         defer { line.finish() }
+        let size = "of " + byteText(tensors.byteCount)
         @Sendable func report(_ share: Double) {
-            line.update(share, "of \(byteText(tensors.byteCount))")
+            line.update(share, size)
             progress(stage, share)
         }
         if packed != nil {
