@@ -82,6 +82,29 @@ import Testing
         #expect(driver.finished == [urgent, normal, idle])
     }
 
+    @Test func `who cannot be in time is not computed, unless its prompt is cached`() throws {
+        var driver = SchedulerDriver(.init(blockCount: 200, prefillChunkTokens: 64))
+        driver.scheduler.promptTokenTime = .milliseconds(10)
+        func hurried(_ count: Int, first: Int32) -> SequenceRequest {
+            var hurried = request(count, maxTokens: 2, first: first)
+            hurried.deadline = driver.now + .seconds(1)
+            return hurried
+        }
+        let short = try driver.add(hurried(60, first: 1))
+        let long = try driver.add(hurried(320, first: 2))
+        driver.run()
+        driver.run()
+        #expect(driver.step.expired == [long])
+        while driver.scheduler.sequenceCount > 0 { driver.run() }
+        #expect(driver.finished == [short])
+        let cached = try driver.add(request(320, maxTokens: 2, first: 3))
+        while driver.scheduler.sequenceCount > 0 { driver.run() }
+        let again = try driver.add(hurried(320, first: 3))
+        while driver.scheduler.sequenceCount > 0 { driver.run() }
+        #expect(driver.finished == [short, cached, again])
+        #expect(driver.scheduler.checkInvariants() == [])
+    }
+
     @Test func `who has a deadline goes first, who has missed it goes away`() throws {
         var driver = SchedulerDriver(.init(maxSequences: 1, blockCount: 200))
         let patient = try driver.add(request(40, maxTokens: 2, first: 1))

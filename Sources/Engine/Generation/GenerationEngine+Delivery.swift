@@ -93,6 +93,10 @@ extension GenerationEngine.Loop {
         statistics.prefillTokens += UInt64(scheduled.prefillCount)
         statistics.preemptions += UInt64(scheduled.preempted.count)
         statistics.lastProgress = times.end
+        if scheduled.decodeCount == 0, scheduled.prefillCount >= 64 {
+            promptPace.note(times.forward / scheduled.prefillCount)
+            scheduler.promptTokenTime = promptPace.promptTokenTime
+        }
         metrics.noteStep(scheduled, times)
         logger.debug(
             "step",

@@ -19,6 +19,7 @@ extension GenerationEngine {
         var sampler: Sampler
         var statistics = EngineStatistics()
         var pace = CompletionPace()
+        var promptPace = PromptPace()
 
         /// Memory that every step uses again.
         var scheduled = ScheduledStep()

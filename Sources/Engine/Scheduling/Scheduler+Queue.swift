@@ -88,10 +88,17 @@ extension Scheduler {
         waiting.append(junior)
     }
 
-    /// Forgets the sequences that nobody wants any more.
+    /// Forgets the sequences that nobody wants any more, or whose prompts cannot be computed in
+    /// time.
     mutating func expire(at now: ContinuousClock.Instant, into step: inout ScheduledStep) {
         for index in running.indices.reversed() {
-            guard let deadline = running[index].deadline, deadline <= now else { continue }
+            guard let deadline = running[index].deadline else { continue }
+            var end = now
+            if promptTokenTime > .zero, !running[index].isDecoding {
+                takeCachedBlocks(for: index)
+                end += promptTokenTime * running[index].remainingCount
+            }
+            guard deadline <= end else { continue }
             step.expired.append(running[index].id)
             removeRunning(index)
         }

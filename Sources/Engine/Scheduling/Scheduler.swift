@@ -17,6 +17,10 @@ package struct Scheduler: Sendable {
     /// Sequences without blocks, in no order.
     var waiting: [ScheduledSequence] = []
 
+    /// How long a prompt's token takes at least, as far as is known: a sequence that would miss its
+    /// deadline is not begun.
+    package var promptTokenTime = Duration.zero
+
     var pool: BlockPool
     var clients = ClientShares()
     var nextArrival: UInt64 = 0
