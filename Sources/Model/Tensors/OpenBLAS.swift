@@ -6,7 +6,7 @@ internal import Glibc
 /// The library, loaded when it is first asked for.
 ///
 /// Its threads start with it and look for work for a while: a server that multiplies by its own
-/// kernels would begin with less of its processors, and 30 ms later.
+/// kernels would begin with less of its processors.
 @safe struct OpenBLAS: Sendable {
     /// cblas_sgemm.
     typealias SGEMM =

@@ -13,7 +13,7 @@ internal import CKernels
     /// The most tokens for which a task computes gate and up at once.
     private static let gatedTokens = 256
 
-    /// What a task reads at least, where there are enough of them: at bandwidth, some microseconds.
+    /// What a task reads at least, where there are enough of them: at bandwidth, tens of microseconds.
     private static let bytesPerTask = 1 << 20
 
     private static let kernelScratchBytes = max(
