@@ -87,8 +87,9 @@ struct Bench: ParsableCommand {
             print(object.serialized())
         } else {
             print(
-                "reading the weights: \(byteText(Int(rate.read)))/s; decoding by turns with it: "
-                    + "\(byteText(Int(rate.decoded)))/s, \(Int((share * 100).rounded())) % of it")
+                "reading the weights: \(byteText(Int(rate.read)))/s; decoding by turns with it reads "
+                    + "weights, keys and values at \(byteText(Int(rate.decoded)))/s, "
+                    + "\(Int((share * 100).rounded())) % of it")
         }
         fflush(nil)
     }

@@ -85,16 +85,20 @@ final class EngineBench {
     /// Decodes one sequence and reads all weights by turns.
     ///
     /// - Parameter cost: of one token.
-    /// - Returns: bytes per second of reading, and of the weights that decoding reads.
+    /// - Returns: bytes per second of reading, and of the weights, keys and values that decoding
+    ///   reads.
     func decodeAndRead(_ cost: TokenCost) -> (read: Double, decoded: Double) {
         let matrices = transformer.weights.matrices
         let byteCount = matrices.reduce(0) { $0 + $1.byteCount }
         var reading = Duration.zero
         var decoding = Duration.zero
         var sum: UInt64 = 0
+        var positionCount = 0
         for index in 0..<generate {
+            let position = prompt + index
+            positionCount += min(position + 1, transformer.configuration.slidingWindow ?? .max)
             let began = ContinuousClock.now
-            _ = transformer.forward(step(start: prompt + index, counts: [1]))
+            _ = transformer.forward(step(start: position, counts: [1]))
             let decoded = ContinuousClock.now
             decoding += decoded - began
             // About as many bytes as have been decoded since the last time.
@@ -106,10 +110,13 @@ final class EngineBench {
             }
         }
         let passes = generate * cost.weightByteCount / byteCount
+        let decodedByteCount =
+            generate * cost.weightByteCount
+            + positionCount * transformer.memoryPlan.kvByteCountPerPosition
         return withExtendedLifetime(sum) {
             (
                 Double(passes * byteCount) / max(reading / .seconds(1), 1e-9),
-                Double(generate * cost.weightByteCount) / max(decoding / .seconds(1), 1e-9)
+                Double(decodedByteCount) / max(decoding / .seconds(1), 1e-9)
             )
         }
     }

@@ -113,7 +113,7 @@ struct AttentionCase: Sendable, CustomTestStringConvertible {
     }
 
     private func plan(_ start: Int, _ count: Int, _ blocks: [Int32]) -> AttentionPlan {
-        var plan = AttentionPlan(
+        let plan = AttentionPlan(
             positionsPerBlock: positionsPerBlock, window: window, maxRowCount: count)
         plan.append(startPosition: start, count: count, blockTable: blocks)
         return plan

@@ -60,6 +60,41 @@ import Testing
         #expect(sum.load(ordering: .relaxed) == 3000 * 28)
     }
 
+    /// Threads that come late to a region look for tasks while the next one is being prepared.
+    @Test(arguments: [2, 3, 5])
+    func `no task of a hundred thousand regions is lost or runs twice`(threadCount: Int) {
+        let pool = ThreadPool(threadCount: threadCount)
+        let runs = Atomic<Int>(0)
+        for region in 1...100_000 {
+            pool.parallel(count: 7 + region % 6) { task, _ in
+                runs.add(1 + task << 24, ordering: .relaxed)
+            }
+            let count = 7 + region % 6
+            let sum = count + (count * (count - 1) / 2) << 24
+            guard runs.exchange(0, ordering: .relaxed) == sum else {
+                Issue.record("region \(region)")
+                return
+            }
+        }
+    }
+
+    @Test func `a slow worker's tasks are taken by the others`() {
+        let pool = ThreadPool(threadCount: 3)
+        let isSlow = Atomic<Bool>(false)
+        let done = Atomic<Int>(0)
+        pool.parallel(count: 60) { _, _ in
+            let isFirst = isSlow.compareExchange(
+                expected: false, desired: true, ordering: .relaxed
+            ).exchanged
+            if isFirst {
+                while done.load(ordering: .relaxed) < 59 { sched_yield() }
+            } else {
+                done.add(1, ordering: .relaxed)
+            }
+        }
+        #expect(done.load(ordering: .relaxed) == 59)
+    }
+
     @Test func `a pool ends while its threads look out for work`() {
         for _ in 0..<200 {
             let pool = ThreadPool(threadCount: 3)

@@ -227,6 +227,18 @@ CK_INLINE void CK_NAME(attend_step)(
             type);
 }
 
+/// Asks for the memory of the first step of a span, up to position `end`: no step before it did.
+CK_INLINE void CK_NAME(prefetch_step)(
+    const ck_attention *a, ck_kv_type type, const ck_step *step, int64_t start, int64_t end) {
+    const int count = (int)((end - start + CK_LANES - 1) / CK_LANES);
+    for (int c = 0; c < CK_STEP_CHUNKS && c < count; c++)
+        for (size_t d = 0; d < a->head_dimension; d += 4)
+            CK_NAME(prefetch)(step->keys[c], d * CK_LANES, 4, type);
+    for (int c = 0; c < CK_STEP_CHUNKS && c < count; c++)
+        for (size_t d = 0; d < ck_value_stride(a); d += 4)
+            CK_NAME(prefetch)(step->values[c], d * CK_LANES, 4, type);
+}
+
 CK_INLINE void CK_NAME(attend_span)(
     const ck_attention *a, const ck_attention_tile *tile, ck_kv_type type, size_t kv_head,
     size_t span, float *state) {
@@ -238,6 +250,7 @@ CK_INLINE void CK_NAME(attend_span)(
     if (end > newest + 1) end = newest + 1;
     ck_step step, next;
     ck_find_step(a, tile, kv_head, start, &next);
+    CK_NAME(prefetch_step)(a, type, &next, start, end);
     for (; start < end; start += CK_STEP) {
         step = next;
         ck_find_step(a, tile, kv_head, start + CK_STEP, &next);

@@ -14,8 +14,8 @@ CK_INLINE float CK_NAME(magnitude)(const float *x, int count) {
 
 /// Quantises sixteen numbers.
 ///
-/// - Returns: the sum of the codes.
-CK_INLINE int32_t CK_NAME(quantize16)(const float *x, ck_v16 inverse, int8_t *codes) {
+/// - Returns: the codes.
+CK_INLINE ck_i16 CK_NAME(quantize16)(const float *x, ck_v16 inverse, int8_t *codes) {
     const ck_v16 limit = CK_NAME(splat)(127);
     // In this order a value that is not a number becomes one.
     ck_v16 v = CK_NAME(max)(CK_NAME(load)(x) * inverse, -limit);
@@ -25,7 +25,7 @@ CK_INLINE int32_t CK_NAME(quantize16)(const float *x, ck_v16 inverse, int8_t *co
     const ck_i16 q = __builtin_convertvector((v + shifter) - shifter, ck_i16);
     const ck_sb16 narrow = __builtin_convertvector(q, ck_sb16);
     __builtin_memcpy(codes, &narrow, 16);
-    return __builtin_reduce_add(q);
+    return q;
 }
 
 /// Rounds sixteen numbers to bf16.
@@ -52,7 +52,7 @@ static void CK_NAME(quantize_row)(
     for (size_t k = 0; k < columns; k += 256, blocks += block_stride) {
         float padded[256];
         const float *from = x + k;
-        if (columns - k < 256) {
+        if (columns - k < 256 && (kind != CK_ACTIVATION_Q8_32 || columns % 32)) {
             __builtin_memset(padded, 0, sizeof padded);
             __builtin_memcpy(padded, from, (columns - k) * sizeof(float));
             from = padded;
@@ -67,13 +67,16 @@ static void CK_NAME(quantize_row)(
         }
         ck_activation_block *const y = (ck_activation_block *)(void *)blocks;
         if (kind == CK_ACTIVATION_Q8_32) {
-            for (int b = 0; b < 8; b++) {
+            // Nobody reads blocks past the last column; they are set to be the same every time.
+            const int blocks_used = columns - k < 256 ? (int)((columns - k + 31) / 32) : 8;
+            if (blocks_used < 8) __builtin_memset(y, 0, sizeof *y);
+            for (int b = 0; b < blocks_used; b++) {
                 float scale;
                 const ck_v16 inverse = CK_NAME(splat)(
                     CK_NAME(inverse_scale)(CK_NAME(magnitude)(from + 32 * b, 32), &scale));
-                const int32_t sum =
+                const int32_t sum = __builtin_reduce_add(
                     CK_NAME(quantize16)(from + 32 * b, inverse, y->codes + 32 * b)
-                    + CK_NAME(quantize16)(from + 32 * b + 16, inverse, y->codes + 32 * b + 16);
+                    + CK_NAME(quantize16)(from + 32 * b + 16, inverse, y->codes + 32 * b + 16));
                 y->by32.scales[b] = scale;
                 y->by32.negated_sums[b] = -sum;
                 y->by32.scaled_sums[b] = scale * (float)sum;
@@ -85,7 +88,8 @@ static void CK_NAME(quantize_row)(
             CK_NAME(inverse_scale)(CK_NAME(magnitude)(from, 256), &scale));
         y->by256.scale = scale;
         for (int j = 0; j < 16; j++) {
-            const int32_t sum = CK_NAME(quantize16)(from + 16 * j, inverse, y->codes + 16 * j);
+            const int32_t sum = __builtin_reduce_add(
+                CK_NAME(quantize16)(from + 16 * j, inverse, y->codes + 16 * j));
             y->by256.negated_sums[j] = -sum;
             y->by256.sums16[j] = (int16_t)sum;
             if (j % 2) y->by256.sums32[j / 2] = (int16_t)(sum + y->by256.sums16[j - 1]);

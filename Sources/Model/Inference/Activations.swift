@@ -35,9 +35,9 @@ final class Activations {
     let queryKeyValue: [FloatBuffer]
     let attention: AttentionScratch
     /// What each row attends to.
-    var plan: AttentionPlan
+    let plan: AttentionPlan
     /// The same for the last layer, where only rows that get logits are left.
-    var lastPlan: AttentionPlan
+    let lastPlan: AttentionPlan
     /// Which experts each row visits; unused for a dense model.
     var routing: ExpertRouting
     /// The rows that get logits.

@@ -4,7 +4,9 @@ import ModelFiles
 import Tensors
 
 /// A layer's weights, arranged for the products that share an input.
-struct LayerWeights {
+///
+/// An object, since a step would count a reference for each matrix of a value.
+final class LayerWeights {
     /// `[D]`.
     let attentionNorm: [Float]
     /// wq `[H·Dh, D]`, wk `[K·Dh, D]`, wv `[K·Dh, D]`.

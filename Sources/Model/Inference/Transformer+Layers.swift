@@ -8,7 +8,9 @@ extension Transformer {
     func project(_ layer: LayerWeights, index: Int, rowCount: Int) {
         let a = activations
         let c = configuration
-        compute.multiply(a.normed, rows: 0..<rowCount, layer.queryKeyValue, into: a.queryKeyValue)
+        compute.multiply(
+            a.normed, rows: 0..<rowCount, layer.queryKeyValue, into: a.queryKeyValue,
+            ahead: order.layers[index].afterQueryKeyValue)
         let pairing: RotationPairing = c.ropePairing == .adjacent ? .adjacent : .halves
         compute.rotate(
             a.queries, rowCount: rowCount, headDimension: c.headDimension, pairing: pairing,
@@ -25,7 +27,9 @@ extension Transformer {
         compute.attend(
             queries: a.queries, cache: cache, layer: index, plan: plan, scratch: a.attention,
             into: a.attended)  // [T, H·Dh]
-        compute.multiply(a.attended, rows: 0..<plan.rowCount, layer.wo, into: a.projected)
+        compute.multiply(
+            a.attended, rows: 0..<plan.rowCount, layer.wo, into: a.projected,
+            ahead: order.layers[index].afterWo)
         compute.add(a.projected, rowCount: plan.rowCount, to: a.residual)  // [T, D]
     }
 
@@ -37,24 +41,30 @@ extension Transformer {
     }
 
     /// residual += w2 · (silu(w1 · normed) ⊙ w3 · normed).
-    func denseFeedForward(_ layer: LayerWeights, rowCount: Int) {
+    func denseFeedForward(_ layer: LayerWeights, index: Int, rowCount: Int) {
         let a = activations
         let rows = 0..<rowCount
         compute.multiplyGated(
-            a.normed, rows: rows, w1: layer.w1[0], w3: layer.w3[0], into: a.gated)  // [T, F]
-        compute.multiply(a.gated, rows: rows, layer.w2[0], into: a.down)  // [T, D]
+            a.normed, rows: rows, w1: layer.w1[0], w3: layer.w3[0], into: a.gated,
+            ahead: order.layers[index].afterGated)  // [T, F]
+        compute.multiply(
+            a.gated, rows: rows, layer.w2[0], into: a.down,
+            ahead: order.layers[index].afterW2)  // [T, D]
         compute.add(a.down, rowCount: rowCount, to: a.residual)
     }
 
     /// residual += Σ weight · expert(normed) over the A experts that each row visits.
-    func mixtureOfExperts(_ layer: LayerWeights, router: WeightMatrix, rowCount: Int) {
+    func mixtureOfExperts(
+        _ layer: LayerWeights, index: Int, router: WeightMatrix, rowCount: Int
+    ) {
         let a = activations
         compute.multiply(a.normed, rows: 0..<rowCount, router, into: a.routerLogits)  // [T, E]
         compute.route(a.routerLogits, rowCount: rowCount, into: &a.routing)
         compute.multiplyGated(
             a.normed, a.routing.groups, w1: layer.w1, w3: layer.w3, into: a.gated)  // [T·A, F]
         compute.multiplyGathered(
-            a.gated, a.routing.groups, reading: .slot, layer.w2, into: a.down)  // [T·A, D]
+            a.gated, a.routing.groups, reading: .slot, layer.w2, into: a.down,
+            ahead: order.layers[index].afterW2)  // [T·A, D]
         compute.addExperts(a.down, routing: a.routing, rowCount: rowCount, to: a.residual)
     }
 }

@@ -23,6 +23,7 @@ package final class Transformer {
     let cache: KVCache
     let activations: Activations
     private let layers: [LayerWeights]
+    let order: ReadingOrder
     private let frequencies: RopeFrequencies
 
     /// Allocates all that steps will need.
@@ -45,6 +46,7 @@ package final class Transformer {
         self.configuration = configuration
         weights = tensors
         layers = tensors.layers.map { LayerWeights($0) }
+        order = ReadingOrder(layers, output: tensors.output, compute: compute)
         self.limits = limits
         self.compute = compute
         do {
@@ -96,16 +98,18 @@ package final class Transformer {
                 a.residual, rowCount: rowCount, weight: layer.ffnNorm,
                 epsilon: c.rmsNormEpsilon, into: a.normed)
             if let router = layer.router {
-                mixtureOfExperts(layer, router: router, rowCount: rowCount)
+                mixtureOfExperts(layer, index: index, router: router, rowCount: rowCount)
             } else {
-                denseFeedForward(layer, rowCount: rowCount)
+                denseFeedForward(layer, index: index, rowCount: rowCount)
             }
         }
 
         compute.rmsNorm(
             a.residual, rowCount: rowCount, weight: weights.outputNorm,
             epsilon: c.rmsNormEpsilon, into: a.normed)  // [logits rows, D]
-        compute.multiply(a.normed, rows: 0..<rowCount, weights.output, into: a.logits)
+        compute.multiply(
+            a.normed, rows: 0..<rowCount, weights.output, into: a.logits,
+            ahead: order.afterOutput)
         return a.logits  // [logits rows, V]
     }
 

@@ -6,7 +6,7 @@ internal import CKernels
 ///
 /// Rows are tokens. A sequence's rows of the step lie together, at consecutive positions; they are
 /// cut into tiles so that a tile's queries share each key and value that they load.
-package struct AttentionPlan {
+package final class AttentionPlan {
     /// A few rows of one sequence.
     struct Tile {
         /// Where the sequence's blocks begin in `blockTables`.
@@ -67,7 +67,7 @@ package struct AttentionPlan {
     }
 
     /// Forgets all rows and keeps the memory.
-    package mutating func removeAll() {
+    package func removeAll() {
         positions.removeAll(keepingCapacity: true)
         blocks.removeAll(keepingCapacity: true)
         blockTables.removeAll(keepingCapacity: true)
@@ -78,7 +78,7 @@ package struct AttentionPlan {
     /// Adds the next rows: `count` positions of a sequence from `startPosition` on.
     ///
     /// - Precondition: `blockTable` covers the last of them.
-    package mutating func append(startPosition: Int, count: Int, blockTable: [Int32]) {
+    package func append(startPosition: Int, count: Int, blockTable: [Int32]) {
         let end = startPosition + count
         let blockCount = (end + positionsPerBlock - 1) / positionsPerBlock
         precondition(

@@ -11,12 +11,14 @@ extension Compute {
     ///   - rows: which rows of `x` and `y`.
     ///   - w: `[outputs, columns]`.
     ///   - y: `[T, outputs]`; may have more columns, which stay as they are.
+    ///   - ahead: the weights that are needed next.
     package func multiply(
-        _ x: FloatBuffer, rows: Range<Int>, _ w: WeightMatrix, into y: FloatBuffer
+        _ x: FloatBuffer, rows: Range<Int>, _ w: WeightMatrix, into y: FloatBuffer,
+        ahead: WeightsAhead? = nil
     ) {
         plan.begin(x)
         add(x, rows: rows, w, into: y)
-        runPlan(x, rows: rows)
+        runPlan(x, rows: rows, ahead: ahead)
     }
 
     /// Several products of the same rows in one parallel region, such as queries, keys and values.
@@ -26,16 +28,17 @@ extension Compute {
     ///   - rows: which rows of `x` and of each output.
     ///   - matrices: `[outputs, columns]` each.
     ///   - outputs: as many buffers, `[T, outputs]` each.
+    ///   - ahead: the weights that are needed next.
     package func multiply(
         _ x: FloatBuffer, rows: Range<Int>, _ matrices: [WeightMatrix],
-        into outputs: [FloatBuffer]
+        into outputs: [FloatBuffer], ahead: WeightsAhead? = nil
     ) {
         precondition(matrices.count == outputs.count, "\(matrices.count), \(outputs.count)")
         plan.begin(x)
         for index in matrices.indices {
             add(x, rows: rows, matrices[index], into: outputs[index])
         }
-        runPlan(x, rows: rows)
+        runPlan(x, rows: rows, ahead: ahead)
     }
 
     /// y = silu(x · W1ᵀ) ⊙ (x · W3ᵀ) for some rows of x, in one parallel region.
@@ -46,12 +49,14 @@ extension Compute {
     ///   - w1: `[outputs, columns]`.
     ///   - w3: `[outputs, columns]`.
     ///   - y: `[T, outputs]`.
+    ///   - ahead: the weights that are needed next.
     package func multiplyGated(
-        _ x: FloatBuffer, rows: Range<Int>, w1: WeightMatrix, w3: WeightMatrix, into y: FloatBuffer
+        _ x: FloatBuffer, rows: Range<Int>, w1: WeightMatrix, w3: WeightMatrix,
+        into y: FloatBuffer, ahead: WeightsAhead? = nil
     ) {
         plan.begin(x)
         add(x, rows: rows, w1, gating: w3, into: y)
-        runPlan(x, rows: rows)
+        runPlan(x, rows: rows, ahead: ahead)
     }
 
     /// One product for each group of rows, all groups in one parallel region.
@@ -62,11 +67,13 @@ extension Compute {
     ///   - source: whether a slot reads its token's row of `x` or its own.
     ///   - matrices: the matrix of each group.
     ///   - y: row s receives slot s.
+    ///   - ahead: the weights that are needed next.
     package func multiplyGathered(
         _ x: FloatBuffer, _ groups: borrowing RowGroups, reading source: RowGroups.Source,
-        _ matrices: [WeightMatrix], into y: FloatBuffer
+        _ matrices: [WeightMatrix], into y: FloatBuffer, ahead: WeightsAhead? = nil
     ) {
-        multiplyGroups(x, groups, reading: source, matrices, gating: nil, into: y)
+        multiplyGroups(
+            x, groups, reading: source, matrices, gating: nil, into: y, ahead: ahead)
     }
 
     /// y = silu(x · W1ᵀ) ⊙ (x · W3ᵀ) for each group of rows, all groups in one parallel region.
@@ -82,7 +89,35 @@ extension Compute {
         into y: FloatBuffer
     ) {
         precondition(w1.count == w3.count, "\(w1.count), \(w3.count)")
-        multiplyGroups(x, groups, reading: .token, w1, gating: w3, into: y)
+        multiplyGroups(x, groups, reading: .token, w1, gating: w3, into: y, ahead: nil)
+    }
+
+    /// What each thread reads first in a product with some matrices, in one parallel region.
+    ///
+    /// - Parameters:
+    ///   - matrices: `[outputs, columns]` each.
+    ///   - others: the second matrices where products are gated, else none.
+    /// - Returns: for the `ahead` of the product before.
+    package func ahead(
+        of matrices: [WeightMatrix], gating others: [WeightMatrix] = []
+    ) -> WeightsAhead {
+        var ahead = WeightsAhead(workerCount: pool.placement.workerNodes.count)
+        // OpenBLAS reads weights after they are decoded.
+        guard let columnCount = matrices.first?.columnCount, kernels != .blas else { return ahead }
+        let x = FloatBuffer(rowCount: 1, columnCount: columnCount)
+        let y = FloatBuffer(rowCount: 1, columnCount: matrices.map(\.rowCount).max() ?? 0)
+        plan.begin(x)
+        for (index, w) in matrices.enumerated() {
+            add(x, rows: 0..<1, w, gating: others.isEmpty ? nil : others[index], into: y)
+        }
+        plan.cut(threadCount: pool.threadCount)
+        let ends = plan.taskEnds
+        for (worker, tasks) in pool.firstTasks(ends: ends.span).enumerated() {
+            for task in tasks {
+                for part in plan.weights(ofTask: task) { ahead.append(part, worker: worker) }
+            }
+        }
+        return ahead
     }
 
     // MARK: Planning
@@ -102,7 +137,8 @@ extension Compute {
 
     private func multiplyGroups(
         _ x: FloatBuffer, _ groups: borrowing RowGroups, reading source: RowGroups.Source,
-        _ matrices: [WeightMatrix], gating others: [WeightMatrix]?, into y: FloatBuffer
+        _ matrices: [WeightMatrix], gating others: [WeightMatrix]?, into y: FloatBuffer,
+        ahead: WeightsAhead?
     ) {
         precondition(matrices.count == groups.groupCount, "\(matrices.count) matrices")
         plan.begin(x)
@@ -131,7 +167,7 @@ extension Compute {
                     unsafe product.tokenCount = count
                     unsafe plan.add(product)
                 }
-                runPlan(x, rows: 0..<rowCount)
+                runPlan(x, rows: 0..<rowCount, ahead: ahead)
             }
         }
     }
@@ -153,13 +189,13 @@ extension Compute {
     // MARK: Running
 
     /// Prepares the rows that products of packed weights read, then runs all products.
-    private func runPlan(_ x: FloatBuffer, rows: Range<Int>) {
+    private func runPlan(_ x: FloatBuffer, rows: Range<Int>, ahead: WeightsAhead? = nil) {
         for index in plan.inputs.indices where plan.reads(index) {
             prepare(x, rows: rows, into: plan.inputs[index])
         }
         plan.cut(threadCount: pool.threadCount)
         let ends = plan.taskEnds
-        pool.runRegion(ends: ends.span, by: runPlannedTask)
+        pool.runRegion(ends: ends.span, ahead: ahead, by: runPlannedTask)
     }
 
     private func prepare(_ x: FloatBuffer, rows: Range<Int>, into inputs: PreparedRows) {

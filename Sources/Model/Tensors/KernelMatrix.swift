@@ -44,6 +44,13 @@ internal import Quantization
         return unsafe part
     }
 
+    /// Where some panels' bytes lie.
+    func bytes(ofPanels range: Range<Int>) -> WeightsAhead.Part {
+        unsafe WeightsAhead.Part(
+            address: UInt(bitPattern: base + range.lowerBound * bytesPerPanel),
+            byteCount: range.count * bytesPerPanel)
+    }
+
     /// Decodes a row to `columnCount` numbers.
     func decodeRow(_ row: Int, into y: UnsafeMutablePointer<Float>, isa: ck_isa) {
         switch unsafe layout {

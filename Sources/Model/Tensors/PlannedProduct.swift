@@ -26,7 +26,7 @@ internal import CKernels
     func panels(_ range: Range<Int>) -> PlannedProduct {
         var part = unsafe self
         unsafe part.w = w.panels(range)
-        unsafe part.u = u?.panels(range)
+        unsafe part.u = nil
         unsafe part.y = y + range.lowerBound * WeightMatrix.rowsPerPanel
         return unsafe part
     }
@@ -48,13 +48,14 @@ internal import CKernels
         return unsafe part
     }
 
-    /// x · Uᵀ to rows of its own, one after another.
+    /// x · Uᵀ for some panels of U, to rows of its own, one after another; nil where there is no U.
     func upProduct(
-        _ u: KernelMatrix, into scratch: UnsafeMutablePointer<Float>
-    ) -> PlannedProduct {
-        unsafe PlannedProduct(
-            w: u, firstInput: firstInput, y: scratch,
-            yStride: u.panelCount * WeightMatrix.rowsPerPanel,
+        panels: Range<Int>, into scratch: UnsafeMutablePointer<Float>
+    ) -> PlannedProduct? {
+        guard let u = unsafe u else { return nil }
+        return unsafe PlannedProduct(
+            w: u.panels(panels), firstInput: firstInput, y: scratch,
+            yStride: panels.count * WeightMatrix.rowsPerPanel,
             xRows: xRows, yRows: nil, tokenCount: tokenCount)
     }
 

@@ -7,19 +7,24 @@ internal import CKernels
 /// Blocks of 256 columns lie one after another, those of all rows each; `ck_packed.h` has the rest.
 /// The memory grows to the largest step and is reused.
 @safe final class PreparedRows {
+    /// Where the rows lie.
+    @unsafe struct Layout {
+        var base: UnsafeMutablePointer<UInt8>
+        let bytesPerBlock: Int
+        var blockStride: Int
+    }
+
     let kind: ck_activation
-    let bytesPerBlock: Int
-    private(set) var base: UnsafeMutablePointer<UInt8>
-    private(set) var blockStride = 0
+    private(set) var layout: Layout
     private var capacity = 0
 
     init(kind: ck_activation) {
         self.kind = kind
-        bytesPerBlock = ck_activation_bytes(kind)
-        unsafe base = .allocate(capacity: 1)
+        unsafe layout = Layout(
+            base: .allocate(capacity: 1), bytesPerBlock: ck_activation_bytes(kind), blockStride: 0)
     }
 
-    deinit { unsafe base.deallocate() }
+    deinit { unsafe layout.base.deallocate() }
 
     /// Bytes of so many rows in the largest way of preparing them.
     static func largestByteCount(rowCount: Int, columnCount: Int) -> Int {
@@ -32,18 +37,19 @@ internal import CKernels
 
     /// Makes room; what was there is lost.
     func resize(rowCount: Int, columnCount: Int) {
-        blockStride = rowCount * bytesPerBlock
-        let byteCount = Self.blockCount(columnCount) * blockStride
+        unsafe layout.blockStride = rowCount * layout.bytesPerBlock
+        let byteCount = unsafe Self.blockCount(columnCount) * layout.blockStride
         guard byteCount > capacity else { return }
-        unsafe base.deallocate()
+        unsafe layout.base.deallocate()
         let memory = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 4096)
-        unsafe base = memory.bindMemory(to: UInt8.self, capacity: byteCount)
+        unsafe layout.base = memory.bindMemory(to: UInt8.self, capacity: byteCount)
         capacity = byteCount
     }
 
     /// Prepares one row.
     func set(row: Int, to x: UnsafePointer<Float>, columnCount: Int, isa: ck_isa) {
         unsafe ck_quantize_row(
-            isa, kind, x, columnCount, base + row * bytesPerBlock, blockStride)
+            isa, kind, x, columnCount, layout.base + row * layout.bytesPerBlock,
+            layout.blockStride)
     }
 }

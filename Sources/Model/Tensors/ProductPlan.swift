@@ -42,6 +42,9 @@ internal import CKernels
     let inputs = [CK_ACTIVATION_F32, CK_ACTIVATION_Q8_32, CK_ACTIVATION_Q8_256, CK_ACTIVATION_BF16]
         .map { PreparedRows(kind: $0) }
     private var isRead = [false, false, false, false]
+    /// Where the inputs lie during a region: threads that counted references to `inputs` would wait
+    /// for each other.
+    private let inputRows: UnsafeMutablePointer<PreparedRows.Layout>
 
     /// What of a product belongs to one memory node, and the tasks that it is cut into.
     private struct Slice {
@@ -60,12 +63,14 @@ internal import CKernels
             case .kernels: nil
             }
         unsafe scratch = .allocate(byteCount: Self.scratchStride * workerCount, alignment: 4096)
+        unsafe inputRows = .allocate(capacity: inputs.count)
         unsafe products = .allocate(capacity: capacity)
         unsafe slices = .allocate(capacity: capacity * placement.nodes.count)
     }
 
     deinit {
         unsafe scratch.deallocate()
+        unsafe inputRows.deallocate()
         unsafe products.deallocate()
         unsafe slices.deallocate()
     }
@@ -92,9 +97,12 @@ internal import CKernels
     /// Whether a product reads the inputs of that index.
     func reads(_ index: Int) -> Bool { isRead[index] }
 
-    /// Cuts the products into tasks: those of each memory node after one another, since the
-    /// threads near to it take them first.
+    /// Cuts the products into tasks, once their inputs are prepared: those of each memory node
+    /// after one another, since the threads near to it take them first.
     func cut(threadCount: Int) {
+        for index in inputs.indices {
+            unsafe (inputRows + index).initialize(to: inputs[index].layout)
+        }
         var panelCount = 0
         for index in 0..<count { unsafe panelCount += products[index].w.panelCount }
         let most = max(1, panelCount / (16 * threadCount))
@@ -118,6 +126,29 @@ internal import CKernels
             }
             taskEnds[node] = taskCount
         }
+    }
+
+    /// The product and the panels of a task.
+    private func part(ofTask task: Int) -> (product: Int, panels: Range<Int>) {
+        // The last slice whose first task is not after `task`.
+        var low = 0
+        var high = sliceCount - 1
+        while low < high {
+            let middle = (low + high + 1) / 2
+            if unsafe slices[middle].firstTask <= task { low = middle } else { high = middle - 1 }
+        }
+        let slice = unsafe slices[low]
+        let first = slice.panels.lowerBound + (task - slice.firstTask) * slice.panelsEach
+        return (slice.product, first..<min(first + slice.panelsEach, slice.panels.upperBound))
+    }
+
+    /// The weights that a task reads.
+    func weights(ofTask task: Int) -> [WeightsAhead.Part] {
+        let (index, panels) = part(ofTask: task)
+        let product = unsafe products[index]
+        let first = unsafe product.w.bytes(ofPanels: panels)
+        guard let u = unsafe product.u else { return [first] }
+        return unsafe [first, u.bytes(ofPanels: panels)]
     }
 
     private func note(_ w: KernelMatrix) {
@@ -148,74 +179,69 @@ internal import CKernels
 
     /// Runs one task on a worker.
     func run(task: Int, worker: Int, isa: ck_isa) {
-        // The last slice whose first task is not after `task`.
-        var low = 0
-        var high = sliceCount - 1
-        while low < high {
-            let middle = (low + high + 1) / 2
-            if unsafe slices[middle].firstTask <= task { low = middle } else { high = middle - 1 }
-        }
-        let slice = unsafe slices[low]
-        let product = unsafe products[slice.product]
-        let first = slice.panels.lowerBound + (task - slice.firstTask) * slice.panelsEach
-        let panels = first..<min(first + slice.panelsEach, slice.panels.upperBound)
+        let (index, panels) = part(ofTask: task)
+        let product = unsafe products + index
         let scratch = unsafe self.scratch + worker * Self.scratchStride
-        if let u = unsafe product.u {
+        if unsafe product.pointee.u != nil {
             // Several panels of W, then those of U, where there are few tokens: memory is read
             // faster from front to back.
-            let most = unsafe max(1, Self.gatedTokens / max(1, product.tokenCount))
+            let most = unsafe max(1, Self.gatedTokens / max(1, product.pointee.tokenCount))
             for first in stride(from: panels.lowerBound, to: panels.upperBound, by: most) {
                 let part = first..<min(first + most, panels.upperBound)
-                unsafe runGated(
-                    product.panels(part), u.panels(part), scratch, worker: worker, isa: isa)
+                unsafe runGated(product, part, scratch, worker: worker, isa: isa)
             }
         } else {
-            unsafe multiply(product.panels(panels), scratch, worker: worker, isa: isa)
+            unsafe multiply(product, panels, scratch, worker: worker, isa: isa)
         }
     }
 
     /// silu(x · Wᵀ) ⊙ (x · Uᵀ) for some panels, some tokens after others.
     private func runGated(
-        _ product: PlannedProduct, _ u: KernelMatrix, _ scratch: UnsafeMutableRawPointer,
-        worker: Int, isa: ck_isa
+        _ product: UnsafePointer<PlannedProduct>, _ panels: Range<Int>,
+        _ scratch: UnsafeMutableRawPointer, worker: Int, isa: ck_isa
     ) {
         let up = unsafe (scratch + Self.kernelScratchBytes).assumingMemoryBound(to: Float.self)
-        for first in unsafe stride(from: 0, to: product.tokenCount, by: Self.gatedTokens) {
-            let part = unsafe product.tokens(
-                first..<min(first + Self.gatedTokens, product.tokenCount))
-            unsafe multiply(part, scratch, worker: worker, isa: isa)
-            unsafe multiply(part.upProduct(u, into: up), scratch, worker: worker, isa: isa)
-            for token in unsafe 0..<part.tokenCount {
-                let gate = unsafe part.output(token: token)
-                unsafe ck_silu_multiply(
-                    isa, gate, up + token * u.panelCount * WeightMatrix.rowsPerPanel, gate,
-                    part.w.rowCount)
+        for first in unsafe stride(from: 0, to: product.pointee.tokenCount, by: Self.gatedTokens) {
+            let last = unsafe min(first + Self.gatedTokens, product.pointee.tokenCount)
+            var gate = unsafe product.pointee.tokens(first..<last)
+            guard var u = unsafe gate.upProduct(panels: panels, into: up) else { return }
+            unsafe multiply(&gate, panels, scratch, worker: worker, isa: isa)
+            unsafe multiply(&u, 0..<panels.count, scratch, worker: worker, isa: isa)
+            let firstRow = panels.lowerBound * WeightMatrix.rowsPerPanel
+            for token in 0..<last - first {
+                let y = unsafe gate.output(token: token) + firstRow
+                unsafe ck_silu_multiply(isa, y, up + token * u.yStride, y, u.w.rowCount)
             }
         }
     }
 
+    /// The columns of y that some panels of W compute.
     private func multiply(
-        _ p: PlannedProduct, _ scratch: UnsafeMutableRawPointer, worker: Int, isa: ck_isa
+        _ p: UnsafePointer<PlannedProduct>, _ panels: Range<Int>,
+        _ scratch: UnsafeMutableRawPointer, worker: Int, isa: ck_isa
     ) {
         guard let x = unsafe x else { return }
-        let w = unsafe p.w
         if let blas {
-            unsafe blas.run(p, x, xStride: xStride, worker: worker, isa: isa)
-        } else if unsafe w.layout == .rows {
+            unsafe blas.run(
+                p.pointee.panels(panels), x, xStride: xStride, worker: worker, isa: isa)
+        } else if unsafe p.pointee.w.layout == .rows {
+            let p = unsafe p.pointee.panels(panels)
             var product = unsafe ck_product(
-                weights: w.base, row_bytes: w.bytesPerRow, format: w.format, columns: w.columnCount,
-                x: x + p.firstInput * xStride, x_stride: xStride, y: p.y, y_stride: p.yStride,
-                x_rows: p.xRows, y_rows: p.yRows, token_count: p.tokenCount)
+                weights: p.w.base, row_bytes: p.w.bytesPerRow, format: p.w.format,
+                columns: p.w.columnCount, x: x + p.firstInput * xStride, x_stride: xStride, y: p.y,
+                y_stride: p.yStride, x_rows: p.xRows, y_rows: p.yRows, token_count: p.tokenCount)
             unsafe ck_multiply(
-                isa, &product, 0, w.rowCount, scratch.assumingMemoryBound(to: Float.self))
+                isa, &product, 0, p.w.rowCount, scratch.assumingMemoryBound(to: Float.self))
         } else {
-            let inputs = unsafe self.inputs[w.inputIndex]
+            let inputs = unsafe inputRows + p.pointee.w.inputIndex
             var product = unsafe ck_packed_product(
-                panels: w.base, format: w.format, columns: w.columnCount, row_count: w.rowCount,
-                x: inputs.base + p.firstInput * inputs.bytesPerBlock,
-                block_stride: inputs.blockStride, y: p.y, y_stride: p.yStride, x_rows: p.xRows,
-                y_rows: p.yRows, token_count: p.tokenCount)
-            unsafe ck_multiply_packed(isa, &product, 0, w.panelCount, scratch)
+                panels: p.pointee.w.base, format: p.pointee.w.format,
+                columns: p.pointee.w.columnCount, row_count: p.pointee.w.rowCount,
+                x: inputs.pointee.base + p.pointee.firstInput * inputs.pointee.bytesPerBlock,
+                block_stride: inputs.pointee.blockStride, y: p.pointee.y,
+                y_stride: p.pointee.yStride, x_rows: p.pointee.xRows, y_rows: p.pointee.yRows,
+                token_count: p.pointee.tokenCount)
+            unsafe ck_multiply_packed(isa, &product, panels.lowerBound, panels.count, scratch)
         }
     }
 }

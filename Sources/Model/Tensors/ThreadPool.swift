@@ -95,9 +95,11 @@ package final class ThreadPool: Sendable {
     /// - Parameters:
     ///   - ends: for each node of `weightPlacement` the end of its tasks, where those of the next
     ///     begin; ascending, below 2³². The first node's begin at 0.
+    ///   - ahead: what the workers read in the next region that reads weights.
     ///   - body: as above.
     package func runRegion(
-        ends: Span<Int>, by body: @escaping (_ task: Int, _ worker: Int) -> Void
+        ends: Span<Int>, ahead: WeightsAhead? = nil,
+        by body: @escaping (_ task: Int, _ worker: Int) -> Void
     ) {
         var count = 0
         for index in ends.indices {
@@ -108,7 +110,14 @@ package final class ThreadPool: Sendable {
             for task in 0..<count { body(task, 0) }
             return
         }
-        team.run(ends: ends, body)
+        team.run(ends: ends, ahead: ahead, body)
+    }
+
+    /// The tasks that each worker begins with in a region, as long as others do not take them.
+    func firstTasks(ends: Span<Int>) -> [Range<Int>] {
+        var first = [Range<Int>](repeating: 0..<0, count: placement.workerNodes.count)
+        team.forEachWorker(ends: ends) { first[$0] = $1 }
+        return first
     }
 
     /// Keeps the calling thread where the pool's first worker belongs, until `releaseCaller`.

@@ -5,10 +5,12 @@ internal import Synchronization
 
 /// What the threads of a pool share: the current region, and where they sleep between regions.
 ///
-/// The tasks of each memory node are claimed from a word that holds their end in its high half and
-/// the next of them in its low half. One atomic addition therefore yields a task together with the
-/// region that it belongs to, so a thread that comes late to an old region finds nothing in it, or
-/// helps with the new one; the caller waits for tasks, never for threads.
+/// Each worker begins with tasks of its own, one after another, since what lies behind a task in
+/// memory is then what its worker reads next; when they are done it takes those that others have
+/// not begun, of its own memory node first. One atomic operation on a worker's line yields tasks
+/// together with the region that they belong to, so a thread that comes late to an old region finds
+/// nothing in it, or helps with the new one; the caller waits for tasks, never for threads. Who waits
+/// reads ahead.
 // Safety: `body` is written only by the caller whose `turn` it is, before it publishes claims with
 // release order and after `remaining` has come down to 0; it is read only by a thread that has
 // claimed a task and not yet counted it. The rest is atomic or never changes.
@@ -20,16 +22,21 @@ internal import Synchronization
     /// How long the caller looks out for the last tasks of the others before it sleeps.
     private static let taskPatience: UInt64 = 200_000
 
-    /// The node of each worker.
-    private let nodes: [Int]
-    private let nodeCount: Int
+    private let workerCount: Int
+    /// The workers, node by node, and where each node's end.
+    private let workersByNode: [Int]
+    private let nodeEnds: [Int]
+    /// Where each worker's tasks come from: itself, the others of its node, those of other nodes.
+    private let sources: [Int]
 
-    /// The number of regions so far.
+    /// The number of regions so far whose tasks have all been handed out.
     private let generation: UnsafeMutablePointer<SharedWord>
+    /// The number of regions so far of whose tasks some may have been handed out.
+    private let begun = Atomic<UInt64>(0)
     /// The number of tasks that are not finished.
     private let remaining: UnsafeMutablePointer<SharedWord>
-    /// The tasks of each node that nobody has claimed.
-    private let claims: UnsafeMutablePointer<SharedWord>
+    /// The tasks of each worker.
+    private let lines: UnsafeMutablePointer<WorkerLine>
 
     // Not a `Mutex`: that one is handed from thread to thread, and each of them first has to get a
     // processor.
@@ -40,12 +47,20 @@ internal import Synchronization
 
     /// - Parameter nodes: the node of each worker, from 0 on.
     init(nodes: [Int]) {
-        self.nodes = nodes
-        nodeCount = (nodes.max() ?? 0) + 1
-        let words = unsafe UnsafeMutablePointer.allocateWords(2 + nodeCount)
+        workerCount = nodes.count
+        let nodeCount = (nodes.max() ?? 0) + 1
+        let workersByNode = nodes.indices.sorted { (nodes[$0], $0) < (nodes[$1], $1) }
+        self.workersByNode = workersByNode
+        nodeEnds = (0..<nodeCount).map { node in nodes.count { $0 <= node } }
+        sources = nodes.indices.flatMap { worker in
+            let workers = nodes.indices.map { (worker + $0) % nodes.count }
+            return workers.filter { nodes[$0] == nodes[worker] }
+                + workers.filter { nodes[$0] != nodes[worker] }
+        }
+        let words = unsafe UnsafeMutablePointer.allocateWords(2)
         unsafe generation = words
         unsafe remaining = words + 1
-        unsafe claims = words + 2
+        unsafe lines = WorkerLine.allocate(count: nodes.count)
         unsafe turn = .allocate(capacity: 1)
         unsafe pthread_mutex_init(turn, nil)
     }
@@ -54,6 +69,7 @@ internal import Synchronization
         unsafe pthread_mutex_destroy(turn)
         unsafe turn.deallocate()
         unsafe generation.deallocate()
+        unsafe lines.deallocate()
     }
 
     /// Runs a region on the calling thread and all others.
@@ -61,58 +77,105 @@ internal import Synchronization
     /// - Parameters:
     ///   - ends: where the tasks of each node end and the next node's begin, at least one. Nodes
     ///     past the last have none; tasks of nodes that have no worker count as the last node's.
+    ///   - ahead: what the workers will read in the next region that reads weights; nil: as before.
     ///   - body: runs a task on a worker.
-    func run(ends: Span<Int>, _ body: @escaping (Int, Int) -> Void) {
+    func run(
+        ends: Span<Int>, ahead: WeightsAhead?, _ body: @escaping (Int, Int) -> Void
+    ) {
         unsafe pthread_mutex_lock(turn)
         defer { unsafe pthread_mutex_unlock(turn) }
         self.body = body
         let count = ends[ends.count - 1]
         unsafe remaining.pointee.value.store(UInt64(count) << 1, ordering: .relaxed)
-        var start = 0
-        for node in 0..<nodeCount {
-            let end = node < min(ends.count, nodeCount) - 1 ? ends[node] : count
-            unsafe claims[node].value.store(
-                UInt64(end) << 32 | UInt64(start), ordering: .releasing)
-            start = end
+        begun.store(
+            unsafe (generation.pointee.value.load(ordering: .relaxed) >> 1) + 1, ordering: .relaxed)
+        if let ahead {
+            for worker in 0..<workerCount { unsafe lines[worker].publish(ahead, worker: worker) }
         }
+        forEachWorker(ends: ends) { worker, tasks in unsafe lines[worker].publish(tasks: tasks) }
         unsafe generation.advance()
         work(worker: 0)
+        while unsafe remaining.pointee.value.load(ordering: .relaxed) > SharedWord.asleep,
+            unsafe lines[0].readAhead()
+        {}
         unsafe remaining.wait(patience: Self.taskPatience) { $0 <= SharedWord.asleep }
         self.body = { _, _ in }
     }
 
-    /// Runs tasks until none is left to claim: those of the worker's node, then those of others.
-    private func work(worker: Int) {
-        var count = claimTasks(of: nodes[worker], worker: worker)
-        for step in 1..<max(nodeCount, 1) {
-            let node = (nodes[worker] + step) % nodeCount
-            let claim = unsafe claims[node].value.load(ordering: .relaxed)
-            if claim & 0xffff_ffff < claim >> 32 { count += claimTasks(of: node, worker: worker) }
+    /// The tasks that each worker begins with: an equal share of its node's, one after another.
+    func forEachWorker(ends: Span<Int>, _ body: (_ worker: Int, _ tasks: Range<Int>) -> Void) {
+        var start = 0
+        var firstWorker = 0
+        for node in nodeEnds.indices where nodeEnds[node] > firstWorker {
+            let isLast = nodeEnds[node] == workerCount || node >= ends.count - 1
+            let count = (isLast ? ends[ends.count - 1] : ends[node]) - start
+            let workers = nodeEnds[node] - firstWorker
+            for index in 0..<workers {
+                body(
+                    workersByNode[firstWorker + index],
+                    start + count * index / workers..<start + count * (index + 1) / workers)
+            }
+            start += count
+            firstWorker = nodeEnds[node]
         }
+    }
+
+    /// Runs tasks until none is left to claim.
+    private func work(worker: Int) {
+        runTasks(of: worker)
+        for step in 1..<max(workerCount, 1) {
+            let source = sources[worker * workerCount + step]
+            while true {
+                let tasks = unsafe lines[source].claimHalf()
+                if tasks.isEmpty { break }
+                if allTasksAreOut, unsafe lines[worker].offer(tasks) {
+                    runTasks(of: worker)
+                } else {
+                    run(tasks, worker: worker)
+                }
+            }
+        }
+    }
+
+    /// Whether nobody's line will be written before tasks that the caller of this has claimed are
+    /// counted.
+    ///
+    /// They may be of a region whose tasks are just being handed out, where a thread is late. Who
+    /// claims a task sees at least as many regions begun as there were when it was handed out.
+    private var allTasksAreOut: Bool {
+        unsafe generation.pointee.value.load(ordering: .acquiring) >> 1
+            == begun.load(ordering: .relaxed)
+    }
+
+    // Neither of the next two holds a reference to the region's body while it counts tasks: once
+    // the last is counted, the caller may end the body's lifetime. Until then the region is not over.
+
+    /// Runs what is left of a worker's tasks, and counts them.
+    private func runTasks(of worker: Int) {
+        let count = claimAndRun(worker: worker)
         if count > 0 { unsafe remaining.subtract(count) }
     }
 
-    /// Runs tasks of a node until none of them is left.
-    ///
-    /// - Returns: how many. They are counted later: until then the region is not over.
-    private func claimTasks(of node: Int, worker: Int) -> UInt64 {
+    @inline(never) private func claimAndRun(worker: Int) -> UInt64 {
+        guard var task = unsafe lines[worker].claim() else { return 0 }
+        let body = self.body
         var count: UInt64 = 0
         while true {
-            let claim = unsafe claims[node].value.wrappingAdd(1, ordering: .acquiringAndReleasing)
-                .oldValue
-            let task = claim & 0xffff_ffff
-            let end = claim >> 32
-            guard task < end else { return count }
-            perform(Int(task), worker: worker)
+            body(task, worker)
             count += 1
-            if task + 1 == end { return count }
+            guard let next = unsafe lines[worker].claim() else { return count }
+            task = next
         }
     }
 
-    /// Runs one task, and holds no reference to the region's body afterwards: once the last task
-    /// is counted, the caller may end the body's lifetime.
-    @inline(never) private func perform(_ task: Int, worker: Int) {
-        body(task, worker)
+    /// Runs tasks that are claimed, and counts them.
+    private func run(_ tasks: Range<Int>, worker: Int) {
+        perform(tasks, worker: worker)
+        unsafe remaining.subtract(UInt64(tasks.count))
+    }
+
+    @inline(never) private func perform(_ tasks: Range<Int>, worker: Int) {
+        for task in tasks { body(task, worker) }
     }
 
     // MARK: Threads
@@ -150,6 +213,9 @@ internal import Synchronization
     private func live(worker: Int) {
         var seen: UInt64 = 0
         while true {
+            while unsafe generation.pointee.value.load(ordering: .relaxed) >> 1 == seen,
+                unsafe lines[worker].readAhead()
+            {}
             unsafe generation.wait(patience: Self.regionPatience) { $0 >> 1 != seen }
             if stopping.load(ordering: .acquiring) { return }
             seen = unsafe generation.pointee.value.load(ordering: .acquiring) >> 1

@@ -13,6 +13,12 @@ static inline void ck_pause(void) {
 #endif
 }
 
+/// Asks memory for some bytes, which need not exist, into this processor's second cache.
+static inline void ck_prefetch(const void *bytes, size_t count) {
+    for (size_t offset = 0; offset < count; offset += 64)
+        __builtin_prefetch((const char *)bytes + offset, 0, 2);
+}
+
 /// Sleeps while the word holds a value, until it is woken; may return for no reason.
 void ck_sleep(const void *word, uint32_t value);
 
