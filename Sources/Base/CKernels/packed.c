@@ -10,6 +10,10 @@
 
 /// Tokens that pass over a decoded block before the next is decoded.
 #define CK_TOKEN_BLOCK 256
+
+/// Of how many tokens at most activations are asked for before they are read.
+#define CK_AHEAD_TOKENS 8
+
 /// How far ahead of the decoder weights are asked for.
 #define CK_PREFETCH_BYTES 8192
 

@@ -24,9 +24,10 @@ CK_INLINE size_t CK_NAME(stream_limit)(ck_format format) {
 }
 
 #define CK_STREAM_CASE(tokens) \
-    case tokens: CK_NAME(stream)(format, tokens, p, strips, columns, x, sums); break
+    case tokens: CK_NAME(stream)(format, tokens, p, strips, columns, x, next, sums); break
 
-/// Adds the panel's block of up to 256 columns to the sums of all tokens.
+/// Adds the panel's block of up to 256 columns to the sums of all tokens. After the tokens' blocks
+/// `x` has those of CK_AHEAD_TOKENS that come next.
 ///
 /// - Returns: where the panel's next block begins.
 CK_INLINE const uint8_t *CK_NAME(add_block)(
@@ -36,8 +37,10 @@ CK_INLINE const uint8_t *CK_NAME(add_block)(
     if (token_count <= CK_NAME(stream_limit)(format)) {
         // Near-equal groups: a small one would waste the decoding.
         size_t groups = (token_count + CK_STREAM_TOKENS - 1) / CK_STREAM_TOKENS;
+        const int is_alone = groups == 1; // then the activations stay in the caches
         for (; groups > 0; groups--) {
             const size_t tokens = (token_count + groups - 1) / groups;
+            const ck_activation_block *const *next = is_alone ? NULL : x + tokens;
             switch (tokens) {
                 CK_STREAM_CASE(1);
                 CK_STREAM_CASE(2);
@@ -65,6 +68,11 @@ CK_INLINE const uint8_t *CK_NAME(add_block)(
 
 #undef CK_STREAM_CASE
 
+CK_INLINE const ck_activation_block *CK_NAME(next_block)(
+    const ck_activation_block *x, size_t block_stride) {
+    return (const ck_activation_block *)(const void *)((const uint8_t *)x + block_stride);
+}
+
 CK_INLINE void CK_NAME(multiply_format)(
     ck_format format, const ck_packed_product *p, size_t first_panel, size_t panel_count,
     ck_packed_scratch *scratch) {
@@ -78,10 +86,13 @@ CK_INLINE void CK_NAME(multiply_format)(
             const size_t strips = all_strips - first_strip < CK_PANEL_STRIPS
                 ? all_strips - first_strip : CK_PANEL_STRIPS;
             const uint8_t *weights = p->panels + first_strip * strip_bytes;
-            const ck_activation_block *x[CK_TOKEN_BLOCK];
+            const ck_activation_block *x[CK_TOKEN_BLOCK + CK_AHEAD_TOKENS];
             for (size_t t = 0; t < tokens; t++)
                 x[t] = (const ck_activation_block *)(const void *)p->x
                     + (p->x_rows ? (size_t)p->x_rows[t0 + t] : t0 + t);
+            // After the last token the first are read again, of the next block.
+            for (size_t t = 0; t < CK_AHEAD_TOKENS; t++)
+                x[tokens + t] = CK_NAME(next_block)(x[t % tokens], p->block_stride);
             __builtin_memset(
                 scratch->sums, 0, tokens * CK_PANEL_STRIPS * CK_LANES * sizeof(float));
             for (size_t k = 0; k < p->columns; k += CK_ACTIVATION_COLUMNS) {
@@ -90,9 +101,8 @@ CK_INLINE void CK_NAME(multiply_format)(
                 weights = CK_NAME(add_block)(
                     format, weights, strips, columns, tokens, x, scratch->sums,
                     scratch->decoded);
-                for (size_t t = 0; t < tokens; t++)
-                    x[t] = (const ck_activation_block *)(const void *)
-                        ((const uint8_t *)x[t] + p->block_stride);
+                for (size_t t = 0; t < tokens + CK_AHEAD_TOKENS; t++)
+                    x[t] = CK_NAME(next_block)(x[t], p->block_stride);
             }
             for (size_t t = 0; t < tokens; t++) {
                 const size_t row = p->y_rows ? (size_t)p->y_rows[t0 + t] : t0 + t;

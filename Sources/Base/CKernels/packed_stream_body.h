@@ -75,15 +75,17 @@ CK_INLINE void CK_NAME(stream256)(
 }
 
 /// Adds up to 256 columns of each strip of a panel for so few tokens that their codes need not be
-/// kept.
+/// kept; asks for the activations of as many `next` tokens, where there are some.
 CK_INLINE void CK_NAME(stream)(
     ck_format format, int tokens, const uint8_t *p, size_t strips, size_t columns,
-    const ck_activation_block *const *x, float *sums) {
+    const ck_activation_block *const *x, const ck_activation_block *const *next, float *sums) {
     const ck_packing packing = ck_packing_of(format);
+    const size_t share = (size_t)(tokens + CK_PANEL_STRIPS - 1) / CK_PANEL_STRIPS;
     for (size_t k = 0; k < columns; k += packing.columns) {
         const size_t width = columns - k < packing.columns ? columns - k : packing.columns;
         for (size_t strip = 0; strip < strips; strip++) {
             float *const to = sums + strip * CK_LANES;
+            if (next && k == 0) CK_NAME(prefetch_tokens)(next + strip * share, share);
             ck_v16 sum[CK_STREAM_TOKENS];
 #pragma clang loop unroll(full)
             for (int t = 0; t < tokens; t++)

@@ -90,6 +90,7 @@ CK_INLINE void CK_NAME(add_decoded)(
             if (s == 0) {
                 for (size_t i = 0; i < share; i += 64) CK_NAME(prefetch)(next + i, 0);
                 next += share;
+                CK_NAME(prefetch_tokens)(x + t + CK_TILE_TOKENS, CK_TILE_TOKENS);
             }
             switch (token_count - t) {
                 CK_TILE_CASE(CK_TILE_STRIPS, 1);
