@@ -60,8 +60,8 @@ package final class ThreadPool: Sendable {
 
     /// Runs tasks on all threads and returns when all are done.
     ///
-    /// Each thread claims the next task when it has finished one. Callers on several threads take
-    /// turns.
+    /// Each thread begins with a share of the tasks, and then takes some that others have not begun.
+    /// Callers on several threads take turns.
     ///
     /// - Parameters:
     ///   - count: the number of tasks, below 2³².

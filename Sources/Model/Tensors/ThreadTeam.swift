@@ -11,7 +11,7 @@ internal import Synchronization
 /// together with the region that they belong to, so a thread that comes late to an old region finds
 /// nothing in it, or helps with the new one; the caller waits for tasks, never for threads. Who waits
 /// reads ahead.
-// Safety: `body` is written only by the caller whose `turn` it is, before it publishes claims with
+// Safety: `body` is written only by the caller whose `turn` it is, before it publishes tasks with
 // release order and after `remaining` has come down to 0; it is read only by a thread that has
 // claimed a task and not yet counted it. The rest is atomic or never changes.
 @safe final class ThreadTeam: @unchecked Sendable {

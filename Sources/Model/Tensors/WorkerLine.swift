@@ -13,7 +13,8 @@ struct WorkerLine: ~Copyable {
     /// How often there was something new to read ahead.
     private let aheadCount = Atomic<UInt64>(0)
 
-    /// What to read ahead, as `WeightsAhead.Part.word` has it; 0 after the last.
+    /// What to read ahead, `WeightsAhead.partCount` words as `WeightsAhead.Part.word` has them; 0 after
+    /// the last.
     private let parts = InlineArray<8, Atomic<UInt64>> { _ in Atomic(0) }
 
     // How far the worker has come with what it was told to read ahead; only the worker uses these.
