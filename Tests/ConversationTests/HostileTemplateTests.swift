@@ -23,6 +23,58 @@ import Testing
         return false
     }
 
+    private static let extremes: [JSONValue] = [
+        .integer(.min), .integer(.min + 1), .integer(-1), 0, 1, .integer(.max - 1),
+        .integer(.max), .number(.nan), .number(.infinity), .number(-.infinity),
+        .number(.greatestFiniteMagnitude), .number(.leastNonzeroMagnitude), 9.3e18, -9.3e18,
+        "", "9223372036854775808", "-9223372036854775809", "1e400", true, nil, [1, 2],
+    ]
+
+    @Test(arguments: [
+        "a + b", "a - b", "a * b", "a / b", "a // b", "a % b", "a ** b", "-a", "+a", "a|abs",
+        "a|int", "a|int(b, b)", "a|float(b)", "a|round", "a|round(b)", "a|round(b, 'floor')",
+        "a|round(b, 'ceil')", "a|filesizeformat", "a|filesizeformat(true)", "range(a, b)|list",
+        "range(a)|list", "range(a, b, -1)|list", "range(0, 5, a)|list", "range(a, b, b)|list",
+        "range(b, a, 7)|first", "l[a]", "l[a:]", "l[:a]", "l[a:b]", "l[::a]", "l[a:b:a]", "s[a]",
+        "s[a:b]", "s[::a]", "s[b:a:-1]", "s * a", "a * l", "l * a", "range(9)[a:b]|list",
+        "range(9)[a]", "s.center(a)", "s.ljust(a)", "s.zfill(a)", "s|center(a)", "s|indent(a)",
+        "s|truncate(a)", "s|truncate(a, true, '', b)", "s|truncate(9, false, s, a)",
+        "s.replace('x', 'y', a)", "s|replace('x', 'y', a)", "s.split('x', a)", "s.rsplit('x', a)",
+        "s.split(none, a)", "s.find('x', a, b)", "s.rfind('x', a, b)", "s.count('', a, b)",
+        "s.startswith('x', a, b)", "s.endswith('x', a, b)", "l.index(1, a, b)", "l.count(a)",
+        "l|batch(a, b)|list", "l|slice(a, b)|list", "l|sum(start=a)", "[a, b]|sum", "[a, b]|sort",
+        "[a, b]|unique|list", "[a, b]|min", "[a, b]|max", "{a: b}[b]", "{a: 1, b: 2}|length",
+        "a == b", "a < b", "a in [b]", "a is divisibleby(b)", "a is odd", "a is even",
+        "'%d' % a", "'%5.3d' % a", "'%x' % a", "'%c' % a", "'%f' % a", "'%.9f' % a", "'%e' % a",
+        "'%g' % a", "'%*d' % (a, b)", "'%.*f' % (a, b)", "'%s' % a", "'{}'.format(a)",
+        "'{:d}'.format(a)", "'{:,}'.format(a)", "'{:x}'.format(a)", "'{:+08.3f}'.format(a)",
+        "'{:.0e}'.format(a)", "'{:%}'.format(a)", "'{:g}'.format(a)", "'{:{}}'.format(a, b)",
+        "'{:.{}f}'.format(a, b)", "'{9223372036854775807}'.format(a)",
+        "'{:9223372036854775808}'.format(a)", "a|tojson", "l|tojson(indent=a)", "a|string",
+        "[a, b]|join(b)", "strftime_now(a)", "dict([(a, b)])", "cycler(a, b).next()",
+        "a|default(b)", "a|format(b)", "l|map('round', a)|list", "s|wordcount + a",
+    ])
+    func `numbers at the ends of their range are values or errors`(expression: String) throws {
+        let template = try ChatTemplate(source: "{{ \(expression) }}")
+        var outcomes = 0
+        for a in Self.extremes {
+            for b in Self.extremes {
+                do throws(TemplateError) {
+                    _ = try template.render(["a": a, "b": b, "s": "xaxbx", "l": [1, 2, 3]])
+                } catch {
+                    #expect(!error.description.isEmpty)
+                }
+                outcomes += 1
+            }
+        }
+        #expect(outcomes == Self.extremes.count * Self.extremes.count)
+    }
+
+    @Test func `all values that are not numbers are one key`() throws {
+        let source = "{% set n = 'nan'|float %}{{ dict([(n, 1), (n, 2), (-n, 3)])|length }}"
+        #expect(try ChatTemplate(source: source).render([:]) == "1")
+    }
+
     private static func nested(_ open: String, _ close: String, _ inner: String = "1") -> String {
         String(repeating: open, count: 60_000) + inner + String(repeating: close, count: 60_000)
     }

@@ -49,7 +49,9 @@ extension JSONParser {
         if isInteger, let integer = Int(text), integer != 0 { return .integer(integer) }  // Int.min
         // Exact operands and one rounding give the correctly rounded result (Clinger 1990).
         let (power, overflow) = exponent.subtractingReportingOverflow(fractionDigitCount)
-        if isExact, !overflow, significand <= 1 << 53, abs(power) < Self.exactPowers.count {
+        // Its magnitude would be no `Int` for the least of them.
+        let isExactPower = (1 - Self.exactPowers.count..<Self.exactPowers.count).contains(power)
+        if isExact, !overflow, significand <= 1 << 53, isExactPower {
             let magnitude = Double(significand)
             let value =
                 power < 0

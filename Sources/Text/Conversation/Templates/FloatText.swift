@@ -57,7 +57,7 @@ enum FloatText {
             return Double(fixed(value, fractionDigits: min(places, 330))) ?? value
         }
         var scale = 1.0
-        for _ in 0..<min(-places, 330) { scale *= 10 }
+        for _ in 0..<min(places.magnitude, 330) { scale *= 10 }
         if scale > value.magnitude * 10 { return value.sign == .minus ? -0.0 : 0 }
         return (value / scale).rounded(.toNearestOrEven) * scale
     }

@@ -41,6 +41,8 @@ enum TemplateKey: Hashable {
     case undefined
     case integer(Int)
     case float(Double)
+    /// All of them are one key, or each would be compared with all the others, and equal none.
+    case notANumber
     case string([Unicode.Scalar])
     indirect case tuple([TemplateKey])
 
@@ -52,7 +54,9 @@ enum TemplateKey: Hashable {
         case .bool(let value): self = .integer(value ? 1 : 0)
         case .integer(let value): self = .integer(value)
         case .float(let value):
-            if let integer = Int(exactly: value) {
+            if value.isNaN {
+                self = .notANumber
+            } else if let integer = Int(exactly: value) {
                 self = .integer(integer)
             } else {
                 self = .float(value)
