@@ -57,6 +57,37 @@ struct JSONValueTests {
         #expect(many["3K"] == 1)
     }
 
+    /// Spellings of one text: each character composed or decomposed, by the bits of a number.
+    private static let spellings = (0..<1024).map { number in
+        (0..<10).map { number >> $0 & 1 == 0 ? "\u{e9}" : "e\u{301}" }.joined()
+    }
+
+    @Test func `spellings of one text have hashes of their own`() {
+        #expect(Set(Self.spellings).count == 1)
+        let keys = Self.spellings.map(ExactString.init)
+        #expect(Set(keys).count == 1024)
+        #expect(Set(keys.map(\.hashValue)).count > 1000)
+        let values = Self.spellings.map(JSONValue.string)
+        #expect(Set(values.map(\.hashValue)).count > 1000)
+        let objects = Self.spellings.map { JSONValue.object(JSONObject([($0, .integer(1))])) }
+        #expect(Set(objects.map(\.hashValue)).count > 1000)
+    }
+
+    @Test func `strings that continue one another have hashes of their own`() {
+        let keys = (0..<100).map { ExactString(String(repeating: "\0", count: $0)) }
+        #expect(Set(keys.map(\.hashValue)).count > 90)
+        #expect(ExactString("12345678") == ExactString(["1234", "5678"].joined()))
+        #expect(
+            ExactString("12345678a").hashValue == ExactString("12345678" + "a").hashValue)
+    }
+
+    @Test func `an object keeps every spelling of a key apart`() {
+        let object = JSONObject(
+            Self.spellings.enumerated().map { ($0.element, .integer($0.offset)) })
+        #expect(object.count == 1024)
+        #expect(object[Self.spellings[777]] == 777)
+    }
+
     @Test func `equality of objects ignores order`() {
         let left: JSONObject = ["a": 1, "b": 2]
         let right: JSONObject = ["b": 2, "a": 1]

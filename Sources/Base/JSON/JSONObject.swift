@@ -79,15 +79,36 @@ package struct JSONObject: Sendable {
     }
 }
 
-/// A string that equals only the same sequence of code points.
-struct ExactString: Hashable {
-    let text: String
+/// A string that equals only the same sequence of code points, and hashes likewise.
+///
+/// `String` hashes all spellings of a text alike, the composed and the decomposed ones. Since here
+/// they are different keys, whoever sends thousands of them would have each compared with all the
+/// others.
+package struct ExactString: Hashable {
+    /// The string.
+    package let text: String
 
-    init(_ text: String) { self.text = text }
+    /// A string to be told apart by its code points.
+    package init(_ text: String) { self.text = text }
 
-    static func == (left: Self, right: Self) -> Bool {
-        // The first comparison is the fast one; the second only has to confirm it.
-        left.text == right.text && left.text.utf8.elementsEqual(right.text.utf8)
+    package static func == (left: Self, right: Self) -> Bool {
+        left.text.utf8.count == right.text.utf8.count
+            && left.text.utf8.elementsEqual(right.text.utf8)
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        var word: UInt64 = 0
+        var count = 0
+        for byte in text.utf8 {
+            word = word << 8 | UInt64(byte)
+            count += 1
+            if count.isMultiple(of: 8) {
+                hasher.combine(word)
+                word = 0
+            }
+        }
+        hasher.combine(word)
+        hasher.combine(count)
     }
 }
 
@@ -101,7 +122,7 @@ extension JSONObject: Hashable {
         var unordered = 0
         for (key, value) in self {
             var member = Hasher()
-            member.combine(key)
+            member.combine(ExactString(key))
             member.combine(value)
             unordered ^= member.finalize()
         }

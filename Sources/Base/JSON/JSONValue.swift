@@ -27,6 +27,18 @@ package enum JSONValue: Hashable, Sendable {
         }
     }
 
+    package func hash(into hasher: inout Hasher) {
+        switch self {
+        case .null: hasher.combine(0)
+        case .bool(let value): hasher.combine(value)
+        case .integer(let value): hasher.combine(value)
+        case .number(let value): hasher.combine(value)
+        case .string(let value): hasher.combine(ExactString(value))
+        case .array(let values): hasher.combine(values)
+        case .object(let object): hasher.combine(object)
+        }
+    }
+
     /// The string, or nil for any other kind.
     package var stringValue: String? {
         if case .string(let value) = self { value } else { nil }
