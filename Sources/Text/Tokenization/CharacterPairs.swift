@@ -4,6 +4,7 @@
 struct CharacterPairs: Sendable {
     private var keys: [UInt64]
     private let mask: Int
+    private let hash = SeededHash()
 
     /// The pairs that stand side by side inside any of the strings.
     init(inside strings: some Sequence<String>) {
@@ -21,7 +22,7 @@ struct CharacterPairs: Sendable {
         keys = Array(repeating: 0, count: capacity)
         mask = capacity - 1
         for key in pairs {
-            var slot = Self.slot(key) & mask
+            var slot = hash.of(key) & mask
             while keys[slot] != 0 { slot = (slot + 1) & mask }
             keys[slot] = key
         }
@@ -34,7 +35,7 @@ struct CharacterPairs: Sendable {
 
     func contains(_ first: UInt32, _ second: UInt32) -> Bool {
         let key = Self.key(first, second)
-        var slot = Self.slot(key) & mask
+        var slot = hash.of(key) & mask
         while keys[slot] != 0 {
             if keys[slot] == key { return true }
             slot = (slot + 1) & mask
@@ -44,10 +45,5 @@ struct CharacterPairs: Sendable {
 
     private static func key(_ first: UInt32, _ second: UInt32) -> UInt64 {
         UInt64(first) << 32 | UInt64(second)
-    }
-
-    private static func slot(_ key: UInt64) -> Int {
-        let product = key &* 0x9e37_79b9_7f4a_7c15
-        return Int(truncatingIfNeeded: product ^ (product >> 32))
     }
 }

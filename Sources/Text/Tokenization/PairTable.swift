@@ -5,6 +5,7 @@ package struct PairTable: Sendable {
     private var keys: [UInt64]
     private var values: [Merge]
     private var mask: Int
+    private let hash = SeededHash()
     private(set) var count = 0
 
     /// Creates an empty table.
@@ -22,7 +23,7 @@ package struct PairTable: Sendable {
     package mutating func insert(_ left: Int32, _ right: Int32, _ merge: Merge) {
         precondition(count * 2 < keys.count, "more merges than the table was made for")
         let key = Self.key(left, right)
-        var slot = Self.hash(key) & mask
+        var slot = hash.of(key) & mask
         while keys[slot] != .max {
             if keys[slot] == key { return }
             slot = (slot + 1) & mask
@@ -35,7 +36,7 @@ package struct PairTable: Sendable {
     /// What the pair merges into, if it does.
     package func merge(_ left: Int32, _ right: Int32) -> Merge? {
         let key = Self.key(left, right)
-        var slot = Self.hash(key) & mask
+        var slot = hash.of(key) & mask
         while keys[slot] != .max {
             if keys[slot] == key { return values[slot] }
             slot = (slot + 1) & mask
@@ -45,11 +46,6 @@ package struct PairTable: Sendable {
 
     private static func key(_ left: Int32, _ right: Int32) -> UInt64 {
         UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))
-    }
-
-    private static func hash(_ key: UInt64) -> Int {
-        let product = key &* 0x9e37_79b9_7f4a_7c15
-        return Int(truncatingIfNeeded: product ^ (product >> 32))
     }
 }
 

@@ -5,6 +5,7 @@ package struct TokenTable: Sendable {
     private let strings: ByteStrings
     private var slots: [Int32]
     private let mask: Int
+    private let hash = SeededHash()
     private(set) var longestByteCount = 0
 
     /// Creates a table of some of the strings; of equal strings the first is found.
@@ -27,7 +28,7 @@ package struct TokenTable: Sendable {
         let range = strings.range(of: index)
         if range.isEmpty { return }
         longestByteCount = max(longestByteCount, range.count)
-        var slot = Self.hash(strings.storage, range) & mask
+        var slot = hash.of(strings.storage, range) & mask
         while slots[slot] >= 0 {
             if matches(Int(slots[slot]), strings.storage, range) { return }
             slot = (slot + 1) & mask
@@ -38,7 +39,7 @@ package struct TokenTable: Sendable {
     /// The token that is spelled like `bytes[range]`, if there is one; O(range.count).
     package func token(of bytes: [UInt8], in range: Range<Int>) -> Int32? {
         if range.isEmpty || range.count > longestByteCount { return nil }
-        var slot = Self.hash(bytes, range) & mask
+        var slot = hash.of(bytes, range) & mask
         while slots[slot] >= 0 {
             if matches(Int(slots[slot]), bytes, range) { return slots[slot] }
             slot = (slot + 1) & mask
@@ -60,13 +61,5 @@ package struct TokenTable: Sendable {
             return false
         }
         return true
-    }
-
-    private static func hash(_ bytes: [UInt8], _ range: Range<Int>) -> Int {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for index in range {
-            hash = (hash ^ UInt64(bytes[index])) &* 0x0000_0100_0000_01b3
-        }
-        return Int(truncatingIfNeeded: hash ^ (hash >> 29))
     }
 }
