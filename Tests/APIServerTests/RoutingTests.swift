@@ -94,7 +94,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "{", "nul", "[]", "3", "\"x\"", "{\"a\":NaN}", "{\"a\":1e999}", "{}{}", "\u{FEFF}{}",
+        "", "{", "nul", "[]", "3", "\"x\"", "{\"a\":NaN}", "{\"a\":1e999}", "{}{}", " \u{FEFF}{}",
         String(repeating: "[", count: 65),
     ])
     func `a body that is no JSON object is an error`(body: String) async throws {
@@ -102,6 +102,20 @@ import Testing
         #expect(reply.status == 400)
         #expect(try reply.json["error"]?["code"] == "invalid_json")
         #expect(try await TestClient().post("/mistral/v1/fim/completions", body).status == 422)
+    }
+}
+
+@Suite struct LenientBodyTests {
+    @Test(arguments: [
+        "\u{FEFF}{\"model\":\"default\",\"prompt\":\"a\"}",
+        #"{"model":"default","prompt":"cut \ud83d"}"#,
+        #"{"model":"default","prompt":"\ude00","user":"\ud83d\ud83d"}"#,
+        #"{"model":"default","prompt":"a","stop":"\udfff"}"#,
+        #"{"model":"default","prompt":"a","temperature":0.1e-9223372036854775807}"#,
+    ])
+    func `what other servers take is taken`(body: String) async throws {
+        let reply = try await TestClient().post("/v1/completions", body)
+        #expect(reply.status == 200)
     }
 }
 

@@ -40,6 +40,65 @@ struct JSONParserTests {
 
     @Test(
         arguments: [
+            ("0.1e-9223372036854775807", 0), ("-0.1e-9223372036854775807", -0.0),
+            ("0.01e-9223372036854775807", 0), ("1e-9223372036854775808", 0),
+            ("0.1e-9223372036854775808", 0), ("1e-9223372036854775807", 0),
+            ("1.0e-18446744073709551616", 0), ("0e9223372036854775807", 0),
+            ("0.0e-9223372036854775807", 0), ("0e99999999999999999999", 0), ("1e-22", 1e-22),
+            ("1e-23", 1e-23), ("1e22", 1e22), ("1e23", 1e23), ("0.1e23", 1e22),
+            ("10e-9223372036854775807", 0), ("9007199254740993e-22", 9007199254740993e-22),
+        ] as [(String, Double)])
+    func `numbers with the greatest exponents are read`(text: String, value: Double) throws {
+        #expect(try JSONParser.parse(text) == .number(value))
+        #expect(try JSONParser.parse(text).doubleValue?.sign == value.sign)
+    }
+
+    @Test(arguments: [
+        "1e9223372036854775807", "0.1e9223372036854775807", "1e9223372036854775808",
+        "-10.5e18446744073709551616",
+    ])
+    func `numbers beyond a double are refused, however great the exponent`(text: String) {
+        #expect(
+            throws: JSONError.invalidNumber(
+                offset: 0, reason: "it is beyond the range of a double")
+        ) { try JSONParser.parse(text) }
+    }
+
+    @Test(
+        arguments: [
+            (#""\ud83d""#, "\u{FFFD}"), (#""\ude00""#, "\u{FFFD}"),
+            (#""a\ud83d\n""#, "a\u{FFFD}\n"),
+            (#""\ud83d\ud83d\ude00""#, "\u{FFFD}😀"), (#""\ud83dude00""#, "\u{FFFD}ude00"),
+            (#""\ude00\ud83d""#, "\u{FFFD}\u{FFFD}"), (#""\ud83d\u0041""#, "\u{FFFD}A"),
+            (#""\ud83d\ude00""#, "😀"), (#""\uDBFF\uDFFF""#, "\u{10FFFF}"),
+        ] as [(String, String)])
+    func `lone surrogates are replaced where that is asked for`(
+        text: String, expected: String
+    ) throws {
+        let limits = JSONParser.Limits(replacesLoneSurrogates: true)
+        #expect(try JSONParser.parse(text, limits: limits) == .string(expected))
+        let key = try JSONParser.parse("{\(text):1}", limits: limits)
+        #expect(key[expected] == 1)
+    }
+
+    @Test(arguments: [#""\ud83d"#, #""\ud83d\u12""#, #""\ud83d\x""#, #""\ud83d\"#])
+    func `a broken escape after a lone surrogate stays an error`(text: String) {
+        #expect(throws: JSONError.self) {
+            try JSONParser.parse(text, limits: .init(replacesLoneSurrogates: true))
+        }
+    }
+
+    @Test func `one byte order mark is skipped where that is asked for`() throws {
+        let limits = JSONParser.Limits(skipsByteOrderMark: true)
+        #expect(try JSONParser.parse("\u{FEFF} {}", limits: limits) == [:])
+        #expect(try JSONParser.parse("1", limits: limits) == 1)
+        for text in ["\u{FEFF}", "\u{FEFF}\u{FEFF}1", " \u{FEFF}1", "1\u{FEFF}"] {
+            #expect(throws: JSONError.self) { try JSONParser.parse(text, limits: limits) }
+        }
+    }
+
+    @Test(
+        arguments: [
             ([0x22, 0x80, 0x22], 1), ([0x22, 0xC0, 0x80, 0x22], 1), ([0x22, 0xC3, 0x22], 2),
             ([0x22, 0x61, 0xE0, 0x80, 0x80, 0x22], 3), ([0x22, 0xED, 0xA0, 0x80, 0x22], 2),
             ([0x22, 0xF4, 0x90, 0x80, 0x80, 0x22], 2), ([0x22, 0xF5, 0x80, 0x80, 0x80, 0x22], 1),

@@ -78,14 +78,21 @@ extension JSONParser {
     private mutating func parseScalar(escapeStart: Int) throws(JSONError) -> UnicodeScalar {
         let unit = try parseHexadecimal(escapeStart)
         if let scalar = UnicodeScalar(unit) { return scalar }
-        guard unit < 0xDC00, skip(UInt8(ascii: "\\")), skip(UInt8(ascii: "u")) else {
+        let end = offset
+        if unit < 0xDC00, skip(UInt8(ascii: "\\")), skip(UInt8(ascii: "u")) {
+            let low = try parseHexadecimal(end)
+            if (0xDC00...0xDFFF).contains(low),
+                let scalar = UnicodeScalar(0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00))
+            {
+                return scalar
+            }
+        }
+        guard limits.replacesLoneSurrogates else {
             throw .invalidString(offset: escapeStart, reason: "a lone surrogate")
         }
-        let low = try parseHexadecimal(escapeStart)
-        guard (0xDC00...0xDFFF).contains(low),
-            let scalar = UnicodeScalar(0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00))
-        else { throw .invalidString(offset: escapeStart, reason: "a lone surrogate") }
-        return scalar
+        // What follows the lone half is an escape of its own.
+        offset = end
+        return "\u{FFFD}"
     }
 
     private mutating func parseHexadecimal(_ escapeStart: Int) throws(JSONError) -> UInt32 {

@@ -5,8 +5,8 @@
 /// Strict means: one value and nothing after it but white space; no byte order mark, comments,
 /// trailing commas, leading zeros, `NaN` or `Infinity`; well-formed UTF-8; no raw control
 /// characters within strings; an escaped surrogate without its partner is an error, for no Swift
-/// string could hold it. A number beyond the range of a double is an error, an integer beyond
-/// `Int` becomes a double. Of equal keys the last value wins, in the place of the first.
+/// string could hold it. ``Limits`` may be lenient with two of these. A number beyond the range of a
+/// double is an error, an integer beyond `Int` becomes a double. Of equal keys the last value wins, in the place of the first.
 package struct JSONParser {
     /// How much a parser is willing to take.
     package struct Limits: Sendable {
@@ -18,17 +18,25 @@ package struct JSONParser {
         package let maxValues: Int
         /// Whether a key that occurs twice in an object is an error, as safetensors demands.
         package let rejectsDuplicateKeys: Bool
+        /// Whether an escaped surrogate without its partner becomes U+FFFD: clients cut strings
+        /// between the halves of a character, and keep sending what they have cut.
+        package let replacesLoneSurrogates: Bool
+        /// Whether a byte order mark before the text is skipped, as RFC 8259 §8.1 lets a parser do.
+        package let skipsByteOrderMark: Bool
 
         /// Limits that fit the largest published tokenizer files.
         package init(
             maxBytes: Int = 256 << 20, maxDepth: Int = 128, maxValues: Int = 10_000_000,
-            rejectsDuplicateKeys: Bool = false
+            rejectsDuplicateKeys: Bool = false, replacesLoneSurrogates: Bool = false,
+            skipsByteOrderMark: Bool = false
         ) {
             precondition((0...512).contains(maxDepth), "maxDepth \(maxDepth) is not in 0...512")
             self.maxBytes = maxBytes
             self.maxDepth = maxDepth
             self.maxValues = maxValues
             self.rejectsDuplicateKeys = rejectsDuplicateKeys
+            self.replacesLoneSurrogates = replacesLoneSurrogates
+            self.skipsByteOrderMark = skipsByteOrderMark
         }
     }
 
@@ -48,6 +56,7 @@ package struct JSONParser {
             throw .limitExceeded(offset: limits.maxBytes, limit: "bytes", maximum: limits.maxBytes)
         }
         var parser = JSONParser(bytes: bytes, limits: limits)
+        if limits.skipsByteOrderMark, bytes.starts(with: [0xEF, 0xBB, 0xBF]) { parser.offset = 3 }
         parser.skipWhiteSpace()
         let value = try parser.parseValue()
         parser.skipWhiteSpace()

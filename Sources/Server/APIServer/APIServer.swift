@@ -97,7 +97,10 @@ package struct APIServer: Sendable {
         do {
             // 2^22 values are more token ids than any context holds.
             value = try JSONParser.parse(
-                request.body, limits: .init(maxDepth: 64, maxValues: 1 << 22))
+                request.body,
+                limits: .init(
+                    maxDepth: 64, maxValues: 1 << 22, replacesLoneSurrogates: true,
+                    skipsByteOrderMark: true))
         } catch {
             throw .invalidRequest(.malformed(reason: EchoableText.sentence(error.description)))
         }

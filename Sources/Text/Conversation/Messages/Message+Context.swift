@@ -84,7 +84,8 @@ extension ToolCall {
     var parsedArguments: JSONValue {
         if arguments.isEmpty { return .object([:]) }
         do {
-            return try JSONParser.parse(arguments)
+            return try JSONParser.parse(
+                arguments, limits: .init(replacesLoneSurrogates: true))
         } catch {
             return .string(arguments)
         }
