@@ -48,6 +48,58 @@ import Testing
         }
     }
 
+    static let extremes: [SamplingParameters] = [
+        .init(temperature: 0, repetitionPenalty: 1e-36), .init(repetitionPenalty: 1e-36),
+        .init(repetitionPenalty: .leastNonzeroMagnitude),
+        .init(repetitionPenalty: .greatestFiniteMagnitude),
+        .init(temperature: 0, repetitionPenalty: .greatestFiniteMagnitude),
+        .init(temperature: 1e-38, repetitionPenalty: 1e-36),
+        .init(temperature: .leastNonzeroMagnitude), .init(temperature: .greatestFiniteMagnitude),
+        .init(minP: 1), .init(minP: .leastNonzeroMagnitude), .init(topP: .leastNonzeroMagnitude),
+        .init(topP: .leastNonzeroMagnitude, repetitionPenalty: 1e-36),
+        .init(temperature: 1e-38, topP: 0.5, minP: 1, repetitionPenalty: 1e-30),
+        .init(topK: 1, repetitionPenalty: 1e-36), .init(topK: 5, minP: 1),
+        .init(
+            frequencyPenalty: -.greatestFiniteMagnitude,
+            presencePenalty: -.greatestFiniteMagnitude, repetitionPenalty: 1e-36),
+        .init(
+            frequencyPenalty: .greatestFiniteMagnitude,
+            presencePenalty: .greatestFiniteMagnitude, repetitionPenalty: 1e-36),
+        .init(
+            topP: 0.9, frequencyPenalty: 2, repetitionPenalty: 1e-38,
+            logitBias: [0: 100, 1: -100, 2: 100]),
+        .init(logitBias: [0: .greatestFiniteMagnitude, 1: -.greatestFiniteMagnitude]),
+        .init(
+            temperature: 1e-38, minP: 1,
+            logitBias: [0: .greatestFiniteMagnitude, 1: .greatestFiniteMagnitude]),
+    ]
+
+    @Test(arguments: extremes)
+    func `no valid parameters are an error`(parameters: SamplingParameters) throws {
+        let logits: [Float] = [12, -30, 0, 1e-30, -.infinity, 3e38, -3e38, 5]
+        try parameters.validate(vocabularyCount: logits.count)
+        var history = TokenHistory(promptTokens: [0, 1, 2, 3, 4, 5, 6])
+        for token in [0, 1, 1, 5, 6, 6] as [Int32] { history.append(token) }
+        var sampler = Sampler(vocabularyCount: logits.count)
+        for position in 0..<20 {
+            let token = try sampler.sample(
+                logits: logits.span, parameters: parameters, history: history, seed: 3,
+                position: position)
+            #expect(token != 4)
+        }
+    }
+
+    @Test func `damage stays an error in spite of penalties`() {
+        let history = TokenHistory(promptTokens: [0, 1, 2])
+        for damage in [Float.nan, .infinity] {
+            #expect(throws: SamplingError.invalidLogit(token: 1)) {
+                try sample(
+                    [0, damage, 4], .init(repetitionPenalty: 2, logitBias: [1: -100]),
+                    history: history)
+            }
+        }
+    }
+
     @Test func `the frequencies are those of the softmax`() throws {
         let logits: [Float] = [0, 1, 2, -1, 0.5, -.infinity]
         let temperature: Float = 0.8

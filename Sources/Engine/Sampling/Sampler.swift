@@ -74,11 +74,15 @@ package struct Sampler {
     }
 
     /// Applies bias, mask and penalties; each token's logit changes by itself, in any order.
+    ///
+    /// What they make too great or too small for a float becomes the greatest or least there is, for
+    /// it is not the model's fault: only logits that were damaged before remain so.
     private mutating func adjust(
         _ parameters: SamplingParameters, history: TokenHistory?, maskedTokens: [Int32]
     ) {
         for (token, bias) in parameters.logitBias where Int(token) < adjusted.count {
-            adjusted[Int(token)] += bias
+            let value = adjusted[Int(token)]
+            adjusted[Int(token)] = Self.bounded(value + bias, from: value)
         }
         if parameters.hasPenalties, let history {
             for (token, count) in history.generatedCounts where Int(token) < adjusted.count {
@@ -90,11 +94,17 @@ package struct Sampler {
                     value -= Float(count) * parameters.frequencyPenalty
                     value -= parameters.presencePenalty
                 }
-                adjusted[Int(token)] = value
+                adjusted[Int(token)] = Self.bounded(value, from: adjusted[Int(token)])
             }
         }
         for token in maskedTokens where Int(token) < adjusted.count {
             adjusted[Int(token)] = -.infinity
         }
+    }
+
+    /// What became of a logit; a finite one stays finite.
+    private static func bounded(_ value: Float, from logit: Float) -> Float {
+        if value.isFinite || !logit.isFinite { return value }
+        return value > 0 ? .greatestFiniteMagnitude : -.greatestFiniteMagnitude
     }
 }
