@@ -51,6 +51,17 @@ import Testing
         #expect(sum.value.load(ordering: .relaxed) == 300_000)
     }
 
+    @Test func `pools that end right after a region let all their threads go`() {
+        let sum = Atomic<Int>(0)
+        for _ in 0..<400 {
+            // Releasing a pool waits for its threads, of which many are late for the only region.
+            ThreadPool(threadCount: 12).parallel(count: 12) { task, _ in
+                sum.add(task, ordering: .relaxed)
+            }
+        }
+        #expect(sum.load(ordering: .relaxed) == 400 * 66)
+    }
+
     @Test func `more threads than processors come to an end`() {
         let pool = ThreadPool(threadCount: 8)
         let sum = Atomic<Int>(0)

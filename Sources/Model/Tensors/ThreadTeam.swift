@@ -217,8 +217,12 @@ internal import Synchronization
                 unsafe lines[worker].readAhead()
             {}
             unsafe generation.wait(patience: Self.regionPatience) { $0 >> 1 != seen }
-            if stopping.load(ordering: .acquiring) { return }
+            // In this order: who stops the team first says so and then moves the generation on. A
+            // generation that is read here before it was moved still differs afterwards, and one
+            // that is read after it comes with the word to stop. The other way round a thread that
+            // is late here takes that last generation for a region, and waits for the next forever.
             seen = unsafe generation.pointee.value.load(ordering: .acquiring) >> 1
+            if stopping.load(ordering: .acquiring) { return }
             work(worker: worker)
         }
     }
