@@ -78,8 +78,12 @@ extension GenerationEngine {
         do {
             try request.sampling.validate(vocabularyCount: vocabularyCount)
         } catch {
-            guard case .invalidParameter(let field, let expected) = error else { return }
-            throw .invalid(field: field, reason: "expected \(expected)")
+            switch error {
+            case .invalidParameter(let field, let expected):
+                throw .invalid(field: field, reason: "expected \(expected)")
+            case .invalidLogit, .noCandidate:
+                throw .invalid(field: "sampling", reason: error.description)
+            }
         }
         let needed = tokens.count + (request.maxTokens == 0 ? 0 : 1)
         guard needed <= contextLength else {
