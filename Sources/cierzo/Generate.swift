@@ -65,7 +65,7 @@ struct Generate: AsyncParsableCommand {
             configuration: assembly.engineConfiguration(for: loaded.file))
         if let prompt {
             if raw {
-                let ids = loaded.tokenizer.encode(prompt, addSpecial: true)
+                let ids = loaded.tokenizer.encode(prompt: prompt, addSpecial: true)
                 _ = try await answer(ids, continues: true, engine)
             } else {
                 var messages = systemMessages

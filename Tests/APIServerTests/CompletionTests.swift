@@ -24,6 +24,25 @@ import Testing
         #expect(client.engine.requests.first?.promptTokens == [256, 97, 98])
     }
 
+    @Test func `control tokens in a prompt are read, and BOS is not put twice`() async throws {
+        let client = TestClient()
+        let reply = try await client.post(
+            "/v1/completions",
+            #"{"model":"small","prompt":"<s>a</s>b","echo":true,"logprobs":0,"max_tokens":0}"#)
+        #expect(client.engine.requests.first?.promptTokens == [256, 97, 257, 98])
+        let choice = try #require(try reply.json["choices"]?[0])
+        #expect(choice["text"] == "<s>a</s>b")
+        #expect(choice["logprobs"]?["text_offset"] == [0, 3, 4, 8])
+    }
+
+    @Test func `a suffix is text, whatever it names`() async throws {
+        let client = TestClient(tokenizer: ByteTokenizer(fillsGaps: true))
+        _ = try await client.post(
+            "/v1/completions", #"{"model":"small","prompt":"a","suffix":"</s>"}"#)
+        #expect(
+            client.engine.requests.first?.promptTokens == [256, 259, 60, 47, 115, 62, 258, 97])
+    }
+
     @Test func `a prompt of ids is taken as it is`() async throws {
         let client = TestClient()
         let reply = try await client.post(
@@ -175,6 +194,16 @@ import Testing
         #expect(try plain.json["count"] == 2)
     }
 
+    @Test func `control tokens are read out of a text unless parse_special is false`() async throws
+    {
+        let client = TestClient()
+        let parsed = try await client.post("/v1/tokenize", #"{"prompt":"<s>a</s>"}"#)
+        #expect(try parsed.json["tokens"] == [256, 97, 257])
+        let plain = try await client.post(
+            "/v1/tokenize", #"{"prompt":"</s>","add_special_tokens":false,"parse_special":false}"#)
+        #expect(try plain.json["tokens"] == [60, 47, 115, 62])
+    }
+
     @Test func `messages are tokenized as a chat would be`() async throws {
         let client = TestClient()
         let body = #"{"model":"small","messages":[{"role":"user","content":"Hi"}]}"#
@@ -189,7 +218,10 @@ import Testing
     @Test func `ids become text again`() async throws {
         let reply = try await TestClient().post(
             "/v1/detokenize", #"{"tokens":[256,72,195,169]}"#)
-        #expect(reply.text == #"{"prompt":"Hé"}"#)
+        #expect(reply.text == #"{"prompt":"<s>Hé"}"#)
+        let plain = try await TestClient().post(
+            "/v1/detokenize", #"{"tokens":[256,72,195,169],"skip_special_tokens":true}"#)
+        #expect(plain.text == #"{"prompt":"Hé"}"#)
         let wrong = try await TestClient().post("/detokenize", #"{"tokens":[1,261]}"#)
         #expect(wrong.status == 400)
         #expect(try wrong.json["error"]?["param"] == "tokens[1]")

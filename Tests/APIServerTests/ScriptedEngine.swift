@@ -127,10 +127,26 @@ struct ByteTokenizer: Tokenizer {
     func encode(_ segments: [PromptSegment]) -> [Int32] {
         segments.flatMap { segment in
             switch segment {
-            case .text(let text), .templated(let text): encode(text, addSpecial: false)
+            case .text(let text): encode(text, addSpecial: false)
+            case .templated(let text): parse(text)
             case .control(let name): id(ofControl: name).map { [$0] } ?? []
             }
         }
+    }
+
+    private func parse(_ text: String) -> [Int32] {
+        var ids: [Int32] = []
+        var rest = text[...]
+        while let character = rest.first {
+            if let index = controls.firstIndex(where: { rest.hasPrefix($0) }) {
+                ids.append(Int32(256 + index))
+                rest.removeFirst(controls[index].count)
+            } else {
+                ids += character.utf8.map { Int32($0) }
+                rest.removeFirst()
+            }
+        }
+        return ids
     }
 
     func bytes(of token: Int32) -> [UInt8] { UInt8(exactly: token).map { [$0] } ?? [] }

@@ -147,16 +147,25 @@ import Testing
 
     @Test func `both spellings of tokenize requests are read`() throws {
         let vllm: JSONObject = ["prompt": "a", "add_special_tokens": false]
-        #expect(try TokenizeRequest(vllm).input == .text("a", addsSpecialTokens: false))
-        let llama: JSONObject = ["content": "a", "with_pieces": true]
+        #expect(
+            try TokenizeRequest(vllm).input
+                == .text("a", addsSpecialTokens: false, parsesSpecialTokens: true))
+        let llama: JSONObject = ["content": "a", "with_pieces": true, "parse_special": false]
         let request = try TokenizeRequest(llama)
-        #expect(request.input == .text("a", addsSpecialTokens: true))
+        #expect(
+            request.input == .text("a", addsSpecialTokens: true, parsesSpecialTokens: false))
         #expect(request.returnsTokenStrings)
         #expect(throws: FieldError.missing("prompt")) { try TokenizeRequest([:]) }
+        #expect(throws: FieldError.self) {
+            try TokenizeRequest([
+                "messages": [["role": "user", "content": "a"]], "parse_special": true,
+            ])
+        }
     }
 
     @Test func `detokenize takes an array of ids`() throws {
         #expect(try DetokenizeRequest(["tokens": [1, 2]]).tokens == [1, 2])
+        #expect(try !DetokenizeRequest(["tokens": [1]]).skipsSpecialTokens)
         #expect(throws: FieldError.missing("tokens")) { try DetokenizeRequest([:]) }
         #expect(throws: FieldError.self) { try DetokenizeRequest(["tokens": [1, -2]]) }
     }

@@ -67,7 +67,8 @@ extension APIServer {
                 if let suffix = request.suffix {
                     try gap(before: text, after: suffix, "suffix", model)
                 } else {
-                    model.tokenizer.encode(text, addSpecial: request.addsSpecialTokens)
+                    // The client has applied the chat template itself.
+                    model.tokenizer.encode(prompt: text, addSpecial: request.addsSpecialTokens)
                 }
             return TextPrompt(tokens: tokens, text: text)
         }
@@ -120,7 +121,8 @@ extension APIServer {
         var result = CompletionLogprobs()
         var offset = 0
         if request.echoes {
-            formatter.append(prompt: prompt.tokens, answer.promptLogprobs, to: &result)
+            formatter.append(
+                prompt: prompt.tokens, of: prompt.text, answer.promptLogprobs, to: &result)
             offset = prompt.text.unicodeScalars.count
         }
         formatter.append(choice.tokens, offset: offset, to: &result)

@@ -28,7 +28,9 @@ extension APIServer {
         let request = try decode { () throws(FieldError) in try DetokenizeRequest(body) }
         let model = try slot.model(named: request.model)
         try Self.checkTokens(request.tokens, at: "tokens", model)
-        return ServerResponse(json: ["prompt": .string(model.tokenizer.decode(request.tokens))])
+        let text = model.tokenizer.decode(
+            request.tokens, namesControls: !request.skipsSpecialTokens)
+        return ServerResponse(json: ["prompt": .string(text)])
     }
 
     /// `POST /v1/chat/completions/input_tokens`: how long the prompt would be.
@@ -47,7 +49,9 @@ extension APIServer {
         of input: TokenizeRequest.Input, _ model: ServedModel
     ) throws(APIError) -> [Int32] {
         switch input {
-        case .text(let text, let addsSpecialTokens):
+        case .text(let text, let addsSpecialTokens, parsesSpecialTokens: true):
+            model.tokenizer.encode(prompt: text, addSpecial: addsSpecialTokens)
+        case .text(let text, let addsSpecialTokens, parsesSpecialTokens: false):
             model.tokenizer.encode(text, addSpecial: addsSpecialTokens)
         case .chat(let messages, let tools, let addsPrompt, let continues, let arguments):
             try Self.tokens(

@@ -43,11 +43,13 @@ struct LogprobFormatter: Sendable {
         }
     }
 
-    /// Adds the tokens of an echoed prompt.
+    /// Adds the tokens of an echoed prompt, with their offsets in the text that is echoed.
     func append(
-        prompt: [Int32], _ logprobs: [TokenLogprobs?], to result: inout CompletionLogprobs
+        prompt: [Int32], of text: String, _ logprobs: [TokenLogprobs?],
+        to result: inout CompletionLogprobs
     ) {
         var detokenizer = StreamingDetokenizer(tokenizer: tokenizer)
+        var rest = text.unicodeScalars[...]
         var offset = 0
         for (index, token) in prompt.enumerated() {
             if index < logprobs.count, let logprobs = logprobs[index] {
@@ -55,7 +57,14 @@ struct LogprobFormatter: Sendable {
             } else {
                 result.appendFirst(probability(token, 0), textOffset: offset)
             }
-            offset += detokenizer.append(token).unicodeScalars.count
+            var count = detokenizer.append(token).unicodeScalars.count
+            // A control token has a place in the text where the client named it.
+            if tokenizer.isControl(token) {
+                let name = tokenizer.piece(of: token).unicodeScalars
+                if rest.starts(with: name) { count += name.count }
+            }
+            offset += count
+            rest = rest.dropFirst(count)
         }
     }
 }

@@ -68,7 +68,8 @@ struct TextStream: AnswerStream {
         var spelled: CompletionLogprobs?
         if let formatter = context.logprobs, let logprobs {
             var result = CompletionLogprobs()
-            formatter.append(prompt: context.prompts[prompt].tokens, logprobs, to: &result)
+            let prompt = context.prompts[prompt]
+            formatter.append(prompt: prompt.tokens, of: prompt.text, logprobs, to: &result)
             spelled = result
         }
         return (0..<context.choiceCount).map { index in

@@ -6,7 +6,7 @@ package import JSON
 package struct TokenizeRequest: Hashable, Sendable {
     /// What to tokenize.
     package enum Input: Hashable, Sendable {
-        case text(String, addsSpecialTokens: Bool)
+        case text(String, addsSpecialTokens: Bool, parsesSpecialTokens: Bool)
         case chat(
             messages: [ChatMessage], tools: [JSONValue], addsGenerationPrompt: Bool,
             continuesFinalMessage: Bool, templateArguments: JSONObject)
@@ -24,7 +24,9 @@ package struct TokenizeRequest: Hashable, Sendable {
     /// Reads and checks the body.
     ///
     /// The names of vLLM (`prompt`, `add_special_tokens`) and of llama.cpp (`content`,
-    /// `add_special`) are both read.
+    /// `add_special`, `parse_special`) are both read. As with both of them, the names of control
+    /// tokens in a text are these tokens, unless `parse_special` is false; in messages they never
+    /// are.
     ///
     /// - Throws: `FieldError`, which names the field.
     package init(
@@ -36,15 +38,20 @@ package struct TokenizeRequest: Hashable, Sendable {
         returnsTokenStrings = try fields.bool("return_token_strs") ?? legacyStrings
         let legacySpecial = try fields.bool("add_special") ?? true
         let addsSpecialTokens = try fields.bool("add_special_tokens") ?? legacySpecial
-        try fields.refuse(
-            "parse_special", reason: "control tokens are never read out of a text")
+        let parsesSpecialTokens = try fields.bool("parse_special")
         let content = try fields.string("content")
         if let text = try fields.string("prompt") ?? content {
             guard fields.value("messages") == nil else {
                 throw .invalid("messages", expected: "either prompt or messages")
             }
-            input = .text(text, addsSpecialTokens: addsSpecialTokens)
+            input = .text(
+                text, addsSpecialTokens: addsSpecialTokens,
+                parsesSpecialTokens: parsesSpecialTokens ?? true)
         } else if fields.value("messages") != nil {
+            if parsesSpecialTokens == true {
+                throw .invalid(
+                    "parse_special", expected: "false, for messages never name control tokens")
+            }
             input = try Self.chat(fields, limits: limits)
         } else {
             throw .missing("prompt")
@@ -72,6 +79,9 @@ package struct DetokenizeRequest: Hashable, Sendable {
     /// The ids.
     package var tokens: [Int32]
 
+    /// Whether control tokens are left out of the text, instead of being written by name.
+    package var skipsSpecialTokens: Bool
+
     /// Reads and checks the body.
     ///
     /// - Throws: `FieldError`, which names the field.
@@ -83,5 +93,6 @@ package struct DetokenizeRequest: Hashable, Sendable {
             throw .wrongType("tokens", expected: "an array of token ids", found: value.kindName)
         }
         tokens = try TokenList.read(values, at: "tokens")
+        skipsSpecialTokens = try fields.bool("skip_special_tokens") ?? false
     }
 }

@@ -67,13 +67,40 @@ extension Tokenizer {
         encode(String(decoding: bytes, as: UTF8.self), addSpecial: addSpecial)
     }
 
-    /// The whole text of a token sequence, without control tokens.
+    /// Encodes a prompt of a client that has applied a chat template itself: the names of control
+    /// tokens in it are these tokens.
+    ///
+    /// - Parameters:
+    ///   - prompt: the text, all of which is trusted as a template's is.
+    ///   - addSpecial: whether to put BOS before (and EOS after) if the vocabulary asks for it; what
+    ///     the text has there already is not put twice.
+    /// - Returns: the token ids.
+    package func encode(prompt: String, addSpecial: Bool) -> [Int32] {
+        var tokens = encode([.templated(prompt)])
+        guard addSpecial else { return tokens }
+        if addsBOS, let bos = bosTokenID, tokens.first != bos { tokens.insert(bos, at: 0) }
+        if addsEOS, let eos = eosTokenID, tokens.last != eos { tokens.append(eos) }
+        return tokens
+    }
+
+    /// The whole text of a token sequence.
     ///
     /// Bytes that are not UTF-8 are read as U+FFFD, as the streaming detokenizer does.
-    package func decode(_ tokens: [Int32]) -> String {
+    ///
+    /// - Parameters:
+    ///   - tokens: the ids.
+    ///   - namesControls: whether control tokens, which have no text, are written by name.
+    /// - Returns: the text.
+    package func decode(_ tokens: [Int32], namesControls: Bool = false) -> String {
         var detokenizer = StreamingDetokenizer(tokenizer: self)
         var text = ""
-        for token in tokens { text += detokenizer.append(token) }
+        for token in tokens {
+            if namesControls, isControl(token) {
+                text += detokenizer.flush() + piece(of: token)
+            } else {
+                text += detokenizer.append(token)
+            }
+        }
         return text + detokenizer.flush()
     }
 }
