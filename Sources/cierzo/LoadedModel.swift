@@ -30,7 +30,7 @@ struct LoadedModel: Sendable {
                 count: file.configuration.vocabularySize, endTokenIDs: file.endTokenIDs)
             warnings.append("the model has no vocabulary: prompts and answers are token ids")
         } else {
-            tokenizer = try TokenizerLoader.load(file)
+            tokenizer = try TokenizerLoader.load(file, warnings: &warnings)
         }
         let choice = try PromptFormat.choose(
             setting: manifest?.promptFormat, template: file.chatTemplate, tokenizer: tokenizer)

@@ -74,6 +74,20 @@ struct GGUFVocabularyTests {
         #expect(tokenizer.eosTokenIDs == [7, 8, end])
     }
 
+    @Test func `an id beyond the vocabulary is left out with a warning`() throws {
+        var metadata = Self.byteLevel()
+        metadata["tokenizer.ggml.bos_token_id"] = .uint32(265)
+        metadata["tokenizer.ggml.eos_token_id"] = .uint32(1_000)
+        metadata["tokenizer.ggml.eot_token_id"] = .int32(-1)
+        var warnings: [String] = []
+        let tokenizer = try GGUFVocabulary.vocabulary(
+            of: metadata, file: "tiny.gguf", warnings: &warnings
+        ).tokenizer()
+        #expect(tokenizer.bosTokenID == nil)
+        #expect(tokenizer.eosTokenIDs == [tokenizer.id(ofControl: "<|end|>")])
+        #expect(warnings.count == 2 && warnings[0].contains("bos_token_id is 265"))
+    }
+
     @Test(arguments: [
         ("model", GGUFValue.string("t5"), "model"),
         ("model", .uint32(1), "model"),
@@ -89,7 +103,6 @@ struct GGUFVocabularyTests {
         ("merges", .array(.string(["lo"])), "merges[0]"),
         ("merges", .array(.string(["l "])), "merges[0]"),
         ("merges", .array(.string(["l q"])), "merge 0"),
-        ("bos_token_id", .uint32(265), "bos_token_id"),
         ("bos_token_id", .int64(-7), "bos_token_id"),
         ("bos_token_id", .uint64(.max), "bos_token_id"),
         ("eos_token_id", .string("2"), "eos_token_id"),

@@ -48,11 +48,72 @@ struct TokenizerLoaderTests {
         }
     }
 
+    @Test func `tokens that files add to a tokenizer.model come behind its own`() throws {
+        let count = TinyVocabulary.sentencePiece().pieces.count
+        let files: [String: [UInt8]] = [
+            "tokenizer.model": TinyFile.sentencePieceModel(TinyVocabulary.sentencePiece()),
+            "added_tokens.json": Array(
+                #"{"<|im_end|>":\#(count),"[PAD]":\#(count + 1),"<tool>":\#(count + 2)}"#.utf8),
+            "special_tokens_map.json": Array(
+                #"{"eos_token":"<|im_end|>","pad_token":{"content":"[PAD]"}}"#.utf8),
+        ]
+        try Self.withFolder(files) { folder in
+            let tokenizer = try TokenizerLoader.load(path: folder)
+            let (end, pad, tool) = (Int32(count), Int32(count + 1), Int32(count + 2))
+            #expect(tokenizer.vocabularyCount == count + 3)
+            #expect(tokenizer.eosTokenID == end && tokenizer.eosTokenIDs == [2, end])
+            #expect(tokenizer.id(ofControl: "[PAD]") == pad)
+            #expect(
+                tokenizer.encode([.text("<|im_end|><tool>[PAD]"), .templated("<|im_end|>[PAD]")])
+                    .filter { $0 >= end } == [tool, end, pad])
+            #expect(tokenizer.decode([end, tool, pad]) == "<tool>")
+        }
+    }
+
+    @Test func `tokenizer_config.json lists the added tokens, too, and wins`() throws {
+        let count = TinyVocabulary.sentencePiece().pieces.count
+        let files: [String: [UInt8]] = [
+            "tokenizer.model": TinyFile.sentencePieceModel(TinyVocabulary.sentencePiece()),
+            "added_tokens.json": Array(#"{"<old>":\#(count + 1)}"#.utf8),
+            "tokenizer_config.json": Array(
+                #"{"added_tokens_decoder":{"2":{"content":"</s>","special":true},"#
+                    .appending(#""\#(count + 1)":{"content":"<new>","special":true}}}"#).utf8),
+        ]
+        try Self.withFolder(files) { folder in
+            let tokenizer = try TokenizerLoader.load(path: folder)
+            #expect(tokenizer.vocabularyCount == count + 2)
+            #expect(tokenizer.id(ofControl: "<new>") == Int32(count + 1))
+            #expect(tokenizer.id(ofControl: "<old>") == nil)
+            #expect(tokenizer.encode("a", addSpecial: true).first == 1)
+        }
+    }
+
+    @Test func `added tokens without rows are left out, ordinary ones never`() throws {
+        var content = VocabularyContent.byteLevel(TinyVocabulary.byteLevel())
+        let count = content.count
+        #expect(content.removeAddedTokens(beyond: count - 4).isEmpty)
+        #expect(content.count == count)
+        #expect(content.removeAddedTokens(beyond: count - 2) == ["<|start|>", "<tool>"])
+        let tokenizer = try content.tokenizer()
+        #expect(tokenizer.vocabularyCount == count - 2 && tokenizer.bosTokenID == nil)
+        #expect(tokenizer.eosTokenIDs == [Int32(count - 3)])
+        #expect(
+            tokenizer.encode([.templated("<|start|><tool>")]).allSatisfy { $0 < Int32(count - 3) })
+        var characters = VocabularyContent.sentencePiece(
+            TinyVocabulary.sentencePiece(["a", "<x>"], kinds: ["<x>": .userDefined]))
+        let rowCount = characters.count - 1
+        #expect(characters.removeAddedTokens(beyond: rowCount) == ["<x>"])
+        #expect(try characters.tokenizer().vocabularyCount == rowCount)
+    }
+
     @Test(arguments: GoldenVocabulary.smollm2)
     func `the default model's tokenizer comes out of its GGUF file`(
         vocabulary: GoldenVocabulary
     ) throws {
-        let tokenizer = try TokenizerLoader.load(try ModelFile.open(path: vocabulary.path))
+        var warnings: [String] = []
+        let tokenizer = try TokenizerLoader.load(
+            try ModelFile.open(path: vocabulary.path), warnings: &warnings)
+        #expect(warnings.isEmpty)
         #expect(tokenizer.vocabularyCount == 49_152)
         #expect(tokenizer.bosTokenID == 1 && !tokenizer.addsBOS && !tokenizer.addsEOS)
         #expect(tokenizer.eosTokenIDs == [0, 2])

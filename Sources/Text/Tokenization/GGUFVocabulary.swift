@@ -8,25 +8,40 @@ package import ModelFiles
 package struct GGUFVocabulary {
     private let file: String
     private let metadata: GGUFMetadata
+    private var warnings: [String] = []
 
-    /// Builds the tokenizer.
+    /// Reads the vocabulary.
     ///
     /// - Parameters:
     ///   - metadata: the file's key/value pairs.
     ///   - file: its name, for messages.
-    /// - Returns: the tokenizer.
+    ///   - warnings: receives what is odd but does no harm.
+    /// - Returns: the vocabulary.
     /// - Throws: `TokenizerError`, naming the key.
-    package static func tokenizer(
-        of metadata: GGUFMetadata, file: String
-    ) throws(TokenizerError) -> VocabularyTokenizer {
-        let reader = GGUFVocabulary(file: file, metadata: metadata)
+    package static func vocabulary(
+        of metadata: GGUFMetadata, file: String, warnings: inout [String]
+    ) throws(TokenizerError) -> VocabularyContent {
+        var reader = GGUFVocabulary(file: file, metadata: metadata)
+        let content: VocabularyContent
         switch try reader.text("model") {
-        case "llama": return try reader.sentencePiece().tokenizer()
-        case "gpt2": return try reader.byteLevel().tokenizer()
+        case "llama": content = .sentencePiece(try reader.sentencePiece())
+        case "gpt2": content = .byteLevel(try reader.byteLevel())
         case let model?:
             throw .unsupported(file: file, feature: "tokenizer.ggml.model \(quoted(model))")
         case nil: throw reader.malformed("model", "there is none")
         }
+        warnings += reader.warnings
+        return content
+    }
+
+    /// Builds the tokenizer; what is odd but does no harm is passed over.
+    ///
+    /// - Throws: `TokenizerError`, naming the key.
+    package static func tokenizer(
+        of metadata: GGUFMetadata, file: String
+    ) throws(TokenizerError) -> VocabularyTokenizer {
+        var warnings: [String] = []
+        return try vocabulary(of: metadata, file: file, warnings: &warnings).tokenizer()
     }
 
     private init(file: String, metadata: GGUFMetadata) {
@@ -36,13 +51,13 @@ package struct GGUFVocabulary {
 
     // MARK: The two kinds
 
-    private func sentencePiece() throws(TokenizerError) -> SentencePieceVocabulary {
+    private mutating func sentencePiece() throws(TokenizerError) -> SentencePieceVocabulary {
         let pieces = try pieces()
         guard let scores = value("scores")?.arrayValue?.floats else {
             throw malformed("scores", "expected an array of floating-point numbers")
         }
-        let kinds = try kinds(pieces.count)
-        var special = try special(pieces, kinds, bos: 1, eos: 2, unknown: 0)
+        var kinds = try kinds(pieces.count)
+        var special = try special(pieces, &kinds, bos: 1, eos: 2, unknown: 0)
         special.addsBOS = try flag("add_bos_token") ?? true
         var spaces = SpaceRule(prefix: try flag("add_space_prefix") ?? true ? .always : .never)
         spaces.removesExtraSpaces = try flag("remove_extra_whitespaces") ?? false
@@ -51,14 +66,14 @@ package struct GGUFVocabulary {
             spaces: spaces, hasByteFallback: kinds.contains(.byte))
     }
 
-    private func byteLevel() throws(TokenizerError) -> ByteLevelVocabulary {
+    private mutating func byteLevel() throws(TokenizerError) -> ByteLevelVocabulary {
         let pieces = try pieces()
-        let kinds = try kinds(pieces.count)
+        var kinds = try kinds(pieces.count)
         let name = try text("pre") ?? "default"
         guard let preset = PreTokenizerPreset(ggufName: name) else {
             throw .unsupported(file: file, feature: "tokenizer.ggml.pre \(quoted(name))")
         }
-        var special = try special(pieces, kinds, bos: nil, eos: nil, unknown: nil)
+        var special = try special(pieces, &kinds, bos: nil, eos: nil, unknown: nil)
         special.addsBOS = try flag("add_bos_token") ?? preset.addsBOS
         var vocabulary = ByteLevelVocabulary(
             file: file, pieces: pieces, kinds: kinds, merges: try merges(), special: special,
@@ -117,8 +132,8 @@ package struct GGUFVocabulary {
 
     // MARK: Special tokens
 
-    private func special(
-        _ pieces: [String], _ kinds: [TokenKind], bos: Int32?, eos: Int32?, unknown: Int32?
+    private mutating func special(
+        _ pieces: [String], _ kinds: inout [TokenKind], bos: Int32?, eos: Int32?, unknown: Int32?
     ) throws(TokenizerError) -> SpecialTokens {
         func known(_ id: Int32?) -> Int32? { id.flatMap { $0 < pieces.count ? $0 : nil } }
         var special = SpecialTokens(
@@ -129,20 +144,24 @@ package struct GGUFVocabulary {
         for key in ["eot_token_id", "eom_token_id"] {
             if let id = try id(key, pieces.count) { special.stops.insert(id) }
         }
-        for (index, piece) in pieces.enumerated()
-        where kinds[index] == .control && StopNames.all.contains(piece) {
-            special.stops.insert(Int32(index))
-        }
+        TurnMarkers.mark(pieces, &kinds, special)
+        special.stops.formUnion(
+            TurnMarkers.ends(
+                in: pieces.indices.lazy.filter { [kinds] in kinds[$0] == .control }
+                    .map { (Int32($0), pieces[$0]) }))
         return special
     }
 
-    private func id(_ name: String, _ count: Int) throws(TokenizerError) -> Int32? {
+    private mutating func id(_ name: String, _ count: Int) throws(TokenizerError) -> Int32? {
         guard let value = value(name) else { return nil }
         guard let id = value.intValue else { throw malformed(name, "expected an integer") }
         // Files write 2³²−1 where they mean that there is no such token.
         if id == Int(UInt32.max) || id == -1 { return nil }
-        guard (0..<count).contains(id) else {
-            throw malformed(name, "\(id), but there are \(count) tokens")
+        guard id >= 0 else { throw malformed(name, "\(id) is no token id") }
+        guard id < count else {
+            warnings.append(
+                "tokenizer.ggml.\(name) is \(id), but there are \(count) tokens: left out")
+            return nil
         }
         return Int32(id)
     }

@@ -24,8 +24,12 @@ struct HuggingFaceTokenizerFile {
         let reader = HuggingFaceTokenizerFile(file: file, json: json)
         let model = try reader.model()
         var vocabulary = try reader.pieces(model)
-        let added = try reader.addedTokens(&vocabulary)
+        var added = try reader.addedTokens(&vocabulary)
         let special = try reader.special(added, vocabulary, model, settings)
+        TurnMarkers.mark(vocabulary.pieces, &vocabulary.kinds, special)
+        for index in added.indices where vocabulary.kinds[Int(added[index].id)] == .control {
+            added[index].isControl = true
+        }
         let merges = try reader.merges(model)
         let normalizer = try reader.normalizer()
         let words = try reader.words()
@@ -177,10 +181,13 @@ struct HuggingFaceTokenizerFile {
                     file: file, field: field,
                     reason: "id \(id) is \(quoted(vocabulary.pieces[id])) already")
             }
-            let isControl = entry["special"]?.boolValue ?? false
+            let isControl =
+                (entry["special"]?.boolValue ?? false) || TurnMarkers.isControl(content)
             vocabulary.pieces[id] = content
             vocabulary.kinds[id] = isControl ? .control : .userDefined
-            var token = AddedTokens.Token(id: Int32(id), spelling: content, isControl: isControl)
+            var token = AddedTokens.Token(
+                id: Int32(id), spelling: content,
+                isControl: isControl || TurnMarkers.looksLikeControl(content))
             token.stripsLeft = entry["lstrip"]?.boolValue ?? false
             token.stripsRight = entry["rstrip"]?.boolValue ?? false
             token.isSingleWord = entry["single_word"]?.boolValue ?? false
@@ -208,7 +215,8 @@ struct HuggingFaceTokenizerFile {
         if special.eos == nil { special.eos = id(template.after) }
         special.stops.formUnion(
             settings.stops.filter { $0 >= 0 && Int($0) < vocabulary.pieces.count })
-        special.stops.formUnion(StopNames.ids(in: added))
+        special.stops.formUnion(
+            TurnMarkers.ends(in: added.filter(\.isControl).map { ($0.id, $0.spelling) }))
         if let eos = special.eos { special.stops.insert(eos) }
         return special
     }

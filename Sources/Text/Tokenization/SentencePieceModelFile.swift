@@ -137,7 +137,7 @@ struct SentencePieceModelFile {
         }
     }
 
-    private func vocabulary() throws(TokenizerError) -> SentencePieceVocabulary {
+    private mutating func vocabulary() throws(TokenizerError) -> SentencePieceVocabulary {
         guard !pieces.isEmpty else {
             throw .malformed(file: file, field: "pieces", reason: "there are none")
         }
@@ -147,9 +147,14 @@ struct SentencePieceModelFile {
             throw .malformed(
                 file: file, field: "token \(index)", reason: "\(quoted(piece)) occurs twice")
         }
-        let special = SpecialTokens(
+        var special = SpecialTokens(
             bos: try id(trainer.bos, "bos_id"), eos: try id(trainer.eos, "eos_id"),
             unknown: try id(trainer.unknown, "unk_id"), addsBOS: true)
+        TurnMarkers.mark(pieces, &kinds, special)
+        special.stops.formUnion(
+            TurnMarkers.ends(
+                in: pieces.indices.filter { kinds[$0] == .control }
+                    .map { (Int32($0), pieces[$0]) }))
         var spaces = SpaceRule(prefix: normalizer.addsDummyPrefix ? .always : .never)
         spaces.removesExtraSpaces = normalizer.removesExtraSpaces
         var vocabulary = SentencePieceVocabulary(

@@ -24,6 +24,9 @@ package struct SentencePieceVocabulary: Sendable {
     /// The tokens that are matched in the text before its spaces are written; if nil, these are the
     /// control tokens, and user-defined tokens are matched afterwards, as SentencePiece does.
     package var addedTokens: [AddedTokens.Token]?
+    /// Tokens that files beside the vocabulary add to it, which are matched before spaces are
+    /// written, too.
+    package var outerTokens: [AddedTokens.Token] = []
 
     /// What decides which symbols merge, and in which order.
     package enum Order: Sendable {
@@ -61,8 +64,15 @@ package struct SentencePieceVocabulary: Sendable {
         }
         let spellings = ByteStrings(pieces)
         let kinds = self.kinds
+        let outer = Set(outerTokens.map(\.id))
+        // Text that looks like a control token is matched in templates only.
         let table = TokenTable(spellings) { index in
-            [.normal, .userDefined, .unused].contains(kinds[index])
+            switch kinds[index] {
+            case .normal, .unused: true
+            case .userDefined:
+                !outer.contains(Int32(index)) && !TurnMarkers.looksLikeControl(pieces[index])
+            case .control, .unknown, .byte: false
+            }
         }
         let vocabulary = Vocabulary(
             pieces: spellings, texts: texts, kinds: kinds, special: special)
@@ -76,7 +86,7 @@ package struct SentencePieceVocabulary: Sendable {
         }
         return VocabularyTokenizer(
             vocabulary: vocabulary,
-            addedTokens: addedTokens ?? self.addedTokens(.control) + self.addedTokens(.unknown),
+            addedTokens: addedTokens ?? (outerTokens + ownTokens.filter(\.isControl)),
             encoder: encoder)
     }
 
@@ -88,7 +98,8 @@ package struct SentencePieceVocabulary: Sendable {
             neighbours: CharacterPairs(
                 inside: pieces.indices.lazy.filter { kinds[$0] != .control }.map { pieces[$0] }),
             spaces: spaces,
-            userDefined: AddedTokens(addedTokens == nil ? addedTokens(.userDefined) : []),
+            userDefined: AddedTokens(
+                addedTokens == nil ? ownTokens.filter { !$0.isControl } : []),
             byteTokens: hasByteFallback ? byteTokens : [], unknown: special.unknown,
             unused: kinds.contains(.unused) ? kinds.map { $0 == .unused } : [])
     }
@@ -150,10 +161,17 @@ package struct SentencePieceVocabulary: Sendable {
         return UInt8(piece.dropFirst(3).dropLast(), radix: 16)
     }
 
-    private func addedTokens(_ kind: TokenKind) -> [AddedTokens.Token] {
-        kinds.indices.filter { kinds[$0] == kind }.map { index in
-            AddedTokens.Token(
-                id: Int32(index), spelling: pieces[index], isControl: kind != .userDefined)
-        }
+    /// The control, unknown and user-defined tokens that the vocabulary itself has.
+    private var ownTokens: [AddedTokens.Token] {
+        let outer = Set(outerTokens.map(\.id))
+        return kinds.indices.lazy
+            .filter { [.control, .unknown, .userDefined].contains(kinds[$0]) }
+            .filter { !outer.contains(Int32($0)) }
+            .map { index in
+                AddedTokens.Token(
+                    id: Int32(index), spelling: pieces[index],
+                    isControl: kinds[index] != .userDefined
+                        || TurnMarkers.looksLikeControl(pieces[index]))
+            }
     }
 }

@@ -11,28 +11,45 @@ package import ModelFiles
 /// (`tekken_240911.json`, `mistral_instruct_tokenizer_241114.model.v7`). Mistral's own files come
 /// before Hugging Face's translation of them; `tokenizer.model` comes last because it lacks the
 /// tokens that fine-tuning added. Beside `tokenizer.json` and `tokenizer.model`, the files
-/// `tokenizer_config.json` (`bos_token`, `eos_token`, `add_bos_token`, `add_eos_token`),
-/// `generation_config.json` and `config.json` (`eos_token_id`) are read where they exist.
+/// `tokenizer_config.json` (`bos_token`, `eos_token`, `add_bos_token`, `add_eos_token`), and beside
+/// `tokenizer.model` also its `added_tokens_decoder`, `added_tokens.json` and
+/// `special_tokens_map.json`, are read where they exist, as are
+/// `generation_config.json` and `config.json` (`eos_token_id`).
 package struct TokenizerLoader {
     /// Reads the tokenizer of an opened model.
     ///
-    /// - Parameter model: a GGUF file or a folder; its `endTokenIDs` end an answer too.
+    /// Added tokens for which the model has no rows are left out.
+    ///
+    /// - Parameters:
+    ///   - model: a GGUF file or a folder; its `endTokenIDs` end an answer too.
+    ///   - warnings: receives what is odd but does no harm.
     /// - Returns: an immutable tokenizer.
     /// - Throws: `TokenizerError`, which names the file and the field; also if the vocabulary is
     ///   larger than the model's.
-    package static func load(_ model: ModelFile) throws -> any Tokenizer {
-        var tokenizer: VocabularyTokenizer
+    package static func load(
+        _ model: ModelFile, warnings: inout [String]
+    ) throws -> any Tokenizer {
+        var content: VocabularyContent
         switch model.vocabularySource {
         case .gguf(let file):
-            tokenizer = try GGUFVocabulary.tokenizer(of: file.metadata, file: file.path)
-        case .folder(let folder): tokenizer = try vocabulary(in: folder).tokenizer()
+            content = try GGUFVocabulary.vocabulary(
+                of: file.metadata, file: file.path, warnings: &warnings)
+        case .folder(let folder): content = try vocabulary(in: folder)
         }
-        let count = model.configuration.vocabularySize
-        guard tokenizer.vocabularyCount <= count else {
+        let rowCount = model.configuration.vocabularySize
+        let count = content.count
+        let removed = content.removeAddedTokens(beyond: rowCount)
+        guard content.count <= rowCount else {
             throw TokenizerError.malformed(
                 file: model.path, field: "vocabulary",
-                reason: "\(tokenizer.vocabularyCount) tokens, but the model has only \(count)")
+                reason: "\(count) tokens, but the model has only \(rowCount)")
         }
+        if let first = removed.first {
+            let others = removed.count == 1 ? "" : " and \(removed.count - 1) others"
+            warnings.append(
+                "token \(quoted(first))\(others) left out: the model has only \(rowCount) rows")
+        }
+        var tokenizer = try content.tokenizer()
         tokenizer.addStops(model.endTokenIDs)
         return tokenizer
     }
@@ -122,6 +139,7 @@ package struct TokenizerLoader {
             var vocabulary = try SentencePieceModelFile.vocabulary(of: bytes, file: path)
             vocabulary.special.addsBOS = settings.addsBOS ?? vocabulary.special.addsBOS
             vocabulary.special.addsEOS = settings.addsEOS ?? vocabulary.special.addsEOS
+            try vocabulary.add(settings)
             let count = Int32(vocabulary.pieces.count)
             vocabulary.special.stops.formUnion(settings.stops.filter { $0 < count })
             return .sentencePiece(vocabulary)
@@ -149,6 +167,8 @@ package struct TokenizerLoader {
             let file = try TokenizerFile(name, in: folder)
             try body(&settings, TokenizerFile.json(file.bytes, path: file.path), file.path)
         }
+        try read("special_tokens_map.json") { try $0.readSpecialTokens($1, file: $2) }
+        try read("added_tokens.json") { try $0.readAddedTokens($1, file: $2) }
         try read("tokenizer_config.json") { try $0.readTokenizerConfiguration($1, file: $2) }
         for name in ["generation_config.json", "config.json"] {
             try read(name) { try $0.readStops($1, file: $2) }

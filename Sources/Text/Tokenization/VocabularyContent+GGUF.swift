@@ -16,7 +16,9 @@ extension VocabularyContent {
         var result = GGUFMetadata()
         func set(_ key: String, _ value: GGUFValue) { result["tokenizer.ggml.\(key)"] = value }
         let special: SpecialTokens
-        switch self {
+        var content = self
+        _ = content.removeAddedTokens(beyond: size)
+        switch content {
         case .sentencePiece(let vocabulary):
             special = vocabulary.special
             set("model", .string("llama"))

@@ -20,4 +20,58 @@ package enum VocabularyContent: Sendable {
         case .ranked(let vocabulary): try vocabulary.tokenizer()
         }
     }
+
+    /// The number of tokens.
+    package var count: Int {
+        switch self {
+        case .sentencePiece(let vocabulary): vocabulary.pieces.count
+        case .byteLevel(let vocabulary): vocabulary.pieces.count
+        case .ranked(let vocabulary): vocabulary.specialNames.count + vocabulary.ranked.count
+        }
+    }
+
+    /// Leaves out the tokens behind the first `rowCount`, unless there is ordinary text among them.
+    ///
+    /// - Returns: the names of those that were left out.
+    package mutating func removeAddedTokens(beyond rowCount: Int) -> [String] {
+        func isAdded(_ kind: TokenKind) -> Bool {
+            [.control, .userDefined, .unused].contains(kind)
+        }
+        guard count > rowCount else { return [] }
+        switch self {
+        case .sentencePiece(var vocabulary):
+            guard vocabulary.kinds[rowCount...].allSatisfy(isAdded) else { return [] }
+            let removed = vocabulary.pieces[rowCount...].filter { !$0.isEmpty }
+            vocabulary.pieces.removeLast(vocabulary.pieces.count - rowCount)
+            vocabulary.kinds.removeLast(vocabulary.kinds.count - rowCount)
+            if case .scores(let scores) = vocabulary.order {
+                vocabulary.order = .scores(Array(scores.prefix(rowCount)))
+            }
+            vocabulary.addedTokens?.removeAll { $0.id >= rowCount }
+            vocabulary.outerTokens.removeAll { $0.id >= rowCount }
+            vocabulary.special.remove(beyond: rowCount)
+            self = .sentencePiece(vocabulary)
+            return removed
+        case .byteLevel(var vocabulary):
+            guard vocabulary.kinds[rowCount...].allSatisfy(isAdded) else { return [] }
+            let removed = vocabulary.pieces[rowCount...].filter { !$0.isEmpty }
+            vocabulary.pieces.removeLast(vocabulary.pieces.count - rowCount)
+            vocabulary.kinds.removeLast(vocabulary.kinds.count - rowCount)
+            vocabulary.addedTokens?.removeAll { $0.id >= rowCount }
+            vocabulary.special.remove(beyond: rowCount)
+            self = .byteLevel(vocabulary)
+            return removed
+        case .ranked: return []
+        }
+    }
+}
+
+extension SpecialTokens {
+    fileprivate mutating func remove(beyond count: Int) {
+        func kept(_ id: Int32?) -> Int32? { id.flatMap { $0 < count ? $0 : nil } }
+        bos = kept(bos)
+        eos = kept(eos)
+        unknown = kept(unknown)
+        stops = stops.filter { $0 < count }
+    }
 }

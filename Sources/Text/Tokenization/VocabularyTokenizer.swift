@@ -23,11 +23,12 @@ package struct VocabularyTokenizer: Tokenizer {
 
     private static func addedTokens(of vocabulary: Vocabulary) -> [AddedTokens.Token] {
         (0..<vocabulary.count).compactMap { index in
-            let isControl = vocabulary.kinds[index] != .userDefined
             guard [.control, .unknown, .userDefined].contains(vocabulary.kinds[index]) else {
                 return nil
             }
             let spelling = String(decoding: vocabulary.pieces[index], as: UTF8.self)
+            let isControl =
+                vocabulary.kinds[index] != .userDefined || TurnMarkers.looksLikeControl(spelling)
             return AddedTokens.Token(id: Int32(index), spelling: spelling, isControl: isControl)
         }
     }
