@@ -30,8 +30,32 @@ import Testing
             try reply.events == [
                 Self.chunk(#""role":"assistant","content":"""#), Self.chunk(#""content":"H""#),
                 Self.chunk(#""content":"é""#), Self.chunk(#""content":"!""#),
-                Self.chunk("", end: #""stop""#), "data: [DONE]",
+                Self.chunk("", end: #""stop""#, "," + Self.usage), "data: [DONE]",
             ])
+    }
+
+    @Test func `an OpenAI stream tells no usage if asked not to`() async throws {
+        let reply = try await TestClient().chat(
+            #""stream":true,"stream_options":{"include_usage":false}"#)
+        #expect(try reply.events.suffix(2) == [Self.chunk("", end: #""stop""#), "data: [DONE]"])
+        #expect(!reply.text.contains("usage"))
+    }
+
+    @Test(arguments: ["/v1/chat/completions", "/mistral/v1/chat/completions"])
+    func `vLLM's continuous usage is in every chunk`(path: String) async throws {
+        let reply = try await TestClient().chat(
+            #""stream":true,"stream_options":{"continuous_usage_stats":true}"#, path: path)
+        let usages = try reply.events.dropLast().map { try JSONParser.parse($0)["usage"] }
+        #expect(usages.allSatisfy { $0?["prompt_tokens"] == 19 })
+        #expect(usages.prefix(4).map { $0?["completion_tokens"] } == [0, 1, 3, 4])
+        #expect(usages.last??["completion_tokens"] == 5)
+    }
+
+    @Test func `llama-server's tokens come with their chunks`() async throws {
+        let reply = try await TestClient().chat(#""stream":true,"return_tokens":true"#)
+        let events = try reply.events.dropLast().map { try JSONParser.parse($0) }
+        let ids = events.compactMap { $0["tokens"]?.arrayValue }.flatMap { $0 }
+        #expect(ids == [72, 195, 169, 33, 257])
     }
 
     @Test func `an OpenAI stream tells its usage in a chunk of its own if asked`() async throws {

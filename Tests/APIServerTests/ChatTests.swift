@@ -37,7 +37,7 @@ import Tokenization
             """
             "max_completion_tokens":9,"min_tokens":2,"temperature":0.5,"top_p":0.75,"top_k":40,
             "min_p":0.25,"frequency_penalty":1,"presence_penalty":-1,"repetition_penalty":1.5,
-            "logit_bias":{"5":-100},"seed":-1,"stop":["a"],"stop_token_ids":[7],"n":2,
+            "logit_bias":{"5":-100},"seed":-2,"stop":["a"],"stop_token_ids":[7],"n":2,
             "ignore_eos":true,"include_stop_str_in_output":true,"logprobs":true,"top_logprobs":3
             """)
         let request = try #require(client.engine.requests.first)
@@ -48,7 +48,7 @@ import Tokenization
                 == SamplingParameters(
                     temperature: 0.5, topP: 0.75, topK: 40, minP: 0.25, frequencyPenalty: 1,
                     presencePenalty: -1, repetitionPenalty: 1.5, logitBias: [5: -100],
-                    seed: .max))
+                    seed: .max - 1))
         #expect(request.stopStrings == ["a"])
         #expect(request.stopTokenIDs == [7])
         #expect(request.choiceCount == 2)

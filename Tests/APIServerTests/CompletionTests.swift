@@ -53,6 +53,34 @@ import Testing
         #expect(try reply.json["choices"]?[0]?["token_ids"] == [72, 195, 169, 33, 257])
     }
 
+    @Test func `llama-server's return_tokens puts the answer's ids beside its choices`()
+        async throws
+    {
+        let reply = try await TestClient().complete(#""return_tokens":true,"n":2"#)
+        #expect(try reply.json["tokens"] == [72, 195, 169, 33, 257])
+        #expect(try reply.json["choices"]?[1]?["tokens"] == [72, 195, 169, 33, 257])
+        #expect(try await TestClient().complete().json["tokens"] == nil)
+    }
+
+    @Test func `a stream tells its usage where the last choice ends`() async throws {
+        let client = TestClient()
+        let plain = try await client.complete(#""stream":true,"n":2"#).events.dropLast()
+        #expect(plain.filter { $0.contains("usage") }.count == 1)
+        #expect(
+            plain.last?.contains(#""finish_reason":"stop"}],"usage":{"prompt_tokens":3,"#) == true)
+        let continuous = try await client.complete(
+            #""stream":true,"stream_options":{"include_usage":true,"continuous_usage_stats":true}"#)
+        #expect(try continuous.events.dropLast().allSatisfy { $0.contains(#""usage":{"#) })
+    }
+
+    @Test func `a context that the model does not have is refused`() async throws {
+        let client = TestClient()
+        #expect(try await client.complete(#""num_ctx":512"#).status == 200)
+        let reply = try await client.complete(#""num_ctx":513"#)
+        #expect(reply.status == 400)
+        #expect(try reply.json["error"]?["param"] == "num_ctx")
+    }
+
     @Test func `logprobs are four arrays with offsets in characters`() async throws {
         let reply = try await TestClient().complete(#""logprobs":1"#)
         #expect(

@@ -16,6 +16,9 @@ import Testing
         "repetition_penalty", "ignore_eos", "return_token_ids", "chat_template_kwargs",
         "include_stop_str_in_output", "parallel_tool_calls", "prediction", "safe_prompt",
         "add_generation_prompt", "continue_final_message", "add_special_tokens", "modalities",
+        "n_predict", "num_predict", "max_new_tokens", "repeat_penalty", "repeat_last_n", "n_probs",
+        "stop_sequences", "return_tokens", "num_ctx", "typical_p", "mirostat", "thinking",
+        "function_call", "enable_thinking",
     ]
 
     private static let values = [

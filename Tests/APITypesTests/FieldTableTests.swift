@@ -41,22 +41,26 @@ struct WrongField: Sendable, CustomTestStringConvertible {
     }
 
     static let shared: [WrongField] =
-        integer("max_tokens", "-1") + integer("max_completion_tokens", "-1")
+        integer("max_tokens", "-2") + integer("max_completion_tokens", "-2")
+        + integer("n_predict", "-3") + integer("num_predict", "-3")
+        + integer("max_new_tokens", "-2") + integer("min_new_tokens", "-1")
+        + integer("n_probs", "-1", "21") + integer("num_ctx", "-1")
         + integer("min_tokens", "-1") + integer("n", "0", "-1", "129", "1000000")
         + integer("top_k", "-2") + number("temperature", "-0.01", "2.01")
         + number("top_p", "-0.01", "1.01") + number("min_p", "-0.01", "1.01")
         + number("frequency_penalty", "-2.01", "2.01")
         + number("presence_penalty", "-2.01", "2.01")
-        + number("repetition_penalty", "0", "-1", "101")
+        + number("repetition_penalty", "0", "-1", "101", "1e-36", "0.009")
+        + number("repeat_penalty", "0", "-1", "101", "1e-36")
         + all("seed", "\"1\"", "true", "1.5", "1e19", "[]")
-        + all("random_seed", "-1", "\"1\"", "true", "1.5")
+        + all("random_seed", "-2", "\"1\"", "true", "1.5")
         + bool("stream") + bool("ignore_eos") + bool("return_token_ids")
-        + bool("include_stop_str_in_output")
-        + all("stop", "1", "true", "{}", "\"\"")
+        + bool("include_stop_str_in_output") + bool("return_tokens")
+        + all("stop", "1", "true", "{}") + all("stop_sequences", "1", "{}")
         + [
             WrongField("stop", "[\"a\", 1]", at: "stop[1]"),
-            WrongField("stop", "[\"a\", \"\"]", at: "stop[1]"),
-            WrongField("stop", array(of: "\"a\"", count: 17)),
+            WrongField("stopping_strings", "[\"a\", null]", at: "stopping_strings[1]"),
+            WrongField("stop", array(of: "\"a\"", count: 257)),
             WrongField("stop", "\"" + String(repeating: "a", count: 1025) + "\""),
             WrongField("stop_token_ids", "5"),
             WrongField("stop_token_ids", "[-1]", at: "stop_token_ids[0]"),
@@ -149,7 +153,7 @@ struct WrongField: Sendable, CustomTestStringConvertible {
             WrongField("tool_choice", "\"required\""), WrongField("tool_choice", "\"any\""),
             WrongField("tool_choice", "\"maybe\""), WrongField("tool_choice", "1"),
             WrongField("tool_choice", "{\"type\":\"function\",\"function\":{\"name\":\"f\"}}"),
-            WrongField("functions", "[{}]"), WrongField("function_call", "\"auto\""),
+            WrongField("functions", "[{}]"), WrongField("function_call", "{\"name\":\"f\"}"),
             WrongField("audio", "{\"voice\":\"a\"}"), WrongField("store", "true"),
             WrongField("guardrails", "[{}]"), WrongField("prompt_mode", "\"reasoning\""),
             WrongField("modalities", "[\"text\",\"audio\"]", at: "modalities[1]"),
@@ -160,7 +164,7 @@ struct WrongField: Sendable, CustomTestStringConvertible {
         ]
 
     static let completion: [WrongField] =
-        shared + integer("logprobs", "-1", "6") + integer("best_of", "0", "-1", "21")
+        shared + integer("logprobs", "-1", "21") + integer("best_of", "0", "-1", "21")
         + bool("echo") + all("suffix", "1") + bool("add_special_tokens")
         + all("prompt", "null", "1", "{}", "[]", "true")
         + [

@@ -121,13 +121,14 @@ extension APIServer {
             ? answer.promptLogprobs.compactMap { $0.map(formatter.probability) } : nil
         var choices: [ChatCompletion.Choice] = []
         for (index, choice) in answer.choices.enumerated() {
-            choices.append(
-                ChatCompletion.Choice(
-                    index: index, content: plan.prefix + choice.text,
-                    finishReason: try (choice.reason ?? .cancelled).name(in: dialect),
-                    logprobs: plan.returnsLogprobs ? formatter.chat(choice.tokens) : nil,
-                    promptLogprobs: promptLogprobs,
-                    tokenIDs: plan.options.returnsTokenIDs ? choice.tokens.map(\.id) : nil))
+            var written = ChatCompletion.Choice(
+                index: index, content: plan.prefix + choice.text,
+                finishReason: try (choice.reason ?? .cancelled).name(in: dialect),
+                logprobs: plan.returnsLogprobs ? formatter.chat(choice.tokens) : nil,
+                promptLogprobs: promptLogprobs)
+            if plan.options.returnsTokenIDs { written.tokenIDs = choice.tokens.map(\.id) }
+            if plan.options.returnsTokens { written.tokens = choice.tokens.map(\.id) }
+            choices.append(written)
         }
         return ChatCompletion(
             header: header, choices: choices, usage: answer.report,
@@ -139,7 +140,10 @@ extension APIServer {
             header: header(
                 plan.model, context, object: "chat.completion.chunk", idPrefix: "chatcmpl-"),
             dialect: context.dialect, choiceCount: plan.options.choiceCount,
-            usageStyle: StreamUsage(plan.options, in: context.dialect), prefix: plan.prefix,
+            usageStyle: StreamUsage(plan.options, in: context.dialect),
+            continuousPromptTokens: plan.options.tellsUsageContinuously
+                ? plan.generation.promptTokens.count : nil,
+            returnsTokens: plan.options.returnsTokens, prefix: plan.prefix,
             promptTokenIDs: plan.options.returnsTokenIDs ? plan.generation.promptTokens : nil,
             logprobs: plan.returnsLogprobs
                 ? LogprobFormatter(tokenizer: plan.model.tokenizer) : nil)
@@ -160,7 +164,8 @@ extension StreamUsage {
     init(_ options: GenerationOptions, in dialect: Dialect) {
         switch dialect {
         case .mistral: self = .finishingChunk
-        case .openAI: self = options.includesUsage ? .lastChunk : .omitted
+        case .openAI:
+            self = options.includesUsage.map { $0 ? .lastChunk : .omitted } ?? .unasked
         }
     }
 }

@@ -98,14 +98,15 @@ extension APIServer {
         for (prompt, answer) in zip(prompts, answers) {
             usage += answer.report
             for choice in answer.best(request.options.choiceCount) {
-                choices.append(
-                    TextCompletion.Choice(
-                        index: choices.count,
-                        text: (request.echoes ? prompt.text : "") + choice.text,
-                        finishReason: try (choice.reason ?? .cancelled).name(in: .openAI),
-                        logprobs: logprobs(of: choice, request, prompt, answer, formatter),
-                        tokenIDs: returnsIDs ? choice.tokens.map(\.id) : nil,
-                        promptTokenIDs: returnsIDs ? prompt.tokens : nil))
+                var written = TextCompletion.Choice(
+                    index: choices.count,
+                    text: (request.echoes ? prompt.text : "") + choice.text,
+                    finishReason: try (choice.reason ?? .cancelled).name(in: .openAI),
+                    logprobs: logprobs(of: choice, request, prompt, answer, formatter),
+                    tokenIDs: returnsIDs ? choice.tokens.map(\.id) : nil,
+                    promptTokenIDs: returnsIDs ? prompt.tokens : nil)
+                if request.options.returnsTokens { written.tokens = choice.tokens.map(\.id) }
+                choices.append(written)
             }
         }
         return TextCompletion(
@@ -137,7 +138,9 @@ extension APIServer {
             header: header(model, context, object: "text_completion", idPrefix: "cmpl-"),
             dialect: context.dialect, prompts: prompts, choiceCount: request.options.choiceCount,
             usageStyle: StreamUsage(request.options, in: context.dialect),
+            tellsUsageContinuously: request.options.tellsUsageContinuously,
             echoes: request.echoes, returnsTokenIDs: request.options.returnsTokenIDs,
+            returnsTokens: request.options.returnsTokens,
             logprobs: request.topLogprobs == nil
                 ? nil : LogprobFormatter(tokenizer: model.tokenizer))
     }

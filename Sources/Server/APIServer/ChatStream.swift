@@ -12,6 +12,10 @@ struct ChatStream: AnswerStream {
         let dialect: Dialect
         let choiceCount: Int
         let usageStyle: StreamUsage
+        /// The prompt's tokens if every chunk tells the usage so far (vLLM), else nil.
+        let continuousPromptTokens: Int?
+        /// Whether ids are returned under llama.cpp's name.
+        let returnsTokens: Bool
         /// Text that the answer begins with, though it was not generated (Mistral's prefix).
         let prefix: String
         /// The prompt's ids, if ids are to be returned.
@@ -23,6 +27,7 @@ struct ChatStream: AnswerStream {
     private let context: Context
     /// The end of a choice, held back for the usage that may belong to it.
     private var heldEnd: ChatChunkChoice?
+    private var completionTokens = 0
     private(set) var isComplete = false
 
     init(_ context: Context) { self.context = context }
@@ -46,18 +51,20 @@ struct ChatStream: AnswerStream {
         switch event {
         case .promptLogprobs: return []
         case .output(let index, let text, let tokens):
+            completionTokens += tokens.count
             let returnsIDs = context.promptTokenIDs != nil
-            let hasTokens = !tokens.isEmpty && (returnsIDs || context.logprobs != nil)
-            if text.isEmpty, !hasTokens { return [] }
-            let choice = ChatChunkChoice(
+            let wantsTokens = returnsIDs || context.returnsTokens || context.logprobs != nil
+            if text.isEmpty, tokens.isEmpty || !wantsTokens { return [] }
+            var choice = ChatChunkChoice(
                 index: index, content: text, logprobs: context.logprobs?.chat(tokens),
                 tokenIDs: returnsIDs ? tokens.map(\.id) : nil)
+            if context.returnsTokens { choice.tokens = tokens.map(\.id) }
             return [chunk(choice)]
         case .finished(let index, let reason, _):
             let end = ChatChunkChoice(
                 index: index, content: context.dialect == .mistral ? "" : nil,
                 finishReason: try reason.name(in: context.dialect))
-            guard context.usageStyle == .finishingChunk else { return [chunk(end)] }
+            guard context.usageStyle.holdsEnd else { return [chunk(end)] }
             let previous = heldEnd
             heldEnd = end
             return previous.map { [chunk($0)] } ?? []
@@ -73,7 +80,7 @@ struct ChatStream: AnswerStream {
         switch context.usageStyle {
         case .omitted: return []
         case .lastChunk: choices = []
-        case .finishingChunk: choices = heldEnd.map { [$0.json] } ?? []
+        case .unasked, .finishingChunk: choices = heldEnd.map { [$0.json] } ?? []
         }
         heldEnd = nil
         return [context.header.chunk(choices, usage: usage, style: context.usageStyle)]
@@ -89,6 +96,12 @@ struct ChatStream: AnswerStream {
     }
 
     private func chunk(_ choice: ChatChunkChoice) -> JSONObject {
-        context.header.chunk([choice.json], style: context.usageStyle)
+        let usage = context.continuousPromptTokens.map {
+            UsageReport(promptTokens: $0, completionTokens: completionTokens)
+        }
+        var chunk = context.header.chunk(
+            [choice.json], usage: usage, style: context.usageStyle)
+        if let tokens = choice.tokens { chunk["tokens"] = tokens.json }
+        return chunk
     }
 }

@@ -18,6 +18,12 @@ extension GenerationRequest {
         model: ServedModel
     ) throws(APIError) {
         try APIServer.checkTokens(options.stopTokenIDs, at: "stop_token_ids", model)
+        if let needed = options.neededContext, needed > model.engine.contextLength {
+            throw .invalidRequest(
+                .unsupported(
+                    "num_ctx",
+                    reason: "this model's context holds \(model.engine.contextLength) tokens here"))
+        }
         let count = model.engine.vocabularyCount
         var biases: [Int32: Float] = [:]
         for (token, bias) in options.logitBias {

@@ -15,8 +15,12 @@ struct TextStream: AnswerStream {
         /// Choices of each prompt.
         let choiceCount: Int
         let usageStyle: StreamUsage
+        /// Whether every chunk tells the usage so far (vLLM).
+        let tellsUsageContinuously: Bool
         let echoes: Bool
         let returnsTokenIDs: Bool
+        /// Whether ids are returned under llama.cpp's name.
+        let returnsTokens: Bool
         /// How to spell out log probabilities, if they are to be returned.
         let logprobs: LogprobFormatter?
     }
@@ -27,6 +31,7 @@ struct TextStream: AnswerStream {
     /// Whether a choice has sent nothing yet.
     private var isFresh: [Bool]
     private var heldEnd: TextCompletion.Choice?
+    private var completionTokens = 0
 
     var isComplete: Bool { openPromptCount == 0 }
 
@@ -52,7 +57,7 @@ struct TextStream: AnswerStream {
         case .finished(let index, let reason, _):
             let end = choice(
                 index, prompt: prompt, text: "", finishReason: try reason.name(in: .openAI))
-            guard context.usageStyle == .finishingChunk else { return [chunk(end)] }
+            guard context.usageStyle.holdsEnd else { return [chunk(end)] }
             let previous = heldEnd
             heldEnd = end
             return previous.map { [chunk($0)] } ?? []
@@ -82,8 +87,10 @@ struct TextStream: AnswerStream {
     private mutating func output(
         choice index: Int, prompt: Int, _ text: String, _ tokens: [TokenOutput]
     ) -> [JSONObject] {
-        let hasTokens = !tokens.isEmpty && (context.returnsTokenIDs || context.logprobs != nil)
-        if text.isEmpty, !hasTokens { return [] }
+        completionTokens += tokens.count
+        let wantsTokens =
+            context.returnsTokenIDs || context.returnsTokens || context.logprobs != nil
+        if text.isEmpty, tokens.isEmpty || !wantsTokens { return [] }
         var choice = choice(index, prompt: prompt, text: text)
         if let formatter = context.logprobs {
             var logprobs = CompletionLogprobs()
@@ -92,6 +99,7 @@ struct TextStream: AnswerStream {
             choice.logprobs = logprobs
         }
         if context.returnsTokenIDs { choice.tokenIDs = tokens.map(\.id) }
+        if context.returnsTokens { choice.tokens = tokens.map(\.id) }
         return [chunk(choice)]
     }
 
@@ -113,7 +121,7 @@ struct TextStream: AnswerStream {
         switch context.usageStyle {
         case .omitted: return []
         case .lastChunk: choices = []
-        case .finishingChunk: choices = heldEnd.map { [$0.json] } ?? []
+        case .unasked, .finishingChunk: choices = heldEnd.map { [$0.json] } ?? []
         }
         heldEnd = nil
         return [context.header.chunk(choices, usage: usage, style: context.usageStyle)]
@@ -128,7 +136,15 @@ struct TextStream: AnswerStream {
     }
 
     private func chunk(_ choice: TextCompletion.Choice) -> JSONObject {
-        var chunk = context.header.chunk([choice.json], style: context.usageStyle)
+        var usage: UsageReport?
+        if context.tellsUsageContinuously {
+            usage = UsageReport(
+                promptTokens: context.prompts.reduce(0) { $0 + $1.tokens.count },
+                completionTokens: completionTokens)
+        }
+        var chunk = context.header.chunk(
+            [choice.json], usage: usage, style: context.usageStyle)
+        if let tokens = choice.tokens { chunk["tokens"] = tokens.json }
         if choice.index == 0, let ids = choice.promptTokenIDs {
             chunk["prompt_token_ids"] = ids.json
         }

@@ -24,6 +24,9 @@ package struct ChatCompletion: Hashable, Sendable {
         /// The generated ids, if asked.
         package var tokenIDs: [Int32]?
 
+        /// The same under llama.cpp's name, if asked by it.
+        package var tokens: [Int32]?
+
         /// Creates a choice.
         package init(
             index: Int, content: String, finishReason: String,
@@ -50,6 +53,7 @@ package struct ChatCompletion: Hashable, Sendable {
             ]
             if let promptLogprobs { object["prompt_logprobs"] = promptLogprobs.chatJSON }
             if let tokenIDs { object["token_ids"] = tokenIDs.json }
+            if let tokens { object["tokens"] = tokens.json }
             return .object(object)
         }
     }
@@ -83,6 +87,8 @@ package struct ChatCompletion: Hashable, Sendable {
         object["choices"] = .array(choices.map(\.json))
         object["usage"] = usage.json
         if let promptTokenIDs { object["prompt_token_ids"] = promptTokenIDs.json }
+        // Where llama.cpp has the ids of its one answer.
+        if let tokens = choices.first?.tokens { object["tokens"] = tokens.json }
         return .object(object)
     }
 }

@@ -22,6 +22,9 @@ package struct ChatChunkChoice: Hashable, Sendable {
     /// The added ids, if asked.
     package var tokenIDs: [Int32]?
 
+    /// The same under llama.cpp's name, if asked by it.
+    package var tokens: [Int32]?
+
     /// Creates a part of a choice.
     package init(
         index: Int, opens: Bool = false, content: String? = nil, finishReason: String? = nil,
@@ -46,20 +49,29 @@ package struct ChatChunkChoice: Hashable, Sendable {
             "finish_reason": finishReason.map { .string($0) } ?? .null,
         ]
         if let tokenIDs { object["token_ids"] = tokenIDs.json }
+        if let tokens { object["tokens"] = tokens.json }
         return .object(object)
     }
 }
 
 /// Whether and where a stream tells its usage.
 package enum StreamUsage: Hashable, Sendable {
-    /// Nowhere (OpenAI unless asked).
+    /// Nowhere (OpenAI when asked for none).
     case omitted
+
+    /// In the chunk that ends the last choice, without a word in the others (OpenAI unless asked).
+    ///
+    /// Clients that know no `stream_options` find it there, and no chunk is without a choice.
+    case unasked
 
     /// In a chunk of its own at the end, `null` in the others (OpenAI when asked).
     case lastChunk
 
-    /// In the chunk that ends the last choice (Mistral).
+    /// In the chunk that ends the last choice, `null` in the others (Mistral).
     case finishingChunk
+
+    /// Whether the end of the last choice waits for the usage that belongs to it.
+    package var holdsEnd: Bool { self == .unasked || self == .finishingChunk }
 }
 
 extension AnswerHeader {
@@ -77,7 +89,7 @@ extension AnswerHeader {
         object["choices"] = .array(choices)
         if let usage {
             object["usage"] = usage.json
-        } else if style != .omitted {
+        } else if style == .lastChunk || style == .finishingChunk {
             object["usage"] = .null
         }
         return object

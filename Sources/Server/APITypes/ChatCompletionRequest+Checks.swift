@@ -33,16 +33,25 @@ extension ChatCompletionRequest {
     }
 
     static func refuseUnsupported(_ fields: FieldReader) throws(FieldError) {
-        for key in ["functions", "function_call"] {
-            try fields.refuse(
-                key, reason: "deprecated and not supported; use tools and tool_choice")
+        let hasFunctions = fields.value("functions").map { !$0.asksForNothing } ?? false
+        let harmlessCalls: [JSONValue] = hasFunctions ? ["none"] : ["none", "auto"]
+        if let call = fields.value("function_call"), !harmlessCalls.contains(call) {
+            throw .unsupported(
+                fields.path.appending("function_call"),
+                reason: "deprecated and not supported; use tools and tool_choice")
         }
+        try fields.refuse(
+            "functions", reason: "deprecated and not supported; use tools and tool_choice")
         for key in ["audio", "web_search_options", "moderation", "guardrails", "prompt_mode"] {
             try fields.refuse(key, reason: "not supported by this server")
         }
         try fields.refuse("store", reason: "this server stores nothing; leave it out or false")
         try fields.refuse("echo", reason: "not supported for chat; use /v1/completions")
-        try fields.refuse("best_of", reason: "not supported for chat; use n")
+        if fields.value("best_of")?.doubleValue != 1 {
+            try fields.refuse("best_of", reason: "not supported for chat; use n")
+        }
+        try fields.refuse(
+            "add_special_tokens", reason: "not read here; the chat format has its own BOS")
         try fields.refuse("suffix", reason: "not supported for chat")
     }
 }

@@ -80,6 +80,15 @@ extension ChatCompletionRequest {
 
     private mutating func readLogprobs(_ fields: FieldReader) throws(FieldError) {
         topLogprobs = try Self.logprobs(fields, "logprobs", "top_logprobs")
+        // llama.cpp's name for both; 0 means none.
+        if let count = try fields.integer("n_probs", in: 0...20), count > 0 {
+            if let topLogprobs, topLogprobs != count {
+                throw .invalid(
+                    fields.path.appending("n_probs"),
+                    expected: "the same as top_logprobs (\(topLogprobs))")
+            }
+            topLogprobs = count
+        }
         promptTopLogprobs = try Self.logprobs(fields, "prompt_logprobs", "top_prompt_logprobs")
         if promptTopLogprobs != nil, options.streams {
             throw .unsupported(
@@ -103,7 +112,8 @@ extension ChatCompletionRequest {
         _ fields: FieldReader, limits: RequestLimits
     ) throws(FieldError) {
         let offered = try ToolDefinition.read(fields, limits: limits)
-        switch fields.value("tool_choice") {
+        let choice = fields.value("tool_choice")
+        switch choice?["type"].flatMap({ ["auto", "none"].contains($0) ? $0 : nil }) ?? choice {
         case nil, .string("auto")?: tools = offered
         case .string("none")?: break
         case .string("any")?, .string("required")?, .object?:

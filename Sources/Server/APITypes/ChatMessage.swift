@@ -82,7 +82,8 @@ extension ChatMessage {
             }
             role = known
         }
-        parts = try Self.parts(fields, role: role, limits: limits)
+        parts = []
+        try readContent(fields, limits: limits)
         self.name = try fields.string("name", maxCharacters: 256)
         try readCalls(fields, limits: limits)
         isPrefix = try fields.bool("prefix") ?? false
@@ -92,11 +93,13 @@ extension ChatMessage {
         }
         try fields.refuse("function_call", reason: "not supported; use tool_calls")
         try fields.refuse("audio", reason: "audio is not supported by this server")
-        for key in ["reasoning_content", "reasoning"] {
+        for key in ["reasoning_content", "reasoning", "thinking"] {
             if let text = try fields.string(key) { reasoning[key] = .string(text) }
         }
         if parts.isEmpty, toolCalls.isEmpty {
-            guard role == .assistant, !isPrefix else {
+            // A tool that returned nothing has answered; an empty list is an empty text.
+            let isEmptyText = role == .tool || fields.value("content") != nil
+            guard isEmptyText || role == .assistant, !isPrefix else {
                 throw .missing(fields.path.appending("content"))
             }
             parts = [try fields.string("refusal") ?? ""]
@@ -120,26 +123,41 @@ extension ChatMessage {
         }
     }
 
-    private static func parts(
-        _ fields: FieldReader, role: Role, limits: RequestLimits
-    ) throws(FieldError) -> [String] {
+    private mutating func readContent(
+        _ fields: FieldReader, limits: RequestLimits
+    ) throws(FieldError) {
         switch fields.value("content") {
-        case nil: return []
-        case .string(let text)?: return [text]
+        case nil: return
+        case .string(let text)?:
+            parts = [text]
+            return
         case .array?: break
         case let value?:
             throw .wrongType(
                 fields.path.appending("content"), expected: "a string or an array of parts",
                 found: value.kindName)
         }
-        var texts: [String] = []
+        var thoughts: [String] = []
         for (value, path) in try fields.array("content", maxCount: limits.maxContentParts) ?? [] {
+            if case .string(let text) = value {
+                parts.append(text)
+                continue
+            }
             let part = try FieldReader(value, at: path)
             let type = try part.require("type", part.string("type"))
             switch type {
-            case "text": texts.append(try part.require("text", part.string("text")))
+            case "text", "input_text", "output_text":
+                parts.append(try part.require("text", part.string("text")))
             case "refusal" where role == .assistant:
-                texts.append(try part.require("refusal", part.string("refusal")))
+                parts.append(try part.require("refusal", part.string("refusal")))
+            case "thinking" where role == .assistant:
+                thoughts.append(try Self.thought(part, limits: limits))
+            // A system's is the pattern that the model shall think by.
+            case "thinking" where role == .system:
+                parts.append(try Self.thought(part, limits: limits))
+            // What an answer referred to, and what its maker alone can read, is no text of it.
+            case "reference" where role == .assistant, "redacted_thinking" where role == .assistant:
+                break
             default:
                 throw .unsupported(
                     path,
@@ -147,7 +165,21 @@ extension ChatMessage {
                         + "this model takes text only")
             }
         }
-        return texts
+        if !thoughts.isEmpty { reasoning["reasoning_content"] = .string(thoughts.joined()) }
+    }
+
+    /// The text of a thinking part: a string, or Mistral's list of text parts.
+    private static func thought(
+        _ part: FieldReader, limits: RequestLimits
+    ) throws(FieldError) -> String {
+        if case .string(let text)? = part.value("thinking") { return text }
+        var text = ""
+        for (value, path) in try part.array("thinking", maxCount: limits.maxContentParts) ?? [] {
+            let chunk = try FieldReader(value, at: path)
+            // References may stand among the texts.
+            if let piece = try chunk.string("text") { text += piece }
+        }
+        return text
     }
 }
 

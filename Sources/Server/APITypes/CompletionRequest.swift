@@ -49,9 +49,8 @@ extension CompletionRequest {
         model = try fields.require("model", fields.string("model", maxCharacters: 1024))
         prompts = try Self.prompts(fields, limits: limits)
         options = try GenerationOptions(
-            fields, dialect: dialect, limits: limits, leastMaxTokens: 0)
-        options.maxTokens =
-            options.maxTokens ?? Swift.max(Self.defaultMaxTokens, options.minTokens)
+            fields, dialect: dialect, limits: limits, leastMaxTokens: 0,
+            defaultMaxTokens: Self.defaultMaxTokens)
         let choiceCount = options.choiceCount
         bestOf =
             try fields.integer(
@@ -69,7 +68,7 @@ extension CompletionRequest {
                 fields.path.appending("prompt"),
                 expected: "at most \(limits.maxPrompts) choices of all prompts together")
         }
-        topLogprobs = try fields.integer("logprobs", in: 0...5)
+        topLogprobs = try Self.logprobs(fields)
         echoes = try fields.bool("echo") ?? false
         let suffix = try fields.string("suffix")
         self.suffix = suffix == "" ? nil : suffix
@@ -79,9 +78,27 @@ extension CompletionRequest {
         addsSpecialTokens = try fields.bool("add_special_tokens") ?? true
         try ChatCompletionRequest.checkResponseFormat(fields)
         try ChatCompletionRequest.checkHints(fields)
-        for key in ["prompt_logprobs", "prompt_embeds"] {
-            try fields.refuse(key, reason: "not supported; use echo with logprobs")
+        try PeerField.refuse(
+            ["prompt_logprobs"], fields, reason: "not supported; use echo with logprobs")
+        try PeerField.refuse(["top_logprobs"], fields, reason: "not read here; use logprobs")
+        try PeerField.refuse(
+            ["tools", "functions"], fields, reason: "not read here; use /v1/chat/completions")
+    }
+
+    /// How many alternatives, by OpenAI's name or llama.cpp's (where 0 means none).
+    private static func logprobs(_ fields: FieldReader) throws(FieldError) -> Int? {
+        let alternatives = 0...20
+        let count =
+            fields.value("logprobs") == .bool(false)
+            ? nil : try fields.integer("logprobs", in: alternatives)
+        guard let peers = try fields.integer("n_probs", in: alternatives), peers > 0 else {
+            return count
         }
+        if let count, count != peers {
+            throw .invalid(
+                fields.path.appending("n_probs"), expected: "the same as logprobs (\(count))")
+        }
+        return peers
     }
 
     private static func prompts(

@@ -103,18 +103,8 @@ package struct FieldReader: Sendable {
 
     /// Refuses a field that asks for something; null, `false`, 0 and empty values ask for nothing.
     package func refuse(_ key: String, reason: String) throws(FieldError) {
-        guard let value = value(key) else { return }
-        let asksForNothing =
-            switch value {
-            case .bool(let flag): !flag
-            case .integer(let number): number == 0
-            case .number(let number): number == 0
-            case .string(let text): text.isEmpty
-            case .array(let values): values.isEmpty
-            case .object(let object): object.isEmpty
-            case .null: true
-            }
-        if !asksForNothing { throw .unsupported(path.appending(key), reason: reason) }
+        guard let value = value(key), !value.asksForNothing else { return }
+        throw .unsupported(path.appending(key), reason: reason)
     }
 
     private func wrongType(_ key: String, _ expected: String, _ value: JSONValue) -> FieldError {
@@ -176,5 +166,20 @@ extension FieldReader {
 
     private static func text(_ number: Double) -> String {
         Int(exactly: number).map(String.init) ?? String(number)
+    }
+}
+
+extension JSONValue {
+    /// Whether a field of this value asks for nothing: null, `false`, 0, or whatever is empty.
+    var asksForNothing: Bool {
+        switch self {
+        case .null: true
+        case .bool(let flag): !flag
+        case .integer(let number): number == 0
+        case .number(let number): number == 0
+        case .string(let text): text.isEmpty
+        case .array(let values): values.isEmpty
+        case .object(let object): object.isEmpty
+        }
     }
 }

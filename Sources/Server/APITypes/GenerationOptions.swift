@@ -67,8 +67,17 @@ package struct GenerationOptions: Hashable, Sendable {
     /// Whether to answer with a stream of events.
     package var streams = false
 
-    /// Whether an OpenAI stream ends with a chunk of usage.
-    package var includesUsage = false
+    /// Whether an OpenAI stream ends with a chunk of usage; nil where the client did not say.
+    package var includesUsage: Bool?
+
+    /// Whether every chunk of a stream tells the usage so far (vLLM).
+    package var tellsUsageContinuously = false
+
+    /// Whether the answer's ids are returned as llama.cpp does, the first choice's beside `choices`.
+    package var returnsTokens = false
+
+    /// The context that the client counts on (Ollama's `num_ctx`); nil where it did not say.
+    package var neededContext: Int?
 
     /// Options that ask for nothing.
     package init() {}
@@ -84,29 +93,78 @@ extension GenerationOptions {
     ///   - dialect: whose ranges hold.
     ///   - limits: how much may be asked for.
     ///   - leastMaxTokens: the smallest `max_tokens` that the endpoint allows.
+    ///   - defaultMaxTokens: what is generated where the request does not say; nil for no limit.
     /// - Throws: `FieldError`, which names the field.
     init(
-        _ fields: FieldReader, dialect: Dialect, limits: RequestLimits, leastMaxTokens: Int
+        _ fields: FieldReader, dialect: Dialect, limits: RequestLimits, leastMaxTokens: Int,
+        defaultMaxTokens: Int? = nil
     ) throws(FieldError) {
-        let counts = leastMaxTokens...Self.maxTokenCount
-        let legacyMaxTokens = try fields.integer("max_tokens", in: counts)
-        maxTokens = try fields.integer("max_completion_tokens", in: counts) ?? legacyMaxTokens
-        minTokens = try fields.integer("min_tokens", in: 0...Self.maxTokenCount) ?? 0
+        minTokens =
+            try fields.agreed(["min_tokens", "min_new_tokens"], neutral: 0) {
+                (name) throws(FieldError) in
+                try fields.integer(name, in: 0...Self.maxTokenCount)
+            } ?? 0
+        maxTokens =
+            try Self.maxTokens(fields, least: leastMaxTokens)
+            ?? defaultMaxTokens.map {
+                Swift.max($0, minTokens)
+            }
+        if maxTokens == Self.unlimited { maxTokens = nil }
         if let maxTokens, minTokens > maxTokens {
             throw .invalid(
                 fields.path.appending("min_tokens"), expected: "at most max_tokens (\(maxTokens))")
         }
         try readDistribution(fields, dialect: dialect, limits: limits)
         try readEnds(fields, limits: limits)
+        let maxChoices = Swift.max(1, Swift.min(128, limits.maxChoices))
         choiceCount =
-            try fields.integer("n", in: 1...Swift.max(1, Swift.min(128, limits.maxChoices))) ?? 1
+            try fields.agreed(["n", "n_cmpl"], neutral: 1) { (name) throws(FieldError) in
+                try fields.integer(name, in: 1...maxChoices)
+            } ?? 1
         returnsTokenIDs = try fields.bool("return_token_ids") ?? false
+        returnsTokens = try fields.bool("return_tokens") ?? false
+        neededContext = try fields.agreed(["num_ctx", "n_ctx"], neutral: 0) {
+            (name) throws(FieldError) in
+            try fields.integer(name, in: 0...Self.maxTokenCount)
+        }
         // A client may put itself behind others, not before them.
         priority = try fields.integer("priority", in: 0...1_000) ?? 0
         cacheSalt = try fields.string("cache_salt", maxCharacters: 256)
         maxTime = try fields.number("max_time", in: 0...86_400, excludingLowerBound: true)
         try readStreaming(fields, dialect: dialect)
-        try Self.refuseUnsupported(fields)
+        try PeerField.check(fields)
+    }
+
+    /// What `max_tokens` is where a client asks for no limit.
+    private static let unlimited = -1
+
+    /// The most tokens by any of the field's names.
+    ///
+    /// - Returns: the count, `unlimited`, or nil if the request does not say.
+    private static func maxTokens(
+        _ fields: FieldReader, least: Int
+    ) throws(FieldError) -> Int? {
+        func read(_ name: String) throws(FieldError) -> Int? {
+            // llama.cpp and Ollama write "until the context is full" as -2.
+            let isEndless = ["n_predict", "num_predict"].contains(name) ? -2 : unlimited
+            if let number = fields.value(name)?.intValue, (isEndless...unlimited) ~= number {
+                return unlimited
+            }
+            return try fields.integer(name, in: least...maxTokenCount)
+        }
+        let legacy = try read("max_tokens")
+        let current = try read("max_completion_tokens")
+        let standard = current == nil ? "max_tokens" : "max_completion_tokens"
+        let peers = [
+            "n_predict", "num_predict", "max_new_tokens", "max_output_tokens",
+            "max_tokens_to_sample",
+        ]
+        let agreed = try fields.agreed([standard] + peers, neutral: unlimited, read)
+        if agreed == nil, legacy == nil, fields.object.contains("max_tokens") {
+            // Null is vLLM's "no limit" where leaving the field out means 16.
+            return unlimited
+        }
+        return agreed
     }
 
     private mutating func readDistribution(
@@ -123,12 +181,39 @@ extension GenerationOptions {
         minP = try fields.number("min_p", in: 0...1) ?? 0
         frequencyPenalty = try fields.number("frequency_penalty", in: -2...2) ?? 0
         presencePenalty = try fields.number("presence_penalty", in: -2...2) ?? 0
+        // Below a hundredth, logits that are divided by it could leave the range of floats.
         repetitionPenalty =
-            try fields.number(
-                "repetition_penalty", in: 0...100, excludingLowerBound: true) ?? 1
+            try fields.agreed(
+                ["repetition_penalty", "repeat_penalty", "rep_pen"], neutral: 1
+            ) { (name) throws(FieldError) in
+                try fields.number(name, in: 0.01...100)
+            } ?? 1
+        try checkPenaltyScope(fields)
         logitBias = try Self.logitBias(fields, maxCount: limits.maxLogitBiases)
-        let randomSeed = try fields.integer("random_seed", in: 0...Int.max)
+        let randomSeed = try fields.integer("random_seed", in: -1...Int.max)
         seed = try fields.integer("seed") ?? randomSeed
+        // Clients that cannot leave the field out write "a new one each time" as -1.
+        if seed == -1 { seed = nil }
+    }
+
+    /// Penalties count every token of prompt and answer; a client that narrows that is told so.
+    private func checkPenaltyScope(_ fields: FieldReader) throws(FieldError) {
+        guard frequencyPenalty != 0 || presencePenalty != 0 || repetitionPenalty != 1 else {
+            return
+        }
+        for key in [
+            "repeat_last_n", "penalty_last_n", "repetition_penalty_range", "rep_pen_range",
+        ] {
+            guard let count = try fields.integer(key), count != -1 else { continue }
+            throw .unsupported(
+                fields.path.appending(key),
+                reason: "penalties here cover the whole prompt and answer; send -1")
+        }
+        if try fields.bool("penalize_nl") == false {
+            throw .unsupported(
+                fields.path.appending("penalize_nl"),
+                reason: "penalties here cover line breaks, too; send true")
+        }
     }
 
     private static func logitBias(
@@ -152,18 +237,8 @@ extension GenerationOptions {
     private mutating func readEnds(
         _ fields: FieldReader, limits: RequestLimits
     ) throws(FieldError) {
-        if case .string? = fields.value("stop") {
-            stop = [
-                try Self.stopString(fields.value("stop"), fields.path.appending("stop"), limits)
-            ]
-        } else if let value = fields.value("stop"), value.arrayValue == nil {
-            throw .wrongType(
-                fields.path.appending("stop"), expected: "a string or an array of strings",
-                found: value.kindName)
-        } else {
-            for (value, path) in try fields.array("stop", maxCount: limits.maxStops) ?? [] {
-                stop.append(try Self.stopString(value, path, limits))
-            }
+        for key in ["stop", "stop_sequences", "stopping_strings", "stop_sequence", "stop_strings"] {
+            try readStops(key, fields, limits)
         }
         for (value, path) in try fields.array("stop_token_ids", maxCount: limits.maxStops) ?? [] {
             stopTokenIDs.append(
@@ -173,16 +248,41 @@ extension GenerationOptions {
         includesStopString = try fields.bool("include_stop_str_in_output") ?? false
     }
 
-    private static func stopString(
-        _ value: JSONValue?, _ path: FieldPath, _ limits: RequestLimits
-    ) throws(FieldError) -> String {
-        guard case .string(let text)? = value else {
-            throw .wrongType(path, expected: "a string", found: value?.kindName ?? "nothing")
+    /// Adds the strings of one name; each of them ends a choice, whoever named it.
+    private mutating func readStops(
+        _ key: String, _ fields: FieldReader, _ limits: RequestLimits
+    ) throws(FieldError) {
+        let path = fields.path.appending(key)
+        switch fields.value(key) {
+        case nil: return
+        case .string(let text)?: try addStop(.string(text), path, limits)
+        case .array(let values)?:
+            for (value, path) in try FieldReader.elements(
+                of: values, at: path, maxCount: limits.maxStops)
+            {
+                try addStop(value, path, limits)
+            }
+        case let value?:
+            throw .wrongType(
+                path, expected: "a string or an array of strings", found: value.kindName)
         }
-        guard !text.isEmpty, text.utf8.count <= limits.maxStopBytes else {
-            throw .invalid(path, expected: "1 to \(limits.maxStopBytes) bytes")
+        guard stop.count <= limits.maxStops else {
+            throw .invalid(path, expected: "at most \(limits.maxStops) strings in all")
         }
-        return text
+    }
+
+    private mutating func addStop(
+        _ value: JSONValue, _ path: FieldPath, _ limits: RequestLimits
+    ) throws(FieldError) {
+        guard case .string(let text) = value else {
+            throw .wrongType(path, expected: "a string", found: value.kindName)
+        }
+        guard text.utf8.count <= limits.maxStopBytes else {
+            throw .invalid(path, expected: "at most \(limits.maxStopBytes) bytes")
+        }
+        // An empty one would end every answer before it begins: it asks for nothing.
+        let isKnown = stop.contains { $0.utf8.elementsEqual(text.utf8) }
+        if !text.isEmpty, !isKnown { stop.append(text) }
     }
 
     private mutating func readStreaming(
@@ -190,28 +290,21 @@ extension GenerationOptions {
     ) throws(FieldError) {
         streams = try fields.bool("stream") ?? false
         guard let options = try fields.object("stream_options") else { return }
-        includesUsage = try options.bool("include_usage") ?? false
+        includesUsage = try options.bool("include_usage")
         _ = try options.bool("include_obfuscation")
-        if !streams, dialect == .openAI {
+        tellsUsageContinuously = try options.bool("continuous_usage_stats") ?? false
+        if tellsUsageContinuously {
+            guard includesUsage != false else {
+                throw .invalid(
+                    options.path.appending("continuous_usage_stats"),
+                    expected: "true only together with include_usage: true")
+            }
+            includesUsage = true
+        }
+        if !streams, dialect == .openAI, includesUsage == true {
             throw .invalid(
                 fields.path.appending("stream_options"), expected: "only together with stream: true"
             )
         }
-    }
-
-    /// Refuses what would change the answer and is not built: nothing is silently ignored.
-    private static func refuseUnsupported(_ fields: FieldReader) throws(FieldError) {
-        for key in [
-            "structured_outputs", "guided_json", "guided_regex", "guided_choice",
-            "guided_grammar", "grammar", "json_schema", "regex",
-        ] {
-            try fields.refuse(key, reason: "structured output is not supported by this server")
-        }
-        try fields.refuse("use_beam_search", reason: "beam search is not supported")
-        try fields.refuse(
-            "truncate_prompt_tokens", reason: "prompts are never cut; send a shorter one")
-        try fields.refuse("bad_words", reason: "not supported; use logit_bias")
-        try fields.refuse("logits_processors", reason: "not supported")
-        try fields.refuse("lora", reason: "adapters are not supported")
     }
 }

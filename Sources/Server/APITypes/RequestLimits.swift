@@ -32,7 +32,7 @@ package struct RequestLimits: Hashable, Sendable {
     /// Creates limits.
     package init(
         maxMessages: Int = 4096, maxContentParts: Int = 256, maxChoices: Int = 64,
-        maxPrompts: Int = 256, maxStops: Int = 16, maxStopBytes: Int = 1024,
+        maxPrompts: Int = 256, maxStops: Int = 256, maxStopBytes: Int = 1024,
         maxLogitBiases: Int = 1024, maxTools: Int = 128, isStrictMistral: Bool = false
     ) {
         self.maxMessages = maxMessages

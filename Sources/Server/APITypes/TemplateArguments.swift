@@ -25,6 +25,10 @@ enum TemplateArguments {
                 arguments[key] = value
             }
         }
+        // A switch that some servers take beside the messages, and templates as a variable.
+        if let thinks = try fields.bool("enable_thinking"), !arguments.contains("enable_thinking") {
+            arguments["enable_thinking"] = .bool(thinks)
+        }
         let effort = try fields.string(
             "reasoning_effort",
             oneOf: ["none", "minimal", "low", "medium", "high", "xhigh", "max"])

@@ -21,6 +21,9 @@ package struct TextCompletion: Hashable, Sendable {
         /// The generated ids, if asked.
         package var tokenIDs: [Int32]?
 
+        /// The same under llama.cpp's name, if asked by it.
+        package var tokens: [Int32]?
+
         /// The ids of its prompt, if asked.
         package var promptTokenIDs: [Int32]?
 
@@ -46,6 +49,7 @@ package struct TextCompletion: Hashable, Sendable {
                 "finish_reason": finishReason.map { .string($0) } ?? .null,
             ]
             if let tokenIDs { object["token_ids"] = tokenIDs.json }
+            if let tokens { object["tokens"] = tokens.json }
             if let promptTokenIDs { object["prompt_token_ids"] = promptTokenIDs.json }
             return .object(object)
         }
@@ -80,6 +84,8 @@ package struct TextCompletion: Hashable, Sendable {
         object["choices"] = .array(choices.map(\.json))
         object["usage"] = usage.json
         if let promptTokenIDs { object["prompt_token_ids"] = promptTokenIDs.json }
+        // Where llama.cpp has the ids of its one answer.
+        if let tokens = choices.first?.tokens { object["tokens"] = tokens.json }
         return .object(object)
     }
 }

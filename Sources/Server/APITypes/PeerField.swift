@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import JSON
+
+/// A field of another server that changes the answer there and has no counterpart here.
+///
+/// Nothing is ignored silently: such a field is taken at the value that changes nothing, which
+/// clients send that cannot leave it out, and refused at any other. Names that peers have for a
+/// field of this API are read with it (`FieldReader.agreed`); fields that change how an answer is
+/// computed and never what it says (`cache_prompt`, `num_thread`, `keep_alive`, …) need no entry.
+struct PeerField: Sendable {
+    /// The values that change nothing; nil for `false`, 0 and whatever is empty.
+    let neutral: [JSONValue]?
+
+    /// What to do instead.
+    let reason: String
+
+    /// Whether the value asks for nothing.
+    private func isNeutral(_ value: JSONValue) -> Bool {
+        guard let neutral else { return value.asksForNothing }
+        return neutral.contains { candidate in
+            if let number = candidate.doubleValue { return value.doubleValue == number }
+            return value == candidate
+        }
+    }
+
+    /// Refuses the first member that changes the answer at its peer.
+    static func check(_ fields: FieldReader) throws(FieldError) {
+        for key in fields.object.keys {
+            guard let peer = all[key], let value = fields.value(key), !peer.isNeutral(value) else {
+                continue
+            }
+            throw .unsupported(fields.path.appending(key), reason: peer.reason)
+        }
+    }
+
+    /// Adds what only one kind of request refuses.
+    static func refuse(_ keys: [String], _ fields: FieldReader, reason: String) throws(FieldError) {
+        for key in keys { try fields.refuse(key, reason: reason) }
+    }
+}
+
+extension PeerField {
+    /// The table, by name.
+    static let all: [String: PeerField] = {
+        var table: [String: PeerField] = [:]
+        for (names, neutral, reason) in switches + sampling + endings + prompts + output {
+            for name in names { table[name] = PeerField(neutral: neutral, reason: reason) }
+        }
+        return table
+    }()
+
+    private typealias Row = (names: [String], neutral: [JSONValue]?, reason: String)
+
+    /// Constraints and adapters.
+    private static let switches: [Row] = [
+        (
+            [
+                "structured_outputs", "guided_json", "guided_regex", "guided_choice",
+                "guided_grammar", "guided_decoding", "structural_tag", "grammar", "json_schema",
+                "regex", "ebnf", "format", "grammar_string", "allowed_token_ids",
+            ],
+            nil, "structured output is not supported by this server"
+        ),
+        (
+            ["lora", "lora_path", "lora_request", "adapter_id", "adapter"], nil,
+            "adapters are not supported"
+        ),
+        (
+            ["logits_processors", "custom_logit_processor", "vllm_xargs", "watermark"], nil,
+            "not supported"
+        ),
+        (["options"], nil, "not read; its members belong beside 'model', under the same names"),
+        (["extra_body"], nil, "not read; its members belong beside 'model'"),
+    ]
+
+    /// Ways to choose a token.
+    private static let sampling: [Row] = [
+        (["use_beam_search"], nil, "beam search is not supported"),
+        (["num_beams", "beam_width"], [1, 0], "beam search is not supported; send 1"),
+        (["length_penalty"], [1, 0], "beam search is not supported; send 1"),
+        (
+            ["typical_p", "typical", "tfs_z", "tfs"], [1],
+            "not supported; send 1, and use top_p or min_p"
+        ),
+        (
+            ["xtc_probability", "dry_multiplier", "mirostat", "mirostat_mode", "top_a"], [0],
+            "not supported; send 0"
+        ),
+        (["top_n_sigma", "nsigma", "adaptive_target"], [0, -1], "not supported; send -1"),
+        (
+            [
+                "dynatemp_range", "dynamic_temperature", "smoothing_factor", "epsilon_cutoff",
+                "eta_cutoff", "penalty_alpha", "no_repeat_ngram_size", "temperature_last",
+                "top_n_tokens",
+            ],
+            nil, "not supported; leave it out"
+        ),
+        (
+            ["samplers", "sampler_order", "sampler_priority", "sampler_seq"], nil,
+            "the order is fixed: penalties, temperature, min_p, top_k, top_p; leave it out"
+        ),
+        (
+            ["guidance_scale", "cfg_scale", "encoder_repetition_penalty"], [1],
+            "not supported; send 1"
+        ),
+        (["negative_prompt"], nil, "not supported; leave it out"),
+        (["min_keep"], [0, 1], "not supported; send 0"),
+        (["do_sample"], [true], "not read; send temperature 0 for the most probable tokens"),
+    ]
+
+    /// Where an answer ends, and what it may not say.
+    private static let endings: [Row] = [
+        (
+            ["max_length", "min_length"], nil,
+            "not read, since servers disagree on what it counts; use max_tokens or min_tokens"
+        ),
+        (
+            ["t_max_predict_ms", "t_max_prompt_ms"], [0, -1],
+            "not supported; use max_time, in seconds"
+        ),
+        (["n_indent"], [0], "not supported; send 0"),
+        (["stop_regex", "stop_regexes"], nil, "not supported; use stop"),
+        (
+            [
+                "bad_words", "bad_words_ids", "banned_tokens", "banned_strings",
+                "custom_token_bans", "ban_eos_token", "suppress_tokens",
+            ],
+            nil, "not supported; use logit_bias or ignore_eos"
+        ),
+    ]
+
+    /// What the model reads.
+    private static let prompts: [Row] = [
+        (
+            ["truncate_prompt_tokens", "truncate", "truncate_for_context_length", "transforms"],
+            nil, "prompts are never cut; send a shorter one"
+        ),
+        (
+            ["system", "instructions", "memory"], nil,
+            "not read; put it into the prompt, or into a message with the role system"
+        ),
+        (["input", "previous_response_id", "conversation"], nil, "not read; use messages"),
+        (
+            ["images", "image_data", "multimodal_data", "mm_processor_kwargs", "input_audio"],
+            nil, "this model takes text only"
+        ),
+        (["context", "raw", "template"], nil, "not read; send the whole prompt"),
+        (
+            ["thinking", "think"], [false, ["type": "disabled"]],
+            "not read; use reasoning_effort, or chat_template_kwargs"
+        ),
+        (
+            ["reasoning"], [false, [:], ["effort": "none"], ["enabled": false]],
+            "not read; use reasoning_effort"
+        ),
+        (
+            ["thinking_budget", "thinking_budget_tokens", "reasoning_budget"], [0, -1],
+            "not supported; use reasoning_effort"
+        ),
+        (["plugins", "search_parameters"], nil, "this server searches nothing; leave it out"),
+        (["background"], nil, "not supported; leave it out"),
+        (["kv_transfer_params"], nil, "not supported"),
+    ]
+
+    /// What an answer tells.
+    private static let output: [Row] = [
+        (["skip_special_tokens", "detokenize"], [true], "not supported; send true"),
+        (
+            [
+                "no_stop_trim", "return_tokens_as_token_ids", "return_hidden_states",
+                "return_full_text", "post_sampling_probs", "decoder_input_details",
+                "logprob_token_ids", "prompt_embeds",
+            ],
+            nil, "not supported; leave it out"
+        ),
+    ]
+}
+
+extension FieldReader {
+    /// What the names of one field say together.
+    ///
+    /// A name at the neutral value says nothing beside another; names that say different things
+    /// are an error, for one of them would be ignored.
+    ///
+    /// - Parameters:
+    ///   - names: this API's own name first, then those of its peers.
+    ///   - neutral: the value that changes nothing.
+    ///   - read: reads and checks one name.
+    /// - Returns: the value, or nil if no name is there.
+    /// - Throws: `FieldError`, which names the name that is wrong or disagrees.
+    func agreed<Value: Equatable>(
+        _ names: [String], neutral: Value, _ read: (String) throws(FieldError) -> Value?
+    ) throws(FieldError) -> Value? {
+        var found: (name: String, value: Value)?
+        for name in names {
+            guard let value = try read(name) else { continue }
+            guard let known = found, known.value != neutral else {
+                found = (name, value)
+                continue
+            }
+            if value != neutral, value != known.value {
+                throw .invalid(
+                    path.appending(name), expected: "the same as \(known.name) (\(known.value))")
+            }
+        }
+        return found?.value
+    }
+}
