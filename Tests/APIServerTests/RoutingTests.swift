@@ -125,6 +125,7 @@ import Testing
     @Test(arguments: [
         [:], ["authorization": "Bearer wrong"], ["authorization": "secret"],
         ["authorization": "Bearer "], ["authorization": "Basic secret"], ["x-api-key": "secre"],
+        ["authorization": "\u{212C}earer secret"], ["authorization": "Be\u{E4}rer secret"],
         ["x-api-key": "secretsecret"],
     ])
     func `without a right key nothing but health answers`(fields: [String: String]) async throws {

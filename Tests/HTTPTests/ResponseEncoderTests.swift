@@ -8,23 +8,28 @@ struct ResponseEncoderTests {
     @Test(
         arguments: [
             (
-                HTTPRequest.Method.get, HTTPVersion.http11, true, 200, Int?.some(5),
+                HTTPRequest.Method.get, HTTPVersion.http11, true, "200 OK", Int?.some(5),
                 ["Content-Length: 5"]
             ),
-            (.get, .http11, true, 200, nil, ["Transfer-Encoding: chunked"]),
-            (.get, .http11, false, 200, nil, ["Transfer-Encoding: chunked", "Connection: close"]),
-            (.get, .http10, true, 200, 5, ["Content-Length: 5", "Connection: keep-alive"]),
-            (.get, .http10, true, 200, nil, ["Connection: close"]),
-            (.head, .http11, true, 200, 5, ["Content-Length: 5"]),
-            (.head, .http11, true, 200, 0, ["Content-Length: 0"]),
-            (.head, .http11, true, 200, nil, []),
-            (.get, .http11, true, 204, 0, []), (.get, .http11, true, 304, 5, []),
-            (.get, .http11, true, 200, 0, ["Content-Length: 0"]),
-        ] as [(HTTPRequest.Method, HTTPVersion, Bool, Int, Int?, [String])])
+            (.get, .http11, true, "200 OK", nil, ["Transfer-Encoding: chunked"]),
+            (
+                .get, .http11, false, "200 OK", nil,
+                ["Transfer-Encoding: chunked", "Connection: close"]
+            ),
+            (.get, .http10, true, "200 OK", 5, ["Content-Length: 5", "Connection: keep-alive"]),
+            (.get, .http10, true, "200 OK", nil, ["Connection: close"]),
+            (.head, .http11, true, "200 OK", 5, ["Content-Length: 5"]),
+            (.head, .http11, true, "200 OK", 0, ["Content-Length: 0"]),
+            (.head, .http11, true, "200 OK", nil, []),
+            (.get, .http11, true, "204 No Content", 0, []),
+            (.get, .http11, true, "304 Not Modified", 5, []),
+            (.get, .http11, true, "200 OK", 0, ["Content-Length: 0"]),
+        ] as [(HTTPRequest.Method, HTTPVersion, Bool, String, Int?, [String])])
     func `frames by method, version and status`(
-        method: HTTPRequest.Method, version: HTTPVersion, keepsAlive: Bool, code: Int,
+        method: HTTPRequest.Method, version: HTTPVersion, keepsAlive: Bool, status: String,
         byteCount: Int?, expected: [String]
-    ) {
+    ) throws {
+        let code = try #require(Int(status.prefix(3)))
         let encoder = ResponseEncoder(
             method: method, version: version, keepsAlive: keepsAlive, serverName: nil)
         let head = HTTPResponse(
@@ -33,8 +38,24 @@ struct ResponseEncoderTests {
             decoding: encoder.encode(head, byteCount: byteCount, date: "D"), as: UTF8.self)
         #expect(
             text
-                == (["HTTP/1.1 \(code) ", "Date: D"] + expected + ["", ""]).joined(
+                == (["HTTP/1.1 \(status)", "Date: D"] + expected + ["", ""]).joined(
                     separator: "\r\n"))
+    }
+
+    @Test(arguments: [
+        (200, "OK"), (400, "Bad Request"), (401, "Unauthorized"), (403, "Forbidden"),
+        (404, "Not Found"), (408, "Request Timeout"), (413, "Content Too Large"),
+        (415, "Unsupported Media Type"), (422, "Unprocessable Content"),
+        (429, "Too Many Requests"), (500, "Internal Server Error"), (501, "Not Implemented"),
+        (503, "Service Unavailable"), (504, "Gateway Timeout"), (299, ""),
+    ])
+    func `the status line says what the code means`(code: Int, phrase: String) {
+        let encoder = ResponseEncoder(
+            method: .get, version: .http11, keepsAlive: true, serverName: nil)
+        let text = String(
+            decoding: encoder.encode(
+                HTTPResponse(status: .init(code: code)), byteCount: 0, date: "D"), as: UTF8.self)
+        #expect(text.hasPrefix("HTTP/1.1 \(code) \(phrase)\r\n"))
     }
 
     @Test func `fields keep their order and spelling, and HEAD its own length`() {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import HTTP
 import HTTPTypes
 
 /// The keys that open the server; with none, everybody may enter.
@@ -47,7 +48,7 @@ package struct APIKeys: Sendable {
         var candidates: [[UInt8]] = []
         if let value = fields[.authorization] {
             let parts = value.split(separator: " ", maxSplits: 1)
-            if parts.count == 2, parts[0].lowercased() == "bearer" {
+            if parts.count == 2, parts[0].isASCIIEqual(to: "bearer") {
                 candidates.append(Array(parts[1].utf8))
             }
         }

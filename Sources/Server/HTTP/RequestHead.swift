@@ -58,7 +58,7 @@ extension RequestHead {
         keepsAlive =
             !options.contains("close")
             && (line.version == .http11 || options.contains("keep-alive"))
-        let expectation = fields[.expect]?.lowercased()
+        let expectation = fields[.expect]?.asciiLowercased()
         // RFC 9110 §10.1.1: an expectation in an HTTP/1.0 request is ignored.
         if line.version == .http11, let expectation, expectation != "100-continue" {
             throw .unsupportedExpectation(expectation)
@@ -89,8 +89,8 @@ extension RequestHead {
             guard transferCodings.count == 1 else {
                 throw .malformed("\(transferCodings.count) Transfer-Encoding fields")
             }
-            let value = transferCodings[0].lowercased()
-            guard value == "chunked" else {
+            let value = transferCodings[0].asciiLowercased()
+            guard value.isASCIIEqual(to: "chunked") else {
                 // Not even an empty list element: other readers may see something else in it.
                 let chunkedCount = list(fields, .transferEncoding).count { $0 == "chunked" }
                 if chunkedCount > 1 { throw .malformed("chunked twice") }
@@ -112,7 +112,8 @@ extension RequestHead {
     /// The lower-cased elements of a comma-separated field.
     private static func list(_ fields: HTTPFields, _ name: HTTPField.Name) -> [String] {
         fields[values: name].flatMap { value in
-            value.split { $0 == "," || $0 == " " || $0 == "\t" }.map { $0.lowercased() }
+            value.utf8.split { byte in ", \t".utf8.contains(byte) }
+                .compactMap { String($0)?.asciiLowercased() }
         }
     }
 }

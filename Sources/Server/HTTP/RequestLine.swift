@@ -51,7 +51,8 @@ struct RequestLine: Equatable {
         let text = String(decoding: bytes, as: UTF8.self)
         if bytes.first == UInt8(ascii: "/") { return (nil, text) }
         if text == "*", method == .options { return (nil, text) }
-        for scheme in ["http://", "https://"] where text.lowercased().hasPrefix(scheme) {
+        for scheme in ["http://", "https://"]
+        where text.prefix(scheme.utf8.count).isASCIIEqual(to: scheme) {
             let rest = bytes.dropFirst(scheme.utf8.count)
             let end = rest.firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") }
             let authority = rest[..<(end ?? rest.endIndex)]

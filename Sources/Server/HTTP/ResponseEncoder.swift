@@ -48,7 +48,7 @@ package struct ResponseEncoder: Sendable {
     /// Whether the connection stays open after this response.
     package func keepsAlive(after head: HTTPResponse, _ framing: Framing) -> Bool {
         keepsAlive && framing != .untilClose
-            && head.headerFields[.connection]?.lowercased() != "close"
+            && head.headerFields[.connection]?.isASCIIEqual(to: "close") != true
     }
 
     /// The bytes up to the body.
@@ -62,7 +62,8 @@ package struct ResponseEncoder: Sendable {
         let framing = framing(of: head, byteCount: byteCount)
         var bytes: [UInt8] = []
         bytes.reserveCapacity(256)
-        bytes.append(contentsOf: "HTTP/1.1 \(head.status.code) \(head.status.reasonPhrase)".utf8)
+        bytes.append(contentsOf: Self.startOfResponse)
+        bytes.append(contentsOf: "\(head.status.code) \(Self.reasonPhrase(of: head.status))".utf8)
         for field in head.headerFields where !replaced.contains(field.name) {
             Self.append(field.name.rawName, field.value, to: &bytes)
         }
@@ -104,6 +105,28 @@ package struct ResponseEncoder: Sendable {
         }
     }
 
+    /// The status's own phrase, or the one that the standards give its code.
+    private static func reasonPhrase(of status: HTTPResponse.Status) -> String {
+        status.reasonPhrase.isEmpty ? standardPhrases[status.code] ?? "" : status.reasonPhrase
+    }
+
+    private static let standardPhrases: [Int: String] = {
+        let statuses: [HTTPResponse.Status] = [
+            .ok, .created, .accepted, .noContent, .partialContent, .movedPermanently, .found,
+            .seeOther, .notModified, .temporaryRedirect, .permanentRedirect, .badRequest,
+            .unauthorized, .forbidden, .notFound, .methodNotAllowed, .notAcceptable,
+            .requestTimeout, .conflict, .gone, .lengthRequired, .preconditionFailed,
+            .contentTooLarge, .uriTooLong, .unsupportedMediaType, .rangeNotSatisfiable,
+            .expectationFailed, .misdirectedRequest, .unprocessableContent, .tooEarly,
+            .upgradeRequired, .preconditionRequired, .tooManyRequests,
+            .requestHeaderFieldsTooLarge, .unavailableForLegalReasons, .internalServerError,
+            .notImplemented, .badGateway, .serviceUnavailable, .gatewayTimeout,
+            .httpVersionNotSupported, .networkAuthenticationRequired,
+        ]
+        return Dictionary(
+            statuses.map { ($0.code, $0.reasonPhrase) }, uniquingKeysWith: { first, _ in first })
+    }()
+
     private static func append(_ name: String, _ value: String, to bytes: inout [UInt8]) {
         bytes.append(contentsOf: "\r\n".utf8)
         bytes.append(contentsOf: name.utf8)
@@ -124,6 +147,8 @@ package struct ResponseEncoder: Sendable {
         return chunk
     }
 
+    /// What every response begins with, whatever its status.
+    package static let startOfResponse = Array("HTTP/1.1 ".utf8)
     /// The end of a chunked body.
     package static let lastChunk = Array("0\r\n\r\n".utf8)
     /// The interim response that asks for the body.
