@@ -222,24 +222,7 @@ struct ModelFileTests {
 
     @Test func `Mistral's own folders open`() throws {
         let folder = try TemporaryFolder()
-        var raw = RawDirectory(config: [
-            "dim": 8, "n_layers": 1, "n_heads": 2, "n_kv_heads": 1, "hidden_dim": 8,
-            "head_dim": 4, "norm_eps": 1e-5, "vocab_size": 6,
-            "moe": ["num_experts": 2, "num_experts_per_tok": 2],
-        ])
-        raw.add("tok_embeddings.weight", [6, 8])
-        for (name, shape) in [
-            ("attention_norm", [8]), ("attention.wq", [8, 8]), ("attention.wk", [4, 8]),
-            ("attention.wv", [4, 8]), ("attention.wo", [8, 8]), ("ffn_norm", [8]),
-            ("feed_forward.gate", [2, 8]), ("feed_forward.experts.0.w1", [8, 8]),
-            ("feed_forward.experts.0.w2", [8, 8]), ("feed_forward.experts.0.w3", [8, 8]),
-            ("feed_forward.experts.1.w1", [8, 8]), ("feed_forward.experts.1.w2", [8, 8]),
-            ("feed_forward.experts.1.w3", [8, 8]),
-        ] {
-            raw.add("layers.0.\(name).weight", shape)
-        }
-        raw.add("norm.weight", [8])
-        raw.add("output.weight", [6, 8])
+        let raw = RawDirectory.mistral()
         try folder.write(JSONValue.object(raw.config).serializedBytes(), to: "params.json")
         try folder.write(raw.safetensors(), to: "consolidated.safetensors")
         let configuration = try ModelFile.open(path: folder.path).configuration

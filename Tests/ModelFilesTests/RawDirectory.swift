@@ -50,6 +50,29 @@ struct RawDirectory {
         return raw
     }
 
+    /// The same mixture as Mistral's own files have it, for params.json.
+    static func mistral() -> RawDirectory {
+        var raw = RawDirectory(config: [
+            "dim": 8, "n_layers": 1, "n_heads": 2, "n_kv_heads": 1, "hidden_dim": 8,
+            "head_dim": 4, "norm_eps": 1e-5, "vocab_size": 6,
+            "moe": ["num_experts": 2, "num_experts_per_tok": 2],
+        ])
+        raw.add("tok_embeddings.weight", [6, 8])
+        for (name, shape) in [
+            ("attention_norm", [8]), ("attention.wq", [8, 8]), ("attention.wk", [4, 8]),
+            ("attention.wv", [4, 8]), ("attention.wo", [8, 8]), ("ffn_norm", [8]),
+            ("feed_forward.gate", [2, 8]), ("feed_forward.experts.0.w1", [8, 8]),
+            ("feed_forward.experts.0.w2", [8, 8]), ("feed_forward.experts.0.w3", [8, 8]),
+            ("feed_forward.experts.1.w1", [8, 8]), ("feed_forward.experts.1.w2", [8, 8]),
+            ("feed_forward.experts.1.w3", [8, 8]),
+        ] {
+            raw.add("layers.0.\(name).weight", shape)
+        }
+        raw.add("norm.weight", [8])
+        raw.add("output.weight", [6, 8])
+        return raw
+    }
+
     mutating func add(_ name: String, _ shape: [Int], value: Float = 0.5) {
         let count = shape.reduce(1, *)
         let begin = tensors.reduce(0) { $0 + $1.bytes.count }
@@ -61,6 +84,19 @@ struct RawDirectory {
                     "data_offsets": [.integer(begin), .integer(begin + count * 4)],
                 ],
                 bytes: Array([[UInt8]](repeating: value.bitPattern.bytes, count: count).joined())))
+    }
+
+    /// Adds a tensor of zeros of any type.
+    mutating func add(_ name: String, _ dtype: String, _ shape: [Int], byteCount: Int) {
+        let begin = tensors.reduce(0) { $0 + $1.bytes.count }
+        tensors.append(
+            Tensor(
+                name: name,
+                entry: [
+                    "dtype": .string(dtype), "shape": .array(shape.map { .integer($0) }),
+                    "data_offsets": [.integer(begin), .integer(begin + byteCount)],
+                ],
+                bytes: [UInt8](repeating: 0, count: byteCount)))
     }
 
     /// Replaces a field of a tensor's entry.

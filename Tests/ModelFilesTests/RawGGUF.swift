@@ -86,6 +86,7 @@ struct RawGGUF {
     }
 
     enum Value {
+        case uint16(UInt16)
         case uint32(UInt32)
         case int32(Int32)
         case uint64(UInt64)
@@ -101,6 +102,7 @@ struct RawGGUF {
 
         var type: UInt32 {
             switch self {
+            case .uint16: 2
             case .uint32: 4
             case .int32: 5
             case .float32: 6
@@ -115,6 +117,7 @@ struct RawGGUF {
 
         var payload: [UInt8] {
             switch self {
+            case .uint16(let value): value.bytes
             case .uint32(let value): value.bytes
             case .int32(let value): value.bytes
             case .uint64(let value): value.bytes

@@ -18,6 +18,8 @@ package struct GGUFFile: Sendable {
     package let metadata: GGUFMetadata
     /// The tensors in the file's order.
     package let tensors: [GGUFTensor]
+    /// Those that products cannot read.
+    let unreadable: [UnreadableTensor]
     /// Where the tensors' bytes begin.
     package let dataOffset: Int
 
@@ -32,6 +34,7 @@ package struct GGUFFile: Sendable {
         alignment = parser.alignment
         metadata = parser.metadata
         tensors = parser.tensors
+        unreadable = parser.unreadable
         dataOffset = parser.dataOffset
     }
 

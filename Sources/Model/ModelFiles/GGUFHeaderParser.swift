@@ -19,6 +19,7 @@ struct GGUFHeaderParser {
     private(set) var alignment = 32
     private(set) var metadata = GGUFMetadata()
     private(set) var tensors: [GGUFTensor] = []
+    private(set) var unreadable: [UnreadableTensor] = []
     private(set) var dataOffset = 0
     private var reader: ByteReader
 
@@ -34,8 +35,22 @@ struct GGUFHeaderParser {
         alignment = try checkedAlignment()
         let entries = try parseTensorTable(count: tensorCount)
         dataOffset = (reader.offset + alignment - 1) / alignment * alignment
-        tensors = try entries.map { entry throws(ModelFileError) in try place(entry) }
-        try checkOverlaps()
+        var placed: [(entry: Entry, byteOffset: Int)] = []
+        for entry in entries { placed.append((entry, try place(entry))) }
+        try checkOverlaps(placed)
+        for (entry, byteOffset) in placed {
+            if let problem = entry.problem {
+                unreadable.append(
+                    UnreadableTensor(
+                        name: entry.name, path: reader.file.path, problem: problem,
+                        isInert: entry.isInert))
+            } else if let type = entry.type.elementType {
+                tensors.append(
+                    GGUFTensor(
+                        name: entry.name, type: type, dimensions: entry.dimensions,
+                        byteOffset: byteOffset, byteCount: entry.byteCount))
+            }
+        }
     }
 
     // MARK: Preamble
@@ -204,10 +219,20 @@ struct GGUFHeaderParser {
 
     private struct Entry {
         var name: String
-        var type: ElementType
+        var type: GGMLType
         var dimensions: [Int]
         var offset: UInt64
+        /// 0 where the type's size is not known.
         var byteCount: Int
+
+        /// What keeps the tensor from being read.
+        var problem: String? {
+            if let index = dimensions.firstIndex(of: 0) { return "dimension \(index) is 0" }
+            return type.elementType == nil ? "\(type.description) cannot be decoded" : nil
+        }
+
+        /// Whether it cannot be a weight.
+        var isInert: Bool { type.isInteger || dimensions.contains(0) }
     }
 
     private mutating func parseTensorTable(count: Int) throws(ModelFileError) -> [Entry] {
@@ -221,10 +246,8 @@ struct GGUFHeaderParser {
                 throw tensor(name, "the name occurs twice")
             }
             let dimensions = try parseDimensions(of: name)
-            let rawType = try reader.read(UInt32.self, what: "the type of tensor \(name)")
-            guard let type = ElementType(ggufType: rawType) else {
-                throw tensor(name, "\(Self.typeName(rawType)) cannot be decoded")
-            }
+            let type = GGMLType(
+                number: try reader.read(UInt32.self, what: "the type of tensor \(name)"))
             let offset = try reader.read(UInt64.self, what: "the offset of tensor \(name)")
             let byteCount = try byteCount(of: name, type: type, dimensions: dimensions)
             entries.append(
@@ -237,13 +260,15 @@ struct GGUFHeaderParser {
 
     private mutating func parseDimensions(of name: String) throws(ModelFileError) -> [Int] {
         let count = try reader.read(UInt32.self, what: "the number of dimensions of \(name)")
-        guard (1...4).contains(count) else {
-            throw tensor(name, "\(count) dimensions; 1 to 4 are possible")
+        guard count <= 4 else {
+            throw tensor(name, "\(count) dimensions; up to 4 are possible")
         }
+        // None is a single number.
+        guard count > 0 else { return [1] }
         var dimensions: [Int] = []
         for index in 0..<count {
             let size = try reader.read(UInt64.self, what: "dimension \(index) of \(name)")
-            guard let dimension = Int(exactly: size), dimension > 0 else {
+            guard let dimension = Int(exactly: size) else {
                 throw tensor(name, "dimension \(index) is \(size)")
             }
             dimensions.append(dimension)
@@ -252,50 +277,54 @@ struct GGUFHeaderParser {
     }
 
     private func byteCount(
-        of name: String, type: ElementType, dimensions: [Int]
+        of name: String, type: GGMLType, dimensions: [Int]
     ) throws(ModelFileError) -> Int {
-        guard dimensions[0] % type.elementsPerBlock == 0 else {
+        guard let block = type.block else { return 0 }
+        guard dimensions[0] % block.elements == 0 else {
             throw tensor(
                 name,
                 "rows of \(dimensions[0]) elements are not whole blocks of \(type.name) "
-                    + "(\(type.elementsPerBlock))")
+                    + "(\(block.elements))")
         }
-        var elements = 1
-        for dimension in dimensions {
-            let (product, overflow) = elements.multipliedReportingOverflow(by: dimension)
+        var size = dimensions.contains(0) ? 0 : block.bytes
+        for (index, dimension) in dimensions.enumerated() where size > 0 {
+            let (product, overflow) = size.multipliedReportingOverflow(
+                by: index == 0 ? dimension / block.elements : dimension)
             guard !overflow else { throw tensor(name, "\(dimensions) elements are too many") }
-            elements = product
+            size = product
         }
-        guard let byteCount = type.byteCount(elements: elements) else {
-            throw tensor(name, "\(dimensions) elements are too many")
-        }
-        return byteCount
+        return size
     }
 
-    private func place(_ entry: Entry) throws(ModelFileError) -> GGUFTensor {
+    /// Where the tensor's bytes begin, once they are known to lie in the file.
+    private func place(_ entry: Entry) throws(ModelFileError) -> Int {
         guard entry.offset % UInt64(alignment) == 0 else {
             throw tensor(
                 entry.name, "offset \(entry.offset) is not a multiple of \(alignment)")
         }
-        let room = reader.end - dataOffset
-        guard let offset = Int(exactly: entry.offset), room >= 0, entry.byteCount <= room,
+        let room = max(0, reader.end - dataOffset)
+        guard let offset = Int(exactly: entry.offset), entry.byteCount <= room,
             offset <= room - entry.byteCount
         else {
             throw tensor(
                 entry.name,
                 "its \(entry.byteCount) bytes at offset \(entry.offset) reach past the end of the "
-                    + "file (\(max(room, 0)) bytes of tensor data); is it truncated?")
+                    + "file (\(room) bytes of tensor data); is it truncated?")
         }
-        return GGUFTensor(
-            name: entry.name, type: entry.type, dimensions: entry.dimensions,
-            byteOffset: dataOffset + offset, byteCount: entry.byteCount)
+        return dataOffset + offset
     }
 
-    private func checkOverlaps() throws(ModelFileError) {
-        let order = tensors.sorted { ($0.byteOffset, $0.byteCount) < ($1.byteOffset, $1.byteCount) }
+    private func checkOverlaps(
+        _ placed: [(entry: Entry, byteOffset: Int)]
+    ) throws(ModelFileError) {
+        let order = placed.sorted {
+            ($0.byteOffset, $0.entry.byteCount) < ($1.byteOffset, $1.entry.byteCount)
+        }
         for (first, second) in zip(order, order.dropFirst())
-        where first.byteOffset + first.byteCount > second.byteOffset {
-            throw tensor(second.name, "its bytes overlap those of tensor \(first.name)")
+        where first.byteOffset + first.entry.byteCount > second.byteOffset {
+            throw tensor(
+                second.entry.name,
+                "its bytes overlap those of tensor \(first.entry.name) (\(first.entry.type.name))")
         }
     }
 
@@ -305,17 +334,5 @@ struct GGUFHeaderParser {
 
     private func unsupported(_ problem: String) -> ModelFileError {
         .unsupported(path: reader.file.path, problem: problem)
-    }
-
-    /// What ggml calls the types that `ElementType` lacks.
-    private static func typeName(_ raw: UInt32) -> String {
-        let names: [UInt32: String] = [
-            4: "Q4_2", 5: "Q4_3", 9: "Q8_1", 15: "Q8_K", 16: "IQ2_XXS", 17: "IQ2_XS",
-            18: "IQ3_XXS", 19: "IQ1_S", 21: "IQ3_S", 22: "IQ2_S", 24: "I8", 25: "I16", 26: "I32",
-            27: "I64", 28: "F64", 29: "IQ1_M", 31: "Q4_0_4_4", 32: "Q4_0_4_8", 33: "Q4_0_8_8",
-            34: "TQ1_0", 35: "TQ2_0", 36: "IQ4_NL_4_4", 37: "IQ4_NL_4_8", 38: "IQ4_NL_8_8",
-            39: "MXFP4", 40: "NVFP4",
-        ]
-        return names[raw].map { "element type \($0)" } ?? "unknown element type \(raw)"
     }
 }

@@ -12,20 +12,18 @@ extension ModelFile {
     static func openDirectory(_ path: String) throws(ModelFileError) -> Contents {
         let folder = ModelFolder(path: path)
         let hasConfig = folder.contains("config.json")
+        // A folder may hold both kinds, as Mistral's on Hugging Face do; one is read, not both.
         let hasHuggingFaceWeights =
-            folder.contains("model.safetensors") || folder.contains("model.safetensors.index.json")
-        if folder.contains("params.json") && !(hasConfig && hasHuggingFaceWeights) {
-            var contents = try mistralContents(of: folder)
-            contents.stored =
-                try SafetensorsDirectory(directory: folder.path, stem: "consolidated").tensors
-            return contents
-        }
-        guard hasConfig else {
+            folder.contains("model.safetensors.index.json")
+            || !SafetensorsDirectory.weightNames(in: folder, stem: "model").isEmpty
+        let isMistral = folder.contains("params.json") && !(hasConfig && hasHuggingFaceWeights)
+        guard isMistral || hasConfig else {
             throw .unrecognised(path: path, reason: missingConfigReason(folder))
         }
-        var contents = try huggingFaceContents(of: folder)
-        contents.stored =
-            try SafetensorsDirectory(directory: folder.path, stem: "model").tensors
+        var contents = try isMistral ? mistralContents(of: folder) : huggingFaceContents(of: folder)
+        let weights = try SafetensorsDirectory(folder, stem: isMistral ? "consolidated" : "model")
+        contents.stored = weights.tensors
+        contents.unreadable = weights.unreadable
         return contents
     }
 

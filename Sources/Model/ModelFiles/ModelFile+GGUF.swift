@@ -6,19 +6,25 @@ import Tensors
 extension ModelFile {
     /// Reads a model out of a GGUF file, and out of the files that follow it if it was split.
     static func contents(of file: GGUFFile) throws(ModelFileError) -> Contents {
+        let parts = try SplitGGUF(first: file).parts
         _ = try ModelConfiguration.ggufArchitecture(file.metadata, path: file.path)
-        guard !file.tensors.isEmpty else {
+        let stored = parts.flatMap { part in
+            part.tensors.map { StoredTensor($0, of: part.mapping) }
+        }
+        guard !stored.isEmpty else {
             throw .unrecognised(path: file.path, reason: "a GGUF file without any tensors")
         }
-        var stored = file.tensors.map { StoredTensor($0, of: file.mapping) }
-        stored += try tensorsOfOtherParts(file)
-        return try contents(of: file, stored: stored, naming: .gguf)
+        return try contents(
+            of: file, stored: stored, unreadable: parts.flatMap(\.unreadable), naming: .gguf)
     }
 
     /// What a GGUF file's metadata say of a model whose tensors are `stored`.
     static func contents(
-        of file: GGUFFile, stored: [StoredTensor], naming: TensorNaming
+        of file: GGUFFile, stored: [StoredTensor], unreadable: [UnreadableTensor] = [],
+        naming: TensorNaming
     ) throws(ModelFileError) -> Contents {
+        let needed = [naming.tokenEmbedding, ropeFactorsName]
+        if let tensor = unreadable.first(where: { needed.contains($0.name) }) { throw tensor.error }
         guard let embedding = stored.first(where: { $0.name == naming.tokenEmbedding }) else {
             throw .tensor(path: file.path, name: naming.tokenEmbedding, problem: "missing")
         }
@@ -38,7 +44,8 @@ extension ModelFile {
             ropeFrequencyFactors: ropeFrequencyFactors(stored))
         return Contents(
             name: file.metadata["general.name"]?.stringValue, configuration: configuration,
-            stored: stored, naming: naming, tied: nil, metadata: file.metadata,
+            stored: stored, unreadable: unreadable, naming: naming, tied: nil,
+            metadata: file.metadata,
             vocabularySource: .gguf(file), chatTemplates: try chatTemplates(file),
             endTokenIDs: try endTokenIDs(file, vocabularySize: vocabularySize))
     }
@@ -101,47 +108,5 @@ extension ModelFile {
             }
         }
         return ids
-    }
-
-    // MARK: Split files
-
-    /// The tensors of the parts after the first of a model that was split into
-    /// `name-00001-of-0000N.gguf` and so on.
-    private static func tensorsOfOtherParts(
-        _ file: GGUFFile
-    ) throws(ModelFileError) -> [StoredTensor] {
-        let fields = ConfigurationFields(file.metadata, path: file.path, prefix: "split.")
-        let count = try fields.integer("count", in: 0...4096, default: 1)
-        guard count > 1 else { return [] }
-        guard try fields.integer("no", in: 0...4096) == 0 else {
-            throw .unrecognised(
-                path: file.path,
-                reason: "this is a later part of a split model; give the first part")
-        }
-        let ending = partEnding(1, of: count)
-        guard file.path.hasSuffix(ending) else {
-            throw .unrecognised(
-                path: file.path,
-                reason: "this is the first of \(count) parts, so its name should end in \(ending)")
-        }
-        var tensors: [StoredTensor] = []
-        for part in 2...count {
-            let path = file.path.dropLast(ending.count) + partEnding(part, of: count)
-            let other = try GGUFFile(path: String(path))
-            let otherFields = ConfigurationFields(
-                other.metadata, path: other.path, prefix: "split.")
-            guard try otherFields.integer("no", in: 0...4096) == part - 1 else {
-                throw otherFields.fail("no", "does not fit the file's name")
-            }
-            tensors += other.tensors.map { StoredTensor($0, of: other.mapping) }
-        }
-        return tensors
-    }
-
-    private static func partEnding(_ part: Int, of count: Int) -> String {
-        func padded(_ number: Int) -> String {
-            String(repeating: "0", count: max(0, 5 - "\(number)".count)) + "\(number)"
-        }
-        return "-\(padded(part))-of-\(padded(count)).gguf"
     }
 }

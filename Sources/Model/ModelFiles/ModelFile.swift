@@ -82,6 +82,7 @@ package struct ModelFile: Sendable {
         var name: String?
         var configuration: ModelConfiguration
         var stored: [StoredTensor]
+        var unreadable: [UnreadableTensor] = []
         var naming: TensorNaming
         /// Whether the output matrix is the token embedding; nil: where there is no other.
         var tied: Bool?
@@ -94,8 +95,8 @@ package struct ModelFile: Sendable {
 
     init(_ contents: Contents, path: String) throws(ModelFileError) {
         var binder = try TensorBinder(
-            contents.stored, configuration: contents.configuration, naming: contents.naming,
-            path: path)
+            contents.stored, unreadable: contents.unreadable,
+            configuration: contents.configuration, naming: contents.naming, path: path)
         tensors = try binder.bind(tied: contents.tied)
         let leftovers = try binder.leftovers()
         storedTensors = binder.used

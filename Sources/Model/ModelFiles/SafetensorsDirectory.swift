@@ -8,26 +8,110 @@ import Tensors
 struct SafetensorsDirectory: Sendable {
     /// All tensors of all files.
     let tensors: [StoredTensor]
+    /// Those that products cannot read.
+    let unreadable: [UnreadableTensor]
 
-    /// Finds, opens and checks the files of `directory` named `<stem>.safetensors` or listed in
-    /// `<stem>.safetensors.index.json`.
-    init(directory: String, stem: String) throws(ModelFileError) {
-        let single = "\(directory)/\(stem).safetensors"
-        let index = "\(directory)/\(stem).safetensors.index.json"
-        if FileManager.default.fileExists(atPath: index) {
-            tensors = try Self.readShards(directory: directory, index: index)
-        } else if FileManager.default.fileExists(atPath: single) {
-            tensors = try SafetensorsFile(mapping: openRegularFile(single)).tensors
-        } else {
+    /// The most files of a model.
+    private static let maxFileCount = 4096
+
+    /// Finds, opens and checks the files of a folder: `<stem>.safetensors`, those listed in
+    /// `<stem>.safetensors.index.json`, or without an index those that `fileNames` finds.
+    init(_ folder: ModelFolder, stem: String) throws(ModelFileError) {
+        let index = "\(stem).safetensors.index.json"
+        if folder.contains(index) {
+            self = try Self(directory: folder.path, index: folder.path(of: index))
+            return
+        }
+        var tensors: [StoredTensor] = []
+        var unreadable: [UnreadableTensor] = []
+        for name in try Self.fileNames(in: folder, stem: stem) {
+            let file = try SafetensorsFile(mapping: openRegularFile(folder.path(of: name)))
+            tensors += file.tensors
+            unreadable += file.unreadable
+        }
+        self.tensors = tensors
+        self.unreadable = unreadable
+    }
+
+    /// The files that hold a model's weights, by their names alone, as vLLM takes them:
+    /// `<stem>.safetensors`, or the series `<stem>-0000N-of-0000M.safetensors`, or any others.
+    private static func fileNames(
+        in folder: ModelFolder, stem: String
+    ) throws(ModelFileError) -> [String] {
+        let single = "\(stem).safetensors"
+        let names = weightNames(in: folder, stem: stem)
+        if names.contains(single) { return [single] }
+        let shards = names.map { (name: $0, shard: ShardName($0)) }
+        let own = shards.filter { $0.shard?.stem == stem }
+        let chosen = own.isEmpty ? shards : own
+        guard !chosen.isEmpty else {
             throw .unrecognised(
-                path: directory,
-                reason: "holds neither \(stem).safetensors nor \(stem).safetensors.index.json")
+                path: folder.path,
+                reason: "holds neither \(single), \(stem)-00001-of-0000N.safetensors nor \(single)"
+                    + ".index.json")
+        }
+        guard chosen.count <= maxFileCount else {
+            throw .unrecognised(
+                path: folder.path, reason: "holds more than \(maxFileCount) safetensors files")
+        }
+        for (name, shard) in chosen {
+            guard let shard else { continue }
+            for (other, otherShard) in chosen
+            where otherShard?.stem == shard.stem && otherShard?.count != shard.count {
+                throw .unrecognised(
+                    path: folder.path,
+                    reason: "\(printable(name)) and \(printable(other)) belong to different sets")
+            }
+            if let missing = shard.series.first(where: { !names.contains($0) }) {
+                throw .unreadable(
+                    path: folder.path(of: missing),
+                    reason: "missing, while \(printable(name)) is there")
+            }
+        }
+        return chosen.map(\.name)
+    }
+
+    /// The safetensors files of a folder that belong to `consolidated`, Mistral's own, or not.
+    static func weightNames(in folder: ModelFolder, stem: String) -> [String] {
+        folder.names.filter {
+            $0.hasSuffix(".safetensors") && !$0.hasPrefix(".") && !$0.hasPrefix("adapter")
+                && $0.hasPrefix("consolidated") == (stem == "consolidated")
         }
     }
 
-    private static func readShards(
-        directory: String, index path: String
-    ) throws(ModelFileError) -> [StoredTensor] {
+    /// The parts of a name such as `model-00001-of-00003.safetensors`.
+    private struct ShardName {
+        var stem: String
+        var count: Int
+        private var width: Int
+
+        init?(_ name: String) {
+            guard let match = name.wholeMatch(of: /(.+)-([0-9]{1,9})-of-([0-9]{1,9})\.safetensors/),
+                let number = Int(match.2), let count = Int(match.3),
+                (1...SafetensorsDirectory.maxFileCount).contains(count),
+                (1...count).contains(number)
+            else { return nil }
+            stem = String(match.1)
+            self.count = count
+            width = match.3.count
+        }
+
+        /// The names of all shards.
+        var series: [String] {
+            (1...count).map {
+                "\(stem)-\(padded($0))-of-\(padded(count)).safetensors"
+            }
+        }
+
+        private func padded(_ number: Int) -> String {
+            let digits = "\(number)"
+            return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+        }
+    }
+
+    // MARK: With an index
+
+    private init(directory: String, index path: String) throws(ModelFileError) {
         let index = try readJSONObject(path, maxBytes: SafetensorsFile.maxHeaderByteCount)
         guard let map = index["weight_map"]?.objectValue else {
             throw .metadata(path: path, key: "weight_map", problem: "missing, or not an object")
@@ -36,34 +120,47 @@ struct SafetensorsDirectory: Sendable {
         var seen: Set<String> = []
         var shardOf: [String: String] = [:]
         for (name, value) in map {
-            guard let shard = value.stringValue, isPlainShardName(shard) else {
+            guard let shard = value.stringValue, Self.isPlainShardName(shard) else {
                 throw .metadata(
                     path: path, key: "weight_map.\(name)",
                     problem: "expected the name of a .safetensors file in the same folder")
             }
             if seen.insert(shard).inserted { shards.append(shard) }
-            guard shards.count <= 4096 else {
-                throw .metadata(path: path, key: "weight_map", problem: "more than 4096 files")
+            guard shards.count <= Self.maxFileCount else {
+                throw .metadata(
+                    path: path, key: "weight_map", problem: "more than \(Self.maxFileCount) files")
             }
             shardOf[name] = shard
         }
         var tensors: [StoredTensor] = []
+        var unreadable: [UnreadableTensor] = []
+        var found: Set<String> = []
+        // What the index does not list is taken once, for what the model may need of it.
+        func takes(_ name: String, of shard: String) throws(ModelFileError) -> Bool {
+            if let listed = shardOf[name], listed != shard {
+                throw .tensor(
+                    path: "\(directory)/\(shard)", name: name,
+                    problem: "the index does not list it in this file, but in \(printable(listed))")
+            }
+            return found.insert(name).inserted
+        }
         for shard in shards {
-            let file = try openRegularFile("\(directory)/\(shard)")
-            for tensor in try SafetensorsFile(mapping: file).tensors {
-                guard shardOf.removeValue(forKey: tensor.name) == shard else {
-                    throw .tensor(
-                        path: file.path, name: tensor.name,
-                        problem: "the index does not list it in this file")
-                }
+            let file = try SafetensorsFile(mapping: openRegularFile("\(directory)/\(shard)"))
+            for tensor in file.tensors where try takes(tensor.name, of: shard) {
                 tensors.append(tensor)
             }
+            for tensor in file.unreadable where try takes(tensor.name, of: shard) {
+                unreadable.append(tensor)
+            }
         }
-        if let (name, shard) = shardOf.min(by: { $0.key < $1.key }) {
+        if let (name, shard) = shardOf.filter({ !found.contains($0.key) })
+            .min(by: { $0.key < $1.key })
+        {
             throw .tensor(
                 path: path, name: name, problem: "listed in \(printable(shard)), but not there")
         }
-        return tensors
+        self.tensors = tensors
+        self.unreadable = unreadable
     }
 
     /// A shard is a file beside its index: nothing that walks to another folder.

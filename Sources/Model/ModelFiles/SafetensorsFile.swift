@@ -16,6 +16,8 @@ struct SafetensorsFile: Sendable {
 
     /// The tensors in the header's order.
     let tensors: [StoredTensor]
+    /// Those that products cannot read.
+    let unreadable: [UnreadableTensor]
 
     /// Reads and checks the header of a mapped file.
     init(mapping file: MappedFile) throws(ModelFileError) {
@@ -31,8 +33,11 @@ struct SafetensorsFile: Sendable {
         let bytes = try reader.readArray(
             of: UInt8.self, count: headerByteCount, what: "the header")
         let header = try Self.parse(bytes, path: file.path)
-        let parser = SafetensorsHeader(file: file, dataOffset: reader.offset)
-        tensors = try parser.tensors(of: header)
+        let entries = try SafetensorsHeader(file: file, dataOffset: reader.offset).entries(header)
+        tensors = entries.compactMap { if case .readable(let tensor) = $0 { tensor } else { nil } }
+        unreadable = entries.compactMap {
+            if case .unreadable(let tensor, _) = $0 { tensor } else { nil }
+        }
     }
 
     private static func parse(_ bytes: [UInt8], path: String) throws(ModelFileError) -> JSONObject {
@@ -64,16 +69,43 @@ private struct SafetensorsHeader {
     let file: MappedFile
     let dataOffset: Int
 
-    func tensors(of header: JSONObject) throws(ModelFileError) -> [StoredTensor] {
-        var tensors: [StoredTensor] = []
-        for (name, entry) in header where name != "__metadata__" {
-            tensors.append(try tensor(name, entry))
+    /// A tensor of the file; every one takes bytes, whether it can be read or not.
+    enum Entry {
+        case readable(StoredTensor)
+        case unreadable(UnreadableTensor, bytes: Range<Int>)
+
+        var name: String {
+            switch self {
+            case .readable(let tensor): tensor.name
+            case .unreadable(let tensor, _): tensor.name
+            }
         }
-        try checkCoverage(tensors)
-        return tensors
+
+        var bytes: Range<Int> {
+            switch self {
+            case .readable(let tensor): tensor.byteOffset..<tensor.byteOffset + tensor.byteCount
+            case .unreadable(_, let bytes): bytes
+            }
+        }
     }
 
-    private func tensor(_ name: String, _ entry: JSONValue) throws(ModelFileError) -> StoredTensor {
+    func entries(_ header: JSONObject) throws(ModelFileError) -> [Entry] {
+        var entries: [Entry] = []
+        for (name, entry) in header where name != "__metadata__" {
+            entries.append(try self.entry(name, entry))
+        }
+        try checkCoverage(entries)
+        return entries
+    }
+
+    /// Bits of an element of the format's other types.
+    private static let otherWidths = [
+        "BOOL": 8, "U8": 8, "I8": 8, "I16": 16, "U16": 16, "I32": 32, "U32": 32, "I64": 64,
+        "U64": 64, "F64": 64, "C64": 64, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "F6_E2M3": 6,
+        "F6_E3M2": 6, "F4": 4,
+    ]
+
+    private func entry(_ name: String, _ entry: JSONValue) throws(ModelFileError) -> Entry {
         guard !name.isEmpty, let object = entry.objectValue else {
             throw fail(name, "its entry in the header is not an object")
         }
@@ -83,33 +115,52 @@ private struct SafetensorsHeader {
         let shape = try shape(of: object, name)
         let (begin, end) = try offsets(of: object, name)
         let types: [String: ElementType] = ["F32": .f32, "F16": .f16, "BF16": .bf16]
-        guard let type = types[dtype] else {
-            throw fail(name, "element type \(dtype) is not supported (F32, F16 and BF16 are)")
-        }
-        var elements = 1
+        let type = types[dtype]
+        let width = type.map { $0.bytesPerBlock * 8 } ?? Self.otherWidths[dtype]
+        var bits = width ?? 1
         for size in shape {
-            let (product, overflow) = elements.multipliedReportingOverflow(by: size)
-            guard !overflow else { throw fail(name, "shape \(shape) is too large") }
-            elements = product
+            let (product, overflow) = bits.multipliedReportingOverflow(by: size)
+            guard !overflow else {
+                throw fail(
+                    name,
+                    "\(end - begin) bytes do not hold shape \(shape), which is too large")
+            }
+            bits = product
         }
-        guard let byteCount = type.byteCount(elements: elements), byteCount == end - begin else {
+        guard width == nil || bits % 8 == 0 && bits / 8 == end - begin else {
             throw fail(
                 name, "\(end - begin) bytes do not hold shape \(shape) of element type \(dtype)")
         }
-        return StoredTensor(
-            name: name, file: file, type: type, shape: shape, byteOffset: dataOffset + begin,
-            byteCount: byteCount)
+        func unreadable(_ problem: String, isInert: Bool) -> Entry {
+            .unreadable(
+                UnreadableTensor(
+                    name: name, path: file.path, problem: problem, isInert: isInert),
+                bytes: dataOffset + begin..<dataOffset + end)
+        }
+        guard let type else {
+            return unreadable(
+                "element type \(dtype) is not supported (F32, F16 and BF16 are)",
+                isInert: begin == end || dtype == "BOOL" || dtype.hasPrefix("I")
+                    || dtype.hasPrefix("U"))
+        }
+        guard begin < end else { return unreadable("shape \(shape) is empty", isInert: true) }
+        guard shape.count <= 4 else {
+            return unreadable("\(shape.count) dimensions are too many", isInert: false)
+        }
+        return .readable(
+            StoredTensor(
+                name: name, file: file, type: type, shape: shape, byteOffset: dataOffset + begin,
+                byteCount: end - begin))
     }
 
     private func shape(of object: JSONObject, _ name: String) throws(ModelFileError) -> [Int] {
         guard let sizes = object["shape"]?.arrayValue else {
             throw fail(name, "“shape” is missing or not an array")
         }
-        guard sizes.count <= 4 else { throw fail(name, "\(sizes.count) dimensions are too many") }
         var shape: [Int] = []
         for size in sizes {
-            guard let size = size.intValue, size > 0 else {
-                throw fail(name, "“shape” holds something other than positive integers")
+            guard let size = size.intValue, size >= 0 else {
+                throw fail(name, "“shape” holds something other than sizes")
             }
             shape.append(size)
         }
@@ -135,17 +186,20 @@ private struct SafetensorsHeader {
     }
 
     /// Checks that the tensors follow each other without gap or overlap, up to the file's end.
-    private func checkCoverage(_ tensors: [StoredTensor]) throws(ModelFileError) {
+    private func checkCoverage(_ entries: [Entry]) throws(ModelFileError) {
         var covered = dataOffset
-        for tensor in tensors.sorted(by: { $0.byteOffset < $1.byteOffset }) {
-            guard tensor.byteOffset >= covered else {
-                throw fail(tensor.name, "its bytes overlap those of another tensor")
+        let order = entries.sorted {
+            ($0.bytes.lowerBound, $0.bytes.upperBound) < ($1.bytes.lowerBound, $1.bytes.upperBound)
+        }
+        for entry in order {
+            guard entry.bytes.lowerBound >= covered else {
+                throw fail(entry.name, "its bytes overlap those of another tensor")
             }
-            guard tensor.byteOffset == covered else {
+            guard entry.bytes.lowerBound == covered else {
                 throw fail(
-                    tensor.name, "\(tensor.byteOffset - covered) unused bytes lie before it")
+                    entry.name, "\(entry.bytes.lowerBound - covered) unused bytes lie before it")
             }
-            covered += tensor.byteCount
+            covered = entry.bytes.upperBound
         }
         guard covered == file.byteCount else {
             throw .malformed(

@@ -10,6 +10,7 @@ struct TensorBinder {
     /// The folder or file that error messages about missing tensors name.
     let path: String
     private var stored: [String: StoredTensor]
+    private var unreadable: [String: UnreadableTensor]
     /// Tensors that the model uses, in the order in which they were asked for.
     private(set) var used: [StoredTensor] = []
 
@@ -17,8 +18,8 @@ struct TensorBinder {
     ///
     /// - Throws: if a name occurs twice.
     init(
-        _ tensors: [StoredTensor], configuration: ModelConfiguration, naming: TensorNaming,
-        path: String
+        _ tensors: [StoredTensor], unreadable: [UnreadableTensor],
+        configuration: ModelConfiguration, naming: TensorNaming, path: String
     ) throws(ModelFileError) {
         self.configuration = configuration
         self.naming = naming
@@ -28,6 +29,15 @@ struct TensorBinder {
             guard stored.updateValue(tensor, forKey: tensor.name) == nil else {
                 throw .tensor(
                     path: tensor.file.path, name: tensor.name, problem: "the name occurs twice")
+            }
+        }
+        self.unreadable = [:]
+        for tensor in unreadable {
+            guard stored[tensor.name] == nil,
+                self.unreadable.updateValue(tensor, forKey: tensor.name) == nil
+            else {
+                throw .tensor(
+                    path: tensor.path, name: tensor.name, problem: "the name occurs twice")
             }
         }
     }
@@ -46,6 +56,7 @@ struct TensorBinder {
         let output: WeightMatrix
         if tied ?? !has(naming.output) {
             stored[naming.output] = nil
+            unreadable[naming.output] = nil
             output = embedding
         } else {
             output = try matrix(naming.output, vocabulary, hidden)
@@ -62,17 +73,28 @@ struct TensorBinder {
     ///
     /// - Throws: for one that would change what the model computes, such as a bias.
     func leftovers() throws(ModelFileError) -> [String] {
-        let harmless = ["rope_freqs.weight", "rotary_emb.inv_freq", "rope.freqs"]
-        var names: [String] = []
-        for (name, tensor) in stored where !harmless.contains(where: { name.hasSuffix($0) }) {
+        var names = unreadable.values.filter(\.isInert).map(\.name)
+        let others =
+            stored.values.map { (name: $0.name, path: $0.file.path) }
+            + unreadable.values.filter { !$0.isInert }.map { (name: $0.name, path: $0.path) }
+        for (name, path) in others.sorted(by: { $0.name < $1.name }) where !Self.isExpected(name) {
             guard !Self.changesTheModel(name) else {
                 throw .tensor(
-                    path: tensor.file.path, name: name,
-                    problem: "the model architecture has no such tensor")
+                    path: path, name: name, problem: "the model architecture has no such tensor")
             }
             names.append(name)
         }
         return names.sorted()
+    }
+
+    /// What writers of checkpoints leave in them: tables of angles, masks, positions, and scales of
+    /// caches of eight bits.
+    private static func isExpected(_ name: String) -> Bool {
+        let endings = [
+            "rope_freqs.weight", "rope.freqs", ".causal_mask", ".masked_bias", ".position_ids",
+            ".k_scale", ".v_scale",
+        ]
+        return name.contains("rotary_emb.") || endings.contains { name.hasSuffix($0) }
     }
 
     /// Extra tensors of these kinds belong to other architectures: without them the output is wrong.
@@ -173,7 +195,7 @@ struct TensorBinder {
 
     // MARK: Single tensors
 
-    private func has(_ name: String) -> Bool { stored[name] != nil }
+    private func has(_ name: String) -> Bool { stored[name] != nil || unreadable[name] != nil }
 
     private mutating func matrix(
         _ name: String, _ rows: Int, _ columns: Int
@@ -195,6 +217,7 @@ struct TensorBinder {
     private mutating func take(
         _ name: String, _ shape: [Int]
     ) throws(ModelFileError) -> StoredTensor {
+        if let tensor = unreadable[name] { throw tensor.error }
         guard var tensor = stored.removeValue(forKey: name) else {
             throw .tensor(path: path, name: name, problem: "missing")
         }

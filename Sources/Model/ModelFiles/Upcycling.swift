@@ -75,10 +75,10 @@ package struct Upcycling: Sendable {
         guard !model.configuration.isMixtureOfExperts else {
             throw .unsupported(path: source, problem: "it is a mixture of experts already")
         }
-        guard (file.metadata["split.count"]?.intValue ?? 1) <= 1 else {
-            throw .unsupported(path: source, problem: "split files cannot be upcycled")
+        let tensors = try SplitGGUF(first: file).parts.flatMap { part in
+            part.tensors.map { StoredTensor($0, of: part.mapping) }
         }
-        let steps = plan(file, model.configuration)
+        let steps = plan(tensors, model.configuration)
         var writer = try GGUFWriter(
             path: destination, metadata: metadata(file.metadata, model),
             tensors: steps.map(\.tensor))
@@ -86,7 +86,7 @@ package struct Upcycling: Sendable {
         var done = 0
         for (index, step) in steps.enumerated() {
             for piece in pieces(step, stream: UInt64(index)) {
-                let bytes = try bytes(of: piece, in: file)
+                let bytes = try bytes(of: piece)
                 try writer.write(bytes)
                 done += bytes.count
                 progress(Double(done) / total)
@@ -103,13 +103,15 @@ package struct Upcycling: Sendable {
         var content: Content
 
         enum Content {
-            case copy(GGUFTensor)
-            case experts(GGUFTensor)
+            case copy(StoredTensor)
+            case experts(StoredTensor)
             case router(elementCount: Int)
         }
     }
 
-    private func plan(_ file: GGUFFile, _ configuration: ModelConfiguration) -> [Step] {
+    private func plan(
+        _ tensors: [StoredTensor], _ configuration: ModelConfiguration
+    ) -> [Step] {
         var routers: [String: Step] = [:]
         var experts: [String: String] = [:]
         for index in 0..<configuration.layerCount {
@@ -125,19 +127,20 @@ package struct Upcycling: Sendable {
                 content: .router(elementCount: configuration.hiddenSize * expertCount))
         }
         var steps: [Step] = []
-        for tensor in file.tensors {
+        for tensor in tensors {
             if let name = experts[tensor.name] {
                 steps.append(
                     Step(
                         tensor: .init(
                             name: name, type: tensor.type,
-                            dimensions: tensor.dimensions.prefix(2) + [expertCount]),
+                            dimensions: tensor.shape.suffix(2).reversed() + [expertCount]),
                         content: .experts(tensor)))
             } else {
                 steps.append(
                     Step(
                         tensor: .init(
-                            name: tensor.name, type: tensor.type, dimensions: tensor.dimensions),
+                            name: tensor.name, type: tensor.type,
+                            dimensions: tensor.shape.reversed()),
                         content: .copy(tensor)))
                 if let router = routers[tensor.name] { steps.append(router) }
             }
@@ -155,6 +158,7 @@ package struct Upcycling: Sendable {
             new["general.size_label"] = .string("\(expertCount)x\(label)")
         }
         new["general.parameter_count"] = nil
+        for key in ["split.no", "split.count", "split.tensors.count"] { new[key] = nil }
         new["cierzo.upcycle.noise"] = .float32(noise)
         new["cierzo.upcycle.seed"] = .uint64(seed)
         return new
@@ -166,6 +170,8 @@ package struct Upcycling: Sendable {
     private struct Piece {
         /// The bytes to read; nil for random numbers alone.
         var source: Range<Int>?
+        /// The file that holds them.
+        var file: MappedFile?
         var type: ElementType
         var elementCount: Int
         /// The random stream that perturbs the piece; nil: it is copied as it is.
@@ -184,19 +190,20 @@ package struct Upcycling: Sendable {
             ]
         case .copy(let tensor):
             return Self.ranges(tensor).map {
-                Piece(source: $0, type: tensor.type, elementCount: 0, stream: nil)
+                Piece(
+                    source: $0, file: tensor.file, type: tensor.type, elementCount: 0, stream: nil)
             }
         case .experts(let tensor):
             let ranges = Self.ranges(tensor)
             return (0..<expertCount * ranges.count).map { index in
                 Piece(
-                    source: ranges[index % ranges.count], type: tensor.type, elementCount: 0,
-                    stream: streams + UInt64(index))
+                    source: ranges[index % ranges.count], file: tensor.file, type: tensor.type,
+                    elementCount: 0, stream: streams + UInt64(index))
             }
         }
     }
 
-    private static func ranges(_ tensor: GGUFTensor) -> [Range<Int>] {
+    private static func ranges(_ tensor: StoredTensor) -> [Range<Int>] {
         let block = tensor.type.bytesPerBlock
         let step = max(1, pieceByteCount / block) * block
         return stride(from: 0, to: tensor.byteCount, by: step).map {
@@ -204,11 +211,11 @@ package struct Upcycling: Sendable {
         }
     }
 
-    private func bytes(of piece: Piece, in file: GGUFFile) throws(ModelFileError) -> [UInt8] {
-        guard let source = piece.source else {
+    private func bytes(of piece: Piece) throws(ModelFileError) -> [UInt8] {
+        guard let source = piece.source, let file = piece.file else {
             return routerBytes(count: piece.elementCount, stream: piece.stream ?? 0)
         }
-        var reader = ByteReader(file.mapping, range: source)
+        var reader = ByteReader(file, range: source)
         var bytes = try reader.readArray(of: UInt8.self, count: source.count, what: "a tensor")
         if let stream = piece.stream, noise > 0 {
             var random = SplitMix64(seed: seed, stream: stream)

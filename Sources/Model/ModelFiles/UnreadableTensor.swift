@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A tensor that no product can read, of an element type or shape that is not known: no harm as
+/// long as the model does not need it.
+struct UnreadableTensor: Sendable {
+    var name: String
+    /// The file that holds it.
+    var path: String
+    /// What keeps it from being read.
+    var problem: String
+    /// Whether it cannot be a weight: it is empty, or its elements are integers or truth values.
+    var isInert: Bool
+
+    /// Why the model that needs it cannot be used.
+    var error: ModelFileError { .tensor(path: path, name: name, problem: problem) }
+}
