@@ -13,6 +13,9 @@ struct ConfigurationFields {
         case bool(Bool)
         case other(String)
 
+        static let emptyArray = "an empty array"
+        static let emptyObject = "an empty object"
+
         /// What an error message says was found.
         var found: String {
             switch self {
@@ -42,8 +45,9 @@ struct ConfigurationFields {
             case .number(let value): .number(value)
             case .string(let text): .string(text)
             case .bool(let value): .bool(value)
-            case .array: .other("an array")
-            case .object: .other("an object")
+            case .array(let values): .other(values.isEmpty ? Value.emptyArray : "an array")
+            case .object(let object):
+                .other(object.isEmpty ? Value.emptyObject : "an object")
             }
         }
     }
@@ -63,6 +67,7 @@ struct ConfigurationFields {
             case .float32(let number): return .number(Double(number))
             case .float64(let number): return .number(number)
             case .array(let array):
+                guard array.count > 0 else { return .other(Value.emptyArray) }
                 guard let values = array.int32s, let first = values.first,
                     values.allSatisfy({ $0 == first })
                 else { return .other("an array") }
@@ -71,6 +76,9 @@ struct ConfigurationFields {
             }
         }
     }
+
+    /// The value of `key` if there is one.
+    func value(of key: String) -> Value? { lookUp(key) }
 
     /// Whether there is a value for `key`.
     func has(_ key: String) -> Bool { lookUp(key) != nil }

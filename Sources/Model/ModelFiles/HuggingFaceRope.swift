@@ -28,17 +28,62 @@ struct HuggingFaceRope {
         }
     }
 
+    /// The one object with rotary parameters that holds for all layers.
     private static func fields(
         _ object: JSONObject, _ top: ConfigurationFields
     ) throws(ModelFileError) -> ConfigurationFields? {
+        var found: (key: String, object: JSONObject)?
         for key in ["rope_parameters", "rope_scaling"] {
             guard let value = object[key], value != .null else { continue }
             guard let nested = value.objectValue else {
                 throw top.fail(key, "expected an object or null")
             }
-            return ConfigurationFields(nested, path: top.path, prefix: "\(key).")
+            guard !nested.isEmpty else { continue }
+            if let found, JSONValue.object(found.object) != value {
+                throw top.fail(key, "differs from \(found.key); leave one of them")
+            }
+            found = (key, nested)
         }
-        return nil
+        guard var (key, nested) = found else { return nil }
+        if let kind = try layerKind(nested, object, key, top) {
+            guard let value = nested[kind], value != .null else { return nil }
+            guard let parameters = value.objectValue else {
+                throw top.fail("\(key).\(kind)", "expected an object or null")
+            }
+            (key, nested) = ("\(key).\(kind)", parameters)
+        }
+        let fields = ConfigurationFields(nested, path: top.path, prefix: "\(key).")
+        try fields.refuseUnknown(
+            nested.map(\.key),
+            understood: [
+                "rope_type", "type", "rope_theta", "factor", "original_max_position_embeddings",
+                "attention_factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim",
+                "truncate", "low_freq_factor", "high_freq_factor", "partial_rotary_factor",
+                "finetuned", "max_position_embeddings",
+            ], neutral: [:], isStrict: true)
+        return fields
+    }
+
+    /// The kind of all layers, where an object has rotary parameters of its own for each kind.
+    private static func layerKind(
+        _ nested: JSONObject, _ object: JSONObject, _ key: String, _ top: ConfigurationFields
+    ) throws(ModelFileError) -> String? {
+        let kinds = nested.map(\.key).filter { $0.hasSuffix("_attention") }
+        guard let first = kinds.first else { return nil }
+        if let other = nested.first(where: { !$0.key.hasSuffix("_attention") }) {
+            throw top.fail("\(key).\(other.key)", "stands beside parameters by layer type")
+        }
+        // Layers that differ are refused where windows are read.
+        if let kind = object["layer_types"]?.arrayValue?.first?.stringValue {
+            guard nested[kind] != nil else {
+                throw top.fail("\(key).\(printable(kind, limit: 40))", "missing")
+            }
+            return kind
+        }
+        guard kinds.allSatisfy({ nested[$0] == nested[first] }) else {
+            throw top.fail(key, "differs by layer type, but layer_types is missing")
+        }
+        return first
     }
 
     private static func scaling(
@@ -46,7 +91,13 @@ struct HuggingFaceRope {
     ) throws(ModelFileError) -> RopeScaling {
         let factorRange = ConfigurationBounds.scalingFactor
         let key = fields.has("rope_type") ? "rope_type" : "type"
-        let type = try fields.optionalString(key) ?? "default"
+        guard let type = try fields.optionalString(key) else {
+            // Without a type transformers takes the default, which has no factor.
+            if let factor = try fields.optionalNumber("factor", in: factorRange), factor != 1 {
+                throw fields.fail("rope_type", "missing, while there is a factor")
+            }
+            return .none
+        }
         switch type {
         case "default": return .none
         case "linear": return .linear(factor: try fields.number("factor", in: factorRange))

@@ -18,7 +18,6 @@ extension ModelConfiguration {
     ) throws(ModelFileError) {
         let architecture = try Self.ggufArchitecture(metadata, path: path)
         let fields = ConfigurationFields(metadata, path: path, prefix: "\(architecture).")
-        try Self.rejectUnsupported(fields)
         try Self.checkVocabularySize(vocabularySize, metadata: metadata, fields: fields)
         let hiddenSize = try fields.integer("embedding_length", in: ConfigurationBounds.hiddenSize)
         let headCount = try fields.integer(
@@ -57,6 +56,7 @@ extension ModelConfiguration {
                 try fields.number(
                     "attention.layer_norm_rms_epsilon", in: ConfigurationBounds.epsilon)),
             slidingWindow: slidingWindow == 0 ? nil : slidingWindow)
+        try refuseUnknown(in: metadata, fields)
         self = try checked(
             fields,
             names: RelationNames(
@@ -87,26 +87,48 @@ extension ModelConfiguration {
         return architecture
     }
 
-    /// Refuses keys of this family that would change what the model computes.
-    private static func rejectUnsupported(_ fields: ConfigurationFields) throws(ModelFileError) {
-        let harmless: [(key: String, values: Set<Double>)] = [
-            ("attention.temperature_scale", [0]), ("expert_shared_count", [0]),
-            ("expert_weights_scale", [0, 1]), ("expert_gating_func", [0, 1]),
-            ("expert_group_count", [0, 1]), ("leading_dense_block_count", [0]),
-            ("logit_scale", [0, 1]), ("residual_scale", [0, 1]), ("embedding_scale", [0, 1]),
-            ("attention.scale", [0]), ("attention.clamp_kqv", [0]), ("attn_logit_softcapping", [0]),
-            ("rope.scaling.alpha", [0, 1]),
-        ]
-        for (key, values) in harmless {
-            if let value = try fields.optionalNumber(key, in: -1e30...1e30),
-                !values.contains(value)
-            {
-                throw fields.fail(key, "a value of \(value) is not supported")
-            }
-        }
-        if try !fields.bool("attention.causal", default: true) {
-            throw fields.fail("attention.causal", "only causal attention is supported")
-        }
+    /// Refuses keys of other models of the family, where they would change what is computed.
+    private func refuseUnknown(
+        in metadata: GGUFMetadata, _ fields: ConfigurationFields
+    ) throws(ModelFileError) {
+        typealias Value = ConfigurationFields.Value
+        let none: [Value] = [.integer(0)]
+        let one: [Value] = [.integer(0), .integer(1)]
+        let usualScale: [Value] = [.integer(0), .number(1 / Double(headDimension).squareRoot())]
+        try fields.refuseUnknown(
+            metadata.keys.filter { $0.hasPrefix(fields.prefix) }
+                .map { String($0.dropFirst(fields.prefix.count)) },
+            understood: [
+                "embedding_length", "block_count", "feed_forward_length", "context_length",
+                "vocab_size", "attention.head_count", "attention.head_count_kv",
+                "attention.key_length", "attention.value_length",
+                "attention.layer_norm_rms_epsilon", "attention.sliding_window", "expert_count",
+                "expert_used_count", "rope.freq_base", "rope.dimension_count",
+                "rope.scale_linear", "rope.scaling.type", "rope.scaling.factor",
+                "rope.scaling.original_context_length", "rope.scaling.attn_factor",
+                "rope.scaling.yarn_log_multiplier", "rope.scaling.yarn_beta_fast",
+                "rope.scaling.yarn_beta_slow",
+            ],
+            neutral: [
+                "attention.temperature_scale": none, "expert_shared_count": none,
+                "expert_shared_feed_forward_length": none, "expert_weights_scale": one,
+                "expert_weights_norm": [.bool(true)], "expert_gating_func": one,
+                "expert_group_count": one, "expert_group_used_count": one,
+                "expert_feed_forward_length": [.integer(0), .integer(intermediateSize)],
+                "leading_dense_block_count": none, "moe_every_n_layers": one,
+                "interleave_moe_layer_step": one, "logit_scale": one, "residual_scale": one,
+                "embedding_scale": one, "attention.scale": usualScale, "attention.clamp_kqv": none,
+                "attn_logit_softcapping": none, "final_logit_softcapping": none,
+                "router_logit_softcapping": none, "rope.scaling.alpha": one,
+                "rope.scaling.yarn_ext_factor": [.integer(1), .integer(-1)],
+                "rope.scaling.yarn_attn_factor": [.integer(1)],
+                "attention.causal": [.bool(true)],
+                "attention.value_length_swa": [.integer(headDimension)],
+                "attention.key_length_swa": [.integer(headDimension)],
+                "rope.freq_base_swa": [.number(ropeTheta)],
+                "rope.dimension_count_swa": [.integer(ropeDimensionCount)],
+                "attention.max_alibi_bias": none,
+            ])
     }
 
     private static func checkVocabularySize(

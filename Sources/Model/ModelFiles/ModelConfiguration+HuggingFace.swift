@@ -35,6 +35,7 @@ extension ModelConfiguration {
         }
         let fields = ConfigurationFields(object, path: path)
         try Self.rejectUnsupported(fields, object)
+        let isMoE = defaults.expertCount != nil
         let hiddenSize = try fields.integer("hidden_size", in: ConfigurationBounds.hiddenSize)
         let headCount = try fields.integer(
             "num_attention_heads", in: ConfigurationBounds.headCount)
@@ -48,7 +49,11 @@ extension ModelConfiguration {
             default: defaults.contextLength)
         let rope = try HuggingFaceRope(
             object, fields, contextLength: contextLength, defaultTheta: defaults.ropeTheta)
-        let isMoE = defaults.expertCount != nil
+        let expertCount: Int? =
+            isMoE
+            ? try fields.integer(
+                fields.has("num_local_experts") ? "num_local_experts" : "num_experts",
+                in: ConfigurationBounds.expertCount, default: defaults.expertCount) : nil
         self.init(
             architecture: architecture, hiddenSize: hiddenSize,
             intermediateSize: try fields.integer(
@@ -60,10 +65,7 @@ extension ModelConfiguration {
             headDimension: headDimension,
             vocabularySize: try fields.integer(
                 "vocab_size", in: ConfigurationBounds.vocabularySize),
-            expertCount: isMoE
-                ? try fields.integer(
-                    "num_local_experts", in: ConfigurationBounds.expertCount,
-                    default: defaults.expertCount) : nil,
+            expertCount: expertCount,
             expertsPerToken: isMoE
                 ? try fields.integer(
                     "num_experts_per_tok", in: ConfigurationBounds.expertCount, default: 2) : nil,
@@ -76,6 +78,7 @@ extension ModelConfiguration {
                     default: defaults.rmsNormEpsilon)),
             slidingWindow: try Self.slidingWindow(
                 fields, object, architecture: architecture, default: defaults.slidingWindow))
+        try refuseUnknown(in: object, fields)
         self = try checked(
             fields,
             names: RelationNames(
@@ -117,9 +120,11 @@ extension ModelConfiguration {
             throw fields.fail(key, "biases are not supported")
         }
         if let quantization = object["quantization_config"], quantization != .null {
+            let method = quantization["quant_method"]?.stringValue ?? "unknown method"
             throw fields.fail(
                 "quantization_config",
-                "quantised safetensors are not supported; use the original weights or a GGUF file")
+                "quantised safetensors (\(printable(method, limit: 40))) are not supported; use the "
+                    + "original weights or a GGUF file")
         }
     }
 
@@ -137,20 +142,96 @@ extension ModelConfiguration {
         return hiddenSize / headCount
     }
 
+    /// Keys that are read, or that say nothing of arithmetic although their names sound so.
+    private static let understood: Set<String> = [
+        "architectures", "model_type", "hidden_size", "intermediate_size", "num_hidden_layers",
+        "num_attention_heads", "num_key_value_heads", "head_dim", "vocab_size",
+        "max_position_embeddings", "original_max_position_embeddings", "rms_norm_eps",
+        "rope_theta", "rope_scaling", "rope_parameters", "partial_rotary_factor", "sliding_window",
+        "use_sliding_window", "max_window_layers", "layer_types", "tie_word_embeddings",
+        "hidden_act", "attention_bias", "mlp_bias", "quantization_config",
+        "num_logits_to_keep", "logits_to_keep",
+    ]
+
+    /// Refuses keys of other models of the family, where they would change what is computed.
+    private func refuseUnknown(
+        in object: JSONObject, _ fields: ConfigurationFields
+    ) throws(ModelFileError) {
+        typealias Value = ConfigurationFields.Value
+        let off: [Value] = [.bool(false), .integer(0)]
+        let one: [Value] = [.integer(1)]
+        let width: [Value] = [.integer(intermediateSize)]
+        let usualScale: [Value] = [.number(1 / Double(headDimension).squareRoot())]
+        var neutral: [String: [Value]] = [
+            "attention_multiplier": usualScale, "attention_scale": usualScale,
+            "query_pre_attn_scalar": [.integer(headDimension)],
+            "rotary_dim": [.integer(ropeDimensionCount)], "rotary_pct": one, "rope_ratio": one,
+            "attn_logit_softcapping": off, "final_logit_softcapping": off, "logit_scale": one,
+            "logits_scaling": one, "embedding_multiplier": one, "residual_multiplier": one,
+            "scale_emb": one, "norm_topk_prob": [.bool(true)], "routed_scaling_factor": one,
+            "scoring_func": [.string("softmax")], "topk_method": [.string("greedy")],
+            "n_group": off + one, "topk_group": off + one, "n_shared_experts": off,
+            "num_shared_experts": off, "shared_expert_intermediate_size": off,
+            "moe_intermediate_size": width, "expert_intermediate_size": width,
+            "moe_layer_freq": one, "decoder_sparse_step": one, "first_k_dense_replace": off,
+            "attn_type": [.string("causal")], "is_causal": [.bool(true)],
+            "use_rms_norm": [.bool(true)], "use_rmsnorm": [.bool(true)],
+            "is_decoder": [
+                .bool(true), .bool(false),
+            ], "add_cross_attention": off, "cross_attention_hidden_size": off,
+            "num_key_value_groups": [.integer(headCount / kvHeadCount)],
+            "layer_norm_eps": [.number(Double(rmsNormEpsilon))],
+            "norm_eps": [.number(Double(rmsNormEpsilon))],
+            "num_experts": [.integer(expertCount ?? 0)],
+            "n_routed_experts": [.integer(expertCount ?? 0)],
+        ]
+        if let expertCount, let expertsPerToken {
+            neutral["num_local_experts"] = [.integer(expertCount)]
+            neutral["num_experts_per_tok"] = [.integer(expertsPerToken)]
+        } else {
+            // A dense model: one expert is none.
+            neutral["num_local_experts"] = off + one
+            neutral["num_experts_per_tok"] = off + one
+        }
+        try fields.refuseUnknown(
+            object.map(\.key), understood: Self.understood, neutral: neutral)
+    }
+
+    /// The window of all layers, if they have one.
     private static func slidingWindow(
         _ fields: ConfigurationFields, _ object: JSONObject, architecture: String,
         default fallback: Int?
     ) throws(ModelFileError) -> Int? {
-        // transformers' Llama has no such field and ignores it.
-        guard architecture != "LlamaForCausalLM" else { return nil }
-        let window = try fields.optionalInteger(
-            "sliding_window", in: ConfigurationBounds.contextLength)
         let kinds = Set((object["layer_types"]?.arrayValue ?? []).map { $0.stringValue ?? "" })
         guard kinds.isSubset(of: ["sliding_attention"]) || kinds.isSubset(of: ["full_attention"])
         else {
             throw fields.fail("layer_types", "layers that attend differently are not supported")
         }
-        if object["sliding_window"] == nil { return fallback }
+        // transformers' Llama has no such field and ignores it.
+        guard architecture != "LlamaForCausalLM" else {
+            guard kinds != ["sliding_attention"] else {
+                throw fields.fail("layer_types", "a sliding window is not supported in Llama")
+            }
+            return nil
+        }
+        let stated = try fields.optionalInteger(
+            "sliding_window", in: ConfigurationBounds.contextLength)
+        let window = object["sliding_window"] == nil ? fallback : stated
+        guard kinds != ["full_attention"], try fields.bool("use_sliding_window", default: true)
+        else { return nil }
+        guard let window else {
+            guard kinds.isEmpty else {
+                throw fields.fail("layer_types", "sliding_attention, but sliding_window is null")
+            }
+            return nil
+        }
+        if let first = try fields.optionalInteger("max_window_layers", in: 0...Int(Int32.max)),
+            first > 0
+        {
+            throw fields.fail(
+                "max_window_layers",
+                "\(first), but only the same sliding_window in all layers is supported")
+        }
         return window
     }
 }

@@ -7,11 +7,6 @@ extension ModelConfiguration {
     /// consolidated.safetensors.
     init(mistral object: JSONObject, path: String) throws(ModelFileError) {
         let fields = ConfigurationFields(object, path: path)
-        for key in ["quantization", "vision_encoder", "lora", "llama_4_scaling"] {
-            if let value = object[key], !value.isNull {
-                throw fields.fail(key, "not supported")
-            }
-        }
         let moe = try Self.nested(object, "moe", fields)
         let hiddenSize = try fields.integer("dim", in: ConfigurationBounds.hiddenSize)
         let headCount = try fields.integer("n_heads", in: ConfigurationBounds.headCount)
@@ -49,11 +44,56 @@ extension ModelConfiguration {
                 try fields.number("norm_eps", in: ConfigurationBounds.epsilon, default: 1e-5)),
             slidingWindow: try fields.optionalInteger(
                 "sliding_window", in: ConfigurationBounds.contextLength))
+        try refuseUnknown(in: object, fields)
         self = try checked(
             fields,
             names: RelationNames(
                 kvHeadCount: "n_kv_heads", headDimension: "head_dim",
                 ropeDimensionCount: "head_dim", expertsPerToken: "moe.num_experts_per_tok"))
+    }
+
+    /// Refuses keys of other models of the family, where they would change what is computed.
+    private func refuseUnknown(
+        in object: JSONObject, _ fields: ConfigurationFields
+    ) throws(ModelFileError) {
+        let one: [ConfigurationFields.Value] = [.integer(1)]
+        try fields.refuseUnknown(
+            object.map(\.key),
+            understood: [
+                "dim", "n_layers", "head_dim", "hidden_dim", "n_heads", "n_kv_heads",
+                "rope_theta", "norm_eps", "vocab_size", "moe", "yarn", "sliding_window",
+                "tied_embeddings", "max_seq_len", "max_position_embeddings",
+                // How mistral-inference packs a batch: no answer depends on it.
+                "ragged_attention",
+            ],
+            neutral: [
+                "causal": [.bool(true)], "quantization": [], "vision_encoder": [], "lora": [],
+                "qlora": [], "llama_4_scaling": [], "multimodal": [], "q_lora_rank": [],
+                "qk_nope_head_dim": [], "qk_rope_head_dim": [], "kv_lora_rank": [],
+                "v_head_dim": [.integer(headDimension)], "audio_encoder": [],
+            ])
+        if let moe = object["moe"]?.objectValue {
+            let nested = ConfigurationFields(moe, path: fields.path, prefix: "moe.")
+            try nested.refuseUnknown(
+                moe.map(\.key),
+                understood: [
+                    "num_experts", "num_experts_per_tok", "expert_parallel",
+                    "expert_model_parallel", "router_aux_loss_coef",
+                ],
+                neutral: [
+                    "expert_hidden_dim": [.integer(intermediateSize)], "route_every_n": one,
+                    "first_k_dense_replace": [.integer(0)], "num_shared_experts": [.integer(0)],
+                    "routed_scale": one, "num_expert_groups": one, "num_expert_groups_per_tok": one,
+                ], isStrict: true)
+        }
+        if let yarn = object["yarn"]?.objectValue {
+            let nested = ConfigurationFields(yarn, path: fields.path, prefix: "yarn.")
+            try nested.refuseUnknown(
+                yarn.map(\.key),
+                understood: [
+                    "factor", "original_max_position_embeddings", "beta", "alpha", "apply_scale",
+                ], neutral: [:], isStrict: true)
+        }
     }
 
     private static func quotient(_ hiddenSize: Int, _ headCount: Int) -> Int? {
