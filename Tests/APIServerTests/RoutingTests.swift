@@ -12,8 +12,12 @@ import Testing
         ("/v1/models", 200), ("/v1/models/", 200), ("/v1/models?provider=x", 200),
         ("/openai/v1/models", 200), ("/mistral/v1/models", 200), ("/health", 200),
         ("/v1/health", 200), ("/health/live", 200), ("/health/ready", 200), ("/version", 200),
-        ("/metrics", 200), ("/", 404), ("/v2/models", 404), ("/v1/modelsx", 404),
-        ("/v1/embeddings", 404), ("/mistral/openai/v1/models", 404), ("//v1/models", 404),
+        ("/metrics", 200), ("/", 200), ("/v2/models", 404), ("/v1/modelsx", 404),
+        ("/v1/embeddings", 501), ("/mistral/openai/v1/models", 404), ("//v1/models", 200),
+        ("/v1//models", 200), ("/v1/v1/models", 200), ("/models", 200), ("/models/", 200),
+        ("/openai/models", 200), ("/mistral//v1/models", 200), ("//", 200), ("/v1", 404),
+        ("/completions", 405), ("/chat/completions", 405), ("//v1//fim//completions/", 405),
+        ("/models/maker/model", 200), ("/v1/v1/models/maker%2Fmodel", 200), ("/models/x", 404),
         ("/v1/chat/completions", 405), ("/v1/completions", 405), ("/tokenize", 405),
     ])
     func `a GET finds what the path names`(path: String, status: Int) async throws {
@@ -22,6 +26,115 @@ import Testing
         #expect(reply.field("x-request-id") != nil)
         #expect(reply.field("x-api-dialect") != nil)
         if status != 200 { _ = try reply.json }
+    }
+
+    @Test(arguments: [
+        ("/v2/models", "/v1/models"), ("/v1/chat/completion", "/v1/chat/completions"),
+        ("/api/v1/chat/completions", "/v1/chat/completions"), ("/v1/chat", "/v1/chat/completions"),
+        ("/V1/completions?x=1", "/v1/completions"), ("/v1/modells", "/v1/models"),
+        ("/chat/completons", "/v1/chat/completions"), ("/healthz", "/health"),
+        ("/v1/tokenise", "/v1/tokenize"), ("/fim", "/v1/fim/completions"),
+    ])
+    func `an unknown path is told which route is near`(path: String, near: String) async throws {
+        let reply = try await TestClient().send(.post, path, "{}")
+        #expect(reply.status == 404)
+        let message = try #require(try reply.json["error"]?["message"]?.stringValue)
+        let asked = path.prefix { $0 != "?" }
+        #expect(message.hasPrefix("POST \(asked): there is no such route; do you mean \(near)?"))
+        #expect(message.contains("/v1/chat/completions"))
+    }
+
+    @Test(arguments: [
+        "/nowhere", "/v1", "/<script>alert(1)</script>", "/v1/\u{1B}[31m",
+        "/" + String(repeating: "a/", count: 4000),
+    ])
+    func `an unknown path is named, and nothing of it raw`(path: String) async throws {
+        let reply = try await TestClient().get(path)
+        #expect(reply.status == 404)
+        let message = try #require(try reply.json["error"]?["message"]?.stringValue)
+        #expect(message.hasPrefix("GET /"))
+        #expect(message.contains("The API's routes begin with /v1"))
+        #expect(message.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "<") })
+        #expect(message.utf8.count < 500)
+    }
+
+    @Test(arguments: [
+        "/v1/embeddings", "/embeddings", "/v1/responses", "/v1/responses/x/cancel",
+        "/v1/moderations", "/v1/images/generations", "/v1/audio/speech", "/v1/files",
+        "/v1/batches", "/v1/fine_tuning/jobs", "/v1/assistants", "/v1/threads/x/messages",
+        "/v1/rerank", "/v1/realtime", "/v1/conversations", "/v1/vector_stores", "/completion",
+        "/infill", "/v1/chat/completions/abc/messages", "/openai/deployments/m/chat/completions",
+        "/v1beta/models/m:generateContent",
+    ])
+    func `a route of OpenAI's that is not built says so in its shape`(path: String) async throws {
+        let reply = try await TestClient().send(.post, path, "{}")
+        #expect(reply.status == 501)
+        #expect(reply.field("x-should-retry") == "false")
+        let error = try #require(try reply.json["error"])
+        #expect(error["code"] == "not_implemented")
+        #expect(error["message"]?.stringValue?.hasPrefix("POST /") == true)
+        let mistral = try await TestClient().send(.post, "/mistral/v1/embeddings", "{}")
+        #expect(try mistral.json["object"] == "error")
+    }
+
+    @Test(arguments: [
+        "/v1/agents/completions", "/v1/ocr", "/v1/classifications", "/v1/chat/moderations",
+        "/v1/batch/jobs", "/v1/libraries",
+    ])
+    func `a route of Mistral's has Mistral's shape`(path: String) async throws {
+        let reply = try await TestClient().send(.post, path, "{}")
+        #expect(reply.status == 501)
+        #expect(reply.field("x-api-dialect") == "mistral")
+        #expect(try reply.json["object"] == "error")
+        #expect(try reply.json["message"]?.stringValue?.hasPrefix("POST \(path):") == true)
+    }
+
+    @Test(arguments: ["/v1/messages", "/v1/messages/count_tokens", "/messages", "/v1/complete"])
+    func `a route of Anthropic's has Anthropic's shape`(path: String) async throws {
+        let reply = try await TestClient().send(.post, path, "{}")
+        #expect(reply.status == 501)
+        #expect(try reply.json["type"] == "error")
+        #expect(try reply.json["error"]?["type"] == "api_error")
+        #expect(try reply.json["error"]?["message"]?.stringValue?.contains(path) == true)
+    }
+
+    @Test(arguments: ["/api/chat", "/api/generate", "/api/tags", "/api/embed", "/api/pull"])
+    func `a route of Ollama's has Ollama's shape`(path: String) async throws {
+        let reply = try await TestClient().get(path)
+        #expect(reply.status == 501)
+        #expect(try reply.json["error"]?.stringValue?.hasPrefix("GET \(path):") == true)
+    }
+
+    @Test func `the root says what this is, and where the API is`() async throws {
+        let client = TestClient(.init(keys: APIKeys(["secret"])))
+        let reply = try await client.get("/")
+        #expect(reply.status == 200)
+        #expect(reply.field("content-type") == "text/plain; charset=utf-8")
+        #expect(reply.text.hasPrefix("Cierzo 0.1.0: "))
+        #expect(reply.text.contains("/v1/chat/completions"))
+        #expect(try await client.send(.head, "/").status == 200)
+        #expect(try await client.send(.options, "/").field("allow") == "GET, HEAD, OPTIONS")
+        #expect(try await client.send(.post, "/", "{}").status == 405)
+        let loading = try await TestClient(isLoaded: false).get("/")
+        #expect(loading.status == 200)
+    }
+
+    @Test func `a base URL without the version answers chats and completions`() async throws {
+        let client = TestClient(tokenizer: ByteTokenizer(fillsGaps: true))
+        let chat = #"{"model":"small","messages":[{"role":"user","content":"Hi"}]}"#
+        let text = #"{"model":"small","prompt":"a"}"#
+        #expect(try await client.post("/chat/completions", chat).status == 200)
+        #expect(try await client.post("/v1/v1/chat/completions", chat).status == 200)
+        #expect(try await client.post("/completions", text).status == 200)
+        #expect(try await client.post("//v1/completions", text).status == 200)
+        let fim = try await client.post("/fim/completions", text)
+        #expect(fim.status == 200)
+        #expect(fim.field("x-api-dialect") == "mistral")
+        let count = try await client.post("/chat/completions/input_tokens", chat)
+        #expect(try count.json["input_tokens"] == 19)
+        let forced = try await client.post("/mistral/chat/completions", chat)
+        #expect(forced.field("x-api-dialect") == "mistral")
+        #expect(try await client.send(.options, "/chat/completions").status == 204)
     }
 
     @Test(arguments: [
@@ -201,6 +314,17 @@ import Testing
         let text = try await client.get("/metrics").text
         #expect(text.contains("cierzo_requests_abandoned_total 1\n"))
         #expect(text.contains("cierzo_http_requests_in_flight 1\n"))
+    }
+
+    @Test func `every metric has its type and a help`() async throws {
+        let client = TestClient()
+        _ = try await client.chat()
+        let lines = try await client.get("/metrics").text.split(separator: "\n")
+        let types = lines.filter { $0.hasPrefix("# TYPE ") }.map { $0.split(separator: " ")[2] }
+        let helps = lines.filter { $0.hasPrefix("# HELP ") }.map { $0.split(separator: " ") }
+        #expect(types == helps.map { $0[2] })
+        #expect(helps.allSatisfy { $0.count > 4 })
+        #expect(Set(types).count == types.count)
     }
 
     @Test func `metrics count requests and tokens`() async throws {

@@ -27,7 +27,9 @@ import Testing
 
     @Test(arguments: [
         (APIError.unauthorized, 401, 401), (.modelNotFound("x"), 404, 400),
-        (.routeNotFound, 404, 404), (.methodNotAllowed(allowed: ["GET"]), 405, 405),
+        (.routeNotFound("GET /x", nearest: nil), 404, 404),
+        (.unbuilt("GET /x", instead: "use y", family: nil), 501, 501),
+        (.methodNotAllowed(allowed: ["GET"]), 405, 405),
         (.promptTooLong(field: "prompt", tokenCount: 9, contextLength: 8), 400, 400),
         (.tooLate(retryAfterSeconds: 3), 503, 503), (.expired, 504, 504),
         (.overloaded(retryAfterSeconds: 3), 503, 503), (.unavailable(reason: "loading"), 503, 503),
@@ -57,6 +59,12 @@ import Testing
         #expect(body?["code"] == "context_length_exceeded")
         #expect(body?["n_prompt"] == 900)
         #expect(body?["n_ctx"] == 512)
+        #expect(
+            body?["message"]
+                == .string(
+                    "This model's maximum context length is 512 tokens. However, your messages resulted "
+                        + "in 900 tokens, and the answer needs at least one. Please reduce the length "
+                        + "of the messages."))
     }
 
     @Test func `overload says when to try again`() {

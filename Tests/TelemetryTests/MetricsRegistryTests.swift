@@ -119,6 +119,24 @@ import Testing
 }
 
 @Suite struct RequestMetricsTests {
+    @Test(arguments: ["step_duration", "step_phase_duration", "output_token_duration"])
+    func `the engine's times have a help`(name: String) {
+        let registry = MetricsRegistry()
+        Metrics.Timer(label: "cierzo_" + name, factory: registry).recordSeconds(1)
+        var text = PrometheusText()
+        text.append(registry)
+        #expect(text.text.hasPrefix("# HELP cierzo_\(name)_seconds "))
+    }
+
+    @Test(arguments: ["step_tokens", "step_sequences"])
+    func `the engine's sizes have a help`(name: String) {
+        let registry = MetricsRegistry()
+        Recorder(label: "cierzo_" + name, factory: registry).record(1)
+        var text = PrometheusText()
+        text.append(registry)
+        #expect(text.text.hasPrefix("# HELP cierzo_\(name) "))
+    }
+
     @Test func `a request is counted by route and status`() {
         let registry = MetricsRegistry()
         let metrics = RequestMetrics(registry: registry)

@@ -81,7 +81,9 @@ package struct APIServer: Sendable {
             }
             client = known
         }
-        guard let endpoint = route.endpoint else { throw .routeNotFound }
+        guard let endpoint = route.endpoint else {
+            throw route.absence(method.rawValue)
+        }
         let isAllowed =
             method == endpoint.method || method == .options
             || (method == .head && endpoint.method == .get)
@@ -124,9 +126,24 @@ package struct APIServer: Sendable {
         case .model(let id): model(id, context)
         case .ready: ready()
         case .live: ServerResponse(json: ["status": "ok"])
+        case .root: root()
         case .version: ServerResponse(json: ["version": .string(configuration.version)])
         case .metrics: exposition()
         }
+    }
+
+    /// `GET /`: what this is, for whoever opens it in a browser or probes it.
+    private func root() -> ServerResponse {
+        let text = """
+            Cierzo \(configuration.version): an inference server that speaks the OpenAI and the \
+            Mistral HTTP API.
+
+            The API is below /v1 (POST /v1/chat/completions, /v1/completions; GET /v1/models): give
+            clients this address with /v1 as their base URL. GET /health says whether it can answer.
+
+            """
+        return ServerResponse(
+            status: .ok, contentType: "text/plain; charset=utf-8", body: Array(text.utf8))
     }
 
     private static func options(_ endpoint: Endpoint) -> ServerResponse {

@@ -15,13 +15,14 @@ enum Endpoint: Hashable, Sendable {
     case detokenize
     case ready
     case live
+    case root
     case version
     case metrics
 
     /// The one method besides HEAD and OPTIONS.
     var method: HTTPRequest.Method {
         switch self {
-        case .models, .model, .ready, .live, .version, .metrics: .get
+        case .models, .model, .ready, .live, .root, .version, .metrics: .get
         default: .post
         }
     }
@@ -32,7 +33,7 @@ enum Endpoint: Hashable, Sendable {
     }
 
     /// Whether it answers without a key.
-    var isOpen: Bool { self == .ready || self == .live }
+    var isOpen: Bool { self == .ready || self == .live || self == .root }
 
     /// The route for metrics and logs: never a client's own text.
     var name: String {
@@ -47,6 +48,7 @@ enum Endpoint: Hashable, Sendable {
         case .detokenize: "/v1/detokenize"
         case .ready: "/health"
         case .live: "/health/live"
+        case .root: "/"
         case .version: "/version"
         case .metrics: "/metrics"
         }
@@ -61,21 +63,61 @@ struct Route: Hashable, Sendable {
     /// The dialect that its prefix forces.
     let forcedDialect: Dialect?
 
+    /// Without query, prefix of a dialect and slashes too many.
+    private let path: Substring
+
+    /// As the client sent it, without its query.
+    private let asked: Substring
+
     /// Reads the target of a request.
+    ///
+    /// A base URL without `/v1`, with it twice, or with a slash at its end leads to the same routes.
     init(path target: String) {
-        var path = target.prefix { $0 != "?" && $0 != "#" }
+        asked = target.prefix { $0 != "?" && $0 != "#" }
+        var path = Self.withoutDoubledSlashes(asked)
         var dialect: Dialect?
-        for candidate in Dialect.allCases where path.hasPrefix("/\(candidate.rawValue)/v1/") {
+        for candidate in Dialect.allCases
+        where dialect == nil && path.hasPrefix("/\(candidate.rawValue)/") {
             dialect = candidate
             path = path.dropFirst(candidate.rawValue.count + 1)
         }
         while path.count > 1, path.last == "/" { path = path.dropLast() }
+        while path.hasPrefix("/v1/v1/") { path = path.dropFirst(3) }
+        let isBare =
+            ["/models", "/fim/completions", "/completions"].contains(path)
+            || path.hasPrefix("/models/") || path.hasPrefix("/chat/completions")
         forcedDialect = dialect
-        endpoint = Self.endpoint(of: path)
+        self.path = path
+        endpoint = Self.endpoint(of: isBare ? "/v1" + path : path)
+    }
+
+    private static func withoutDoubledSlashes(_ path: Substring) -> Substring {
+        guard path.contains("//") else { return path }
+        var result = ""
+        for character in path where character != "/" || result.last != "/" {
+            result.append(character)
+        }
+        return result[...]
+    }
+
+    /// The route of another API that it is, if it is one.
+    var unbuilt: UnbuiltRoute? {
+        guard endpoint == nil else { return nil }
+        return UnbuiltRoute.named(path.hasPrefix("/v1/") ? path.dropFirst(3) : path)
+    }
+
+    /// Why there is nothing.
+    func absence(_ method: String) -> APIError {
+        let name = EchoableText.of(method) + " " + EchoableText.of(String(asked))
+        if let unbuilt {
+            return .unbuilt(name, instead: unbuilt.instead, family: unbuilt.family)
+        }
+        return .routeNotFound(name, nearest: NearbyRoute.of(path))
     }
 
     private static func endpoint(of path: Substring) -> Endpoint? {
         switch path {
+        case "/": return .root
         case "/v1/chat/completions": return .chatCompletions
         case "/v1/chat/completions/input_tokens": return .chatInputTokens
         case "/v1/completions": return .completions

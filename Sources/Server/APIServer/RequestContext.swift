@@ -68,6 +68,7 @@ enum DialectChoice {
         {
             return .openAI
         }
-        return route.endpoint == .fimCompletions ? .mistral : nil
+        let isMistral = route.endpoint == .fimCompletions || route.unbuilt?.family == .mistral
+        return isMistral ? .mistral : nil
     }
 }

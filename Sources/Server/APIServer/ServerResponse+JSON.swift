@@ -24,7 +24,7 @@ extension ServerResponse {
             head.headerFields[.allow] = allowed.joined(separator: ", ")
         case .unauthorized: head.headerFields[.wwwAuthenticate] = "Bearer"
         // The OpenAI SDK obeys: what failed will fail again.
-        case .failed: head.headerFields[name: "x-should-retry"] = "false"
+        case .failed, .unbuilt: head.headerFields[name: "x-should-retry"] = "false"
         default: break
         }
     }

@@ -39,6 +39,8 @@ extension APIError {
             Entry(404, "invalid_request_error", "model_not_found", "invalid_model", "1500")
         case .routeNotFound:
             Entry(404, "invalid_request_error", "unknown_url", "not_found", "1404")
+        case .unbuilt:
+            Entry(501, "invalid_request_error", "not_implemented", "not_implemented", "1501")
         case .methodNotAllowed:
             Entry(405, "invalid_request_error", "method_not_allowed", "method_not_allowed", "1405")
         case .promptTooLong:
@@ -79,9 +81,22 @@ extension APIError {
 
     /// The body in a dialect.
     package func body(in dialect: Dialect) -> JSONValue {
-        switch dialect {
+        if case .unbuilt(_, _, let family?) = self { return body(of: family) }
+        return switch dialect {
         case .openAI: ["error": .object(openAIError)]
         case .mistral: mistralBody
+        }
+    }
+
+    private func body(of family: APIFamily) -> JSONValue {
+        switch family {
+        case .mistral: mistralBody
+        case .anthropic:
+            [
+                "type": "error",
+                "error": ["type": "api_error", "message": .string(description)],
+            ]
+        case .ollama: ["error": .string(description)]
         }
     }
 

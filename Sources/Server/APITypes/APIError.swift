@@ -14,8 +14,11 @@ package enum APIError: Error, Hashable {
     /// No such model; the name may be shown.
     case modelNotFound(String)
 
-    /// No such route.
-    case routeNotFound
+    /// No such route: method and path, harmless to show, and the one that may be meant.
+    case routeNotFound(String, nearest: String?)
+
+    /// A route of an API that is known and not built; the family, where it is not the dialect.
+    case unbuilt(String, instead: String, family: APIFamily?)
 
     /// The route exists, with these methods only.
     case methodNotAllowed(allowed: [String])
@@ -53,12 +56,20 @@ extension APIError: CustomStringConvertible {
         case .unauthorized: "A valid API key is required: 'Authorization: Bearer KEY'."
         case .modelNotFound(let name):
             "The model '\(EchoableText.of(name))' does not exist; GET /v1/models lists those that do."
-        case .routeNotFound: "There is no such route."
+        case .routeNotFound(let route, let nearest):
+            "\(route): there is no such route" + (nearest.map { "; do you mean \($0)?" } ?? ".")
+                + " The API's routes begin with /v1: POST /v1/chat/completions, /v1/completions, "
+                + "/v1/fim/completions, /v1/tokenize and /v1/detokenize, GET /v1/models. "
+                + "Beside them are GET /health, /metrics and /version."
+        case .unbuilt(let route, let instead, _):
+            "\(route): this server does not have that route; \(instead)."
         case .methodNotAllowed(let allowed):
             "This route allows only \(allowed.joined(separator: ", "))."
         case .promptTooLong(let field, let count, let limit):
-            "\(field): this model's context holds \(limit) tokens, the answer included, "
-                + "and the prompt has \(count)."
+            // OpenAI's words, which clients look for before they send something shorter.
+            "This model's maximum context length is \(limit) tokens. However, your \(field) "
+                + "resulted in \(count) tokens, and the answer needs at least one. "
+                + "Please reduce the length of the \(field)."
         case .overloaded(let seconds):
             "The server is busy: its queue is full. Try again in \(seconds) s."
         case .tooLate(let seconds):

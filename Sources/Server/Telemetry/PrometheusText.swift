@@ -14,6 +14,7 @@ package struct PrometheusText {
     /// Writes all metrics of a registry, sorted by name and labels.
     package mutating func append(_ registry: MetricsRegistry) {
         for (name, family) in registry.snapshot {
+            if let help = MetricHelp.texts[name] { text += "# HELP \(name) \(help)\n" }
             text += "# TYPE \(name) \(family.kind.rawValue)\n"
             let series = family.series
                 .map { (labels: $0.key, text: $0.key.text(), series: $0.value) }

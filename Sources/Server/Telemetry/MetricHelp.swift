@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What each metric of a registry is, for `# HELP`; swift-metrics has no place for it.
+enum MetricHelp {
+    /// One line each, by the name that is exposed.
+    static let texts: [String: String] = [
+        "cierzo_http_requests_in_flight": "HTTP requests that are being answered.",
+        "cierzo_http_requests_total":
+            "HTTP requests that have been answered, by route and status; 499 where the client left.",
+        "cierzo_http_request_duration_seconds":
+            "Time from a request to the end of its answer, its stream included, by route.",
+        "cierzo_prompt_tokens_total": "Tokens of the prompts of finished generations.",
+        "cierzo_completion_tokens_total": "Tokens of the answers of finished generations.",
+        "cierzo_cached_prompt_tokens_total":
+            "Tokens of prompts that were found in the prefix cache, of finished generations.",
+        "cierzo_time_to_first_token_seconds":
+            "Time from the submission of a prompt to the first token of its answer.",
+        "cierzo_queue_duration_seconds":
+            "Time from the submission of a prompt until it was first computed.",
+        "cierzo_requests_refused_total":
+            "Requests that the engine did not take, by reason: overloaded, too late, unavailable.",
+        "cierzo_requests_abandoned_total": "Requests whose client went away before the end.",
+        "cierzo_requests_total":
+            "Generations that have ended, by the reason of their last choice's end.",
+        "cierzo_request_duration_seconds":
+            "Time from the submission of a prompt to the end of its last choice.",
+        "cierzo_output_token_duration_seconds":
+            "Mean time between the tokens of an answer, after its first.",
+        "cierzo_step_duration_seconds": "Time of a step of the engine, all of its phases together.",
+        "cierzo_step_phase_duration_seconds":
+            "Time of a phase of a step: schedule, forward, sample.",
+        "cierzo_step_tokens": "Tokens that a step computed, those of prompts included.",
+        "cierzo_step_sequences": "Sequences that took part in a step.",
+    ]
+}
