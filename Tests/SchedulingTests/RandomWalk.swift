@@ -119,6 +119,10 @@ struct RandomWalk {
         events.expired += step.expired.count
         events.preempted += step.preempted.count
         events.copied += step.copies.count
+        if step.preempted.isEmpty {
+            let wronged = scheduler.checkPlaces()
+            if !wronged.isEmpty { return "\(wronged)" }
+        }
         if step.slices.isEmpty {
             return walkers.isEmpty ? nil : "\(walkers.count) sequences wait for nothing"
         }

@@ -9,6 +9,8 @@ struct SchedulerDriver {
     var generated: [SequenceID: Int] = [:]
     var limits: [SequenceID: Int] = [:]
     var finished: [SequenceID] = []
+    var forks: [SequenceID: [SequenceID]] = [:]
+    private var forkCounts: [SequenceID: Int] = [:]
     var now = ContinuousClock.now
     private var nextID: UInt64 = 1
 
@@ -33,6 +35,7 @@ struct SchedulerDriver {
         try scheduler.add(id, request, at: now)
         limits[id] = request.maxTokens
         generated[id] = 0
+        forkCounts[id] = request.forkCount
         return id
     }
 
@@ -51,6 +54,7 @@ struct SchedulerDriver {
             if slice.samples {
                 let count = (generated[slice.id] ?? 0) + 1
                 generated[slice.id] = count
+                makeForks(of: slice)
                 outcomes.append(count == limits[slice.id] ? .finished : .sampled(7))
             } else if limits[slice.id] == 0,
                 slice.startPosition + slice.tokenCount == scoredEnd[slice.id]
@@ -64,6 +68,18 @@ struct SchedulerDriver {
         for (slice, outcome) in zip(step.slices, outcomes) where outcome == .finished {
             finished.append(slice.id)
             forget(slice.id)
+        }
+    }
+
+    /// Makes the forks of a sequence that has its first token.
+    private mutating func makeForks(of slice: ScheduledStep.Slice) {
+        for _ in 0..<(forkCounts.removeValue(forKey: slice.id) ?? 0) {
+            let id = SequenceID(rawValue: nextID)
+            nextID += 1
+            scheduler.fork(slice, into: id, token: 7)
+            limits[id] = limits[slice.id]
+            generated[id] = 1
+            forks[slice.id, default: []].append(id)
         }
     }
 

@@ -29,9 +29,16 @@ struct ClientShares: Sendable {
 
         /// The turns that its prompts have had.
         var turnCount = 0
+
+        /// The places that its sequences have, of the class that was counted last, and whether it
+        /// has any sequences of that class.
+        var placeCount = 0
+        var competes = false
     }
 
     private(set) var shares: [Share] = []
+    private var placeCount = 0
+    private var competingWeight = 0.0
     private var indices: [ClientID: Int] = [:]
 
     /// What the least served client had when the last one came or went.
@@ -77,6 +84,55 @@ struct ClientShares: Sendable {
     }
 
     mutating func noteTurn(of index: Int) { shares[index].turnCount &+= 1 }
+
+    /// Begins to count the places of a class, of which some are free.
+    mutating func forgetPlaces(freeCount: Int) {
+        for index in shares.indices {
+            shares[index].placeCount = 0
+            shares[index].competes = false
+        }
+        placeCount = freeCount
+        competingWeight = 0
+    }
+
+    /// Counts a client that has or wants a place.
+    mutating func noteCompetitor(_ index: Int) {
+        if shares[index].competes { return }
+        shares[index].competes = true
+        competingWeight += shares[index].weight
+    }
+
+    /// Counts a place.
+    mutating func notePlace(of index: Int) {
+        noteCompetitor(index)
+        shares[index].placeCount += 1
+        placeCount += 1
+    }
+
+    /// Counts a place less; the parts stay as they are.
+    mutating func forgetPlace(of index: Int) { shares[index].placeCount -= 1 }
+
+    /// The client's part of the places by weight, at least one.
+    func fairPart(of index: Int) -> Int {
+        max(1, Int(Double(placeCount) * shares[index].weight / competingWeight))
+    }
+
+    /// Whether the client has more than its part.
+    func isOverServed(_ index: Int) -> Bool {
+        shares[index].placeCount > fairPart(of: index)
+    }
+
+    /// Whether the client would have no more than its part with one place more.
+    func isUnderServed(_ index: Int) -> Bool {
+        shares[index].placeCount < fairPart(of: index)
+    }
+
+    /// Whether several clients have sequences.
+    var areSeveral: Bool {
+        var count = 0
+        for share in shares where share.sequenceCount > 0 { count += 1 }
+        return count > 1
+    }
 
     private var leastServed: Double? {
         var least: Double?

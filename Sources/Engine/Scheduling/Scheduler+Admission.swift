@@ -19,16 +19,25 @@ extension Scheduler {
         while let junior = running.last, let index = nextWaiting(),
             waiting[index].priority < junior.priority
         {
-            if !admit(index, into: &step) { preemptJunior(into: &step) }
+            if !admit(index, into: &step) { preempt(victim(), into: &step) }
             sortRunning()
         }
     }
 
-    /// The waiting sequence that comes next: of the lowest priority, the client with the least
-    /// work done or promised; of that one, the sequence that is due first.
-    private func nextWaiting() -> Int? {
+    /// The waiting sequence that gets the next place: of the lowest priority, a client with less
+    /// than its part of the places; of several, the one with the least work done or promised; of
+    /// that one, the sequence that is due first.
+    private mutating func nextWaiting() -> Int? {
+        guard let priority = waiting.lazy.map(\.priority).min() else { return nil }
+        countPlaces(of: priority, withFree: 1)
+        return firstWaiting(of: priority, underServedOnly: false)
+    }
+
+    /// The first waiting sequence of a class whose places were counted.
+    func firstWaiting(of priority: Int, underServedOnly: Bool) -> Int? {
         var best: Int?
-        for index in waiting.indices {
+        for index in waiting.indices where waiting[index].priority == priority {
+            if underServedOnly, !clients.isUnderServed(waiting[index].client) { continue }
             guard let chosen = best else {
                 best = index
                 continue
@@ -39,8 +48,9 @@ extension Scheduler {
     }
 
     private func comesFirst(_ one: ScheduledSequence, before other: ScheduledSequence) -> Bool {
-        if one.priority != other.priority { return one.priority < other.priority }
         if one.client != other.client {
+            let isUnderServed = clients.isUnderServed(one.client)
+            if isUnderServed != clients.isUnderServed(other.client) { return isUnderServed }
             let (share, otherShare) = (clients[one.client], clients[other.client])
             let work = share.served + share.promised
             let otherWork = otherShare.served + otherShare.promised
@@ -51,7 +61,7 @@ extension Scheduler {
     }
 
     /// What each client was admitted with and is still to be computed.
-    private mutating func promiseAdmittedWork() {
+    mutating func promiseAdmittedWork() {
         clients.forgetPromises()
         for sequence in running where !sequence.isDecoding {
             clients.promise(sequence.client, work: Double(sequence.remainingCount))
@@ -59,7 +69,7 @@ extension Scheduler {
     }
 
     /// Gives blocks to a waiting sequence; false if there is no place for it.
-    private mutating func admit(_ waitingIndex: Int, into step: inout ScheduledStep) -> Bool {
+    mutating func admit(_ waitingIndex: Int, into step: inout ScheduledStep) -> Bool {
         guard running.count < configuration.maxSequences else { return false }
         let index = running.count
         running.append(waiting[waitingIndex])

@@ -36,6 +36,31 @@ extension Scheduler {
         return broken
     }
 
+    /// Checks that no client waits with less than its part of the places while another of its class
+    /// has more than its own, where blocks are not what is missing.
+    ///
+    /// That holds after a step was scheduled in which nothing had to be preempted.
+    ///
+    /// - Returns: one line for each client that is wronged.
+    package func checkPlaces() -> [String] {
+        guard configuration.admission == .optimistic,
+            let priority = waiting.map(\.priority).min()
+        else { return [] }
+        var counted = self
+        counted.countPlaces(of: priority)
+        let shares = counted.clients
+        let isAnyOver = running.contains {
+            $0.priority == priority && shares.isOverServed($0.client)
+        }
+        let wronged = waiting.filter {
+            isAnyOver && $0.priority == priority && shares.isUnderServed($0.client)
+        }
+        let canRun = wronged.allSatisfy {
+            configuration.blocks(for: $0.targetCount) + running.count <= pool.freeCount
+        }
+        return canRun ? wronged.map { "\($0.id) waits for a place of its client's" } : []
+    }
+
     private func checkRunning(_ sequence: ScheduledSequence) -> [String] {
         var broken: [String] = []
         func check(_ isTrue: Bool, _ rule: @autoclosure () -> String) {

@@ -79,15 +79,6 @@ extension Scheduler {
         waiting.removeLast()
     }
 
-    /// Takes the blocks of the most junior running sequence, which will be computed again.
-    mutating func preemptJunior(into step: inout ScheduledStep) {
-        releaseBlocks(of: running.count - 1)
-        var junior = running.removeLast()
-        junior.wasPreempted = true
-        step.preempted.append(junior.id)
-        waiting.append(junior)
-    }
-
     /// Forgets the sequences that nobody wants any more, or whose prompts cannot be computed in
     /// time.
     mutating func expire(at now: ContinuousClock.Instant, into step: inout ScheduledStep) {

@@ -3,22 +3,25 @@
 extension Scheduler {
     /// Adds every sequence that decodes, the senior ones first.
     ///
-    /// One that needs a block while none is free takes those of the most junior, possibly its own.
+    /// One that needs a block while none is free takes those of a junior, possibly its own.
     ///
     /// - Returns: whether all of them found a place.
     mutating func scheduleDecodes(into step: inout ScheduledStep) -> Bool {
         let countBefore = step.preempted.count
         var index = 0
         while index < running.count {
-            if running[index].isDecoding {
-                while index < running.count, !reserveNextPosition(of: index) {
-                    preemptJunior(into: &step)
-                }
-                guard index < running.count else { break }
-                appendSlice(of: index, tokenCount: 1, into: &step)
-                step.decodeCount += 1
-                clients.charge(running[index].client, work: configuration.decodeWork)
+            guard running[index].isDecoding else {
+                index += 1
+                continue
             }
+            guard reserveNextPosition(of: index) else {
+                // Those before have their slices already; another may stand here afterwards.
+                preempt(victim(from: index), into: &step)
+                continue
+            }
+            appendSlice(of: index, tokenCount: 1, into: &step)
+            step.decodeCount += 1
+            clients.charge(running[index].client, work: configuration.decodeWork)
             index += 1
         }
         return step.preempted.count == countBefore

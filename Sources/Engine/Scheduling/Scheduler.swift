@@ -4,8 +4,9 @@
 ///
 /// It knows ids only: no tensors, no clock, no text. A step is scheduled, computed by somebody
 /// else, and committed before the next is scheduled. Sequences that decode always come first;
-/// prompts share the rest of a step. Lower priorities come before higher ones, then the client that
-/// has had the least work done, then the sequence that is due first. What was computed for a
+/// prompts share the rest of a step. Lower priorities come before higher ones, then clients
+/// with less than their part of the places, then the client that has had the least work done, then
+/// the sequence that is due first. What was computed for a
 /// sequence stays cached after it, for whoever begins with the same tokens.
 package struct Scheduler: Sendable {
     /// The limits.
@@ -57,6 +58,7 @@ package struct Scheduler: Sendable {
         step.removeAll()
         expire(at: now, into: &step)
         makeRoomForUrgent(into: &step)
+        makeRoomForShares(into: &step)
         let hasRoom = scheduleDecodes(into: &step)
         let oldCount = running.count
         if hasRoom { admit(into: &step) }
