@@ -65,6 +65,68 @@ import Testing
         #expect(await Generated(last).first.ids.count == 100)
     }
 
+    @Test func `a request that is cancelled before the next step leaves its place at once`()
+        async throws
+    {
+        let gate = gate
+        let engine = GenerationEngine(
+            model: FakeModel(willForward: { gate.pass($0) }), tokenizer: FakeTokenizer(),
+            configuration: .init(maxSequences: 1, maxQueuedSequences: 3))
+        let running = try engine.submit(request(4))
+        _ = await gate.nextBatch()
+        var several = request(4)
+        for _ in 0..<50 {
+            engine.cancel(try engine.submit(request(4)).id)
+            _ = try engine.submit(request(4))
+        }
+        let dropped = try engine.submit(several)
+        engine.cancel(dropped.id)
+        #expect(await Generated(dropped).first == .init(reason: .cancelled))
+        several.maxTokens = 2
+        let honest = try (0..<3).map { _ in try engine.submit(several) }
+        #expect(throws: SubmissionError.self) { try engine.submit(several) }
+        gate.open()
+        for stream in honest { #expect(await Generated(stream).first.reason == .length) }
+        #expect(await Generated(running).first.ids.count == 100)
+        #expect(engine.statistics.finishedRequests == 105)
+    }
+
+    @Test func `what is cancelled in the queue or while it runs leaves its places once`()
+        async throws
+    {
+        let gate = gate
+        let engine = GenerationEngine(
+            model: FakeModel(willForward: { gate.pass($0) }), tokenizer: FakeTokenizer(),
+            configuration: .init(maxSequences: 4, maxQueuedSequences: 4))
+        var several = request(4)
+        several.choiceCount = 4
+        let running = try engine.submit(several)
+        _ = await gate.nextBatch()
+        let queued = try engine.submit(several)
+        gate.allowOne()
+        _ = await gate.nextBatch()
+        var kept: [GenerationStream] = []
+        several.maxTokens = 3
+        for stream in [running, queued] {
+            #expect(throws: SubmissionError.self) { try engine.submit(request(4)) }
+            engine.cancel(stream.id)
+            engine.cancel(stream.id)
+            _ = try engine.submit(request(4))
+            kept.append(try engine.submit(several))
+            #expect(throws: SubmissionError.self) { try engine.submit(request(4)) }
+            gate.allowOne()
+            _ = await gate.nextBatch()
+        }
+        gate.open()
+        for stream in kept {
+            let choices = await Generated(stream).choices
+            #expect(choices.values.map(\.reason) == Array(repeating: .length, count: 4))
+        }
+        let all = try (0..<8).map { _ in try engine.submit(request(4)) }
+        #expect(throws: SubmissionError.self) { try engine.submit(request(4)) }
+        for stream in all { engine.cancel(stream.id) }
+    }
+
     @Test func `all choices of a request are cancelled together`() async throws {
         let engine = engine()
         var several = request(4)

@@ -86,6 +86,28 @@ import Testing
         #expect(try await engine.generate(request).first.reason == .length)
     }
 
+    @Test func `a client that fills the queue does not keep the others out`() async throws {
+        let gate = StepGate()
+        let engine = GenerationEngine(
+            model: FakeModel(willForward: { gate.pass($0) }), tokenizer: FakeTokenizer(),
+            configuration: .init(maxSequences: 2, maxQueuedSequences: 6))
+        var request = GenerationRequest(promptTokens: [5], maxTokens: 3, ignoresEOS: true)
+        request.client = 1
+        let many = try (0..<8).map { _ in try engine.submit(request) }
+        #expect(throws: SubmissionError.self) { try engine.submit(request) }
+        request.client = 2
+        let other = try engine.submit(request)
+        request.client = 3
+        let third = try engine.submit(request)
+        request.client = 4
+        #expect(throws: SubmissionError.self) { try engine.submit(request) }
+        gate.open()
+        for stream in many + [other, third] {
+            #expect(await Generated(stream).first.reason == .length)
+        }
+        #expect(try await engine.generate(request).first.reason == .length)
+    }
+
     @Test func `a shutdown lets running requests end and refuses new ones`() async throws {
         let gate = StepGate()
         let engine = GenerationEngine(

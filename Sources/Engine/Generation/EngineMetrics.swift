@@ -37,6 +37,11 @@ struct EngineMetrics {
         stepSequences.record(step.slices.count)
     }
 
+    /// Counts requests that were cancelled before the engine took them.
+    func noteWithdrawals(_ count: Int) {
+        if count > 0 { requests["cancelled"]?.increment(by: Int64(count)) }
+    }
+
     /// Records the end of a request; the reason is that of its last choice.
     func noteEnd(of usage: Usage, reason: FinishReason) {
         let name =

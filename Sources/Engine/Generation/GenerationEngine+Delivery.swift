@@ -14,7 +14,7 @@ extension GenerationEngine.Loop {
         let active = choice.active
         choices[choice.id] = nil
         active.choices.removeAll { $0 === choice }
-        endedCount += 1
+        ended.append(active.submission.id)
         pace.noteEnd(at: .now)
         emit(.finished(choice: choice.index, reason: reason, stop: stop), of: active)
         guard active.choices.isEmpty else { return }
@@ -32,6 +32,12 @@ extension GenerationEngine.Loop {
             release(choice)
             end(choice, reason: reason)
         }
+    }
+
+    /// Counts requests that were cancelled before they were taken.
+    func noteWithdrawals(_ count: Int) {
+        statistics.finishedRequests += UInt64(count)
+        metrics.noteWithdrawals(count)
     }
 
     /// Ends the requests whose time is over, all choices of each.
@@ -62,8 +68,8 @@ extension GenerationEngine.Loop {
         statistics.cacheHitTokens = scheduler.cacheStatistics.hitTokens
         statistics.cacheMissTokens = scheduler.cacheStatistics.missTokens
         statistics.evictedBlocks = scheduler.cacheStatistics.evictedBlocks
-        mailbox.publish(statistics, endedCount: endedCount, placeInterval: pace.interval)
-        endedCount = 0
+        mailbox.publish(statistics, ended: ended, placeInterval: pace.interval)
+        ended.removeAll(keepingCapacity: true)
         for (continuation, event) in events {
             continuation.yield(event)
             if case .usage = event { continuation.finish() }

@@ -30,7 +30,8 @@ extension GenerationEngine {
 
         var requests: [RequestID: ActiveRequest] = [:]
         var choices: [SequenceID: ActiveChoice] = [:]
-        var endedCount = 0
+        /// The requests of choices that have ended, since the last time that it was published.
+        var ended: [RequestID] = []
         private var nextSequence: UInt64 = 1
         private var shutdownDeadline: ContinuousClock.Instant?
 
@@ -42,11 +43,13 @@ extension GenerationEngine {
             self.tokenizer = tokenizer
             self.mailbox = mailbox
             self.logger = logger
+            let limit = maxSequences + configuration.maxQueuedSequences
             scheduler = Scheduler(
                 configuration: Scheduler.Configuration(
                     maxBatchTokens: model.maxBatchTokens, maxLogitsRows: model.maxLogitsRows,
                     maxSequences: maxSequences,
-                    maxQueuedSequences: configuration.maxQueuedSequences,
+                    maxQueuedSequences: configuration.maxQueuedSequences
+                        + OutstandingPlaces.reserve(of: limit),
                     blockCount: model.blockCount, positionsPerBlock: model.positionsPerBlock,
                     prefillChunkTokens: configuration.prefillChunkTokens,
                     prefillChunkTokensWhileDecoding: configuration
@@ -72,7 +75,9 @@ extension GenerationEngine {
                 }
             }
             endEverything()
-            for submission in mailbox.end().submissions { start(submission) }
+            let rest = mailbox.end()
+            noteWithdrawals(rest.withdrawnCount)
+            for submission in rest.submissions { start(submission) }
             endEverything()
         }
 
@@ -87,11 +92,13 @@ extension GenerationEngine {
             if let deadline = messages.shutdownDeadline {
                 shutdownDeadline = min(shutdownDeadline ?? deadline, deadline)
             }
-            for submission in messages.submissions { start(submission) }
+            // First, since the new ones may have their places.
             for id in messages.cancellations {
                 guard let request = requests[id] else { continue }
                 endAll(request, reason: .cancelled)
             }
+            noteWithdrawals(messages.withdrawnCount)
+            for submission in messages.submissions { start(submission) }
             publish()
         }
 

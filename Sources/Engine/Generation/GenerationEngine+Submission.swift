@@ -19,8 +19,8 @@ extension GenerationEngine {
 
         let limit = maxSequences + configuration.maxQueuedSequences
         let (id, place) = try mailbox.reserve(
-            request.choiceCount, maxRunning: maxSequences, limit: limit,
-            timeLimit: request.timeLimit)
+            request.choiceCount, of: request.client, weight: max(1, request.weight),
+            maxRunning: maxSequences, limit: limit, timeLimit: request.timeLimit)
         let (events, continuation) = AsyncStream<GenerationEvent>.makeStream()
         continuation.onTermination = { [mailbox] termination in
             if case .cancelled = termination { mailbox.cancel(id) }

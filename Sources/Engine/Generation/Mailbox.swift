@@ -13,16 +13,21 @@ final class Mailbox: Sendable {
         var submissions: [Submission] = []
         var cancellations: [RequestID] = []
 
+        /// The requests that were cancelled before they got here.
+        var withdrawnCount = 0
+
         /// When running requests must have ended, once a shutdown was asked for.
         var shutdownDeadline: ContinuousClock.Instant?
 
         var isEmpty: Bool {
-            submissions.isEmpty && cancellations.isEmpty && shutdownDeadline == nil
+            submissions.isEmpty && cancellations.isEmpty && withdrawnCount == 0
+                && shutdownDeadline == nil
         }
 
         mutating func removeAll() {
             submissions.removeAll(keepingCapacity: true)
             cancellations.removeAll(keepingCapacity: true)
+            withdrawnCount = 0
             shutdownDeadline = nil
         }
     }
@@ -34,8 +39,8 @@ final class Mailbox: Sendable {
         var hasEnded = false
         var nextID: UInt64 = 1
 
-        /// The sequences that were accepted and have not ended.
-        var outstandingCount = 0
+        /// The sequences that were accepted, have not ended and are not cancelled.
+        var places = OutstandingPlaces()
         var statistics = EngineStatistics()
         var placeInterval = Duration.seconds(1)
         var endWaiters: [CheckedContinuation<Void, Never>] = []
@@ -44,8 +49,8 @@ final class Mailbox: Sendable {
         ///
         /// Without enough KV blocks some wait although places are free.
         func place(of count: Int, maxRunning: Int) -> QueuePlace {
-            let needed = outstandingCount + count - maxRunning
-            let ahead = outstandingCount - statistics.runningSequences
+            let needed = places.count + count - maxRunning
+            let ahead = places.count - statistics.runningSequences
             let waiting = statistics.waitingSequences > 0 ? ahead : 0
             let position = max(needed, waiting, 0)
             return QueuePlace(position: position, estimatedWait: placeInterval * position)
@@ -62,18 +67,22 @@ final class Mailbox: Sendable {
     ///
     /// - Parameters:
     ///   - count: the number of places.
+    ///   - client: who asks.
+    ///   - weight: of the client.
     ///   - maxRunning: how many sequences may run at the same time.
-    ///   - limit: the most sequences that may be outstanding.
+    ///   - limit: the most sequences that may be outstanding, but for the reserve of clients that
+    ///     have less than their part.
     ///   - timeLimit: when the result is of no use any more; nil for never.
     /// - Returns: the identity of the request and where it stands.
     /// - Throws: `SubmissionError` if there is no place, or none in time.
     func reserve(
-        _ count: Int, maxRunning: Int, limit: Int, timeLimit: Duration?
+        _ count: Int, of client: Int, weight: Int, maxRunning: Int, limit: Int,
+        timeLimit: Duration?
     ) throws(SubmissionError) -> (RequestID, QueuePlace) {
         let result: Result<(RequestID, QueuePlace), SubmissionError> = state.withLock { state in
             if state.isClosed { return .failure(.shuttingDown) }
-            if state.outstandingCount + count > limit {
-                let missing = state.outstandingCount + count - limit
+            if !state.places.hasRoom(for: count, of: client, weight: weight, limit: limit) {
+                let missing = state.places.count + count - limit
                 let delay = min(max(state.placeInterval * missing, .seconds(1)), .seconds(60))
                 return .failure(.overloaded(retryAfter: delay))
             }
@@ -81,9 +90,10 @@ final class Mailbox: Sendable {
             if let timeLimit, place.estimatedWait >= timeLimit {
                 return .failure(.tooLate(estimatedWait: place.estimatedWait))
             }
-            state.outstandingCount += count
-            defer { state.nextID += 1 }
-            return .success((RequestID(rawValue: state.nextID), place))
+            let id = RequestID(rawValue: state.nextID)
+            state.nextID += 1
+            state.places.take(count, for: id, of: client, weight: weight)
+            return .success((id, place))
         }
         return try result.get()
     }
@@ -98,11 +108,21 @@ final class Mailbox: Sendable {
         }
     }
 
-    /// Asks for a request to be cancelled.
+    /// Cancels a request, whose places others may have at once.
+    ///
+    /// One that the engine has not taken ends here: a step may be long, and clients that ask and hang
+    /// up many.
     func cancel(_ id: RequestID) {
-        post { state in
-            if !state.hasEnded { state.messages.cancellations.append(id) }
+        let withdrawn: Submission? = post { state in
+            guard state.places.giveBackAll(of: id), !state.hasEnded else { return nil }
+            if let index = state.messages.submissions.firstIndex(where: { $0.id == id }) {
+                state.messages.withdrawnCount += 1
+                return state.messages.submissions.remove(at: index)
+            }
+            state.messages.cancellations.append(id)
+            return nil
         }
+        withdrawn?.endUnstarted()
     }
 
     /// Closes the mailbox for requests and asks the engine to end by a deadline.
@@ -158,12 +178,15 @@ extension Mailbox {
     ///
     /// - Parameters:
     ///   - statistics: as of now.
-    ///   - endedCount: the sequences that have ended since the last time.
+    ///   - ended: the requests of the sequences that have ended since the last time; those that
+    ///     were cancelled have given back their places already.
     ///   - placeInterval: how long it takes on average until a place is free.
-    func publish(_ statistics: EngineStatistics, endedCount: Int, placeInterval: Duration) {
+    func publish(
+        _ statistics: EngineStatistics, ended: [RequestID], placeInterval: Duration
+    ) {
         state.withLock { state in
             state.statistics = statistics
-            state.outstandingCount -= endedCount
+            for id in ended { state.places.giveBackOne(of: id) }
             state.placeInterval = placeInterval
         }
     }

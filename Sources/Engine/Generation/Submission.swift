@@ -22,4 +22,17 @@ struct Submission: Sendable {
 
     let continuation: AsyncStream<GenerationEvent>.Continuation
     let submitted: ContinuousClock.Instant
+
+    /// Ends a request that the engine has never seen.
+    func endUnstarted() {
+        for index in 0..<request.choiceCount {
+            continuation.yield(.finished(choice: index, reason: .cancelled, stop: nil))
+        }
+        continuation.yield(
+            .usage(
+                Usage(
+                    promptTokens: request.promptTokens.count,
+                    totalDuration: submitted.duration(to: .now))))
+        continuation.finish()
+    }
 }
