@@ -5,9 +5,7 @@ import APITypes
 import Foundation
 import Generation
 import HTTP
-import HTTPTypes
 import Inference
-import JSON
 import Logging
 import Metrics
 import ModelFiles
@@ -50,7 +48,8 @@ struct Service: Sendable {
             slot: slot, configuration: apiConfiguration(), registry: registry,
             unixTime: { Int(Date().timeIntervalSince1970) }, logger: logger)
         let http = HTTPServer(
-            configuration: httpConfiguration(host: host), errorResponse: Self.refusal
+            configuration: httpConfiguration(host: host),
+            errorResponse: { api.refusal($0, $1, $2) }, admission: { api.admit($0) }
         ) { request in
             await api.handle(request)
         }
@@ -71,19 +70,6 @@ struct Service: Sendable {
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
         logger.info("stopped")
-    }
-
-    /// What a client is told whose request never became one, such as a body that is too large.
-    private static func refusal(_ status: HTTPResponse.Status, _ reason: String) -> ServerResponse {
-        let error: JSONValue = [
-            "error": [
-                "message": .string(reason),
-                "type": .string(status.code < 500 ? "invalid_request_error" : "server_error"),
-                "param": .null, "code": .null,
-            ]
-        ]
-        return ServerResponse(
-            status: status, contentType: "application/json", body: error.serializedBytes())
     }
 
     private func isLoopback(_ host: String) -> Bool {

@@ -3,6 +3,7 @@
 import APIServer
 import APITypes
 import Generation
+import HTTP
 import HTTPTypes
 import JSON
 import Testing
@@ -259,6 +260,41 @@ import Testing
     ])
     func `each way to send a key opens the server`(fields: [String: String]) async throws {
         #expect(try await client.get("/v1/models", fields).status == 200)
+    }
+
+    @Test(
+        arguments: [
+            ([:], 401, nil), (["authorization": "Bearer wrong"], 401, nil),
+            (["authorization": "Bearer secret"], nil, 503),
+        ] as [([String: String], Int?, Int?)])
+    func `a request is checked before its body is read`(
+        fields: [String: String], status: Int?, statusOverLimit: Int?
+    ) throws {
+        let request = TestClient.request(.post, "/v1/chat/completions", "", fields)
+        let refusal = client.server.admit(ArrivingRequest(head: request.head))
+        #expect(refusal?.head.status.code == status)
+        let crowded = client.server.admit(ArrivingRequest(head: request.head, isOverLimit: true))
+        #expect(crowded?.head.status.code == statusOverLimit ?? status)
+    }
+
+    @Test func `over the limit of connections health still answers`() throws {
+        let health = TestClient.request(.get, "/health", "", [:])
+        #expect(client.server.admit(.init(head: health.head, isOverLimit: true)) == nil)
+        let models = TestClient.request(.get, "/v1/models", "", ["x-api-key": "secret"])
+        let refusal = try #require(
+            client.server.admit(.init(head: models.head, isOverLimit: true)))
+        #expect(refusal.head.headerFields[.retryAfter] == "1")
+    }
+
+    @Test(arguments: [("/v1/completions", "error"), ("/mistral/v1/completions", "object")])
+    func `a body that is refused unread is refused in the client's dialect`(
+        path: String, member: String
+    ) throws {
+        let head = TestClient.request(.post, path, "", [:]).head
+        let refusal = client.server.refusal(.contentTooLarge, "no", head)
+        let body = try #require(
+            { if case .bytes(let bytes) = refusal.body { bytes } else { nil } }())
+        #expect(try JSONParser.parse(body)[member] != nil)
     }
 
     @Test func `Mistral's refusal has its own shape`() async throws {

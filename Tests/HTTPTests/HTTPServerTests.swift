@@ -122,6 +122,60 @@ struct HTTPServerTests {
         }
     }
 
+    @Test(arguments: [
+        "Content-Length: 1000000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n",
+        "Content-Length: 5\r\nExpect: 100-continue\r\n\r\n", "Content-Length: 3\r\n\r\nabc",
+    ])
+    func `a refused request is answered before its body, and no more is read`(
+        rest: String
+    ) async throws {
+        let handler: HTTPServer.Handler = { _ in
+            Issue.record("a refused request was handled")
+            return .text(.ok, "")
+        }
+        try await LoopbackServer.run(
+            limits: .init(maxBodyBytes: 100),
+            admission: { _ in .text(.unauthorized, "no key") }, handler: handler
+        ) { server in
+            let response = try await server.exchange(
+                "POST /x HTTP/1.1\r\nHost: a\r\n\(rest)")
+            #expect(response.status == 401)
+            #expect(response.body == "no key\n")
+            #expect(response.fields["connection"] == "close")
+        }
+    }
+
+    @Test func `a connection goes on after a refused request without a body`() async throws {
+        let admission: HTTPServer.Admission = { arrival in
+            arrival.head.path == "/no" ? .text(.forbidden, arrival.remoteAddress) : nil
+        }
+        try await LoopbackServer.run(admission: admission, handler: Self.echo) { server in
+            let client = try await server.connect()
+            try await client.send(
+                "GET /no HTTP/1.1\r\nHost: a\r\n\r\nGET /yes HTTP/1.1\r\nHost: a\r\n\r\n")
+            let refused = try await client.response()
+            #expect(refused.status == 403)
+            #expect(refused.body == "127.0.0.1\n")
+            #expect(refused.fields["connection"] == nil)
+            #expect(try await client.response().body == "GET /yes ")
+        }
+    }
+
+    @Test func `the server's own errors know the request, where there was one`() async throws {
+        let shape: HTTPServer.ErrorResponse = { status, _, head in
+            .text(status, head?.path ?? "unread")
+        }
+        try await LoopbackServer.run(
+            limits: .init(maxBodyBytes: 10), errorResponse: shape, handler: Self.echo
+        ) { server in
+            let known = try await server.exchange(
+                "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n")
+            #expect(known.status == 413)
+            #expect(known.body == "/x\n")
+            #expect(try await server.exchange("nonsense\r\n\r\n").body == "unread\n")
+        }
+    }
+
     @Test func `HTTP 1.0 is answered in its own way`() async throws {
         let handler: HTTPServer.Handler = { request in
             guard request.head.path == "/stream" else { return await Self.echo(request) }
@@ -160,7 +214,7 @@ struct HTTPServerTests {
     ) async throws {
         let limits = RequestParser.Limits(
             maxRequestLineBytes: 100, maxHeaderBytes: 200, maxBodyBytes: 100)
-        let shape: HTTPServer.ErrorResponse = { status, _ in
+        let shape: HTTPServer.ErrorResponse = { status, _, _ in
             ServerResponse(
                 status: status, contentType: "application/json",
                 body: Array("{\"code\":\(status.code)}".utf8))

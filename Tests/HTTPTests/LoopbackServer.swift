@@ -17,7 +17,10 @@ struct LoopbackServer {
         host: String = "127.0.0.1", limits: RequestParser.Limits = .init(),
         timeouts: HTTPServer.Timeouts = .init(linger: .milliseconds(200)),
         maxConnections: Int = 1_000,
-        errorResponse: @escaping HTTPServer.ErrorResponse = { .text($0, $1) },
+        errorResponse: @escaping HTTPServer.ErrorResponse = { status, reason, _ in
+            .text(status, reason)
+        },
+        admission: @escaping HTTPServer.Admission = { _ in nil },
         handler: @escaping HTTPServer.Handler,
         _ body: (LoopbackServer) async throws -> Void
     ) async throws {
@@ -25,7 +28,7 @@ struct LoopbackServer {
             configuration: .init(
                 host: host, port: 0, limits: limits, timeouts: timeouts,
                 maxConnections: maxConnections),
-            errorResponse: errorResponse, handler: handler)
+            errorResponse: errorResponse, admission: admission, handler: handler)
         let port = try await server.start()
         let poller = try Poller()
         let loopback = LoopbackServer(server: server, host: host, port: port, poller: poller)

@@ -42,16 +42,11 @@ package struct APIServer: Sendable {
     /// Answers a request; every error has become a response.
     package func handle(_ request: ServerRequest) async -> ServerResponse {
         let route = Route(path: request.head.path ?? "/")
-        let fields = request.head.headerFields
-        let fixedDialect = DialectChoice.dialect(of: route, fields: fields)
-        let id = RequestContext.requestID(fields)
-        let record = RequestRecord(
-            id: id, route: route.endpoint?.name ?? "unknown", metrics: metrics, logger: logger)
-        var context = RequestContext(
-            id: id, dialect: fixedDialect ?? configuration.defaultDialect, record: record)
+        let fixedDialect = DialectChoice.dialect(of: route, fields: request.head.headerFields)
+        var context = context(of: request.head, route)
         let response: ServerResponse
         do throws(APIError) {
-            let endpoint = try admit(request, route, as: &context.client)
+            let endpoint = try admit(request.head, route, as: &context.client)
             if request.head.method == .options {
                 response = Self.options(endpoint)
             } else {
@@ -61,7 +56,7 @@ package struct APIServer: Sendable {
             }
         } catch {
             if Task.isCancelled {
-                record.end(status: RequestRecord.clientClosedRequest, isAbandoned: true)
+                context.record.end(status: RequestRecord.clientClosedRequest, isAbandoned: true)
             } else {
                 count(error, context)
             }
@@ -70,13 +65,24 @@ package struct APIServer: Sendable {
         return finish(response, context)
     }
 
+    /// What is known of a request from its header.
+    func context(of head: HTTPRequest, _ route: Route) -> RequestContext {
+        let id = RequestContext.requestID(head.headerFields)
+        let dialect = DialectChoice.dialect(of: route, fields: head.headerFields)
+        return RequestContext(
+            id: id, dialect: dialect ?? configuration.defaultDialect,
+            record: RequestRecord(
+                id: id, route: route.endpoint?.name ?? "unknown", metrics: metrics,
+                logger: logger))
+    }
+
     /// Checks key and method.
-    private func admit(
-        _ request: ServerRequest, _ route: Route, as client: inout Int
+    func admit(
+        _ head: HTTPRequest, _ route: Route, as client: inout Int
     ) throws(APIError) -> Endpoint {
-        let method = request.head.method
+        let method = head.method
         if route.endpoint?.isOpen != true, method != .options {
-            guard let known = configuration.keys.client(of: request.head.headerFields) else {
+            guard let known = configuration.keys.client(of: head.headerFields) else {
                 throw .unauthorized
             }
             client = known
@@ -152,7 +158,7 @@ package struct APIServer: Sendable {
         return response
     }
 
-    private func count(_ error: APIError, _ context: RequestContext) {
+    func count(_ error: APIError, _ context: RequestContext) {
         switch error {
         case .overloaded: metrics.refused(reason: "overloaded")
         case .tooLate: metrics.refused(reason: "too_late")
@@ -164,7 +170,7 @@ package struct APIServer: Sendable {
     }
 
     /// Adds what every response carries, and counts it when it has been sent.
-    private func finish(_ response: ServerResponse, _ context: RequestContext) -> ServerResponse {
+    func finish(_ response: ServerResponse, _ context: RequestContext) -> ServerResponse {
         var response = response
         response.head.headerFields[name: "x-request-id"] = context.id
         response.head.headerFields[name: "x-api-dialect"] = context.dialect.rawValue

@@ -3,10 +3,12 @@
 import HTTPTypes
 
 extension HTTPConnection {
-    /// A complete request.
-    struct Received {
-        let head: RequestHead
-        let request: ServerRequest
+    /// What came of a request.
+    enum Received {
+        /// It is complete.
+        case request(ServerRequest, RequestHead)
+        /// Its header was enough to refuse it; a body has not been read.
+        case refused(ServerResponse, RequestHead)
     }
 
     /// Receives the next request, or nil when the connection ends between requests.
@@ -19,12 +21,22 @@ extension HTTPConnection {
         let idleDeadline = ContinuousClock.now + timeouts.idle
         var headerDeadline: ContinuousClock.Instant?
         var reception: Reception?
+        began(nil)
         while true {
             while let event = try parser.next() {
                 switch event {
                 case .head(let head):
-                    reception = Reception(
-                        head: head, maxBytes: service.configuration.limits.maxBodyBytes)
+                    began(head.request)
+                    if let response = refusal(of: head) {
+                        // Without a body its end follows at once, and then the next request.
+                        if head.framing == .none { _ = try parser.next() }
+                        return .refused(response, head)
+                    }
+                    let maxBytes = service.configuration.limits.maxBodyBytes
+                    if case .length(let count) = head.framing, count > maxBytes {
+                        throw RequestError.bodyTooLarge(maxBytes: maxBytes)
+                    }
+                    reception = Reception(head: head, maxBytes: maxBytes)
                     if head.expectsContinue, !parser.hasPendingInput {
                         try await socket.send(
                             ResponseEncoder.continueResponse, stallTimeout: timeouts.write)
@@ -53,6 +65,10 @@ extension HTTPConnection {
                 }
             }
         }
+    }
+
+    private func refusal(of head: RequestHead) -> ServerResponse? {
+        service.admission(ArrivingRequest(head: head.request, remoteAddress: remoteAddress))
     }
 }
 
@@ -92,8 +108,7 @@ private struct Reception {
         request.headerFields[.contentEncoding] = nil
         request.headerFields[.transferEncoding] = nil
         if head.framing != .none { request.headerFields[.contentLength] = String(body.count) }
-        return HTTPConnection.Received(
-            head: head,
-            request: ServerRequest(head: request, body: body, remoteAddress: remoteAddress))
+        return .request(
+            ServerRequest(head: request, body: body, remoteAddress: remoteAddress), head)
     }
 }

@@ -10,6 +10,7 @@ final class HTTPConnection: Sendable {
     struct Service: Sendable {
         let configuration: HTTPServer.Configuration
         let handler: HTTPServer.Handler
+        let admission: HTTPServer.Admission
         let errorResponse: HTTPServer.ErrorResponse
         let date = HTTPDate()
     }
@@ -17,6 +18,8 @@ final class HTTPConnection: Sendable {
     private struct State {
         var isDraining = false
         var isCancelled = false
+        /// The header of the request being received or answered.
+        var head: HTTPRequest?
         var exchange: Task<Bool, any Error>?
     }
 
@@ -41,11 +44,16 @@ final class HTTPConnection: Sendable {
         var parser = RequestParser(limits: service.configuration.limits)
         do {
             while let received = try await receiveRequest(&parser) {
-                guard
-                    try await respond(
-                        to: received.request, received.head,
-                        hasPendingInput: parser.hasPendingInput)
-                else {
+                let goesOn =
+                    switch received {
+                    case .request(let request, let head):
+                        try await respond(
+                            to: request, head, hasPendingInput: parser.hasPendingInput)
+                    case .refused(let response, let head):
+                        // What is left of a body would be taken for the next request.
+                        try await send(response, encoder(for: head, mayGoOn: head.framing == .none))
+                    }
+                guard goesOn else {
                     await linger()
                     break
                 }
@@ -81,7 +89,7 @@ final class HTTPConnection: Sendable {
 
     /// Answers with an error of our own and closes.
     func refuse(_ status: HTTPResponse.Status, _ reason: String) async {
-        var response = service.errorResponse(status, reason)
+        var response = service.errorResponse(status, reason, state.withLock { $0.head })
         if status == .serviceUnavailable, response.head.headerFields[.retryAfter] == nil {
             response.head.headerFields[.retryAfter] = "1"
         }
@@ -108,12 +116,7 @@ final class HTTPConnection: Sendable {
         // A task of its own, so that it can be cancelled while this one goes on.
         let exchange = Task {
             let response = await self.service.handler(request)
-            let isDraining = self.state.withLock { $0.isDraining }
-            let encoder = ResponseEncoder(
-                method: head.request.method, version: head.version,
-                keepsAlive: head.keepsAlive && !isDraining,
-                serverName: self.service.configuration.serverName)
-            return try await self.send(response, encoder)
+            return try await self.send(response, self.encoder(for: head))
         }
         state.withLock { state in
             state.exchange = exchange
@@ -126,6 +129,17 @@ final class HTTPConnection: Sendable {
         }
         return try await exchange.value
     }
+
+    private func encoder(for head: RequestHead, mayGoOn: Bool = true) -> ResponseEncoder {
+        let isDraining = state.withLock { $0.isDraining }
+        return ResponseEncoder(
+            method: head.request.method, version: head.version,
+            keepsAlive: head.keepsAlive && mayGoOn && !isDraining,
+            serverName: service.configuration.serverName)
+    }
+
+    /// Remembers the header of the request that has begun; nil between requests.
+    func began(_ head: HTTPRequest?) { state.withLock { $0.head = head } }
 
     /// Sends a response; whether the connection may go on.
     private func send(

@@ -7,7 +7,12 @@ package actor HTTPServer {
     /// Answers a request; its task is cancelled when the client leaves.
     package typealias Handler = @Sendable (ServerRequest) async -> ServerResponse
     /// Shapes the server's own errors, so that every client can be spoken to in its dialect.
-    package typealias ErrorResponse = @Sendable (HTTPResponse.Status, String) -> ServerResponse
+    ///
+    /// The request is nil where not even its header could be read.
+    package typealias ErrorResponse =
+        @Sendable (HTTPResponse.Status, String, HTTPRequest?) -> ServerResponse
+    /// Looks at a request before its body is read: nil lets it pass, a response refuses it.
+    package typealias Admission = @Sendable (ArrivingRequest) -> ServerResponse?
 
     /// Connections over the limit that are told so at once; beyond these they are just closed.
     private static let maxRefusalCount = 64
@@ -26,11 +31,12 @@ package actor HTTPServer {
     /// A server that does not listen yet.
     package init(
         configuration: Configuration,
-        errorResponse: @escaping ErrorResponse = { .text($0, $1) },
-        handler: @escaping Handler
+        errorResponse: @escaping ErrorResponse = { status, reason, _ in .text(status, reason) },
+        admission: @escaping Admission = { _ in nil }, handler: @escaping Handler
     ) {
         service = HTTPConnection.Service(
-            configuration: configuration, handler: handler, errorResponse: errorResponse)
+            configuration: configuration, handler: handler, admission: admission,
+            errorResponse: errorResponse)
     }
 
     /// How many connections are open.

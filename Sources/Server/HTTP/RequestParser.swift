@@ -108,10 +108,14 @@ package struct RequestParser {
             case .header(let line):
                 guard try fieldLines() else { return nil }
                 let head = try RequestHead(line: line, fields: fields)
-                try enterBody(head.framing)
+                enterBody(head.framing)
                 return .head(head)
             case .body(let remaining):
                 if remaining == 0 { return end() }
+                // Not with the header: who may not send a body at all is told that first.
+                guard remaining <= limits.maxBodyBytes else {
+                    throw .bodyTooLarge(maxBytes: limits.maxBodyBytes)
+                }
                 guard let piece = take(upTo: remaining) else { return nil }
                 state = .body(remaining: remaining - piece.count)
                 return .body(piece)
@@ -197,15 +201,11 @@ package struct RequestParser {
         return HTTPField(name: name, value: value)
     }
 
-    private mutating func enterBody(_ framing: RequestHead.Framing) throws(RequestError) {
+    private mutating func enterBody(_ framing: RequestHead.Framing) {
         (fields, fieldCount, headerByteCount) = (HTTPFields(), 0, 0)
         switch framing {
         case .none: state = .body(remaining: 0)
-        case .length(let count):
-            guard count <= limits.maxBodyBytes else {
-                throw .bodyTooLarge(maxBytes: limits.maxBodyBytes)
-            }
-            state = .body(remaining: count)
+        case .length(let count): state = .body(remaining: count)
         case .chunked: state = .chunkLine
         }
     }

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import APITypes
+package import HTTP
+package import HTTPTypes
+import JSON
+
+extension APIServer {
+    /// Looks at a request before its body is read, so that nobody without a key can make the
+    /// server hold one.
+    ///
+    /// - Returns: the refusal, or nil if ``handle(_:)`` is to answer.
+    package func admit(_ arrival: ArrivingRequest) -> ServerResponse? {
+        let route = Route(path: arrival.head.path ?? "/")
+        var client = 0
+        do throws(APIError) {
+            let endpoint = try admit(arrival.head, route, as: &client)
+            if arrival.isOverLimit, !endpoint.isOpen {
+                throw .unavailable(reason: "The server has too many connections; try again.")
+            }
+            return nil
+        } catch {
+            let context = context(of: arrival.head, route)
+            count(error, context)
+            return finish(ServerResponse(error, in: context.dialect), context)
+        }
+    }
+
+    /// What a client is told whose request never became one, such as a body that is too large.
+    ///
+    /// - Parameters:
+    ///   - status: the status.
+    ///   - reason: one sentence.
+    ///   - head: the request's header, if that could be read.
+    /// - Returns: an error in the shape of the client's API.
+    package func refusal(
+        _ status: HTTPResponse.Status, _ reason: String, _ head: HTTPRequest?
+    ) -> ServerResponse {
+        let route = Route(path: head?.path ?? "/")
+        let dialect = DialectChoice.dialect(of: route, fields: head?.headerFields ?? [:])
+        let type = status.code < 500 ? "invalid_request_error" : "server_error"
+        let error: JSONObject = [
+            "message": .string(reason), "type": .string(type), "param": .null, "code": .null,
+        ]
+        var body: JSONValue = ["error": .object(error)]
+        if (dialect ?? configuration.defaultDialect) == .mistral {
+            var flat = error
+            flat["object"] = "error"
+            body = .object(flat)
+        }
+        return ServerResponse(json: body, status: status)
+    }
+}
