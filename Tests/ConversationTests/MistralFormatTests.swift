@@ -75,6 +75,28 @@ import Tokenization
         }
     }
 
+    @Test func `spaces at the end of an assistant's message take linear time`() throws {
+        let tokenizer = ByteTokenizer(controls: try controls())
+        // A walk of the whole text for each space would take hours here.
+        let text = "B" + String(repeating: " ", count: 300_000)
+        let ids = try MistralFormat.v3.encode(
+            messages: [Message(.user, "A"), Message(.assistant, text)], tokenizer: tokenizer)
+        #expect(tokenizer.shown(ids, marksControls: false) == "<s>[INST]A[/INST]B</s>")
+    }
+
+    @Test func `results are put in the order of their calls in linear time`() throws {
+        let tokenizer = ByteTokenizer(controls: try controls())
+        // A search of the calls for each comparison would take minutes.
+        let names = (0..<8000).map { "call\($0)" }
+        let calls = names.map { ToolCall(id: $0, name: "f", arguments: "{}") }
+        let results = names.reversed().map { Message(.tool, $0 + ";", toolCallID: $0) }
+        let ids = try MistralFormat.v13.encode(
+            messages: [Message(.user, "A"), Message(.assistant, nil, toolCalls: calls)] + results,
+            tokenizer: tokenizer)
+        let shown = tokenizer.shown(ids, marksControls: false)
+        #expect(shown.hasSuffix("[TOOL_RESULTS]call7999;[/TOOL_RESULTS]"))
+    }
+
     @Test func `control tokens in a message stay text`() throws {
         let tokenizer = ByteTokenizer(controls: try controls())
         let ids = try MistralFormat.v3.encode(

@@ -51,17 +51,25 @@ enum ConversationRepair: CaseIterable {
     /// Joins neighbours of one role; tools' results stay apart, since each answers a call.
     private static func merge(_ messages: [Message]) -> [Message] {
         var result: [Message] = []
+        // The texts of each result that was made of several messages; they are joined once.
+        var texts: [[String]] = []
         for message in messages {
             guard let last = result.indices.last, result[last].role == message.role,
                 message.role != .tool, message.role != .function
             else {
                 result.append(message)
+                texts.append([])
                 continue
             }
-            result[last].parts = [result[last].text(), message.text()].filter { !$0.isEmpty }
-            result[last].parts = [result[last].text()]
+            if texts[last].isEmpty { texts[last].append(result[last].text()) }
+            texts[last].append(message.text())
             result[last].toolCalls += message.toolCalls
             result[last].isPrefix = message.isPrefix
+        }
+        for index in result.indices where !texts[index].isEmpty {
+            result[index].parts = [
+                texts[index].filter { !$0.isEmpty }.joined(separator: "\n\n")
+            ]
         }
         return result
     }

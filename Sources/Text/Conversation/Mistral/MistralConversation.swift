@@ -18,6 +18,9 @@ struct MistralConversation {
 
     private let format: MistralFormat
 
+    /// The calls of the last assistant's turn so far.
+    private var lastCalls: [ToolCall]?
+
     init(_ messages: [Message], format: MistralFormat, leavesFinalOpen: Bool) {
         self.format = format
         let hasSystemTurns = ![.v1, .v2, .v3].contains(format)
@@ -83,7 +86,9 @@ struct MistralConversation {
             if hasSystemTurns { turns += group.map { .system($0.text()) } }
         case .assistant:
             let isOpen = group.contains(where: \.isPrefix)
-            turns.append(.assistant(text, calls: group.flatMap(\.toolCalls), isOpen: isOpen))
+            let calls = group.flatMap(\.toolCalls)
+            turns.append(.assistant(text, calls: calls, isOpen: isOpen))
+            lastCalls = calls
         case .tool:
             turns += ordered(group).map { .tool($0.text(), id: $0.toolCallID, name: $0.name) }
         default:
@@ -93,18 +98,12 @@ struct MistralConversation {
 
     /// Results in the order of their calls, which v11 and later insist on.
     private func ordered(_ results: [Message]) -> [Message] {
-        guard format == .v11 || format == .v13,
-            case .assistant(_, let calls, _) = turns.last(where: { turn in
-                if case .assistant = turn { return true }
-                return false
-            })
-        else { return results }
-        func place(_ result: Message) -> Int {
-            calls.firstIndex { $0.id == result.toolCallID } ?? calls.count
-        }
-        return results.enumerated().sorted { left, right in
-            let (a, b) = (place(left.element), place(right.element))
-            return a == b ? left.offset < right.offset : a < b
-        }.map(\.element)
+        guard format == .v11 || format == .v13, let calls = lastCalls else { return results }
+        let places = Dictionary(
+            calls.enumerated().map { ($0.element.id, $0.offset) },
+            uniquingKeysWith: { first, _ in first })
+        return results.enumerated().map { offset, result in
+            (place: places[result.toolCallID] ?? calls.count, offset: offset, result: result)
+        }.sorted { ($0.place, $0.offset) < ($1.place, $1.offset) }.map(\.result)
     }
 }

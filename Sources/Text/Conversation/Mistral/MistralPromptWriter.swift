@@ -26,9 +26,10 @@ struct MistralPromptWriter {
     ) throws(ConversationError) {
         let toolsAt = format == .v13 ? conversation.firstUser : conversation.lastUser
         let systemAt = format == .v1 ? conversation.firstUser : conversation.lastUser
+        // v2 leaves tools of the past out.
+        let pastEnd = format == .v2 ? conversation.lastUser ?? 0 : 0
         for (i, turn) in conversation.turns.enumerated() {
-            // v2 leaves tools of the past out.
-            let isForgotten = format == .v2 && i < (conversation.lastUser ?? 0)
+            let isForgotten = i < pastEnd
             switch turn {
             case .system(let text):
                 try control("[SYSTEM_PROMPT]")
@@ -68,9 +69,7 @@ struct MistralPromptWriter {
     private mutating func writeAssistant(_ text: String) {
         guard !text.isEmpty else { return }
         guard format != .v1 else { return plain(text) }
-        var kept = text[...]
-        while kept.unicodeScalars.last == " " { kept = kept.unicodeScalars.dropLast().asSubstring }
-        plain(String(kept))
+        plain(text.droppingTrailing { $0 == " " })
     }
 
     private mutating func write(tools: [JSONValue]) throws(ConversationError) {
@@ -161,8 +160,4 @@ struct MistralPromptWriter {
             throw .template(error)
         }
     }
-}
-
-extension Substring.UnicodeScalarView {
-    fileprivate var asSubstring: Substring { Substring(self) }
 }

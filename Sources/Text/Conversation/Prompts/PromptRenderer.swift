@@ -65,7 +65,7 @@ struct PromptRenderer {
                 context(messages, emptyTools), vouched: specialTokens, limits: limits)
         }
         var marked = messages
-        let text = last.text(joinedBy: "\n").replacing(Self.mark, with: "")
+        let text = Self.withoutMark(last.text(joinedBy: "\n"))
         marked[marked.count - 1].parts = [text + Self.mark + " "]
         let segments = try template.renderSegments(
             context(marked, emptyTools), vouched: specialTokens, limits: limits)
@@ -92,17 +92,42 @@ struct PromptRenderer {
     private static func cut(_ segments: [PromptSegment]) -> [PromptSegment]? {
         for index in segments.indices.reversed() {
             guard case .text(let text) = segments[index],
-                let range = text.ranges(of: mark).last
+                let range = lastMark(in: text)
             else { continue }
-            var kept = text[..<range.lowerBound]
-            var isTrimmed = text[range.upperBound...].first != " "
-            if text[range.upperBound...].isEmpty { isTrimmed = true }
-            if isTrimmed {
-                while let last = kept.unicodeScalars.last, PythonText.isSpace(last) {
-                    kept = Substring(kept.unicodeScalars.dropLast())
-                }
+            var kept = String(text[..<range.lowerBound])
+            if text[range.upperBound...].unicodeScalars.first != " " {
+                kept = kept.droppingTrailing(PythonText.isSpace)
             }
-            return Array(segments[..<index]) + [.text(String(kept))]
+            return Array(segments[..<index]) + [.text(kept)]
+        }
+        return nil
+    }
+
+    private static func withoutMark(_ text: String) -> String {
+        guard lastMark(in: text) != nil else { return text }
+        let mark = Array(mark.unicodeScalars)
+        var kept: [Unicode.Scalar] = []
+        for scalar in text.unicodeScalars {
+            kept.append(scalar)
+            if kept.suffix(mark.count).elementsEqual(mark) { kept.removeLast(mark.count) }
+        }
+        var result = String.UnicodeScalarView()
+        result.append(contentsOf: kept)
+        return String(result)
+    }
+
+    /// Where the mark stands last, found by its code points: as a sequence of characters it may be
+    /// hidden, since what stands before or after it can join them.
+    private static func lastMark(in text: String) -> Range<String.Index>? {
+        let scalars = text.unicodeScalars
+        let length = mark.unicodeScalars.count
+        guard let first = mark.unicodeScalars.first else { return nil }
+        var start = scalars.endIndex
+        while start > scalars.startIndex {
+            start = scalars.index(before: start)
+            guard scalars[start] == first, scalars[start...].starts(with: mark.unicodeScalars)
+            else { continue }
+            return start..<scalars.index(start, offsetBy: length)
         }
         return nil
     }

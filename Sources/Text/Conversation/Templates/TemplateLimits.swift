@@ -44,12 +44,12 @@ package struct TemplateLimits: Sendable, Equatable {
     }
 
     /// The bounds for a context of that size: work may grow with what there is to render, by a
-    /// constant factor.
+    /// constant factor, and steps to some seconds at most.
     func scaled(textLength: Int, valueCount: Int) -> TemplateLimits {
         var limits = self
         limits.maxTextWork += 64 * textLength
         limits.maxStringLength += 4 * textLength
-        limits.maxSteps += 1000 * valueCount
+        limits.maxSteps += min(1000 * valueCount, 16 * maxSteps)
         return limits
     }
 }
