@@ -128,6 +128,13 @@ import Tokenization
         #expect(ByteTokenizer().decode(prompt).contains(tool))
     }
 
+    @Test func `a conversation with tools is rendered once`() async throws {
+        let prompts = PlainPrompts()
+        let tools = #""tools":[{"type":"function","function":{"name":"f"}}]"#
+        #expect(try await TestClient(prompts: prompts).chat(tools).status == 200)
+        #expect(prompts.renderings.value == 1)
+    }
+
     @Test func `tools that the format has no place for are refused`() async throws {
         let client = TestClient(prompts: PlainPrompts(mentionsTools: false))
         let tools = #""tools":[{"type":"function","function":{"name":"f"}}]"#

@@ -167,12 +167,16 @@ struct ByteTokenizer: Tokenizer {
 /// Renders a conversation as `role=content;` and refuses the content "raise".
 struct PlainPrompts: PromptSource {
     var mentionsTools = true
+    var takesTools: Bool { mentionsTools }
+    /// How many conversations were rendered.
+    let renderings = Counter()
 
     struct Refusal: Error, CustomStringConvertible {
         let description = "roles must alternate <b>\u{1B}"
     }
 
     func tokens(of prompt: ChatPrompt) throws -> [Int32] {
+        renderings.increase()
         if prompt.messages.contains(where: { $0.content == "raise" }) { throw Refusal() }
         var text = prompt.messages
             .map { "\($0.role.rawValue)=\($0.content ?? "")" }.joined(separator: ";")
@@ -180,4 +184,13 @@ struct PlainPrompts: PromptSource {
         if prompt.addsGenerationPrompt { text += ";assistant=" }
         return ByteTokenizer().encode(text, addSpecial: true)
     }
+}
+
+/// Counts what happens on any thread.
+final class Counter: Sendable {
+    private let count = Mutex(0)
+
+    var value: Int { count.withLock { $0 } }
+
+    func increase() { count.withLock { $0 += 1 } }
 }

@@ -155,9 +155,56 @@ import Tokenization
                 messages, continueFinal: true) == "A⟦<|assistant|>⟧B and ")
     }
 
+    @Test func `spaces at the end of a final message take linear time`() throws {
+        // A walk of the whole text for each space would take hours here.
+        let text = "B" + String(repeating: " ", count: 300_000)
+        let messages = [Message(.user, "A"), Message(.assistant, text)]
+        #expect(
+            try prompt("{{ messages[-1].content | trim }}!", messages, continueFinal: true) == "B")
+    }
+
+    @Test func `a final message ends where it ends whatever joins its last character`() throws {
+        // U+0600 joins the character after it, U+200D the one before.
+        for text in ["B\u{0600}", "B\u{200D}", "B\u{F8FF}\u{E000}"] {
+            let messages = [Message(.user, "A"), Message(.assistant, text)]
+            #expect(
+                try prompt("{{ messages[-1].content }}!", messages, continueFinal: true) == text)
+        }
+    }
+
+    @Test func `many neighbours of one role are joined once`() throws {
+        let strict = """
+            {% for m in messages %}{% if loop.index0 and m.role == 'user' %}\
+            {{ raise_exception('one user') }}{% endif %}{{ m.content }}{% endfor %}
+            """
+        // Joining each with all before it would copy 40 GB.
+        let messages = (0..<10_000).map { _ in
+            Message(.user, String(repeating: "x", count: 100))
+        }
+        let text = try prompt(strict, messages)
+        #expect(text.utf8.count == 10_000 * 102 - 2)
+    }
+
     @Test func `a template that iterates over absent tools gets an empty list`() throws {
         #expect(
             try prompt("{% for t in tools %}{{ t }}{% endfor %}ok", [Message(.user, "A")]) == "ok")
+    }
+
+    @Test(arguments: [
+        (PromptFormat.chatML, false), ("{{ tools | tojson }}", true),
+        ("{% if tools %}{% endif %}{{ messages[0].content }}", false),
+        ("{% if messages[0].role == 'system' %}{{ tools }}{% endif %}", true),
+        ("{% if messages | length > 2 and tools %}{{ tools[0].function.name }}{% endif %}", true),
+        ("{% if tools %}{{ raise_exception('no tools') }}{% endif %}", true),
+        ("{% if not tools %}{{ raise_exception('needs tools') }}{% endif %}", true),
+        ("{{ raise_exception('nothing pleases it') }}", true),
+    ])
+    func `a template takes tools if they change what it makes`(
+        source: String, takesTools: Bool
+    ) throws {
+        let encoder = PromptEncoder(
+            tokenizer: tokenizer, format: .template(try ChatTemplate(source: source)))
+        #expect(encoder.takesTools == takesTools)
     }
 
     @Test func `arguments of tool calls reach a template as values`() throws {

@@ -28,8 +28,8 @@ extension APIServer {
                 body, dialect: context.dialect, limits: configuration.limits)
         }
         let model = try slot.model(named: request.model)
+        try Self.checkTools(request, model)
         let prompt = try Self.tokens(of: ChatPrompt(request), model)
-        try Self.checkTools(request, prompt, model)
         var generation = try GenerationRequest(
             prompt: prompt, options: request.options,
             defaultTemperature: Self.defaultTemperature(of: model), model: model)
@@ -44,19 +44,11 @@ extension APIServer {
         return try await answer(plan, context)
     }
 
-    /// Throws if the prompt is the same without the request's tools: the model would never see them.
+    /// Throws if there are tools that the model would never see.
     private static func checkTools(
-        _ request: ChatCompletionRequest, _ tokens: [Int32], _ model: ServedModel
+        _ request: ChatCompletionRequest, _ model: ServedModel
     ) throws(APIError) {
-        guard !request.tools.isEmpty else { return }
-        var prompt = ChatPrompt(request)
-        prompt.tools = []
-        do {
-            guard try model.prompts.tokens(of: prompt) == tokens else { return }
-        } catch {
-            // A format that refuses the conversation without the tools has a place for them.
-            return
-        }
+        guard !request.tools.isEmpty, !model.prompts.takesTools else { return }
         throw .invalidRequest(
             .unsupported("tools", reason: "this model's chat format has no place for tools"))
     }

@@ -11,6 +11,9 @@ package struct PromptEncoder: Sendable {
     /// How the model wants its conversations written.
     package let format: PromptFormat
 
+    /// Whether tools of a request can show in the prompt.
+    package let takesTools: Bool
+
     private let tokenizer: any Tokenizer
     private let specialTokens: JSONObject
     private let limits: TemplateLimits
@@ -39,9 +42,13 @@ package struct PromptEncoder: Sendable {
         }
         self.specialTokens = vouched
         switch format {
-        case .mistral: style = MessageStyle()
+        case .mistral(let format):
+            style = MessageStyle()
+            takesTools = format.supportsTools
         case .template(let template), .fallback(let template):
             style = Self.style(of: template, specialTokens: vouched, limits: limits)
+            takesTools = Self.takesTools(
+                template, style: style, specialTokens: vouched, limits: limits)
         }
     }
 
@@ -70,6 +77,44 @@ package struct PromptEncoder: Sendable {
         inParts.usesParts = true
         if !shows(style), shows(inParts) { style = inParts }
         return style
+    }
+
+    /// Whether a template makes something of tools in any of some conversations.
+    ///
+    /// It counts as doing so where it refuses the conversation with them or without them, for then
+    /// it looks at them, and where it refuses every conversation, for then nothing is known.
+    private static func takesTools(
+        _ template: ChatTemplate, style: MessageStyle, specialTokens: JSONObject,
+        limits: TemplateLimits
+    ) -> Bool {
+        func segments(_ messages: [Message], _ tools: [JSONValue]) -> [PromptSegment]? {
+            let renderer = PromptRenderer(
+                template: template, style: style, specialTokens: specialTokens, limits: limits,
+                tools: tools, addGenerationPrompt: true, extra: [:])
+            do {
+                return try renderer.segments(messages, continuesLast: false)
+            } catch {
+                return nil
+            }
+        }
+        let tool: JSONValue = [
+            "type": "function",
+            "function": [
+                "name": "probe", "description": "probe",
+                "parameters": ["type": "object", "properties": [:]],
+            ],
+        ]
+        let user = Message(.user, "probe")
+        let conversations = [
+            [user], [Message(.system, "probe"), user], [user, Message(.assistant, "probe"), user],
+        ]
+        var isKnown = false
+        for messages in conversations {
+            let (without, with) = (segments(messages, []), segments(messages, [tool]))
+            if without != with { return true }
+            if without != nil { isKnown = true }
+        }
+        return !isKnown
     }
 
     /// The ids of a conversation's prompt.
@@ -141,7 +186,7 @@ package struct PromptEncoder: Sendable {
     private func withOneBOS(_ ids: [Int32]) -> [Int32] {
         guard let bos = tokenizer.bosTokenID else { return ids }
         var ids = ids
-        while ids.count > 1, ids[0] == bos, ids[1] == bos { ids.removeFirst() }
+        ids.removeFirst(max(0, ids.prefix { $0 == bos }.count - 1))
         if tokenizer.addsBOS, ids.first != bos { ids.insert(bos, at: 0) }
         return ids
     }
