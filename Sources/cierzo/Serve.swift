@@ -59,6 +59,8 @@ struct Serve: AsyncParsableCommand {
     @Flag(help: "Send white space while an answer that is not streamed is computed.")
     var heartbeats = false
     @Option(help: "The largest request body in bytes.") var maxBodyBytes: Int?
+    @Option(help: "Memory for the bodies of all requests being received in MiB.")
+    var maxBodyMemory: Int?
     @Option(help: "The largest request header in bytes.") var maxHeaderBytes: Int?
     @Option(help: "The most connections at a time.") var maxConnections: Int?
     @Option(help: "Seconds for a request's header to arrive.") var headerTimeout: Int?
@@ -95,7 +97,8 @@ struct Serve: AsyncParsableCommand {
             "port": port, "threads": threads, "context": context, "block-size": blockSize,
             "kv-memory": kvMemory, "max-sequences": maxSequences, "max-queue": maxQueue,
             "max-batch-tokens": maxBatchTokens, "prefill-chunk": prefillChunk,
-            "max-body-bytes": maxBodyBytes, "max-header-bytes": maxHeaderBytes,
+            "max-body-bytes": maxBodyBytes, "max-body-memory": maxBodyMemory,
+            "max-header-bytes": maxHeaderBytes,
             "max-connections": maxConnections, "header-timeout": headerTimeout,
             "body-timeout": bodyTimeout, "idle-timeout": idleTimeout,
             "shutdown-grace": shutdownGrace, "keep-alive-interval": keepAliveInterval,

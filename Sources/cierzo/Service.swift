@@ -49,10 +49,8 @@ struct Service: Sendable {
             unixTime: { Int(Date().timeIntervalSince1970) }, logger: logger)
         let http = HTTPServer(
             configuration: httpConfiguration(host: host),
-            errorResponse: { api.refusal($0, $1, $2) }, admission: { api.admit($0) }
-        ) { request in
-            await api.handle(request)
-        }
+            errorResponse: { api.refusal($0, $1, $2) }, admission: { api.admit($0) },
+            handler: { await api.handle($0) })
         let port = try await http.start()
         logger.info(
             "listening, loading the model", metadata: ["port": "\(port)", "model": "\(model)"])
@@ -107,7 +105,8 @@ struct Service: Sendable {
             timeouts: .init(
                 header: seconds("header-timeout", 10), body: seconds("body-timeout", 60),
                 idle: seconds("idle-timeout", 75)),
-            maxConnections: settings.integer("max-connections", default: 1024))
+            maxConnections: settings.integer("max-connections", default: 1024),
+            maxBodyMemoryBytes: settings.integer("max-body-memory").map { $0 << 20 })
     }
 }
 

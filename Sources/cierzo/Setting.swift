@@ -81,6 +81,9 @@ extension Setting {
         number("keep-alive-interval", 1...3600, 10),
         flag("heartbeats"),
         number("max-body-bytes", 1024...1_073_741_824, 16_777_216),
+        Setting(
+            key: "max-body-memory", kind: .integer(1...1_048_576), defaultValue: nil,
+            defaultText: "(16 of the largest bodies)"),
         number("max-header-bytes", 1024...1_048_576, 65536),
         number("max-connections", 1...65536, 1024),
         number("header-timeout", 1...3600, 10),

@@ -133,9 +133,10 @@ struct HTTPServerTests {
             Issue.record("a refused request was handled")
             return .text(.ok, "")
         }
+        let admission: HTTPServer.Admission = { _ in .text(.unauthorized, "no key") }
         try await LoopbackServer.run(
             limits: .init(maxBodyBytes: 100),
-            admission: { _ in .text(.unauthorized, "no key") }, handler: handler
+            admission: admission, handler: handler
         ) { server in
             let response = try await server.exchange(
                 "POST /x HTTP/1.1\r\nHost: a\r\n\(rest)")

@@ -16,7 +16,7 @@ struct LoopbackServer {
     static func run(
         host: String = "127.0.0.1", limits: RequestParser.Limits = .init(),
         timeouts: HTTPServer.Timeouts = .init(linger: .milliseconds(200)),
-        maxConnections: Int = 1_000,
+        maxConnections: Int = 1_000, maxBodyMemoryBytes: Int? = nil,
         errorResponse: @escaping HTTPServer.ErrorResponse = { status, reason, _ in
             .text(status, reason)
         },
@@ -27,7 +27,7 @@ struct LoopbackServer {
         let server = HTTPServer(
             configuration: .init(
                 host: host, port: 0, limits: limits, timeouts: timeouts,
-                maxConnections: maxConnections),
+                maxConnections: maxConnections, maxBodyMemoryBytes: maxBodyMemoryBytes),
             errorResponse: errorResponse, admission: admission, handler: handler)
         let port = try await server.start()
         let poller = try Poller()

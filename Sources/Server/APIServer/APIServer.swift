@@ -105,7 +105,7 @@ package struct APIServer: Sendable {
         do {
             // 2^22 values are more token ids than any context holds.
             value = try JSONParser.parse(
-                request.body,
+                request.takeBody(),
                 limits: .init(
                     maxDepth: 64, maxValues: 1 << 22, replacesLoneSurrogates: true,
                     skipsByteOrderMark: true))

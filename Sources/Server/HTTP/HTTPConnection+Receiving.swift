@@ -36,7 +36,9 @@ extension HTTPConnection {
                     if case .length(let count) = head.framing, count > maxBytes {
                         throw RequestError.bodyTooLarge(maxBytes: maxBytes)
                     }
-                    reception = Reception(head: head, maxBytes: maxBytes)
+                    reception = Reception(
+                        head: head, maxBytes: maxBytes, timeouts: timeouts,
+                        lease: BodyLease(of: service.bodyBudget))
                     if head.expectsContinue, !parser.hasPendingInput {
                         try await socket.send(
                             ResponseEncoder.continueResponse, stallTimeout: timeouts.write)
@@ -50,7 +52,7 @@ extension HTTPConnection {
             let isIdle = !parser.isWithinRequest
             if !isIdle, headerDeadline == nil { headerDeadline = .now + timeouts.header }
             let deadline =
-                reception?.deadline(timeouts) ?? (isIdle ? idleDeadline : headerDeadline)
+                reception?.clock.deadline ?? (isIdle ? idleDeadline : headerDeadline)
             do throws(SocketError) {
                 let bytes = try await socket.receive(
                     maxBytes: Self.maxReadBytes, until: deadline, isInterruptible: isIdle)
@@ -75,13 +77,18 @@ extension HTTPConnection {
 /// A request whose body is arriving.
 private struct Reception {
     let head: RequestHead
-    private let start = ContinuousClock.now
+    private(set) var clock: BodyClock
+    private let lease: BodyLease
     private let inflater: GzipInflater?
     private var receivedCount = 0
     private var body: [UInt8] = []
 
-    init(head: RequestHead, maxBytes: Int) {
+    init(head: RequestHead, maxBytes: Int, timeouts: HTTPServer.Timeouts, lease: BodyLease) {
         self.head = head
+        self.lease = lease
+        clock = BodyClock(
+            start: .now, patience: timeouts.body,
+            minBytesPerSecond: timeouts.minBodyBytesPerSecond)
         inflater = head.contentCodings.isEmpty ? nil : GzipInflater(maxBytes: maxBytes)
         // No more than a client could make us reserve by promising alone.
         if case .length(let count) = head.framing { body.reserveCapacity(min(count, 1 << 20)) }
@@ -89,16 +96,17 @@ private struct Reception {
 
     mutating func append(_ piece: [UInt8]) throws(RequestError) {
         receivedCount += piece.count
+        clock.received(piece.count, at: .now)
         if let inflater {
-            try inflater.append(piece, to: &body)
+            try inflater.append(piece, to: &body, willGrow: lease.grow)
         } else {
+            try lease.grow(to: body.count + piece.count)
+            if case .length(let count) = head.framing, body.count + piece.count > 1 << 20 {
+                // Once, and exactly: growing by doubling would take up to twice the body.
+                body.reserveCapacity(count)
+            }
             body.append(contentsOf: piece)
         }
-    }
-
-    func deadline(_ timeouts: HTTPServer.Timeouts) -> ContinuousClock.Instant {
-        start + timeouts.body
-            + .seconds(Double(receivedCount) / Double(timeouts.minBodyBytesPerSecond))
     }
 
     /// The request, with the fields that spoke of its transfer brought up to date.
@@ -109,6 +117,7 @@ private struct Reception {
         request.headerFields[.transferEncoding] = nil
         if head.framing != .none { request.headerFields[.contentLength] = String(body.count) }
         return .request(
-            ServerRequest(head: request, body: body, remoteAddress: remoteAddress), head)
+            ServerRequest(
+                head: request, body: body, lease: lease, remoteAddress: remoteAddress), head)
     }
 }

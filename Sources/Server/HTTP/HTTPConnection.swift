@@ -12,6 +12,7 @@ final class HTTPConnection: Sendable {
         let handler: HTTPServer.Handler
         let admission: HTTPServer.Admission
         let errorResponse: HTTPServer.ErrorResponse
+        let bodyBudget: BodyBudget
         let date = HTTPDate()
     }
 

@@ -5,9 +5,9 @@ extension HTTPServer {
     package struct Timeouts: Sendable, Equatable {
         /// From the first byte of a request to the end of its header.
         package var header: Duration
-        /// For the body; a body that keeps up ``minBodyBytesPerSecond`` may take longer.
+        /// For the body, and for each stall of it; see ``BodyClock``.
         package var body: Duration
-        /// The rate beyond which a body may take as long as it needs.
+        /// The rate at which a body may take as long as it needs.
         package var minBodyBytesPerSecond: Int
         /// Without any byte of a first or further request.
         package var idle: Duration
@@ -43,20 +43,25 @@ extension HTTPServer {
         package let timeouts: Timeouts
         /// Connections served at once; further ones are told 503.
         package let maxConnections: Int
+        /// What all bodies being received or not yet read by their handlers may take together.
+        package let maxBodyMemoryBytes: Int
         /// The `Server` field, without a version; nil for none.
         package let serverName: String?
 
-        /// A configuration, yet to be ``validated()``.
+        /// A configuration, yet to be ``validated()``; without a number there is memory for 16 of
+        /// the largest bodies.
         package init(
             host: String = "127.0.0.1", port: Int = 8_080, limits: RequestParser.Limits = .init(),
             timeouts: Timeouts = .init(), maxConnections: Int = 1_024,
-            serverName: String? = "cierzo"
+            maxBodyMemoryBytes: Int? = nil, serverName: String? = "cierzo"
         ) {
             self.host = host
             self.port = port
             self.limits = limits
             self.timeouts = timeouts
             self.maxConnections = maxConnections
+            let (sixteen, overflows) = limits.maxBodyBytes.multipliedReportingOverflow(by: 16)
+            self.maxBodyMemoryBytes = maxBodyMemoryBytes ?? (overflows ? .max : sixteen)
             self.serverName = serverName
         }
 
@@ -80,6 +85,12 @@ extension HTTPServer {
             guard (0...(1 << 40)).contains(limits.maxBodyBytes) else {
                 throw .invalid(
                     key: "maxBodyBytes", reason: "\(limits.maxBodyBytes) is not within 0...2^40")
+            }
+            guard maxBodyMemoryBytes >= limits.maxBodyBytes else {
+                throw .invalid(
+                    key: "maxBodyMemoryBytes",
+                    reason: "\(maxBodyMemoryBytes) does not hold one body of the largest size, "
+                        + "\(limits.maxBodyBytes)")
             }
             let durations = [
                 ("header", timeouts.header), ("body", timeouts.body), ("idle", timeouts.idle),

@@ -36,7 +36,8 @@ package actor HTTPServer {
     ) {
         service = HTTPConnection.Service(
             configuration: configuration, handler: handler, admission: admission,
-            errorResponse: errorResponse)
+            errorResponse: errorResponse,
+            bodyBudget: BodyBudget(byteCount: configuration.maxBodyMemoryBytes))
     }
 
     /// How many connections are open.

@@ -20,6 +20,8 @@ package enum RequestError: Error, Equatable, CustomStringConvertible {
     case headerTooLarge(limit: String, maximum: Int)
     /// 501: a transfer coding or method that we do not implement.
     case notImplemented(String)
+    /// 503: the bodies of other requests take all the memory that there is for bodies.
+    case noRoomForBody
     /// 505: not HTTP/1.x.
     case unsupportedVersion(String)
 
@@ -34,6 +36,7 @@ package enum RequestError: Error, Equatable, CustomStringConvertible {
         case .unsupportedExpectation: .expectationFailed
         case .headerTooLarge: .requestHeaderFieldsTooLarge
         case .notImplemented: .notImplemented
+        case .noRoomForBody: .serviceUnavailable
         case .unsupportedVersion: .httpVersionNotSupported
         }
     }
@@ -48,6 +51,8 @@ package enum RequestError: Error, Equatable, CustomStringConvertible {
         case .unsupportedExpectation(let value): "the expectation '\(value)' cannot be met"
         case .headerTooLarge(let limit, let maximum): "the header exceeds \(maximum) \(limit)"
         case .notImplemented(let what): "\(what) is not implemented"
+        case .noRoomForBody:
+            "other requests' bodies take all the memory that there is for bodies; try again"
         case .unsupportedVersion(let version): "\(version) is not supported, HTTP/1.1 is"
         }
     }

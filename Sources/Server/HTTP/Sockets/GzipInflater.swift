@@ -33,8 +33,15 @@ import CZlib
 
     /// Inflates the next bytes and appends what they yield.
     ///
+    /// - Parameters:
+    ///   - input: the next compressed bytes.
+    ///   - body: receives what they yield.
+    ///   - willGrow: told the size that the body is about to have; may refuse it.
     /// - Throws: 400 for damaged input, 413 beyond `maxBytes` or for a decompression bomb.
-    package func append(_ input: [UInt8], to body: inout [UInt8]) throws(RequestError) {
+    package func append(
+        _ input: [UInt8], to body: inout [UInt8],
+        willGrow: (Int) throws(RequestError) -> Void = { _ in }
+    ) throws(RequestError) {
         inputCount += input.count
         var input = input
         let count = input.count
@@ -69,6 +76,7 @@ import CZlib
             guard outputCount <= max(Self.freeByteCount, Self.maxRatio * inputCount) else {
                 throw .bodyTooLarge(maxBytes: Self.maxRatio * inputCount)
             }
+            try willGrow(body.count + piece.count)
             body.append(contentsOf: piece)
             // A full piece may leave output inside zlib when no input is left.
             mayHoldOutput = piece.count == Self.pieceByteCount && !isAtEnd

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Synchronization
+
+/// The memory that the bodies of all connections may take together.
+package final class BodyBudget: Sendable {
+    /// What each body takes beside the budget, so that ordinary requests pass while large ones fill
+    /// it; the number of connections bounds their sum.
+    package static let freeByteCount = 64 << 10
+
+    private let byteCount: Int
+    private let used = Mutex(0)
+
+    /// A budget of bytes.
+    package init(byteCount: Int) { self.byteCount = byteCount }
+
+    /// How much of it is taken.
+    package var usedByteCount: Int { used.withLock { $0 } }
+
+    fileprivate func take(_ count: Int) -> Bool {
+        used.withLock { used in
+            guard count <= byteCount - used else { return false }
+            used += count
+            return true
+        }
+    }
+
+    fileprivate func giveBack(_ count: Int) { used.withLock { $0 -= count } }
+}
+
+/// The part of a budget that one body holds, until the lease goes.
+package final class BodyLease: Sendable {
+    private let budget: BodyBudget
+    private let held = Mutex(0)
+
+    /// A lease of nothing yet.
+    package init(of budget: BodyBudget) { self.budget = budget }
+
+    deinit { budget.giveBack(held.withLock { $0 }) }
+
+    /// Takes what a body of so many bytes needs.
+    ///
+    /// Nobody waits for the others: each of them may be waiting for memory, too.
+    ///
+    /// - Throws: 503 if the budget has no room.
+    package func grow(to byteCount: Int) throws(RequestError) {
+        let isGranted = held.withLock { held in
+            let missing = byteCount - BodyBudget.freeByteCount - held
+            guard missing > 0 else { return true }
+            guard budget.take(missing) else { return false }
+            held += missing
+            return true
+        }
+        guard isGranted else { throw .noRoomForBody }
+    }
+}
