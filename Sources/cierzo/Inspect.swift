@@ -32,7 +32,7 @@ struct Inspect: ParsableCommand {
     @Flag(help: "Plan the memory of models of this shape, for all types of weights.")
     var plan = false
     @Flag(help: "Check the structure only; do not read the weights.") var quick = false
-    @Flag(help: "Print the chat template too.") var template = false
+    @Flag(help: "Print the chat templates too.") var template = false
     @Flag(help: "One JSON object on stdout.") var json = false
 
     func run() throws {
@@ -53,7 +53,11 @@ struct Inspect: ParsableCommand {
                     print(row.key.padding(toLength: 18, withPad: " ", startingAt: 0) + row.value)
                 }
             }
-            if template, let source = loaded.file.chatTemplate { print("\n" + source) }
+            if template {
+                for (name, source) in loaded.file.chatTemplates.sorted(by: { $0.key < $1.key }) {
+                    print("\n" + (name == "default" ? "" : "\(name):\n") + source)
+                }
+            }
             for warning in loaded.warnings { note("warning: \(warning)") }
         } catch {
             throw failure(error)
@@ -111,9 +115,14 @@ struct Inspect: ParsableCommand {
             ))
         rows.append(
             (
-                "chat template", file.chatTemplate.map { "\($0.utf8.count) bytes" } ?? "none"
+                "chat template",
+                file.chatTemplateSource.map { source in
+                    let sizes = file.chatTemplates.sorted { $0.key < $1.key }
+                        .map { "\($0.key) of \($0.value.utf8.count) bytes" }
+                    return sizes.joined(separator: ", ") + " in \(source)"
+                } ?? "none"
             ))
-        rows.append(("prompt format", loaded.promptFormatName))
+        rows.append(("prompt format", "\(loaded.promptFormatName): \(loaded.promptReason)"))
         rows += try memoryPlan(file)
         return rows
     }

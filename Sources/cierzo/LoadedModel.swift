@@ -12,6 +12,8 @@ struct LoadedModel: Sendable {
     let file: ModelFile
     let tokenizer: any Tokenizer
     let promptEncoder: PromptEncoder
+    /// Why conversations are written as they are.
+    let promptReason: String
     let manifest: ModelManifest?
     /// What is odd about the model but does no harm.
     let warnings: [String]
@@ -25,16 +27,23 @@ struct LoadedModel: Sendable {
     init(path: String, acceptsStale: Bool = false) throws {
         (file, manifest) = try Self.open(path: path, acceptsStale: acceptsStale)
         var warnings = file.warnings
+        var sources = PromptFormat.Sources(
+            templates: file.chatTemplates, templateSource: file.chatTemplateSource ?? "no file")
         if TokenizerLoader.isMissing(of: file) {
             tokenizer = TokenIDVocabulary(
                 count: file.configuration.vocabularySize, endTokenIDs: file.endTokenIDs)
             warnings.append("the model has no vocabulary: prompts and answers are token ids")
         } else {
-            tokenizer = try TokenizerLoader.load(file, warnings: &warnings)
+            let loaded = try TokenizerLoader.load(file)
+            tokenizer = loaded.tokenizer
+            sources.mistralVersion = loaded.mistralVersion
+            warnings += loaded.warnings
         }
         let choice = try PromptFormat.choose(
-            setting: manifest?.promptFormat, template: file.chatTemplate, tokenizer: tokenizer)
-        promptEncoder = PromptEncoder(tokenizer: tokenizer, format: choice.format)
+            setting: manifest?.promptFormat, sources, tokenizer: tokenizer)
+        promptEncoder = PromptEncoder(
+            tokenizer: tokenizer, format: choice.format, toolTemplate: choice.toolTemplate)
+        promptReason = choice.reason
         if acceptsStale, let change = file.sourceChange {
             warnings.append("the packed file is stale: \(change)")
         }

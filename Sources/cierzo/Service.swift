@@ -129,6 +129,11 @@ private struct ModelService: ServiceLifecycle.Service {
             try loaded.file.verify()
         }
         for warning in loaded.warnings { logger.warning("\(warning)") }
+        logger.info(
+            "prompts",
+            metadata: [
+                "format": "\(loaded.promptFormatName)", "because": "\(loaded.promptReason)",
+            ])
         let assembly = assembly()
         let transformer = try assembly.makeTransformer(for: loaded.file) { slot.report($0, $1) }
         let plan = transformer.memoryPlan

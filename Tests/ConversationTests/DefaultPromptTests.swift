@@ -12,7 +12,8 @@ import Tokenization
         let path = try #require(Goldens.folder("CIERZO_DEFAULT_MODEL"))
         let tokenizer = try TokenizerLoader.load(path: path)
         let choice = try PromptFormat.choose(
-            template: try #require(golden["template"]?.stringValue), tokenizer: tokenizer)
+            .init(templates: ["default": try #require(golden["template"]?.stringValue)]),
+            tokenizer: tokenizer)
         #expect(choice.warnings.isEmpty)
         let encoder = PromptEncoder(tokenizer: tokenizer, format: choice.format)
         for prompt in try #require(golden["prompts"]?.arrayValue) {

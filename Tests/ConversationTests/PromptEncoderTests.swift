@@ -231,10 +231,16 @@ import Tokenization
         #expect(throws: ConversationError.self) { try prompt("x", []) }
     }
 
-    @Test func `the format is chosen by setting, vocabulary and template`() throws {
-        func kind(_ setting: String?, _ template: String?, _ names: [String]) throws -> String {
+    @Test func `the format is chosen by setting, template, stated version and vocabulary`() throws {
+        func kind(
+            _ setting: String?, _ template: String?, _ names: [String], stated: String? = nil
+        ) throws -> String {
             let choice = try PromptFormat.choose(
-                setting: setting, template: template, tokenizer: ByteTokenizer(controls: names))
+                setting: setting,
+                .init(
+                    templates: template.map { ["default": $0] } ?? [:],
+                    mistralVersion: stated.map { .init($0, file: "tekken.json") }),
+                tokenizer: ByteTokenizer(controls: names))
             let mark = choice.warnings.isEmpty ? "" : "!"
             return switch choice.format {
             case .mistral(let format): format.rawValue + mark
@@ -247,13 +253,68 @@ import Tokenization
         #expect(try kind(nil, nil, Self.controls) == "chatml!")
         #expect(try kind(nil, "{{ broken", Self.controls) == "chatml!")
         #expect(try kind(nil, nil, mistral) == "v3")
-        #expect(try kind(nil, "[INST] [/INST] [TOOL_CALLS]", mistral) == "v3")
+        #expect(try kind(nil, "[INST] [/INST] [TOOL_CALLS]", mistral) == "template")
+        #expect(try kind("mistral-v3", "[INST] [/INST] [TOOL_CALLS]", mistral) == "v3")
+        #expect(try kind(nil, "x", mistral, stated: "v2") == "template")
+        #expect(try kind(nil, "{{ broken", mistral, stated: "v2") == "v2!")
+        #expect(try kind(nil, "{{ broken", mistral) == "v3!")
+        #expect(try kind(nil, nil, mistral, stated: "v2") == "v2")
+        #expect(try kind(nil, nil, Self.controls, stated: "v1") == "v1")
+        let newer = mistral + ["[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "<pad>"]
+        for version in ["v7", "v11", "v13"] {
+            #expect(try kind(nil, nil, newer, stated: version) == version)
+        }
+        #expect(try kind(nil, nil, newer, stated: "v7m1") == "v7")
         #expect(try kind(nil, "<|im_start|>", mistral) == "template")
         #expect(try kind("template", "x", mistral) == "template")
         #expect(try kind("v1", "x", Self.controls) == "v1")
         #expect(try kind("chatml", "x", mistral) == "chatml")
         #expect(throws: ConversationError.self) { try kind("v99", nil, mistral) }
         #expect(throws: ConversationError.self) { try kind("template", nil, mistral) }
+        #expect(throws: ConversationError.self) { try kind(nil, nil, mistral, stated: "v7") }
+    }
+
+    @Test(arguments: ["v15", "v99", "15", ""])
+    func `a version whose prompts cannot be written is an error that names it`(
+        version: String
+    ) throws {
+        let stated = PromptFormat.Sources(mistralVersion: .init(version, file: "tekken.json"))
+        let error = try #require(throws: ConversationError.self) {
+            try PromptFormat.choose(stated, tokenizer: tokenizer)
+        }
+        #expect(error.description.contains("tekken.json states version '\(version)'"))
+        let named = try PromptFormat.choose(setting: "v1", stated, tokenizer: tokenizer)
+        #expect(named.reason.contains("manifest"))
+    }
+
+    @Test func `the choice says why`() throws {
+        let own = PromptFormat.Sources(
+            templates: ["default": "x", "tool_use": "y"], templateSource: "tokenizer_config.json")
+        #expect(
+            try PromptFormat.choose(own, tokenizer: tokenizer).reason
+                == "'default' of default, tool_use in tokenizer_config.json")
+        #expect(
+            try PromptFormat.choose(setting: "v1", own, tokenizer: tokenizer).reason
+                .contains("tokenizer_config.json is set aside"))
+        #expect(
+            try PromptFormat.choose(.init(), tokenizer: tokenizer).reason.contains("nothing says"))
+    }
+
+    @Test func `a conversation with tools is written with the template for tools`() throws {
+        let choice = try PromptFormat.choose(
+            .init(templates: ["default": "plain", "tool_use": "{{ tools|length }} tools"]),
+            tokenizer: tokenizer)
+        let encoder = PromptEncoder(
+            tokenizer: tokenizer, format: choice.format, toolTemplate: choice.toolTemplate)
+        let messages = [Message(.user, "A")]
+        #expect(tokenizer.shown(try encoder.encode(messages: messages)) == "plain")
+        #expect(tokenizer.shown(try encoder.encode(messages: messages, tools: [[:]])) == "1 tools")
+        let only = try PromptFormat.choose(
+            .init(templates: ["tool_use": "y"]), tokenizer: tokenizer)
+        #expect(only.warnings.count == 1 && only.toolTemplate == nil)
+        let broken = try PromptFormat.choose(
+            .init(templates: ["default": "x", "tool_use": "{{ broken"]), tokenizer: tokenizer)
+        #expect(broken.warnings.count == 1 && broken.toolTemplate == nil)
     }
 
     @Test func `a template that wants parts gets parts`() throws {

@@ -206,9 +206,6 @@ extension DamagedDirectoryTests {
         Damage("rope_theta in rope_parameters negative", mentions: "rope_parameters.rope_theta") {
             $0.config["rope_parameters"] = ["rope_theta": -1]
         },
-        Damage("eos outside the vocabulary", mentions: "eos_token_id") {
-            $0.config["eos_token_id"] = 6
-        },
         Damage("eos a list with a string", mentions: "eos_token_id") {
             $0.config["eos_token_id"] = [1, "2"]
         },
@@ -225,9 +222,7 @@ extension DamagedDirectoryTests {
         ("tokenizer_config.json", "chat_template", "{\"chat_template\":1}"),
         ("tokenizer_config.json", "chat_template", "{\"chat_template\":[{\"name\":\"x\"}]}"),
         ("generation_config.json", "generation_config.json", "nope"),
-        ("generation_config.json", "eos_token_id", "{\"eos_token_id\":99}"),
         ("generation_config.json", "eos_token_id", "{\"eos_token_id\":\"2\"}"),
-        ("generation_config.json", "eos_token_id", "{\"eos_token_id\":-1}"),
         ("chat_template.jinja", "empty", ""),
         ("model.safetensors.index.json", "weight_map", "{}"),
         ("model.safetensors.index.json", "weight_map", "{\"weight_map\":[]}"),

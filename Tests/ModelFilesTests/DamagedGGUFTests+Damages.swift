@@ -108,9 +108,6 @@ extension DamagedGGUFTests {
         Damage("more tokens than rows", mentions: "tokens") {
             $0.set("tokenizer.ggml.tokens", .strings((0..<7).map { "\($0)" }))
         },
-        Damage("eos outside the vocabulary", mentions: "eos_token_id") {
-            $0.set("tokenizer.ggml.eos_token_id", .uint32(6))
-        },
         Damage("eos negative", mentions: "eos_token_id") {
             $0.set("tokenizer.ggml.eos_token_id", .int32(-2))
         },

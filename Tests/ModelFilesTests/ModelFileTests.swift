@@ -192,8 +192,29 @@ struct ModelFileTests {
             {"name":"tool_use","template":"tools"}]}
             """.utf8)
         #expect(try raw.open().chatTemplates == ["default": "two", "tool_use": "tools"])
+        #expect(try raw.open().chatTemplateSource == "tokenizer_config.json")
+        raw.files["chat_template.json"] = Array(#"{"chat_template":"2½"}"#.utf8)
+        #expect(try raw.open().chatTemplates == ["default": "2½"])
+        #expect(try raw.open().chatTemplateSource == "chat_template.json")
         raw.files["chat_template.jinja"] = Array("three".utf8)
-        #expect(try raw.open().chatTemplate == "three")
+        #expect(try raw.open().chatTemplates == ["default": "three"])
+        #expect(try raw.open().chatTemplateSource == "chat_template.jinja")
+    }
+
+    @Test func `additional_chat_templates are named after their files`() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/model"
+        try FileManager.default.copyItem(atPath: golden("mixtral"), toPath: path)
+        try FileManager.default.createDirectory(
+            atPath: path + "/additional_chat_templates", withIntermediateDirectories: true)
+        try folder.write("one", to: "model/chat_template.jinja")
+        try folder.write("tools", to: "model/additional_chat_templates/tool_use.jinja")
+        try folder.write("no", to: "model/additional_chat_templates/README")
+        let model = try ModelFile.open(path: path)
+        #expect(model.chatTemplates == ["default": "one", "tool_use": "tools"])
+        let packed = folder.path + "/packed.cierzo"
+        try Packing(model, using: ThreadPool(threadCount: 1)).run(to: packed)
+        #expect(try ModelFile.open(path: packed).chatTemplates == model.chatTemplates)
     }
 
     @Test func `ends of generation come from generation_config, then config`() throws {
@@ -202,6 +223,34 @@ struct ModelFileTests {
         #expect(try raw.open().endTokenIDs == [3])
         raw.files["generation_config.json"] = Array("{\"eos_token_id\":[1,2]}".utf8)
         #expect(try raw.open().endTokenIDs == [1, 2])
+    }
+
+    @Test(arguments: [6, 32_000, -1])
+    func `an end beyond the vocabulary is a warning that names the file`(id: Int) throws {
+        var raw = RawDirectory.model()
+        raw.config["eos_token_id"] = .array([.integer(id), 2])
+        let model = try raw.open()
+        #expect(model.endTokenIDs == [2])
+        #expect(model.warnings.count == 1 && model.warnings[0].contains("eos_token_id \(id)"))
+        raw.files["generation_config.json"] = Array("{\"eos_token_id\":\(id)}".utf8)
+        #expect(try raw.open().warnings.first?.contains("generation_config.json") == true)
+    }
+
+    @Test func `an end beyond a GGUF's vocabulary is a warning`() throws {
+        var raw = RawGGUF.model()
+        raw.set("tokenizer.ggml.eos_token_id", .uint32(6))
+        let model = try raw.open()
+        #expect(model.endTokenIDs == [])
+        #expect(model.warnings.contains { $0.contains("eos_token_id 6") })
+    }
+
+    @Test func `tokens that were added to a GGUF without rows do no harm`() throws {
+        var raw = RawGGUF.model()
+        raw.set("tokenizer.ggml.tokens", .strings((0..<8).map { "\($0)" }))
+        raw.set("tokenizer.ggml.token_type", .int32s([1, 1, 1, 1, 1, 1, 4, 3]))
+        #expect(try raw.open().configuration.vocabularySize == 6)
+        raw.set("tokenizer.ggml.token_type", .int32s([1, 1, 1, 1, 1, 1, 4, 1]))
+        #expect(throws: ModelFileError.self) { try raw.open() }
     }
 
     @Test func `a model split into parts opens by its first`() throws {

@@ -48,6 +48,33 @@ struct TokenizerLoaderTests {
         }
     }
 
+    private static func version(_ files: [String: [UInt8]]) throws -> String? {
+        var result: String?
+        try withFolder(files) { path in
+            let folder = ModelFolder(path: path)
+            let version = try TokenizerLoader.mistralVersion(
+                in: folder, TokenizerLoader.vocabulary(in: folder))
+            #expect(version == nil || version?.file.hasPrefix(path) == true)
+            result = version?.name
+        }
+        return result
+    }
+
+    @Test func `Mistral's own files state the version of their prompts`() throws {
+        let model = TinyFile.sentencePieceModel(TinyVocabulary.sentencePiece(["a"]))
+        var plain = TinyVocabulary.sentencePiece(["a"])
+        plain.pieces[3] = "b"
+        let first = TinyFile.sentencePieceModel(plain)
+        #expect(try Self.version(["tekken.json": TinyFile.tekken().serializedBytes()]) == "v3")
+        #expect(try Self.version(["tokenizer.model.v1": model]) == "v1")
+        #expect(try Self.version(["x.model.v2": model, "y.model.v7m1": model]) == "v7m1")
+        #expect(try Self.version(["tokenizer.model": first, "params.json": []]) == "v1")
+        #expect(try Self.version(["tokenizer.model": model, "params.json": []]) == nil)
+        #expect(try Self.version(["tokenizer.model": first]) == nil)
+        #expect(
+            try Self.version(["tokenizer.json": TinyFile.huggingFace().serializedBytes()]) == nil)
+    }
+
     @Test func `tokens that files add to a tokenizer.model come behind its own`() throws {
         let count = TinyVocabulary.sentencePiece().pieces.count
         let files: [String: [UInt8]] = [
@@ -110,10 +137,9 @@ struct TokenizerLoaderTests {
     func `the default model's tokenizer comes out of its GGUF file`(
         vocabulary: GoldenVocabulary
     ) throws {
-        var warnings: [String] = []
-        let tokenizer = try TokenizerLoader.load(
-            try ModelFile.open(path: vocabulary.path), warnings: &warnings)
-        #expect(warnings.isEmpty)
+        let loaded = try TokenizerLoader.load(try ModelFile.open(path: vocabulary.path))
+        let tokenizer = loaded.tokenizer
+        #expect(loaded.warnings.isEmpty && loaded.mistralVersion == nil)
         #expect(tokenizer.vocabularyCount == 49_152)
         #expect(tokenizer.bosTokenID == 1 && !tokenizer.addsBOS && !tokenizer.addsEOS)
         #expect(tokenizer.eosTokenIDs == [0, 2])

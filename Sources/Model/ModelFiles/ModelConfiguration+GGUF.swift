@@ -140,7 +140,11 @@ extension ModelConfiguration {
             throw fields.fail("vocab_size", "\(stated), but the token embedding has \(rows) rows")
         }
         guard let tokens = metadata["tokenizer.ggml.tokens"]?.arrayValue else { return }
-        guard tokens.count <= rows else {
+        // Tokens that fine-tuning added without rows are left out by whoever reads the vocabulary.
+        let types = metadata["tokenizer.ggml.token_type"]?.arrayValue?.int32s ?? []
+        let areAdded =
+            types.count == tokens.count && types.dropFirst(rows).allSatisfy { (3...5).contains($0) }
+        guard tokens.count <= rows || areAdded else {
             throw .metadata(
                 path: fields.path, key: "tokenizer.ggml.tokens",
                 problem: "\(tokens.count) tokens, but the token embedding has \(rows) rows")

@@ -33,12 +33,15 @@ extension ModelFile {
         let object = try folder.jsonObject("config.json", maxBytes: maxConfigurationByteCount)
         let configuration = try ModelConfiguration(huggingFace: object, path: path)
         let fields = ConfigurationFields(object, path: path)
+        var warnings: [String] = []
+        let ends = try endTokenIDs(
+            folder, config: object, vocabularySize: configuration.vocabularySize, &warnings)
+        let (templates, source) = try chatTemplates(folder)
         return Contents(
             configuration: configuration, stored: [], naming: .huggingFace,
             tied: try fields.bool("tie_word_embeddings", default: false),
-            vocabularySource: .folder(folder), chatTemplates: try chatTemplates(folder),
-            endTokenIDs: try endTokenIDs(
-                folder, config: object, vocabularySize: configuration.vocabularySize))
+            vocabularySource: .folder(folder), chatTemplates: templates,
+            endTokenIDs: ends, chatTemplateSource: source, warnings: warnings)
     }
 
     /// What a folder of Mistral's own says of a model, without its tensors.
@@ -46,11 +49,12 @@ extension ModelFile {
         let path = folder.path(of: "params.json")
         let object = try folder.jsonObject("params.json", maxBytes: maxConfigurationByteCount)
         let fields = ConfigurationFields(object, path: path)
+        let (templates, source) = try chatTemplates(folder)
         return Contents(
             configuration: try ModelConfiguration(mistral: object, path: path), stored: [],
             naming: .mistral, tied: try fields.bool("tied_embeddings", default: false),
-            vocabularySource: .folder(folder), chatTemplates: try chatTemplates(folder),
-            endTokenIDs: [])
+            vocabularySource: .folder(folder), chatTemplates: templates,
+            endTokenIDs: [], chatTemplateSource: source)
     }
 
     private static func missingConfigReason(_ folder: ModelFolder) -> String {
@@ -62,34 +66,58 @@ extension ModelFile {
 
     // MARK: Chat templates
 
+    /// The templates by name and the file of the default one, as transformers chooses among them:
+    /// `chat_template.jinja` before `chat_template.json` before `tokenizer_config.json`.
     private static func chatTemplates(
         _ folder: ModelFolder
-    ) throws(ModelFileError) -> [String: String] {
+    ) throws(ModelFileError) -> (templates: [String: String], source: String) {
         var templates: [String: String] = [:]
-        let name = "tokenizer_config.json"
-        if folder.contains(name) {
+        var source = "chat_template.jinja"
+        if folder.contains(source) {
+            templates["default"] = try text(source, of: folder)
+        }
+        let others = folder.additionalTemplates
+        if templates.isEmpty, let first = others.first { source = first.file }
+        for (name, file) in others where templates[name] == nil {
+            templates[name] = try text(file, of: folder)
+        }
+        for name in ["chat_template.json", "tokenizer_config.json"]
+        where templates["default"] == nil && folder.contains(name) {
             let object = try folder.jsonObject(name, maxBytes: maxTokenizerByteCount)
-            templates = try templatesOfTokenizerConfig(object, path: folder.path(of: name))
+            let found = try listedTemplates(object, path: folder.path(of: name))
+            if !found.isEmpty { source = name }
+            templates.merge(found) { file, _ in file }
         }
-        // transformers 4.51 and later write the template beside the configuration; it wins.
-        let jinja = "chat_template.jinja"
-        if folder.contains(jinja) {
-            let bytes = try folder.contents(of: jinja, maxBytes: maxConfigurationByteCount)
-            guard let text = String(validating: bytes, as: UTF8.self) else {
-                throw .unrecognised(path: folder.path(of: jinja), reason: "not valid UTF-8")
-            }
-            templates["default"] = text
-        }
-        return templates
+        return (templates, source)
     }
 
-    private static func templatesOfTokenizerConfig(
+    private static func text(
+        _ name: String, of folder: ModelFolder
+    ) throws(ModelFileError) -> String {
+        let bytes = try folder.contents(of: name, maxBytes: maxConfigurationByteCount)
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw .unrecognised(path: folder.path(of: name), reason: "not valid UTF-8")
+        }
+        return text
+    }
+
+    private static func listedTemplates(
         _ object: JSONObject, path: String
     ) throws(ModelFileError) -> [String: String] {
         let key = "chat_template"
         guard let value = object[key], !value.isNull else { return [:] }
         if let text = value.stringValue { return ["default": text] }
         var templates: [String: String] = [:]
+        if let object = value.objectValue {
+            for (name, template) in object {
+                guard let text = template.stringValue else {
+                    throw .metadata(
+                        path: path, key: "\(key).\(name)", problem: "expected a string")
+                }
+                templates[name] = text
+            }
+            return templates
+        }
         guard let list = value.arrayValue else {
             throw .metadata(path: path, key: key, problem: "expected a string or a list")
         }
@@ -108,32 +136,40 @@ extension ModelFile {
     // MARK: Ends of generation
 
     private static func endTokenIDs(
-        _ folder: ModelFolder, config: JSONObject, vocabularySize: Int
+        _ folder: ModelFolder, config: JSONObject, vocabularySize: Int,
+        _ warnings: inout [String]
     ) throws(ModelFileError) -> [Int32] {
         let name = "generation_config.json"
         if folder.contains(name) {
             let object = try folder.jsonObject(name, maxBytes: maxConfigurationByteCount)
             let ids = try endTokenIDs(
-                object, path: folder.path(of: name), vocabularySize: vocabularySize)
+                object, path: folder.path(of: name), vocabularySize: vocabularySize, &warnings)
             if !ids.isEmpty { return ids }
         }
         return try endTokenIDs(
-            config, path: folder.path(of: "config.json"), vocabularySize: vocabularySize)
+            config, path: folder.path(of: "config.json"), vocabularySize: vocabularySize, &warnings)
     }
 
     private static func endTokenIDs(
-        _ object: JSONObject, path: String, vocabularySize: Int
+        _ object: JSONObject, path: String, vocabularySize: Int, _ warnings: inout [String]
     ) throws(ModelFileError) -> [Int32] {
         let key = "eos_token_id"
         guard let value = object[key], !value.isNull else { return [] }
         var ids: [Int32] = []
         for element in value.arrayValue ?? [value] {
-            guard case .integer(let id) = element, (0..<vocabularySize).contains(id) else {
+            guard case .integer(let id) = element else {
                 throw .metadata(
                     path: path, key: key,
                     problem: "expected token ids from 0 to \(vocabularySize - 1)")
             }
-            ids.append(Int32(id))
+            // Merged models keep the id of a parent with more tokens; it can never be generated.
+            if (0..<vocabularySize).contains(id) {
+                ids.append(Int32(id))
+            } else {
+                warnings.append(
+                    "\(path): \(key) \(id) is outside the vocabulary of \(vocabularySize) and "
+                        + "ends no answer")
+            }
         }
         return ids
     }

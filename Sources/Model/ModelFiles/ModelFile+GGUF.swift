@@ -42,12 +42,14 @@ extension ModelFile {
         let configuration = try ModelConfiguration(
             gguf: file.metadata, path: file.path, vocabularySize: vocabularySize,
             ropeFrequencyFactors: ropeFrequencyFactors(stored))
+        var warnings: [String] = []
+        let ends = try endTokenIDs(file, vocabularySize: vocabularySize, &warnings)
         return Contents(
             name: file.metadata["general.name"]?.stringValue, configuration: configuration,
             stored: stored, unreadable: unreadable, naming: naming, tied: nil,
             metadata: file.metadata,
             vocabularySource: .gguf(file), chatTemplates: try chatTemplates(file),
-            endTokenIDs: try endTokenIDs(file, vocabularySize: vocabularySize))
+            endTokenIDs: ends, warnings: warnings)
     }
 
     /// What GGUF calls the scaling factors of rotary frequencies.
@@ -91,7 +93,7 @@ extension ModelFile {
     }
 
     private static func endTokenIDs(
-        _ file: GGUFFile, vocabularySize: Int
+        _ file: GGUFFile, vocabularySize: Int, _ warnings: inout [String]
     ) throws(ModelFileError) -> [Int32] {
         let fields = ConfigurationFields(
             file.metadata, path: file.path, prefix: "tokenizer.ggml.")
@@ -102,7 +104,10 @@ extension ModelFile {
                 id != -1, id != Int(UInt32.max)
             {
                 guard id < vocabularySize else {
-                    throw fields.fail(key, "\(id) is outside the vocabulary of \(vocabularySize)")
+                    warnings.append(
+                        "tokenizer.ggml.\(key) \(id) is outside the vocabulary of "
+                            + "\(vocabularySize) and ends no answer")
+                    continue
                 }
                 if !ids.contains(Int32(id)) { ids.append(Int32(id)) }
             }

@@ -22,6 +22,8 @@ package struct ModelFile: Sendable {
     package let chatTemplate: String?
     /// All chat templates by name, `default` and others such as `tool_use`.
     package let chatTemplates: [String: String]
+    /// The file that the chat templates come from, or `metadata`; nil if there are none.
+    package let chatTemplateSource: String?
     /// The ids that end a generation, as far as the model's files state them.
     package let endTokenIDs: [Int32]
     /// How many weights the model has; tied ones count once.
@@ -91,6 +93,9 @@ package struct ModelFile: Sendable {
         var chatTemplates: [String: String]
         var endTokenIDs: [Int32]
         var packed: PackedFile?
+        /// Where the chat templates come from.
+        var chatTemplateSource = "metadata"
+        var warnings: [String] = []
     }
 
     init(_ contents: Contents, path: String) throws(ModelFileError) {
@@ -103,7 +108,7 @@ package struct ModelFile: Sendable {
         ropeFactors = contents.stored.first { $0.name == Self.ropeFactorsName }
         naming = contents.naming
         packed = contents.packed
-        warnings = Self.warnings(about: leftovers)
+        warnings = contents.warnings + Self.warnings(about: leftovers)
         self.path = path
         name = contents.name ?? URL(fileURLWithPath: path).lastPathComponent
         configuration = contents.configuration
@@ -111,6 +116,7 @@ package struct ModelFile: Sendable {
         vocabularySource = contents.vocabularySource
         chatTemplates = contents.chatTemplates
         chatTemplate = contents.chatTemplates["default"]
+        chatTemplateSource = contents.chatTemplates.isEmpty ? nil : contents.chatTemplateSource
         endTokenIDs = contents.endTokenIDs
         parameterCount = storedTensors.reduce(0) { $0 + $1.elementCount }
         byteCount = storedTensors.reduce(0) { $0 + $1.byteCount }

@@ -29,6 +29,19 @@ package struct ModelFolder: Sendable {
         return ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).sorted()
     }
 
+    /// The chat templates beside the default one, `additional_chat_templates/NAME.jinja`, by name.
+    var additionalTemplates: [(name: String, file: String)] {
+        let folder = "additional_chat_templates"
+        let ending = ".jinja"
+        let files =
+            embedded.map { $0.keys.filter { $0.hasPrefix(folder + "/") } }
+            ?? ((try? FileManager.default.contentsOfDirectory(atPath: path(of: folder))) ?? [])
+            .map { "\(folder)/\($0)" }
+        return files.filter { $0.hasSuffix(ending) }.sorted().map { file in
+            (String(file.dropFirst(folder.utf8.count + 1).dropLast(ending.utf8.count)), file)
+        }
+    }
+
     /// Whether there is a file of this name.
     package func contains(_ name: String) -> Bool {
         embedded.map { $0[name] != nil }

@@ -50,7 +50,8 @@ package struct Packing: Sendable {
             files.append((ModelFile.embeddedGGUFName, header.bytes))
         case .folder(let folder):
             format = model.naming == .mistral ? .mistral : .huggingFace
-            for name in folder.names where Self.isEmbedded(name) {
+            let templates = folder.additionalTemplates.map(\.file)
+            for name in folder.names.filter(Self.isEmbedded) + templates {
                 files.append(
                     (
                         name,
@@ -113,7 +114,8 @@ package struct Packing: Sendable {
     private static func isEmbedded(_ name: String) -> Bool {
         let names = [
             "config.json", "params.json", "generation_config.json", "tokenizer_config.json",
-            "tokenizer.json", "chat_template.jinja",
+            "tokenizer.json", "chat_template.jinja", "chat_template.json", "added_tokens.json",
+            "special_tokens_map.json",
         ]
         return names.contains(name) || name.hasPrefix("tekken") && name.hasSuffix(".json")
             || name.hasSuffix(".model") || name.contains(".model.v")

@@ -14,6 +14,8 @@ package struct RankedVocabulary: Sendable {
     package var special: SpecialTokens
     /// How words are split.
     package var preTokenizer: PreTokenizer
+    /// The version that the file states of itself, such as `v3`.
+    package var version: String?
 
     /// Creates a vocabulary.
     package init(

@@ -29,9 +29,11 @@ struct TekkenFile {
         func id(_ name: String) -> Int32? { names.firstIndex(of: name).map(Int32.init) }
         let special = SpecialTokens(
             bos: id("<s>"), eos: id("</s>"), unknown: id("<unk>"), addsBOS: true)
-        return RankedVocabulary(
+        var vocabulary = RankedVocabulary(
             file: file, specialNames: names, ranked: ranked, special: special,
             preTokenizer: try reader.preTokenizer())
+        vocabulary.version = json["config"]?["version"]?.stringValue
+        return vocabulary
     }
 
     private let file: String

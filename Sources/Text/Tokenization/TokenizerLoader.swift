@@ -20,16 +20,13 @@ package struct TokenizerLoader {
     ///
     /// Added tokens for which the model has no rows are left out.
     ///
-    /// - Parameters:
-    ///   - model: a GGUF file or a folder; its `endTokenIDs` end an answer too.
-    ///   - warnings: receives what is odd but does no harm.
+    /// - Parameter model: a GGUF file or a folder; its `endTokenIDs` end an answer too.
     /// - Returns: an immutable tokenizer.
     /// - Throws: `TokenizerError`, which names the file and the field; also if the vocabulary is
     ///   larger than the model's.
-    package static func load(
-        _ model: ModelFile, warnings: inout [String]
-    ) throws -> any Tokenizer {
+    package static func load(_ model: ModelFile) throws -> ModelTokenizer {
         var content: VocabularyContent
+        var warnings: [String] = []
         switch model.vocabularySource {
         case .gguf(let file):
             content = try GGUFVocabulary.vocabulary(
@@ -49,9 +46,36 @@ package struct TokenizerLoader {
             warnings.append(
                 "token \(quoted(first))\(others) left out: the model has only \(rowCount) rows")
         }
+        var version: ModelTokenizer.MistralVersion?
+        if case .folder(let folder) = model.vocabularySource {
+            version = mistralVersion(in: folder, content)
+        }
         var tokenizer = try content.tokenizer()
         tokenizer.addStops(model.endTokenIDs)
-        return tokenizer
+        return ModelTokenizer(
+            tokenizer: tokenizer, mistralVersion: version, warnings: warnings)
+    }
+
+    /// The version that Mistral's own file states: `config.version` of `tekken.json`, or the ending
+    /// of `tokenizer.model.vN`.
+    ///
+    /// A plain `tokenizer.model` among Mistral's own files is that of version 1, whose vocabulary
+    /// has no control tokens for instructions.
+    /// - Source: mistral-common `get_spm_version`, `Tekkenizer.from_file`.
+    package static func mistralVersion(
+        in folder: ModelFolder, _ content: VocabularyContent
+    ) -> ModelTokenizer.MistralVersion? {
+        if case .ranked(let vocabulary) = content {
+            return vocabulary.version.map { .init($0, file: vocabulary.file) }
+        }
+        let names = folder.names
+        if let name = versionedName(names), let version = name.split(separator: ".").last {
+            return .init(String(version), file: folder.path(of: name))
+        }
+        guard names.contains("params.json"), preferredName(names) == "tokenizer.model",
+            case .sentencePiece(let vocabulary) = content, !vocabulary.pieces.contains("[INST]")
+        else { return nil }
+        return .init("v1", file: folder.path(of: "tokenizer.model"))
     }
 
     /// Whether a model came without any vocabulary, so that only token ids can be exchanged.
@@ -98,10 +122,15 @@ package struct TokenizerLoader {
             return name
         }
         if names.contains("tokenizer.json") { return "tokenizer.json" }
-        let versioned = names.compactMap { name in version(of: name).map { (name, $0) } }
-        if let best = versioned.max(by: { $0.1 < $1.1 }) { return best.0 }
+        if let name = versionedName(names) { return name }
         if names.contains("tokenizer.model") { return "tokenizer.model" }
         return names.first { $0.hasSuffix(".model") }
+    }
+
+    /// The name of the highest version of `.model.vN`.
+    private static func versionedName(_ names: [String]) -> String? {
+        let versioned = names.compactMap { name in version(of: name).map { (name, $0) } }
+        return versioned.max { $0.1 < $1.1 }?.0
     }
 
     /// N of a name that ends in `.model.vN` or `.model.vNmM`.

@@ -39,24 +39,24 @@ package enum MistralFormat: String, Sendable, CaseIterable {
     ///
     /// Version 1 has no control tokens and so is never found, nor is v13, which has those of v11.
     ///
-    /// - Parameters:
-    ///   - tokenizer: the model's vocabulary.
-    ///   - template: the model's own template, if any: a vocabulary may have tokens of a format that
-    ///     the model was then trained away from, so a template that does not name them rules them out.
+    /// - Parameter tokenizer: the model's vocabulary.
     /// - Returns: the format, or nil for other models.
-    package static func detected(
-        in tokenizer: any Tokenizer, template: String? = nil
-    ) -> MistralFormat? {
-        func has(_ name: String) -> Bool {
-            tokenizer.id(ofControl: name) != nil && (template?.contains(name) ?? true)
-        }
+    package static func detected(in tokenizer: any Tokenizer) -> MistralFormat? {
+        func has(_ name: String) -> Bool { tokenizer.id(ofControl: name) != nil }
         guard has("[INST]"), has("[/INST]") else { return nil }
         if has("[ARGS]") { return has("[CALL_ID]") ? .v11 : .v13 }
-        // Tekken vocabularies of v3 name the tokens of v7 already, so these prove it only together
-        // with a template.
-        let isTekken = tokenizer.id(ofControl: "<pad>") != nil
-        if has("[SYSTEM_PROMPT]"), template != nil || !isTekken { return .v7 }
-        return has("[TOOL_CALLS]") && tokenizer.id(ofControl: "[PREFIX]") == nil ? .v2 : .v3
+        // Tekken vocabularies of v3 name the tokens of v7 already, so that these prove nothing.
+        if has("[SYSTEM_PROMPT]"), !has("<pad>") { return .v7 }
+        return has("[TOOL_CALLS]") && !has("[PREFIX]") ? .v2 : .v3
+    }
+
+    /// The control tokens without which no conversation can be written.
+    var neededTokens: [String] {
+        switch self {
+        case .v1: []
+        case .v2, .v3: ["[INST]", "[/INST]"]
+        case .v7, .v11, .v13: ["[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]"]
+        }
     }
 
     /// Whether the format has tokens for tools.

@@ -18,18 +18,21 @@ package struct PromptEncoder: Sendable {
     private let specialTokens: JSONObject
     private let limits: TemplateLimits
     private let style: MessageStyle
+    /// The template for conversations with tools, and how it wants its messages.
+    private let forTools: (template: ChatTemplate, style: MessageStyle)?
 
     /// An encoder for one model.
     ///
     /// - Parameters:
     ///   - tokenizer: the model's vocabulary.
     ///   - format: how conversations are written.
+    ///   - toolTemplate: the template to use instead where a request has tools.
     ///   - specialTokens: what templates call `bos_token`, `eos_token` and the like; the first two
     ///     are taken from the vocabulary where they are not given.
     ///   - limits: bounds of rendering.
     package init(
-        tokenizer: any Tokenizer, format: PromptFormat, specialTokens: [String: String] = [:],
-        limits: TemplateLimits = TemplateLimits()
+        tokenizer: any Tokenizer, format: PromptFormat, toolTemplate: ChatTemplate? = nil,
+        specialTokens: [String: String] = [:], limits: TemplateLimits = TemplateLimits()
     ) {
         self.tokenizer = tokenizer
         self.format = format
@@ -49,6 +52,9 @@ package struct PromptEncoder: Sendable {
             style = Self.style(of: template, specialTokens: vouched, limits: limits)
             takesTools = Self.takesTools(
                 template, style: style, specialTokens: vouched, limits: limits)
+        }
+        forTools = toolTemplate.map { template in
+            (template, Self.style(of: template, specialTokens: vouched, limits: limits))
         }
     }
 
@@ -148,9 +154,11 @@ package struct PromptEncoder: Sendable {
                 messages: messages.completed(style), tools: tools, tokenizer: tokenizer,
                 leavesFinalOpen: continues || addGenerationPrompt)
         case .template(let template), .fallback(let template):
+            let own = tools.isEmpty ? nil : forTools
             let renderer = PromptRenderer(
-                template: template, style: style, specialTokens: specialTokens, limits: limits,
-                tools: tools, addGenerationPrompt: addGenerationPrompt && !continues,
+                template: own?.template ?? template, style: own?.style ?? style,
+                specialTokens: specialTokens, limits: limits, tools: tools,
+                addGenerationPrompt: addGenerationPrompt && !continues,
                 extra: extra)
             let segments = try renderer.segments(messages, continuesLast: continues)
             return withOneBOS(tokenizer.encode(segments))
