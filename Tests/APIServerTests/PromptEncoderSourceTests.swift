@@ -39,6 +39,20 @@ import Tokenization
                 + "tool:1#abcdefghi|bot:")
     }
 
+    @Test func `a developer reaches a template that knows one`() throws {
+        let source = "{% for m in messages %}{{ m.role }};{% endfor %}"
+        let request = try ChatCompletionRequest(
+            ["model": "m", "messages": [["role": "developer", "content": "a"]]], dialect: .openAI)
+        func render(_ source: String) throws -> String {
+            let encoder = PromptEncoder(
+                tokenizer: ByteTokenizer(), format: .template(try ChatTemplate(source: source)))
+            return ByteTokenizer().decode(
+                try encoder.tokens(of: ChatPrompt(messages: request.messages)))
+        }
+        #expect(try render(source) == "system;")
+        #expect(try render(source + "{# developer #}") == "developer;")
+    }
+
     @Test func `a prompt may end within the last message`() throws {
         var prompt = ChatPrompt(messages: [ChatMessage(.user, "a"), ChatMessage(.assistant, "Oh")])
         prompt.addsGenerationPrompt = false

@@ -51,7 +51,9 @@ import Testing
         #expect(request.options == options)
         #expect(request.topLogprobs == 20)
         #expect(
-            request.messages == [ChatMessage(.system, "Be brief."), ChatMessage(.user, "a", "b")])
+            request.messages == [
+                ChatMessage(.developer, "Be brief."), ChatMessage(.user, "a", "b"),
+            ])
         #expect(
             request.templateArguments == ["enable_thinking": false, "reasoning_effort": "low"])
     }

@@ -7,6 +7,7 @@ package struct ChatMessage: Hashable, Sendable {
     /// Who speaks.
     package enum Role: String, Hashable, Sendable, CaseIterable {
         case system
+        case developer
         case user
         case assistant
         case tool
@@ -69,7 +70,6 @@ extension ChatMessage {
     init(_ fields: FieldReader, limits: RequestLimits) throws(FieldError) {
         let name = try fields.require("role", fields.string("role"))
         switch name {
-        case "developer": role = .system
         case "function":
             throw .unsupported(
                 fields.path.appending("role"),
