@@ -2,6 +2,7 @@
 
 import APIServer
 import APITypes
+import Conversation
 import Foundation
 import Generation
 import JSON
@@ -36,7 +37,16 @@ extension LoadedModel {
             callsTools: manifest?.capabilities["function_calling"] ?? false, meta: meta)
         return ServedModel(
             card: card, engine: engine, tokenizer: tokenizer, prompts: promptEncoder,
+            chatTemplate: chatTemplate,
             systemFingerprint: "cierzo-\(Build.version)-\(weightsFingerprint())")
+    }
+
+    /// The template that conversations are written with, or else the model's own.
+    private var chatTemplate: String? {
+        switch promptEncoder.format {
+        case .template(let template), .fallback(let template): template.source
+        case .mistral: file.chatTemplate
+        }
     }
 
     /// When the file was last written, in seconds since 1970.

@@ -243,6 +243,22 @@ import Testing
         #expect(try count.json["input_tokens"] == 19)
     }
 
+    @Test func `a client that applies the template itself is told of it, with a key`() async throws
+    {
+        let reply = try await TestClient().get("/tokenizer_info")
+        #expect(try reply.json["tokenizer_class"] == "PreTrainedTokenizerFast")
+        #expect(try reply.json["chat_template"] == .null)
+        #expect(try reply.json["bos_token"] == "<s>")
+        #expect(try reply.json["eos_token"] == "</s>")
+        #expect(try reply.json["model_max_length"] == 512)
+        #expect(
+            try reply.json["added_tokens_decoder"]?["257"]
+                == ["content": "</s>", "special": true])
+        #expect(
+            try await TestClient(.init(keys: APIKeys(["secret"]))).get("/tokenizer_info").status
+                == 401)
+    }
+
     @Test func `ids become text again`() async throws {
         let reply = try await TestClient().post(
             "/v1/detokenize", #"{"tokens":[256,72,195,169]}"#)

@@ -33,6 +33,29 @@ extension APIServer {
         return ServerResponse(json: ["prompt": .string(text)])
     }
 
+    /// `GET /tokenizer_info`: what a client needs to apply the chat template itself, in the fields
+    /// of vLLM and of `tokenizer_config.json`.
+    func tokenizerInfo() throws(APIError) -> ServerResponse {
+        let model = try slot.model()
+        let tokenizer = model.tokenizer
+        func name(_ token: Int32?) -> JSONValue {
+            token.map { .string(tokenizer.piece(of: $0)) } ?? .null
+        }
+        var added: JSONObject = [:]
+        for token in 0..<Int32(tokenizer.vocabularyCount) where tokenizer.isControl(token) {
+            added[String(token)] = ["content": name(token), "special": true]
+        }
+        return ServerResponse(json: [
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "chat_template": model.chatTemplate.map { .string($0) } ?? .null,
+            "bos_token": name(tokenizer.bosTokenID), "eos_token": name(tokenizer.eosTokenID),
+            "pad_token": .null, "add_bos_token": .bool(tokenizer.addsBOS),
+            "add_eos_token": .bool(tokenizer.addsEOS),
+            "model_max_length": .integer(model.engine.contextLength),
+            "clean_up_tokenization_spaces": false, "added_tokens_decoder": .object(added),
+        ])
+    }
+
     /// `POST /v1/chat/completions/input_tokens`: how long the prompt would be.
     func inputTokens(_ body: JSONObject) throws(APIError) -> ServerResponse {
         let request = try decode { () throws(FieldError) in

@@ -128,6 +128,7 @@ package struct APIServer: Sendable {
         case .chatInputTokens: try inputTokens(body)
         case .tokenize: try tokenize(body)
         case .detokenize: try detokenize(body)
+        case .tokenizerInfo: try tokenizerInfo()
         case .models: models()
         case .model(let id): model(id, context)
         case .ready: ready()

@@ -13,6 +13,7 @@ enum Endpoint: Hashable, Sendable {
     case model(id: String)
     case tokenize
     case detokenize
+    case tokenizerInfo
     case ready
     case live
     case root
@@ -22,7 +23,7 @@ enum Endpoint: Hashable, Sendable {
     /// The one method besides HEAD and OPTIONS.
     var method: HTTPRequest.Method {
         switch self {
-        case .models, .model, .ready, .live, .root, .version, .metrics: .get
+        case .models, .model, .tokenizerInfo, .ready, .live, .root, .version, .metrics: .get
         default: .post
         }
     }
@@ -46,6 +47,7 @@ enum Endpoint: Hashable, Sendable {
         case .model: "/v1/models/{id}"
         case .tokenize: "/v1/tokenize"
         case .detokenize: "/v1/detokenize"
+        case .tokenizerInfo: "/tokenizer_info"
         case .ready: "/health"
         case .live: "/health/live"
         case .root: "/"
@@ -125,6 +127,7 @@ struct Route: Hashable, Sendable {
         case "/v1/models": return .models
         case "/v1/tokenize", "/tokenize": return .tokenize
         case "/v1/detokenize", "/detokenize": return .detokenize
+        case "/tokenizer_info", "/v1/tokenizer_info": return .tokenizerInfo
         case "/health", "/health/ready", "/v1/health": return .ready
         case "/health/live": return .live
         case "/version", "/v1/version": return .version

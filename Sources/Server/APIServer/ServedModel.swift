@@ -18,6 +18,9 @@ package struct ServedModel: Sendable {
     /// Its chat format.
     package let prompts: any PromptSource
 
+    /// The template of its chats, for clients that apply it themselves; nil if there is none.
+    package let chatTemplate: String?
+
     /// The build and the weights, for `system_fingerprint`.
     package let systemFingerprint: String
 
@@ -27,11 +30,12 @@ package struct ServedModel: Sendable {
     /// Puts a model together.
     package init(
         card: ModelCard, engine: any CompletionEngine, tokenizer: any Tokenizer,
-        prompts: any PromptSource, systemFingerprint: String
+        prompts: any PromptSource, chatTemplate: String? = nil, systemFingerprint: String
     ) {
         self.engine = engine
         self.tokenizer = tokenizer
         self.prompts = prompts
+        self.chatTemplate = chatTemplate
         self.systemFingerprint = systemFingerprint
         fim = FIMFormat(tokenizer: tokenizer)
         var card = card
