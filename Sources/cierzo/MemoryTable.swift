@@ -33,7 +33,7 @@ struct MemoryTable {
             blockCount: max(1, (context + positionsPerBlock - 1) / positionsPerBlock),
             positionsPerBlock: positionsPerBlock, kvElementType: kvType)
         var rows: [Row] = []
-        for type in ElementType.allCases {
+        for type in ElementType.allCases where type.isEncodable {
             guard let file = configuration.weightByteCount(of: type, layout: .rows),
                 let packed = configuration.weightByteCount(of: type, layout: .panels)
             else { continue }

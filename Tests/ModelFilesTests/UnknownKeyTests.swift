@@ -205,7 +205,7 @@ struct UnknownKeyTests {
         for (key, value) in [
             ("logit_scale", .float32(1)), ("attention.scale", .float32(0.5)),
             ("expert_weights_norm", .bool(1)), ("expert_weights_scale", .float32(0)),
-            ("expert_shared_count", .uint32(0)), ("expert_gating_func", .uint32(1)),
+            ("expert_shared_count", .uint32(0)), ("expert_gating_func", .uint32(3)),
             ("expert_feed_forward_length", .uint32(8)), ("attention.causal", .bool(1)),
             ("rope.scaling.finetuned", .bool(1)), ("attention.layer_norm_epsilon", .float32(1e-5)),
             ("tensor_data_layout", .string("Meta AI original pth")),

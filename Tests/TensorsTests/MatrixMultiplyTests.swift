@@ -45,11 +45,16 @@ import Testing
                 case .q2_K: [80, 82]
                 case .q3_K: [108]
                 case .q6_K: [208]
+                case .iq1_m: [54]
+                case .tq1_0: [52]
+                case .tq2_0: [64]
+                case .mxfp4: [-1]
+                case .nvfp4: []
                 default: [0]
                 }
             var bytes = bytes
             for block in stride(from: 0, to: bytes.count, by: type.bytesPerBlock) {
-                for scale in scales { bytes[block + scale + 1] = 0x20 }
+                for scale in scales { bytes[block + scale + 1] = type == .mxfp4 ? 0x78 : 0x20 }
             }
             return bytes
         }

@@ -34,6 +34,8 @@ struct RandomWeights {
                 let half = 0x1c00 + next() % 0x800 + next() % 2 * 0x8000
                 bytes[block * type.bytesPerBlock + offset] = UInt8(half & 255)
                 bytes[block * type.bytesPerBlock + offset + 1] = UInt8(half >> 8)
+                // A power of two of some thousandths.
+                if type == .mxfp4 { bytes[block * type.bytesPerBlock] = UInt8(118 + next() % 4) }
             }
         }
         return bytes
@@ -61,6 +63,10 @@ struct RandomWeights {
         case .q2_K: [80, 82]
         case .q3_K: [108]
         case .q6_K: [208]
+        case .iq1_m: [54]
+        case .tq1_0: [52]
+        case .tq2_0: [64]
+        case .nvfp4: []
         default: [0]
         }
     }

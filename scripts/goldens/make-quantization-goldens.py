@@ -24,6 +24,12 @@ TYPES = [
     (T.Q4_K, 144, [0, 2], 3), (T.Q5_K, 176, [0, 2], 3), (T.Q6_K, 210, [208], 3),
     (T.IQ4_NL, 18, [0], 4), (T.IQ4_XS, 136, [0], 3),
 ]
+# Types that are only read. Those of IQ1_M are in pieces, and those of the last two of 8 bits.
+READ_TYPES = [
+    (T.IQ1_S, 50, [0], 3), (T.IQ1_M, 56, [], 3), (T.IQ2_XXS, 66, [0], 3), (T.IQ2_XS, 74, [0], 3),
+    (T.IQ2_S, 82, [0], 3), (T.IQ3_XXS, 98, [0], 3), (T.IQ3_S, 110, [0], 3), (T.TQ1_0, 54, [52], 3),
+    (T.TQ2_0, 66, [64], 3), (T.MXFP4, 17, [], 16), (T.NVFP4, 36, [], 8),
+]
 
 
 def text(array):
@@ -67,6 +73,21 @@ for tensor in GGUFReader(sys.argv[1]).tensors:
     size = next(size for kind, size, _, _ in TYPES if kind == tensor.tensor_type)
     flat = np.ascontiguousarray(tensor.data).view(np.uint8).reshape(-1, size)
     case(T(tensor.tensor_type), tensor.name, flat[:4].copy())
+
+odd = np.random.default_rng(20261128)
+for kind, size, scales, count in READ_TYPES:
+    blocks = odd.integers(0, 256, (count, size), dtype=np.uint8)
+    for at in scales:
+        half = (odd.standard_normal(count) * 0.02).astype(np.float16)
+        half[-1] = np.float16(-6e-8)  # a subnormal
+        blocks[:, at:at + 2] = half.view(np.uint8).reshape(count, 2)
+    if kind == T.IQ1_M:
+        blocks[:, 55] &= 0xBF  # the highest bit but one of the exponent
+    if kind == T.MXFP4:
+        blocks[:, 0] = [0, 1, 2, 3, 126, 127, 128, 200, 251, *odd.integers(100, 130, 7)]
+    if kind == T.NVFP4:
+        blocks[:, 0] = [0, 1, 7, 8, 126, 127, 128, 255]
+    case(kind, "random", blocks)
 
 normal = random.standard_normal((4, 32)).astype(np.float32)
 special = np.stack([

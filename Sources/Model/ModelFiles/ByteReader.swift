@@ -135,6 +135,23 @@ extension MappedFile {
         }
     }
 
+    /// The index of the first among 32-bit words laid `stride` bytes apart, `count` of them from
+    /// `start`, in which all bits of `mask` are set.
+    ///
+    /// - Precondition: all of them lie inside the file.
+    func firstWord32(start: Int, stride: Int, count: Int, mask: UInt32) -> Int? {
+        guard count > 0 else { return nil }
+        precondition(start >= 0 && start + (count - 1) * stride + 4 <= byteCount)
+        return unsafe bytes.withUnsafeBytes { source in
+            for index in 0..<count {
+                let word = unsafe source.loadUnaligned(
+                    fromByteOffset: start + index * stride, as: UInt32.self)
+                if UInt32(littleEndian: word) & mask == mask { return index }
+            }
+            return nil
+        }
+    }
+
     /// The index of the first of `count` 32-bit floats from `start` that is NaN or infinite.
     ///
     /// - Precondition: all of them lie inside the file.

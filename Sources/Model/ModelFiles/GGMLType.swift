@@ -33,13 +33,9 @@ struct GGMLType: Sendable, Equatable {
     /// The types of ggml that `ElementType` lacks; those that it has given up have no block.
     private static let others: [UInt32: (name: String, block: (elements: Int, bytes: Int)?)] = [
         4: ("Q4_2", nil), 5: ("Q4_3", nil), 9: ("Q8_1", (32, 36)), 15: ("Q8_K", (256, 292)),
-        16: ("IQ2_XXS", (256, 66)), 17: ("IQ2_XS", (256, 74)), 18: ("IQ3_XXS", (256, 98)),
-        19: ("IQ1_S", (256, 50)), 21: ("IQ3_S", (256, 110)), 22: ("IQ2_S", (256, 82)),
         24: ("I8", (1, 1)), 25: ("I16", (1, 2)), 26: ("I32", (1, 4)), 27: ("I64", (1, 8)),
-        28: ("F64", (1, 8)), 29: ("IQ1_M", (256, 56)), 31: ("Q4_0_4_4", nil),
-        32: ("Q4_0_4_8", nil), 33: ("Q4_0_8_8", nil), 34: ("TQ1_0", (256, 54)),
-        35: ("TQ2_0", (256, 66)), 36: ("IQ4_NL_4_4", nil), 37: ("IQ4_NL_4_8", nil),
-        38: ("IQ4_NL_8_8", nil), 39: ("MXFP4", (32, 17)), 40: ("NVFP4", (64, 36)),
-        41: ("Q1_0", (128, 18)),
+        28: ("F64", (1, 8)), 31: ("Q4_0_4_4", nil), 32: ("Q4_0_4_8", nil),
+        33: ("Q4_0_8_8", nil), 36: ("IQ4_NL_4_4", nil), 37: ("IQ4_NL_4_8", nil),
+        38: ("IQ4_NL_8_8", nil), 41: ("Q1_0", (128, 18)),
     ]
 }

@@ -112,7 +112,8 @@ extension ModelConfiguration {
             neutral: [
                 "attention.temperature_scale": none, "expert_shared_count": none,
                 "expert_shared_feed_forward_length": none, "expert_weights_scale": one,
-                "expert_weights_norm": [.bool(true)], "expert_gating_func": one,
+                "expert_weights_norm": [.bool(true)],
+                "expert_gating_func": [.integer(0), .integer(1), .integer(3)],
                 "expert_group_count": one, "expert_group_used_count": one,
                 "expert_feed_forward_length": [.integer(0), .integer(intermediateSize)],
                 "leading_dense_block_count": none, "moe_every_n_layers": one,

@@ -71,6 +71,12 @@ extension StoredTensor {
             return file.firstNonFinite32(start: start, count: blocks.count)
                 .map { $0 + blocks.lowerBound }
         }
+        if let exponent = type.spreadExponent {
+            return file.firstWord32(
+                start: start + exponent.offset, stride: type.bytesPerBlock, count: blocks.count,
+                mask: exponent.mask
+            ).map { $0 + blocks.lowerBound }
+        }
         var first: Int?
         for offset in type.floatOffsets {
             let index = file.firstNonFinite16(
@@ -86,12 +92,28 @@ extension ElementType {
     /// Where a block has 16-bit floating-point numbers, in bytes from its start.
     var floatOffsets: [Int] {
         switch self {
-        case .f32: []
-        case .f16, .bf16, .q4_0, .q5_0, .q8_0, .iq4_nl, .iq4_xs: [0]
+        case .f32, .iq1_m, .mxfp4, .nvfp4: []
+        case .f16, .bf16, .q4_0, .q5_0, .q8_0, .iq4_nl, .iq4_xs, .iq1_s, .iq2_xxs, .iq2_xs, .iq2_s,
+            .iq3_xxs, .iq3_s:
+            [0]
         case .q4_1, .q5_1, .q4_K, .q5_K: [0, 2]
         case .q2_K: [80, 82]
         case .q3_K: [108]
         case .q6_K: [208]
+        case .tq1_0: [52]
+        case .tq2_0: [64]
+        }
+    }
+
+    /// Which bits of a 32-bit word of a block are set where its scale is no number or so large that
+    /// products with it are none, for types whose scale is not a number of 16 bits.
+    fileprivate var spreadExponent: (offset: Int, mask: UInt32)? {
+        switch self {
+        // The exponent of a half in the highest bits of two words.
+        case .iq1_m: (52, 0x7000_C000)
+        // A power of two from 2^124 on.
+        case .mxfp4: (0, 0xFC)
+        default: nil
         }
     }
 }

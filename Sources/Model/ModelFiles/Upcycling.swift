@@ -79,6 +79,13 @@ package struct Upcycling: Sendable {
             part.tensors.map { StoredTensor($0, of: part.mapping) }
         }
         let steps = plan(tensors, model.configuration)
+        for case .experts(let tensor) in steps.map(\.content)
+        where noise > 0 && tensor.type != .f32 && tensor.type.floatOffsets.isEmpty {
+            throw .unsupported(
+                path: tensor.file.path,
+                problem: "tensor \(tensor.name) is \(tensor.type.name), whose scales cannot be "
+                    + "perturbed; upcycle another type")
+        }
         var writer = try GGUFWriter(
             path: destination, metadata: metadata(file.metadata, model),
             tensors: steps.map(\.tensor))

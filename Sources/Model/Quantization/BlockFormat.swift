@@ -7,14 +7,17 @@
 /// little-endian.
 ///
 /// - Source: the GGUF specification, ggml `docs/gguf.md`, and the blocks of the types it numbers.
-protocol BlockFormat {
+protocol BlockDecoding {
     /// Decodes one block.
     ///
     /// - Parameters:
     ///   - block: the bytes of the block.
     ///   - values: receives the elements of the block.
     static func decode(_ block: Span<UInt8>, into values: inout [Float])
+}
 
+/// An element type that can be written, too.
+protocol BlockFormat: BlockDecoding {
     /// Encodes one block with little error: the sum of squared differences.
     ///
     /// - Parameters:
@@ -23,7 +26,7 @@ protocol BlockFormat {
     static func encode(_ values: Span<Float>, into bytes: inout [UInt8])
 }
 
-extension BlockFormat {
+extension BlockDecoding {
     /// The 16-bit number at a byte.
     static func bits(_ block: Span<UInt8>, at index: Int) -> UInt16 {
         UInt16(block[index]) | UInt16(block[index + 1]) << 8
@@ -33,7 +36,9 @@ extension BlockFormat {
     static func half(_ block: Span<UInt8>, at index: Int) -> Float {
         HalfPrecision.value(bits(block, at: index))
     }
+}
 
+extension BlockFormat {
     /// Appends a 16-bit number.
     static func append(_ bits: UInt16, to bytes: inout [UInt8]) {
         bytes.append(UInt8(truncatingIfNeeded: bits))

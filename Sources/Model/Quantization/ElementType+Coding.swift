@@ -36,6 +36,9 @@ extension ElementType {
         return values
     }
 
+    /// Whether elements can be encoded, too; some types are only read.
+    package var isEncodable: Bool { format is any BlockFormat.Type }
+
     /// Encodes elements with little error.
     ///
     /// The error is the sum of squared differences, in which every element counts the same. The
@@ -44,9 +47,12 @@ extension ElementType {
     /// - Parameters:
     ///   - values: a whole number of blocks, of finite numbers; others make poor blocks, no trap.
     ///   - bytes: receives the blocks at its end.
+    /// - Precondition: `isEncodable`.
     package func encode(_ values: Span<Float>, into bytes: inout [UInt8]) {
         precondition(values.count % elementsPerBlock == 0, "\(values.count) elements of \(name)")
-        let format = format
+        guard let format = format as? any BlockFormat.Type else {
+            preconditionFailure("\(name) is only read")
+        }
         for first in stride(from: 0, to: values.count, by: elementsPerBlock) {
             format.encode(values.extracting(first..<first + elementsPerBlock), into: &bytes)
         }
@@ -63,7 +69,7 @@ extension ElementType {
         return bytes
     }
 
-    private var format: any BlockFormat.Type {
+    private var format: any BlockDecoding.Type {
         switch self {
         case .f32: F32.self
         case .f16: F16.self
@@ -80,6 +86,17 @@ extension ElementType {
         case .q6_K: Q6_K.self
         case .iq4_nl: IQ4_NL.self
         case .iq4_xs: IQ4_XS.self
+        case .iq1_s: IQ1_S.self
+        case .iq1_m: IQ1_M.self
+        case .iq2_xxs: IQ2_XXS.self
+        case .iq2_xs: IQ2_XS.self
+        case .iq2_s: IQ2_S.self
+        case .iq3_xxs: IQ3_XXS.self
+        case .iq3_s: IQ3_S.self
+        case .tq1_0: TQ1_0.self
+        case .tq2_0: TQ2_0.self
+        case .mxfp4: MXFP4.self
+        case .nvfp4: NVFP4.self
         }
     }
 }

@@ -21,13 +21,27 @@ package enum ElementType: String, Hashable, Sendable, CaseIterable {
     case q6_K
     case iq4_nl
     case iq4_xs
+    case iq1_s
+    case iq1_m
+    case iq2_xxs
+    case iq2_xs
+    case iq2_s
+    case iq3_xxs
+    case iq3_s
+    case tq1_0
+    case tq2_0
+    case mxfp4
+    case nvfp4
 
     /// The number of elements that one block holds; a row's length is a multiple of it.
     package var elementsPerBlock: Int {
         switch self {
         case .f32, .f16, .bf16: 1
-        case .q8_0, .q4_0, .q4_1, .q5_0, .q5_1, .iq4_nl: 32
-        case .q2_K, .q3_K, .q4_K, .q5_K, .q6_K, .iq4_xs: 256
+        case .q8_0, .q4_0, .q4_1, .q5_0, .q5_1, .iq4_nl, .mxfp4: 32
+        case .nvfp4: 64
+        case .q2_K, .q3_K, .q4_K, .q5_K, .q6_K, .iq4_xs, .iq1_s, .iq1_m, .iq2_xxs, .iq2_xs, .iq2_s,
+            .iq3_xxs, .iq3_s, .tq1_0, .tq2_0:
+            256
         }
     }
 
@@ -48,6 +62,17 @@ package enum ElementType: String, Hashable, Sendable, CaseIterable {
         case .q6_K: 210
         case .iq4_nl: 18
         case .iq4_xs: 136
+        case .iq1_s: 50
+        case .iq1_m: 56
+        case .iq2_xxs: 66
+        case .iq2_xs: 74
+        case .iq2_s: 82
+        case .iq3_xxs: 98
+        case .iq3_s: 110
+        case .tq1_0: 54
+        case .tq2_0: 66
+        case .mxfp4: 17
+        case .nvfp4: 36
         }
     }
 
@@ -69,9 +94,20 @@ package enum ElementType: String, Hashable, Sendable, CaseIterable {
         case .q4_K: 12
         case .q5_K: 13
         case .q6_K: 14
+        case .iq2_xxs: 16
+        case .iq2_xs: 17
+        case .iq3_xxs: 18
+        case .iq1_s: 19
         case .iq4_nl: 20
+        case .iq3_s: 21
+        case .iq2_s: 22
         case .iq4_xs: 23
+        case .iq1_m: 29
         case .bf16: 30
+        case .tq1_0: 34
+        case .tq2_0: 35
+        case .mxfp4: 39
+        case .nvfp4: 40
         }
     }
 

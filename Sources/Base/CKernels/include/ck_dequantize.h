@@ -21,9 +21,20 @@ typedef enum {
     CK_Q4_K = 12,
     CK_Q5_K = 13,
     CK_Q6_K = 14,
+    CK_IQ2_XXS = 16,
+    CK_IQ2_XS = 17,
+    CK_IQ3_XXS = 18,
+    CK_IQ1_S = 19,
     CK_IQ4_NL = 20,
+    CK_IQ3_S = 21,
+    CK_IQ2_S = 22,
     CK_IQ4_XS = 23,
+    CK_IQ1_M = 29,
     CK_BF16 = 30,
+    CK_TQ1_0 = 34,
+    CK_TQ2_0 = 35,
+    CK_MXFP4 = 39,
+    CK_NVFP4 = 40,
 } ck_format;
 
 /// The number of elements in a block of `format`.

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ModelFiles
+import Quantization
+import Tensors
+import Testing
+
+/// Element types that are read but never written.
+struct ReadOnlyTypeTests {
+    static let types = ElementType.allCases.filter { !$0.isEncodable }
+
+    /// A dense model whose feed-forward matrices are of `type`, all their bytes the same.
+    private static func write(
+        _ type: ElementType, filledWith byte: UInt8, in folder: TemporaryFolder
+    ) throws -> String {
+        let path = "\(folder.path)/model.gguf"
+        let width = 256
+        let names = ["attn_q", "attn_k", "attn_v", "attn_output", "attn_norm", "ffn_norm"]
+        var tensors = ["token_embd", "output", "output_norm"].map {
+            GGUFWriter.Tensor(
+                name: "\($0).weight", type: .f32,
+                dimensions: $0 == "output_norm" ? [width] : [width, 4])
+        }
+        tensors += names.map {
+            GGUFWriter.Tensor(
+                name: "blk.0.\($0).weight", type: .f32,
+                dimensions: $0.hasSuffix("norm") ? [width] : [width, width])
+        }
+        tensors += ["ffn_gate", "ffn_up", "ffn_down"].map {
+            GGUFWriter.Tensor(
+                name: "blk.0.\($0).weight", type: type, dimensions: [width, width])
+        }
+        var writer = try GGUFWriter(
+            path: path,
+            metadata: [
+                "general.architecture": .string("llama"), "llama.embedding_length": .uint32(256),
+                "llama.block_count": .uint32(1), "llama.feed_forward_length": .uint32(256),
+                "llama.context_length": .uint32(64), "llama.attention.head_count": .uint32(2),
+                "llama.attention.layer_norm_rms_epsilon": .float32(1e-5),
+            ], tensors: tensors)
+        for tensor in tensors {
+            let count = tensor.type.byteCount(elements: tensor.dimensions.reduce(1, *)) ?? 0
+            try writer.write(
+                [UInt8](repeating: tensor.type == type ? byte : 0, count: count))
+        }
+        try writer.finish()
+        return path
+    }
+
+    @Test(arguments: types)
+    func `a model of such a type opens, is sound and can be packed`(type: ElementType) throws {
+        let folder = try TemporaryFolder()
+        let model = try ModelFile.open(path: Self.write(type, filledWith: 0x21, in: folder))
+        try model.verify()
+        #expect(model.tensors.layers[0].experts[0].w1.type == type)
+        #expect(model.elementTypes.contains { $0.type == type && $0.parameterCount == 196_608 })
+        let packed = "\(folder.path)/packed"
+        try Packing(model, using: ThreadPool(threadCount: 1)).run(to: packed)
+        let opened = try ModelFile.open(path: packed)
+        try opened.verify()
+        #expect(opened.tensors.layers[0].experts[0].w1.type == type)
+    }
+
+    @Test(arguments: types.filter { $0 != .nvfp4 })
+    func `scales that are not finite are found`(type: ElementType) throws {
+        let folder = try TemporaryFolder()
+        let model = try ModelFile.open(path: Self.write(type, filledWith: 0xFF, in: folder))
+        try expectOneLineError(mentions: "ffn_gate.weight: the scale of block 0") {
+            try model.verify()
+        }
+    }
+
+    @Test(arguments: [ElementType.iq1_m, .mxfp4, .nvfp4])
+    func `experts whose scales cannot be perturbed are not made`(type: ElementType) throws {
+        let folder = try TemporaryFolder()
+        let source = try Self.write(type, filledWith: 0x21, in: folder)
+        try expectOneLineError(mentions: "cannot be perturbed") {
+            try Upcycling().run(from: source, to: "\(folder.path)/upcycled.gguf")
+        }
+    }
+}
