@@ -60,7 +60,7 @@ import Testing
         #expect(throws: FieldError.self) { try completion(#""logprobs":2,"n_probs":3"#) }
     }
 
-    @Test(arguments: ["seed", "random_seed"])
+    @Test(arguments: ["seed", "random_seed", "sampler_seed"])
     func `a seed of -1 is a new one each time`(name: String) throws {
         #expect(try chat("\"\(name)\":-1").seed == nil)
         #expect(try chat("\"\(name)\":7").seed == 7)
@@ -163,6 +163,50 @@ import Testing
     ])
     func `a chat that calls nothing is taken`(members: String) throws {
         _ = try chat(members)
+    }
+
+    @Test func `filling a gap takes what asks for nothing, and nothing else`() throws {
+        func fim(_ members: String) throws -> FIMCompletionRequest {
+            try FIMCompletionRequest(
+                #require(
+                    try JSONParser.parse(#"{"model":"m","prompt":"a",\#(members)}"#).objectValue),
+                dialect: .mistral)
+        }
+        _ = try fim(
+            #""tools":[],"tool_choice":"none","response_format":{"type":"text"},"best_of":1,"#
+                + #""logprobs":false,"messages":null,"suffix":null,"max_tokens":-1"#)
+        for members in [
+            #""tools":[{}]"#, #""tool_choice":"any""#, #""response_format":{"type":"json_object"}"#,
+            #""best_of":2"#, #""echo":true"#, #""mirostat":1"#,
+        ] {
+            #expect(throws: FieldError.self) { try fim(members) }
+        }
+    }
+
+    @Test func `what SillyTavern sends to a server that it does not know is taken`() throws {
+        let request = try completion(
+            """
+            "max_new_tokens":300,"max_tokens":300,"temperature":0.7,"top_p":0.5,"typical_p":1,
+            "typical":1,"sampler_seed":-1,"min_p":0,"repetition_penalty":1.2,"frequency_penalty":0,
+            "presence_penalty":0,"top_k":40,"skew":0,"min_tokens":0,"length_penalty":1,
+            "early_stopping":false,"add_bos_token":true,"dynamic_temperature":false,
+            "dynatemp_low":1,"dynatemp_high":1,"dynatemp_range":0,"dynatemp_exponent":1,
+            "smoothing_factor":0,"smoothing_curve":1,"dry_allowed_length":2,"dry_multiplier":0,
+            "dry_base":1.75,"dry_sequence_breakers":"[]","dry_penalty_last_n":0,"stop":["\\nYou:"],
+            "stopping_strings":["\\nYou:"],"truncation_length":2048,"ban_eos_token":false,
+            "skip_special_tokens":true,"include_reasoning":true,"top_a":0,"tfs":1,
+            "mirostat_mode":0,"mirostat_tau":5,"mirostat_eta":0.1,"custom_token_bans":"",
+            "banned_strings":[],"xtc_threshold":0.1,"xtc_probability":0,"nsigma":0,"rep_pen":1.2,
+            "top_n_sigma":0,"min_keep":0,"repetition_penalty_range":0,"no_repeat_ngram_size":0,
+            "encoder_repetition_penalty":1,"penalty_alpha":0,"temperature_last":false,
+            "do_sample":true,"seed":-1,"guidance_scale":1,"negative_prompt":"",
+            "grammar_string":"","json_schema":{},"repeat_penalty":1.2,"n_predict":300,
+            "num_predict":300,"num_ctx":2048,"mirostat":0,"ignore_eos":false,"stream":true
+            """)
+        #expect(request.options.maxTokens == 300)
+        #expect(request.options.repetitionPenalty == 1.2)
+        #expect(request.options.stop == ["\nYou:"])
+        #expect(request.options.seed == nil)
     }
 
     @Test func `a penalty that covers less than everything is refused`() throws {

@@ -29,7 +29,13 @@ package struct FIMCompletionRequest: Hashable, Sendable {
         options = try GenerationOptions(
             fields, dialect: dialect, limits: limits, leastMaxTokens: 0)
         try ChatCompletionRequest.checkHints(fields)
-        for key in ["tools", "tool_choice", "response_format", "logprobs", "messages"] {
+        try ChatCompletionRequest.checkResponseFormat(fields)
+        var refused = ["tools", "logprobs", "messages", "echo"]
+        if fields.value("best_of")?.doubleValue != 1 { refused.append("best_of") }
+        if !["auto", "none"].contains(fields.value("tool_choice")) {
+            refused.append("tool_choice")
+        }
+        for key in refused {
             try fields.refuse(key, reason: "not a field of fill-in-the-middle requests")
         }
         if dialect == .mistral, limits.isStrictMistral { try MistralSchema.checkFIM(body) }

@@ -190,8 +190,9 @@ extension GenerationOptions {
             } ?? 1
         try checkPenaltyScope(fields)
         logitBias = try Self.logitBias(fields, maxCount: limits.maxLogitBiases)
+        let koboldSeed = try fields.integer("sampler_seed")
         let randomSeed = try fields.integer("random_seed", in: -1...Int.max)
-        seed = try fields.integer("seed") ?? randomSeed
+        seed = try fields.integer("seed") ?? randomSeed ?? koboldSeed
         // Clients that cannot leave the field out write "a new one each time" as -1.
         if seed == -1 { seed = nil }
     }
@@ -204,7 +205,9 @@ extension GenerationOptions {
         for key in [
             "repeat_last_n", "penalty_last_n", "repetition_penalty_range", "rep_pen_range",
         ] {
-            guard let count = try fields.integer(key), count != -1 else { continue }
+            // text-generation-webui writes "all tokens" as 0, llama.cpp "none".
+            let isAll: Set = key == "repetition_penalty_range" ? [0, -1] : [-1]
+            guard let count = try fields.integer(key), !isAll.contains(count) else { continue }
             throw .unsupported(
                 fields.path.appending(key),
                 reason: "penalties here cover the whole prompt and answer; send -1")

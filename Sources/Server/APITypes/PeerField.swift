@@ -80,7 +80,7 @@ extension PeerField {
         (["num_beams", "beam_width"], [1, 0], "beam search is not supported; send 1"),
         (["length_penalty"], [1, 0], "beam search is not supported; send 1"),
         (
-            ["typical_p", "typical", "tfs_z", "tfs"], [1],
+            ["typical_p", "typical", "typ_p", "tfs_z", "tfs"], [1],
             "not supported; send 1, and use top_p or min_p"
         ),
         (
@@ -92,7 +92,7 @@ extension PeerField {
             [
                 "dynatemp_range", "dynamic_temperature", "smoothing_factor", "epsilon_cutoff",
                 "eta_cutoff", "penalty_alpha", "no_repeat_ngram_size", "temperature_last",
-                "top_n_tokens",
+                "top_n_tokens", "skew", "repetition_decay",
             ],
             nil, "not supported; leave it out"
         ),
@@ -137,7 +137,7 @@ extension PeerField {
             nil, "prompts are never cut; send a shorter one"
         ),
         (
-            ["system", "instructions", "memory"], nil,
+            ["system", "instructions", "memory", "guideline", "tool_prompt"], nil,
             "not read; put it into the prompt, or into a message with the role system"
         ),
         (["input", "previous_response_id", "conversation"], nil, "not read; use messages"),
@@ -155,7 +155,10 @@ extension PeerField {
             "not read; use reasoning_effort"
         ),
         (
-            ["thinking_budget", "thinking_budget_tokens", "reasoning_budget"], [0, -1],
+            [
+                "thinking_budget", "thinking_budget_tokens", "thinking_token_budget",
+                "reasoning_budget",
+            ], [0, -1],
             "not supported; use reasoning_effort"
         ),
         (["plugins", "search_parameters"], nil, "this server searches nothing; leave it out"),
@@ -165,7 +168,10 @@ extension PeerField {
 
     /// What an answer tells.
     private static let output: [Row] = [
-        (["skip_special_tokens", "detokenize"], [true], "not supported; send true"),
+        (
+            ["skip_special_tokens", "detokenize", "add_bos_token"], [true],
+            "not supported; send true"
+        ),
         (
             [
                 "no_stop_trim", "return_tokens_as_token_ids", "return_hidden_states",
