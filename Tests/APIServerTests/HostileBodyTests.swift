@@ -14,7 +14,8 @@ import Testing
         "logprobs", "top_logprobs", "prompt_logprobs", "echo", "tools", "tool_choice",
         "response_format", "user", "metadata", "frequency_penalty", "presence_penalty",
         "repetition_penalty", "ignore_eos", "return_token_ids", "chat_template_kwargs",
-        "include_stop_str_in_output", "parallel_tool_calls", "prediction", "safe_prompt",
+        "include_stop_str_in_output", "stop_on_repetition", "parallel_tool_calls", "prediction",
+        "safe_prompt",
         "add_generation_prompt", "continue_final_message", "add_special_tokens", "modalities",
         "n_predict", "num_predict", "max_new_tokens", "repeat_penalty", "repeat_last_n", "n_probs",
         "stop_sequences", "return_tokens", "num_ctx", "typical_p", "mirostat", "thinking",
@@ -23,7 +24,8 @@ import Testing
 
     private static let values = [
         "null", "true", "false", "0", "1", "-1", "2", "1e18", "-1e18", "9223372036854775807",
-        "-9223372036854775808", "1e308", "1e-308", "0.5", "\"\"", "\"a\"", "\"\\u0000\"",
+        "-9223372036854775808", "1e308", "1e-308", "0.1e-9223372036854775807", "1e-36", "0.5",
+        "\"\"", "\"a\"", "\"\\u0000\"",
         "\"default\"", "[]", "{}", "[null]", "[[]]", "[1]", "[-1]", "[260]", "[[1],[2]]",
         "[\"a\",\"\"]", "[1e18]", "{\"0\":1}", "{\"-1\":0}", "{\"include_usage\":true}",
         "{\"type\":\"text\"}", "[{\"role\":\"user\",\"content\":\"x\"}]",

@@ -74,6 +74,21 @@ import Testing
         #expect(try await together(requests, on: engine(FakeModel(), chunk: chunk)) == expected)
     }
 
+    @Test func `places that go to other clients change nothing`() async throws {
+        var requests = Self.requests(30)
+        for index in requests.indices {
+            requests[index].client = index % 3
+            requests[index].weight = 1 + index % 3
+            if index == 0 { requests[index].choiceCount = 4 }
+        }
+        let expected = try await alone(requests)
+        let configuration = GenerationEngine.Configuration(
+            maxSequences: 4, maxQueuedSequences: 1_000)
+        let engine = GenerationEngine(
+            model: FakeModel(), tokenizer: FakeTokenizer(), configuration: configuration)
+        #expect(try await together(requests, on: engine) == expected)
+    }
+
     @Test(arguments: [26, 30, 45])
     func `preemption changes nothing`(blockCount: Int) async throws {
         let requests = Self.requests(40)
