@@ -58,6 +58,10 @@ struct Serve: AsyncParsableCommand {
     var keepAliveInterval: Int?
     @Flag(help: "Send white space while an answer that is not streamed is computed.")
     var heartbeats = false
+    @Flag(
+        name: .customLong("allow-repetition"),
+        help: "Let answers without max_tokens repeat themselves to the end of the context.")
+    var allowsRepetition = false
     @Option(help: "The largest request body in bytes.") var maxBodyBytes: Int?
     @Option(help: "Memory for the bodies of all requests being received in MiB.")
     var maxBodyMemory: Int?
@@ -108,6 +112,7 @@ struct Serve: AsyncParsableCommand {
             "accept-stale": acceptStale, "verify": verify, "insecure": insecure,
             "strict-mistral": strictMistral, "share-prefix-cache": sharePrefixCache,
             "heartbeats": heartbeats,
+            "allow-repetition": allowsRepetition,
         ]
         for (key, isOn) in switches where isOn { flags[key] = .boolean(true) }
         if !apiKeys.isEmpty { flags["api-keys"] = .strings(apiKeys) }

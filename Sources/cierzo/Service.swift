@@ -87,7 +87,9 @@ struct Service: Sendable {
             defaultDialect: settings.string("dialect") == "mistral" ? .mistral : .openAI,
             keys: APIKeys(
                 settings.strings("api-keys"), weights: settings.integers("key-weights")),
-            limits: RequestLimits(isStrictMistral: settings.boolean("strict-mistral")),
+            limits: RequestLimits(
+                stopsOnRepetition: !settings.boolean("allow-repetition"),
+                isStrictMistral: settings.boolean("strict-mistral")),
             keepAliveInterval: .seconds(settings.integer("keep-alive-interval", default: 10)),
             sendsHeartbeats: settings.boolean("heartbeats"),
             sharesPrefixes: settings.boolean("share-prefix-cache"), version: Build.version)

@@ -80,6 +80,7 @@ extension Setting {
         flag("share-prefix-cache"),
         number("keep-alive-interval", 1...3600, 10),
         flag("heartbeats"),
+        flag("allow-repetition"),
         number("max-body-bytes", 1024...1_073_741_824, 16_777_216),
         Setting(
             key: "max-body-memory", kind: .integer(1...1_048_576), defaultValue: nil,

@@ -58,6 +58,32 @@ import Tokenization
         #expect(!request.continuesText)
     }
 
+    @Test(arguments: [
+        ("/v1/chat/completions", false), ("/v1/chat/completions", true),
+        ("/mistral/v1/chat/completions", false), ("/mistral/v1/chat/completions", true),
+        ("/v1/completions", false), ("/v1/completions", true),
+    ])
+    func `an answer that repeated itself says so`(path: String, streams: Bool) async throws {
+        let engine = ScriptedEngine { _ throws(SubmissionError) in
+            ScriptedEngine.events([
+                .finished(choice: 0, reason: .repetition, stop: nil), .usage(Usage()),
+            ])
+        }
+        let client = TestClient(engine: engine)
+        let body = #"{"model":"default","prompt":"a","messages":[{"role":"user","content":"a"}],"#
+        let reply = try await client.post(path, body + #""stream":\#(streams)}"#)
+        #expect(reply.text.contains(#""finish_reason":"length""#))
+        #expect(reply.text.contains(#""stop_reason":"repetition_detected""#))
+        #expect(client.engine.requests.first?.stopsOnRepetition == true)
+    }
+
+    @Test(arguments: [(#","stop_on_repetition":false"#, true), ("", false)])
+    func `stopping on repetition can be turned off`(field: String, isOn: Bool) async throws {
+        let client = TestClient(.init(limits: .init(stopsOnRepetition: isOn)))
+        _ = try await client.post("/v1/completions", #"{"model":"default","prompt":"a"\#(field)}"#)
+        #expect(client.engine.requests.first?.stopsOnRepetition == false)
+    }
+
     @Test func `the default temperature is the card's in both dialects`() async throws {
         let client = TestClient()
         _ = try await client.chat()

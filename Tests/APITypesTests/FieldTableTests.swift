@@ -56,6 +56,7 @@ struct WrongField: Sendable, CustomTestStringConvertible {
         + all("random_seed", "-2", "\"1\"", "true", "1.5")
         + bool("stream") + bool("ignore_eos") + bool("return_token_ids")
         + bool("include_stop_str_in_output") + bool("return_tokens")
+        + bool("stop_on_repetition")
         + all("stop", "1", "true", "{}") + all("stop_sequences", "1", "{}")
         + [
             WrongField("stop", "[\"a\", 1]", at: "stop[1]"),

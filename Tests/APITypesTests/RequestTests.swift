@@ -23,7 +23,7 @@ import Testing
             "max_tokens":5,"max_completion_tokens":7.0,"min_tokens":2,"temperature":0.5,
             "top_p":0.9,"top_k":40,"min_p":0.05,"frequency_penalty":1,"presence_penalty":-1,
             "repetition_penalty":1.1,"logit_bias":{"5":-100},"seed":-3,"stop":["a","b"],
-            "stop_token_ids":[7],"ignore_eos":true,"include_stop_str_in_output":true,"n":3,
+            "stop_token_ids":[7],"ignore_eos":true,"include_stop_str_in_output":true,"n":3,"stop_on_repetition":false,
             "return_token_ids":true,"stream":true,"stream_options":{"include_usage":true},
             "logprobs":true,"top_logprobs":20,"chat_template_kwargs":{"enable_thinking":false},
             "reasoning_effort":"low"}
@@ -44,6 +44,7 @@ import Testing
         options.stopTokenIDs = [7]
         options.ignoresEOS = true
         options.includesStopString = true
+        options.stopsOnRepetition = false
         options.choiceCount = 3
         options.returnsTokenIDs = true
         options.streams = true

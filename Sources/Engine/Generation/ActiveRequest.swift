@@ -51,6 +51,9 @@ final class ActiveChoice {
     var detokenizer: StreamingDetokenizer
     var matcher: StopMatcher
     var history: TokenHistory?
+
+    /// Watches an answer whose length nobody has limited.
+    var repetition: RepetitionDetector?
     var generatedCount = 0
 
     /// The Unicode scalars of the text so far, whether they have come out or not.
@@ -66,6 +69,9 @@ final class ActiveChoice {
         matcher = active.submission.stopMatcher
         if request.sampling.hasPenalties {
             history = TokenHistory(promptTokens: request.promptTokens)
+        }
+        if request.stopsOnRepetition, request.maxTokens == nil, !request.ignoresEOS {
+            repetition = RepetitionDetector()
         }
     }
 }

@@ -20,7 +20,7 @@ struct EngineMetrics {
         phases = ["schedule", "forward", "sample"].map {
             Metrics.Timer(label: "cierzo_step_phase_duration", dimensions: [("phase", $0)])
         }
-        let reasons = ["stop", "length", "cancelled", "expired", "error"]
+        let reasons = ["stop", "length", "repetition", "cancelled", "expired", "error"]
         requests = Dictionary(
             uniqueKeysWithValues: reasons.map {
                 ($0, Counter(label: "cierzo_requests_total", dimensions: [("reason", $0)]))
@@ -48,6 +48,7 @@ struct EngineMetrics {
             switch reason {
             case .stop: "stop"
             case .length, .contextLength: "length"
+            case .repetition: "repetition"
             case .cancelled: "cancelled"
             case .expired: "expired"
             case .error: "error"

@@ -128,11 +128,16 @@ extension GenerationEngine.Loop {
             text = matched.text
             stop = matched.match.map { .string($0) }
         }
-        let isLast = stop != nil || choice.generatedCount == submission.maxTokens
+        let isFull = choice.generatedCount == submission.maxTokens
+        let repeats =
+            (choice.repetition?.append(token) ?? false)
+            && choice.generatedCount >= submission.request.minTokens
+        let isLast = stop != nil || isFull || repeats
         if isLast, !isString(stop) { text += flush(choice) }
         emit(.output(choice: choice.index, text: text, tokens: [output]), of: choice.active)
         if isLast {
-            end(choice, reason: stop == nil ? submission.limitReason : .stop, stop: stop)
+            let limit = isFull ? submission.limitReason : .repetition
+            end(choice, reason: stop == nil ? limit : .stop, stop: stop)
         }
         return isLast
     }

@@ -60,6 +60,9 @@ package enum FinishReason: Hashable, Sendable {
     /// The context is full.
     case contextLength
 
+    /// The choice was repeating itself, and nobody had said how long it may become.
+    case repetition
+
     /// The request was cancelled, or the engine shut down.
     case cancelled
 

@@ -42,6 +42,10 @@ package struct GenerationRequest: Sendable {
     /// leading space is kept; a chat answer begins a text of its own.
     package var continuesText: Bool
 
+    /// Whether a choice ends that repeats itself without end, where `maxTokens` is nil and
+    /// end-of-sequence tokens count.
+    package var stopsOnRepetition = true
+
     /// Lower ones come first, always; 0 is for those that say nothing.
     package var priority = 0
 

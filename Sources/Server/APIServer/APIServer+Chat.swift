@@ -116,6 +116,7 @@ extension APIServer {
             var written = ChatCompletion.Choice(
                 index: index, content: plan.prefix + choice.text,
                 finishReason: try (choice.reason ?? .cancelled).name(in: dialect),
+                stopReason: choice.reason?.stopReason,
                 logprobs: plan.returnsLogprobs ? formatter.chat(choice.tokens) : nil,
                 promptLogprobs: promptLogprobs)
             if plan.options.returnsTokenIDs { written.tokenIDs = choice.tokens.map(\.id) }

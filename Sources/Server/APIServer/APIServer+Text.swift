@@ -102,6 +102,7 @@ extension APIServer {
                     index: choices.count,
                     text: (request.echoes ? prompt.text : "") + choice.text,
                     finishReason: try (choice.reason ?? .cancelled).name(in: .openAI),
+                    stopReason: choice.reason?.stopReason,
                     logprobs: logprobs(of: choice, request, prompt, answer, formatter),
                     tokenIDs: returnsIDs ? choice.tokens.map(\.id) : nil,
                     promptTokenIDs: returnsIDs ? prompt.tokens : nil)

@@ -63,7 +63,8 @@ struct ChatStream: AnswerStream {
         case .finished(let index, let reason, _):
             let end = ChatChunkChoice(
                 index: index, content: context.dialect == .mistral ? "" : nil,
-                finishReason: try reason.name(in: context.dialect))
+                finishReason: try reason.name(in: context.dialect),
+                stopReason: reason.stopReason)
             guard context.usageStyle.holdsEnd else { return [chunk(end)] }
             let previous = heldEnd
             heldEnd = end

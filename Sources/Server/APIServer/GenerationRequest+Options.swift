@@ -51,6 +51,7 @@ extension GenerationRequest {
             stopStrings: options.stop, stopTokenIDs: Set(options.stopTokenIDs),
             ignoresEOS: options.ignoresEOS, includesStopString: options.includesStopString,
             choiceCount: options.choiceCount)
+        stopsOnRepetition = options.stopsOnRepetition
         priority = options.priority
         cacheScope = options.cacheSalt ?? ""
         timeLimit = options.maxTime.map { .seconds($0) }

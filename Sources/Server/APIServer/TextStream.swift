@@ -55,8 +55,9 @@ struct TextStream: AnswerStream {
         case .output(let index, let text, let tokens):
             return output(choice: index, prompt: prompt, text, tokens)
         case .finished(let index, let reason, _):
-            let end = choice(
+            var end = choice(
                 index, prompt: prompt, text: "", finishReason: try reason.name(in: .openAI))
+            end.stopReason = reason.stopReason
             guard context.usageStyle.holdsEnd else { return [chunk(end)] }
             let previous = heldEnd
             heldEnd = end

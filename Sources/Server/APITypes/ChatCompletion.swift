@@ -15,6 +15,9 @@ package struct ChatCompletion: Hashable, Sendable {
         /// Why it ended.
         package var finishReason: String
 
+        /// What else is to be said of that.
+        package var stopReason: String?
+
         /// What the model thought of each token, if asked.
         package var logprobs: [TokenProbability]?
 
@@ -29,13 +32,14 @@ package struct ChatCompletion: Hashable, Sendable {
 
         /// Creates a choice.
         package init(
-            index: Int, content: String, finishReason: String,
+            index: Int, content: String, finishReason: String, stopReason: String? = nil,
             logprobs: [TokenProbability]? = nil, promptLogprobs: [TokenProbability]? = nil,
             tokenIDs: [Int32]? = nil
         ) {
             self.index = index
             self.content = content
             self.finishReason = finishReason
+            self.stopReason = stopReason
             self.logprobs = logprobs
             self.promptLogprobs = promptLogprobs
             self.tokenIDs = tokenIDs
@@ -51,6 +55,7 @@ package struct ChatCompletion: Hashable, Sendable {
                 "logprobs": logprobs?.chatJSON ?? .null,
                 "finish_reason": .string(finishReason),
             ]
+            if let stopReason { object["stop_reason"] = .string(stopReason) }
             if let promptLogprobs { object["prompt_logprobs"] = promptLogprobs.chatJSON }
             if let tokenIDs { object["token_ids"] = tokenIDs.json }
             if let tokens { object["tokens"] = tokens.json }

@@ -16,6 +16,9 @@ package struct ChatChunkChoice: Hashable, Sendable {
     /// Why the choice ended; nil while it goes on, which the chunk says as null.
     package var finishReason: String?
 
+    /// What else is to be said of that.
+    package var stopReason: String?
+
     /// What the model thought of the added tokens, if asked.
     package var logprobs: [TokenProbability]?
 
@@ -28,12 +31,13 @@ package struct ChatChunkChoice: Hashable, Sendable {
     /// Creates a part of a choice.
     package init(
         index: Int, opens: Bool = false, content: String? = nil, finishReason: String? = nil,
-        logprobs: [TokenProbability]? = nil, tokenIDs: [Int32]? = nil
+        stopReason: String? = nil, logprobs: [TokenProbability]? = nil, tokenIDs: [Int32]? = nil
     ) {
         self.index = index
         self.opens = opens
         self.content = content
         self.finishReason = finishReason
+        self.stopReason = stopReason
         self.logprobs = logprobs
         self.tokenIDs = tokenIDs
     }
@@ -48,6 +52,7 @@ package struct ChatChunkChoice: Hashable, Sendable {
             "logprobs": logprobs?.chatJSON ?? .null,
             "finish_reason": finishReason.map { .string($0) } ?? .null,
         ]
+        if let stopReason { object["stop_reason"] = .string(stopReason) }
         if let tokenIDs { object["token_ids"] = tokenIDs.json }
         if let tokens { object["tokens"] = tokens.json }
         return .object(object)

@@ -46,6 +46,9 @@ package struct GenerationOptions: Hashable, Sendable {
     /// Whether end-of-sequence tokens are generated like any other.
     package var ignoresEOS = false
 
+    /// Whether a choice ends that repeats itself, where no limit of tokens is given.
+    package var stopsOnRepetition = true
+
     /// Whether the stop string that ended a choice is part of its text.
     package var includesStopString = false
 
@@ -249,6 +252,7 @@ extension GenerationOptions {
         }
         ignoresEOS = try fields.bool("ignore_eos") ?? false
         includesStopString = try fields.bool("include_stop_str_in_output") ?? false
+        stopsOnRepetition = try fields.bool("stop_on_repetition") ?? limits.stopsOnRepetition
     }
 
     /// Adds the strings of one name; each of them ends a choice, whoever named it.

@@ -26,6 +26,10 @@ package struct RequestLimits: Hashable, Sendable {
     /// The most tools.
     package let maxTools: Int
 
+    /// Whether answers without a limit of tokens end that repeat themselves, unless a request says
+    /// otherwise.
+    package let stopsOnRepetition: Bool
+
     /// Whether Mistral requests with fields that its API does not have are refused.
     package let isStrictMistral: Bool
 
@@ -33,7 +37,8 @@ package struct RequestLimits: Hashable, Sendable {
     package init(
         maxMessages: Int = 4096, maxContentParts: Int = 256, maxChoices: Int = 64,
         maxPrompts: Int = 256, maxStops: Int = 256, maxStopBytes: Int = 1024,
-        maxLogitBiases: Int = 1024, maxTools: Int = 128, isStrictMistral: Bool = false
+        maxLogitBiases: Int = 1024, maxTools: Int = 128, stopsOnRepetition: Bool = true,
+        isStrictMistral: Bool = false
     ) {
         self.maxMessages = maxMessages
         self.maxContentParts = maxContentParts
@@ -43,6 +48,7 @@ package struct RequestLimits: Hashable, Sendable {
         self.maxStopBytes = maxStopBytes
         self.maxLogitBiases = maxLogitBiases
         self.maxTools = maxTools
+        self.stopsOnRepetition = stopsOnRepetition
         self.isStrictMistral = isStrictMistral
     }
 }

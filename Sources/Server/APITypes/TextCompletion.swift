@@ -15,6 +15,9 @@ package struct TextCompletion: Hashable, Sendable {
         /// Why it ended; nil while it goes on.
         package var finishReason: String?
 
+        /// What else is to be said of that.
+        package var stopReason: String?
+
         /// What the model thought of each token, if asked.
         package var logprobs: CompletionLogprobs?
 
@@ -29,13 +32,14 @@ package struct TextCompletion: Hashable, Sendable {
 
         /// Creates a choice.
         package init(
-            index: Int, text: String, finishReason: String? = nil,
+            index: Int, text: String, finishReason: String? = nil, stopReason: String? = nil,
             logprobs: CompletionLogprobs? = nil, tokenIDs: [Int32]? = nil,
             promptTokenIDs: [Int32]? = nil
         ) {
             self.index = index
             self.text = text
             self.finishReason = finishReason
+            self.stopReason = stopReason
             self.logprobs = logprobs
             self.tokenIDs = tokenIDs
             self.promptTokenIDs = promptTokenIDs
@@ -48,6 +52,7 @@ package struct TextCompletion: Hashable, Sendable {
                 "logprobs": logprobs?.json ?? .null,
                 "finish_reason": finishReason.map { .string($0) } ?? .null,
             ]
+            if let stopReason { object["stop_reason"] = .string(stopReason) }
             if let tokenIDs { object["token_ids"] = tokenIDs.json }
             if let tokens { object["tokens"] = tokens.json }
             if let promptTokenIDs { object["prompt_token_ids"] = promptTokenIDs.json }
