@@ -252,6 +252,7 @@ import Testing
         #"{"role":"user","content":[],"name":"a","tool_calls":[],"annotations":[]}"#,
         #"{"role":"assistant","content":[{"type":"thinking","thinking":"hm"}]}"#,
         #"{"role":"assistant","content":[{"type":"reference","reference_ids":[1]}]}"#,
+        #"{"role":"assistant","content":[{"type":"reasoning","reasoning":"hm"}]}"#,
     ])
     func `an empty text is a text`(message: String) throws {
         #expect(try messages(message)[1].parts == [""])

@@ -31,7 +31,7 @@ extension GenerationEngine {
         package init(
             maxSequences: Int = 64, maxQueuedSequences: Int = 256, contextLength: Int? = nil,
             prefillChunkTokens: Int = 256, prefillChunkTokensWhileDecoding: Int = 64,
-            maxChoices: Int = 64, maxTopLogprobs: Int = 100, maxStopBytes: Int = 65_536
+            maxChoices: Int = 64, maxTopLogprobs: Int = 100, maxStopBytes: Int = 16_384
         ) {
             self.maxSequences = maxSequences
             self.maxQueuedSequences = maxQueuedSequences

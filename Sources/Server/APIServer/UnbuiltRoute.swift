@@ -22,9 +22,9 @@ struct UnbuiltRoute: Hashable, Sendable {
     }
 
     private static let chat = "use /v1/chat/completions"
-    private static let nothingStored = "this server stores nothing"
-    private static let textOnly = "this server reads and writes text only"
-    private static let noClassifier = "this server has no model for it"
+    private static let nothingStored = "it stores nothing"
+    private static let textOnly = "it reads and writes text only"
+    private static let noClassifier = "it has no model for that"
 
     private static let all: [(prefix: String, route: UnbuiltRoute)] =
         rows(
@@ -46,8 +46,8 @@ struct UnbuiltRoute: Hashable, Sendable {
                 "/files", "/uploads", "/batches", "/vector_stores", "/containers", "/evals",
                 "/chat/completions",
             ], nothingStored)
-        + rows(nil, ["/fine_tuning", "/fine-tunes"], "this server trains nothing")
-        + rows(nil, ["/organization"], "this server has no accounts")
+        + rows(nil, ["/fine_tuning", "/fine-tunes"], "it trains nothing")
+        + rows(nil, ["/organization"], "it has no accounts")
         + rows(nil, ["/deployments"], "use the base URL /openai/v1")
         + rows(nil, ["/v1beta"], chat)
         + rows(.mistral, ["/agents"], chat)
@@ -70,7 +70,7 @@ struct UnbuiltRoute: Hashable, Sendable {
             .ollama,
             [
                 "/api/pull", "/api/push", "/api/create", "/api/copy", "/api/delete", "/api/blobs",
-            ], "the model is chosen where this server is started")
+            ], "its model is chosen when it is started")
 
     private static func rows(
         _ family: APIFamily?, _ prefixes: [String], _ instead: String

@@ -150,7 +150,7 @@ extension ChatMessage {
                 parts.append(try part.require("text", part.string("text")))
             case "refusal" where role == .assistant:
                 parts.append(try part.require("refusal", part.string("refusal")))
-            case "thinking" where role == .assistant:
+            case "thinking" where role == .assistant, "reasoning" where role == .assistant:
                 thoughts.append(try Self.thought(part, limits: limits))
             // A system's is the pattern that the model shall think by.
             case "thinking" where role == .system:
@@ -168,10 +168,12 @@ extension ChatMessage {
         if !thoughts.isEmpty { reasoning["reasoning_content"] = .string(thoughts.joined()) }
     }
 
-    /// The text of a thinking part: a string, or Mistral's list of text parts.
+    /// The text of a thinking part: a string (LangChain calls it `reasoning`), or Mistral's list of
+    /// text parts.
     private static func thought(
         _ part: FieldReader, limits: RequestLimits
     ) throws(FieldError) -> String {
+        if let text = try part.string("reasoning") { return text }
         if case .string(let text)? = part.value("thinking") { return text }
         var text = ""
         for (value, path) in try part.array("thinking", maxCount: limits.maxContentParts) ?? [] {
