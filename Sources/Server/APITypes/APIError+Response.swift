@@ -105,7 +105,7 @@ extension APIError {
         case .invalidRequest(let error): error.path.map { .string($0.description) } ?? .null
         case .invalidConversation: "messages"
         case .modelNotFound: "model"
-        case .promptTooLong(let field, _, _): .string(field)
+        case .promptTooLong(let field, _, _, _): .string(field)
         default: .null
         }
     }
@@ -158,7 +158,7 @@ extension APIError {
     }
 
     private func addCounts(to object: inout JSONObject) {
-        guard case .promptTooLong(_, let count, let limit) = self else { return }
+        guard case .promptTooLong(_, let count, let limit, _) = self else { return }
         object["n_prompt"] = .integer(count)
         object["n_ctx"] = .integer(limit)
     }

@@ -23,8 +23,10 @@ package enum APIError: Error, Hashable {
     /// The route exists, with these methods only.
     case methodNotAllowed(allowed: [String])
 
-    /// The prompt does not fit; the field says where it came from.
-    case promptTooLong(field: String, tokenCount: Int, contextLength: Int)
+    /// The prompt does not fit; the field says where it came from. It may have more tokens than
+    /// were counted.
+    case promptTooLong(
+        field: String, tokenCount: Int, contextLength: Int, isLeastCount: Bool = false)
 
     /// Too many requests wait already.
     case overloaded(retryAfterSeconds: Int)
@@ -65,10 +67,10 @@ extension APIError: CustomStringConvertible {
             "\(route): this server does not have that route; \(instead)."
         case .methodNotAllowed(let allowed):
             "This route allows only \(allowed.joined(separator: ", "))."
-        case .promptTooLong(let field, let count, let limit):
+        case .promptTooLong(let field, let count, let limit, let isLeastCount):
             // OpenAI's words, which clients look for before they send something shorter.
             "This model's maximum context length is \(limit) tokens. However, your \(field) "
-                + "resulted in \(count) tokens, and the answer needs at least one. "
+                + "resulted in \(isLeastCount ? "at least " : "")\(count) tokens, and the answer needs at least one. "
                 + "Please reduce the length of the \(field)."
         case .overloaded(let seconds):
             "The server is busy: its queue is full. Try again in \(seconds) s."

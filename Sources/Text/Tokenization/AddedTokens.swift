@@ -61,6 +61,13 @@ package struct AddedTokens: Sendable {
         }
     }
 
+    /// The most bytes of a text that one of the tokens stands for; nil if white space around it
+    /// belongs to it, however much there is.
+    var longestMatchByteCount: Int? {
+        if tokens.contains(where: { $0.stripsLeft || $0.stripsRight }) { return nil }
+        return tokens.lazy.map(\.spelling.utf8.count).max() ?? 0
+    }
+
     private func child(of node: Int, _ byte: UInt8) -> Int? {
         let list = children[node]
         var low = 0

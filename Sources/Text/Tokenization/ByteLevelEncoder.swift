@@ -23,16 +23,20 @@ struct ByteLevelEncoder<Rule: MergeRule & Sendable>: TextEncoder {
     /// Decoding is exact: what was encoded is what comes back.
     var addsLeadingSpace: Bool { false }
 
-    func encode(_ text: [UInt8], isFirst: Bool, into tokens: inout [Int32]) {
+    /// Composition makes at most 8 bytes of 3, and 3 of 1; a byte without a token is dropped.
+    var shrinkage: Int? { byteTokens.contains(nil) ? nil : composes ? 4 : 1 }
+
+    func encode(_ text: [UInt8], isFirst: Bool, limit: Int, into tokens: inout [Int32]) {
         var text = composes ? CanonicalComposition.compose(text) : text
         if addsPrefixSpace, text.first != UInt8(ascii: " ") {
             text.insert(UInt8(ascii: " "), at: 0)
         }
         let classified = ClassifiedText(text)
         var merger = BytePairMerger()
-        tokens.reserveCapacity(tokens.count + text.count / 4)
+        tokens.reserveCapacity(tokens.count + min(limit, text.count / 4))
         for word in preTokenizer.words(of: classified) {
             encode(classified.byteRange(word), of: text, &merger, into: &tokens)
+            if tokens.count > limit { return }
         }
     }
 

@@ -28,10 +28,16 @@ struct SentencePieceEncoder<Rule: MergeRule & Sendable>: TextEncoder {
 
     var addsLeadingSpace: Bool { spaces.prefix != .never }
 
-    func encode(_ text: [UInt8], isFirst: Bool, into tokens: inout [Int32]) {
+    /// A client may write U+2581, of three bytes, for a space; a run of unknown characters is one
+    /// token.
+    var shrinkage: Int? {
+        spaces.removesExtraSpaces || byteTokens.isEmpty || byteTokens.contains(nil) ? nil : 3
+    }
+
+    func encode(_ text: [UInt8], isFirst: Bool, limit: Int, into tokens: inout [Int32]) {
         let text = spaces.apply(to: text, isFirst: isFirst)
         let frozen = userDefined.matches(in: text, trusted: [])
-        tokens.reserveCapacity(tokens.count + text.count / 3)
+        tokens.reserveCapacity(tokens.count + min(limit, text.count / 3))
         var merger = BytePairMerger()
         var isAfterUnknown = false
         var frozenIndex = 0
@@ -47,6 +53,7 @@ struct SentencePieceEncoder<Rule: MergeRule & Sendable>: TextEncoder {
                 index = match.bytes.upperBound
                 continue
             }
+            if tokens.count > limit { return }
             let end = min(text.count, index + Self.characterLength(text[index]))
             let character = CharacterPairs.character(text[index..<end])
             // What cannot merge is encoded apart, which keeps the heap small.

@@ -5,11 +5,18 @@ protocol TextEncoder: Sendable {
     /// Whether encoding puts a space before a text, which decoding has to drop.
     var addsLeadingSpace: Bool { get }
 
+    /// By how much a text may shrink before it is encoded: that many of its bytes become one byte
+    /// at the most; nil where there is no bound.
+    var shrinkage: Int? { get }
+
     /// Appends the ids of a text.
+    ///
+    /// It may end as soon as there are more ids than the limit.
     ///
     /// - Parameters:
     ///   - text: valid UTF-8, not empty.
     ///   - isFirst: whether nothing precedes it in the prompt.
+    ///   - limit: how many ids are wanted, with those that are there already.
     ///   - tokens: receives the ids.
-    func encode(_ text: [UInt8], isFirst: Bool, into tokens: inout [Int32])
+    func encode(_ text: [UInt8], isFirst: Bool, limit: Int, into tokens: inout [Int32])
 }

@@ -41,6 +41,21 @@ package protocol Tokenizer: Sendable {
     /// A `.control` whose name is not in the vocabulary is encoded as plain text.
     func encode(_ segments: [PromptSegment]) -> [Int32]
 
+    /// Encodes a plain text of at most so many tokens.
+    ///
+    /// - Parameters:
+    ///   - text: any text.
+    ///   - addSpecial: as without a limit.
+    ///   - limit: how many ids there may be.
+    /// - Returns: what it gives without a limit.
+    /// - Throws: `TokenLimitError` if there are more, without encoding all of the text.
+    func encode(
+        _ text: String, addSpecial: Bool, limit: Int
+    ) throws(TokenLimitError) -> [Int32]
+
+    /// Encodes a prompt of at most so many tokens; throws as for a plain text.
+    func encode(_ segments: [PromptSegment], limit: Int) throws(TokenLimitError) -> [Int32]
+
     /// The bytes that a token stands for in the text; none for control tokens and unknown ids.
     ///
     /// A single token may stand for part of a character; see `StreamingDetokenizer`.
@@ -61,6 +76,24 @@ package protocol Tokenizer: Sendable {
 extension Tokenizer {
     /// The least of the ids that end an answer.
     package var eosTokenID: Int32? { eosTokenIDs.min() }
+
+    /// Counts the ids when all of the text has been encoded.
+    package func encode(
+        _ text: String, addSpecial: Bool, limit: Int
+    ) throws(TokenLimitError) -> [Int32] {
+        let tokens = encode(text, addSpecial: addSpecial)
+        if tokens.count > limit { throw TokenLimitError(leastCount: tokens.count) }
+        return tokens
+    }
+
+    /// Counts the ids when all segments have been encoded.
+    package func encode(
+        _ segments: [PromptSegment], limit: Int
+    ) throws(TokenLimitError) -> [Int32] {
+        let tokens = encode(segments)
+        if tokens.count > limit { throw TokenLimitError(leastCount: tokens.count) }
+        return tokens
+    }
 
     /// Encodes bytes that should be UTF-8; each maximal invalid part is read as U+FFFD.
     package func encode(utf8 bytes: [UInt8], addSpecial: Bool) -> [Int32] {

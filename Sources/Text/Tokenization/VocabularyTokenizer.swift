@@ -7,6 +7,9 @@ package struct VocabularyTokenizer: Tokenizer {
     private let addedTokens: AddedTokens
     private let encoder: any TextEncoder
 
+    /// The most bytes of a text that one token can stand for; nil where there is no bound.
+    private let longestTokenByteCount: Int?
+
     /// Creates a tokenizer.
     ///
     /// - Parameters:
@@ -19,6 +22,13 @@ package struct VocabularyTokenizer: Tokenizer {
         self.vocabulary = vocabulary
         self.addedTokens = AddedTokens(addedTokens ?? Self.addedTokens(of: vocabulary))
         self.encoder = encoder
+        if let shrinkage = encoder.shrinkage, let added = self.addedTokens.longestMatchByteCount {
+            let texts = vocabulary.texts
+            let longest = (0..<texts.count).lazy.map { texts.range(of: $0).count }.max() ?? 0
+            longestTokenByteCount = max(1, longest * shrinkage, added)
+        } else {
+            longestTokenByteCount = nil
+        }
     }
 
     private static func addedTokens(of vocabulary: Vocabulary) -> [AddedTokens.Token] {
@@ -48,17 +58,61 @@ package struct VocabularyTokenizer: Tokenizer {
     package var dropsLeadingSpace: Bool { encoder.addsLeadingSpace }
 
     package func encode(_ text: String, addSpecial: Bool) -> [Int32] {
+        var tokens: [Int32] = []
+        append(text, addSpecial: addSpecial, limit: .max, to: &tokens)
+        return tokens
+    }
+
+    package func encode(
+        _ text: String, addSpecial: Bool, limit: Int
+    ) throws(TokenLimitError) -> [Int32] {
+        try check(byteCount: text.utf8.count, limit)
+        var tokens: [Int32] = []
+        append(text, addSpecial: addSpecial, limit: limit, to: &tokens)
+        if tokens.count > limit { throw TokenLimitError(leastCount: tokens.count) }
+        return tokens
+    }
+
+    private func append(
+        _ text: String, addSpecial: Bool, limit: Int, to tokens: inout [Int32]
+    ) {
         var run = Run()
         run.append(text, isTrusted: false)
-        var tokens: [Int32] = []
         if addSpecial, addsBOS, let bos = bosTokenID { tokens.append(bos) }
-        encode(run, isFirst: true, into: &tokens)
+        encode(run, isFirst: true, limit: limit, into: &tokens)
         if addSpecial, addsEOS, let eos = vocabulary.special.eos { tokens.append(eos) }
-        return tokens
     }
 
     package func encode(_ segments: [PromptSegment]) -> [Int32] {
         var tokens: [Int32] = []
+        append(segments, limit: .max, to: &tokens)
+        return tokens
+    }
+
+    package func encode(
+        _ segments: [PromptSegment], limit: Int
+    ) throws(TokenLimitError) -> [Int32] {
+        let byteCount = segments.reduce(0) { count, segment in
+            switch segment {
+            case .text(let text), .templated(let text): count + text.utf8.count
+            case .control: count
+            }
+        }
+        try check(byteCount: byteCount, limit)
+        var tokens: [Int32] = []
+        append(segments, limit: limit, to: &tokens)
+        if tokens.count > limit { throw TokenLimitError(leastCount: tokens.count) }
+        return tokens
+    }
+
+    /// Throws if a text of that many bytes has more tokens whatever it says.
+    private func check(byteCount: Int, _ limit: Int) throws(TokenLimitError) {
+        guard let longestTokenByteCount else { return }
+        let leastCount = (byteCount + longestTokenByteCount - 1) / longestTokenByteCount
+        if leastCount > limit { throw TokenLimitError(leastCount: leastCount) }
+    }
+
+    private func append(_ segments: [PromptSegment], limit: Int, to tokens: inout [Int32]) {
         var run = Run()
         for segment in segments {
             switch segment {
@@ -69,31 +123,33 @@ package struct VocabularyTokenizer: Tokenizer {
                     run.append(name, isTrusted: false)
                     continue
                 }
-                encode(run, isFirst: tokens.isEmpty, into: &tokens)
+                encode(run, isFirst: tokens.isEmpty, limit: limit, into: &tokens)
+                if tokens.count > limit { return }
                 run = Run()
                 tokens.append(id)
             }
         }
-        encode(run, isFirst: tokens.isEmpty, into: &tokens)
-        return tokens
+        encode(run, isFirst: tokens.isEmpty, limit: limit, into: &tokens)
     }
 
-    private func encode(_ run: Run, isFirst: Bool, into tokens: inout [Int32]) {
+    private func encode(_ run: Run, isFirst: Bool, limit: Int, into tokens: inout [Int32]) {
         var isFirst = isFirst
         var start = 0
         for match in addedTokens.matches(in: run.bytes, trusted: run.trusted) {
             if match.bytes.lowerBound > start {
                 let text = Array(run.bytes[start..<match.bytes.lowerBound])
-                encoder.encode(text, isFirst: isFirst, into: &tokens)
+                encoder.encode(text, isFirst: isFirst, limit: limit, into: &tokens)
             }
+            if tokens.count > limit { return }
             tokens.append(match.token)
             isFirst = false
             start = match.bytes.upperBound
         }
         if start == 0, !run.bytes.isEmpty {
-            encoder.encode(run.bytes, isFirst: isFirst, into: &tokens)
+            encoder.encode(run.bytes, isFirst: isFirst, limit: limit, into: &tokens)
         } else if start < run.bytes.count {
-            encoder.encode(Array(run.bytes[start...]), isFirst: isFirst, into: &tokens)
+            encoder.encode(
+                Array(run.bytes[start...]), isFirst: isFirst, limit: limit, into: &tokens)
         }
     }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Tokenization
+
 /// Why a conversation could not be made into a prompt; each is the client's to mend.
 package enum ConversationError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The model's template refuses the conversation or fails on it.
@@ -14,6 +16,9 @@ package enum ConversationError: Error, Equatable, Sendable, CustomStringConverti
     /// The conversation itself is malformed.
     case invalid(String)
 
+    /// The conversation has more tokens than it may.
+    case tooLong(TokenLimitError)
+
     /// One line for the client.
     package var description: String {
         switch self {
@@ -21,6 +26,7 @@ package enum ConversationError: Error, Equatable, Sendable, CustomStringConverti
         case .unsupported(let feature): "this model's prompt format does not support \(feature)"
         case .missingControlToken(let name): "the model's vocabulary has no token \(name)"
         case .invalid(let reason): reason
+        case .tooLong(let error): error.description
         }
     }
 }

@@ -73,14 +73,15 @@ package enum MistralFormat: String, Sendable, CaseIterable {
     ///   - tools: the tools' definitions, as OpenAI spells them.
     ///   - tokenizer: the model's vocabulary.
     ///   - leavesFinalOpen: whether an assistant's message at the end is a prefix in any case.
+    ///   - limit: how many ids there may be.
     /// - Returns: token ids, the first of which is BOS.
     /// - Throws: `ConversationError` where the format or the vocabulary lacks what is needed.
     package func encode(
         messages: [Message], tools: [JSONValue] = [], tokenizer: any Tokenizer,
-        leavesFinalOpen: Bool = false
+        leavesFinalOpen: Bool = false, limit: Int = .max
     ) throws(ConversationError) -> [Int32] {
         guard supportsTools || tools.isEmpty else { throw .unsupported("tools") }
-        var writer = try MistralPromptWriter(format: self, tokenizer: tokenizer)
+        var writer = try MistralPromptWriter(format: self, tokenizer: tokenizer, limit: limit)
         let turns = MistralConversation(messages, format: self, leavesFinalOpen: leavesFinalOpen)
         try writer.write(turns, tools: tools)
         return writer.ids
@@ -92,10 +93,11 @@ package enum MistralFormat: String, Sendable, CaseIterable {
     ///   - prompt: the text before.
     ///   - suffix: the text after, if any.
     ///   - tokenizer: the model's vocabulary.
+    ///   - limit: how many ids there may be.
     /// - Returns: `BOS [SUFFIX] suffix [PREFIX] prompt`.
     /// - Throws: `ConversationError` if the vocabulary lacks these tokens.
     package static func encodeInfilling(
-        prompt: String, suffix: String?, tokenizer: any Tokenizer
+        prompt: String, suffix: String?, tokenizer: any Tokenizer, limit: Int = .max
     ) throws(ConversationError) -> [Int32] {
         var ids: [Int32] = []
         guard let bos = tokenizer.bosTokenID else { throw .missingControlToken("<s>") }
@@ -109,9 +111,21 @@ package enum MistralFormat: String, Sendable, CaseIterable {
         if let suffix, !suffix.isEmpty {
             // A character in front takes the space that SentencePiece puts before a text.
             let guardCount = tokenizer.encode("☺", addSpecial: false).count
-            ids += tokenizer.encode("☺" + suffix, addSpecial: false).dropFirst(guardCount)
+            ids += try encode("☺" + suffix, tokenizer, ids, limit).dropFirst(guardCount)
         }
         ids.append(prefixToken)
-        return ids + tokenizer.encode(prompt, addSpecial: false)
+        return ids + (try encode(prompt, tokenizer, ids, limit))
+    }
+
+    /// The ids of a text after others, of which there may be so many together.
+    static func encode(
+        _ text: String, _ tokenizer: any Tokenizer, _ before: [Int32], _ limit: Int
+    ) throws(ConversationError) -> [Int32] {
+        do throws(TokenLimitError) {
+            return try tokenizer.encode(
+                text, addSpecial: false, limit: max(0, limit - before.count))
+        } catch {
+            throw .tooLong(TokenLimitError(leastCount: before.count + error.leastCount))
+        }
     }
 }

@@ -9,8 +9,11 @@ struct MistralPromptWriter {
     private let format: MistralFormat
     private let tokenizer: any Tokenizer
     private let eos: Int32
+    private let limit: Int
 
-    init(format: MistralFormat, tokenizer: any Tokenizer) throws(ConversationError) {
+    init(
+        format: MistralFormat, tokenizer: any Tokenizer, limit: Int
+    ) throws(ConversationError) {
         guard let bos = tokenizer.bosTokenID else { throw .missingControlToken("<s>") }
         guard let eos = tokenizer.id(ofControl: "</s>") ?? tokenizer.eosTokenID else {
             throw .missingControlToken("</s>")
@@ -18,6 +21,7 @@ struct MistralPromptWriter {
         self.format = format
         self.tokenizer = tokenizer
         self.eos = eos
+        self.limit = limit
         ids = [bos]
     }
 
@@ -33,7 +37,7 @@ struct MistralPromptWriter {
             switch turn {
             case .system(let text):
                 try control("[SYSTEM_PROMPT]")
-                plain(text)
+                try plain(text)
                 try control("[/SYSTEM_PROMPT]")
             case .user(let text):
                 if i == toolsAt, !tools.isEmpty { try write(tools: tools) }
@@ -41,7 +45,7 @@ struct MistralPromptWriter {
                 try writeUser(system.map { $0 + "\n\n" + text } ?? text)
             case .assistant(let text, let calls, let isOpen):
                 if isForgotten, !calls.isEmpty { continue }
-                writeAssistant(text)
+                try writeAssistant(text)
                 if !calls.isEmpty { try write(calls: calls) }
                 if !isOpen { ids.append(eos) }
             case .tool(let text, let id, let name):
@@ -50,8 +54,8 @@ struct MistralPromptWriter {
         }
     }
 
-    private mutating func plain(_ text: String) {
-        ids += tokenizer.encode(text, addSpecial: false)
+    private mutating func plain(_ text: String) throws(ConversationError) {
+        ids += try MistralFormat.encode(text, tokenizer, ids, limit)
     }
 
     private mutating func control(_ name: String) throws(ConversationError) {
@@ -60,21 +64,21 @@ struct MistralPromptWriter {
     }
 
     private mutating func writeUser(_ text: String) throws(ConversationError) {
-        guard format != .v1 else { return plain("[INST] \(text) [/INST]") }
+        guard format != .v1 else { return try plain("[INST] \(text) [/INST]") }
         try control("[INST]")
-        plain(text)
+        try plain(text)
         try control("[/INST]")
     }
 
-    private mutating func writeAssistant(_ text: String) {
+    private mutating func writeAssistant(_ text: String) throws(ConversationError) {
         guard !text.isEmpty else { return }
-        guard format != .v1 else { return plain(text) }
-        plain(text.droppingTrailing { $0 == " " })
+        guard format != .v1 else { return try plain(text) }
+        try plain(text.droppingTrailing { $0 == " " })
     }
 
     private mutating func write(tools: [JSONValue]) throws(ConversationError) {
         try control("[AVAILABLE_TOOLS]")
-        plain(try json(.array(tools.map(definition))))
+        try plain(json(.array(tools.map(definition))))
         try control("[/AVAILABLE_TOOLS]")
     }
 
@@ -97,13 +101,13 @@ struct MistralPromptWriter {
         if format == .v11 || format == .v13 {
             for call in calls {
                 try control("[TOOL_CALLS]")
-                plain(call.name)
+                try plain(call.name)
                 if format == .v11, let id = call.id {
                     try control("[CALL_ID]")
-                    plain(ToolCallIdentifier.shortened(id))
+                    try plain(ToolCallIdentifier.shortened(id))
                 }
                 try control("[ARGS]")
-                plain(try json(call.parsedArguments))
+                try plain(json(call.parsedArguments))
             }
             return
         }
@@ -117,7 +121,7 @@ struct MistralPromptWriter {
             }
             entries.append(.object(entry))
         }
-        plain(try json(.array(entries)))
+        try plain(json(.array(entries)))
     }
 
     private mutating func writeResult(
@@ -127,20 +131,20 @@ struct MistralPromptWriter {
         try control("[TOOL_RESULTS]")
         switch format {
         case .v1, .v2:
-            plain(
-                try json([
+            try plain(
+                json([
                     .object([
                         "name": name.map { .string($0) } ?? .null, "content": parsed(text),
                     ])
                 ]))
         case .v3:
-            plain(try json(.object(["content": parsed(text), "call_id": .string(id)])))
+            try plain(json(.object(["content": parsed(text), "call_id": .string(id)])))
         case .v7, .v11:
-            plain(id)
+            try plain(id)
             try control("[TOOL_CONTENT]")
-            plain(text)
+            try plain(text)
         case .v13:
-            plain(text)
+            try plain(text)
         }
         try control("[/TOOL_RESULTS]")
     }

@@ -136,11 +136,12 @@ package struct PromptEncoder: Sendable {
     ///   - continueFinal: whether the prompt ends inside the last message, which goes on.
     ///     A last message marked as prefix does so in any case.
     ///   - extra: further variables for the template, such as `enable_thinking`.
+    ///   - limit: how many ids there may be; beyond it the text is not tokenized to its end.
     /// - Returns: token ids, BOS included where the vocabulary asks for it, never twice.
     /// - Throws: `ConversationError` with a reason that a client can act on.
     package func encode(
         messages: [Message], tools: [JSONValue] = [], addGenerationPrompt: Bool = true,
-        continueFinal: Bool = false, extra: JSONObject = [:]
+        continueFinal: Bool = false, extra: JSONObject = [:], limit: Int = .max
     ) throws(ConversationError) -> [Int32] {
         guard let last = messages.last else {
             throw .invalid("a conversation needs at least one message")
@@ -152,7 +153,7 @@ package struct PromptEncoder: Sendable {
             // of the assistant is one to go on with whenever something is to be generated.
             return try format.encode(
                 messages: messages.completed(style), tools: tools, tokenizer: tokenizer,
-                leavesFinalOpen: continues || addGenerationPrompt)
+                leavesFinalOpen: continues || addGenerationPrompt, limit: limit)
         case .template(let template), .fallback(let template):
             let own = tools.isEmpty ? nil : forTools
             let renderer = PromptRenderer(
@@ -161,7 +162,11 @@ package struct PromptEncoder: Sendable {
                 addGenerationPrompt: addGenerationPrompt && !continues,
                 extra: extra)
             let segments = try renderer.segments(messages, continuesLast: continues)
-            return withOneBOS(tokenizer.encode(segments))
+            do throws(TokenLimitError) {
+                return withOneBOS(try tokenizer.encode(segments, limit: limit))
+            } catch {
+                throw .tooLong(error)
+            }
         }
     }
 
