@@ -2,6 +2,7 @@
 
 import APIServer
 import APITypes
+import Dispatch
 import Generation
 import JSON
 import Sampling
@@ -170,6 +171,8 @@ struct PlainPrompts: PromptSource {
     var takesTools: Bool { mentionsTools }
     /// How many conversations were rendered.
     let renderings = Counter()
+    /// What rendering waits for; nil to go on at once.
+    var gate: DispatchSemaphore?
 
     struct Refusal: Error, CustomStringConvertible {
         let description = "roles must alternate <b>\u{1B}"
@@ -177,6 +180,7 @@ struct PlainPrompts: PromptSource {
 
     func tokens(of prompt: ChatPrompt) throws -> [Int32] {
         renderings.increase()
+        gate?.wait()
         if prompt.messages.contains(where: { $0.content == "raise" }) { throw Refusal() }
         var text = prompt.messages
             .map { "\($0.role.rawValue)=\($0.content ?? "")" }.joined(separator: ";")

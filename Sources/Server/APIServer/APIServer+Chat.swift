@@ -4,11 +4,13 @@ import APITypes
 import Generation
 import HTTP
 import JSON
+import Tokenization
 
 /// A chat answer that is about to be generated.
-private struct ChatPlan {
+struct ChatPlan: Sendable {
+    /// What is generated; nil once the engine has it.
+    var generation: GenerationRequest?
     let model: ServedModel
-    let generation: GenerationRequest
     let options: GenerationOptions
     /// Where the prompt came from.
     let field: FieldPath
@@ -16,32 +18,47 @@ private struct ChatPlan {
     var prefix = ""
     var returnsLogprobs = false
     var returnsPromptLogprobs = false
+    /// The tokens of the prompt.
+    let promptCount: Int
+    /// The prompt's ids, if ids are to be returned.
+    let promptTokenIDs: [Int32]?
+
+    init(
+        _ generation: GenerationRequest, _ options: GenerationOptions, from field: FieldPath,
+        _ model: ServedModel
+    ) {
+        self.generation = generation
+        self.model = model
+        self.options = options
+        self.field = field
+        promptCount = generation.promptTokens.count
+        promptTokenIDs = options.returnsTokenIDs ? generation.promptTokens : nil
+    }
 }
 
 extension APIServer {
     /// `POST /v1/chat/completions`.
     func chatCompletion(
-        _ body: JSONObject, _ context: RequestContext
-    ) async throws(APIError) -> ServerResponse {
+        _ body: JSONObject, _ dialect: Dialect
+    ) throws(APIError) -> ChatPlan {
         let request = try decode { () throws(FieldError) in
-            try ChatCompletionRequest(
-                body, dialect: context.dialect, limits: configuration.limits)
+            try ChatCompletionRequest(body, dialect: dialect, limits: configuration.limits)
         }
         let model = try slot.model(named: request.model)
         try Self.checkTools(request, model)
-        let prompt = try Self.tokens(of: ChatPrompt(request), model)
+        let prompt = try Self.tokens(
+            of: ChatPrompt(request), model, limit: model.engine.contextLength)
         var generation = try GenerationRequest(
             prompt: prompt, options: request.options,
             defaultTemperature: Self.defaultTemperature(of: model), model: model)
         generation.topLogprobs = request.topLogprobs
         generation.promptLogprobs = request.promptTopLogprobs
         generation.continuesText = request.continuesFinalMessage
-        var plan = ChatPlan(
-            model: model, generation: generation, options: request.options, field: "messages")
+        var plan = ChatPlan(generation, request.options, from: "messages", model)
         plan.returnsLogprobs = request.topLogprobs != nil
         plan.returnsPromptLogprobs = request.promptTopLogprobs != nil
         if let last = request.messages.last, last.isPrefix { plan.prefix = last.content ?? "" }
-        return try await answer(plan, context)
+        return plan
     }
 
     /// Throws if there are tools that the model would never see.
@@ -55,27 +72,34 @@ extension APIServer {
 
     /// `POST /v1/fim/completions`, which answers in the shape of a chat.
     func fimCompletion(
-        _ body: JSONObject, _ context: RequestContext
-    ) async throws(APIError) -> ServerResponse {
+        _ body: JSONObject, _ dialect: Dialect
+    ) throws(APIError) -> ChatPlan {
         let request = try decode { () throws(FieldError) in
-            try FIMCompletionRequest(
-                body, dialect: context.dialect, limits: configuration.limits)
+            try FIMCompletionRequest(body, dialect: dialect, limits: configuration.limits)
         }
         let model = try slot.model(named: request.model)
-        let prompt = try Self.gap(before: request.prompt, after: request.suffix, "model", model)
+        let prompt = try Self.gap(
+            before: request.prompt, after: request.suffix, "model", from: "prompt", model)
         var generation = try GenerationRequest(
             prompt: prompt, options: request.options,
             defaultTemperature: Self.defaultTemperature(of: model), model: model)
         generation.continuesText = true
-        return try await answer(
-            ChatPlan(
-                model: model, generation: generation, options: request.options, field: "prompt"),
-            context)
+        return ChatPlan(generation, request.options, from: "prompt", model)
     }
 
     /// The ids of a prompt with a gap, if the vocabulary has a way to write one.
+    ///
+    /// - Parameters:
+    ///   - before: the text before the gap.
+    ///   - after: the text after it.
+    ///   - field: what asked for a gap.
+    ///   - source: where the text came from.
+    ///   - model: whose vocabulary.
+    /// - Returns: the ids.
+    /// - Throws: `APIError` if there is no way, or the text does not fit.
     static func gap(
-        before: String, after: String, _ field: FieldPath, _ model: ServedModel
+        before: String, after: String, _ field: FieldPath, from source: FieldPath,
+        _ model: ServedModel
     ) throws(APIError) -> [Int32] {
         guard let fim = model.fim else {
             throw .invalidRequest(
@@ -84,23 +108,35 @@ extension APIServer {
                     reason: "this model cannot fill in the middle: its vocabulary has no tokens "
                         + "for prefix and suffix"))
         }
-        return fim.tokens(before: before, after: after, tokenizer: model.tokenizer)
+        do throws(TokenLimitError) {
+            return try fim.tokens(
+                before: before, after: after, tokenizer: model.tokenizer,
+                limit: model.engine.contextLength)
+        } catch {
+            throw tooLong(error, source, model)
+        }
     }
 
-    private func answer(
+    func answer(
         _ plan: ChatPlan, _ context: RequestContext
     ) async throws(APIError) -> ServerResponse {
-        let events = try submit(plan.generation, field: plan.field, plan.model, context)
+        var plan = plan
+        guard let generation = plan.generation.take() else {
+            throw .failed(reason: "The answer was generated before.")
+        }
+        let events = try submit(generation, field: plan.field, plan.model, context)
         if plan.options.streams {
             return respond(
                 with: ChatStream(streamContext(plan, context)), to: [events], context)
         }
         let header = header(
             plan.model, context, object: "chat.completion", idPrefix: "chatcmpl-")
-        return try await respond { () async throws(APIError) in
+        return try await respond { [plan] () async throws(APIError) in
             let answer = try await Self.collect(events, choiceCount: plan.options.choiceCount)
             if let usage = answer.usage { context.record.consumed(usage) }
-            return try Self.completion(answer, plan, header, context.dialect).json
+            return try await written(answer.tokenCount, context) { () throws(APIError) in
+                try Self.completion(answer, plan, header, context.dialect).json
+            }
         }
     }
 
@@ -125,7 +161,7 @@ extension APIServer {
         }
         return ChatCompletion(
             header: header, choices: choices, usage: answer.report,
-            promptTokenIDs: plan.options.returnsTokenIDs ? plan.generation.promptTokens : nil)
+            promptTokenIDs: plan.promptTokenIDs)
     }
 
     private func streamContext(_ plan: ChatPlan, _ context: RequestContext) -> ChatStream.Context {
@@ -135,9 +171,9 @@ extension APIServer {
             dialect: context.dialect, choiceCount: plan.options.choiceCount,
             usageStyle: StreamUsage(plan.options, in: context.dialect),
             continuousPromptTokens: plan.options.tellsUsageContinuously
-                ? plan.generation.promptTokens.count : nil,
+                ? plan.promptCount : nil,
             returnsTokens: plan.options.returnsTokens, prefix: plan.prefix,
-            promptTokenIDs: plan.options.returnsTokenIDs ? plan.generation.promptTokens : nil,
+            promptTokenIDs: plan.promptTokenIDs,
             logprobs: plan.returnsLogprobs
                 ? LogprobFormatter(tokenizer: plan.model.tokenizer) : nil)
     }

@@ -8,45 +8,78 @@ import Tokenization
 
 /// One prompt of a completion.
 struct TextPrompt: Sendable {
-    /// Its ids.
+    /// Its ids; a plan has them only where the answer tells them.
     let tokens: [Int32]
 
-    /// Its text, for `echo`; the client's own where it sent text.
+    /// Its text; the client's own where it sent text. A plan has it only for `echo`.
     let text: String
+}
+
+/// A completion that is about to be generated.
+struct TextPlan: Sendable {
+    /// The request without its prompts.
+    let request: CompletionRequest
+    let model: ServedModel
+    /// What the answer needs of each prompt.
+    let prompts: [TextPrompt]
+    /// What is generated for each prompt, and where it came from.
+    let generations: [(request: GenerationRequest, field: FieldPath)]
 }
 
 extension APIServer {
     /// `POST /v1/completions`.
     func textCompletion(
-        _ body: JSONObject, _ context: RequestContext
-    ) async throws(APIError) -> ServerResponse {
-        let request = try decode { () throws(FieldError) in
-            try CompletionRequest(body, dialect: context.dialect, limits: configuration.limits)
+        _ body: JSONObject, _ dialect: Dialect
+    ) throws(APIError) -> TextPlan {
+        var request = try decode { () throws(FieldError) in
+            try CompletionRequest(body, dialect: dialect, limits: configuration.limits)
         }
         let model = try slot.model(named: request.model)
         var prompts: [TextPrompt] = []
-        var requests: [GenerationEvents] = []
+        var generations: [(request: GenerationRequest, field: FieldPath)] = []
+        let needsTokens =
+            request.options.returnsTokenIDs || (request.echoes && request.topLogprobs != nil)
         for (index, prompt) in request.prompts.enumerated() {
             let path = request.prompts.count == 1 ? "prompt" : FieldPath("prompt").appending(index)
             let prompt = try Self.prompt(prompt, at: path, request, model)
-            prompts.append(prompt)
-            let generation = try Self.generation(prompt.tokens, request, model)
-            requests.append(try submit(generation, field: path, model, context))
+            prompts.append(
+                TextPrompt(
+                    tokens: needsTokens ? prompt.tokens : [],
+                    text: request.echoes ? prompt.text : ""))
+            generations.append((try Self.generation(prompt.tokens, request, model), path))
+        }
+        request.prompts = []
+        request.suffix = nil
+        return TextPlan(
+            request: request, model: model, prompts: prompts, generations: generations)
+    }
+
+    /// Generates what was planned.
+    func answer(
+        _ plan: TextPlan, _ context: RequestContext
+    ) async throws(APIError) -> ServerResponse {
+        let (request, model, prompts) = (plan.request, plan.model, plan.prompts)
+        var requests: [GenerationEvents] = []
+        for (generation, field) in plan.generations {
+            requests.append(try submit(generation, field: field, model, context))
         }
         if request.options.streams {
             let stream = TextStream(streamContext(request, prompts, context, model))
             return respond(with: stream, to: requests, context)
         }
         let header = header(model, context, object: "text_completion", idPrefix: "cmpl-")
-        return try await respond { [prompts, requests] () async throws(APIError) in
+        return try await respond { [requests] () async throws(APIError) in
             var answers: [CollectedAnswer] = []
             for events in requests {
                 let answer = try await Self.collect(events, choiceCount: request.bestOf)
                 if let usage = answer.usage { context.record.consumed(usage) }
                 answers.append(answer)
             }
-            let formatter = LogprobFormatter(tokenizer: model.tokenizer)
-            return try Self.completion(header, request, prompts, answers, formatter).json
+            let tokenCount = answers.reduce(0) { $0 + $1.tokenCount }
+            return try await written(tokenCount, context) { [answers] () throws(APIError) in
+                let formatter = LogprobFormatter(tokenizer: model.tokenizer)
+                return try Self.completion(header, request, prompts, answers, formatter).json
+            }
         }
     }
 
@@ -63,14 +96,19 @@ extension APIServer {
             return TextPrompt(
                 tokens: tokens, text: request.echoes ? model.tokenizer.decode(tokens) : "")
         case .text(let text):
-            let tokens =
-                if let suffix = request.suffix {
-                    try gap(before: text, after: suffix, "suffix", model)
-                } else {
-                    // The client has applied the chat template itself.
-                    model.tokenizer.encode(prompt: text, addSpecial: request.addsSpecialTokens)
-                }
-            return TextPrompt(tokens: tokens, text: text)
+            if let suffix = request.suffix {
+                let tokens = try gap(before: text, after: suffix, "suffix", from: path, model)
+                return TextPrompt(tokens: tokens, text: text)
+            }
+            // The client has applied the chat template itself.
+            do throws(TokenLimitError) {
+                let tokens = try model.tokenizer.encode(
+                    prompt: text, addSpecial: request.addsSpecialTokens,
+                    limit: model.engine.contextLength)
+                return TextPrompt(tokens: tokens, text: text)
+            } catch {
+                throw tooLong(error, path, model)
+            }
         }
     }
 

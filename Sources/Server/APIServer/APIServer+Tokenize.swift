@@ -86,12 +86,32 @@ extension APIServer {
     }
 
     /// The ids of a conversation; a format that cannot hold it is the client's error.
-    static func tokens(of prompt: ChatPrompt, _ model: ServedModel) throws(APIError) -> [Int32] {
+    ///
+    /// - Parameters:
+    ///   - prompt: the conversation.
+    ///   - model: whose format.
+    ///   - limit: how many ids there may be.
+    /// - Returns: the ids.
+    /// - Throws: `APIError`.
+    static func tokens(
+        of prompt: ChatPrompt, _ model: ServedModel, limit: Int = .max
+    ) throws(APIError) -> [Int32] {
         do {
-            return try model.prompts.tokens(of: prompt)
+            return try model.prompts.tokens(of: prompt, limit: limit)
+        } catch let error as TokenLimitError {
+            throw tooLong(error, "messages", model)
         } catch {
             throw .invalidConversation(reason: EchoableText.sentence("\(error)"))
         }
+    }
+
+    /// The error for a text that was not tokenized to its end.
+    static func tooLong(
+        _ error: TokenLimitError, _ field: FieldPath, _ model: ServedModel
+    ) -> APIError {
+        .promptTooLong(
+            field: field.description, tokenCount: error.leastCount,
+            contextLength: model.engine.contextLength, isLeastCount: true)
     }
 
     /// Throws unless the vocabulary has every id.

@@ -16,6 +16,7 @@ package struct APIServer: Sendable {
     let metrics: RequestMetrics
     let unixTime: @Sendable () -> Int
     let logger: Logger
+    let workers = RequestWorkers()
 
     /// Creates a server, which answers `503` until the slot has a model.
     ///
@@ -50,9 +51,9 @@ package struct APIServer: Sendable {
             if request.head.method == .options {
                 response = Self.options(endpoint)
             } else {
-                let body = try Self.body(of: request, endpoint)
-                if fixedDialect == nil, DialectHints.isMistral(body) { context.dialect = .mistral }
-                response = try await answer(endpoint, body, context)
+                let prepared = try await prepare(endpoint, request, fixedDialect, context)
+                context.dialect = prepared.dialect
+                response = try await answer(try prepared.plan.get(), context)
             }
         } catch {
             if Task.isCancelled {
@@ -97,17 +98,37 @@ package struct APIServer: Sendable {
         return endpoint
     }
 
-    private static func body(
-        of request: ServerRequest, _ endpoint: Endpoint
-    ) throws(APIError) -> JSONObject {
-        guard endpoint.method == .post else { return [:] }
+    /// What is to be answered, and in which dialect: all work that grows with the body.
+    ///
+    /// The body and all that was read of it are gone afterwards, but for what the plan holds.
+    private func prepare(
+        _ endpoint: Endpoint, _ request: ServerRequest, _ fixedDialect: Dialect?,
+        _ context: RequestContext
+    ) async throws(APIError) -> (dialect: Dialect, plan: Result<RequestPlan, APIError>) {
+        guard endpoint.method == .post else {
+            return (context.dialect, .success(.response(try answer(endpoint, context))))
+        }
+        let byteCount = request.body.count
+        return try await workers.run(byteCount, for: context.client) { () throws(APIError) in
+            let body = try Self.parse(request.takeBody())
+            let isMistral = fixedDialect == nil && DialectHints.isMistral(body)
+            let dialect = isMistral ? .mistral : context.dialect
+            do throws(APIError) {
+                return (dialect, .success(try plan(endpoint, body, dialect)))
+            } catch {
+                return (dialect, .failure(error))
+            }
+        }
+    }
+
+    private static func parse(_ bytes: [UInt8]) throws(APIError) -> JSONObject {
         let value: JSONValue
         do {
-            // 2^22 values are more token ids than any context holds.
+            // As many token ids as a context of 2^20 holds; each value takes up to 250 bytes.
             value = try JSONParser.parse(
-                request.takeBody(),
+                bytes,
                 limits: .init(
-                    maxDepth: 64, maxValues: 1 << 22, replacesLoneSurrogates: true,
+                    maxDepth: 64, maxValues: (1 << 20) + (1 << 16), replacesLoneSurrogates: true,
                     skipsByteOrderMark: true))
         } catch {
             throw .invalidRequest(.malformed(reason: EchoableText.sentence(error.description)))
@@ -118,16 +139,26 @@ package struct APIServer: Sendable {
         return object
     }
 
-    private func answer(
-        _ endpoint: Endpoint, _ body: JSONObject, _ context: RequestContext
-    ) async throws(APIError) -> ServerResponse {
+    private func plan(
+        _ endpoint: Endpoint, _ body: JSONObject, _ dialect: Dialect
+    ) throws(APIError) -> RequestPlan {
         switch endpoint {
-        case .chatCompletions: try await chatCompletion(body, context)
-        case .completions: try await textCompletion(body, context)
-        case .fimCompletions: try await fimCompletion(body, context)
-        case .chatInputTokens: try inputTokens(body)
-        case .tokenize: try tokenize(body)
-        case .detokenize: try detokenize(body)
+        case .chatCompletions: .chat(try chatCompletion(body, dialect))
+        case .completions: .text(try textCompletion(body, dialect))
+        case .fimCompletions: .chat(try fimCompletion(body, dialect))
+        case .chatInputTokens: .response(try inputTokens(body))
+        case .tokenize: .response(try tokenize(body))
+        case .detokenize: .response(try detokenize(body))
+        case .models, .model, .tokenizerInfo, .ready, .live, .root, .version, .metrics:
+            throw .methodNotAllowed(allowed: endpoint.allowedMethods)
+        }
+    }
+
+    /// The answer of an endpoint that needs no body.
+    private func answer(
+        _ endpoint: Endpoint, _ context: RequestContext
+    ) throws(APIError) -> ServerResponse {
+        switch endpoint {
         case .tokenizerInfo: try tokenizerInfo()
         case .models: models()
         case .model(let id): model(id, context)
@@ -136,6 +167,19 @@ package struct APIServer: Sendable {
         case .root: root()
         case .version: ServerResponse(json: ["version": .string(configuration.version)])
         case .metrics: exposition()
+        case .chatCompletions, .completions, .fimCompletions, .chatInputTokens, .tokenize,
+            .detokenize:
+            throw .methodNotAllowed(allowed: endpoint.allowedMethods)
+        }
+    }
+
+    private func answer(
+        _ plan: RequestPlan, _ context: RequestContext
+    ) async throws(APIError) -> ServerResponse {
+        switch plan {
+        case .chat(let plan): try await answer(plan, context)
+        case .text(let plan): try await answer(plan, context)
+        case .response(let response): response
         }
     }
 

@@ -47,6 +47,11 @@ struct CollectedAnswer: Sendable {
     /// The token counts.
     var report: UsageReport { usage.map { UsageReport($0) } ?? UsageReport() }
 
+    /// How many tokens the answer can tell of.
+    var tokenCount: Int {
+        choices.reduce(promptLogprobs.count) { $0 + $1.tokens.count }
+    }
+
     /// The choices of the highest mean log probability, best first; all of them in their order if
     /// that many were generated.
     func best(_ count: Int) -> [Choice] {

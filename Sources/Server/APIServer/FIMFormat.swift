@@ -37,15 +37,18 @@ struct FIMFormat: Sendable {
     /// The prompt that asks for the text between the two.
     ///
     /// - Source: mistral-common `encode_fim`: `[BOS][SUFFIX]suffix[PREFIX]prompt`.
-    func tokens(before: String, after: String, tokenizer: any Tokenizer) -> [Int32] {
+    func tokens(
+        before: String, after: String, tokenizer: any Tokenizer, limit: Int = .max
+    ) throws(TokenLimitError) -> [Int32] {
         let segments: [PromptSegment]
         switch order {
         case .suffixFirst:
-            do {
+            do throws(ConversationError) {
                 // Unlike plain segments, this keeps SentencePiece's space out of the suffix.
                 return try MistralFormat.encodeInfilling(
-                    prompt: before, suffix: after, tokenizer: tokenizer)
+                    prompt: before, suffix: after, tokenizer: tokenizer, limit: limit)
             } catch {
+                if case .tooLong(let excess) = error { throw excess }
                 // The tokens were found above; only BOS can be missing.
                 segments = [.control(suffix), .text(after), .control(prefix), .text(before)]
             }
@@ -54,7 +57,7 @@ struct FIMFormat: Sendable {
                 .control(prefix), .text(before), .control(suffix), .text(after), .control(middle),
             ]
         }
-        let tokens = tokenizer.encode(segments)
+        let tokens = try tokenizer.encode(segments, limit: limit)
         guard tokenizer.addsBOS, let bos = tokenizer.bosTokenID else { return tokens }
         return [bos] + tokens
     }

@@ -6,10 +6,20 @@ import JSON
 
 extension PromptEncoder: PromptSource {
     package func tokens(of prompt: ChatPrompt) throws -> [Int32] {
-        try encode(
-            messages: prompt.messages.map(Message.init), tools: prompt.tools,
-            addGenerationPrompt: prompt.addsGenerationPrompt,
-            continueFinal: prompt.continuesFinalMessage, extra: prompt.templateArguments)
+        try tokens(of: prompt, limit: .max)
+    }
+
+    package func tokens(of prompt: ChatPrompt, limit: Int) throws -> [Int32] {
+        do throws(ConversationError) {
+            return try encode(
+                messages: prompt.messages.map(Message.init), tools: prompt.tools,
+                addGenerationPrompt: prompt.addsGenerationPrompt,
+                continueFinal: prompt.continuesFinalMessage, extra: prompt.templateArguments,
+                limit: limit)
+        } catch {
+            if case .tooLong(let excess) = error { throw excess }
+            throw error
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 package import APITypes
 package import JSON
+import Tokenization
 
 /// A conversation that is to become a prompt.
 package struct ChatPrompt: Hashable, Sendable {
@@ -44,4 +45,22 @@ package protocol PromptSource: Sendable {
     /// - Returns: the whole prompt, BOS included where the format has one.
     /// - Throws: an error that describes why the format cannot hold this conversation.
     func tokens(of prompt: ChatPrompt) throws -> [Int32]
+
+    /// The ids of a conversation of at most so many.
+    ///
+    /// - Parameters:
+    ///   - prompt: the conversation.
+    ///   - limit: how many ids there may be.
+    /// - Returns: the whole prompt.
+    /// - Throws: `TokenLimitError`, before all has been tokenized; else as without a limit.
+    func tokens(of prompt: ChatPrompt, limit: Int) throws -> [Int32]
+}
+
+extension PromptSource {
+    /// Counts the ids when all has been tokenized.
+    package func tokens(of prompt: ChatPrompt, limit: Int) throws -> [Int32] {
+        let tokens = try tokens(of: prompt)
+        if tokens.count > limit { throw TokenLimitError(leastCount: tokens.count) }
+        return tokens
+    }
 }

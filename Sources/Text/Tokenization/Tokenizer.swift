@@ -109,8 +109,21 @@ extension Tokenizer {
     ///     the text has there already is not put twice.
     /// - Returns: the token ids.
     package func encode(prompt: String, addSpecial: Bool) -> [Int32] {
-        var tokens = encode([.templated(prompt)])
-        guard addSpecial else { return tokens }
+        addSpecial ? withSpecial(encode([.templated(prompt)])) : encode([.templated(prompt)])
+    }
+
+    /// Encodes such a prompt of at most so many tokens; throws as for a plain text.
+    package func encode(
+        prompt: String, addSpecial: Bool, limit: Int
+    ) throws(TokenLimitError) -> [Int32] {
+        let tokens = try encode([.templated(prompt)], limit: limit)
+        let whole = addSpecial ? withSpecial(tokens) : tokens
+        if whole.count > limit { throw TokenLimitError(leastCount: whole.count) }
+        return whole
+    }
+
+    private func withSpecial(_ tokens: [Int32]) -> [Int32] {
+        var tokens = tokens
         if addsBOS, let bos = bosTokenID, tokens.first != bos { tokens.insert(bos, at: 0) }
         if addsEOS, let eos = eosTokenID, tokens.last != eos { tokens.append(eos) }
         return tokens
