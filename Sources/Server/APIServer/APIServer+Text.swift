@@ -11,7 +11,9 @@ struct TextPrompt: Sendable {
     /// Its ids; a plan has them only where the answer tells them.
     let tokens: [Int32]
 
-    /// Its text; the client's own where it sent text. A plan has it only for `echo`.
+    /// Its text, the client's own where it sent text.
+    ///
+    /// A plan has it only for `echo`.
     let text: String
 }
 
