@@ -24,7 +24,8 @@ struct Generate: AsyncParsableCommand {
 
     @Option(help: "The model: a manifest, a GGUF or packed file, or a directory.") var model: String
     @Argument(help: "What to ask. Default: chat, one turn per line of stdin.") var prompt: String?
-    @Flag(help: "Continue the prompt as plain text, without the chat template.") var raw = false
+    @Flag(help: "Continue the prompt as it is, control tokens included, without the template.")
+    var raw = false
     @Option(help: "The system message.") var system: String?
     @Option(help: "The most tokens of an answer.") var maxTokens: Int?
     @Option(help: "0 always takes the likeliest token.") var temperature: Float = 0

@@ -97,6 +97,31 @@ struct TokenizerLoaderTests {
         }
     }
 
+    @Test(arguments: [
+        ("added_tokens.json", "[]", "content"), ("added_tokens.json", #"{"<x>":-1}"#, "<x>"),
+        ("added_tokens.json", #"{"<x>":"7"}"#, "<x>"), ("added_tokens.json", #"{"":7}"#, "id in"),
+        ("added_tokens.json", #"{"<x>":9223372036854775807}"#, "<x>"),
+        ("special_tokens_map.json", "1", "content"),
+        ("special_tokens_map.json", #"{"eos_token":1}"#, "eos_token"),
+        ("tokenizer_config.json", #"{"added_tokens_decoder":{"x":{"content":"a"}}}"#, "decoder"),
+        ("tokenizer_config.json", #"{"added_tokens_decoder":{"7":{"special":true}}}"#, "decoder"),
+        ("tokenizer_config.json", #"{"additional_special_tokens":[1]}"#, "additional"),
+    ])
+    func `damaged lists of added tokens are errors that name the field`(
+        name: String, text: String, message: String
+    ) throws {
+        let files = [
+            "tokenizer.model": TinyFile.sentencePieceModel(TinyVocabulary.sentencePiece()),
+            name: Array(text.utf8),
+        ]
+        try Self.withFolder(files) { folder in
+            let error = try #require(throws: TokenizerError.self) {
+                try TokenizerLoader.load(path: folder)
+            }
+            #expect(error.description.contains(message), "\(error)")
+        }
+    }
+
     @Test func `tokenizer_config.json lists the added tokens, too, and wins`() throws {
         let count = TinyVocabulary.sentencePiece().pieces.count
         let files: [String: [UInt8]] = [

@@ -84,6 +84,16 @@ import Tokenization
         #expect(tokenizer.decode([end + 2]) == "<|mine|>")
     }
 
+    @Test func `ordinary text that is spelled like a marker stays text`() throws {
+        var vocabulary = TinyVocabulary.sentencePiece(["<PRE>", "[EOS]", "<|im_end|>"])
+        vocabulary.kinds[vocabulary.pieces.count - 1] = .normal
+        let tokenizer = try TokenizerLoader.load(
+            TinyFile.sentencePieceModel(vocabulary), file: "tiny.model")
+        #expect(tokenizer.id(ofControl: "<PRE>") == nil)
+        #expect(tokenizer.id(ofControl: "[EOS]") == nil)
+        #expect(tokenizer.id(ofControl: "<|im_end|>") != nil)
+    }
+
     @Test func `what ends a message of Harmony does not end its answer`() throws {
         var metadata = GGUFVocabularyTests.byteLevel()
         let names = ["<|return|>", "<|call|>"]

@@ -26,7 +26,7 @@ struct HuggingFaceTokenizerFile {
         var vocabulary = try reader.pieces(model)
         var added = try reader.addedTokens(&vocabulary)
         let special = try reader.special(added, vocabulary, model, settings)
-        TurnMarkers.mark(vocabulary.pieces, &vocabulary.kinds, special)
+        TurnMarkers.markEnds(special, &vocabulary.kinds)
         for index in added.indices where vocabulary.kinds[Int(added[index].id)] == .control {
             added[index].isControl = true
         }

@@ -145,7 +145,9 @@ package struct TokenizerLoader {
     private static func vocabulary(
         _ file: TokenizerFile, folder: ModelFolder?
     ) throws -> VocabularyContent {
-        try vocabulary(file.bytes, file: file.path, settings: try settings(in: folder))
+        // tokenizer.json and tekken.json list all their tokens themselves.
+        let settings = try settings(in: folder, listingAdded: !isJSON(file.bytes))
+        return try vocabulary(file.bytes, file: file.path, settings: settings)
     }
 
     /// Reads the tokenizer in the content of a file.
@@ -186,7 +188,9 @@ package struct TokenizerLoader {
         return first == UInt8(ascii: "{")
     }
 
-    private static func settings(in folder: ModelFolder?) throws -> TokenizerSettings {
+    private static func settings(
+        in folder: ModelFolder?, listingAdded: Bool
+    ) throws -> TokenizerSettings {
         var settings = TokenizerSettings()
         guard let folder else { return settings }
         func read(
@@ -196,8 +200,11 @@ package struct TokenizerLoader {
             let file = try TokenizerFile(name, in: folder)
             try body(&settings, TokenizerFile.json(file.bytes, path: file.path), file.path)
         }
-        try read("special_tokens_map.json") { try $0.readSpecialTokens($1, file: $2) }
-        try read("added_tokens.json") { try $0.readAddedTokens($1, file: $2) }
+        if listingAdded {
+            try read("special_tokens_map.json") { try $0.readSpecialTokens($1, file: $2) }
+            try read("added_tokens.json") { try $0.readAddedTokens($1, file: $2) }
+            try read("tokenizer_config.json") { try $0.readAddedTokensDecoder($1, file: $2) }
+        }
         try read("tokenizer_config.json") { try $0.readTokenizerConfiguration($1, file: $2) }
         for name in ["generation_config.json", "config.json"] {
             try read(name) { try $0.readStops($1, file: $2) }

@@ -43,8 +43,8 @@ struct TokenizerSettings: Equatable {
         eos = try Self.name(json["eos_token"], "eos_token", file) ?? eos
     }
 
-    /// Reads `tokenizer_config.json`.
-    mutating func readTokenizerConfiguration(
+    /// Reads the added tokens in `tokenizer_config.json`.
+    mutating func readAddedTokensDecoder(
         _ json: JSONValue, file: String
     ) throws(TokenizerError) {
         if let object = json["added_tokens_decoder"]?.objectValue {
@@ -60,6 +60,12 @@ struct TokenizerSettings: Equatable {
                 specialNames.insert(name)
             }
         }
+    }
+
+    /// Reads `tokenizer_config.json`, without its added tokens.
+    mutating func readTokenizerConfiguration(
+        _ json: JSONValue, file: String
+    ) throws(TokenizerError) {
         bos = try Self.name(json["bos_token"], "bos_token", file) ?? bos
         eos = try Self.name(json["eos_token"], "eos_token", file) ?? eos
         addsBOS = json["add_bos_token"]?.boolValue ?? addsBOS

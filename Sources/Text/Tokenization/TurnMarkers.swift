@@ -12,7 +12,8 @@ enum TurnMarkers {
         "<|eot_id|>", "<|eom_id|>", "<|im_end|>", "<|end|>", "<|endoftext|>", "<|end_of_text|>",
         "<end_of_turn>", "<|end_of_turn|>", "<|END_OF_TURN_TOKEN|>", "<EOT>", "_<EOT>", "[EOT]",
         "[EOS]", "<|return|>", "<|call|>", "<|calls|>", "<|flush|>", "<end_of_utterance>",
-        "<｜end▁of▁sentence｜>", "<turn|>",
+        "<｜end▁of▁sentence｜>", "<turn|>", "<|fim_pad|>", "<|fim_repo|>", "<|repo_name|>",
+        "<|file_sep|>",
     ]
 
     /// Names that begin a turn, or that part a text with a gap.
@@ -22,7 +23,7 @@ enum TurnMarkers {
         "[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[AVAILABLE_TOOLS]",
         "[/AVAILABLE_TOOLS]", "[TOOL_CALLS]", "[TOOL_RESULTS]", "[/TOOL_RESULTS]",
         "[TOOL_CONTENT]", "[CALL_ID]", "[ARGS]", "[PREFIX]", "[MIDDLE]", "[SUFFIX]",
-        "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|fim_pad|>", "<fim_prefix>",
+        "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<fim_prefix>",
         "<fim_suffix>", "<fim_middle>", "<fim_pad>", "<|fim_begin|>", "<|fim_hole|>",
         "<|fim_end|>", "<PRE>", "<SUF>", "<MID>", "<｜fim▁begin｜>", "<｜fim▁hole｜>",
         "<｜fim▁end｜>",
@@ -52,15 +53,26 @@ enum TurnMarkers {
         return Set(found.map(\.id))
     }
 
-    /// Makes control tokens of those that have such a name, and of those that begin or end a
+    /// Makes control tokens of those that have such a name and of those that begin or end a
     /// sequence, where the file has them as text.
     static func mark(_ pieces: [String], _ kinds: inout [TokenKind], _ special: SpecialTokens) {
-        for (index, piece) in pieces.enumerated()
-        where [.normal, .userDefined, .unused].contains(kinds[index]) && isControl(piece) {
-            kinds[index] = .control
+        for (index, piece) in pieces.enumerated() where isControl(piece) {
+            switch kinds[index] {
+            case .userDefined, .unused: kinds[index] = .control
+            // Ordinary text may be spelled like the others, such as `<PRE>` of HTML.
+            case .normal where piece.hasPrefix("<|") || piece.hasSuffix("_of_turn>"):
+                kinds[index] = .control
+            case .normal, .unknown, .control, .byte: break
+            }
         }
-        for id in [special.bos, special.eos].compactMap(\.self) where kinds[Int(id)] == .userDefined
-        {
+        markEnds(special, &kinds)
+    }
+
+    /// Makes control tokens of those that begin or end a sequence, where the file has them as
+    /// user-defined text.
+    static func markEnds(_ special: SpecialTokens, _ kinds: inout [TokenKind]) {
+        for id in [special.bos, special.eos].compactMap(\.self)
+        where kinds[Int(id)] == .userDefined {
             kinds[Int(id)] = .control
         }
     }
