@@ -92,6 +92,10 @@ struct SafetensorsDirectoryTests {
         try expectOneLineError(mentions: "model-00001-of-0000N.safetensors") {
             _ = try ModelFile.open(path: folder.path)
         }
+        try folder.write("", to: "pytorch_model.bin")
+        try expectOneLineError(mentions: "PyTorch's own files are not read") {
+            _ = try ModelFile.open(path: folder.path)
+        }
     }
 
     @Test func `what a shard has beyond the index does no harm`() throws {

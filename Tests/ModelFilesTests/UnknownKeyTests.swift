@@ -109,6 +109,12 @@ struct UnknownKeyTests {
         try expectOneLineError(mentions: "rope_parameters") { try raw.open() }
     }
 
+    @Test func `a type that is not known is named before its parameters`() throws {
+        var raw = RawDirectory.model()
+        raw.config["rope_scaling"] = ["type": "longrope", "long_factor": [1], "short_factor": [1]]
+        try expectOneLineError(mentions: "rope_scaling.type") { try raw.open() }
+    }
+
     @Test func `two sets of rotary parameters that differ are refused`() throws {
         var raw = RawDirectory.model()
         raw.config["rope_parameters"] = ["rope_theta": 7]

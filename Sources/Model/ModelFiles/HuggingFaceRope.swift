@@ -13,25 +13,34 @@ struct HuggingFaceRope {
     init(
         _ object: JSONObject, _ top: ConfigurationFields, contextLength: Int, defaultTheta: Double
     ) throws(ModelFileError) {
-        let fields = try Self.fields(object, top)
+        let own = try Self.fields(object, top)
         // What stands among the rope's own parameters goes before what stands at the top.
         theta = try top.number(
             "rope_theta", in: ConfigurationBounds.ropeTheta, default: defaultTheta)
         partialFactor = try top.number("partial_rotary_factor", in: 0.001...1, default: 1)
         scaling = .none
-        if let fields {
+        if let (fields, keys) = own {
             theta = try fields.number(
                 "rope_theta", in: ConfigurationBounds.ropeTheta, default: theta)
             partialFactor = try fields.number(
                 "partial_rotary_factor", in: 0.001...1, default: partialFactor)
             scaling = try Self.scaling(fields, top, contextLength: contextLength)
+            try fields.refuseUnknown(
+                keys,
+                understood: [
+                    "rope_type", "type", "rope_theta", "factor",
+                    "original_max_position_embeddings", "attention_factor", "beta_fast",
+                    "beta_slow", "mscale", "mscale_all_dim", "truncate", "low_freq_factor",
+                    "high_freq_factor", "partial_rotary_factor", "finetuned",
+                    "max_position_embeddings",
+                ], neutral: [:], isStrict: true)
         }
     }
 
     /// The one object with rotary parameters that holds for all layers.
     private static func fields(
         _ object: JSONObject, _ top: ConfigurationFields
-    ) throws(ModelFileError) -> ConfigurationFields? {
+    ) throws(ModelFileError) -> (fields: ConfigurationFields, keys: [String])? {
         var found: (key: String, object: JSONObject)?
         for key in ["rope_parameters", "rope_scaling"] {
             guard let value = object[key], value != .null else { continue }
@@ -52,16 +61,7 @@ struct HuggingFaceRope {
             }
             (key, nested) = ("\(key).\(kind)", parameters)
         }
-        let fields = ConfigurationFields(nested, path: top.path, prefix: "\(key).")
-        try fields.refuseUnknown(
-            nested.map(\.key),
-            understood: [
-                "rope_type", "type", "rope_theta", "factor", "original_max_position_embeddings",
-                "attention_factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim",
-                "truncate", "low_freq_factor", "high_freq_factor", "partial_rotary_factor",
-                "finetuned", "max_position_embeddings",
-            ], neutral: [:], isStrict: true)
-        return fields
+        return (ConfigurationFields(nested, path: top.path, prefix: "\(key)."), nested.map(\.key))
     }
 
     /// The kind of all layers, where an object has rotary parameters of its own for each kind.

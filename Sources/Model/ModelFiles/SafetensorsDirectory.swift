@@ -45,10 +45,13 @@ struct SafetensorsDirectory: Sendable {
         let own = shards.filter { $0.shard?.stem == stem }
         let chosen = own.isEmpty ? shards : own
         guard !chosen.isEmpty else {
+            let hasPyTorch = folder.names.contains {
+                $0.hasSuffix(".bin") || $0.hasSuffix(".pth") || $0.hasSuffix(".pt")
+            }
             throw .unrecognised(
                 path: folder.path,
                 reason: "holds neither \(single), \(stem)-00001-of-0000N.safetensors nor \(single)"
-                    + ".index.json")
+                    + ".index.json" + (hasPyTorch ? "; PyTorch's own files are not read" : ""))
         }
         guard chosen.count <= maxFileCount else {
             throw .unrecognised(
