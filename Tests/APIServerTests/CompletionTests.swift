@@ -62,6 +62,20 @@ import Testing
         #expect(try await TestClient().complete().json["tokens"] == nil)
     }
 
+    @Test func `what mistral-common's server asks of llama-server is answered`() async throws {
+        let reply = try await TestClient().post(
+            "/completions",
+            """
+            {"prompt":[97,98],"return_tokens":true,"id":null,"model":null,"temperature":0.7,
+            "top_p":1.0,"max_tokens":null,"random_seed":null,"stop":null,"stream":false,
+            "response_format":{"type":"text","json_schema":null},"tool_choice":"auto",
+            "continue_final_message":false,"truncate_for_context_length":false,"n":1,
+            "presence_penalty":0,"frequency_penalty":0,"reasoning_effort":null}
+            """)
+        #expect(reply.status == 200)
+        #expect(try reply.json["tokens"] == [72, 195, 169, 33, 257])
+    }
+
     @Test func `a stream tells its usage where the last choice ends`() async throws {
         let client = TestClient()
         let plain = try await client.complete(#""stream":true,"n":2"#).events.dropLast()

@@ -46,7 +46,10 @@ extension CompletionRequest {
         _ body: JSONObject, dialect: Dialect, limits: RequestLimits = .init()
     ) throws(FieldError) {
         let fields = FieldReader(body)
-        model = try fields.require("model", fields.string("model", maxCharacters: 1024))
+        let name = try fields.string("model", maxCharacters: 1024)
+        // Who asks in llama-server's way knows one model only (mistral-common's server names none).
+        let isLlamaServers = try fields.bool("return_tokens") ?? false
+        model = try fields.require("model", name ?? (isLlamaServers ? "default" : nil))
         prompts = try Self.prompts(fields, limits: limits)
         options = try GenerationOptions(
             fields, dialect: dialect, limits: limits, leastMaxTokens: 0,
