@@ -39,8 +39,11 @@ import Testing
     @Test func `a shorter repetition, and a longer cycle, go on`() async throws {
         let short = engine(period: 1, contextLength: 1_000)
         #expect(try await short.generate(request()).first.reason == .contextLength)
-        let long = engine(period: 93, contextLength: 2_000)
+        let long = engine(period: 93, contextLength: 1_480)
         #expect(try await long.generate(request()).first.reason == .contextLength)
+        let repeated = engine(period: 93, contextLength: 1_500)
+        let result = try await repeated.generate(request()).first
+        #expect(result.reason == .repetition && result.ids.count == 16 * 93)
     }
 
     @Test func `who says how long an answer may be gets it`() async throws {
