@@ -66,7 +66,8 @@ struct Serve: AsyncParsableCommand {
     @Option(help: "Memory for the bodies of all requests being received in MiB.")
     var maxBodyMemory: Int?
     @Option(help: "The largest request header in bytes.") var maxHeaderBytes: Int?
-    @Option(help: "The most connections at a time.") var maxConnections: Int?
+    @Option(help: "The most connections at a time; idle ones give way to new ones.")
+    var maxConnections: Int?
     @Option(help: "Seconds for a request's header to arrive.") var headerTimeout: Int?
     @Option(help: "Seconds for a request's body to arrive.") var bodyTimeout: Int?
     @Option(help: "Seconds that an idle connection is kept.") var idleTimeout: Int?

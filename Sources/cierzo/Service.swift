@@ -52,6 +52,12 @@ struct Service: Sendable {
             errorResponse: { api.refusal($0, $1, $2) }, admission: { api.admit($0) },
             handler: { await api.handle($0) })
         let port = try await http.start()
+        let maxConnections = await http.maxConnectionCount
+        if maxConnections < settings.integer("max-connections", default: 1024) {
+            logger.warning(
+                "max-connections is more than the limit of open files allows; raise that (ulimit -n)",
+                metadata: ["connections": "\(maxConnections)"])
+        }
         logger.info(
             "listening, loading the model", metadata: ["port": "\(port)", "model": "\(model)"])
 

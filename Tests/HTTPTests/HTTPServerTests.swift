@@ -281,14 +281,22 @@ struct HTTPServerTests {
     }
 
     @Test func `connections over the limit are told so politely`() async throws {
-        try await LoopbackServer.run(maxConnections: 1, handler: Self.echo) { server in
+        let (started, released) = (Signal(), Signal())
+        let handler: HTTPServer.Handler = { request in
+            started.fire()
+            await released.wait()
+            return await Self.echo(request)
+        }
+        try await LoopbackServer.run(maxConnections: 1, handler: handler) { server in
             let first = try await server.connect()
             try await first.send("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n")
-            #expect(try await first.response().status == 200)
+            await started.wait()
             let refused = try await server.exchange("GET /2 HTTP/1.1\r\nHost: a\r\n\r\n")
             #expect(refused.status == 503)
             #expect(refused.fields["retry-after"] == "1")
             #expect(await server.server.connectionCount == 1)
+            released.fire()
+            #expect(try await first.response().body == "GET /1 ")
         }
     }
 

@@ -20,7 +20,7 @@ struct LoopbackServer {
         errorResponse: @escaping HTTPServer.ErrorResponse = { status, reason, _ in
             .text(status, reason)
         },
-        admission: @escaping HTTPServer.Admission = { _ in nil },
+        admission: HTTPServer.Admission? = nil,
         handler: @escaping HTTPServer.Handler,
         _ body: (LoopbackServer) async throws -> Void
     ) async throws {

@@ -21,7 +21,7 @@ extension HTTPConnection {
         let idleDeadline = ContinuousClock.now + timeouts.idle
         var headerDeadline: ContinuousClock.Instant?
         var reception: Reception?
-        began(nil)
+        becameSilent()
         while true {
             while let event = try parser.next() {
                 switch event {
@@ -31,6 +31,10 @@ extension HTTPConnection {
                         // Without a body its end follows at once, and then the next request.
                         if head.framing == .none { _ = try parser.next() }
                         return .refused(response, head)
+                    }
+                    if isGuest {
+                        return .request(
+                            ServerRequest(head: head.request, remoteAddress: remoteAddress), head)
                     }
                     let maxBytes = service.configuration.limits.maxBodyBytes
                     if case .length(let count) = head.framing, count > maxBytes {
@@ -50,7 +54,10 @@ extension HTTPConnection {
                 }
             }
             let isIdle = !parser.isWithinRequest
-            if !isIdle, headerDeadline == nil { headerDeadline = .now + timeouts.header }
+            if !isIdle, headerDeadline == nil {
+                headerDeadline = .now + timeouts.header
+                began()
+            }
             let deadline =
                 reception?.clock.deadline ?? (isIdle ? idleDeadline : headerDeadline)
             do throws(SocketError) {
@@ -70,7 +77,10 @@ extension HTTPConnection {
     }
 
     private func refusal(of head: RequestHead) -> ServerResponse? {
-        service.admission(ArrivingRequest(head: head.request, remoteAddress: remoteAddress))
+        service.admission(
+            ArrivingRequest(
+                head: head.request, remoteAddress: remoteAddress, isOverLimit: isGuest)
+        ).map(Service.withRetryAfter)
     }
 }
 

@@ -14,9 +14,39 @@ final class HTTPConnection: Sendable {
         let errorResponse: HTTPServer.ErrorResponse
         let bodyBudget: BodyBudget
         let date = HTTPDate()
+
+        /// The response, which tells when to come again if it is a 503.
+        static func withRetryAfter(_ response: ServerResponse) -> ServerResponse {
+            var response = response
+            if response.head.status == .serviceUnavailable,
+                response.head.headerFields[.retryAfter] == nil
+            {
+                response.head.headerFields[.retryAfter] = "1"
+            }
+            return response
+        }
+    }
+
+    /// What a connection is doing, which decides whether it may give way to another.
+    private enum Phase {
+        /// Nothing has come of a request, the first or a further one.
+        case silent(since: ContinuousClock.Instant)
+        /// Some of a header has come.
+        case beginning(since: ContinuousClock.Instant)
+        /// A request is being received or answered.
+        case busy
+        /// All is said; the client has yet to close.
+        case lingering(since: ContinuousClock.Instant)
+    }
+
+    /// How dispensable a connection is.
+    struct Standing {
+        let isSilent: Bool
+        let since: ContinuousClock.Instant
     }
 
     private struct State {
+        var phase = Phase.silent(since: .now)
         var isDraining = false
         var isCancelled = false
         /// The header of the request being received or answered.
@@ -24,25 +54,84 @@ final class HTTPConnection: Sendable {
         var exchange: Task<Bool, any Error>?
     }
 
+    /// How long a header may take before its connection counts as dispensable.
+    private static let headerPatience = Duration.seconds(1)
+    /// The timeout of everything that a guest does, and the largest header that it may send.
+    private static let guestTimeout = Duration.seconds(2)
+    private static let maxGuestHeaderBytes = 8 << 10
     /// How much is read at once.
     static let maxReadBytes = 64 << 10
 
     let socket: Socket
     let service: Service
     let remoteAddress: String
+    /// Whether it is one too many: it may ask for health, once, and whatever else costs nothing.
+    let isGuest: Bool
+    let timeouts: HTTPServer.Timeouts
     private let state = Mutex(State())
 
-    var timeouts: HTTPServer.Timeouts { service.configuration.timeouts }
-
-    init(socket: Socket, remoteAddress: String, service: Service) {
+    init(socket: Socket, remoteAddress: String, service: Service, isGuest: Bool = false) {
         self.socket = socket
         self.remoteAddress = remoteAddress
         self.service = service
+        self.isGuest = isGuest
+        var timeouts = service.configuration.timeouts
+        if isGuest {
+            for timeout in [\HTTPServer.Timeouts.header, \.idle, \.write, \.linger] {
+                timeouts[keyPath: timeout] = min(timeouts[keyPath: timeout], Self.guestTimeout)
+            }
+        }
+        self.timeouts = timeouts
+    }
+
+    /// How dispensable the connection is, or nil while a request is being received or answered.
+    func standing(at now: ContinuousClock.Instant) -> Standing? {
+        switch state.withLock({ $0.phase }) {
+        case .silent(let since), .lingering(let since): Standing(isSilent: true, since: since)
+        // A guest has no such grace: there are few, and the next may be the one to ask for health.
+        case .beginning(let since) where isGuest || since + Self.headerPatience <= now:
+            Standing(isSilent: false, since: since)
+        case .beginning, .busy: nil
+        }
+    }
+
+    /// Ends the connection if it is still dispensable; whether it was.
+    func giveWay(at now: ContinuousClock.Instant) -> Bool {
+        guard let standing = standing(at: now) else { return false }
+        // A request may have arrived that nobody has had the time to read.
+        if standing.isSilent, socket.hasUnreadInput { return false }
+        socket.shutDown()
+        return true
+    }
+
+    /// Remembers that nothing has come of the next request.
+    func becameSilent() {
+        state.withLock { state in
+            state.head = nil
+            state.phase = .silent(since: .now)
+        }
+    }
+
+    /// Remembers that something has come of a header; its clock starts with the first byte.
+    func began() {
+        state.withLock { state in
+            if case .silent = state.phase { state.phase = .beginning(since: .now) }
+        }
+    }
+
+    /// Remembers the header of the request that has come.
+    func began(_ head: HTTPRequest) {
+        state.withLock { state in
+            state.head = head
+            state.phase = .busy
+        }
     }
 
     /// Serves until either side ends the connection, then closes it.
     func run() async {
-        var parser = RequestParser(limits: service.configuration.limits)
+        var limits = service.configuration.limits
+        if isGuest { limits.maxHeaderBytes = min(limits.maxHeaderBytes, Self.maxGuestHeaderBytes) }
+        var parser = RequestParser(limits: limits)
         do {
             while let received = try await receiveRequest(&parser) {
                 let goesOn =
@@ -89,11 +178,9 @@ final class HTTPConnection: Sendable {
     }
 
     /// Answers with an error of our own and closes.
-    func refuse(_ status: HTTPResponse.Status, _ reason: String) async {
-        var response = service.errorResponse(status, reason, state.withLock { $0.head })
-        if status == .serviceUnavailable, response.head.headerFields[.retryAfter] == nil {
-            response.head.headerFields[.retryAfter] = "1"
-        }
+    private func refuse(_ status: HTTPResponse.Status, _ reason: String) async {
+        let response = Service.withRetryAfter(
+            service.errorResponse(status, reason, state.withLock { $0.head }))
         let encoder = ResponseEncoder(
             method: nil, version: .http11, keepsAlive: false,
             serverName: service.configuration.serverName)
@@ -107,6 +194,7 @@ final class HTTPConnection: Sendable {
     }
 
     private func linger() async {
+        state.withLock { $0.phase = .lingering(since: .now) }
         await socket.linger(until: .now + timeouts.linger, maxBytes: 64 << 20)
     }
 
@@ -135,12 +223,9 @@ final class HTTPConnection: Sendable {
         let isDraining = state.withLock { $0.isDraining }
         return ResponseEncoder(
             method: head.request.method, version: head.version,
-            keepsAlive: head.keepsAlive && mayGoOn && !isDraining,
+            keepsAlive: head.keepsAlive && mayGoOn && !isDraining && !isGuest,
             serverName: service.configuration.serverName)
     }
-
-    /// Remembers the header of the request that has begun; nil between requests.
-    func began(_ head: HTTPRequest?) { state.withLock { $0.head = head } }
 
     /// Sends a response; whether the connection may go on.
     private func send(

@@ -14,26 +14,33 @@ package actor HTTPServer {
     /// Looks at a request before its body is read: nil lets it pass, a response refuses it.
     package typealias Admission = @Sendable (ArrivingRequest) -> ServerResponse?
 
-    /// Connections over the limit that are told so at once; beyond these they are just closed.
-    private static let maxRefusalCount = 64
     /// How long cancelled handlers have to end, and then their connections to close.
     private static let farewell = Duration.seconds(1)
 
     private let service: HTTPConnection.Service
+    private var limits: ConnectionLimits
     private var poller: Poller?
     private var listeners: [Listener] = []
-    private var connections: [Int: HTTPConnection] = [:]
+    private var connections = ConnectionTable()
+    /// Those beyond the limit, who may ask for health.
+    private var guests = ConnectionTable()
     private var nextConnectionID = 0
-    private var refusalCount = 0
     private var isShuttingDown = false
+    private var roomWaiters: [CheckedContinuation<Void, Never>] = []
     private var idleWaiters: [CheckedContinuation<Void, Never>] = []
 
     /// A server that does not listen yet.
     package init(
         configuration: Configuration,
         errorResponse: @escaping ErrorResponse = { status, reason, _ in .text(status, reason) },
-        admission: @escaping Admission = { _ in nil }, handler: @escaping Handler
+        admission: Admission? = nil, handler: @escaping Handler
     ) {
+        let admission =
+            admission ?? { arrival in
+                guard arrival.isOverLimit else { return nil }
+                return errorResponse(.serviceUnavailable, "too many connections", arrival.head)
+            }
+        limits = ConnectionLimits(configured: configuration.maxConnections, descriptors: .max)
         service = HTTPConnection.Service(
             configuration: configuration, handler: handler, admission: admission,
             errorResponse: errorResponse,
@@ -43,6 +50,10 @@ package actor HTTPServer {
     /// How many connections are open.
     package var connectionCount: Int { connections.count }
 
+    /// How many connections are served at once: fewer than configured where the process may not
+    /// have as many descriptors; known after ``start()``.
+    package var maxConnectionCount: Int { limits.served }
+
     /// Listens and serves until ``shutdown(grace:)``.
     ///
     /// - Returns: the port, which matters if the configuration left the choice to the kernel.
@@ -50,6 +61,11 @@ package actor HTTPServer {
     package func start() async throws -> Int {
         guard poller == nil else { throw HTTPServerError.alreadyStarted }
         let configuration = try service.configuration.validated()
+        limits = ConnectionLimits(
+            configured: configuration.maxConnections, descriptors: DescriptorLimit.raise())
+        // The runtime makes the descriptors of its timers when first it needs them, and aborts if
+        // there are none; so now.
+        try? await Task.sleep(for: .nanoseconds(1))
         let poller = try Poller()
         do {
             listeners = try Self.listen(configuration, poller)
@@ -72,11 +88,12 @@ package actor HTTPServer {
         guard !isShuttingDown else { return await waitUntilIdle(grace) }
         isShuttingDown = true
         for listener in listeners { listener.close() }
-        for connection in connections.values { connection.drain() }
+        for connection in allConnections { connection.drain() }
+        resumeRoomWaiters()
         await waitUntilIdle(grace)
-        for connection in connections.values { connection.cancel() }
+        for connection in allConnections { connection.cancel() }
         await waitUntilIdle(Self.farewell)
-        for connection in connections.values { connection.breakOff() }
+        for connection in allConnections { connection.breakOff() }
         await waitUntilIdle(Self.farewell)
         poller?.stop()
     }
@@ -115,6 +132,11 @@ package actor HTTPServer {
 
     private func acceptConnections(of listener: Listener) async {
         while !isShuttingDown {
+            // Whoever is not accepted yet waits in the kernel, at no cost to us.
+            if openCount >= limits.open {
+                await withCheckedContinuation { roomWaiters.append($0) }
+                continue
+            }
             do throws(SocketError) {
                 switch try await listener.accept() {
                 case .accepted(let socket, let address): admit(socket, address)
@@ -131,16 +153,24 @@ package actor HTTPServer {
     /// Waits for descriptors or memory; nothing tells when there are some again.
     private func pauseAccepting() async { try? await Task.sleep(for: .milliseconds(50)) }
 
+    private var openCount: Int { connections.count + guests.count }
+
+    private var allConnections: [HTTPConnection] {
+        [connections, guests].flatMap(\.connections.values)
+    }
+
+    /// Serves a connection, or hears it as a guest, or closes it.
     private func admit(_ socket: Socket, _ remoteAddress: String) {
-        let connection = HTTPConnection(
-            socket: socket, remoteAddress: remoteAddress, service: service)
         guard !isShuttingDown else { return socket.close() }
-        guard connections.count < service.configuration.maxConnections else {
-            return refuse(connection, socket)
+        let isServed = connections.activeCount < limits.served || connections.makeRoom()
+        guard isServed || guests.activeCount < limits.guests || guests.makeRoom() else {
+            return socket.close()
         }
+        let connection = HTTPConnection(
+            socket: socket, remoteAddress: remoteAddress, service: service, isGuest: !isServed)
         let id = nextConnectionID
         nextConnectionID += 1
-        connections[id] = connection
+        if isServed { connections.add(connection, id) } else { guests.add(connection, id) }
         // Detached: connections run beside each other, not on this actor.
         Task.detached {
             await connection.run()
@@ -148,24 +178,21 @@ package actor HTTPServer {
         }
     }
 
-    private func refuse(_ connection: HTTPConnection, _ socket: Socket) {
-        guard refusalCount < Self.maxRefusalCount else { return socket.close() }
-        refusalCount += 1
-        Task.detached {
-            await connection.refuse(.serviceUnavailable, "too many connections")
-            await self.endRefusal()
-        }
+    private func release(_ id: Int) {
+        connections.remove(id)
+        guests.remove(id)
+        resumeRoomWaiters()
+        if openCount == 0 { resumeIdleWaiters() }
     }
 
-    private func endRefusal() { refusalCount -= 1 }
-
-    private func release(_ id: Int) {
-        connections[id] = nil
-        if connections.isEmpty { resumeIdleWaiters() }
+    private func resumeRoomWaiters() {
+        let waiters = roomWaiters
+        roomWaiters = []
+        for waiter in waiters { waiter.resume() }
     }
 
     private func waitUntilIdle(_ timeout: Duration) async {
-        guard !connections.isEmpty else { return }
+        guard openCount > 0 else { return }
         let timer = Task {
             try await Task.sleep(for: timeout)
             self.resumeIdleWaiters()

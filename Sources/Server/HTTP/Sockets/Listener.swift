@@ -113,8 +113,8 @@ private final class SpareDescriptor: Sendable {
 
     func sacrifice(_ body: () -> Void) {
         descriptor.withLock { descriptor in
-            guard descriptor >= 0 else { return }
-            Glibc.close(descriptor)
+            // The last time, another thread may have been faster to take it.
+            if descriptor >= 0 { Glibc.close(descriptor) }
             body()
             descriptor = unsafe open("/dev/null", O_RDONLY | O_CLOEXEC)
         }

@@ -82,6 +82,9 @@ extension Socket {
         return observer.action
     }
 
+    /// Whether a request, or the beginning of one, waits in the kernel.
+    var hasUnreadInput: Bool { state.withLock { $0.isOpen && hasUnreadRequest() } }
+
     /// Whether anything but line ends waits in the kernel.
     private func hasUnreadRequest() -> Bool {
         var bytes = [UInt8](repeating: 0, count: 16)
