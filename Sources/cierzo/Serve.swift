@@ -35,6 +35,14 @@ struct Serve: AsyncParsableCommand {
         help: "How much of the machine each key gets beside the others, in their order.")
     var keyWeights: [Int] = []
     @Flag(help: "Allow a public address without keys.") var insecure = false
+    @Option(
+        parsing: .upToNextOption,
+        help: "Origins of web pages that may use the server (CORS), or '*' for all.")
+    var allowedOrigins: [String] = []
+    @Option(
+        parsing: .upToNextOption,
+        help: "Host names that a server without keys answers to, besides local ones.")
+    var allowedHosts: [String] = []
     @Option(help: "Compute threads. Default: what affinity and the cgroup quota allow.")
     var threads: Int?
     @Option(help: "Pin threads to cores: automatic (where they fill the cores), always or never.")
@@ -117,6 +125,11 @@ struct Serve: AsyncParsableCommand {
         ]
         for (key, isOn) in switches where isOn { flags[key] = .boolean(true) }
         if !apiKeys.isEmpty { flags["api-keys"] = .strings(apiKeys) }
+        for (key, values) in ["allowed-origins": allowedOrigins, "allowed-hosts": allowedHosts]
+        where !values.isEmpty {
+            // Neither has commas in it; in the environment they stand between the values.
+            flags[key] = .strings(values.flatMap { $0.split(separator: ",").map(String.init) })
+        }
         if !keyWeights.isEmpty { flags["key-weights"] = .integers(keyWeights) }
         return flags
     }

@@ -39,13 +39,19 @@ struct Service: Sendable {
                 key: "key-weights", source: "configuration",
                 expected: "as many weights as there are api-keys", found: "\(weightCount)")
         }
+        for origin in settings.strings("allowed-origins") where !BrowserPolicy.isOrigin(origin) {
+            throw SettingsError.invalid(
+                key: "allowed-origins", source: "configuration",
+                expected: "origins such as https://app.example or http://localhost:3000, or *",
+                found: origin)
+        }
         let logger = makeLogger()
         let registry = MetricsRegistry()
         MetricsSystem.bootstrap(registry)
 
         let slot = ModelSlot()
         let api = APIServer(
-            slot: slot, configuration: apiConfiguration(), registry: registry,
+            slot: slot, configuration: apiConfiguration(host: host), registry: registry,
             unixTime: { Int(Date().timeIntervalSince1970) }, logger: logger)
         let http = HTTPServer(
             configuration: httpConfiguration(host: host),
@@ -88,11 +94,17 @@ struct Service: Sendable {
         return logger
     }
 
-    private func apiConfiguration() -> APIServer.Configuration {
-        APIServer.Configuration(
+    private func apiConfiguration(host: String) -> APIServer.Configuration {
+        // Names that somebody has given to this machine are as good as its addresses.
+        // The address "*" is no name, and must not allow them all.
+        let ownHosts = [host, ProcessInfo.processInfo.hostName].filter { $0 != "*" }
+        return APIServer.Configuration(
             defaultDialect: settings.string("dialect") == "mistral" ? .mistral : .openAI,
             keys: APIKeys(
                 settings.strings("api-keys"), weights: settings.integers("key-weights")),
+            browsers: BrowserPolicy(
+                allowedOrigins: settings.strings("allowed-origins"),
+                allowedHosts: settings.strings("allowed-hosts") + ownHosts),
             limits: RequestLimits(
                 stopsOnRepetition: !settings.boolean("allow-repetition"),
                 isStrictMistral: settings.boolean("strict-mistral")),

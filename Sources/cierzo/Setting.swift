@@ -59,6 +59,10 @@ extension Setting {
             defaultText: "[]"),
         flag("insecure"),
         Setting(
+            key: "allowed-origins", kind: .strings, defaultValue: .strings([]), defaultText: "[]"),
+        Setting(
+            key: "allowed-hosts", kind: .strings, defaultValue: .strings([]), defaultText: "[]"),
+        Setting(
             key: "threads", kind: .integer(1...1024), defaultValue: nil,
             defaultText: "(what affinity and cgroup allow)"),
         choice("pin", ["automatic", "always", "never"]),

@@ -14,6 +14,7 @@ extension APIServer {
         let route = Route(path: arrival.head.path ?? "/")
         var client = 0
         do throws(APIError) {
+            if try preflight(arrival.head, route) != nil { return nil }
             let endpoint = try admit(arrival.head, route, as: &client)
             if arrival.isOverLimit, !endpoint.isOpen {
                 throw .unavailable(reason: "The server has too many connections; try again.")
@@ -48,6 +49,21 @@ extension APIServer {
             flat["object"] = "error"
             body = .object(flat)
         }
-        return ServerResponse(json: body, status: status)
+        var response = ServerResponse(json: body, status: status)
+        if let head {
+            for (name, value) in configuration.browsers.fields(for: head) {
+                response.head.headerFields[name: name] = value
+            }
+        }
+        return response
+    }
+
+    /// Checks the host, and answers a browser that asks for a page.
+    ///
+    /// The path need not exist, so that the page gets to read the error.
+    func preflight(_ head: HTTPRequest, _ route: Route) throws(APIError) -> HTTPResponse? {
+        if !configuration.keys.isRequired { try configuration.browsers.checkHost(head) }
+        return configuration.browsers.preflight(
+            head, allowedMethods: route.endpoint?.allowedMethods)
     }
 }

@@ -11,6 +11,9 @@ extension APIServer {
         /// The keys that open the server.
         package let keys: APIKeys
 
+        /// What web pages may do.
+        package let browsers: BrowserPolicy
+
         /// How much a request may ask for.
         package let limits: RequestLimits
 
@@ -34,13 +37,15 @@ extension APIServer {
         /// Creates a configuration.
         package init(
             defaultDialect: Dialect = .openAI, keys: APIKeys = .init(),
-            limits: RequestLimits = .init(), keepAliveInterval: Duration = .seconds(10),
+            browsers: BrowserPolicy = .init(), limits: RequestLimits = .init(),
+            keepAliveInterval: Duration = .seconds(10),
             sendsHeartbeats: Bool = false, sharesPrefixes: Bool = false,
             stallLimit: Duration = .seconds(120),
             version: String = "0.1.0"
         ) {
             self.defaultDialect = defaultDialect
             self.keys = keys
+            self.browsers = browsers
             self.limits = limits
             self.keepAliveInterval = keepAliveInterval
             self.sendsHeartbeats = sendsHeartbeats

@@ -47,6 +47,9 @@ package struct APIServer: Sendable {
         var context = context(of: request.head, route)
         let response: ServerResponse
         do throws(APIError) {
+            if let preflight = try preflight(request.head, route) {
+                return finish(ServerResponse(head: preflight, body: .bytes([])), context)
+            }
             let endpoint = try admit(request.head, route, as: &context.client)
             if request.head.method == .options {
                 response = Self.options(endpoint)
@@ -71,13 +74,14 @@ package struct APIServer: Sendable {
         let id = RequestContext.requestID(head.headerFields)
         let dialect = DialectChoice.dialect(of: route, fields: head.headerFields)
         return RequestContext(
-            id: id, dialect: dialect ?? configuration.defaultDialect,
+            id: id, browserFields: configuration.browsers.fields(for: head),
+            dialect: dialect ?? configuration.defaultDialect,
             record: RequestRecord(
                 id: id, route: route.endpoint?.name ?? "unknown", metrics: metrics,
                 logger: logger))
     }
 
-    /// Checks key and method.
+    /// Checks key, route, method and origin; the host has been checked.
     func admit(
         _ head: HTTPRequest, _ route: Route, as client: inout Int
     ) throws(APIError) -> Endpoint {
@@ -95,6 +99,7 @@ package struct APIServer: Sendable {
             method == endpoint.method || method == .options
             || (method == .head && endpoint.method == .get)
         if !isAllowed { throw .methodNotAllowed(allowed: endpoint.allowedMethods) }
+        if !configuration.keys.isRequired { try configuration.browsers.checkOrigin(head) }
         return endpoint
     }
 
@@ -217,6 +222,9 @@ package struct APIServer: Sendable {
     /// Adds what every response carries, and counts it when it has been sent.
     func finish(_ response: ServerResponse, _ context: RequestContext) -> ServerResponse {
         var response = response
+        for (name, value) in context.browserFields {
+            response.head.headerFields[name: name] = value
+        }
         response.head.headerFields[name: "x-request-id"] = context.id
         response.head.headerFields[name: "x-api-dialect"] = context.dialect.rawValue
         if let place = context.record.place {

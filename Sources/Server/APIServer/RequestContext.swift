@@ -10,6 +10,9 @@ struct RequestContext: Sendable {
     /// The identity for `x-request-id`.
     let id: String
 
+    /// The fields that let a page read the answer.
+    let browserFields: [(name: String, value: String)]
+
     /// The dialect of the answer.
     var dialect: Dialect
 

@@ -35,6 +35,12 @@ extension APIError {
                 "invalid_request_message_order", "3230")
         case .unauthorized:
             Entry(401, "invalid_request_error", "invalid_api_key", "unauthorized", "1000")
+        case .forbidden:
+            Entry(403, "invalid_request_error", "forbidden", "forbidden", "1403")
+        case .unsupportedMediaType:
+            Entry(
+                415, "invalid_request_error", "unsupported_media_type", "unsupported_media_type",
+                "1415")
         case .modelNotFound:
             Entry(404, "invalid_request_error", "model_not_found", "invalid_model", "1500")
         case .routeNotFound:

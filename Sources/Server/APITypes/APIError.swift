@@ -11,6 +11,12 @@ package enum APIError: Error, Hashable {
     /// There is no key, or an unknown one.
     case unauthorized
 
+    /// The server is not for whoever asks.
+    case forbidden(reason: String)
+
+    /// The body is of a type that a web page can send unasked.
+    case unsupportedMediaType(found: String)
+
     /// No such model; the name may be shown.
     case modelNotFound(String)
 
@@ -56,6 +62,10 @@ extension APIError: CustomStringConvertible {
         case .invalidRequest(let error): error.description
         case .invalidConversation(let reason): "messages: \(reason)"
         case .unauthorized: "A valid API key is required: 'Authorization: Bearer KEY'."
+        case .forbidden(let reason): reason
+        case .unsupportedMediaType(let found):
+            "Content-Type: expected application/json from a web page, found "
+                + (found.isEmpty ? "none." : "'\(EchoableText.of(found))'.")
         case .modelNotFound(let name):
             "The model '\(EchoableText.of(name))' does not exist; GET /v1/models lists those that do."
         case .routeNotFound(let route, let nearest):
