@@ -75,6 +75,7 @@ let package = Package(
     targets: [
         // Base: primitives; nothing here knows what a model is.
         .target(name: "CKernels", path: "Sources/Base/CKernels", cSettings: cSettings),
+        .target(name: "CFiles", path: "Sources/Base/CFiles", cSettings: cSettings),
         .systemLibrary(name: "COpenBLAS", path: "Sources/Base/COpenBLAS"),
         .systemLibrary(name: "CNUMA", path: "Sources/Base/CNUMA"),
         .systemLibrary(name: "CZlib", path: "Sources/Base/CZlib"),
@@ -84,9 +85,10 @@ let package = Package(
         // Model: numbers to logits; knows ids, not text.
         room("Quantization", in: "Model"),
         room(
-            "Tensors", in: "Model", uses: ["Quantization", "CKernels", "COpenBLAS", "CNUMA"],
+            "Tensors", in: "Model",
+            uses: ["Quantization", "CFiles", "CKernels", "COpenBLAS", "CNUMA"],
             settings: [.enableExperimentalFeature("Lifetimes")]),
-        room("ModelFiles", in: "Model", uses: ["Tensors", "Quantization", "JSON"]),
+        room("ModelFiles", in: "Model", uses: ["Tensors", "Quantization", "JSON", "CFiles"]),
         room("Inference", in: "Model", uses: ["Tensors", "Quantization", "ModelFiles"]),
 
         // Text: text to ids and back; knows no tensors.
@@ -116,8 +118,10 @@ let package = Package(
         .executableTarget(
             name: "cierzo",
             dependencies: [
-                "APIServer", "APITypes", "Conversation", "Generation", "HTTP", "Inference", "JSON",
-                "ModelFiles", "Quantization", "Sampling", "Scheduling", "Telemetry", "Tensors",
+                "APIServer", "APITypes", "Conversation", "Generation", "HTTP",
+                "Inference",
+                "JSON", "ModelFiles", "Quantization", "Sampling", "Scheduling", "Telemetry",
+                "Tensors",
                 "Tokenization",
                 products["ArgumentParser"], products["Configuration"], products["HTTPTypes"],
                 products["Logging"],

@@ -55,7 +55,8 @@ struct TestClient {
     init(
         _ configuration: APIServer.Configuration = .init(),
         engine: ScriptedEngine = ScriptedEngine(), tokenizer: ByteTokenizer = ByteTokenizer(),
-        prompts: PlainPrompts = PlainPrompts(), isLoaded: Bool = true
+        prompts: PlainPrompts = PlainPrompts(), isLoaded: Bool = true,
+        problem: String? = nil
     ) {
         self.engine = engine
         let card = ModelCard(
@@ -66,7 +67,7 @@ struct TestClient {
             slot.serve(
                 ServedModel(
                     card: card, engine: engine, tokenizer: tokenizer, prompts: prompts,
-                    systemFingerprint: "fp"))
+                    systemFingerprint: "fp", problem: { problem }))
         }
         server = APIServer(slot: slot, configuration: configuration, unixTime: { 7 })
     }

@@ -68,7 +68,7 @@ struct PackedModelTests {
                 dimensions: tensor.dimensions)
         }
         var writer = try GGUFWriter(
-            path: destination, metadata: file.metadata, tensors: tensors)
+            OutputPath(destination), metadata: file.metadata, tensors: tensors)
         for (old, new) in zip(file.tensors, tensors) {
             let content = Array(bytes[old.byteOffset..<old.byteOffset + old.byteCount])
             try writer.write(

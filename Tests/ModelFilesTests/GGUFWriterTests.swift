@@ -24,7 +24,7 @@ struct GGUFWriterTests {
         let first = [UInt8](0..<68)
         let second = [UInt8](100..<112)
         var writer = try GGUFWriter(
-            path: path, metadata: metadata,
+            OutputPath(path), metadata: metadata,
             tensors: [
                 .init(name: "first", type: .q8_0, dimensions: [32, 2]),
                 .init(name: "second", type: .f32, dimensions: [1, 1, 3]),
@@ -53,7 +53,7 @@ struct GGUFWriterTests {
         let path = "\(folder.path)/model.gguf"
         do {
             var writer = try GGUFWriter(
-                path: path, metadata: [:],
+                OutputPath(path), metadata: [:],
                 tensors: [.init(name: "x", type: .f32, dimensions: [2])])
             try writer.write([1, 2, 3])
         }
@@ -64,7 +64,7 @@ struct GGUFWriterTests {
         let folder = try TemporaryFolder()
         try expectOneLineError(mentions: "cannot create") {
             _ = try GGUFWriter(
-                path: "\(folder.path)/no/model.gguf", metadata: [:], tensors: [])
+                OutputPath("\(folder.path)/no/model.gguf"), metadata: [:], tensors: [])
         }
     }
 }

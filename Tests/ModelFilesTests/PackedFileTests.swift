@@ -74,6 +74,13 @@ struct PackedFileTests {
         }
         try expectOneLineError(mentions: "--force") { try packing.run(to: path) }
         try packing.run(to: path, replaces: true)
+        let manifest = try folder.write("{}", to: "manifest.json")
+        try expectOneLineError(mentions: "to be read") {
+            try packing.run(to: manifest, replaces: true, otherSources: [manifest])
+        }
+        try expectOneLineError(mentions: "folder") {
+            try packing.run(to: folder.path, replaces: true)
+        }
     }
 
     @Test func `weights that are not finite are not packed`() throws {

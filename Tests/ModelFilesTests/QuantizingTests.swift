@@ -46,7 +46,8 @@ struct QuantizingTests {
         add("output_norm", [256])
         add("output", [256, 2])
         let path = "\(folder.path)/source.gguf"
-        var writer = try GGUFWriter(path: path, metadata: metadata, tensors: tensors)
+        var writer = try GGUFWriter(
+            OutputPath(path, replaces: true), metadata: metadata, tensors: tensors)
         var random = SplitMix64(seed: 5, stream: 0)
         for tensor in tensors {
             var values = (0..<tensor.dimensions.reduce(1, *)).map { _ in random.nextGaussian() }
@@ -210,8 +211,8 @@ struct QuantizingTests {
         try expectOneLineError(mentions: "too large for F16") {
             try quantize(large, to: "\(folder.path)/x.gguf", .f16)
         }
-        #expect(!FileManager.default.fileExists(atPath: "\(folder.path)/x.gguf"))
-        #expect(!FileManager.default.fileExists(atPath: "\(folder.path)/x.gguf.partial"))
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+        #expect(names.sorted() == ["q8.gguf", "source.gguf"])
     }
 
     @Test(arguments: [

@@ -93,7 +93,16 @@ struct UpcyclingTests {
         try expectOneLineError(mentions: "only GGUF") {
             try Upcycling().run(from: golden("mistral"), to: "\(folder.path)/x.gguf")
         }
-        try expectOneLineError(mentions: "to be read") { try Upcycling().run(from: moe, to: moe) }
+        for replaces in [false, true] {
+            try expectOneLineError(mentions: "to be read") {
+                try Upcycling().run(from: moe, to: moe, replaces: replaces)
+            }
+        }
+        let other = try folder.write("other", to: "other")
+        try expectOneLineError(mentions: "--force") { try Upcycling().run(from: moe, to: other) }
+        try expectOneLineError(mentions: "folder") {
+            try Upcycling().run(from: moe, to: folder.path, replaces: true)
+        }
         try expectOneLineError(mentions: "experts") { _ = try Upcycling(expertCount: 1) }
         try expectOneLineError(mentions: "top-k") { _ = try Upcycling(expertsPerToken: 9) }
         try expectOneLineError(mentions: "noise") { _ = try Upcycling(noise: .nan) }

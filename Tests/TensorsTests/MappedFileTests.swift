@@ -36,6 +36,41 @@ import Testing
         }
     }
 
+    @Test func `bytes that a file has lost read as zeros, and that is known`() throws {
+        let path = temporaryPath()
+        let page = 4096
+        try Data(repeating: 7, count: 8 * page).write(to: URL(fileURLWithPath: path))
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let file = try MappedFile(path: path)
+        let other = try MappedFile(path: path)
+        #expect(file.bytes(page..<page + 1) == [7])
+        #expect(file.stateOnDisk() == .same)
+        try #require(unsafe truncate(path, off_t(page + 10)) == 0)
+        #expect(file.stateOnDisk() == .short)
+        #expect(!file.isLost)
+        // The file's last page is filled up with zeros by the system; pages after it are gone.
+        #expect(file.bytes(0..<1) == [7])
+        #expect(file.bytes(5 * page..<5 * page + 2) == [0, 0])
+        #expect(file.isLost && MappedFile.isAnyLost)
+        #expect(file.bytes(2 * page..<2 * page + 1) == [0])
+        #expect(file.bytes(0..<1) == [7])
+        #expect(!other.isLost)
+        #expect(other.bytes(7 * page..<7 * page + 1) == [0])
+        #expect(other.isLost)
+        #expect(try !MappedFile(path: path).isLost)
+    }
+
+    @Test func `a file that is replaced by renaming stays as it was mapped`() throws {
+        let path = temporaryPath()
+        try Data(repeating: 7, count: 9).write(to: URL(fileURLWithPath: path))
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let file = try MappedFile(path: path)
+        try Data([1]).write(to: URL(fileURLWithPath: path), options: .atomic)
+        #expect(file.stateOnDisk() == .detached)
+        #expect(file.bytes(8..<9) == [7])
+        #expect(!file.isLost)
+    }
+
     @Test func `what is not a file with bytes is refused by name`() throws {
         let missing = temporaryPath()
         #expect(
@@ -63,5 +98,11 @@ import Testing
     @Test func `an empty array has no bytes`() {
         let file = MappedFile(bytes: [])
         #expect(file.byteCount == 0 && file.bytes.byteCount == 0)
+    }
+}
+
+extension MappedFile {
+    fileprivate func bytes(_ range: Range<Int>) -> [UInt8] {
+        unsafe bytes.withUnsafeBytes { unsafe [UInt8]($0[range]) }
     }
 }

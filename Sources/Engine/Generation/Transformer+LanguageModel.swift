@@ -18,9 +18,11 @@ extension Transformer: LanguageModel {
     /// Computes a batch, writing the KV cache.
     ///
     /// - Parameter batch: checked before anything is computed.
-    /// - Throws: `TransformerError` for a batch that the model cannot compute.
+    /// - Throws: `TransformerError` for a batch that the model cannot compute, and once its weights
+    ///   are gone.
     package func forward(step batch: borrowing ForwardBatch) throws {
         try validate(batch)
         _ = forward(batch)
+        try checkWeights()
     }
 }

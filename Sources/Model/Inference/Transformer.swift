@@ -25,6 +25,7 @@ package final class Transformer {
     private let layers: [LayerWeights]
     let order: ReadingOrder
     private let frequencies: RopeFrequencies
+    private let files: [MappedFile]
 
     /// Allocates all that steps will need.
     ///
@@ -45,6 +46,7 @@ package final class Transformer {
         try tensors.checkShapes(configuration)
         self.configuration = configuration
         weights = tensors
+        files = tensors.files
         layers = tensors.layers.map { LayerWeights($0) }
         order = ReadingOrder(layers, output: tensors.output, compute: compute)
         self.limits = limits
@@ -111,6 +113,15 @@ package final class Transformer {
             a.normed, rows: 0..<rowCount, weights.output, into: a.logits,
             ahead: order.afterOutput)
         return a.logits  // [logits rows, V]
+    }
+
+    /// Throws where a file of weights was cut short while it was in use: what was computed since
+    /// then means nothing.
+    ///
+    /// - Complexity: one load, unless that has happened.
+    package func checkWeights() throws(TransformerError) {
+        guard MappedFile.isAnyLost else { return }
+        for file in files where file.isLost { throw .weightsLost(file: file.fileName) }
     }
 
     /// Copies the keys and values of a KV block, so that a second sequence can go on from there.

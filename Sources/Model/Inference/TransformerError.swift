@@ -12,6 +12,8 @@ package enum TransformerError: Error, Equatable, CustomStringConvertible {
     case tokenOutOfRange(token: Int32, index: Int, vocabularySize: Int)
     /// More tokens or logits rows than the transformer was made for, or no tokens at all.
     case batchSize(what: String, count: Int, limit: Int)
+    /// A file of weights that was cut short or overwritten while it was in use.
+    case weightsLost(file: String)
     /// A slice that does not fit its batch, or whose blocks do not cover it.
     case malformedSlice(index: Int, reason: String)
 
@@ -29,6 +31,8 @@ package enum TransformerError: Error, Equatable, CustomStringConvertible {
             "token \(token) at index \(index) is not in the vocabulary of \(vocabularySize)"
         case .batchSize(let what, let count, let limit):
             "a batch of \(count) \(what): expected 1 to \(limit)"
+        case .weightsLost(let file):
+            "\(file) was cut short or overwritten while it was in use: restart with a whole file"
         case .malformedSlice(let index, let reason):
             "slice \(index): \(reason)"
         }

@@ -35,16 +35,17 @@ package struct GGUFWriter: ~Copyable {
 
     /// Creates the file and writes its header.
     ///
+    /// - Throws: if it cannot be written there.
     /// - Precondition: every tensor has 1 to 4 positive dimensions, the first in whole blocks.
     package init(
-        path: String, metadata: GGUFMetadata, tensors: [Tensor]
+        _ target: OutputPath, metadata: GGUFMetadata, tensors: [Tensor]
     ) throws(ModelFileError) {
         let alignment = metadata["general.alignment"]?.intValue ?? 32
         precondition(alignment > 0 && alignment & (alignment - 1) == 0, "alignment \(alignment)")
         let sizes = tensors.map { Self.byteCount(of: $0) }
         var header = GGUFEncoder()
         header.append(metadata: metadata, tensors: tensors, sizes: sizes, alignment: alignment)
-        var output = try OutputFile(path: path)
+        var output = try OutputFile(target)
         try output.write(header.bytes)
         self.output = output
         self.alignment = alignment

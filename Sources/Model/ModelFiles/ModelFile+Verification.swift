@@ -13,6 +13,27 @@ extension ModelFile {
     /// - Complexity: O(bytes), on all cores.
     /// - Throws: `ModelFileError` about the first tensor, in the model's order, that is not sound.
     package func verify() throws(ModelFileError) {
+        do throws(ModelFileError) {
+            try verifyWeights()
+        } catch {
+            // Zeros in place of bytes that are gone look like damage.
+            try checkIntact()
+            throw error
+        }
+        try checkIntact()
+    }
+
+    /// Throws if a file of the model has been cut short since it was opened.
+    package func checkIntact() throws(ModelFileError) {
+        guard MappedFile.isAnyLost else { return }
+        for tensor in storedTensors where tensor.file.isLost {
+            throw .unreadable(
+                path: tensor.file.path,
+                reason: "it was cut short or overwritten while it was being read")
+        }
+    }
+
+    private func verifyWeights() throws(ModelFileError) {
         try verifyChecksums()
         let chunks = storedTensors.enumerated().flatMap { index, tensor in
             (tensor.layout == .rows ? tensor.chunks() : []).map { (tensor: index, blocks: $0) }

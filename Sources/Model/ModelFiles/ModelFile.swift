@@ -66,7 +66,9 @@ package struct ModelFile: Sendable {
         let contents =
             try isFolder(path)
             ? openDirectory(path) : openFile(path, acceptsStale: acceptsStale)
-        return try ModelFile(contents, path: path)
+        let model = try ModelFile(contents, path: path)
+        try model.checkIntact()
+        return model
     }
 
     /// Makes a model of a GGUF file that has been read, for one whose bytes are in memory.

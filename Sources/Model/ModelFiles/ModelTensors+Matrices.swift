@@ -15,6 +15,15 @@ extension ModelTensors {
         return matrices
     }
 
+    /// The files that the matrices are read from as they are used, each once.
+    package var files: [MappedFile] {
+        var files: [MappedFile] = []
+        for matrix in matrices where matrix.storage.isFile {
+            if !files.contains(where: { $0 === matrix.storage }) { files.append(matrix.storage) }
+        }
+        return files
+    }
+
     /// Whether the output matrix is the token embedding.
     package var isTied: Bool {
         output.storage === tokenEmbedding.storage && output.byteOffset == tokenEmbedding.byteOffset

@@ -22,7 +22,7 @@ struct PackedFileWriter: ~Copyable {
     /// The header's tensors come in the order in which they will be written; their places and
     /// checksums, and the list of embedded files, are filled in here.
     init(
-        path: String, header: PackedHeader, embedded: [(name: String, bytes: [UInt8])]
+        _ target: OutputPath, header: PackedHeader, embedded: [(name: String, bytes: [UInt8])]
     ) throws(ModelFileError) {
         var header = header
         header.files = embedded.map { .init(name: $0.name, byteCount: $0.bytes.count) }
@@ -37,7 +37,7 @@ struct PackedFileWriter: ~Copyable {
         let joined = embedded.flatMap(\.bytes)
         let metadataByteCount = header.serializedBytes().count + joined.count
         let dataOffset = PackedFile.dataOffset(metadataByteCount: metadataByteCount)
-        var output = try OutputFile(path: path)
+        var output = try OutputFile(target)
         // All zeros for now: a file without a preamble is no packed file.
         try output.write([UInt8](repeating: 0, count: dataOffset))
         self.output = output

@@ -58,6 +58,8 @@ extension PackedHeader {
         tensors = try fields.list(object["tensors"], "tensors", limit: Limits.tensorCount).map {
             tensor throws(ModelFileError) in try PackedTensor(tensor)
         }
+        weightsDigest =
+            object["weights_digest"] == nil ? nil : try fields.checksum("weights_digest")
     }
 }
 

@@ -20,6 +20,9 @@ package struct PackedHeader: Sendable, Equatable {
     package var files: [EmbeddedFile]
     /// The tensors, under the names of Mistral's own files.
     package var tensors: [PackedTensor]
+    /// What tells the weights from others, as `ModelFile.weightsDigest` found it before they were
+    /// packed; nil in files that say nothing of it.
+    package var weightsDigest: UInt64?
 
     /// Where a model's configuration, vocabulary and chat template are.
     package enum Format: String, Sendable, CaseIterable {
@@ -63,7 +66,7 @@ package struct PackedTensor: Sendable, Equatable {
 extension PackedHeader {
     /// The JSON text; of the same length for all checksums.
     func serializedBytes() -> [UInt8] {
-        JSONValue.object([
+        var object: JSONObject = [
             "name": .string(name), "format": .string(format.rawValue), "tied": .bool(isTied),
             "source": [
                 "path": .string(source.path),
@@ -89,7 +92,9 @@ extension PackedHeader {
                         "checksum": .string(hexadecimal(tensor.checksum)),
                     ]
                 }),
-        ]).serializedBytes()
+        ]
+        if let weightsDigest { object["weights_digest"] = .string(hexadecimal(weightsDigest)) }
+        return JSONValue.object(object).serializedBytes()
     }
 }
 

@@ -71,29 +71,30 @@ package struct Packing: Sendable {
     /// - Parameters:
     ///   - destination: the file to write.
     ///   - replaces: whether an older one may be replaced.
+    ///   - otherSources: files besides the model's that must not be, such as its manifest.
     ///   - progress: told the share that is done, from 0 to 1, and the tensor at hand.
     /// - Returns: the bytes of the file.
     /// - Throws: an error of one line; also for a weight that is not a finite number.
     @discardableResult
     package func run(
-        to destination: String, replaces: Bool = false,
+        to destination: String, replaces: Bool = false, otherSources: [String] = [],
         progress: (Double, String) -> Void = { _, _ in }
     ) throws(ModelFileError) -> Int {
-        guard replaces || !FileManager.default.fileExists(atPath: destination) else {
-            throw .unwritable(path: destination, reason: "it exists; --force replaces it")
-        }
         var sources = Set(model.storedTensors.map(\.file.path)).sorted()
         if case .folder(let folder) = model.vocabularySource {
             sources += embedded.map(\.name).filter { $0 != ModelFile.embeddedManifestName }
                 .map { folder.path(of: $0) }
         }
+        let target = OutputPath(
+            destination, replaces: replaces, sources: sources + otherSources + [model.path])
+        _ = try target.check()
         let header = PackedHeader(
             name: model.name, format: format, isTied: model.tensors.isTied,
             source: try SourceFingerprint(path: model.path, files: sources), files: [],
-            tensors: weights.map(\.packed))
+            tensors: weights.map(\.packed), weightsDigest: model.weightsDigest())
         try OutputFile.checkSpace(
-            for: byteCount + embedded.reduce(0) { $0 + $1.bytes.count }, at: destination)
-        var writer = try PackedFileWriter(path: destination, header: header, embedded: embedded)
+            for: byteCount + embedded.reduce(0) { $0 + $1.bytes.count }, at: target)
+        var writer = try PackedFileWriter(target, header: header, embedded: embedded)
         let fileByteCount = writer.byteCount
         let total = Double(max(1, byteCount))
         var done = 0
@@ -105,6 +106,7 @@ package struct Packing: Sendable {
                 progress(Double(done) / total, tensor.packed.name)
             }
         }
+        try model.checkIntact()
         progress(1, "bringing it to the disk")
         try writer.finish()
         return fileByteCount

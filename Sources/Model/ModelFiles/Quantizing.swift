@@ -41,12 +41,14 @@ package struct Quantizing: Sendable {
         _ model: ModelFile, to destination: String, replaces: Bool = false,
         vocabulary: GGUFMetadata = [:], progress: (Double, String) -> Void = { _, _ in }
     ) throws(ModelFileError) -> QuantizationReport {
-        try check(model, destination, replaces: replaces)
+        let sources = model.storedTensors.map(\.file.path) + [model.path]
+        let target = OutputPath(destination, replaces: replaces, sources: sources)
+        try check(model, target)
         let plan = QuantizingPlan(model, mix: mix)
         let metadata = try model.ggufMetadata(mix: mix, vocabulary: vocabulary)
-        try OutputFile.checkSpace(for: plan.byteCount, at: destination)
+        try OutputFile.checkSpace(for: plan.byteCount, at: target)
         var writer = try GGUFWriter(
-            path: destination, metadata: metadata, tensors: plan.steps.map(\.tensor))
+            target, metadata: metadata, tensors: plan.steps.map(\.tensor))
         let pool = ThreadPool(threadCount: threadCount)
         let total = Double(writer.byteCount)
         var done = 0
@@ -63,34 +65,20 @@ package struct Quantizing: Sendable {
             }
             report.add(step.tensor, difference)
         }
+        try model.checkIntact()
         try writer.finish()
         return report
     }
 
     // MARK: Checks
 
-    private func check(
-        _ model: ModelFile, _ destination: String, replaces: Bool
-    ) throws(ModelFileError) {
+    private func check(_ model: ModelFile, _ target: OutputPath) throws(ModelFileError) {
         guard model.packed == nil else {
             throw .unsupported(
                 path: model.path, problem: "it is a packed file; start from what it was packed from"
             )
         }
-        func resolved(_ path: String) -> String {
-            URL(fileURLWithPath: path).resolvingSymlinksInPath().path
-        }
-        let sources = Set(model.storedTensors.map(\.file.path) + [model.path]).map(resolved)
-        guard !sources.contains(resolved(destination)) else {
-            throw .unwritable(path: destination, reason: "it is the model to be read")
-        }
-        if let isFolder = try? isFolder(destination), isFolder {
-            throw .unwritable(
-                path: destination, reason: "this is a folder; name a .gguf file in it")
-        }
-        guard replaces || !FileManager.default.fileExists(atPath: destination) else {
-            throw .unwritable(path: destination, reason: "it exists; --force replaces it")
-        }
+        _ = try target.check()
         guard !allowsRequantizing else { return }
         if let tensor = model.storedTensors.first(where: { $0.type.elementsPerBlock > 1 }) {
             throw .unsupported(

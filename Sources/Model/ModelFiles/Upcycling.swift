@@ -59,15 +59,16 @@ package struct Upcycling: Sendable {
     ///
     /// - Parameters:
     ///   - source: a GGUF file.
-    ///   - destination: the file to write; an older one is replaced.
+    ///   - destination: the file to write.
+    ///   - replaces: whether an older one is replaced, once the new one is complete.
     ///   - progress: told the share that is done, from 0 to 1, every few megabytes.
     /// - Throws: an error of one line.
     package func run(
-        from source: String, to destination: String, progress: (Double) -> Void = { _ in }
+        from source: String, to destination: String, replaces: Bool = false,
+        progress: (Double) -> Void = { _ in }
     ) throws(ModelFileError) {
-        guard source != destination else {
-            throw .unwritable(path: destination, reason: "it is the file to be read")
-        }
+        let target = OutputPath(destination, replaces: replaces, sources: [source])
+        _ = try target.check()
         let model = try ModelFile.open(path: source)
         guard case .gguf(let file) = model.vocabularySource else {
             throw .unsupported(path: source, problem: "only GGUF files can be upcycled")
@@ -87,8 +88,9 @@ package struct Upcycling: Sendable {
                     + "perturbed; upcycle another type")
         }
         var writer = try GGUFWriter(
-            path: destination, metadata: metadata(file.metadata, model),
+            target, metadata: metadata(file.metadata, model),
             tensors: steps.map(\.tensor))
+        try OutputFile.checkSpace(for: writer.byteCount, at: target)
         let total = Double(writer.byteCount)
         var done = 0
         for (index, step) in steps.enumerated() {
@@ -99,6 +101,7 @@ package struct Upcycling: Sendable {
                 progress(Double(done) / total)
             }
         }
+        try model.checkIntact()
         try writer.finish()
     }
 

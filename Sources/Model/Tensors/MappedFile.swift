@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CFiles
 internal import Glibc
 
 /// The bytes of a file, mapped read-only, or bytes that were made in memory.
 ///
-/// A file that another process cuts short while it is mapped ends this one (SIGBUS), as with every
-/// mapping: model files are replaced by renaming, not by writing into them.
+/// Bytes of a file that another process has cut short while it was mapped read as zeros, and
+/// ``isLost`` says so: model files are replaced by renaming, not by writing into them.
 // Safety: the bytes are never written after init, and unmapped only by deinit. What `release` drops
 // comes back with the same bytes.
 @safe package final class MappedFile: @unchecked Sendable {
@@ -18,7 +19,13 @@ internal import Glibc
     let base: UnsafeRawPointer
     private let isMapping: Bool
     /// Whether the mapping is that of a file, which can be read again.
-    private let isFile: Bool
+    package let isFile: Bool
+    /// The number under which faults in the mapping are noticed; -1: not at all.
+    let faultNumber: Int32
+    /// What told the file from others when it was opened.
+    let identity: FileIdentity?
+
+    private static let catchesFaults: Void = cf_faults_install()
 
     /// Maps a file.
     ///
@@ -48,6 +55,9 @@ internal import Glibc
         unsafe base = UnsafeRawPointer(mapping)
         isMapping = true
         isFile = true
+        Self.catchesFaults
+        faultNumber = unsafe cf_faults_register(mapping, size)
+        identity = FileIdentity(status)
     }
 
     /// Holds a copy of bytes that are in memory.
@@ -68,6 +78,8 @@ internal import Glibc
         unsafe base = UnsafeRawPointer(copy)
         isMapping = false
         isFile = false
+        faultNumber = -1
+        identity = nil
     }
 
     /// Holds bytes that are made in place, in huge pages where the system has them.
@@ -95,9 +107,12 @@ internal import Glibc
         unsafe base = UnsafeRawPointer(mapping)
         isMapping = true
         isFile = false
+        faultNumber = -1
+        identity = nil
     }
 
     deinit {
+        cf_faults_forget(faultNumber)
         if isMapping {
             unsafe munmap(UnsafeMutableRawPointer(mutating: base), byteCount)
         } else {

@@ -42,6 +42,9 @@ extension APIServer {
             body["stage"] = .string(progress.stage)
             body["progress"] = .number((progress.share * 100).rounded() / 100)
         }
+        if status == "failed", case .serving(let model) = slot.state {
+            body["reason"] = model.problem().map { .string($0) }
+        }
         return ServerResponse(
             json: .object(body), status: status == "ok" ? .ok : .serviceUnavailable)
     }
@@ -51,6 +54,7 @@ extension APIServer {
         case .loading: return "loading"
         case .stopping: return "stopping"
         case .serving(let model):
+            if model.problem() != nil { return "failed" }
             let isStalled = model.engine.statistics.isStalled(limit: configuration.stallLimit)
             return isStalled ? "stalled" : "ok"
         }

@@ -24,14 +24,19 @@ package struct ServedModel: Sendable {
     /// The build and the weights, for `system_fingerprint`.
     package let systemFingerprint: String
 
+    /// Why it cannot answer any more, if that is so.
+    let problem: @Sendable () -> String?
+
     /// How its vocabulary marks a gap to fill, if it can.
     let fim: FIMFormat?
 
     /// Puts a model together.
     package init(
         card: ModelCard, engine: any CompletionEngine, tokenizer: any Tokenizer,
-        prompts: any PromptSource, chatTemplate: String? = nil, systemFingerprint: String
+        prompts: any PromptSource, chatTemplate: String? = nil, systemFingerprint: String,
+        problem: @escaping @Sendable () -> String? = { nil }
     ) {
+        self.problem = problem
         self.engine = engine
         self.tokenizer = tokenizer
         self.prompts = prompts
@@ -96,7 +101,9 @@ package final class ModelSlot: Sendable {
     /// The model, or why it cannot answer.
     func model() throws(APIError) -> ServedModel {
         switch state {
-        case .serving(let model): return model
+        case .serving(let model):
+            if let problem = model.problem() { throw .unavailable(reason: problem) }
+            return model
         case .loading: throw .unavailable(reason: "The model is still loading.")
         case .stopping: throw .unavailable(reason: "The server is shutting down.")
         }
