@@ -150,6 +150,18 @@ import Testing
         #expect(try await TestClient().get("/mistral" + path).status == status)
     }
 
+    @Test func `a model whose file is gone answers nothing, and health says why`() async throws {
+        let client = TestClient(problem: "The file is gone.")
+        let health = try await client.get("/health")
+        #expect(health.status == 503)
+        #expect(try health.json == ["status": "failed", "reason": "The file is gone."])
+        #expect(try await client.get("/health/live").status == 200)
+        let reply = try await client.post(
+            "/v1/completions", #"{"model":"default","prompt":"a"}"#)
+        #expect(reply.status == 503)
+        #expect(reply.text.contains("The file is gone."))
+    }
+
     @Test func `a wrong method is told which ones are right`() async throws {
         let client = TestClient()
         let wrong = try await client.send(.delete, "/v1/models")
@@ -230,6 +242,33 @@ import Testing
     func `what other servers take is taken`(body: String) async throws {
         let reply = try await TestClient().post("/v1/completions", body)
         #expect(reply.status == 200)
+    }
+}
+
+@Suite struct APIKeyTests {
+    @Test func `keys are separated by commas, wherever they come from`() throws {
+        #expect(try APIKeys.parse([]) == [])
+        #expect(try APIKeys.parse(["a"]) == ["a"])
+        #expect(try APIKeys.parse(["a,b"]) == ["a", "b"])
+        #expect(try APIKeys.parse([" a ", "b\t, c\n"]) == ["a", "b", "c"])
+        #expect(try APIKeys.parse(["schlüssel", "A", "a"]) == ["schlüssel", "A", "a"])
+    }
+
+    @Test(arguments: [
+        ([""], APIKeyError.empty(number: 1)), ([","], .empty(number: 1)),
+        ([" "], .empty(number: 1)),
+        (["\t\n"], .empty(number: 1)), (["\u{A0}"], .empty(number: 1)),
+        (["a", ""], .empty(number: 2)),
+        (["a,"], .empty(number: 2)), ([",a"], .empty(number: 1)), (["a,,b"], .empty(number: 2)),
+        (["a b"], .unsendable(number: 1)), (["a,b\u{2003}c"], .unsendable(number: 2)),
+        (["a\0"], .unsendable(number: 1)), (["a", "b", "a"], .repeated(number: 3, first: 1)),
+        (["a,a "], .repeated(number: 2, first: 1)),
+    ])
+    func `a list that opens less than it seems to, or everything, is refused`(
+        texts: [String], error: APIKeyError
+    ) {
+        #expect(throws: error) { try APIKeys.parse(texts) }
+        #expect(!"\(error)".contains("'"))
     }
 }
 

@@ -19,6 +19,37 @@ package struct APIKeys: Sendable {
         self.weights = weights
     }
 
+    /// Reads keys as operators write them, separated by commas also within a text.
+    ///
+    /// - Parameter texts: from the command line, the environment or a file.
+    /// - Returns: the keys in their order.
+    /// - Throws: ``APIKeyError``: a list that would open less than it seems to, or everything.
+    package static func parse(_ texts: [String]) throws(APIKeyError) -> [String] {
+        var keys: [String] = []
+        for text in texts {
+            for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+                let key = String(
+                    part.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace)
+                        .reversed())
+                let number = keys.count + 1
+                if key.isEmpty { throw .empty(number: number) }
+                if key.unicodeScalars.contains(where: Self.isUnsendable) {
+                    throw .unsendable(number: number)
+                }
+                if let first = keys.firstIndex(of: key) {
+                    throw .repeated(number: number, first: first + 1)
+                }
+                keys.append(key)
+            }
+        }
+        return keys
+    }
+
+    /// Whether a scalar cannot be a part of what follows `Bearer `.
+    private static func isUnsendable(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.properties.isWhitespace || scalar.properties.generalCategory == .control
+    }
+
     /// Whether a request needs a key at all.
     package var isRequired: Bool { keys.contains { !$0.isEmpty } }
 
