@@ -30,8 +30,6 @@ let products: [String: Target.Dependency] = [
     "HTTPTypes": .product(name: "HTTPTypes", package: "swift-http-types"),
     "Logging": .product(name: "Logging", package: "swift-log"),
     "Metrics": .product(name: "Metrics", package: "swift-metrics"),
-    "ServiceLifecycle": .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-    "UnixSignals": .product(name: "UnixSignals", package: "swift-service-lifecycle"),
 ]
 
 /// A Swift target of a storey: its folder is `Sources/<storey>/<name>`, its tests `Tests/<name>Tests`.
@@ -70,7 +68,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
-        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
         // Base: primitives; nothing here knows what a model is.
@@ -81,6 +78,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", path: "Sources/Base/CZlib"),
         .systemLibrary(name: "CEpoll", path: "Sources/Base/CEpoll"),
         room("JSON", in: "Base"),
+        room("Console", in: "Base", from: ["Logging"]),
 
         // Model: numbers to logits; knows ids, not text.
         room("Quantization", in: "Model"),
@@ -118,14 +116,14 @@ let package = Package(
         .executableTarget(
             name: "cierzo",
             dependencies: [
-                "APIServer", "APITypes", "Conversation", "Generation", "HTTP",
+                "APIServer", "APITypes", "Console", "Conversation", "Generation", "HTTP",
                 "Inference",
                 "JSON", "ModelFiles", "Quantization", "Sampling", "Scheduling", "Telemetry",
                 "Tensors",
                 "Tokenization",
                 products["ArgumentParser"], products["Configuration"], products["HTTPTypes"],
                 products["Logging"],
-                products["Metrics"], products["ServiceLifecycle"], products["UnixSignals"],
+                products["Metrics"],
             ].compactMap { $0 },
             path: "Sources/cierzo",
             swiftSettings: swiftSettings),
@@ -151,6 +149,7 @@ let package = Package(
             path: "Tests/TestSupport", swiftSettings: swiftSettings),
 
         tests(of: "JSON"),
+        tests(of: "Console", from: ["Logging"]),
         tests(of: "Quantization", uses: ["Tensors"], resources: [.copy("Goldens")]),
         tests(of: "Tensors", uses: ["Quantization"]),
         tests(

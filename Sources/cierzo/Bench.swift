@@ -53,7 +53,7 @@ struct Bench: ParsableCommand {
         let compute = try compute.makeCompute()
         let tensors = try file.preparedTensors(for: compute)
         let cost = TokenCost(tensors, configuration: file.configuration)
-        show(
+        try show(
             cost, threads: compute.pool.threadCount, loaded: ContinuousClock.now - began)
         for batch in batches {
             let bench = try EngineBench(
@@ -67,34 +67,33 @@ struct Bench: ParsableCommand {
                 prefills.append(bench.prefill())
                 decodes.append(bench.decode())
             }
-            show("prefill", batch, prefills.sorted()[prefills.count / 2])
-            show("decode", batch, decodes.sorted()[decodes.count / 2])
+            try show("prefill", batch, prefills.sorted()[prefills.count / 2])
+            try show("decode", batch, decodes.sorted()[decodes.count / 2])
             if reading, batch == 1 {
                 let turns = (0..<repeats).map { _ in bench.decodeAndRead(cost) }
-                showReading(
+                try showReading(
                     turns.sorted { $0.decoded / $0.read < $1.decoded / $1.read }[repeats / 2])
             }
         }
     }
 
-    private func showReading(_ rate: (read: Double, decoded: Double)) {
+    private func showReading(_ rate: (read: Double, decoded: Double)) throws {
         let share = rate.decoded / rate.read
         if json {
             let object: JSONValue = .object([
                 "phase": .string("reading"), "read_bytes_per_second": .number(rate.read),
                 "decode_bytes_per_second": .number(rate.decoded), "share": .number(share),
             ])
-            print(object.serialized())
+            try printLine(object.serialized())
         } else {
-            print(
+            try printLine(
                 "reading the weights: \(byteText(Int(rate.read)))/s; decoding by turns with it reads "
                     + "weights, keys and values at \(byteText(Int(rate.decoded)))/s, "
                     + "\(Int((share * 100).rounded())) % of it")
         }
-        fflush(nil)
     }
 
-    private func show(_ cost: TokenCost, threads: Int, loaded: Duration) {
+    private func show(_ cost: TokenCost, threads: Int, loaded: Duration) throws {
         let seconds = ((loaded / .milliseconds(1)).rounded()) / 1000
         if json {
             let object: JSONValue = .object([
@@ -104,30 +103,27 @@ struct Bench: ParsableCommand {
                 "operations_per_token": .integer(cost.layerOperationCount),
                 "operations_per_prompt_token": .integer(cost.promptOperationCount),
             ])
-            print(object.serialized())
+            try printLine(object.serialized())
         } else {
-            print(
+            try printLine(
                 "model: \(byteText(cost.weightByteCount)) and "
                     + "\(countText(cost.layerOperationCount)) operations per token, "
                     + "loaded in \(seconds) s, \(threads) threads")
         }
-        fflush(nil)
     }
 
-    private func show(_ phase: String, _ batch: Int, _ tokensPerSecond: Double) {
+    private func show(_ phase: String, _ batch: Int, _ tokensPerSecond: Double) throws {
         let rounded = (tokensPerSecond * 100).rounded() / 100
         if json {
             let object: JSONValue = .object([
                 "phase": .string(phase), "batch": .integer(batch), "prompt": .integer(prompt),
                 "generate": .integer(generate), "tokens_per_second": .number(rounded),
             ])
-            print(object.serialized())
+            try printLine(object.serialized())
         } else {
-            print(
+            try printLine(
                 "\(phase) batch \(batch) prompt \(prompt) generate \(generate): \(rounded) tokens/s"
             )
         }
-        // Lines must arrive as they are measured, through a pipe too.
-        fflush(nil)
     }
 }

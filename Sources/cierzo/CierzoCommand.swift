@@ -1,8 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Console
+import Foundation
 
 @main
+enum Program {
+    /// Runs the command line.
+    ///
+    /// Not asynchronous itself, since an asynchronous `main` begins after the runtime has opened
+    /// descriptors and started threads.
+    static func main() {
+        StandardDescriptors.prepare()
+        SignalWatch.shared.start()
+        atexit { DiagnosticWriter.standardError.flush(within: .seconds(1)) }
+        // Detached: what is inherited from here would wait for this thread.
+        Task.detached {
+            await CierzoCommand.main(nil)
+            exit(0)
+        }
+        while true { pause() }
+    }
+}
+
 struct CierzoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cierzo",

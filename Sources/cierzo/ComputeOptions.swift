@@ -99,10 +99,13 @@ extension ModelFile {
             if byteCount < MachineMemory.byteCount() {
                 populate(using: compute.pool, progress: report)
             }
+            try checkIntact()
         } else if compute.kernels.packsWeights {
-            return try tensors.packed(by: WeightPacker(pool: compute.pool)) { done, all in
+            let packed = try tensors.packed(by: WeightPacker(pool: compute.pool)) { done, all in
                 report(Double(done) / Double(all))
             }
+            try checkIntact()
+            return packed
         }
         return tensors
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Console
 import Conversation
 import Foundation
 import Generation
@@ -89,7 +90,7 @@ struct Generate: AsyncParsableCommand {
         let isTerminal = isatty(STDIN_FILENO) == 1
         if isTerminal { note("\(loaded.file.name). A line is a turn; Ctrl-D ends.") }
         while true {
-            if isTerminal { emit("> ") }
+            if isTerminal { try emit("> ") }
             guard let line = readLine() else { break }
             guard !line.isEmpty else { continue }
             messages.append(Message(.user, line))
@@ -97,7 +98,7 @@ struct Generate: AsyncParsableCommand {
             let text = try await answer(ids, continues: false, engine)
             messages.append(Message(.assistant, text))
         }
-        if isTerminal { print() }
+        if isTerminal { try emit("\n") }
     }
 
     /// Streams an answer to stdout.
@@ -117,20 +118,20 @@ struct Generate: AsyncParsableCommand {
             switch event {
             case .output(_, let piece, _):
                 text += piece
-                emit(piece)
+                try emit(piece)
             case .finished(_, .error(let reason), _):
-                emit("\n")
+                try emit("\n")
                 throw GenerateFailure(reason: reason)
             case .finished, .promptLogprobs, .usage:
                 break
             }
         }
-        emit("\n")
+        try emit("\n")
         return text
     }
 
-    private func emit(_ text: String) {
-        FileHandle.standardOutput.write(Data(text.utf8))
+    private func emit(_ text: String) throws {
+        try StandardOutput.write(text)
     }
 
     /// Scores token ids in one sequence and writes the logits of every position.
@@ -148,10 +149,7 @@ struct Generate: AsyncParsableCommand {
             limits: TransformerLimits(
                 maxBatchTokens: rows, blockCount: max(1, blocks), positionsPerBlock: blockSize,
                 maxLogitsRows: rows, kvElementType: self.compute.kvType))
-        _ = FileManager.default.createFile(atPath: path, contents: nil)
-        guard let output = FileHandle(forWritingAtPath: path) else {
-            throw GenerateFailure(reason: "\(path): cannot be written")
-        }
+        var output = try OutputFile(OutputPath(path, sources: [idsPath, file.path]))
         for start in stride(from: 0, to: ids.count, by: rows) {
             let part = Array(ids[start..<min(start + rows, ids.count)])
             let batch = ForwardBatch(
@@ -165,7 +163,8 @@ struct Generate: AsyncParsableCommand {
             let logits = transformer.forward(batch)
             for row in part.indices {
                 let values = logits.row(row)
-                var data = Data(capacity: file.configuration.vocabularySize * 4)
+                var data: [UInt8] = []
+                data.reserveCapacity(file.configuration.vocabularySize * 4)
                 for index in 0..<file.configuration.vocabularySize {
                     var bits = values[index].bitPattern.littleEndian
                     for _ in 0..<4 {
@@ -173,9 +172,10 @@ struct Generate: AsyncParsableCommand {
                         bits >>= 8
                     }
                 }
-                try output.write(contentsOf: data)
+                try output.write(data)
             }
         }
+        try output.finish()
     }
 }
 

@@ -47,15 +47,16 @@ struct Inspect: ParsableCommand {
             if json {
                 var object = JSONObject()
                 for row in rows { object[row.key] = .string(row.value) }
-                print(JSONValue.object(object).serialized(pretty: true))
+                try printLine(JSONValue.object(object).serialized(pretty: true))
             } else {
                 for row in rows {
-                    print(row.key.padding(toLength: 18, withPad: " ", startingAt: 0) + row.value)
+                    try printLine(
+                        row.key.padding(toLength: 18, withPad: " ", startingAt: 0) + row.value)
                 }
             }
             if template {
                 for (name, source) in loaded.file.chatTemplates.sorted(by: { $0.key < $1.key }) {
-                    print("\n" + (name == "default" ? "" : "\(name):\n") + source)
+                    try printLine("\n" + (name == "default" ? "" : "\(name):\n") + source)
                 }
             }
             for warning in loaded.warnings { note("warning: \(warning)") }
@@ -70,7 +71,7 @@ struct Inspect: ParsableCommand {
             name: published?.name ?? model,
             configuration: published?.configuration ?? LoadedModel(path: model).file.configuration,
             context: context, kvType: kvType)
-        print(json ? table.json.serialized(pretty: true) : table.text)
+        try printLine(json ? table.json.serialized(pretty: true) : table.text)
     }
 
     private func description(of loaded: LoadedModel) throws -> [(key: String, value: String)] {

@@ -8,6 +8,7 @@ import Generation
 import JSON
 import ModelFiles
 import Quantization
+import Tensors
 
 extension LoadedModel {
     /// The model as the API server offers it.
@@ -15,8 +16,11 @@ extension LoadedModel {
     /// - Parameters:
     ///   - engine: what generates with its weights.
     ///   - servedName: the name that the operator gave it, or nil.
+    ///   - watch: notices when the weights are gone.
     /// - Returns: card, engine, tokenizer and prompts together.
-    func served(by engine: GenerationEngine, named servedName: String?) -> ServedModel {
+    func served(
+        by engine: GenerationEngine, named servedName: String?, watchedBy watch: WeightsWatch
+    ) -> ServedModel {
         let own = names
         let id = servedName ?? own.first ?? "default"
         let configuration = file.configuration
@@ -38,7 +42,13 @@ extension LoadedModel {
         return ServedModel(
             card: card, engine: engine, tokenizer: tokenizer, prompts: promptEncoder,
             chatTemplate: chatTemplate,
-            systemFingerprint: "cierzo-\(Build.version)-\(weightsFingerprint())")
+            systemFingerprint: "cierzo-\(Build.version)-\(weightsFingerprint())",
+            problem: {
+                watch.lost.map {
+                    "The model's file \($0.fileName) was cut short or overwritten while it was being "
+                        + "served; the server must be restarted with a whole file."
+                }
+            })
     }
 
     /// The template that conversations are written with, or else the model's own.
@@ -56,20 +66,9 @@ extension LoadedModel {
         return date.map { Int($0.timeIntervalSince1970) } ?? 0
     }
 
-    /// Sixteen hexadecimal digits that differ between weights: FNV-1a over all norm weights.
+    /// Sixteen hexadecimal digits that differ between weights.
     private func weightsFingerprint() -> String {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        func mix(_ values: [Float]) {
-            for value in values {
-                hash = (hash ^ UInt64(value.bitPattern)) &* 0x100_0000_01B3
-            }
-        }
-        mix(file.tensors.outputNorm)
-        for layer in file.tensors.layers {
-            mix(layer.attentionNorm)
-            mix(layer.ffnNorm)
-        }
-        let digits = String(hash, radix: 16)
+        let digits = String(file.weightsDigest(), radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits
     }
 }

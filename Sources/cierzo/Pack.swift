@@ -36,7 +36,9 @@ struct Pack: ParsableCommand {
             let compute = try makeCierzoCompute(
                 threads: threads, kernels: "automatic", pinning: .never)
             let packing = try Packing(file, manifest: manifest?.bytes, using: compute.pool)
-            let byteCount = try packing.run(to: output, replaces: force) { line.update($0, $1) }
+            let byteCount = try packing.run(
+                to: output, replaces: force, otherSources: [model]
+            ) { line.update($0, $1) }
             line.finish()
             let seconds = (ContinuousClock.now - began) / .seconds(1)
             note(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Console
 import Foundation
 import Synchronization
 
@@ -53,6 +54,6 @@ final class ProgressLine: Sendable {
     }
 
     private func write(_ text: String) {
-        FileHandle.standardError.write(Data(text.utf8))
+        DiagnosticWriter.standardError.write(text)
     }
 }

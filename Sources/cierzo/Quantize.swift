@@ -73,17 +73,17 @@ struct Quantize: ParsableCommand {
         }
         progress.finish()
         if json {
-            print(object(report, mix).serialized())
+            try printLine(object(report, mix).serialized())
         } else {
-            show(report)
+            try show(report)
             let time = (ContinuousClock.now - started).formatted(
                 .units(allowed: [.minutes, .seconds], width: .narrow))
             note("wrote \(output), \(byteText(report.byteCount)) in \(time)")
         }
     }
 
-    private func show(_ report: QuantizationReport) {
-        print("type    tensors        size  bits/weight   error    cosine    worst tensor")
+    private func show(_ report: QuantizationReport) throws {
+        try printLine("type    tensors        size  bits/weight   error    cosine    worst tensor")
         for row in report.rows {
             let columns = [
                 row.type.name.padding(toLength: 7, withPad: " ", startingAt: 0),
@@ -93,9 +93,9 @@ struct Quantize: ParsableCommand {
                 String(format: "%.6f", row.difference.cosine),
                 String(format: "%.3f %% \(row.worst.name)", row.worst.relativeError * 100),
             ]
-            print(columns.joined(separator: " "))
+            try printLine(columns.joined(separator: " "))
         }
-        print(String(format: "all: %.2f bits/weight", report.bitsPerWeight))
+        try printLine(String(format: "all: %.2f bits/weight", report.bitsPerWeight))
     }
 
     private func padded(_ text: String, _ width: Int) -> String {

@@ -28,7 +28,9 @@ struct Serve: AsyncParsableCommand {
     @Option(help: "The port to listen on; 0 picks a free one.") var port: Int?
     @Option(
         parsing: .upToNextOption,
-        help: "Keys that clients must send; better kept in the file or environment.")
+        help:
+            "Keys that clients must send, separated by commas or spaces; better kept in the file or environment."
+    )
     var apiKeys: [String] = []
     @Option(
         parsing: .upToNextOption,
@@ -89,7 +91,7 @@ struct Serve: AsyncParsableCommand {
         do {
             let settings = try Settings(flags: flags, file: config)
             if printConfig {
-                print(settings.listing())
+                try printLine(settings.listing())
                 return
             }
             try await Service(settings: settings).run()

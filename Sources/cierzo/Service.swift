@@ -2,6 +2,7 @@
 
 import APIServer
 import APITypes
+import Console
 import Foundation
 import Generation
 import HTTP
@@ -9,10 +10,8 @@ import Inference
 import Logging
 import Metrics
 import ModelFiles
-import ServiceLifecycle
 import Telemetry
 import Tensors
-import UnixSignals
 
 /// The running server: listens at once, answers 503 while the model loads, then serves it until a
 /// signal asks it to stop.
@@ -25,9 +24,9 @@ struct Service: Sendable {
                 key: "model", hint: "give --model FILE, or model: in the configuration file")
         }
         let host = settings.string("host") ?? "127.0.0.1"
+        let isLoopback = ListeningHost(host).isLoopback
         guard
-            isLoopback(host) || !settings.strings("api-keys").isEmpty
-                || settings.boolean("insecure")
+            isLoopback || !settings.strings("api-keys").isEmpty || settings.boolean("insecure")
         else {
             throw SettingsError.invalid(
                 key: "host", source: "configuration",
@@ -46,6 +45,11 @@ struct Service: Sendable {
                 found: origin)
         }
         let logger = makeLogger()
+        if !isLoopback, settings.strings("api-keys").isEmpty {
+            logger.warning(
+                "insecure: everybody who can reach this address may use the server; set api-keys",
+                metadata: ["host": "\(host)"])
+        }
         let registry = MetricsRegistry()
         MetricsSystem.bootstrap(registry)
 
@@ -57,6 +61,7 @@ struct Service: Sendable {
             configuration: httpConfiguration(host: host),
             errorResponse: { api.refusal($0, $1, $2) }, admission: { api.admit($0) },
             handler: { await api.handle($0) })
+        let stop = StopRequest(logger: logger)
         let port = try await http.start()
         let maxConnections = await http.maxConnectionCount
         if maxConnections < settings.integer("max-connections", default: 1024) {
@@ -67,27 +72,15 @@ struct Service: Sendable {
         logger.info(
             "listening, loading the model", metadata: ["port": "\(port)", "model": "\(model)"])
 
-        let group = ServiceGroup(
-            configuration: .init(
-                services: [
-                    .init(
-                        service: ModelService(
-                            settings: settings, model: model, host: host, port: port, slot: slot,
-                            http: http, logger: logger),
-                        successTerminationBehavior: .gracefullyShutdownGroup,
-                        failureTerminationBehavior: .cancelGroup)
-                ],
-                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
-        try await group.run()
+        try await ModelService(
+            settings: settings, model: model, host: host, port: port, slot: slot, http: http,
+            stop: stop, logger: logger
+        ).run()
         logger.info("stopped")
     }
 
-    private func isLoopback(_ host: String) -> Bool {
-        host == "localhost" || host == "::1" || host.hasPrefix("127.")
-    }
-
     private func makeLogger() -> Logger {
-        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+        LoggingSystem.bootstrap { LineLogHandler(label: $0) }
         var logger = Logger(label: "cierzo")
         logger.logLevel =
             settings.string("log-level").flatMap { Logger.Level(rawValue: $0) } ?? .info
@@ -130,17 +123,44 @@ struct Service: Sendable {
     }
 }
 
-/// Loads the model, opens the gate, and drains when the group shuts down.
-private struct ModelService: ServiceLifecycle.Service {
+/// Loads the model, opens the gate, and drains when the service is asked to stop.
+private struct ModelService: Sendable {
     let settings: Settings
     let model: String
     let host: String
     let port: Int
     let slot: ModelSlot
     let http: HTTPServer
+    let stop: StopRequest
     let logger: Logger
 
     func run() async throws {
+        let engine = try await Self.onThread("cierzo-loading") { try load() }
+        await stop.wait()
+        logger.info("draining; a second signal ends at once")
+        slot.stop()
+        let grace = Duration.seconds(settings.integer("shutdown-grace", default: 30))
+        // The engine first: what it cuts off still tells its client so.
+        await engine.shutdown(grace: grace)
+        await http.shutdown(grace: .seconds(2))
+    }
+
+    /// Does long work on a thread of its own, so that none of those which serve sockets waits.
+    private static func onThread<Result: Sendable>(
+        _ name: String, _ work: @escaping @Sendable () throws -> Result
+    ) async throws -> Result {
+        try await withCheckedThrowingContinuation { continuation in
+            let thread = Thread {
+                continuation.resume(with: Swift.Result { try work() })
+            }
+            thread.name = name
+            thread.stackSize = 8 << 20
+            thread.start()
+        }
+    }
+
+    /// Loads the model and lets requests reach it.
+    private func load() throws -> GenerationEngine {
         let began = ContinuousClock.now
         let loaded = try LoadedModel(
             path: model, acceptsStale: settings.boolean("accept-stale"))
@@ -164,25 +184,40 @@ private struct ModelService: ServiceLifecycle.Service {
                 "kv": "\(byteText(plan.kvByteCount)) for \(plan.kvPositionCount) positions",
                 "scratch": "\(byteText(plan.activationByteCount))",
             ])
+        let watch = WeightsWatch(loaded.file, files: transformer.weights.files)
         let engine = GenerationEngine(
             model: transformer, tokenizer: loaded.tokenizer,
             configuration: assembly.engineConfiguration(for: loaded.file), logger: logger)
-        slot.serve(loaded.served(by: engine, named: settings.string("served-name")))
+        slot.serve(
+            loaded.served(by: engine, named: settings.string("served-name"), watchedBy: watch))
+        keepLooking(watch)
         let seconds = (ContinuousClock.now - began) / .seconds(1)
         logger.info(
             "ready",
             metadata: [
                 "model": "\(loaded.names[0])", "seconds": "\((seconds * 10).rounded() / 10)",
             ])
+        // From here on a signal lets requests end first.
+        stop.drains()
         greet()
+        return engine
+    }
 
-        try? await gracefulShutdown()
-        logger.info("draining")
-        slot.stop()
-        let grace = Duration.seconds(settings.integer("shutdown-grace", default: 30))
-        // The engine first: what it cuts off still tells its client so.
-        await engine.shutdown(grace: grace)
-        await http.shutdown(grace: .seconds(2))
+    /// Looks at the model's files every second, on a thread that may wait for a slow disk.
+    private func keepLooking(_ watch: WeightsWatch) {
+        let thread = Thread { [logger] in
+            while watch.lost == nil {
+                sleep(1)
+                watch.look()
+            }
+            guard let file = watch.lost else { return }
+            logger.critical(
+                "a file of weights was cut short or overwritten: restart with a whole file",
+                metadata: ["file": "\(file.path)"])
+        }
+        thread.name = "cierzo-watch"
+        thread.stackSize = 1 << 18
+        thread.start()
     }
 
     private func assembly() -> EngineAssembly {
@@ -203,7 +238,7 @@ private struct ModelService: ServiceLifecycle.Service {
 
     /// Prints a line to paste.
     private func greet() {
-        let address = host.contains(":") ? "[\(host)]" : host
+        let address = ListeningHost(host).urlHost
         note(
             """
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import APIServer
 import Configuration
 import Foundation
 
@@ -174,7 +175,7 @@ struct Settings: Sendable {
             do {
                 return try read(type)
             } catch {
-                guard case .string(let text)? = try? read(.string) else {
+                guard !setting.isSecret, case .string(let text)? = try? read(.string) else {
                     throw reject(expected, "another kind of value")
                 }
                 throw reject(expected, text)
@@ -200,7 +201,14 @@ struct Settings: Sendable {
         case .strings:
             guard case .stringArray(let texts)? = try content(.stringArray, "a list of text")
             else { return nil }
-            return .strings(texts)
+            guard setting.key == "api-keys" else { return .strings(texts) }
+            do {
+                return .strings(try APIKeys.parse(texts))
+            } catch {
+                throw reject(
+                    "keys separated by commas, none of them empty; leave the setting away for none",
+                    "\(error)")
+            }
         case .integers(let range):
             let expected =
                 "a list of whole numbers from \(range.lowerBound) to \(range.upperBound)"

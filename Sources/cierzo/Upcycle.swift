@@ -23,13 +23,14 @@ struct Upcycle: ParsableCommand {
     @Option(help: "The experts that each token uses.") var topK = 2
     @Option(help: "The standard deviation of the relative noise, 0 to 1.") var noise: Float = 0.05
     @Option(help: "The seed of noise and router.") var seed: UInt64 = 1
+    @Flag(help: "Replace the output if it exists.") var force = false
 
     func run() throws {
         let progress = ProgressLine("upcycling")
         do {
             try Upcycling(
                 expertCount: experts, expertsPerToken: topK, noise: noise, seed: seed
-            ).run(from: model, to: output) { progress.update($0) }
+            ).run(from: model, to: output, replaces: force) { progress.update($0) }
         } catch {
             progress.finish()
             throw failure(error)

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Console
+import Foundation
+import Logging
+import Testing
+
+@Suite struct DiagnosticWriterTests {
+    /// A pipe of one page, and SIGPIPE as in the program.
+    private struct NarrowPipe: ~Copyable {
+        let reading: Int32
+        let writing: Int32
+
+        init() throws {
+            signal(SIGPIPE, SIG_IGN)
+            var ends: [Int32] = [0, 0]
+            try #require(unsafe pipe(&ends) == 0)
+            (reading, writing) = (ends[0], ends[1])
+        }
+
+        func read() -> String {
+            FileHandle(fileDescriptor: reading).availableData.text
+        }
+    }
+
+    private func temporaryFile() throws -> (path: String, descriptor: Int32) {
+        let path = FileManager.default.temporaryDirectory.path + "/\(UUID().uuidString)"
+        let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        try #require(descriptor >= 0)
+        return (path, descriptor)
+    }
+
+    @Test func `lines come out in their order and whole`() throws {
+        let (path, descriptor) = try temporaryFile()
+        defer { unsafe unlink(path) }
+        let writer = DiagnosticWriter(descriptor: descriptor)
+        for index in 0..<1000 { writer.write("line \(index)\n") }
+        #expect(writer.flush(within: .seconds(60)))
+        let expected = (0..<1000).map { "line \($0)\n" }.joined()
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == expected)
+    }
+
+    @Test func `nobody waits for a reader that does not read, and it is told what it missed`()
+        throws
+    {
+        let pipe = try NarrowPipe()
+        let writer = DiagnosticWriter(descriptor: pipe.writing, byteLimit: 1 << 16)
+        let line = String(repeating: "x", count: 999) + "\n"
+        for _ in 0..<1000 { writer.write(line) }
+        #expect(!writer.flush(within: .zero))
+        var text = ""
+        while !text.contains("could not be written\n") { text += pipe.read() }
+        #expect(writer.flush(within: .seconds(60)))
+        let lines = text.split(separator: "\n")
+        let kept = lines.count { $0.count == 999 }
+        #expect(lines.last == "cierzo: \(1000 - kept) lines of this log could not be written")
+        writer.write("more\n")
+        #expect(pipe.read() == "more\n")
+    }
+
+    @Test func `a reader that went away and a full disk cost lines and nothing else`() throws {
+        let pipe = try NarrowPipe()
+        close(pipe.reading)
+        let full = unsafe open("/dev/full", O_WRONLY | O_CLOEXEC)
+        for descriptor in [pipe.writing, full, 1_000_000] {
+            let writer = DiagnosticWriter(descriptor: descriptor)
+            for _ in 0..<100 { writer.write("lost\n") }
+            #expect(writer.flush(within: .seconds(60)))
+        }
+    }
+
+    @Test func `a descriptor that does not block is waited for`() throws {
+        let pipe = try NarrowPipe()
+        _ = fcntl(pipe.writing, F_SETFL, O_NONBLOCK)
+        let writer = DiagnosticWriter(descriptor: pipe.writing)
+        let text = String(repeating: "y", count: 300_000) + "\n"
+        writer.write(text)
+        var received = ""
+        while received.count < text.count { received += pipe.read() }
+        #expect(received == text)
+    }
+
+    @Test func `an event of the log is one line, whatever a client put into it`() throws {
+        let (path, descriptor) = try temporaryFile()
+        defer { unsafe unlink(path) }
+        let writer = DiagnosticWriter(descriptor: descriptor)
+        var logger = Logger(label: "cierzo") { LineLogHandler(label: $0, writer: writer) }
+        logger[metadataKey: "b"] = "1"
+        logger.info("two\nlines", metadata: ["a": "x\r\u{1B}[2Jy"])
+        logger.debug("not shown")
+        #expect(writer.flush(within: .seconds(60)))
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        #expect(text.hasSuffix(" info cierzo: a=x  [2Jy b=1 [ConsoleTests] two lines\n"))
+        #expect(text.wholeMatch(of: /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} [^\n]*\n/) != nil)
+    }
+}
+
+extension Data {
+    fileprivate var text: String { String(decoding: self, as: UTF8.self) }
+}
