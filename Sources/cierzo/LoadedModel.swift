@@ -56,7 +56,10 @@ struct LoadedModel: Sendable {
     static func open(
         path: String, acceptsStale: Bool = false
     ) throws -> (file: ModelFile, manifest: ModelManifest?) {
-        let manifest = path.hasSuffix(".json") ? try ModelManifest(path: path) : nil
+        var isFolder: ObjCBool = false
+        _ = unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+        let isManifest = path.hasSuffix(".json") && !isFolder.boolValue
+        let manifest = isManifest ? try ModelManifest(path: path) : nil
         let file = try ModelFile.open(
             path: manifest?.weights ?? path, acceptsStale: acceptsStale)
         let embedded = try file.embeddedManifest.map { try ModelManifest($0, path: file.path) }

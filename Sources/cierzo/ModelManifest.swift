@@ -2,6 +2,7 @@
 
 import Foundation
 import JSON
+import ModelFiles
 
 /// What is known of a model beyond its weights: `models/*.json`.
 struct ModelManifest: Sendable, Equatable {
@@ -49,6 +50,9 @@ struct ModelManifest: Sendable, Equatable {
     /// - Throws: ``Failure``.
     init(_ bytes: [UInt8], path: String) throws {
         self.bytes = bytes
+        guard !isGitLFSPointer(bytes) else {
+            throw Failure.unreadable(path: path, reason: gitLFSAdvice)
+        }
         let value: JSONValue
         do {
             value = try JSONParser.parse(bytes)

@@ -187,4 +187,15 @@ struct TokenizerLoaderTests {
             #expect(throws: TokenizerError.self) { try TokenizerLoader.load(path: "/dev/zero") }
         }
     }
+
+    @Test(arguments: ["tokenizer.json", "tokenizer.model", "tekken.json"])
+    func `a pointer of Git LFS is an error that says how to get the file`(name: String) throws {
+        let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+        try Self.withFolder([name: Array(pointer.utf8)]) { folder in
+            let error = #expect(throws: TokenizerError.self) {
+                try TokenizerLoader.load(path: folder)
+            }
+            #expect(try #require(error).description.contains("git lfs pull"))
+        }
+    }
 }

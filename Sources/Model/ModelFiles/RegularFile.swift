@@ -24,6 +24,18 @@ private func fileType(_ path: String) throws(ModelFileError) -> FileAttributeTyp
     return type
 }
 
+/// What a clone without Git LFS has in place of a large file begins like this.
+private let gitLFSPrefix = Array("version https://git-lfs".utf8)
+
+/// What to say of such a file.
+package let gitLFSAdvice =
+    "this is a git-lfs pointer, not the file itself; fetch it with `git lfs pull`"
+
+/// Whether bytes are the beginning of a pointer that Git LFS left in place of a file.
+package func isGitLFSPointer(_ bytes: some Collection<UInt8>) -> Bool {
+    bytes.starts(with: gitLFSPrefix)
+}
+
 /// Maps the regular file at `path`, or says in plain words why it cannot.
 func openRegularFile(_ path: String) throws(ModelFileError) -> MappedFile {
     guard try !isFolder(path) else {
@@ -41,10 +53,8 @@ func openRegularFile(_ path: String) throws(ModelFileError) -> MappedFile {
     guard file.byteCount > 0 else {
         throw .unrecognised(path: path, reason: "the file is empty")
     }
-    guard !file.hasPrefix(Array("version https://git-lfs".utf8)) else {
-        throw .unrecognised(
-            path: path,
-            reason: "this is a git-lfs pointer, not the file itself; fetch it with `git lfs pull`")
+    guard !file.hasPrefix(gitLFSPrefix) else {
+        throw .unrecognised(path: path, reason: gitLFSAdvice)
     }
     return file
 }

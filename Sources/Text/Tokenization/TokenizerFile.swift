@@ -31,6 +31,9 @@ struct TokenizerFile {
         guard let data = FileManager.default.contents(atPath: url.path) else {
             throw .unreadable(path: path, reason: "it cannot be opened")
         }
+        guard !isGitLFSPointer(data.prefix(64)) else {
+            throw .unreadable(path: path, reason: gitLFSAdvice)
+        }
         bytes = Array(data)
     }
 
