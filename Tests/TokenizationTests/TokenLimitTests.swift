@@ -7,6 +7,12 @@ import Tokenization
     private static func tokenizers() throws -> [any Tokenizer] {
         var composing = TinyVocabulary.byteLevel()
         composing.composes = true
+        // Without tokens for the bytes 4 and 0xC3.
+        var sparse = TinyVocabulary.byteLevel()
+        sparse.pieces[4] = "none"
+        sparse.pieces[0xC3] = "nothing"
+        var sparseComposing = sparse
+        sparseComposing.composes = true
         var collapsing = SpaceRule(prefix: .always)
         collapsing.removesExtraSpaces = true
         return [
@@ -14,13 +20,15 @@ import Tokenization
             try TinyVocabulary.sentencePiece(hasByteFallback: false).tokenizer(),
             try TinyVocabulary.sentencePiece(spaces: collapsing).tokenizer(),
             try TinyVocabulary.byteLevel().tokenizer(), try composing.tokenizer(),
-            try TinyVocabulary.ranked().tokenizer(),
+            try TinyVocabulary.ranked().tokenizer(), try sparse.tokenizer(),
+            try sparseComposing.tokenizer(),
         ]
     }
 
     private static let texts = [
         "", "a", "low lower", "aaaaaaaaaaaaaaaa", "▁▁▁▁▁▁▁▁", "        a        ", "<tool><tool>",
         "ééééé", "e\u{301}e\u{301}e\u{301}", "\u{212A}\u{212A}\u{212A}", "中中中中", "<|end|><user>",
+        String(repeating: "\u{4}", count: 40) + "a",
         "\u{3B1}\u{313}\u{301}\u{345}\u{3B1}\u{313}\u{301}\u{345}", "\u{1112}\u{1161}\u{11AB}",
     ]
 

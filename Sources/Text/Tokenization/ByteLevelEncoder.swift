@@ -23,8 +23,12 @@ struct ByteLevelEncoder<Rule: MergeRule & Sendable>: TextEncoder {
     /// Decoding is exact: what was encoded is what comes back.
     var addsLeadingSpace: Bool { false }
 
-    /// Composition makes at most 8 bytes of 3, and 3 of 1; a byte without a token is dropped.
-    var shrinkage: Int? { byteTokens.contains(nil) ? nil : composes ? 4 : 1 }
+    /// Composition makes one byte of at most three, or three of eight.
+    ///
+    /// What it makes of bytes that have tokens may be bytes that have none.
+    var shrinkage: Int? { !composes ? 1 : isDropped.isEmpty ? 4 : nil }
+
+    var isDropped: [Bool] { byteTokens.contains(nil) ? byteTokens.map { $0 == nil } : [] }
 
     func encode(_ text: [UInt8], isFirst: Bool, limit: Int, into tokens: inout [Int32]) {
         var text = composes ? CanonicalComposition.compose(text) : text

@@ -34,6 +34,9 @@ struct SentencePieceEncoder<Rule: MergeRule & Sendable>: TextEncoder {
         spaces.removesExtraSpaces || byteTokens.isEmpty || byteTokens.contains(nil) ? nil : 3
     }
 
+    /// None where `shrinkage` tells a bound.
+    var isDropped: [Bool] { [] }
+
     func encode(_ text: [UInt8], isFirst: Bool, limit: Int, into tokens: inout [Int32]) {
         let text = spaces.apply(to: text, isFirst: isFirst)
         let frozen = userDefined.matches(in: text, trusted: [])

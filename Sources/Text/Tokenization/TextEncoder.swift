@@ -9,6 +9,9 @@ protocol TextEncoder: Sendable {
     /// at the most; nil where there is no bound.
     var shrinkage: Int? { get }
 
+    /// Whether a byte has no token and is left out, by its value; empty where all have one.
+    var isDropped: [Bool] { get }
+
     /// Appends the ids of a text.
     ///
     /// It may end as soon as there are more ids than the limit.

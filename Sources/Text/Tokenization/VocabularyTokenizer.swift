@@ -10,6 +10,9 @@ package struct VocabularyTokenizer: Tokenizer {
     /// The most bytes of a text that one token can stand for; nil where there is no bound.
     private let longestTokenByteCount: Int?
 
+    /// Whether a byte never becomes part of a token, by its value; empty where all do.
+    private let isDropped: [Bool]
+
     /// Creates a tokenizer.
     ///
     /// - Parameters:
@@ -22,6 +25,7 @@ package struct VocabularyTokenizer: Tokenizer {
         self.vocabulary = vocabulary
         self.addedTokens = AddedTokens(addedTokens ?? Self.addedTokens(of: vocabulary))
         self.encoder = encoder
+        isDropped = encoder.isDropped
         if let shrinkage = encoder.shrinkage, let added = self.addedTokens.longestMatchByteCount {
             let texts = vocabulary.texts
             let longest = (0..<texts.count).lazy.map { texts.range(of: $0).count }.max() ?? 0
@@ -66,7 +70,7 @@ package struct VocabularyTokenizer: Tokenizer {
     package func encode(
         _ text: String, addSpecial: Bool, limit: Int
     ) throws(TokenLimitError) -> [Int32] {
-        try check(byteCount: text.utf8.count, limit)
+        try check([text], limit)
         var tokens: [Int32] = []
         append(text, addSpecial: addSpecial, limit: limit, to: &tokens)
         if tokens.count > limit { throw TokenLimitError(leastCount: tokens.count) }
@@ -92,24 +96,33 @@ package struct VocabularyTokenizer: Tokenizer {
     package func encode(
         _ segments: [PromptSegment], limit: Int
     ) throws(TokenLimitError) -> [Int32] {
-        let byteCount = segments.reduce(0) { count, segment in
+        let texts = segments.map { segment in
             switch segment {
-            case .text(let text), .templated(let text): count + text.utf8.count
-            case .control: count
+            case .text(let text), .templated(let text): text
+            case .control: ""
             }
         }
-        try check(byteCount: byteCount, limit)
+        try check(texts, limit)
         var tokens: [Int32] = []
         append(segments, limit: limit, to: &tokens)
         if tokens.count > limit { throw TokenLimitError(leastCount: tokens.count) }
         return tokens
     }
 
-    /// Throws if a text of that many bytes has more tokens whatever it says.
-    private func check(byteCount: Int, _ limit: Int) throws(TokenLimitError) {
+    /// Throws if texts of so many bytes have too many tokens whatever they say.
+    private func check(_ texts: [String], _ limit: Int) throws(TokenLimitError) {
         guard let longestTokenByteCount else { return }
-        let leastCount = (byteCount + longestTokenByteCount - 1) / longestTokenByteCount
-        if leastCount > limit { throw TokenLimitError(leastCount: leastCount) }
+        func leastCount(_ byteCount: Int) -> Int {
+            (byteCount + longestTokenByteCount - 1) / longestTokenByteCount
+        }
+        var count = leastCount(texts.reduce(0) { $0 + $1.utf8.count })
+        if count > limit, !isDropped.isEmpty {
+            count = leastCount(
+                texts.reduce(0) { count, text in
+                    text.utf8.reduce(count) { isDropped[Int($1)] ? $0 : $0 + 1 }
+                })
+        }
+        if count > limit { throw TokenLimitError(leastCount: count) }
     }
 
     private func append(_ segments: [PromptSegment], limit: Int, to tokens: inout [Int32]) {
