@@ -26,6 +26,8 @@ struct UnreadableTensorTests {
         raw.add("model.layers.0.self_attn.bias", "BOOL", [2, 2], byteCount: 4)
         raw.add("model.layers.0.self_attn.rotary_emb.inv_freq", "F64", [2], byteCount: 16)
         raw.add("model.layers.0.self_attn.k_scale", "F32", [], byteCount: 4)
+        raw.add("model.layers.0.self_attn.attn.kv_scale", "F8_E4M3", [1], byteCount: 1)
+        raw.add("model.layers.0.self_attn.rotary_emb.cos_cached", "F32", [4, 2], byteCount: 32)
         #expect(try raw.open().warnings.count == 1)
     }
 
@@ -70,6 +72,12 @@ struct UnreadableTensorTests {
                 name: Array("v.buffer".utf8), dimensions: dimensions, type: type,
                 bytes: [UInt8](repeating: 0, count: byteCount)), at: 2)
         #expect(try raw.open().warnings == ["tensor v.buffer not used by this architecture"])
+    }
+
+    @Test func `angles in a GGUF file of old do no harm`() throws {
+        var raw = RawGGUF.model()
+        raw.addTensor("blk.0.attn_rot_embd.weight", [4])
+        #expect(try raw.open().warnings.isEmpty)
     }
 
     @Test func `a single number in a GGUF file has no dimensions`() throws {

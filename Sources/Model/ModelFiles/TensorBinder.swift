@@ -92,9 +92,10 @@ struct TensorBinder {
     private static func isExpected(_ name: String) -> Bool {
         let endings = [
             "rope_freqs.weight", "rope.freqs", ".causal_mask", ".masked_bias", ".position_ids",
-            ".k_scale", ".v_scale",
+            ".k_scale", ".v_scale", ".kv_scale",
         ]
-        return name.contains("rotary_emb.") || endings.contains { name.hasSuffix($0) }
+        return name.contains("rotary_emb.") || name.contains("attn_rot_embd")
+            || endings.contains { name.hasSuffix($0) }
     }
 
     /// Extra tensors of these kinds belong to other architectures: without them the output is wrong.
