@@ -3,7 +3,7 @@
 /// Connections of one kind, and which of them give way when there are too many.
 struct ConnectionTable {
     /// Trying more would cost a flood of connections more than it is worth.
-    private static let maxAttempts = 8
+    private static let maxAttempts = 64
 
     private(set) var connections: [Int: HTTPConnection] = [:]
     /// Those told to give way, until they are gone.

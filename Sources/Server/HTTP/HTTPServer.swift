@@ -139,7 +139,10 @@ package actor HTTPServer {
             }
             do throws(SocketError) {
                 switch try await listener.accept() {
-                case .accepted(let socket, let address): admit(socket, address)
+                case .accepted(let socket, let address):
+                    while !admit(socket, address) {
+                        await withCheckedContinuation { roomWaiters.append($0) }
+                    }
                 case .exhausted: await pauseAccepting()
                 }
             } catch .closed {
@@ -159,12 +162,16 @@ package actor HTTPServer {
         [connections, guests].flatMap(\.connections.values)
     }
 
-    /// Serves a connection, or hears it as a guest, or closes it.
-    private func admit(_ socket: Socket, _ remoteAddress: String) {
-        guard !isShuttingDown else { return socket.close() }
+    /// Serves a connection, or hears it as a guest; whether there was room, as there soon will be,
+    /// for guests have little time.
+    private func admit(_ socket: Socket, _ remoteAddress: String) -> Bool {
+        guard !isShuttingDown else {
+            socket.close()
+            return true
+        }
         let isServed = connections.activeCount < limits.served || connections.makeRoom()
         guard isServed || guests.activeCount < limits.guests || guests.makeRoom() else {
-            return socket.close()
+            return false
         }
         let connection = HTTPConnection(
             socket: socket, remoteAddress: remoteAddress, service: service, isGuest: !isServed)
@@ -176,6 +183,7 @@ package actor HTTPServer {
             await connection.run()
             await self.release(id)
         }
+        return true
     }
 
     private func release(_ id: Int) {
