@@ -31,7 +31,7 @@ struct ReadOnlyTypeTests {
                 name: "blk.0.\($0).weight", type: type, dimensions: [width, width])
         }
         var writer = try GGUFWriter(
-            path: path,
+            OutputPath(path, replaces: true),
             metadata: [
                 "general.architecture": .string("llama"), "llama.embedding_length": .uint32(256),
                 "llama.block_count": .uint32(1), "llama.feed_forward_length": .uint32(256),

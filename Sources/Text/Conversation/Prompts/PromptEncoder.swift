@@ -44,17 +44,19 @@ package struct PromptEncoder: Sendable {
             vouched[name] = .string(token)
         }
         self.specialTokens = vouched
+        let forTools = toolTemplate.map { template in
+            (template, Self.style(of: template, specialTokens: vouched, limits: limits))
+        }
+        self.forTools = forTools
         switch format {
         case .mistral(let format):
             style = MessageStyle()
             takesTools = format.supportsTools
         case .template(let template), .fallback(let template):
             style = Self.style(of: template, specialTokens: vouched, limits: limits)
+            let (template, style) = forTools ?? (template, style)
             takesTools = Self.takesTools(
                 template, style: style, specialTokens: vouched, limits: limits)
-        }
-        forTools = toolTemplate.map { template in
-            (template, Self.style(of: template, specialTokens: vouched, limits: limits))
         }
     }
 
