@@ -62,6 +62,68 @@ struct DisconnectionTests {
         #expect(error.withLock { $0 } is CancellationError)
     }
 
+    @Test func `a client that only ends its side gets its answer`() async throws {
+        let (started, released) = (Signal(), Signal())
+        let handler: HTTPServer.Handler = { _ in
+            started.fire()
+            await released.wait()
+            return .text(.ok, Task.isCancelled ? "cancelled" : "done")
+        }
+        try await LoopbackServer.run(handler: handler) { server in
+            let client = try await server.connect()
+            try await client.send(Self.get)
+            await started.wait()
+            client.socket.endSending()
+            // The first byte of the answer, sent to find out whether anybody is there.
+            #expect(try await client.take(1) == "H")
+            released.fire()
+            #expect(try await client.take(through: "\r\n") == "TTP/1.1 200 OK\r\n")
+            #expect(try await client.take(through: "done\n").hasSuffix("\r\n\r\ndone\n"))
+            #expect(try await !client.fill())
+        }
+    }
+
+    @Test func `a client that only ends its side gets the rest of a stream`() async throws {
+        let released = Signal()
+        let handler: HTTPServer.Handler = { _ in
+            ServerResponse(
+                head: HTTPResponse(status: .ok),
+                body: .stream { writer in
+                    try await writer.write("first")
+                    await released.wait()
+                    try await writer.write("second")
+                })
+        }
+        try await LoopbackServer.run(handler: handler) { server in
+            let client = try await server.connect()
+            try await client.send(Self.get)
+            _ = try await client.take(through: "first\r\n")
+            client.socket.endSending()
+            #expect(try await client.take(1) == "0")
+            released.fire()
+            #expect(try await client.take(16) == "6\r\nsecond\r\n0\r\n\r\n")
+            #expect(try await !client.fill())
+        }
+    }
+
+    @Test func `a client that ends its side and leaves later is noticed`() async throws {
+        let (started, cancelled) = (Signal(), Signal())
+        let handler: HTTPServer.Handler = { _ in
+            started.fire()
+            await cancelled.fireWhenCancelled()
+            return .text(.ok, "too late")
+        }
+        try await LoopbackServer.run(handler: handler) { server in
+            let client = try await server.connect()
+            try await client.send(Self.get)
+            await started.wait()
+            client.socket.endSending()
+            #expect(try await client.take(1) == "H")
+            client.socket.close()
+            await cancelled.wait()
+        }
+    }
+
     @Test func `a write that waits for a client fails when the client leaves`() async throws {
         let (filled, failed) = (Signal(count: 8), Signal())
         let handler: HTTPServer.Handler = { _ in

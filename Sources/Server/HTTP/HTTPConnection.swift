@@ -45,7 +45,21 @@ final class HTTPConnection: Sendable {
         let since: ContinuousClock.Instant
     }
 
+    /// How much of a response has been sent, which decides what can be sent ahead of its time.
+    private enum Progress {
+        /// Nothing, but so many bytes of ``ResponseEncoder/startOfResponse``.
+        case nothing(ahead: Int)
+        /// Whole chunks, and so many leading zeros of the size of the next.
+        case chunks(zeros: Int)
+        /// Some of a body that only the end of the connection ends.
+        case untilClose
+        /// All that can be known to follow.
+        case rest
+    }
+
     private struct State {
+        var progress = Progress.nothing(ahead: 0)
+        var prober: Task<Void, any Error>?
         var phase = Phase.silent(since: .now)
         var isDraining = false
         var isCancelled = false
@@ -59,6 +73,9 @@ final class HTTPConnection: Sendable {
     /// The timeout of everything that a guest does, and the largest header that it may send.
     private static let guestTimeout = Duration.seconds(2)
     private static let maxGuestHeaderBytes = 8 << 10
+    /// When it is found out whether a client that has ended its side is still there.
+    private static let probeDelays = [0, 1, 2, 4, 8, 16, 32, 64, 128].map(Duration.seconds)
+    private static let maxLeadingZeros = 4
     /// How much is read at once.
     static let maxReadBytes = 64 << 10
 
@@ -202,6 +219,7 @@ final class HTTPConnection: Sendable {
     private func respond(
         to request: ServerRequest, _ head: RequestHead, hasPendingInput: Bool
     ) async throws -> Bool {
+        state.withLock { $0.progress = .nothing(ahead: 0) }
         // A task of its own, so that it can be cancelled while this one goes on.
         let exchange = Task {
             let response = await self.service.handler(request)
@@ -211,12 +229,63 @@ final class HTTPConnection: Sendable {
             state.exchange = exchange
             if state.isCancelled { exchange.cancel() }
         }
-        socket.whenPeerLeaves(hasPendingInput: hasPendingInput) { exchange.cancel() }
+        socket.whenPeerLeaves(
+            hasPendingInput: hasPendingInput, probe: { self.probePeer() },
+            { exchange.cancel() })
         defer {
             socket.ignorePeerLeaving()
-            state.withLock { $0.exchange = nil }
+            state.withLock { state in
+                state.exchange = nil
+                state.prober.take()?.cancel()
+            }
         }
         return try await exchange.value
+    }
+
+    /// Finds out, until the response is sent, whether a client that sends no more still listens.
+    ///
+    /// A byte that follows anyway is sent ahead of the others: a client that waits for its answer
+    /// cannot tell, and the kernel of one that has left answers with a reset, upon which the socket
+    /// cancels the exchange.
+    private func probePeer() {
+        state.withLock { state in
+            guard state.exchange != nil, state.prober == nil else { return }
+            state.prober = Task {
+                for delay in Self.probeDelays {
+                    try await Task.sleep(for: delay)
+                    self.sendAhead()
+                }
+            }
+        }
+    }
+
+    private func sendAhead() {
+        state.withLock { state in
+            switch state.progress {
+            case .nothing(let ahead) where ahead < ResponseEncoder.startOfResponse.count:
+                let byte = ResponseEncoder.startOfResponse[ahead]
+                if socket.sendAhead(byte, timeout: timeouts.write) {
+                    state.progress = .nothing(ahead: ahead + 1)
+                }
+            case .chunks(let zeros) where zeros < Self.maxLeadingZeros:
+                // RFC 9112 §7.1: a chunk's size may begin with zeros.
+                if socket.sendAhead(UInt8(ascii: "0"), timeout: timeouts.write) {
+                    state.progress = .chunks(zeros: zeros + 1)
+                }
+            // Nothing can be sent ahead, so that a FIN has to count as leaving.
+            case .untilClose: state.exchange?.cancel()
+            case .nothing, .chunks, .rest: break
+            }
+        }
+    }
+
+    /// How much of a response was sent ahead, at its true beginning.
+    private func beginSending() -> Int {
+        state.withLock { state in
+            defer { state.progress = .rest }
+            if case .nothing(let ahead) = state.progress { return ahead }
+            return 0
+        }
     }
 
     private func encoder(for head: RequestHead, mayGoOn: Bool = true) -> ResponseEncoder {
@@ -237,11 +306,13 @@ final class HTTPConnection: Sendable {
             let framing = encoder.framing(of: response.head, byteCount: body.count)
             var bytes = encoder.encode(response.head, byteCount: body.count, date: date)
             if framing != .none { bytes.append(contentsOf: body) }
+            bytes.removeFirst(beginSending())
             try await socket.send(bytes, stallTimeout: timeouts.write)
             return encoder.keepsAlive(after: response.head, framing)
         case .stream(let produce):
             let framing = encoder.framing(of: response.head, byteCount: nil)
-            let bytes = encoder.encode(response.head, byteCount: nil, date: date)
+            var bytes = encoder.encode(response.head, byteCount: nil, date: date)
+            bytes.removeFirst(beginSending())
             try await socket.send(bytes, stallTimeout: timeouts.write)
             if framing != .none { try await stream(produce, framing) }
             return encoder.keepsAlive(after: response.head, framing)
@@ -258,11 +329,13 @@ final class HTTPConnection: Sendable {
         let writer = ResponseWriter { bytes in
             // A writer that outlives its closure must not write into the next response.
             guard !isOver.load(ordering: .acquiring) else { throw SocketError.closed }
+            if isChunked { self.state.withLock { $0.progress = .chunks(zeros: 0) } }
             try await socket.send(
                 isChunked ? ResponseEncoder.chunk(bytes) : bytes, stallTimeout: timeout,
                 needsPeer: true)
         }
         defer { isOver.store(true, ordering: .releasing) }
+        state.withLock { $0.progress = isChunked ? .chunks(zeros: 0) : .untilClose }
         do {
             try await produce(writer)
             isOver.store(true, ordering: .releasing)
@@ -271,6 +344,7 @@ final class HTTPConnection: Sendable {
             if !isChunked { socket.resetOnClose() }
             throw error
         }
+        state.withLock { $0.progress = .rest }
         if isChunked { try await socket.send(ResponseEncoder.lastChunk, stallTimeout: timeout) }
     }
 }

@@ -47,17 +47,22 @@ extension Socket {
 
     /// Calls `action` once, from any thread, when the peer turns out to have left.
     ///
-    /// A FIN cannot tell a client that has left from one that only sends no more, so it counts as
-    /// leaving unless a further request has already arrived (a pipelining client that has said all
-    /// it wants). A reset always counts.
+    /// A FIN cannot tell a client that has left from one that only sends no more. Unless a further
+    /// request has already arrived (a pipelining client that has said all it wants), `probe` is
+    /// called, once: what it sends makes the kernel of a client that has left answer with a reset,
+    /// and that counts.
     ///
     /// - Parameters:
     ///   - hasPendingInput: whether a further request is already buffered.
+    ///   - probe: must not block.
     ///   - action: must not block.
-    package func whenPeerLeaves(hasPendingInput: Bool, _ action: @escaping @Sendable () -> Void) {
+    package func whenPeerLeaves(
+        hasPendingInput: Bool, probe: @escaping @Sendable () -> Void,
+        _ action: @escaping @Sendable () -> Void
+    ) {
         let action = state.withLock { state in
             state.peerCloseObserver = PeerCloseObserver(
-                hasPendingInput: hasPendingInput, action: action)
+                hasPendingInput: hasPendingInput, probe: probe, action: action)
             return state.hasPeerEnded ? judgePeer(&state) : nil
         }
         action?()
@@ -74,8 +79,10 @@ extension Socket {
     /// Decides whether the peer, which has ended its side, has left, and what to do then.
     private func judgePeer(_ state: inout State) -> (@Sendable () -> Void)? {
         guard state.isOpen, let observer = state.peerCloseObserver else { return nil }
-        guard state.isHungUp || !(observer.hasPendingInput || hasUnreadRequest()) else {
-            return nil
+        guard state.isHungUp else {
+            guard !observer.hasPendingInput, !hasUnreadRequest() else { return nil }
+            state.peerCloseObserver?.probe = nil
+            return observer.probe
         }
         state.isPeerGone = true
         state.peerCloseObserver = nil

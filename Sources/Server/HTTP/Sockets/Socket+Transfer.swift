@@ -92,6 +92,22 @@ extension Socket {
         }
     }
 
+    /// Sends one byte at once, unless something is being sent or the kernel takes no more.
+    ///
+    /// A peer that does not acknowledge it within the timeout breaks the connection.
+    ///
+    /// - Returns: whether it was sent.
+    func sendAhead(_ byte: UInt8, timeout: Duration) -> Bool {
+        state.withLock { state in
+            guard state.isOpen, !state.isShutDown, !state.isSending else { return false }
+            let milliseconds = Int32(clamping: Int64(timeout / .milliseconds(1)))
+            try? Socket.set(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, milliseconds)
+            var byte = byte
+            return unsafe Glibc.send(
+                descriptor, &byte, 1, Int32(MSG_NOSIGNAL | MSG_DONTWAIT)) == 1
+        }
+    }
+
     /// Waits until no other task is sending.
     private func beginSending() async {
         func take(_ state: inout State) -> Bool {

@@ -18,6 +18,8 @@ package final class Socket: Sendable {
     struct PeerCloseObserver {
         /// Whether a request already received waits behind the one being served.
         let hasPendingInput: Bool
+        /// Finds out whether a peer that has ended its side is still there.
+        var probe: (@Sendable () -> Void)?
         let action: @Sendable () -> Void
     }
 
