@@ -30,7 +30,8 @@ import Testing
     @Test(arguments: [
         "evil.example", "evil.example:8080", "127.evil.example", "127.0.0.1.evil.example",
         "localhost.evil.example", "EVIL.EXAMPLE.", "1.2.3.4.5", "0x7f.0.0.1", "notlocalhost.com",
-        "evil.localhost.example", "xlocal.evil", "127.0.0.1x.evil:1", "llm.example.evil.example",
+        "[::1].evil.example", "evil.localhost.example", "xlocal.evil", "127.0.0.1x.evil:1",
+        "llm.example.evil.example",
     ])
     func `without keys a foreign host is refused`(host: String) async {
         let client = TestClient(.init(browsers: BrowserPolicy(allowedHosts: ["llm.example"])))

@@ -84,7 +84,10 @@ import Testing
             plain.last?.contains(#""finish_reason":"stop"}],"usage":{"prompt_tokens":3,"#) == true)
         let continuous = try await client.complete(
             #""stream":true,"stream_options":{"include_usage":true,"continuous_usage_stats":true}"#)
-        #expect(try continuous.events.dropLast().allSatisfy { $0.contains(#""usage":{"#) })
+        #expect(
+            try continuous.events.dropLast().allSatisfy {
+                $0.contains(#""usage":{"prompt_tokens":3,"#)
+            })
     }
 
     @Test func `a context that the model does not have is refused`() async throws {

@@ -108,6 +108,22 @@ struct BodyBoundsTests {
         }
     }
 
+    @Test(arguments: [
+        "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nabc",
+        "OPTIONS / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+    ])
+    func `a body that means nothing is not waited for`(request: String) async throws {
+        let handler: HTTPServer.Handler = { .text(.ok, "\($0.body.count)") }
+        try await LoopbackServer.run(
+            limits: .init(maxBodyBytes: 200_000), maxBodyMemoryBytes: 200_000, handler: handler
+        ) { server in
+            let response = try await server.exchange(request)
+            #expect(response.status == 200)
+            #expect(response.fields["connection"] == "close")
+            #expect(response.body == "0\n")
+        }
+    }
+
     @Test func `memory for less than one body is no configuration`() {
         #expect(throws: HTTPServerError.self) {
             try HTTPServer.Configuration(maxBodyMemoryBytes: 1).validated()

@@ -75,6 +75,21 @@ struct TokenizerLoaderTests {
             try Self.version(["tokenizer.json": TinyFile.huggingFace().serializedBytes()]) == nil)
     }
 
+    @Test func `an added end of sequence is never read out of a message`() throws {
+        let count = TinyVocabulary.sentencePiece().pieces.count
+        let files: [String: [UInt8]] = [
+            "tokenizer.model": TinyFile.sentencePieceModel(TinyVocabulary.sentencePiece()),
+            "added_tokens.json": Array(#"{"</assistant>":\#(count)}"#.utf8),
+            "tokenizer_config.json": Array(#"{"eos_token":"</assistant>"}"#.utf8),
+        ]
+        try Self.withFolder(files) { folder in
+            let tokenizer = try TokenizerLoader.load(path: folder)
+            #expect(tokenizer.eosTokenIDs.contains(Int32(count)))
+            #expect(!tokenizer.encode([.text("</assistant>")]).contains(Int32(count)))
+            #expect(tokenizer.encode([.templated("</assistant>")]) == [Int32(count)])
+        }
+    }
+
     @Test func `tokens that files add to a tokenizer.model come behind its own`() throws {
         let count = TinyVocabulary.sentencePiece().pieces.count
         let files: [String: [UInt8]] = [

@@ -134,7 +134,11 @@ extension APIServer {
         return try await respond { [plan] () async throws(APIError) in
             let answer = try await Self.collect(events, choiceCount: plan.options.choiceCount)
             if let usage = answer.usage { context.record.consumed(usage) }
-            return try await written(answer.tokenCount, context) { () throws(APIError) in
+            let tellsTokens =
+                plan.returnsLogprobs || plan.returnsPromptLogprobs
+                || plan.options.returnsTokenIDs || plan.options.returnsTokens
+            return try await written(tellsTokens ? answer.tokenCount : 0, context) {
+                () throws(APIError) in
                 try Self.completion(answer, plan, header, context.dialect).json
             }
         }

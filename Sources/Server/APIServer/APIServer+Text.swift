@@ -11,6 +11,9 @@ struct TextPrompt: Sendable {
     /// Its ids; a plan has them only where the answer tells them.
     let tokens: [Int32]
 
+    /// How many ids it has.
+    let tokenCount: Int
+
     /// Its text, the client's own where it sent text.
     ///
     /// A plan has it only for `echo`.
@@ -46,7 +49,7 @@ extension APIServer {
             let prompt = try Self.prompt(prompt, at: path, request, model)
             prompts.append(
                 TextPrompt(
-                    tokens: needsTokens ? prompt.tokens : [],
+                    tokens: needsTokens ? prompt.tokens : [], tokenCount: prompt.tokenCount,
                     text: request.echoes ? prompt.text : ""))
             generations.append((try Self.generation(prompt.tokens, request, model), path))
         }
@@ -77,7 +80,10 @@ extension APIServer {
                 if let usage = answer.usage { context.record.consumed(usage) }
                 answers.append(answer)
             }
-            let tokenCount = answers.reduce(0) { $0 + $1.tokenCount }
+            let tellsTokens =
+                request.topLogprobs != nil || request.options.returnsTokenIDs
+                || request.options.returnsTokens
+            let tokenCount = tellsTokens ? answers.reduce(0) { $0 + $1.tokenCount } : 0
             return try await written(tokenCount, context) { [answers] () throws(APIError) in
                 let formatter = LogprobFormatter(tokenizer: model.tokenizer)
                 return try Self.completion(header, request, prompts, answers, formatter).json
@@ -96,18 +102,19 @@ extension APIServer {
             }
             try checkTokens(tokens, at: path, model)
             return TextPrompt(
-                tokens: tokens, text: request.echoes ? model.tokenizer.decode(tokens) : "")
+                tokens: tokens, tokenCount: tokens.count,
+                text: request.echoes ? model.tokenizer.decode(tokens) : "")
         case .text(let text):
             if let suffix = request.suffix {
                 let tokens = try gap(before: text, after: suffix, "suffix", from: path, model)
-                return TextPrompt(tokens: tokens, text: text)
+                return TextPrompt(tokens: tokens, tokenCount: tokens.count, text: text)
             }
             // The client has applied the chat template itself.
             do throws(TokenLimitError) {
                 let tokens = try model.tokenizer.encode(
                     prompt: text, addSpecial: request.addsSpecialTokens,
                     limit: model.engine.contextLength)
-                return TextPrompt(tokens: tokens, text: text)
+                return TextPrompt(tokens: tokens, tokenCount: tokens.count, text: text)
             } catch {
                 throw tooLong(error, path, model)
             }

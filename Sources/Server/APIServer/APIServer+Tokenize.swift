@@ -68,16 +68,25 @@ extension APIServer {
         ])
     }
 
+    /// More ids than any context holds, and few enough for one answer.
+    private static let maxTokenCount = 1 << 20
+
     private func tokens(
         of input: TokenizeRequest.Input, _ model: ServedModel
     ) throws(APIError) -> [Int32] {
         switch input {
-        case .text(let text, let addsSpecialTokens, parsesSpecialTokens: true):
-            model.tokenizer.encode(prompt: text, addSpecial: addsSpecialTokens)
-        case .text(let text, let addsSpecialTokens, parsesSpecialTokens: false):
-            model.tokenizer.encode(text, addSpecial: addsSpecialTokens)
+        case .text(let text, let addsSpecialTokens, let parsesSpecialTokens):
+            do throws(TokenLimitError) {
+                return parsesSpecialTokens
+                    ? try model.tokenizer.encode(
+                        prompt: text, addSpecial: addsSpecialTokens, limit: Self.maxTokenCount)
+                    : try model.tokenizer.encode(
+                        text, addSpecial: addsSpecialTokens, limit: Self.maxTokenCount)
+            } catch {
+                throw .invalid("prompt", expected: "a text of at most \(Self.maxTokenCount) tokens")
+            }
         case .chat(let messages, let tools, let addsPrompt, let continues, let arguments):
-            try Self.tokens(
+            return try Self.tokens(
                 of: ChatPrompt(
                     messages: messages, tools: tools, addsGenerationPrompt: addsPrompt,
                     continuesFinalMessage: continues, templateArguments: arguments),

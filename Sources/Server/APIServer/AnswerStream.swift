@@ -24,7 +24,7 @@ protocol AnswerStream: Sendable {
     mutating func chunks(for event: GenerationEvent, prompt: Int) throws(APIError) -> [JSONObject]
 
     /// How the stream says that it failed; nothing follows.
-    func failure(_ error: APIError) -> JSONObject
+    mutating func failure(_ error: APIError) -> [JSONObject]
 }
 
 extension APIServer {
@@ -61,7 +61,7 @@ extension APIServer {
                 try await writer.write(ServerSentEvents.encode(data: "[DONE]"))
             } catch let error as APIError {
                 logger.error("stream failed: \(error)")
-                try await writer.write(Self.frame(stream.failure(error)))
+                try await writer.write(stream.failure(error).flatMap(Self.frame))
             }
         }
     }

@@ -154,7 +154,10 @@ package struct BrowserPolicy: Sendable {
     /// The lower-cased name or address, without a port or the root's dot.
     private static func name(ofAuthority authority: String) -> String {
         let text = authority.asciiLowercased()
-        if text.hasPrefix("["), let end = text.firstIndex(of: "]") { return String(text[...end]) }
+        if text.hasPrefix("["), let end = text.firstIndex(of: "]") {
+            let rest = text[text.index(after: end)...]
+            return rest.isEmpty || rest.hasPrefix(":") ? String(text[...end]) : text
+        }
         let name = text.prefix { $0 != ":" }
         return String(name.hasSuffix(".") && name.contains { $0 != "." } ? name.dropLast() : name)
     }

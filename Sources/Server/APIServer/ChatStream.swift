@@ -87,12 +87,15 @@ struct ChatStream: AnswerStream {
         return [context.header.chunk(choices, usage: usage, style: context.usageStyle)]
     }
 
-    func failure(_ error: APIError) -> JSONObject {
+    mutating func failure(_ error: APIError) -> [JSONObject] {
+        // What had ended before the failure has ended all the same.
+        let ended = heldEnd.map { [chunk($0)] } ?? []
+        heldEnd = nil
         switch context.dialect {
-        case .openAI: return error.body(in: .openAI).objectValue ?? [:]
+        case .openAI: return ended + [error.body(in: .openAI).objectValue ?? [:]]
         // No error frame parses in the Mistral SDK: a choice must say that it failed.
         case .mistral:
-            return chunk(ChatChunkChoice(index: 0, content: "", finishReason: "error"))
+            return ended + [chunk(ChatChunkChoice(index: 0, content: "", finishReason: "error"))]
         }
     }
 

@@ -128,11 +128,14 @@ struct TextStream: AnswerStream {
         return [context.header.chunk(choices, usage: usage, style: context.usageStyle)]
     }
 
-    func failure(_ error: APIError) -> JSONObject {
+    mutating func failure(_ error: APIError) -> [JSONObject] {
+        // What had ended before the failure has ended all the same.
+        let ended = heldEnd.map { [chunk($0)] } ?? []
+        heldEnd = nil
         switch context.dialect {
-        case .openAI: return error.body(in: .openAI).objectValue ?? [:]
+        case .openAI: return ended + [error.body(in: .openAI).objectValue ?? [:]]
         case .mistral:
-            return chunk(TextCompletion.Choice(index: 0, text: "", finishReason: "error"))
+            return ended + [chunk(TextCompletion.Choice(index: 0, text: "", finishReason: "error"))]
         }
     }
 
@@ -140,7 +143,7 @@ struct TextStream: AnswerStream {
         var usage: UsageReport?
         if context.tellsUsageContinuously {
             usage = UsageReport(
-                promptTokens: context.prompts.reduce(0) { $0 + $1.tokens.count },
+                promptTokens: context.prompts.reduce(0) { $0 + $1.tokenCount },
                 completionTokens: completionTokens)
         }
         var chunk = context.header.chunk(

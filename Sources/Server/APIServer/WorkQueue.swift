@@ -124,6 +124,10 @@ package final class WorkQueue: Sendable {
                     job.finish(.cancelled)
                 } else {
                     enqueue(job, of: client, isRefusable: isRefusable)
+                    // A cancellation that came in between has found nothing to take back.
+                    if Task.isCancelled {
+                        state.withLock { $0.remove(id, of: client) }?.finish(.cancelled)
+                    }
                 }
             }
         } onCancel: {

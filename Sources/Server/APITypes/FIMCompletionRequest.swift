@@ -30,7 +30,9 @@ package struct FIMCompletionRequest: Hashable, Sendable {
             fields, dialect: dialect, limits: limits, leastMaxTokens: 0)
         try ChatCompletionRequest.checkHints(fields)
         try ChatCompletionRequest.checkResponseFormat(fields)
-        var refused = ["tools", "logprobs", "messages", "echo"]
+        var refused = [
+            "tools", "logprobs", "n_probs", "top_logprobs", "prompt_logprobs", "messages", "echo",
+        ]
         if fields.value("best_of")?.doubleValue != 1 { refused.append("best_of") }
         if !["auto", "none"].contains(fields.value("tool_choice")) {
             refused.append("tool_choice")

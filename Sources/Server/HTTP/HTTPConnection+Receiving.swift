@@ -32,7 +32,7 @@ extension HTTPConnection {
                         if head.framing == .none { _ = try parser.next() }
                         return .refused(response, head)
                     }
-                    if isGuest {
+                    if isGuest || head.ignoresBody {
                         return .request(
                             ServerRequest(head: head.request, remoteAddress: remoteAddress), head)
                     }

@@ -223,7 +223,9 @@ final class HTTPConnection: Sendable {
         // A task of its own, so that it can be cancelled while this one goes on.
         let exchange = Task {
             let response = await self.service.handler(request)
-            return try await self.send(response, self.encoder(for: head))
+            // A body that was not read would be taken for the next request.
+            return try await self.send(
+                response, self.encoder(for: head, mayGoOn: !head.ignoresBody))
         }
         state.withLock { state in
             state.exchange = exchange

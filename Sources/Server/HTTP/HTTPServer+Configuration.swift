@@ -41,7 +41,7 @@ extension HTTPServer {
         package let limits: RequestParser.Limits
         /// How long a client may take.
         package let timeouts: Timeouts
-        /// Connections served at once; further ones are told 503.
+        /// Connections served at once; beyond them idle ones give way, or new ones are told 503.
         package let maxConnections: Int
         /// What all bodies being received or not yet read by their handlers may take together.
         package let maxBodyMemoryBytes: Int

@@ -29,6 +29,13 @@ package struct RequestHead: Sendable, Equatable {
     package let expectsContinue: Bool
     /// The codings applied to the body, outermost last, without `identity`.
     package let contentCodings: [String]
+
+    /// Whether there is a body that means nothing (RFC 9110 §9.3.1): it is not read, for it would
+    /// cost memory that others need, also where no key is asked for.
+    var ignoresBody: Bool {
+        [.get, .head, .options].contains(request.method) && framing != .none
+            && framing != .length(0)
+    }
 }
 
 extension RequestHead {

@@ -32,6 +32,10 @@ extension SentencePieceVocabulary {
         }
         special.bos = id(settings.bos) ?? special.bos
         special.eos = id(settings.eos) ?? special.eos
+        TurnMarkers.markEnds(special, &kinds)
+        for index in outerTokens.indices where kinds[Int(outerTokens[index].id)] == .control {
+            outerTokens[index].isControl = true
+        }
         if let eos = special.eos { special.stops.insert(eos) }
         special.stops.formUnion(
             TurnMarkers.ends(

@@ -68,7 +68,7 @@ extension Socket {
         action?()
     }
 
-    /// Ends ``whenPeerLeaves(hasPendingInput:_:)``.
+    /// Ends ``whenPeerLeaves(hasPendingInput:probe:_:)``.
     package func ignorePeerLeaving() {
         state.withLock { state in
             state.peerCloseObserver = nil

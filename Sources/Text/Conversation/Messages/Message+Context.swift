@@ -84,8 +84,10 @@ extension ToolCall {
     var parsedArguments: JSONValue {
         if arguments.isEmpty { return .object([:]) }
         do {
+            // The limits of a body do not hold within its strings; beyond these it stays text.
             return try JSONParser.parse(
-                arguments, limits: .init(replacesLoneSurrogates: true))
+                arguments,
+                limits: .init(maxDepth: 64, maxValues: 1 << 16, replacesLoneSurrogates: true))
         } catch {
             return .string(arguments)
         }
