@@ -149,7 +149,8 @@ struct Generate: AsyncParsableCommand {
             limits: TransformerLimits(
                 maxBatchTokens: rows, blockCount: max(1, blocks), positionsPerBlock: blockSize,
                 maxLogitsRows: rows, kvElementType: self.compute.kvType))
-        var output = try OutputFile(OutputPath(path, sources: [idsPath, file.path]))
+        var output = try OutputFile(
+            OutputPath(path, canForce: false, sources: [idsPath, file.path]))
         for start in stride(from: 0, to: ids.count, by: rows) {
             let part = Array(ids[start..<min(start + rows, ids.count)])
             let batch = ForwardBatch(

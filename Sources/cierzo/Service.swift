@@ -188,6 +188,8 @@ private struct ModelService: Sendable {
         let engine = GenerationEngine(
             model: transformer, tokenizer: loaded.tokenizer,
             configuration: assembly.engineConfiguration(for: loaded.file), logger: logger)
+        // From here on there are requests, and a signal lets them end first.
+        stop.drains()
         slot.serve(
             loaded.served(by: engine, named: settings.string("served-name"), watchedBy: watch))
         keepLooking(watch)
@@ -197,8 +199,6 @@ private struct ModelService: Sendable {
             metadata: [
                 "model": "\(loaded.names[0])", "seconds": "\((seconds * 10).rounded() / 10)",
             ])
-        // From here on a signal lets requests end first.
-        stop.drains()
         greet()
         return engine
     }

@@ -29,6 +29,7 @@ struct SafetensorsDirectoryTests {
         ["model-1-of-2.safetensors", "model-2-of-2.safetensors"],
         ["pytorch_model-00001-of-00002.safetensors", "pytorch_model-00002-of-00002.safetensors"],
         ["weights.safetensors"], ["a.safetensors", "b.safetensors", "c.safetensors"],
+        ["a-1-of-2.safetensors", "a-2-of-2.safetensors", "b-1-of-1.safetensors"],
     ])
     func `shards without an index are found by their names`(names: [String]) throws {
         let folder = try Self.folder(names)
@@ -79,8 +80,9 @@ struct SafetensorsDirectoryTests {
     ])
     func `Mistral's own shards are found by their names`(names: [String]) throws {
         let folder = try Self.folder(names, of: .mistral(), config: "params.json")
-        // A config.json without weights of its own changes nothing.
+        // A config.json without weights of its own changes nothing, nor does what is no weights.
         try folder.write("{}", to: "config.json")
+        try folder.write("not read", to: "optimizer.safetensors")
         let model = try ModelFile.open(path: folder.path)
         #expect(model.configuration.architecture == "mixtral")
     }

@@ -126,4 +126,32 @@ struct SplitGGUFTests {
         #expect(mixture.configuration.expertCount == 2)
         #expect(mixture.metadata["split.count"] == nil)
     }
+    @Test func `no part of a split model is replaced by what is made of it`() throws {
+        var parts = Self.parts(experts: nil, firstCount: 3)
+        // The second part has nothing that the model uses.
+        let count = parts.reduce(1) { $0 + $1.tensors.count }
+        parts[2].tensors += parts[1].tensors
+        parts[1].tensors = []
+        parts[1].addTensor("v.buffer", [4])
+        for index in parts.indices {
+            parts[index].set("split.tensors.count", .int32(Int32(count)))
+        }
+        let folder = try Self.write(parts)
+        let first = Self.path(1, in: folder)
+        for path in [Self.path(2, in: folder), Self.path(3, in: folder)] {
+            let before = try contents(path)
+            try expectOneLineError(mentions: "to be read") {
+                _ = try Packing(try ModelFile.open(path: first), using: ThreadPool(threadCount: 1))
+                    .run(to: path, replaces: true)
+            }
+            try expectOneLineError(mentions: "to be read") {
+                _ = try Quantizing(mix: .f16, threadCount: 1)
+                    .run(try ModelFile.open(path: first), to: path, replaces: true)
+            }
+            try expectOneLineError(mentions: "to be read") {
+                try Upcycling(expertCount: 2).run(from: first, to: path, replaces: true)
+            }
+            #expect(try contents(path) == before)
+        }
+    }
 }

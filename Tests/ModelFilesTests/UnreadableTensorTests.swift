@@ -87,6 +87,16 @@ struct UnreadableTensorTests {
         #expect(try raw.open().warnings == ["tensor v.scale not used by this architecture"])
     }
 
+    @Test(arguments: ["output", "blk.0.attn_q", "token_embd"])
+    func `a factor of a matrix is refused unless it is one`(matrix: String) throws {
+        var raw = RawGGUF.model()
+        raw.addTensor("\(matrix).scale", [1], value: 1)
+        #expect(try raw.open().warnings.isEmpty)
+        raw.removeTensor("\(matrix).scale")
+        raw.addTensor("\(matrix).scale", [1], value: 0.5)
+        try expectOneLineError(mentions: "\(matrix).scale") { _ = try raw.open() }
+    }
+
     @Test func `factors of rope of another type are not passed over`() throws {
         var raw = RawGGUF.model()
         raw.tensors.append(

@@ -93,6 +93,13 @@ struct UpcyclingTests {
         try expectOneLineError(mentions: "only GGUF") {
             try Upcycling().run(from: golden("mistral"), to: "\(folder.path)/x.gguf")
         }
+        let dense = try folder.write(RawGGUF.model().bytes(), to: "dense.gguf")
+        let packed = "\(folder.path)/packed"
+        try Packing(try ModelFile.open(path: dense), using: ThreadPool(threadCount: 1))
+            .run(to: packed)
+        try expectOneLineError(mentions: "packed file") {
+            try Upcycling().run(from: packed, to: "\(folder.path)/x.gguf")
+        }
         for replaces in [false, true] {
             try expectOneLineError(mentions: "to be read") {
                 try Upcycling().run(from: moe, to: moe, replaces: replaces)

@@ -223,6 +223,34 @@ import Testing
         #expect(driver.scheduler.checkInvariants() == [])
     }
 
+    @Test func `a choice that is computed again expires with its siblings, not before`() throws {
+        var driver = SchedulerDriver(
+            .init(
+                maxSequences: 2, blockCount: 200, prefillChunkTokensWhileDecoding: 4,
+                cachesPrefixes: false))
+        var several = request(40, of: 1, maxTokens: 500, first: 1)
+        several.forkCount = 1
+        several.deadline = driver.now + .milliseconds(300)
+        let origin = try driver.add(several)
+        driver.run()
+        let fork = try #require(driver.forks[origin]?.first)
+        _ = try driver.add(request(9, of: 2, maxTokens: 1, first: 2))
+        driver.run()
+        #expect(driver.step.preempted == [fork])
+        for _ in 0..<9 where !driver.step.admitted.contains(fork) { driver.run() }
+        #expect(driver.step.admitted == [fork])
+        // What is left of the fork takes longer than until the deadline.
+        driver.scheduler.promptTokenTime = .milliseconds(10)
+        driver.run()
+        #expect(driver.step.expired.isEmpty)
+        #expect(Set(driver.step.slices.map(\.id)) == [origin, fork])
+        driver.now += .milliseconds(300)
+        driver.run()
+        #expect(Set(driver.step.expired) == [origin, fork])
+        #expect(driver.scheduler.sequenceCount == 0)
+        #expect(driver.scheduler.checkInvariants() == [])
+    }
+
     @Test func `who has a deadline goes first, who has missed it goes away`() throws {
         var driver = SchedulerDriver(.init(maxSequences: 1, blockCount: 200))
         let patient = try driver.add(request(40, maxTokens: 2, first: 1))

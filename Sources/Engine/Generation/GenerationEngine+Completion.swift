@@ -7,9 +7,8 @@ internal import Tokenization
 extension GenerationEngine.Loop {
     /// Takes over what the model computed for one slice.
     func complete(_ slice: ScheduledStep.Slice, firstRow: Int) -> SliceOutcome {
-        guard let choice = choices[slice.id] else {
-            preconditionFailure("\(slice.id) was scheduled and does not exist")
-        }
+        // A sequence that nobody owns any more is forgotten; that is no reason to end the process.
+        guard let choice = choices[slice.id] else { return .failed }
         do {
             if choice.generatedCount == 0 {
                 choice.active.usage.cachedPromptTokens = slice.cachedCount

@@ -14,7 +14,10 @@ extension Scheduler {
 
     /// Preempts lower classes until the most urgent waiting sequence fits, if it outranks any.
     mutating func makeRoomForUrgent(into step: inout ScheduledStep) {
-        if waiting.isEmpty || running.isEmpty { return }
+        // Mostly there is one class only, and nothing to look for.
+        guard let lowest = running.last?.priority,
+            waiting.contains(where: { $0.priority < lowest })
+        else { return }
         promiseAdmittedWork()
         while let junior = running.last, let index = nextWaiting(),
             waiting[index].priority < junior.priority
@@ -63,8 +66,8 @@ extension Scheduler {
     /// What each client was admitted with and is still to be computed.
     mutating func promiseAdmittedWork() {
         clients.forgetPromises()
-        for sequence in running where !sequence.isDecoding {
-            clients.promise(sequence.client, work: Double(sequence.remainingCount))
+        for index in running.indices where !running[index].isDecoding {
+            clients.promise(running[index].client, work: Double(running[index].remainingCount))
         }
     }
 

@@ -3,8 +3,11 @@
 extension Scheduler {
     /// When a waiting sequence gets its blocks.
     package enum Admission: Hashable, Sendable {
-        /// When its present tokens fit and the running sequences can each still grow by a block;
-        /// if blocks run out later, the youngest sequence of the lowest priority is preempted.
+        /// When its present tokens fit and the running sequences can each still grow by a block.
+        ///
+        /// If blocks run out later, a sequence of the lowest class is preempted: the youngest of a
+        /// client with more than its part of the places, or else the youngest of all. Sequences are
+        /// also preempted so that another client gets its part.
         case optimistic
 
         /// When everything that it and the running sequences may ever need fits; nothing is

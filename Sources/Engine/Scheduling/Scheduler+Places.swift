@@ -59,11 +59,12 @@ extension Scheduler {
     ///   - freeCount: the places that are shared besides.
     mutating func countPlaces(of priority: Int, withFree freeCount: Int = 0) {
         clients.forgetPlaces(freeCount: freeCount)
-        for sequence in running where sequence.priority == priority {
-            clients.notePlace(of: sequence.client)
+        // By index, since a copy of a sequence retains its arrays, and this is done in every step.
+        for index in running.indices where running[index].priority == priority {
+            clients.notePlace(of: running[index].client)
         }
-        for sequence in waiting where sequence.priority == priority {
-            clients.noteCompetitor(sequence.client)
+        for index in waiting.indices where waiting[index].priority == priority {
+            clients.noteCompetitor(waiting[index].client)
         }
     }
 

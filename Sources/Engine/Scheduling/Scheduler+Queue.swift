@@ -85,7 +85,12 @@ extension Scheduler {
         for index in running.indices.reversed() {
             guard let deadline = running[index].deadline else { continue }
             var end = now
-            if promptTokenTime > .zero, !running[index].isDecoding {
+            // Only a prompt that has given nothing yet is judged by the time that it will take. The
+            // choices of a request share its deadline and end together, so one that is computed
+            // again must not expire while the others are decoding.
+            if promptTokenTime > .zero, !running[index].isDecoding,
+                running[index].tokens.count == running[index].promptCount
+            {
                 takeCachedBlocks(for: index)
                 end += promptTokenTime * running[index].remainingCount
             }

@@ -13,10 +13,18 @@ extension ModelFile {
         let folder = ModelFolder(path: path)
         let hasConfig = folder.contains("config.json")
         // A folder may hold both kinds, as Mistral's on Hugging Face do; one is read, not both.
+        // Beside Mistral's own set any other file may be something else, such as an optimiser's
+        // state: only the usual names are weights there.
+        let hasParameters = folder.contains("params.json")
+        let hasMistralWeights =
+            hasParameters
+            && !SafetensorsDirectory.weightNames(in: folder, stem: "consolidated").isEmpty
         let hasHuggingFaceWeights =
             folder.contains("model.safetensors.index.json")
-            || !SafetensorsDirectory.weightNames(in: folder, stem: "model").isEmpty
-        let isMistral = folder.contains("params.json") && !(hasConfig && hasHuggingFaceWeights)
+            || SafetensorsDirectory.weightNames(in: folder, stem: "model").contains {
+                !hasMistralWeights || $0 == "model.safetensors" || $0.hasPrefix("model-")
+            }
+        let isMistral = hasParameters && !(hasConfig && hasHuggingFaceWeights)
         guard isMistral || hasConfig else {
             throw .unrecognised(path: path, reason: missingConfigReason(folder))
         }

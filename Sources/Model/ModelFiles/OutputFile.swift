@@ -141,9 +141,10 @@ private struct Partial: Sendable {
     func rename(to target: OutputPath) throws(ModelFileError) {
         let problem = Self.unfinished.withLock { unfinished -> Int32 in
             guard unfinished != nil else { return EINTR }
+            // Unless it is to be replaced, a file that appeared meanwhile stays: the system refuses
+            // to rename over it, or, on a few file systems, we look a last time.
             let isMoved =
                 target.replaces
-                // A file that appeared meanwhile stays: the system refuses to rename over it.
                 ? unsafe Glibc.rename(path, target.path) == 0
                 : unsafe cf_rename_new(path, target.path) == 0
             guard isMoved else { return errno }

@@ -9,6 +9,8 @@ package struct OutputPath: Sendable {
     package let path: String
     /// Whether a regular file that is there already is replaced.
     package let replaces: Bool
+    /// Whether the command has an option to replace files.
+    private let canForce: Bool
     /// The files that are read meanwhile, and are therefore never replaced.
     private let sources: [String]
 
@@ -17,11 +19,15 @@ package struct OutputPath: Sendable {
     /// - Parameters:
     ///   - path: of the file.
     ///   - replaces: whether a regular file of that name is replaced.
+    ///   - canForce: whether the command has an option for that, which errors then name.
     ///   - sources: files and folders that are read; of a folder all files count but those that
     ///     Cierzo itself writes into such folders.
-    package init(_ path: String, replaces: Bool = false, sources: [String] = []) {
+    package init(
+        _ path: String, replaces: Bool = false, canForce: Bool = true, sources: [String] = []
+    ) {
         self.path = path
         self.replaces = replaces
+        self.canForce = canForce
         self.sources = sources
     }
 
@@ -123,7 +129,7 @@ package struct OutputPath: Sendable {
     func failure(_ obstacle: Obstacle) -> ModelFileError {
         let reason =
             switch obstacle {
-            case .exists: "it exists; --force replaces it"
+            case .exists: canForce ? "it exists; --force replaces it" : "it exists"
             case .isRead: "it is the model to be read"
             case .isNoFile(let what): what
             }

@@ -86,7 +86,8 @@ package struct Packing: Sendable {
                 .map { folder.path(of: $0) }
         }
         let target = OutputPath(
-            destination, replaces: replaces, sources: sources + otherSources + [model.path])
+            destination, replaces: replaces,
+            sources: try sources + otherSources + [model.path] + model.partPaths())
         _ = try target.check()
         let header = PackedHeader(
             name: model.name, format: format, isTied: model.tensors.isTied,

@@ -41,7 +41,8 @@ package struct Quantizing: Sendable {
         _ model: ModelFile, to destination: String, replaces: Bool = false,
         vocabulary: GGUFMetadata = [:], progress: (Double, String) -> Void = { _, _ in }
     ) throws(ModelFileError) -> QuantizationReport {
-        let sources = model.storedTensors.map(\.file.path) + [model.path]
+        let sources =
+            try model.storedTensors.map(\.file.path) + [model.path] + model.partPaths()
         let target = OutputPath(destination, replaces: replaces, sources: sources)
         try check(model, target)
         let plan = QuantizingPlan(model, mix: mix)

@@ -57,15 +57,24 @@ struct SafetensorsDirectory: Sendable {
             throw .unrecognised(
                 path: folder.path, reason: "holds more than \(maxFileCount) safetensors files")
         }
+        var firsts: [String: (name: String, count: Int)] = [:]
         for (name, shard) in chosen {
             guard let shard else { continue }
-            for (other, otherShard) in chosen
-            where otherShard?.stem == shard.stem && otherShard?.count != shard.count {
+            let first = firsts[shard.stem] ?? (name: name, count: shard.count)
+            guard first.count == shard.count else {
                 throw .unrecognised(
                     path: folder.path,
-                    reason: "\(printable(name)) and \(printable(other)) belong to different sets")
+                    reason: "\(printable(first.name)) and \(printable(name)) belong to different "
+                        + "sets")
             }
-            if let missing = shard.series.first(where: { !names.contains($0) }) {
+            firsts[shard.stem] = first
+        }
+        // A folder may hold thousands of files, so each series is looked for once.
+        let present = Set(names)
+        var checked: Set<ShardName> = []
+        for (name, shard) in chosen {
+            guard let shard, checked.insert(shard).inserted else { continue }
+            if let missing = shard.series.first(where: { !present.contains($0) }) {
                 throw .unreadable(
                     path: folder.path(of: missing),
                     reason: "missing, while \(printable(name)) is there")
@@ -82,8 +91,8 @@ struct SafetensorsDirectory: Sendable {
         }
     }
 
-    /// The parts of a name such as `model-00001-of-00003.safetensors`.
-    private struct ShardName {
+    /// What names such as `model-00001-of-00003.safetensors` of one series have in common.
+    private struct ShardName: Hashable {
         var stem: String
         var count: Int
         private var width: Int

@@ -60,7 +60,8 @@ package struct SourceFingerprint: Sendable, Equatable {
             File(
                 path: try file.string("path"),
                 byteCount: try file.integer("byte_count", in: 0...Int.max),
-                modificationTime: try file.integer("modified", in: Int.min...Int.max),
+                // Far beyond any clock, and near enough that a difference of two is no overflow.
+                modificationTime: try file.integer("modified", in: -(1 << 53)...(1 << 53)),
                 digest: try file.checksum("digest"))
         }
     }

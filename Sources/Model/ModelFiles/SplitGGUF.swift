@@ -83,3 +83,11 @@ struct SplitGGUF {
         return "-\(padded(part))-of-\(padded(count)).gguf"
     }
 }
+
+extension ModelFile {
+    /// The files of a GGUF model, those included that hold nothing that the model uses.
+    func partPaths() throws(ModelFileError) -> [String] {
+        guard packed == nil, case .gguf(let file) = vocabularySource else { return [] }
+        return try SplitGGUF(first: file).parts.map(\.path)
+    }
+}

@@ -78,6 +78,12 @@ struct TensorBinder {
             stored.values.map { (name: $0.name, path: $0.file.path) }
             + unreadable.values.filter { !$0.isInert }.map { (name: $0.name, path: $0.path) }
         for (name, path) in others.sorted(by: { $0.name < $1.name }) where !Self.isExpected(name) {
+            if let weight = weight(scaledBy: name) {
+                if isOne(name) { continue }
+                throw .tensor(
+                    path: path, name: name,
+                    problem: "multiplies what \(weight) gives, and such factors are not supported")
+            }
             guard !Self.changesTheModel(name) else {
                 throw .tensor(
                     path: path, name: name, problem: "the model architecture has no such tensor")
@@ -105,6 +111,28 @@ struct TensorBinder {
             "attn_", "self_attn.", "lora", "attention.", "feed_forward.", "rope_factors",
         ]
         return marks.contains { name.contains($0) }
+    }
+
+    /// The matrix that a tensor `NAME.scale` is the factor of, if the model uses that matrix.
+    ///
+    /// GGUF files have such factors beside matrices of type NVFP4. The output's always counts, since
+    /// it may be the embedding.
+    private func weight(scaledBy name: String) -> String? {
+        guard name.hasSuffix(".scale") else { return nil }
+        let weight = String(name.dropLast("scale".count)) + "weight"
+        guard weight == naming.output || used.contains(where: { $0.name == weight }) else {
+            return nil
+        }
+        return weight
+    }
+
+    /// Whether a tensor of factors changes nothing.
+    private func isOne(_ name: String) -> Bool {
+        // There is one for each matrix, or each expert's.
+        guard let tensor = stored[name], tensor.elementCount <= 4096,
+            let values = try? tensor.finiteValues()
+        else { return false }
+        return values.allSatisfy { $0 == 1 }
     }
 
     // MARK: Layers

@@ -67,16 +67,24 @@ package struct Upcycling: Sendable {
         from source: String, to destination: String, replaces: Bool = false,
         progress: (Double) -> Void = { _ in }
     ) throws(ModelFileError) {
-        let target = OutputPath(destination, replaces: replaces, sources: [source])
-        _ = try target.check()
+        _ = try OutputPath(destination, replaces: replaces, sources: [source]).check()
         let model = try ModelFile.open(path: source)
+        // What it embeds of a GGUF file has no tensors: nothing would be written.
+        guard model.packed == nil else {
+            throw .unsupported(
+                path: source, problem: "it is a packed file; start from what it was packed from")
+        }
         guard case .gguf(let file) = model.vocabularySource else {
             throw .unsupported(path: source, problem: "only GGUF files can be upcycled")
         }
         guard !model.configuration.isMixtureOfExperts else {
             throw .unsupported(path: source, problem: "it is a mixture of experts already")
         }
-        let tensors = try SplitGGUF(first: file).parts.flatMap { part in
+        let parts = try SplitGGUF(first: file).parts
+        // All parts are read until the last byte is written, so none of them may be replaced.
+        let target = OutputPath(
+            destination, replaces: replaces, sources: [source] + parts.map(\.path))
+        let tensors = parts.flatMap { part in
             part.tensors.map { StoredTensor($0, of: part.mapping) }
         }
         let steps = plan(tensors, model.configuration)

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 /// Gives a file another name, unless something of that name is there (EEXIST). As rename(2), 0 or
-/// -1 with errno.
+/// -1 with errno. Where the file system has no way to do both in one, it looks first.
 int cf_rename_new(const char *from, const char *to);
 
 /// Has the process go on when a mapped file turns out to be shorter than its mapping, which is a
