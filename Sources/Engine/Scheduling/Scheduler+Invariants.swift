@@ -39,7 +39,8 @@ extension Scheduler {
     /// Checks that no client waits with less than its part of the places while another of its class
     /// has more than its own, where blocks are not what is missing.
     ///
-    /// That holds after a step was scheduled in which nothing had to be preempted.
+    /// Within a step that may not hold, for blocks are handed out and given back after the places
+    /// were shared; it does not last for many steps.
     ///
     /// - Returns: one line for each client that is wronged.
     package func checkPlaces() -> [String] {
