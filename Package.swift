@@ -103,20 +103,19 @@ let package = Package(
 
         // Server: bytes on a socket to generation requests and back.
         room("HTTP", in: "Server", uses: ["CEpoll", "CZlib"], from: ["HTTPTypes"]),
-        room("APITypes", in: "Server", uses: ["JSON"]),
         room("Telemetry", in: "Server", from: ["Metrics"]),
         room(
-            "APIServer", in: "Server",
+            "APIs", in: "Server",
             uses: [
-                "HTTP", "APITypes", "JSON", "Tokenization", "Conversation", "Sampling",
-                "Generation", "Telemetry",
+                "HTTP", "JSON", "Tokenization", "Conversation", "Sampling", "Generation",
+                "Telemetry",
             ],
             from: ["HTTPTypes", "Logging"]),
 
         .executableTarget(
             name: "cierzo",
             dependencies: [
-                "APIServer", "APITypes", "Console", "Conversation", "Generation", "HTTP",
+                "APIs", "Console", "Conversation", "Generation", "HTTP",
                 "Inference",
                 "JSON", "ModelFiles", "Quantization", "Sampling", "Scheduling", "Telemetry",
                 "Tensors",
@@ -169,12 +168,11 @@ let package = Package(
                 "TestSupport",
             ]),
         tests(of: "HTTP", from: ["HTTPTypes"]),
-        tests(of: "APITypes", uses: ["JSON"]),
         tests(of: "Telemetry", from: ["Metrics"]),
         tests(
-            of: "APIServer",
+            of: "APIs",
             uses: [
-                "HTTP", "APITypes", "JSON", "Generation", "Inference", "ModelFiles", "Sampling",
+                "HTTP", "JSON", "Generation", "Inference", "ModelFiles", "Sampling",
                 "Tensors", "Tokenization", "Conversation", "Telemetry", "TestSupport",
             ],
             from: ["HTTPTypes"]),

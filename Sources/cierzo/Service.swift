@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import APIServer
-import APITypes
+import APIs
 import Console
 import Foundation
 import Generation

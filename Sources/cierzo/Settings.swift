@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import APIServer
+import APIs
 import Configuration
 import Foundation
 

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension APIServer {
+    /// Limits, keys and names.
+    package struct Configuration: Sendable {
+        /// The dialect of requests that tell none.
+        package let defaultDialect: Dialect
+
+        /// The keys that open the server.
+        package let keys: APIKeys
+
+        /// What web pages may do.
+        package let browsers: BrowserPolicy
+
+        /// How much a request may ask for.
+        package let limits: RequestLimits
+
+        /// The longest silence of a stream; a comment breaks it.
+        package let keepAliveInterval: Duration
+
+        /// Whether answers that are not streamed begin with white space while they are computed.
+        ///
+        /// Clients' read timeouts do not strike then; failures break the connection off.
+        package let sendsHeartbeats: Bool
+
+        /// Whether clients with different keys may find each other's cached prompts.
+        package let sharesPrefixes: Bool
+
+        /// How long work may be pending without a step until `/health` says so.
+        package let stallLimit: Duration
+
+        /// The version of the program.
+        package let version: String
+
+        /// Creates a configuration.
+        package init(
+            defaultDialect: Dialect = .openAI, keys: APIKeys = .init(),
+            browsers: BrowserPolicy = .init(), limits: RequestLimits = .init(),
+            keepAliveInterval: Duration = .seconds(10),
+            sendsHeartbeats: Bool = false, sharesPrefixes: Bool = false,
+            stallLimit: Duration = .seconds(120),
+            version: String = "0.1.0"
+        ) {
+            self.defaultDialect = defaultDialect
+            self.keys = keys
+            self.browsers = browsers
+            self.limits = limits
+            self.keepAliveInterval = keepAliveInterval
+            self.sendsHeartbeats = sendsHeartbeats
+            self.sharesPrefixes = sharesPrefixes
+            self.stallLimit = stallLimit
+            self.version = version
+        }
+    }
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTP
+import HTTPTypes
+import JSON
+
+extension ServerResponse {
+    /// A response of JSON.
+    init(json: JSONValue, status: HTTPResponse.Status = .ok) {
+        self.init(
+            status: status, contentType: "application/json", body: json.serializedBytes())
+    }
+
+    /// An error as the dialect writes it.
+    init(_ error: APIError, in dialect: Dialect) {
+        self.init(
+            json: error.body(in: dialect), status: .init(code: error.status(in: dialect)))
+        if let seconds = error.retryAfterSeconds {
+            head.headerFields[.retryAfter] = String(seconds)
+        }
+        switch error {
+        case .methodNotAllowed(let allowed):
+            head.headerFields[.allow] = allowed.joined(separator: ", ")
+        case .unauthorized: head.headerFields[.wwwAuthenticate] = "Bearer"
+        // The OpenAI SDK obeys: what failed will fail again.
+        case .failed, .unbuilt: head.headerFields[name: "x-should-retry"] = "false"
+        default: break
+        }
+    }
+
+    /// A stream of events.
+    static func events(
+        _ produce: @escaping @Sendable (ResponseWriter) async throws -> Void
+    ) -> ServerResponse {
+        var head = HTTPResponse(status: .ok)
+        head.headerFields[.contentType] = ServerSentEvents.contentType
+        head.headerFields[.cacheControl] = "no-cache"
+        head.headerFields[name: "x-accel-buffering"] = "no"
+        return ServerResponse(head: head, body: .stream(produce))
+    }
+}

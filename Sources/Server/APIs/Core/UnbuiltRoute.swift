@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A route that other servers have and this one has not.
+///
+/// It is answered with 501 in the shape that its clients read, never with 404: a proxy takes a 404
+/// for a model that is gone, and closes it to everybody.
+struct UnbuiltRoute: Hashable, Sendable {
+    /// Whose route it is; nil where both dialects have it.
+    let family: APIFamily?
+
+    /// What a client can do.
+    let instead: String
+
+    /// The route of a path without its leading `/v1`, or nil if no API that is known has it.
+    static func named(_ path: Substring) -> UnbuiltRoute? {
+        for (prefix, route) in all where path == prefix || path.hasPrefix(prefix + "/") {
+            return route
+        }
+        return nil
+    }
+
+    private static let chat = "use /v1/chat/completions"
+    private static let nothingStored = "it stores nothing"
+    private static let textOnly = "it reads and writes text only"
+    private static let noClassifier = "it has no model for that"
+
+    private static let all: [(prefix: String, route: UnbuiltRoute)] =
+        rows(
+            nil,
+            [
+                "/embeddings", "/embedding", "/embed", "/rerank", "/reranking", "/score",
+                "/pooling", "/classify", "/moderations",
+            ], noClassifier)
+        + rows(nil, ["/responses", "/assistants", "/threads", "/conversations"], chat)
+        + rows(nil, ["/edits", "/engines", "/generate", "/generate_stream"], "use /v1/completions")
+        + rows(nil, ["/completion"], "use /v1/completions")
+        + rows(nil, ["/infill"], "use /v1/fim/completions, or /v1/completions with a suffix")
+        + rows(nil, ["/apply-template"], "use /v1/tokenize with messages")
+        + rows(nil, ["/props", "/slots", "/lora-adapters"], "use /v1/models and /metrics")
+        + rows(nil, ["/images", "/audio", "/videos", "/realtime"], textOnly)
+        + rows(
+            nil,
+            [
+                "/files", "/uploads", "/batches", "/vector_stores", "/containers", "/evals",
+                "/chat/completions",
+            ], nothingStored)
+        + rows(nil, ["/fine_tuning", "/fine-tunes"], "it trains nothing")
+        + rows(nil, ["/organization"], "it has no accounts")
+        + rows(nil, ["/deployments"], "use the base URL /openai/v1")
+        + rows(nil, ["/v1beta"], chat)
+        + rows(.mistral, ["/agents"], chat)
+        + rows(.mistral, ["/ocr"], textOnly)
+        + rows(
+            .mistral, ["/classifications", "/chat/moderations", "/chat/classifications"],
+            noClassifier)
+        + rows(.mistral, ["/batch", "/libraries", "/connectors"], nothingStored)
+        + rows(.anthropic, ["/messages/count_tokens"], "use /v1/chat/completions/input_tokens")
+        + rows(.anthropic, ["/messages/batches"], nothingStored)
+        + rows(.anthropic, ["/messages"], chat)
+        + rows(.anthropic, ["/complete"], "use /v1/completions")
+        + rows(.ollama, ["/api/chat"], chat)
+        + rows(.ollama, ["/api/generate"], "use /v1/completions")
+        + rows(
+            .ollama, ["/api/tags", "/api/ps", "/api/show", "/api/version"],
+            "use /v1/models and /version")
+        + rows(.ollama, ["/api/embed", "/api/embeddings"], noClassifier)
+        + rows(
+            .ollama,
+            [
+                "/api/pull", "/api/push", "/api/create", "/api/copy", "/api/delete", "/api/blobs",
+            ], "its model is chosen when it is started")
+
+    private static func rows(
+        _ family: APIFamily?, _ prefixes: [String], _ instead: String
+    ) -> [(prefix: String, route: UnbuiltRoute)] {
+        prefixes.map { ($0, UnbuiltRoute(family: family, instead: instead)) }
+    }
+}
+
+/// The routes that a client may have meant.
+enum NearbyRoute {
+    private static let candidates = [
+        "/v1/chat/completions/input_tokens", "/v1/chat/completions", "/v1/fim/completions",
+        "/v1/completions", "/v1/models", "/v1/detokenize", "/v1/tokenize", "/health", "/metrics",
+        "/version",
+    ]
+
+    /// The route that ends or begins as the path does, or that a few letters make of it.
+    static func of(_ path: Substring) -> String? {
+        // Longer ones are no slips of the pen; comparing them takes time.
+        guard (2...64).contains(path.utf8.count), path != "/v1" else { return nil }
+        let path = path.lowercased()
+        for route in candidates {
+            let end = route.hasPrefix("/v1/") ? String(route.dropFirst(3)) : route
+            if path.hasSuffix(end) { return route }
+        }
+        if let longer = candidates.last(where: {
+            $0.hasPrefix(path + "/") || $0.hasPrefix("/v1" + path + "/")
+        }) {
+            return longer
+        }
+        let letters = Array(path.utf8)
+        let ranked = candidates.map { route in
+            let bare = route.hasPrefix("/v1/") ? route.utf8.dropFirst(3) : route.utf8[...]
+            return (
+                route: route,
+                distance: min(
+                    distance(letters, Array(route.utf8)), distance(letters, Array(bare)))
+            )
+        }
+        let nearest = ranked.min { $0.distance < $1.distance }
+        return nearest.flatMap { $0.distance <= 3 ? $0.route : nil }
+    }
+
+    /// How many letters must be put in, left out or replaced (Levenshtein).
+    private static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
+        var row = Array(0...right.count)
+        for (line, byte) in left.enumerated() {
+            var diagonal = row[0]
+            row[0] = line + 1
+            for (column, other) in right.enumerated() {
+                let replaced = diagonal + (byte == other ? 0 : 1)
+                diagonal = row[column + 1]
+                row[column + 1] = min(replaced, row[column] + 1, diagonal + 1)
+            }
+        }
+        return row[right.count]
+    }
+}

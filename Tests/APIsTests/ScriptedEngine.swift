@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import APIs
+import Dispatch
+import Generation
+import JSON
+import Sampling
+import Synchronization
+import Tokenization
+
+/// An engine that says what a test tells it to say.
+final class ScriptedEngine: CompletionEngine {
+    typealias Script =
+        @Sendable (GenerationRequest) throws(SubmissionError) -> AsyncStream<GenerationEvent>
+
+    let contextLength = 512
+    let vocabularyCount = ByteTokenizer.count
+    private let state = Mutex((requests: [GenerationRequest](), statistics: EngineStatistics()))
+    private let script: Script
+
+    init(_ script: @escaping Script = ScriptedEngine.greeting) { self.script = script }
+
+    /// The requests so far.
+    var requests: [GenerationRequest] { state.withLock { $0.requests } }
+
+    var statistics: EngineStatistics {
+        get { state.withLock { $0.statistics } }
+        set { state.withLock { $0.statistics = newValue } }
+    }
+
+    func accept(
+        _ request: GenerationRequest
+    ) throws(SubmissionError) -> AcceptedRequest {
+        state.withLock { $0.requests.append(request) }
+        let waiting = statistics.waitingSequences
+        return AcceptedRequest(
+            events: try script(request),
+            place: QueuePlace(position: waiting, estimatedWait: .seconds(waiting)))
+    }
+
+    /// Events that have all happened already.
+    static func events(_ events: [GenerationEvent]) -> AsyncStream<GenerationEvent> {
+        let (stream, continuation) = AsyncStream.makeStream(of: GenerationEvent.self)
+        for event in events { continuation.yield(event) }
+        continuation.finish()
+        return stream
+    }
+
+    /// Says "Hé!" in three tokens of which one is half a character, and stops.
+    static let greeting: Script = { request throws(SubmissionError) in
+        events(greetingEvents(request))
+    }
+
+    static func greetingEvents(_ request: GenerationRequest) -> [GenerationEvent] {
+        var events: [GenerationEvent] = []
+        if request.promptLogprobs != nil {
+            events.append(
+                .promptLogprobs(
+                    request.promptTokens.enumerated().map { index, id in
+                        index == 0
+                            ? nil : TokenLogprobs(id: id, logprob: -0.5, rank: 1, top: [])
+                    }))
+        }
+        let bytes: [(UInt8, String)] =
+            request.maxTokens == 0
+            ? [] : [(UInt8(ascii: "H"), "H"), (0xC3, ""), (0xA9, "é"), (UInt8(ascii: "!"), "!")]
+        for choice in 0..<request.choiceCount {
+            for (index, (byte, text)) in bytes.enumerated() {
+                let token = TokenOutput(
+                    id: Int32(byte), logprobs: logprobs(Int32(byte), choice, request),
+                    textOffset: [0, 1, 1, 2][index])
+                events.append(.output(choice: choice, text: text, tokens: [token]))
+            }
+            if bytes.isEmpty {
+                events.append(.finished(choice: choice, reason: .length, stop: nil))
+                continue
+            }
+            let end = TokenOutput(
+                id: ByteTokenizer.eos, logprobs: logprobs(ByteTokenizer.eos, choice, request),
+                textOffset: 3, isStop: true)
+            events.append(.output(choice: choice, text: "", tokens: [end]))
+            events.append(
+                .finished(choice: choice, reason: .stop, stop: .token(ByteTokenizer.eos)))
+        }
+        events.append(
+            .usage(
+                Usage(
+                    promptTokens: request.promptTokens.count,
+                    completionTokens: request.choiceCount * (bytes.isEmpty ? 0 : 5),
+                    cachedPromptTokens: 1)))
+        return events
+    }
+
+    /// Each choice is less probable than the one before, save that choice 1 is the best.
+    private static func logprobs(
+        _ id: Int32, _ choice: Int, _ request: GenerationRequest
+    ) -> TokenLogprobs? {
+        guard let count = request.topLogprobs else { return nil }
+        let logprob = choice == 1 ? -0.125 : -0.25 * Double(choice + 1)
+        let top = [TokenLogprob(id: id, logprob: logprob), TokenLogprob(id: 90, logprob: -4)]
+        return TokenLogprobs(id: id, logprob: logprob, rank: 1, top: Array(top.prefix(count)))
+    }
+}
+
+/// Every byte is a token; 256 is BOS, 257 EOS, and 258 to 260 may mark a gap.
+struct ByteTokenizer: Tokenizer {
+    static let count = 261
+    static let eos: Int32 = 257
+
+    var fillsGaps = false
+
+    var vocabularyCount: Int { Self.count }
+    var bosTokenID: Int32? { 256 }
+    var eosTokenIDs: Set<Int32> { [Self.eos] }
+    var addsBOS: Bool { true }
+    var addsEOS: Bool { false }
+    var dropsLeadingSpace: Bool { false }
+
+    private var controls: [String] {
+        ["<s>", "</s>"] + (fillsGaps ? ["[PREFIX]", "[SUFFIX]", "[MIDDLE]"] : [])
+    }
+
+    func encode(_ text: String, addSpecial: Bool) -> [Int32] {
+        (addSpecial ? [256] : []) + text.utf8.map { Int32($0) }
+    }
+
+    func encode(_ segments: [PromptSegment]) -> [Int32] {
+        segments.flatMap { segment in
+            switch segment {
+            case .text(let text): encode(text, addSpecial: false)
+            case .templated(let text): parse(text)
+            case .control(let name): id(ofControl: name).map { [$0] } ?? []
+            }
+        }
+    }
+
+    private func parse(_ text: String) -> [Int32] {
+        var ids: [Int32] = []
+        var rest = text[...]
+        while let character = rest.first {
+            if let index = controls.firstIndex(where: { rest.hasPrefix($0) }) {
+                ids.append(Int32(256 + index))
+                rest.removeFirst(controls[index].count)
+            } else {
+                ids += character.utf8.map { Int32($0) }
+                rest.removeFirst()
+            }
+        }
+        return ids
+    }
+
+    func bytes(of token: Int32) -> [UInt8] { UInt8(exactly: token).map { [$0] } ?? [] }
+
+    func isControl(_ token: Int32) -> Bool { token >= 256 }
+
+    func id(ofControl name: String) -> Int32? {
+        controls.firstIndex(of: name).map { Int32(256 + $0) }
+    }
+
+    func piece(of token: Int32) -> String {
+        let index = Int(token) - 256
+        if controls.indices.contains(index) { return controls[index] }
+        return String(decoding: bytes(of: token), as: UTF8.self)
+    }
+}
+
+/// Renders a conversation as `role=content;` and refuses the content "raise".
+struct PlainPrompts: PromptSource {
+    var mentionsTools = true
+    var takesTools: Bool { mentionsTools }
+    /// How many conversations were rendered.
+    let renderings = Counter()
+    /// What rendering waits for; nil to go on at once.
+    var gate: DispatchSemaphore?
+
+    struct Refusal: Error, CustomStringConvertible {
+        let description = "roles must alternate <b>\u{1B}"
+    }
+
+    func tokens(of prompt: ChatPrompt) throws -> [Int32] {
+        renderings.increase()
+        gate?.wait()
+        if prompt.messages.contains(where: { $0.content == "raise" }) { throw Refusal() }
+        var text = prompt.messages
+            .map { "\($0.role.rawValue)=\($0.content ?? "")" }.joined(separator: ";")
+        for tool in prompt.tools where mentionsTools { text += tool.serialized() }
+        if prompt.addsGenerationPrompt { text += ";assistant=" }
+        return ByteTokenizer().encode(text, addSpecial: true)
+    }
+}
+
+/// Counts what happens on any thread.
+final class Counter: Sendable {
+    private let count = Mutex(0)
+
+    var value: Int { count.withLock { $0 } }
+
+    func increase() { count.withLock { $0 += 1 } }
+}
