@@ -174,8 +174,10 @@ import Testing
     }
 
     @Test func `a body hints at Mistral by its own fields`() {
-        #expect(DialectHints.isMistral(["random_seed": 1]))
-        #expect(DialectHints.isMistral(["messages": [["role": "assistant", "prefix": true]]]))
-        #expect(!DialectHints.isMistral(["messages": [["role": "user"]], "seed": 1]))
+        #expect(Dialect.spoken(in: ["random_seed": 1])?.rawValue == "mistral")
+        #expect(
+            Dialect.spoken(in: ["messages": [["role": "assistant", "prefix": true]]])?.rawValue
+                == "mistral")
+        #expect(Dialect.spoken(in: ["messages": [["role": "user"]], "seed": 1]) == nil)
     }
 }

@@ -194,11 +194,9 @@ extension APIServer {
 extension StreamUsage {
     /// Where usage belongs.
     init(_ options: GenerationOptions, in dialect: Dialect) {
-        switch dialect {
-        case .mistral: self = .finishingChunk
-        case .openAI:
-            self = options.includesUsage.map { $0 ? .lastChunk : .omitted } ?? .unasked
-        }
+        self =
+            dialect.streamUsage
+            ?? options.includesUsage.map { $0 ? .lastChunk : .omitted } ?? .unasked
     }
 }
 

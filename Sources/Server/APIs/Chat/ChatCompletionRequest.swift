@@ -44,15 +44,15 @@ extension ChatCompletionRequest {
         messages = try Self.messages(fields, limits: limits)
         options = try GenerationOptions(
             fields, dialect: dialect, limits: limits,
-            leastMaxTokens: dialect == .mistral ? 0 : 1)
+            leastMaxTokens: dialect.leastChatTokens)
         try readLogprobs(fields)
         try readTools(fields, limits: limits)
         try readTemplate(fields)
         try Self.checkResponseFormat(fields)
         try Self.checkHints(fields)
         try Self.refuseUnsupported(fields)
-        if dialect == .mistral, limits.isStrictMistral {
-            try MistralSchema.checkChat(body)
+        if limits.isStrictMistral, let known = dialect.knownFields {
+            try KnownFields.check(body, known.chat)
         }
     }
 

@@ -61,7 +61,7 @@ struct ChatStream: AnswerStream {
             return [chunk(choice)]
         case .finished(let index, let reason, _):
             let end = ChatChunkChoice(
-                index: index, content: context.dialect == .mistral ? "" : nil,
+                index: index, content: context.dialect.endingText,
                 finishReason: try reason.name(in: context.dialect),
                 stopReason: reason.stopReason)
             guard context.usageStyle.holdsEnd else { return [chunk(end)] }
@@ -90,12 +90,10 @@ struct ChatStream: AnswerStream {
         // What had ended before the failure has ended all the same.
         let ended = heldEnd.map { [chunk($0)] } ?? []
         heldEnd = nil
-        switch context.dialect {
-        case .openAI: return ended + [error.body(in: .openAI).objectValue ?? [:]]
-        // No error frame parses in the Mistral SDK: a choice must say that it failed.
-        case .mistral:
-            return ended + [chunk(ChatChunkChoice(index: 0, content: "", finishReason: "error"))]
+        guard let reason = context.dialect.failureReason else {
+            return ended + [error.body(in: context.dialect).objectValue ?? [:]]
         }
+        return ended + [chunk(ChatChunkChoice(index: 0, content: "", finishReason: reason))]
     }
 
     private func chunk(_ choice: ChatChunkChoice) -> JSONObject {

@@ -131,11 +131,10 @@ struct TextStream: AnswerStream {
         // What had ended before the failure has ended all the same.
         let ended = heldEnd.map { [chunk($0)] } ?? []
         heldEnd = nil
-        switch context.dialect {
-        case .openAI: return ended + [error.body(in: .openAI).objectValue ?? [:]]
-        case .mistral:
-            return ended + [chunk(TextCompletion.Choice(index: 0, text: "", finishReason: "error"))]
+        guard let reason = context.dialect.failureReason else {
+            return ended + [error.body(in: context.dialect).objectValue ?? [:]]
         }
+        return ended + [chunk(TextCompletion.Choice(index: 0, text: "", finishReason: reason))]
     }
 
     private func chunk(_ choice: TextCompletion.Choice) -> JSONObject {

@@ -10,4 +10,16 @@ package enum APIFamily: Hashable, Sendable, CaseIterable {
 
     /// Ollama's own API.
     case ollama
+
+    /// How its errors look.
+    var errors: ErrorShape {
+        switch self {
+        case .mistral: .mistral
+        case .anthropic: .anthropic
+        case .ollama: .ollama
+        }
+    }
+
+    /// The dialect of its clients, if it is one that requests are answered in.
+    var dialect: Dialect? { self == .mistral ? .mistral : nil }
 }

@@ -2,7 +2,6 @@
 
 package import HTTP
 package import HTTPTypes
-import JSON
 
 extension APIServer {
     /// Looks at a request before its body is read, so that nobody without a key can make the
@@ -37,18 +36,9 @@ extension APIServer {
         _ status: HTTPResponse.Status, _ reason: String, _ head: HTTPRequest?
     ) -> ServerResponse {
         let route = Route(path: head?.path ?? "/")
-        let dialect = DialectChoice.dialect(of: route, fields: head?.headerFields ?? [:])
+        let dialect = route.dialect(for: head?.headerFields ?? [:]) ?? configuration.defaultDialect
         let type = status.code < 500 ? "invalid_request_error" : "server_error"
-        let error: JSONObject = [
-            "message": .string(reason), "type": .string(type), "param": .null, "code": .null,
-        ]
-        var body: JSONValue = ["error": .object(error)]
-        if (dialect ?? configuration.defaultDialect) == .mistral {
-            var flat = error
-            flat["object"] = "error"
-            body = .object(flat)
-        }
-        var response = ServerResponse(json: body, status: status)
+        var response = ServerResponse(json: dialect.errors.refusal(reason, type), status: status)
         if let head {
             for (name, value) in configuration.browsers.fields(for: head) {
                 response.head.headerFields[name: name] = value

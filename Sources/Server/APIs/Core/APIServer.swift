@@ -42,7 +42,7 @@ package struct APIServer: Sendable {
     /// Answers a request; every error has become a response.
     package func handle(_ request: ServerRequest) async -> ServerResponse {
         let route = Route(path: request.head.path ?? "/")
-        let fixedDialect = DialectChoice.dialect(of: route, fields: request.head.headerFields)
+        let fixedDialect = route.dialect(for: request.head.headerFields)
         var context = context(of: request.head, route)
         let response: ServerResponse
         do throws(APIError) {
@@ -71,7 +71,7 @@ package struct APIServer: Sendable {
     /// What is known of a request from its header.
     func context(of head: HTTPRequest, _ route: Route) -> RequestContext {
         let id = RequestContext.requestID(head.headerFields)
-        let dialect = DialectChoice.dialect(of: route, fields: head.headerFields)
+        let dialect = route.dialect(for: head.headerFields)
         return RequestContext(
             id: id, browserFields: configuration.browsers.fields(for: head),
             dialect: dialect ?? configuration.defaultDialect,
@@ -115,8 +115,7 @@ package struct APIServer: Sendable {
         let byteCount = request.body.count
         return try await workers.run(byteCount, for: context.client) { () throws(APIError) in
             let body = try Self.parse(request.takeBody())
-            let isMistral = fixedDialect == nil && DialectHints.isMistral(body)
-            let dialect = isMistral ? .mistral : context.dialect
+            let dialect = fixedDialect ?? Dialect.spoken(in: body) ?? context.dialect
             do throws(APIError) {
                 return (dialect, .success(try plan(endpoint, body, dialect)))
             } catch {
@@ -225,7 +224,7 @@ package struct APIServer: Sendable {
             response.head.headerFields[name: name] = value
         }
         response.head.headerFields[name: "x-request-id"] = context.id
-        response.head.headerFields[name: "x-api-dialect"] = context.dialect.rawValue
+        response.head.headerFields[name: "x-api-dialect"] = context.dialect.name
         if let place = context.record.place {
             let wait = Int(place.estimatedWait / .milliseconds(1))
             response.head.headerFields[name: "x-queue-position"] = String(place.position)

@@ -57,7 +57,7 @@ enum Endpoint: Hashable, Sendable {
 }
 
 /// A path, read.
-struct Route: Hashable, Sendable {
+struct Route: Sendable {
     /// What it names, or nil if there is nothing.
     let endpoint: Endpoint?
 
@@ -78,9 +78,9 @@ struct Route: Hashable, Sendable {
         var path = Self.withoutDoubledSlashes(asked)
         var dialect: Dialect?
         for candidate in Dialect.allCases
-        where dialect == nil && path.hasPrefix("/\(candidate.rawValue)/") {
+        where dialect == nil && path.hasPrefix("/\(candidate.name)/") {
             dialect = candidate
-            path = path.dropFirst(candidate.rawValue.count + 1)
+            path = path.dropFirst(candidate.name.count + 1)
         }
         while path.count > 1, path.last == "/" { path = path.dropLast() }
         while path.hasPrefix("/v1/v1/") { path = path.dropFirst(3) }
@@ -105,6 +105,14 @@ struct Route: Hashable, Sendable {
     var unbuilt: UnbuiltRoute? {
         guard endpoint == nil else { return nil }
         return UnbuiltRoute.named(path.hasPrefix("/v1/") ? path.dropFirst(3) : path)
+    }
+
+    /// The dialect that everything but the body tells: the prefix, the client, the route.
+    ///
+    /// - Returns: the choice, or nil where the body or the default must decide.
+    func dialect(for fields: HTTPFields) -> Dialect? {
+        forcedDialect ?? Dialect.spoken(by: fields)
+            ?? (endpoint == .fimCompletions ? .mistral : unbuilt?.family?.dialect)
     }
 
     /// Why there is nothing.

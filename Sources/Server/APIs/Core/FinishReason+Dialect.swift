@@ -11,7 +11,7 @@ extension FinishReason {
         case .stop: return "stop"
         // No SDK knows a word for the second; `stopReason` says it.
         case .length, .repetition: return "length"
-        case .contextLength: return dialect == .mistral ? "model_length" : "length"
+        case .contextLength: return dialect.fullContextReason
         case .cancelled: throw .unavailable(reason: "The server is shutting down.")
         case .expired: throw .expired
         case .error(let reason): throw .failed(reason: reason)

@@ -174,10 +174,10 @@ extension GenerationOptions {
         _ fields: FieldReader, dialect: Dialect, limits: RequestLimits
     ) throws(FieldError) {
         temperature = try fields.number(
-            "temperature", in: dialect == .mistral ? 0...1.5 : 0...2)
+            "temperature", in: dialect.temperatures)
         topP =
             try fields.number(
-                "top_p", in: 0...1, excludingLowerBound: dialect == .mistral) ?? 1
+                "top_p", in: 0...1, excludingLowerBound: dialect.excludesEmptyNucleus) ?? 1
         // vLLM and llama.cpp write "all" as 0 or -1.
         let leadingCount = try fields.integer("top_k", in: -1...Self.maxTokenCount) ?? 0
         topK = leadingCount > 0 ? leadingCount : nil
@@ -308,7 +308,7 @@ extension GenerationOptions {
             }
             includesUsage = true
         }
-        if !streams, dialect == .openAI, includesUsage == true {
+        if !streams, dialect.refusesUsageWithoutStream, includesUsage == true {
             throw .invalid(
                 fields.path.appending("stream_options"), expected: "only together with stream: true"
             )

@@ -42,7 +42,7 @@ struct RequestContext: Sendable {
 
     /// The identity of an answer, as the dialect writes it.
     func answerID(prefix: String) -> String {
-        dialect == .mistral ? Self.randomHex() : prefix + Self.randomHex()
+        (dialect.prefixesAnswerIDs ? prefix : "") + Self.randomHex()
     }
 
     private static func isHarmless(_ byte: UInt8) -> Bool {
@@ -53,24 +53,5 @@ struct RequestContext: Sendable {
             true
         default: false
         }
-    }
-}
-
-/// Chooses the dialect of a request.
-enum DialectChoice {
-    /// The dialect that everything but the body tells.
-    ///
-    /// - Returns: the choice, or nil where the body or the default must decide.
-    static func dialect(of route: Route, fields: HTTPFields) -> Dialect? {
-        if let forced = route.forcedDialect { return forced }
-        let agent = fields[.userAgent] ?? ""
-        if agent.hasPrefix("mistral-client-") { return .mistral }
-        if fields[name: "x-stainless-lang"] != nil || agent.hasPrefix("OpenAI/")
-            || agent.hasPrefix("AsyncOpenAI/")
-        {
-            return .openAI
-        }
-        let isMistral = route.endpoint == .fimCompletions || route.unbuilt?.family == .mistral
-        return isMistral ? .mistral : nil
     }
 }

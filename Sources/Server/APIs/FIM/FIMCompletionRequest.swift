@@ -40,6 +40,8 @@ package struct FIMCompletionRequest: Hashable, Sendable {
         for key in refused {
             try fields.refuse(key, reason: "not a field of fill-in-the-middle requests")
         }
-        if dialect == .mistral, limits.isStrictMistral { try MistralSchema.checkFIM(body) }
+        if limits.isStrictMistral, let known = dialect.knownFields {
+            try KnownFields.check(body, known.fim)
+        }
     }
 }

@@ -2,6 +2,47 @@
 
 package import JSON
 
+/// How an API writes errors.
+struct ErrorShape: Sendable {
+    /// The status of a body that is wrong.
+    var invalidRequestStatus = 400
+
+    /// The status where a request names a model that does not exist.
+    var modelNotFoundStatus = 404
+
+    /// The body of an error.
+    let body: @Sendable (APIError) -> JSONValue
+
+    /// The body for a request that never became one, from a message and a type.
+    var refusal: @Sendable (_ message: String, _ type: String) -> JSONValue = {
+        ["error": .object(Self.refusal($0, $1))]
+    }
+
+    private static func refusal(_ message: String, _ type: String) -> JSONObject {
+        ["message": .string(message), "type": .string(type), "param": .null, "code": .null]
+    }
+
+    /// OpenAI's: all within `error`.
+    static let openAI = ErrorShape { ["error": .object($0.openAIError)] }
+
+    /// Mistral's: flat, or a bare `detail`.
+    static let mistral = ErrorShape(
+        invalidRequestStatus: 422, modelNotFoundStatus: 400, body: { $0.mistralBody },
+        refusal: { message, type in
+            var body = refusal(message, type)
+            body["object"] = "error"
+            return .object(body)
+        })
+
+    /// Anthropic's.
+    static let anthropic = ErrorShape {
+        ["type": "error", "error": ["type": "api_error", "message": .string($0.description)]]
+    }
+
+    /// Ollama's: a bare text.
+    static let ollama = ErrorShape { ["error": .string($0.description)] }
+}
+
 extension APIError {
     /// What the table says of one error.
     private struct Entry {
@@ -68,10 +109,9 @@ extension APIError {
 
     /// The HTTP status in a dialect.
     package func status(in dialect: Dialect) -> Int {
-        guard dialect == .mistral else { return entry.status }
-        return switch self {
-        case .invalidRequest: 422
-        case .modelNotFound: 400
+        switch self {
+        case .invalidRequest: dialect.errors.invalidRequestStatus
+        case .modelNotFound: dialect.errors.modelNotFoundStatus
         default: entry.status
         }
     }
@@ -87,23 +127,8 @@ extension APIError {
 
     /// The body in a dialect.
     package func body(in dialect: Dialect) -> JSONValue {
-        if case .unbuilt(_, _, let family?) = self { return body(of: family) }
-        return switch dialect {
-        case .openAI: ["error": .object(openAIError)]
-        case .mistral: mistralBody
-        }
-    }
-
-    private func body(of family: APIFamily) -> JSONValue {
-        switch family {
-        case .mistral: mistralBody
-        case .anthropic:
-            [
-                "type": "error",
-                "error": ["type": "api_error", "message": .string(description)],
-            ]
-        case .ollama: ["error": .string(description)]
-        }
+        if case .unbuilt(_, _, let family?) = self { return family.errors.body(self) }
+        return dialect.errors.body(self)
     }
 
     private var parameter: JSONValue {
@@ -116,7 +141,7 @@ extension APIError {
         }
     }
 
-    private var openAIError: JSONObject {
+    fileprivate var openAIError: JSONObject {
         var error: JSONObject = [
             "message": .string(description), "type": .string(entry.type), "param": parameter,
             "code": .string(openAICode),
@@ -138,7 +163,7 @@ extension APIError {
     }
 
     /// Bare `detail` for 422, which is all that the SDK parses; else the flat shape.
-    private var mistralBody: JSONValue {
+    fileprivate var mistralBody: JSONValue {
         switch self {
         case .invalidRequest(let error):
             return ["detail": [error.mistralDetail]]
