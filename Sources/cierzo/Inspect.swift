@@ -47,7 +47,7 @@ struct Inspect: ParsableCommand {
             if json {
                 var object = JSONObject()
                 for row in rows { object[row.key] = .string(row.value) }
-                try printLine(JSONValue.object(object).serialized(pretty: true))
+                try printLine(JSONValue.object(object).serialized(.pretty))
             } else {
                 for row in rows {
                     try printLine(
@@ -71,7 +71,7 @@ struct Inspect: ParsableCommand {
             name: published?.name ?? model,
             configuration: published?.configuration ?? LoadedModel(path: model).file.configuration,
             context: context, kvType: kvType)
-        try printLine(json ? table.json.serialized(pretty: true) : table.text)
+        try printLine(json ? table.json.serialized(.pretty) : table.text)
     }
 
     private func description(of loaded: LoadedModel) throws -> [(key: String, value: String)] {

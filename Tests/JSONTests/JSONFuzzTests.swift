@@ -27,7 +27,7 @@ struct JSONFuzzTests {
             }
             guard let value = try? JSONParser.parse(bytes) else { continue }
             #expect(try JSONParser.parse(value.serializedBytes()) == value)
-            #expect(try JSONParser.parse(value.serialized(pretty: true)) == value)
+            #expect(try JSONParser.parse(value.serialized(.pretty)) == value)
         }
     }
 

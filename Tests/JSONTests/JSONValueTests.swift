@@ -27,7 +27,7 @@ struct JSONValueTests {
     @Test func `pretty text has one member a line`() {
         let value: JSONValue = ["a": [1, 2], "b": [:], "c": []]
         #expect(
-            value.serialized(pretty: true)
+            value.serialized(.pretty)
                 == "{\n  \"a\": [\n    1,\n    2\n  ],\n  \"b\": {},\n  \"c\": []\n}")
     }
 

@@ -6,103 +6,70 @@ extension JSONValue {
     /// Keys keep their order and characters outside ASCII stand as they are; only `"`, `\` and
     /// control characters are escaped. A double is written with the fewest digits that read back
     /// to the same bits, always with a point or exponent. JSON has no NaN and no infinity: they
-    /// become `null`.
+    /// become `null`. A style may ask for something else.
     ///
-    /// - Parameter pretty: one member a line, indented by two spaces, instead of no space at all.
+    /// - Parameter style: spaces, line breaks, escapes and numbers.
     /// - Returns: text that ``JSONParser`` reads back to an equal value.
-    package func serialized(pretty: Bool = false) -> String {
-        String(decoding: serializedBytes(pretty: pretty), as: UTF8.self)
+    package func serialized(_ style: JSONStyle = .compact) -> String {
+        String(decoding: serializedBytes(style), as: UTF8.self)
     }
 
-    /// The UTF-8 of ``serialized(pretty:)``.
-    package func serializedBytes(pretty: Bool = false) -> [UInt8] {
-        var serializer = JSONSerializer(isPretty: pretty)
-        serializer.append(self)
-        return serializer.bytes
+    /// The UTF-8 of ``serialized(_:)``.
+    package func serializedBytes(_ style: JSONStyle = .compact) -> [UInt8] {
+        var writer = JSONWriter(to: JSONBytes(), style: style)
+        write(to: &writer)
+        return writer.output.bytes
+    }
+
+    private func write(to writer: inout JSONWriter<JSONBytes>) {
+        switch self {
+        case .null: writer.writeNull()
+        case .bool(let value): writer.write(value)
+        case .integer(let value): writer.write(value)
+        case .number(let value): writer.write(value)
+        case .string(let value): writer.write(string: value)
+        case .array(let values):
+            writer.beginArray()
+            for value in values {
+                writer.beginElement()
+                value.write(to: &writer)
+            }
+            writer.endArray()
+        case .object(let object):
+            writer.beginObject()
+            for (key, value) in object {
+                writer.write(key: key)
+                value.write(to: &writer)
+            }
+            writer.endObject()
+        }
     }
 }
 
 extension JSONObject {
-    /// The JSON text of this object; see ``JSONValue/serialized(pretty:)``.
-    package func serialized(pretty: Bool = false) -> String {
-        JSONValue.object(self).serialized(pretty: pretty)
+    /// The JSON text of this object; see ``JSONValue/serialized(_:)``.
+    package func serialized(_ style: JSONStyle = .compact) -> String {
+        JSONValue.object(self).serialized(style)
     }
 }
 
-/// Appends values to a buffer of UTF-8.
-private struct JSONSerializer {
+/// JSON as UTF-8.
+private struct JSONBytes: JSONOutput {
     var bytes: [UInt8] = []
-    let isPretty: Bool
-    private var level = 0
 
-    private static let hexadecimal = Array("0123456789abcdef".utf8)
+    mutating func append(_ text: String) { bytes.append(contentsOf: text.utf8) }
 
-    init(isPretty: Bool) { self.isPretty = isPretty }
-
-    mutating func append(_ value: JSONValue) {
-        switch value {
-        case .null: append("null")
-        case .bool(let value): append(value ? "true" : "false")
-        case .integer(let value): append(value.description)
-        case .number(let value): append(value.isFinite ? value.description : "null")
-        case .string(let value): append(quoted: value)
-        case .array(let values):
-            appendContainer("[", "]", values) { $0.append($1) }
-        case .object(let object):
-            appendContainer("{", "}", object) { serializer, member in
-                serializer.append(quoted: member.key)
-                serializer.append(serializer.isPretty ? ": " : ":")
-                serializer.append(member.value)
-            }
+    mutating func append(contentOf string: String, in style: JSONStyle) {
+        func isPlain(_ byte: UInt8) -> Bool {
+            byte >= 0x20 && byte != 0x22 && byte != 0x5C
+                && (byte < 0x80 || !style.escapesNonASCII)
         }
-    }
-
-    private mutating func appendContainer<Members: Swift.Sequence>(
-        _ open: String, _ close: String, _ members: Members,
-        _ appendMember: (inout Self, Members.Element) -> Void
-    ) {
-        append(open)
-        level += 1
-        var isEmpty = true
-        for member in members {
-            if !isEmpty { append(",") }
-            isEmpty = false
-            appendLineBreak()
-            appendMember(&self, member)
-        }
-        level -= 1
-        if !isEmpty { appendLineBreak() }
-        append(close)
-    }
-
-    private mutating func appendLineBreak() {
-        guard isPretty else { return }
-        bytes.append(0x0A)
-        bytes.append(contentsOf: repeatElement(0x20, count: 2 * level))
-    }
-
-    private mutating func append(_ text: String) { bytes.append(contentsOf: text.utf8) }
-
-    private mutating func append(quoted text: String) {
-        bytes.append(UInt8(ascii: "\""))
-        defer { bytes.append(UInt8(ascii: "\"")) }
-        if text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x22 && $0 != 0x5C }) {
-            return append(text)
-        }
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""): append("\\\"")
-            case UInt8(ascii: "\\"): append("\\\\")
-            case 0x08: append("\\b")
-            case 0x09: append("\\t")
-            case 0x0A: append("\\n")
-            case 0x0C: append("\\f")
-            case 0x0D: append("\\r")
-            case 0..<0x20:
-                append("\\u00")
-                bytes.append(Self.hexadecimal[Int(byte >> 4)])
-                bytes.append(Self.hexadecimal[Int(byte & 15)])
-            default: bytes.append(byte)
+        if string.utf8.allSatisfy(isPlain) { return append(string) }
+        for scalar in string.unicodeScalars {
+            if let escape = style.escape(scalar) {
+                append(escape)
+            } else {
+                bytes.append(contentsOf: String(scalar).utf8)
             }
         }
     }

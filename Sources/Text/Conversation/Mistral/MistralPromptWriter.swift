@@ -155,13 +155,5 @@ struct MistralPromptWriter {
     }
 
     /// JSON with Python's spaces, which the models were trained on.
-    private func json(_ value: JSONValue) throws(ConversationError) -> String {
-        let runtime = TemplateRuntime(limits: TemplateLimits())
-        do {
-            return try TemplateJSON(runtime: runtime, indentation: nil)
-                .text(of: TemplateValue(value, origin: .data)).text
-        } catch {
-            throw .template(error)
-        }
-    }
+    private func json(_ value: JSONValue) -> String { value.serialized(.python) }
 }

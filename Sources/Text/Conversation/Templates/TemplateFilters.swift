@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import JSON
+
 /// The filters of Jinja2, with `tojson` as transformers overrides it.
 struct TemplateFilters {
     static let names: Set<String> = [
@@ -55,24 +57,25 @@ struct TemplateFilters {
     ) throws(TemplateError) -> TemplateValue {
         let values = try arguments.bound(
             "tojson", ["ensure_ascii", "indent", "separators", "sort_keys"], runtime)
-        var indentation: TemplateString?
+        var style = JSONStyle.python
+        style.escapesNonASCII = values[0]?.isTrue ?? false
         switch values[1] {
         case nil, .null: break
-        case .string(let string): indentation = string
+        case .string(let string): style.indentation = string.text
         case let value:
             let width = max(0, try runtime.integer(value, default: 0))
             try runtime.checkLength(width)
-            indentation = TemplateString(String(repeating: " ", count: width), origin: .data)
+            style.indentation = String(repeating: " ", count: width)
         }
-        var writer = TemplateJSON(runtime: runtime, indentation: indentation)
-        writer.escapesNonASCII = values[0]?.isTrue ?? false
-        writer.sortsKeys = values[3]?.isTrue ?? false
+        if style.indentation != nil { style.itemSeparator = "," }
         if let separators = values[2], !isNull(separators) {
             let pair = try runtime.iterate(separators)
             guard pair.count == 2 else { throw runtime.failure("separators must be a pair") }
-            writer.itemSeparator = try runtime.string(argument: pair[0])
-            writer.keySeparator = try runtime.string(argument: pair[1])
+            style.itemSeparator = try runtime.string(argument: pair[0]).text
+            style.keySeparator = try runtime.string(argument: pair[1]).text
         }
+        let writer = TemplateJSON(
+            runtime: runtime, style: style, sortsKeys: values[3]?.isTrue ?? false)
         return .string(try writer.text(of: value))
     }
 
