@@ -42,7 +42,8 @@ import Testing
             configuration: file.configuration, tensors: file.tensors,
             compute: Compute(pool: ThreadPool(threadCount: 2)),
             limits: TransformerLimits(
-                maxBatchTokens: 256, blockCount: 32, positionsPerBlock: 32, maxLogitsRows: 256))
+                maxBatchTokens: 256, blockCount: 32, positionsPerBlock: 32, maxLogitsRows: 256,
+                kvElementType: .f32))
 
         let logprobs = try promptLogprobs(of: expected.prompt, by: transformer)
         let greedy = try greedyTokens(

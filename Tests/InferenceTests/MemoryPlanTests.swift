@@ -15,7 +15,9 @@ import Testing
     @Test func `Mixtral takes 256 KiB of keys and values per position`() throws {
         let plan = try MemoryPlan(
             configuration: mixtral, weightByteCount: 26_000_000_000,
-            limits: TransformerLimits(blockCount: 1024, positionsPerBlock: 32), threadCount: 16)
+            limits: TransformerLimits(
+                maxBatchTokens: 256, blockCount: 1024, positionsPerBlock: 32, kvElementType: .f32),
+            threadCount: 16)
 
         #expect(plan.kvByteCountPerPosition == 2 * 32 * 8 * 128 * 4)
         #expect(plan.kvPositionCount == 32768)
@@ -33,7 +35,9 @@ import Testing
     ) throws {
         let plan = try MemoryPlan(
             configuration: mixtral, weightByteCount: 0,
-            limits: TransformerLimits(blockCount: 1024, kvElementType: type), threadCount: 16)
+            limits: TransformerLimits(
+                maxBatchTokens: 256, blockCount: 1024, positionsPerBlock: 32, kvElementType: type),
+            threadCount: 16)
 
         #expect(plan.kvByteCountPerPosition == 2 * 32 * 8 * bytesPerHead)
     }
@@ -43,7 +47,10 @@ import Testing
         #expect(throws: TransformerError.unusableLimit(name: "blockCount", value: count)) {
             try MemoryPlan(
                 configuration: mixtral, weightByteCount: 0,
-                limits: TransformerLimits(blockCount: count), threadCount: 1)
+                limits: TransformerLimits(
+                    maxBatchTokens: 256, blockCount: count, positionsPerBlock: 32,
+                    kvElementType: .f32),
+                threadCount: 1)
         }
         #expect(throws: TransformerError.unusableLimit(name: "positionsPerBlock", value: 24)) {
             try MemoryPlan(

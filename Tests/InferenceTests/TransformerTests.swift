@@ -55,7 +55,8 @@ import Testing
             configuration: model.configuration, tensors: model.tensors,
             compute: Compute(pool: ThreadPool(threadCount: 1)),
             limits: TransformerLimits(
-                maxBatchTokens: 90, blockCount: 6, positionsPerBlock: 16, maxLogitsRows: 31))
+                maxBatchTokens: 90, blockCount: 6, positionsPerBlock: 16, maxLogitsRows: 31,
+                kvElementType: .f32))
 
         let logits = transformer.forward(
             ForwardBatch(
@@ -85,7 +86,8 @@ import Testing
             configuration: model.configuration, tensors: model.tensors,
             compute: Compute(pool: ThreadPool(threadCount: 1)),
             limits: TransformerLimits(
-                maxBatchTokens: 41, blockCount: 4, positionsPerBlock: 16, maxLogitsRows: 5))
+                maxBatchTokens: 41, blockCount: 4, positionsPerBlock: 16, maxLogitsRows: 5,
+                kvElementType: .f32))
         _ = transformer.forward(
             ForwardBatch(
                 tokens: prefix + one,

@@ -41,6 +41,6 @@ package enum TinyTransformer {
             compute: Compute(pool: ThreadPool(threadCount: threadCount)),
             limits: TransformerLimits(
                 maxBatchTokens: maxBatchTokens, blockCount: blockCount, positionsPerBlock: 16,
-                maxLogitsRows: maxLogitsRows))
+                maxLogitsRows: maxLogitsRows, kvElementType: .f32))
     }
 }

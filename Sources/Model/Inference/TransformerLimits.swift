@@ -13,12 +13,15 @@ package struct TransformerLimits: Sendable, Equatable {
     /// The most logits rows of a step.
     package let maxLogitsRows: Int
     /// How keys and values are stored.
+    ///
+    /// Half precision takes half of the memory and of its traffic, for a KL divergence of 1e-6 nats
+    /// from f32 (SmolLM2 135M, 1536 positions, 2026-11-21), a fiftieth of what bf16 costs.
     package let kvElementType: KVElementType
 
     /// Creates limits; `TransformerError` tells at `Transformer.init` what is wrong with them.
     package init(
-        maxBatchTokens: Int = 256, blockCount: Int, positionsPerBlock: Int = 32,
-        maxLogitsRows: Int = 64, kvElementType: KVElementType = .f32
+        maxBatchTokens: Int = 512, blockCount: Int, positionsPerBlock: Int = 16,
+        maxLogitsRows: Int = 64, kvElementType: KVElementType = .f16
     ) {
         self.maxBatchTokens = maxBatchTokens
         self.blockCount = blockCount

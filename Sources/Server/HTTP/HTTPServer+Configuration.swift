@@ -18,7 +18,7 @@ extension HTTPServer {
 
         /// Timeouts for clients anywhere, none of whom can hold a connection for free.
         package init(
-            header: Duration = .seconds(10), body: Duration = .seconds(30),
+            header: Duration = .seconds(10), body: Duration = .seconds(60),
             minBodyBytesPerSecond: Int = 4_096, idle: Duration = .seconds(75),
             write: Duration = .seconds(30), linger: Duration = .seconds(2)
         ) {
@@ -34,22 +34,22 @@ extension HTTPServer {
     /// Where the server listens and what it takes.
     package struct Configuration: Sendable {
         /// A name or numeric address; `*` is every address, IPv6 and IPv4.
-        package let host: String
+        package var host: String
         /// The port, 0 to let the kernel choose.
-        package let port: Int
+        package var port: Int
         /// How large a request may be.
-        package let limits: RequestParser.Limits
+        package var limits: RequestParser.Limits
         /// How long a client may take.
-        package let timeouts: Timeouts
+        package var timeouts: Timeouts
         /// Connections served at once; beyond them idle ones give way, or new ones are told 503.
-        package let maxConnections: Int
-        /// What all bodies being received or not yet read by their handlers may take together.
-        package let maxBodyMemoryBytes: Int
+        package var maxConnections: Int
+        /// What all bodies being received or not yet read by their handlers may take together; nil
+        /// for as much as 16 of the largest bodies take.
+        package var maxBodyMemoryBytes: Int?
         /// The `Server` field, without a version; nil for none.
         package let serverName: String?
 
-        /// A configuration, yet to be ``validated()``; without a number there is memory for 16 of
-        /// the largest bodies.
+        /// A configuration, yet to be ``validated()``.
         package init(
             host: String = "127.0.0.1", port: Int = 8_080, limits: RequestParser.Limits = .init(),
             timeouts: Timeouts = .init(), maxConnections: Int = 1_024,
@@ -60,9 +60,14 @@ extension HTTPServer {
             self.limits = limits
             self.timeouts = timeouts
             self.maxConnections = maxConnections
-            let (sixteen, overflows) = limits.maxBodyBytes.multipliedReportingOverflow(by: 16)
-            self.maxBodyMemoryBytes = maxBodyMemoryBytes ?? (overflows ? .max : sixteen)
+            self.maxBodyMemoryBytes = maxBodyMemoryBytes
             self.serverName = serverName
+        }
+
+        /// What all bodies may take together, in bytes.
+        package var bodyMemoryByteCount: Int {
+            let (sixteen, overflows) = limits.maxBodyBytes.multipliedReportingOverflow(by: 16)
+            return maxBodyMemoryBytes ?? (overflows ? .max : sixteen)
         }
 
         /// This configuration, if it makes sense.
@@ -86,10 +91,10 @@ extension HTTPServer {
                 throw .invalid(
                     key: "maxBodyBytes", reason: "\(limits.maxBodyBytes) is not within 0...2^40")
             }
-            guard maxBodyMemoryBytes >= limits.maxBodyBytes else {
+            guard bodyMemoryByteCount >= limits.maxBodyBytes else {
                 throw .invalid(
                     key: "maxBodyMemoryBytes",
-                    reason: "\(maxBodyMemoryBytes) does not hold one body of the largest size, "
+                    reason: "\(bodyMemoryByteCount) does not hold one body of the largest size, "
                         + "\(limits.maxBodyBytes)")
             }
             let durations = [

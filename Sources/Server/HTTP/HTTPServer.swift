@@ -44,7 +44,7 @@ package actor HTTPServer {
         service = HTTPConnection.Service(
             configuration: configuration, handler: handler, admission: admission,
             errorResponse: errorResponse,
-            bodyBudget: BodyBudget(byteCount: configuration.maxBodyMemoryBytes))
+            bodyBudget: BodyBudget(byteCount: configuration.bodyMemoryByteCount))
     }
 
     /// How many connections are open.

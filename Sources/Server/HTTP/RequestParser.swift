@@ -22,8 +22,8 @@ package struct RequestParser {
 
         /// Limits for long prompts and images in JSON.
         package init(
-            maxRequestLineBytes: Int = 8 << 10, maxHeaderBytes: Int = 32 << 10,
-            maxHeaderCount: Int = 100, maxBodyBytes: Int = 32 << 20
+            maxRequestLineBytes: Int = 8 << 10, maxHeaderBytes: Int = 64 << 10,
+            maxHeaderCount: Int = 100, maxBodyBytes: Int = 16 << 20
         ) {
             self.maxRequestLineBytes = maxRequestLineBytes
             self.maxHeaderBytes = maxHeaderBytes

@@ -4,33 +4,33 @@ extension APIServer {
     /// Limits, keys and names.
     package struct Configuration: Sendable {
         /// The dialect of requests that tell none.
-        package let defaultDialect: Dialect
+        package var defaultDialect: Dialect
 
         /// The keys that open the server.
-        package let keys: APIKeys
+        package var keys: APIKeys
 
         /// What web pages may do.
-        package let browsers: BrowserPolicy
+        package var browsers: BrowserPolicy
 
         /// How much a request may ask for.
-        package let limits: RequestLimits
+        package var limits: RequestLimits
 
         /// The longest silence of a stream; a comment breaks it.
-        package let keepAliveInterval: Duration
+        package var keepAliveInterval: Duration
 
         /// Whether answers that are not streamed begin with white space while they are computed.
         ///
         /// Clients' read timeouts do not strike then; failures break the connection off.
-        package let sendsHeartbeats: Bool
+        package var sendsHeartbeats: Bool
 
         /// Whether clients with different keys may find each other's cached prompts.
-        package let sharesPrefixes: Bool
+        package var sharesPrefixes: Bool
 
         /// How long work may be pending without a step until `/health` says so.
         package let stallLimit: Duration
 
         /// The version of the program.
-        package let version: String
+        package var version: String
 
         /// Creates a configuration.
         package init(

@@ -28,10 +28,10 @@ package struct RequestLimits: Hashable, Sendable {
 
     /// Whether answers without a limit of tokens end that repeat themselves, unless a request says
     /// otherwise.
-    package let stopsOnRepetition: Bool
+    package var stopsOnRepetition: Bool
 
     /// Whether Mistral requests with fields that its API does not have are refused.
-    package let isStrictMistral: Bool
+    package var isStrictMistral: Bool
 
     /// Creates limits.
     package init(
