@@ -95,11 +95,11 @@ let package = Package(
 
         // Engine: requests of ids to streams of ids and text.
         room("Sampling", in: "Engine", uses: ["Tokenization"]),
-        room("Scheduling", in: "Engine", from: ["DequeModule"]),
+        room("Scheduling", in: "Engine"),
         room(
             "Generation", in: "Engine",
             uses: ["Inference", "Scheduling", "Sampling", "Tokenization"],
-            from: ["Logging", "Metrics"]),
+            from: ["DequeModule", "Logging", "Metrics"]),
 
         // Server: bytes on a socket to generation requests and back.
         room("HTTP", in: "Server", uses: ["CEpoll", "CZlib"], from: ["HTTPTypes"]),

@@ -109,10 +109,12 @@ struct Generate: AsyncParsableCommand {
         sampling.temperature = temperature
         sampling.topP = topP
         sampling.seed = seed
-        let stream = try engine.submit(
+        let stream = GenerationStream()
+        try engine.submit(
             GenerationRequest(
                 promptTokens: ids, sampling: sampling, maxTokens: maxTokens,
-                continuesText: continues))
+                continuesText: continues),
+            to: stream)
         var text = ""
         for await event in stream {
             switch event {

@@ -105,7 +105,7 @@ import Testing
         let queued = try engine.submit(several)
         gate.allowOne()
         _ = await gate.nextBatch()
-        var kept: [GenerationStream] = []
+        var kept: [SubmittedRequest] = []
         several.maxTokens = 3
         for stream in [running, queued] {
             #expect(throws: SubmissionError.self) { try engine.submit(request(4)) }

@@ -112,7 +112,7 @@ import Testing
                 let doomed = try engine.submit(request)
                 group.addTask {
                     var left = index % 5
-                    for await _ in doomed where left > 0 { left -= 1 }
+                    for await _ in doomed.stream where left > 0 { left -= 1 }
                     return nil
                 }
                 engine.cancel(doomed.id)

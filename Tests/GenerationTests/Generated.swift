@@ -32,8 +32,8 @@ struct Generated: Equatable {
 
     init() {}
 
-    init(_ stream: GenerationStream) async {
-        for await event in stream { add(event) }
+    init(_ request: SubmittedRequest) async {
+        for await event in request.stream { add(event) }
     }
 
     mutating func add(_ event: GenerationEvent) {
@@ -55,7 +55,21 @@ struct Generated: Equatable {
     }
 }
 
+/// A request with a stream of its own.
+struct SubmittedRequest: Sendable {
+    let id: RequestID
+    let place: QueuePlace
+    let stream: GenerationStream
+}
+
 extension GenerationEngine {
+    /// Submits a request whose events go to a stream of its own.
+    func submit(_ request: GenerationRequest) throws(SubmissionError) -> SubmittedRequest {
+        let stream = GenerationStream()
+        let (id, place) = try submit(request, to: stream)
+        return SubmittedRequest(id: id, place: place, stream: stream)
+    }
+
     /// Submits a request and gathers everything it gives.
     func generate(_ request: GenerationRequest) async throws -> Generated {
         await Generated(try submit(request))

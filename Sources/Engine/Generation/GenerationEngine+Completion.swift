@@ -133,7 +133,7 @@ extension GenerationEngine.Loop {
             && choice.generatedCount >= submission.request.minTokens
         let isLast = stop != nil || isFull || repeats
         if isLast, !isString(stop) { text += flush(choice) }
-        emit(.output(choice: choice.index, text: text, tokens: [output]), of: choice.active)
+        emit(.output(choice: choice.index, text: text, tokens: TokenRun(output)), of: choice.active)
         if isLast {
             let limit = isFull ? submission.limitReason : .repetition
             end(choice, reason: stop == nil ? limit : .stop, stop: stop)

@@ -6,7 +6,7 @@ internal import Scheduling
 extension GenerationEngine.Loop {
     /// Keeps an event until the step is over, so that whoever sees it finds its blocks freed.
     func emit(_ event: GenerationEvent, of active: ActiveRequest) {
-        events.append((active.submission.continuation, event))
+        events.append((active.submission.source, event))
     }
 
     /// Ends a choice that the scheduler does not know, or will forget with the current step.
@@ -70,10 +70,7 @@ extension GenerationEngine.Loop {
         statistics.evictedBlocks = scheduler.cacheStatistics.evictedBlocks
         mailbox.publish(statistics, ended: ended, placeInterval: pace.interval)
         ended.removeAll(keepingCapacity: true)
-        for (continuation, event) in events {
-            continuation.yield(event)
-            if case .usage = event { continuation.finish() }
-        }
+        for (source, event) in events { source.send(event) }
         events.removeAll(keepingCapacity: true)
     }
 

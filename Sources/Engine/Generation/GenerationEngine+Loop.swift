@@ -25,7 +25,7 @@ extension GenerationEngine {
         var scheduled = ScheduledStep()
         var batch = ForwardBatch()
         var outcomes: [SliceOutcome] = []
-        var events: [(AsyncStream<GenerationEvent>.Continuation, GenerationEvent)] = []
+        var events: [(source: EventSource, event: GenerationEvent)] = []
         var messages = Mailbox.Messages()
 
         var requests: [RequestID: ActiveRequest] = [:]

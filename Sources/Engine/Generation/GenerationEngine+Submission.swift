@@ -6,10 +6,14 @@ internal import Tokenization
 extension GenerationEngine {
     /// Accepts a request, or says at once why not.
     ///
-    /// - Parameter request: what to generate.
-    /// - Returns: the events; the request is cancelled when nobody reads them any more.
+    /// - Parameters:
+    ///   - request: what to generate.
+    ///   - stream: gets the events; the request is cancelled when nobody reads it any more.
+    /// - Returns: the request's identity and where it stands in the queue.
     /// - Throws: `SubmissionError`.
-    package func submit(_ request: GenerationRequest) throws(SubmissionError) -> GenerationStream {
+    @discardableResult package func submit(
+        _ request: GenerationRequest, to stream: GenerationStream
+    ) throws(SubmissionError) -> (id: RequestID, place: QueuePlace) {
         try validate(request)
         let room = contextLength - request.promptTokens.count
         let isLimited = request.maxTokens.map { $0 <= room } ?? false
@@ -21,10 +25,7 @@ extension GenerationEngine {
         let (id, place) = try mailbox.reserve(
             request.choiceCount, of: request.client, weight: max(1, request.weight),
             maxRunning: maxSequences, limit: limit, timeLimit: request.timeLimit)
-        let (events, continuation) = AsyncStream<GenerationEvent>.makeStream()
-        continuation.onTermination = { [mailbox] termination in
-            if case .cancelled = termination { mailbox.cancel(id) }
-        }
+        let source = stream.open(choiceCount: request.choiceCount)
         let submission = Submission(
             id: id, request: request, maxTokens: maxTokens,
             limitReason: isLimited ? .length : .contextLength,
@@ -33,9 +34,14 @@ extension GenerationEngine {
                 stopStrings: request.stopStrings, includesStopString: request.includesStopString),
             endTokens: endTokens,
             endTokensInOrder: request.minTokens > 0 ? endTokens.sorted() : [],
-            continuation: continuation, submitted: .now)
-        guard mailbox.send(submission) else { throw .shuttingDown }
-        return GenerationStream(id: id, place: place, events: events)
+            source: source, submitted: .now)
+        guard mailbox.send(submission) else {
+            source.finish()
+            throw .shuttingDown
+        }
+        // Only now, for what is cancelled before it is sent would run all the same.
+        source.onCancellation { [mailbox] in mailbox.cancel(id) }
+        return (id, place)
     }
 
     /// Checks every field, so that the engine's thread never meets a request that it cannot run.

@@ -14,7 +14,8 @@ package enum GenerationEvent: Hashable, Sendable {
     /// Generated tokens, and the text that became certain with them.
     ///
     /// The text is empty while a character is incomplete or a stop string may be beginning.
-    case output(choice: Int, text: String, tokens: [TokenOutput])
+    /// A reader that keeps up gets one token at a time, one that is behind several.
+    case output(choice: Int, text: String, tokens: TokenRun)
 
     /// The choice has ended; `stop` says what matched when the reason is `.stop`.
     case finished(choice: Int, reason: FinishReason, stop: MatchedStop?)

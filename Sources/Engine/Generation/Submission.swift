@@ -20,19 +20,18 @@ struct Submission: Sendable {
     /// The same as a list, to be masked while a choice is too short.
     let endTokensInOrder: [Int32]
 
-    let continuation: AsyncStream<GenerationEvent>.Continuation
+    let source: EventSource
     let submitted: ContinuousClock.Instant
 
     /// Ends a request that the engine has never seen.
     func endUnstarted() {
         for index in 0..<request.choiceCount {
-            continuation.yield(.finished(choice: index, reason: .cancelled, stop: nil))
+            source.send(.finished(choice: index, reason: .cancelled, stop: nil))
         }
-        continuation.yield(
+        source.send(
             .usage(
                 Usage(
                     promptTokens: request.promptTokens.count,
                     totalDuration: submitted.duration(to: .now))))
-        continuation.finish()
     }
 }

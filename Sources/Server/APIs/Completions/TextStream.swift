@@ -85,7 +85,7 @@ struct TextStream: AnswerStream {
     }
 
     private mutating func output(
-        choice index: Int, prompt: Int, _ text: String, _ tokens: [TokenOutput]
+        choice index: Int, prompt: Int, _ text: String, _ tokens: TokenRun
     ) -> [JSONObject] {
         completionTokens += tokens.count
         let wantsTokens =

@@ -43,7 +43,8 @@ extension GenerationEngine: CompletionEngine {
     package func accept(
         _ request: GenerationRequest
     ) throws(SubmissionError) -> AcceptedRequest {
-        let stream = try submit(request)
-        return AcceptedRequest(events: stream, place: stream.place)
+        let stream = GenerationStream()
+        let (_, place) = try submit(request, to: stream)
+        return AcceptedRequest(events: stream, place: place)
     }
 }

@@ -25,7 +25,7 @@ struct LogprobFormatter: Sendable {
     }
 
     /// The tokens of a chat's chunk; the token that ended the choice is no part of its text.
-    func chat(_ tokens: [TokenOutput]) -> [TokenProbability] {
+    func chat(_ tokens: some Sequence<TokenOutput>) -> [TokenProbability] {
         tokens.filter { !$0.isStop }.compactMap { $0.logprobs.map(probability) }
     }
 
@@ -35,7 +35,9 @@ struct LogprobFormatter: Sendable {
     ///   - tokens: the next tokens of a choice.
     ///   - offset: where the generated text begins in the choice's text.
     ///   - result: receives them.
-    func append(_ tokens: [TokenOutput], offset: Int, to result: inout CompletionLogprobs) {
+    func append(
+        _ tokens: some Sequence<TokenOutput>, offset: Int, to result: inout CompletionLogprobs
+    ) {
         for token in tokens where !token.isStop {
             guard let logprobs = token.logprobs else { continue }
             result.append(probability(logprobs), textOffset: offset + token.textOffset)
