@@ -9,6 +9,8 @@
 Each model NAME becomes
     OUT/NAME/config.json, model.safetensors   a Hugging Face directory
     OUT/NAME.gguf                             the same weights, q and k permuted as for llama.cpp
+    OUT/NAME.mistral/params.json, consolidated.safetensors
+                                              the same as Mistral publishes its own (Ministral 3)
     OUT/NAME.json                             prompt, logprob of each prompt token but the first,
                                               and 48 greedy tokens with the smallest gap between
                                               the best and the second-best logit
@@ -24,7 +26,7 @@ import gguf
 import numpy as np
 import torch
 from safetensors.numpy import save_file
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, Mistral3ForConditionalGeneration
 
 GREEDY_TOKENS = 48
 LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
@@ -32,11 +34,19 @@ LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_fr
 LINEAR = {"rope_type": "linear", "factor": 4.0}
 YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 256}
 YARN_SCALED = YARN | {"attention_factor": 1.3, "beta_fast": 16.0, "beta_slow": 2.0}
+# As Ministral 3 has them, but for an original context so short that a prompt crosses many steps
+# of the queries' scale.
+MINISTRAL = {"type": "yarn", "rope_type": "yarn", "factor": 16.0, "beta_fast": 32.0,
+             "beta_slow": 1.0, "mscale": 1.0, "mscale_all_dim": 1.0,
+             "original_max_position_embeddings": 16, "llama_4_scaling_beta": 0.1}
+MINISTRAL_UNBALANCED = {"type": "yarn", "rope_type": "yarn", "factor": 16.0, "beta_fast": 4.0,
+                        "beta_slow": 0.5, "original_max_position_embeddings": 12,
+                        "llama_4_scaling_beta": 0.35}
 
 
 def case(name, family, seed, *, hidden=24, ffn=24, layers=2, heads=4, kv_heads=2, head_dim=8,
          vocab=48, experts=0, top=0, window=None, tied=False, theta=10000.0, scaling=None,
-         per_expert=False, new_style=False, prompt=700):
+         per_expert=False, new_style=False, vision=False, context=1024, prompt=700):
     return dict(locals())
 
 
@@ -52,6 +62,10 @@ FIXTURES = [
     case("linear", "llama", 7, kv_heads=4, scaling=LINEAR),
     case("yarn", "mistral", 8, head_dim=16, scaling=YARN),
     case("yarn-scaled", "llama", 9, head_dim=16, scaling=YARN_SCALED, new_style=True, prompt=300),
+    case("ministral3", "ministral3", 10, ffn=16, theta=1e6, scaling=MINISTRAL, new_style=True,
+         context=256, prompt=180),
+    case("ministral3-tied", "ministral3", 11, ffn=16, heads=6, tied=True,
+         scaling=MINISTRAL_UNBALANCED, new_style=True, vision=True, context=192, prompt=130),
 ]
 
 
@@ -79,6 +93,13 @@ def wide():
             yield case(f"mixtral-{name}-{'tied' if tied else 'separate'}", "mixtral", 320 + seed,
                        experts=5, top=2, kv_heads=1, head_dim=32, scaling=scaling, tied=tied,
                        new_style=not tied, window=300 if tied else None, **shape)
+            ministral = [MINISTRAL, MINISTRAL_UNBALANCED][seed % 2] | {
+                "original_max_position_embeddings": 7 + 23 * seed,
+                "llama_4_scaling_beta": 0.1 + 0.2 * seed}
+            yield case(f"ministral3-{seed}-{'tied' if tied else 'separate'}", "ministral3",
+                       340 + seed, kv_heads=2, head_dim=32, scaling=ministral, tied=tied,
+                       new_style=True, vision=not tied, theta=1e6, context=16 * (7 + 23 * seed),
+                       prompt=min(700, 16 * (7 + 23 * seed) - GREEDY_TOKENS), **shape)
 
 
 def weights(c):
@@ -118,12 +139,14 @@ def weights(c):
 
 def config(c):
     names = {"mixtral": ("MixtralForCausalLM", "mixtral"), "llama": ("LlamaForCausalLM", "llama"),
-             "mistral": ("MistralForCausalLM", "mistral")}[c["family"]]
+             "mistral": ("MistralForCausalLM", "mistral"),
+             "ministral3": ("Ministral3ForCausalLM", "ministral3")}[c["family"]]
     result = {
         "architectures": [names[0]], "model_type": names[1], "hidden_size": c["hidden"],
         "intermediate_size": c["ffn"], "num_hidden_layers": c["layers"],
         "num_attention_heads": c["heads"], "num_key_value_heads": c["kv_heads"],
-        "head_dim": c["head_dim"], "vocab_size": c["vocab"], "max_position_embeddings": 1024,
+        "head_dim": c["head_dim"], "vocab_size": c["vocab"],
+        "max_position_embeddings": c["context"],
         "rms_norm_eps": 1e-5, "hidden_act": "silu", "tie_word_embeddings": c["tied"],
         "bos_token_id": 1, "eos_token_id": 2, "torch_dtype": "float32",
     }
@@ -136,7 +159,78 @@ def config(c):
             c["scaling"] or {"rope_type": "default"})
     else:
         result |= {"rope_theta": c["theta"], "rope_scaling": c["scaling"]}
+    if c["vision"]:
+        # As Mistral's models that see are published: the text model within another.
+        del result["architectures"]
+        return {
+            "architectures": ["Mistral3ForConditionalGeneration"], "model_type": "mistral3",
+            "image_token_index": 10, "multimodal_projector_bias": False,
+            "projector_hidden_act": "gelu", "spatial_merge_size": 2, "text_config": result,
+            "tie_word_embeddings": c["tied"], "torch_dtype": "float32",
+            "vision_config": {
+                "model_type": "pixtral", "hidden_size": 8, "head_dim": 4, "image_size": 28,
+                "intermediate_size": 8, "num_attention_heads": 2, "num_hidden_layers": 1,
+                "patch_size": 14},
+            "vision_feature_layer": -1,
+        }
     return result
+
+
+def published(c, w):
+    """The weights by the names of the published file; what sees is left out but for two tensors."""
+    if not c["vision"]:
+        return w
+    result = {"language_model." + name: matrix for name, matrix in w.items()}
+    result["vision_tower.ln_pre.weight"] = np.ones(8, np.float32)
+    result["multi_modal_projector.norm.weight"] = np.ones(8, np.float32)
+    return result
+
+
+def write_mistral(directory, c, w):
+    """The form in which Mistral publishes its own; components of q and k that rotate are adjacent."""
+    s = c["scaling"]
+    original = s["original_max_position_embeddings"]
+    params = {
+        "dim": c["hidden"], "n_layers": c["layers"], "head_dim": c["head_dim"],
+        "hidden_dim": c["ffn"], "n_heads": c["heads"], "n_kv_heads": c["kv_heads"],
+        "rope_theta": c["theta"], "norm_eps": 1e-5, "vocab_size": c["vocab"],
+        "tied_embeddings": c["tied"], "max_position_embeddings": c["context"],
+        "llama_4_scaling": {
+            "original_max_position_embeddings": original, "beta": s["llama_4_scaling_beta"]},
+        "q_lora_rank": None, "qk_rope_head_dim": None, "qk_nope_head_dim": None,
+        "kv_lora_rank": None, "v_head_dim": None,
+        "yarn": {
+            "original_max_position_embeddings": original, "factor": s["factor"],
+            "apply_scale": "mscale_all_dim" not in s, "beta": s["beta_fast"],
+            "alpha": s["beta_slow"]},
+    }
+    names = {"model.embed_tokens": "tok_embeddings", "model.norm": "norm", "lm_head": "output"}
+    for i in range(c["layers"]):
+        p, m = f"model.layers.{i}.", f"layers.{i}."
+        names |= {p + "input_layernorm": m + "attention_norm",
+                  p + "post_attention_layernorm": m + "ffn_norm"}
+        names |= {f"{p}self_attn.{x}_proj": f"{m}attention.w{x}" for x in "qkvo"}
+        names |= {f"{p}mlp.{x}_proj": f"{m}feed_forward.{y}"
+                  for x, y in (("gate", "w1"), ("down", "w2"), ("up", "w3"))}
+    result = {}
+    for name, matrix in w.items():
+        heads = c["heads"] if ".q_proj." in name else c["kv_heads"] if ".k_proj." in name else 0
+        ours = names[name.removesuffix(".weight")] + ".weight"
+        result[ours] = permuted(matrix, heads) if heads else matrix
+    if c["vision"]:
+        params["vision_encoder"] = {
+            "hidden_size": 8, "num_channels": 3, "image_size": 28, "patch_size": 14,
+            "rope_theta": 10000.0, "intermediate_size": 8, "num_hidden_layers": 1,
+            "num_attention_heads": 2, "adapter_bias": False, "mm_projector_id": "patch_merge",
+            "spatial_merge_size": 2, "add_pre_mm_projector_layer_norm": True,
+            "image_token_id": 10, "image_break_token_id": 12, "image_end_token_id": 13}
+        result["vision_encoder.ln_pre.weight"] = np.ones(8, np.float32)
+        result["patch_merger.merging_layer.weight"] = np.ones((8, 32), np.float32)
+        result["pre_mm_projector_norm.weight"] = np.ones(8, np.float32)
+        result["vision_language_adapter.w_in.weight"] = np.ones((24, 8), np.float32)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "params.json").write_text(json.dumps(params, indent=1) + "\n")
+    save_file(result, directory / "consolidated.safetensors")
 
 
 def permuted(matrix, heads):
@@ -162,9 +256,9 @@ def llama3_factors(c):
 
 
 def write_gguf(path, c, w):
-    writer = gguf.GGUFWriter(path, "llama")
+    writer = gguf.GGUFWriter(path, "mistral3" if c["family"] == "ministral3" else "llama")
     writer.add_name(c["name"])
-    writer.add_context_length(1024)
+    writer.add_context_length(c["context"])
     writer.add_embedding_length(c["hidden"])
     writer.add_block_count(c["layers"])
     writer.add_feed_forward_length(c["ffn"])
@@ -195,6 +289,12 @@ def write_gguf(path, c, w):
                 scaling["attention_factor"] / (0.1 * math.log(scaling["factor"]) + 1))
             writer.add_rope_scaling_yarn_beta_fast(scaling["beta_fast"])
             writer.add_rope_scaling_yarn_beta_slow(scaling["beta_slow"])
+    if c["family"] == "ministral3":
+        writer.add_attn_temperature_scale(scaling["llama_4_scaling_beta"])
+        writer.add_rope_scaling_yarn_beta_fast(scaling["beta_fast"])
+        writer.add_rope_scaling_yarn_beta_slow(scaling["beta_slow"])
+        if "mscale_all_dim" in scaling:
+            writer.add_rope_scaling_yarn_log_mul(scaling["mscale_all_dim"])
     writer.add_tensor("token_embd.weight", w["model.embed_tokens.weight"])
     for i in range(c["layers"]):
         p, b = f"model.layers.{i}.", f"blk.{i}."
@@ -229,7 +329,8 @@ def write_gguf(path, c, w):
 
 
 def expected(c, directory):
-    model = AutoModelForCausalLM.from_pretrained(
+    kind = Mistral3ForConditionalGeneration if c["vision"] else AutoModelForCausalLM
+    model = kind.from_pretrained(
         directory, dtype=torch.float32, attn_implementation="eager").eval()
     prompt = np.random.default_rng(c["seed"] + 1000).integers(3, c["vocab"], c["prompt"]).tolist()
     with torch.no_grad():
@@ -258,7 +359,9 @@ def main():
         directory.mkdir(parents=True, exist_ok=True)
         w = weights(c)
         (directory / "config.json").write_text(json.dumps(config(c), indent=1) + "\n")
-        save_file(w, directory / "model.safetensors", metadata={"format": "pt"})
+        save_file(published(c, w), directory / "model.safetensors", metadata={"format": "pt"})
+        if c["family"] == "ministral3":
+            write_mistral(options.out / (c["name"] + ".mistral"), c, w)
         write_gguf(str(options.out / (c["name"] + ".gguf")), c, w)
         e = expected(c, directory)
         (options.out / (c["name"] + ".json")).write_text(json.dumps(e) + "\n")
