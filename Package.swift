@@ -82,12 +82,17 @@ let package = Package(
 
         // Model: numbers to logits; knows ids, not text.
         room("Quantization", in: "Model"),
+        room("Parallelism", in: "Model", uses: ["CKernels", "CNUMA"]),
         room(
-            "Tensors", in: "Model",
-            uses: ["Quantization", "CFiles", "CKernels", "COpenBLAS", "CNUMA"],
+            "Computation", in: "Model",
+            uses: ["Parallelism", "Quantization", "CFiles", "CKernels", "COpenBLAS"],
             settings: [.enableExperimentalFeature("Lifetimes")]),
-        room("ModelFiles", in: "Model", uses: ["Tensors", "Quantization", "JSON", "CFiles"]),
-        room("Inference", in: "Model", uses: ["Tensors", "Quantization", "ModelFiles"]),
+        room(
+            "ModelFiles", in: "Model",
+            uses: ["Computation", "Parallelism", "Quantization", "JSON", "CFiles"]),
+        room(
+            "Inference", in: "Model",
+            uses: ["Computation", "Parallelism", "Quantization", "ModelFiles"]),
 
         // Text: text to ids and back; knows no tensors.
         room("Tokenization", in: "Text", uses: ["ModelFiles", "JSON"]),
@@ -115,11 +120,21 @@ let package = Package(
         .executableTarget(
             name: "cierzo",
             dependencies: [
-                "APIs", "Console", "Conversation", "Generation", "HTTP",
+                "APIs",
+                "Console",
+                "Conversation",
+                "Generation",
+                "HTTP",
                 "Inference",
-                "JSON", "ModelFiles", "Quantization", "Sampling", "Scheduling", "Telemetry",
-                "Tensors",
+                "JSON",
+                "ModelFiles",
+                "Quantization",
+                "Sampling",
+                "Scheduling",
+                "Telemetry",
                 "Tokenization",
+                "Computation",
+                "Parallelism",
                 products["ArgumentParser"], products["Configuration"], products["HTTPTypes"],
                 products["Logging"],
                 products["Metrics"],
@@ -130,7 +145,8 @@ let package = Package(
         .executableTarget(
             name: "cierzo-micro",
             dependencies: [
-                "Tensors", "Quantization", "CKernels", products["ArgumentParser"],
+                "Computation", "Parallelism", "Quantization", "CKernels",
+                products["ArgumentParser"],
             ].compactMap { $0 },
             path: "Benchmarks/micro",
             swiftSettings: swiftSettings),
@@ -144,18 +160,20 @@ let package = Package(
 
         // What the tests of several targets share.
         .target(
-            name: "TestSupport", dependencies: ["Inference", "ModelFiles", "Tensors"],
+            name: "TestSupport",
+            dependencies: ["Computation", "Inference", "ModelFiles", "Parallelism"],
             path: "Tests/TestSupport", swiftSettings: swiftSettings),
 
         tests(of: "JSON"),
         tests(of: "Console", from: ["Logging"]),
-        tests(of: "Quantization", uses: ["Tensors"], resources: [.copy("Goldens")]),
-        tests(of: "Tensors", uses: ["Quantization"]),
+        tests(of: "Quantization", resources: [.copy("Goldens")]),
+        tests(of: "Parallelism"),
+        tests(of: "Computation", uses: ["Parallelism", "Quantization"]),
         tests(
-            of: "ModelFiles", uses: ["Tensors", "Quantization", "JSON"],
+            of: "ModelFiles", uses: ["Computation", "Parallelism", "Quantization", "JSON"],
             resources: [.copy("Goldens")]),
         tests(
-            of: "Inference", uses: ["Tensors", "Quantization", "ModelFiles"],
+            of: "Inference", uses: ["Computation", "Parallelism", "Quantization", "ModelFiles"],
             resources: [.copy("Goldens")]),
         tests(of: "Tokenization", uses: ["ModelFiles", "JSON"], resources: [.copy("Goldens")]),
         tests(of: "Conversation", uses: ["Tokenization", "JSON"], resources: [.copy("Goldens")]),
@@ -164,16 +182,26 @@ let package = Package(
         tests(
             of: "Generation",
             uses: [
-                "Inference", "Scheduling", "Sampling", "Tokenization", "ModelFiles", "Tensors",
-                "TestSupport",
+                "Inference", "Scheduling", "Sampling", "Tokenization", "ModelFiles", "Computation",
+                "Parallelism", "TestSupport",
             ]),
         tests(of: "HTTP", from: ["HTTPTypes"]),
         tests(of: "Telemetry", from: ["Metrics"]),
         tests(
             of: "APIs",
             uses: [
-                "HTTP", "JSON", "Generation", "Inference", "ModelFiles", "Sampling",
-                "Tensors", "Tokenization", "Conversation", "Telemetry", "TestSupport",
+                "HTTP",
+                "JSON",
+                "Generation",
+                "Inference",
+                "ModelFiles",
+                "Sampling",
+                "Tokenization",
+                "Conversation",
+                "Telemetry",
+                "TestSupport",
+                "Computation",
+                "Parallelism",
             ],
             from: ["HTTPTypes"]),
     ]

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Computation
 import Foundation
+import Parallelism
 import Quantization
-import Tensors
 
 @main
 struct MicroBenchmark: ParsableCommand {

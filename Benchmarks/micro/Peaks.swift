@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CKernels
-import Tensors
+import Parallelism
 
 /// What the machine itself can do: the limits that every kernel is held against.
 struct Peaks {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Quantization
-import Tensors
 
 /// Multiplies matrices as large as one expert's that come from memory, as they do in a model.
 struct ProductBench {

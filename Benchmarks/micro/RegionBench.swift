@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import Parallelism
 import Synchronization
-import Tensors
 
 /// What it costs to hand work to all threads and to have it back.
 enum RegionBench {

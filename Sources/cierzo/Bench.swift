@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Computation
 import Foundation
 import Inference
 import JSON
 import ModelFiles
-import Tensors
+import Parallelism
 
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Computation
 import Inference
 import ModelFiles
-import Tensors
+import Parallelism
 
 /// The options of every command that runs a model.
 struct ComputeOptions: ParsableArguments {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Generation
 import Inference
 import ModelFiles
-import Tensors
+import Parallelism
 
 /// How much of the machine an engine gets.
 struct EngineAssembly: Sendable {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Inference
 import ModelFiles
-import Tensors
 
 /// Runs one batch of sequences through a transformer and counts tokens per second.
 final class EngineBench {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Computation
 import Console
 import Conversation
 import Foundation
@@ -8,7 +9,6 @@ import Generation
 import Inference
 import ModelFiles
 import Sampling
-import Tensors
 import Tokenization
 
 struct Generate: AsyncParsableCommand {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Computation
 import Foundation
 import Inference
 import JSON
 import ModelFiles
+import Parallelism
 import Quantization
-import Tensors
 import Tokenization
 
 struct Inspect: ParsableCommand {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import APIs
+import Computation
 import Conversation
 import Foundation
 import Generation
 import JSON
 import ModelFiles
 import Quantization
-import Tensors
 
 extension LoadedModel {
     /// The model as the API server offers it.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Conversation
 import Foundation
 import Inference
 import ModelFiles
-import Tensors
 import Tokenization
 
 /// A model file opened with all that belongs to it: its tokenizer, its prompts, its manifest.

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Computation
 import Foundation
 import ModelFiles
-import Tensors
+import Parallelism
 
 struct Pack: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Computation
 import Foundation
 import JSON
 import ModelFiles
+import Parallelism
 import Quantization
-import Tensors
 import Tokenization
 
 struct Quantize: ParsableCommand {

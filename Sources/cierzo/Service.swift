@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import APIs
+import Computation
 import Console
 import Foundation
 import Generation
@@ -9,8 +10,8 @@ import Inference
 import Logging
 import Metrics
 import ModelFiles
+import Parallelism
 import Telemetry
-import Tensors
 
 /// The running server: listens at once, answers 503 while the model loads, then serves it until a
 /// signal asks it to stop.

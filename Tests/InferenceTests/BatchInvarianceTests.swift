@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Inference
 import ModelFiles
 import Quantization
-import Tensors
 import Testing
 
 /// The law: logits depend on the weights and the sequence alone, bit for bit.

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Foundation
 import Inference
 import ModelFiles
-import Tensors
+import Parallelism
 import Testing
 
 /// Tiny models from files, against transformers in float32.

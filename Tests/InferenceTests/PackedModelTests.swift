@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Foundation
 import Inference
 import ModelFiles
+import Parallelism
 import Quantization
-import Tensors
 import Testing
 
 /// A packed file computes what the model computes that it was packed from.

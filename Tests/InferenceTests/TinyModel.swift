@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import ModelFiles
 import Quantization
-import Tensors
 
 /// A small random model whose weights are also at hand as plain numbers.
 struct TinyModel {

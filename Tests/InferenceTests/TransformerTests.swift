@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Inference
 import ModelFiles
+import Parallelism
 import Quantization
-import Tensors
 import Testing
 
 @Suite struct TransformerTests {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import ModelFiles
-import Tensors
 import Testing
 
 /// Damaged GGUF files: each must be one clear line, never a trap.

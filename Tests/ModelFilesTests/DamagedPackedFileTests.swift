@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Foundation
 import ModelFiles
-import Tensors
+import Parallelism
 import Testing
 
 /// Damaged packed files: each must be one clear line, never a trap.

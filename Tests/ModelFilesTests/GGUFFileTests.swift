@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import ModelFiles
 import Quantization
-import Tensors
 import Testing
 
 struct GGUFFileTests {

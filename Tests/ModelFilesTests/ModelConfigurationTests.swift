@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import JSON
 import ModelFiles
-import Tensors
 import Testing
 
 struct ModelConfigurationTests {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Foundation
 import JSON
 import ModelFiles
+import Parallelism
 import Quantization
-import Tensors
 import Testing
 
 struct PackedFileTests {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Foundation
 import ModelFiles
 import Quantization
-import Tensors
 import Testing
 
 struct QuantizingTests {

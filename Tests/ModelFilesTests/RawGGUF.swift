@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import ModelFiles
-import Tensors
 
 /// A GGUF file taken to pieces, any of which a test may break before `bytes()` joins them.
 struct RawGGUF {

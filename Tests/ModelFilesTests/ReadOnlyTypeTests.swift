@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import ModelFiles
+import Parallelism
 import Quantization
-import Tensors
 import Testing
 
 /// Element types that are read but never written.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import ModelFiles
-import Tensors
+import Parallelism
 import Testing
 
 /// Models in several GGUF files.

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Foundation
 import ModelFiles
+import Parallelism
 import Quantization
-import Tensors
 import Testing
 
 struct UpcyclingTests {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Foundation
 import ModelFiles
-import Tensors
+import Parallelism
 import Testing
 
 @Suite struct WeightsWatchTests {

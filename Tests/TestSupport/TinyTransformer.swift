@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 package import Inference
 import ModelFiles
-import Tensors
+import Parallelism
 
 /// A random mixture of experts, small enough for debug builds.
 package enum TinyTransformer {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import ModelFiles
-import Tensors
 
 /// The scratch of one step, allocated once.
 ///

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import ModelFiles
-import Tensors
 
 /// A layer's weights, arranged for the products that share an input.
 ///

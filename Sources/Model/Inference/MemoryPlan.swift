@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 package import ModelFiles
-import Tensors
 
 /// How much memory serving a model takes, known before any of it is allocated.
 package struct MemoryPlan: Sendable, Equatable {

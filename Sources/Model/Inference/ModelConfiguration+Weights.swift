@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Computation
 package import ModelFiles
 package import Quantization
-package import Tensors
 
 extension ModelConfiguration {
     /// How many weights a model of these numbers has, its output matrix not tied to the embedding.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Computation
 package import ModelFiles
-package import Tensors
 
 extension ModelTensors {
     /// The matrices that products read: all but an embedding that is not the output too.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 package import ModelFiles
-import Tensors
 
 extension ModelTensors {
     /// Bytes of all weights; tied ones count once.

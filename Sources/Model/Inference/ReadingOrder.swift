@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Tensors
+import Computation
+import Parallelism
 
 /// The order in which a step reads weights: what threads read ahead after each product.
 struct ReadingOrder {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 package import ModelFiles
 import Quantization
-import Tensors
 
 /// What one token costs, by the shapes and types of the weights: what speeds are held against.
 ///

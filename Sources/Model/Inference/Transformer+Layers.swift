@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import ModelFiles
-import Tensors
 
 extension Transformer {
     /// Queries, keys and values of normed, rotated; keys and values go to the cache.

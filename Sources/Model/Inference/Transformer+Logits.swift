@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Computation
 internal import ModelFiles
-internal import Tensors
 
 extension Transformer {
     /// V: the number of logits in a row.

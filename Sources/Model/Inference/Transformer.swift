@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Computation
 package import ModelFiles
-package import Tensors
+import Parallelism
 
 /// The transformer of Mixtral and its dense siblings: (ids, positions, block tables) → logits.
 ///

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Tensors
+package import Computation
 
 /// How much a transformer can take at once: what its memory is allocated for.
 package struct TransformerLimits: Sendable, Equatable {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Tensors
+import Computation
 
 /// A cursor over a part of a mapped file that reads little-endian values and never past its end.
 ///

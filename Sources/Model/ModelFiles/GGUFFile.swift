@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Computation
 package import Quantization
-package import Tensors
 
 /// A GGUF file (version 2 or 3, little-endian) whose header has been read and checked.
 ///

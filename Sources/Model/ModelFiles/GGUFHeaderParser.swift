@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Quantization
-import Tensors
 
 /// Reads the header of a GGUF file: counts, metadata, tensor table; checks all of it.
 struct GGUFHeaderParser {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Foundation
-import Tensors
 
 extension ModelFile {
     /// Reads a model out of a GGUF file, and out of the files that follow it if it was split.

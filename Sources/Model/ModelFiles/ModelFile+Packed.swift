@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Tensors
+import Computation
+package import Parallelism
 
 extension ModelFile {
     /// The name under which a packed file embeds the metadata of a GGUF file.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Dispatch
 import Quantization
 import Synchronization
-import Tensors
 
 extension ModelFile {
     /// Reads all weights once and checks that they are what they should be: in a packed file of

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Quantization
-import Tensors
 
 extension ModelFile {
     /// What tells these weights from others, such as those of another quantisation: a checksum of

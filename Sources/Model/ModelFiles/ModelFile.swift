@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Foundation
 package import Quantization
-import Tensors
 
 /// A model on disk, opened and checked: its numbers, its weights, and what the text side needs.
 package struct ModelFile: Sendable {

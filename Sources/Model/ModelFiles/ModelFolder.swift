@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Foundation
 import JSON
-import Tensors
 
 /// The small files that come with a model's weights, such as `config.json` and `tokenizer.json`: in
 /// a folder, or embedded in a packed file.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Tensors
+package import Computation
 
 extension ModelTensors {
     /// All matrices, each once: a tied output is the token embedding.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Tensors
+package import Computation
 
 /// The weights of a model: views of its mapped file, of shapes checked by the configuration.
 ///

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Tensors
+package import Computation
 
 /// A packed model, made by `cierzo pack`: weights as the kernels read them, to be mapped as they
 /// are, and everything else that it takes to serve the model.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Tensors
+import Computation
 
 /// Writes a packed file from front to back: header and embedded files at once, then the tensors'
 /// bytes in pieces, in the order of the header; at last the header again, with the checksums.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import JSON
 import Quantization
-import Tensors
 
 extension PackedHeader {
     /// Bounds on what a header may ask for, far above any real file's.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Computation
 import JSON
 package import Quantization
-package import Tensors
 
 /// What a packed file says of itself: where it came from and which tensors it holds.
 ///

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Foundation
+package import Parallelism
 import Quantization
-package import Tensors
 
 /// Packs a model into one file that later starts map as it is.
 ///

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Foundation
+import Parallelism
 import Quantization
 import Synchronization
-import Tensors
 
 /// Writes a model as a GGUF file of smaller types.
 ///

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Quantization
-import Tensors
 
 /// The tensors of a GGUF file to be made of a model, in order, each with where its rows come from.
 struct QuantizingPlan {

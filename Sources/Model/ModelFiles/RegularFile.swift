@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Foundation
 import JSON
-import Tensors
 
 /// Whether there is a folder at `path`, reached through links or not.
 ///

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Foundation
 import JSON
-import Tensors
 
 /// The safetensors files of a Hugging Face or Mistral model folder.
 struct SafetensorsDirectory: Sendable {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import JSON
 import Quantization
-import Tensors
 
 /// A safetensors file whose header has been read and checked: an 8-byte length, a JSON object of
 /// that length, then the tensors' bytes without gap or overlap.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Foundation
 import JSON
-import Tensors
 
 /// What tells whether the files that a packed file was made from are still the same.
 package struct SourceFingerprint: Sendable, Equatable {

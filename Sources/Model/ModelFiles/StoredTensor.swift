@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Quantization
-import Tensors
 
 /// A tensor as its file holds it, whatever the format of that file.
 struct StoredTensor: Sendable {

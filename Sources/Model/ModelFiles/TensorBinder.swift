@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Quantization
-import Tensors
 
 /// Finds a model's tensors among those of its files by name, and checks their shapes.
 struct TensorBinder {

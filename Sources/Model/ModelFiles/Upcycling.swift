@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Quantization
-import Tensors
 
 /// Turns a dense model into a mixture of experts: every layer's feed-forward is copied into E
 /// experts, each perturbed so that they differ, and a random router is put before them.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Computation
 import Synchronization
-package import Tensors
 
 /// Notices that a file of weights changes while it is being served.
 ///
