@@ -106,14 +106,21 @@ let package = Package(
             uses: ["Inference", "Scheduling", "Sampling", "Tokenization"],
             from: ["DequeModule", "Logging", "Metrics"]),
 
+        room(
+            "Serving", in: "Engine",
+            uses: [
+                "Generation", "Sampling", "Conversation", "Tokenization", "Inference", "ModelFiles",
+                "Tensors", "Quantization", "JSON", "Console",
+            ]),
+
         // Server: bytes on a socket to generation requests and back.
         room("HTTP", in: "Server", uses: ["CEpoll", "CZlib"], from: ["HTTPTypes"]),
         room("Telemetry", in: "Server", from: ["Metrics"]),
         room(
             "APIs", in: "Server",
             uses: [
-                "HTTP", "JSON", "Tokenization", "Conversation", "Sampling", "Generation",
-                "Telemetry",
+                "HTTP", "JSON", "Tokenization", "Conversation", "Sampling",
+                "Generation", "Serving", "Telemetry",
             ],
             from: ["HTTPTypes", "Logging"]),
 
@@ -132,6 +139,7 @@ let package = Package(
                 "Sampling",
                 "Scheduling",
                 "Telemetry",
+                "Serving",
                 "Tokenization",
                 "Computation",
                 "Parallelism",
@@ -202,6 +210,7 @@ let package = Package(
                 "TestSupport",
                 "Computation",
                 "Parallelism",
+                "Serving",
             ],
             from: ["HTTPTypes"]),
     ]

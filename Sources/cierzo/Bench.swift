@@ -2,11 +2,13 @@
 
 import ArgumentParser
 import Computation
+import Console
 import Foundation
 import Inference
 import JSON
 import ModelFiles
 import Parallelism
+import Serving
 
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -50,9 +52,13 @@ struct Bench: ParsableCommand {
             throw ValidationError("--\(name): whole numbers from 1 to \(limit)")
         }
         let began = ContinuousClock.now
-        let file = try LoadedModel.open(path: model, acceptsStale: self.compute.acceptStale).file
-        let compute = try compute.makeCompute()
-        let tensors = try file.preparedTensors(for: compute)
+        let file = try LoadedModel.open(path: model, acceptsStale: compute.acceptStale).file
+        let kvType = compute.kvType
+        let compute = try compute.assembly.makeCompute()
+        let line = ProgressLine(preparing: file)
+        defer { line.finish() }
+        let tensors = try file.preparedTensors(for: compute) { line.update($0) }
+        line.finish()
         let cost = TokenCost(tensors, configuration: file.configuration)
         try show(
             cost, threads: compute.pool.threadCount, loaded: ContinuousClock.now - began)
@@ -60,7 +66,7 @@ struct Bench: ParsableCommand {
             let bench = try EngineBench(
                 configuration: file.configuration, tensors: tensors, compute: compute, batch: batch,
                 prompt: prompt, generate: generate, chunk: chunk,
-                kvType: self.compute.kvType)
+                kvType: kvType)
             bench.warmUp()
             var prefills: [Double] = []
             var decodes: [Double] = []

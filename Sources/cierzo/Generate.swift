@@ -9,6 +9,7 @@ import Generation
 import Inference
 import ModelFiles
 import Sampling
+import Serving
 import Tokenization
 
 struct Generate: AsyncParsableCommand {
@@ -58,10 +59,14 @@ struct Generate: AsyncParsableCommand {
 
     private func converse() async throws {
         let loaded = try LoadedModel(path: model, acceptsStale: compute.acceptStale)
-        let assembly = EngineAssembly(
-            threads: compute.threads, kernels: compute.kernels, pinning: compute.pin,
-            context: context, kvType: compute.kvType, maxSequences: 1)
-        let transformer = try assembly.makeTransformer(for: loaded.file)
+        var assembly = compute.assembly
+        assembly.context = context
+        assembly.maxSequences = 1
+        let line = ProgressLine(preparing: loaded.file)
+        defer { line.finish() }
+        let transformer = try assembly.makeTransformer(
+            for: loaded.file, progress: { line.update($0) })
+        line.finish()
         let engine = GenerationEngine(
             model: transformer, tokenizer: loaded.tokenizer,
             configuration: assembly.engineConfiguration(for: loaded.file))
@@ -144,10 +149,13 @@ struct Generate: AsyncParsableCommand {
         let blockSize = 16
         let blocks = (ids.count + blockSize - 1) / blockSize
         let rows = 128
-        let compute = try compute.makeCompute()
+        let compute = try compute.assembly.makeCompute()
+        let line = ProgressLine(preparing: file)
+        defer { line.finish() }
+        let tensors = try file.preparedTensors(for: compute) { line.update($0) }
+        line.finish()
         let transformer = try Transformer(
-            configuration: file.configuration, tensors: file.preparedTensors(for: compute),
-            compute: compute,
+            configuration: file.configuration, tensors: tensors, compute: compute,
             limits: TransformerLimits(
                 maxBatchTokens: rows, blockCount: max(1, blocks), positionsPerBlock: blockSize,
                 maxLogitsRows: rows, kvElementType: self.compute.kvType))

@@ -2,12 +2,14 @@
 
 import ArgumentParser
 import Computation
+import Console
 import Foundation
 import Inference
 import JSON
 import ModelFiles
 import Parallelism
 import Quantization
+import Serving
 import Tokenization
 
 struct Inspect: ParsableCommand {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Computation
+import Console
 import Inference
 import JSON
 import ModelFiles
 import Parallelism
 import Quantization
+import Serving
 
 /// What a model of some numbers needs in memory, a row for each type its weights could be stored in.
 struct MemoryTable {

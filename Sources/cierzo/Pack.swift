@@ -2,9 +2,11 @@
 
 import ArgumentParser
 import Computation
+import Console
 import Foundation
 import ModelFiles
 import Parallelism
+import Serving
 
 struct Pack: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -34,8 +36,10 @@ struct Pack: ParsableCommand {
             let began = ContinuousClock.now
             let (file, manifest) = try LoadedModel.open(path: model)
             let output = output ?? defaultOutput(for: file)
-            let compute = try makeCierzoCompute(
-                threads: threads, kernels: "automatic", pinning: .never)
+            var assembly = EngineAssembly()
+            assembly.threads = threads
+            assembly.pinning = .never
+            let compute = try assembly.makeCompute()
             let packing = try Packing(file, manifest: manifest?.bytes, using: compute.pool)
             let byteCount = try packing.run(
                 to: output, replaces: force, otherSources: [model]

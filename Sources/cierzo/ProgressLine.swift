@@ -2,6 +2,9 @@
 
 import Console
 import Foundation
+import Inference
+import ModelFiles
+import Serving
 import Synchronization
 
 /// Progress of long work on stderr: one line that is rewritten on a terminal, a line per 10 %
@@ -14,20 +17,29 @@ final class ProgressLine: Sendable {
     }
 
     private let title: String
+    /// What is worked on, where an update does not say.
+    private let detail: String
     private let isTerminal = isatty(STDERR_FILENO) == 1
     private let started = ContinuousClock.now
     private let state = Mutex(State())
 
-    init(_ title: String) {
+    init(_ title: String, _ detail: String = "") {
         self.title = title
+        self.detail = detail
+    }
+
+    /// The line for what happens to a model's weights before they can be used.
+    convenience init(preparing file: ModelFile) {
+        self.init(file.preparation, "of " + byteText(file.tensors.byteCount))
     }
 
     /// Shows how much is done.
     ///
     /// - Parameters:
     ///   - fraction: 0 to 1.
-    ///   - detail: what is being worked on.
-    func update(_ fraction: Double, _ detail: String = "") {
+    ///   - detail: what is being worked on, if it differs from before.
+    func update(_ fraction: Double, _ detail: String? = nil) {
+        let detail = detail ?? self.detail
         let percent = Int(max(0, min(1, fraction)) * 100)
         let now = ContinuousClock.now
         state.withLock { state in

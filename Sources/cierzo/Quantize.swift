@@ -2,11 +2,13 @@
 
 import ArgumentParser
 import Computation
+import Console
 import Foundation
 import JSON
 import ModelFiles
 import Parallelism
 import Quantization
+import Serving
 import Tokenization
 
 struct Quantize: ParsableCommand {
@@ -51,7 +53,9 @@ struct Quantize: ParsableCommand {
     private func quantize() throws {
         guard let mix = QuantizationMix(name: type) else { throw QuantizeError.unknownType(type) }
         let threadCount = threads ?? ProcessorTopology.current().availableThreadCount
-        guard (1...1024).contains(threadCount) else { throw ComputeError.threads(threadCount) }
+        guard (1...1024).contains(threadCount) else {
+            throw EngineAssembly.Failure.threads(threadCount)
+        }
         let model = try ModelFile.open(path: source)
         for warning in model.warnings { note("warning: \(warning)") }
         var vocabulary = GGUFMetadata()

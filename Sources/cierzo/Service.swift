@@ -11,6 +11,7 @@ import Logging
 import Metrics
 import ModelFiles
 import Parallelism
+import Serving
 import Telemetry
 
 /// The running server: listens at once, answers 503 while the model loads, then serves it until a
@@ -175,7 +176,13 @@ private struct ModelService: Sendable {
                 "format": "\(loaded.promptFormatName)", "because": "\(loaded.promptReason)",
             ])
         let assembly = assembly()
-        let transformer = try assembly.makeTransformer(for: loaded.file) { slot.report($0, $1) }
+        let line = ProgressLine(preparing: loaded.file)
+        defer { line.finish() }
+        let transformer = try assembly.makeTransformer(for: loaded.file) { share in
+            line.update(share)
+            slot.report(loaded.file.preparation, share)
+        }
+        line.finish()
         let plan = transformer.memoryPlan
         logger.info(
             "memory",
@@ -191,7 +198,9 @@ private struct ModelService: Sendable {
         // From here on there are requests, and a signal lets them end first.
         stop.drains()
         slot.serve(
-            loaded.served(by: engine, named: settings.string("served-name"), watchedBy: watch))
+            loaded.served(
+                by: engine, build: Build.version, named: settings.string("served-name"),
+                watchedBy: watch))
         keepLooking(watch)
         let seconds = (ContinuousClock.now - began) / .seconds(1)
         logger.info(
@@ -221,19 +230,22 @@ private struct ModelService: Sendable {
     }
 
     private func assembly() -> EngineAssembly {
-        EngineAssembly(
-            threads: settings.integer("threads"),
-            kernels: settings.string("kernels") ?? "automatic",
-            pinning: settings.string("pin").flatMap { .init(rawValue: $0) } ?? .automatic,
-            context: settings.integer("context"),
-            blockSize: settings.integer("block-size", default: 16),
-            kvType: settings.string("kv-type").flatMap { KVElementType(rawValue: $0) }
-                ?? EngineAssembly.defaultKVType,
-            kvByteCount: settings.integer("kv-memory").map { $0 << 20 },
-            maxSequences: settings.integer("max-sequences", default: 64),
-            maxQueue: settings.integer("max-queue", default: 256),
-            maxBatchTokens: settings.integer("max-batch-tokens", default: 512),
-            prefillChunk: settings.integer("prefill-chunk", default: 256))
+        var assembly = EngineAssembly()
+        assembly.threads = settings.integer("threads")
+        assembly.kernels = settings.string("kernels") ?? assembly.kernels
+        assembly.pinning =
+            settings.string("pin").flatMap { .init(rawValue: $0) } ?? assembly.pinning
+        assembly.context = settings.integer("context")
+        assembly.blockSize = settings.integer("block-size", default: assembly.blockSize)
+        assembly.kvType =
+            settings.string("kv-type").flatMap { KVElementType(rawValue: $0) } ?? assembly.kvType
+        assembly.kvByteCount = settings.integer("kv-memory").map { $0 << 20 }
+        assembly.maxSequences = settings.integer("max-sequences", default: assembly.maxSequences)
+        assembly.maxQueue = settings.integer("max-queue", default: assembly.maxQueue)
+        assembly.maxBatchTokens = settings.integer(
+            "max-batch-tokens", default: assembly.maxBatchTokens)
+        assembly.prefillChunk = settings.integer("prefill-chunk", default: assembly.prefillChunk)
+        return assembly
     }
 
     /// Prints a line to paste.

@@ -3,6 +3,7 @@
 import APIs
 import Conversation
 import JSON
+import Serving
 import Testing
 import Tokenization
 
@@ -30,7 +31,7 @@ import Tokenization
         var result = ChatMessage(.tool, "1")
         result.toolCallID = "abcdefghi"
         let prompt = ChatPrompt(
-            messages: [ChatMessage(.user, "a", "b"), call, result],
+            messages: [ChatMessage(.user, "a", "b"), call, result].map(Message.init),
             templateArguments: ["who": "bot"])
         #expect(
             try render(prompt)
@@ -46,14 +47,15 @@ import Tokenization
             let encoder = PromptEncoder(
                 tokenizer: ByteTokenizer(), format: .template(try ChatTemplate(source: source)))
             return ByteTokenizer().decode(
-                try encoder.tokens(of: ChatPrompt(messages: request.messages)))
+                try encoder.tokens(of: ChatPrompt(messages: request.messages.map(Message.init))))
         }
         #expect(try render(source) == "system;")
         #expect(try render(source + "{# developer #}") == "developer;")
     }
 
     @Test func `a prompt may end within the last message`() throws {
-        var prompt = ChatPrompt(messages: [ChatMessage(.user, "a"), ChatMessage(.assistant, "Oh")])
+        var prompt = ChatPrompt(
+            messages: [ChatMessage(.user, "a"), ChatMessage(.assistant, "Oh")].map(Message.init))
         prompt.addsGenerationPrompt = false
         prompt.continuesFinalMessage = true
         #expect(try render(prompt) == "user:a|assistant:Oh")

@@ -5,6 +5,7 @@ import Generation
 import HTTP
 import HTTPTypes
 import JSON
+import Serving
 import Testing
 
 @Suite struct RoutingTests {

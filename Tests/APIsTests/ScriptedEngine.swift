@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import APIs
+import Conversation
 import Dispatch
 import Generation
 import JSON
 import Sampling
+import Serving
 import Synchronization
 import Tokenization
 
@@ -180,9 +181,10 @@ struct PlainPrompts: PromptSource {
     func tokens(of prompt: ChatPrompt) throws -> [Int32] {
         renderings.increase()
         gate?.wait()
-        if prompt.messages.contains(where: { $0.content == "raise" }) { throw Refusal() }
+        if prompt.messages.contains(where: { $0.parts == ["raise"] }) { throw Refusal() }
         var text = prompt.messages
-            .map { "\($0.role.rawValue)=\($0.content ?? "")" }.joined(separator: ";")
+            .map { "\($0.role.rawValue)=\($0.parts.joined(separator: "\n"))" }.joined(
+                separator: ";")
         for tool in prompt.tools where mentionsTools { text += tool.serialized() }
         if prompt.addsGenerationPrompt { text += ";assistant=" }
         return ByteTokenizer().encode(text, addSpecial: true)

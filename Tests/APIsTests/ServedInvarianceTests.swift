@@ -5,6 +5,7 @@ import Generation
 import HTTP
 import HTTPTypes
 import JSON
+import Serving
 import TestSupport
 import Testing
 import Tokenization
@@ -56,12 +57,13 @@ import Tokenization
                 configuration: .init(
                     maxSequences: maxSequences, maxQueuedSequences: 1_000,
                     prefillChunkTokens: 24, prefillChunkTokensWhileDecoding: 7))
-            let card = ModelCard(id: "tiny", created: 1, maxContextLength: engine.contextLength)
-            let slot = ModelSlot(announcing: card)
+            let description = ModelDescription(
+                name: "tiny", creationTime: 1, contextLength: engine.contextLength)
+            let slot = ModelSlot(announcing: description)
             slot.serve(
                 ServedModel(
-                    card: card, engine: engine, tokenizer: ByteTokenizer(),
-                    prompts: PlainPrompts(), systemFingerprint: "fp"))
+                    description: description, engine: engine, tokenizer: ByteTokenizer(),
+                    prompts: PlainPrompts(), fingerprint: "fp"))
             server = APIServer(slot: slot, unixTime: { 7 })
         }
 

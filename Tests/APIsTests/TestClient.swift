@@ -4,6 +4,7 @@ import APIs
 import HTTP
 import HTTPTypes
 import JSON
+import Serving
 import Synchronization
 import Telemetry
 import Testing
@@ -58,15 +59,16 @@ struct TestClient {
         problem: String? = nil
     ) {
         self.engine = engine
-        let card = ModelCard(
-            id: "maker/model", aliases: ["small"], created: 1, maxContextLength: 512,
+        let description = ModelDescription(
+            name: "maker/model", aliases: ["small"], creationTime: 1, contextLength: 512,
             defaultTemperature: 0.25)
-        slot = ModelSlot(announcing: card)
+        slot = ModelSlot(announcing: description)
         if isLoaded {
             slot.serve(
                 ServedModel(
-                    card: card, engine: engine, tokenizer: tokenizer, prompts: prompts,
-                    systemFingerprint: "fp", problem: { problem }))
+                    description: description, engine: engine, tokenizer: tokenizer,
+                    prompts: prompts,
+                    fingerprint: "fp", problem: { problem }))
         }
         server = APIServer(slot: slot, configuration: configuration, unixTime: { 7 })
     }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Conversation
 import Generation
 import HTTP
 import JSON
+import Serving
 import Tokenization
 
 /// A chat answer that is about to be generated.
@@ -43,7 +45,7 @@ extension APIServer {
         let request = try decode { () throws(FieldError) in
             try ChatCompletionRequest(body, dialect: dialect, limits: configuration.limits)
         }
-        let model = try slot.model(named: request.model)
+        let model = try model(named: request.model)
         try Self.checkTools(request, model)
         let prompt = try Self.tokens(
             of: ChatPrompt(request), model, limit: model.engine.contextLength)
@@ -76,7 +78,7 @@ extension APIServer {
         let request = try decode { () throws(FieldError) in
             try FIMCompletionRequest(body, dialect: dialect, limits: configuration.limits)
         }
-        let model = try slot.model(named: request.model)
+        let model = try model(named: request.model)
         let prompt = try Self.gap(
             before: request.prompt, after: request.suffix, "model", from: "prompt", model)
         var generation = try GenerationRequest(
@@ -187,7 +189,7 @@ extension APIServer {
     ) -> AnswerHeader {
         AnswerHeader(
             id: context.answerID(prefix: idPrefix), object: object, created: unixTime(),
-            model: model.card.id, systemFingerprint: model.systemFingerprint)
+            model: model.description.name, systemFingerprint: model.fingerprint)
     }
 }
 
@@ -203,7 +205,7 @@ extension StreamUsage {
 extension ChatPrompt {
     fileprivate init(_ request: ChatCompletionRequest) {
         self.init(
-            messages: request.messages, tools: request.tools,
+            messages: request.messages.map(Message.init), tools: request.tools,
             addsGenerationPrompt: request.addsGenerationPrompt,
             continuesFinalMessage: request.continuesFinalMessage,
             templateArguments: request.templateArguments)

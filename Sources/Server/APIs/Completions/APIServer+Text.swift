@@ -3,6 +3,7 @@
 import Generation
 import HTTP
 import JSON
+import Serving
 import Tokenization
 
 /// One prompt of a completion.
@@ -38,7 +39,7 @@ extension APIServer {
         var request = try decode { () throws(FieldError) in
             try CompletionRequest(body, dialect: dialect, limits: configuration.limits)
         }
-        let model = try slot.model(named: request.model)
+        let model = try model(named: request.model)
         var prompts: [TextPrompt] = []
         var generations: [(request: GenerationRequest, field: FieldPath)] = []
         let needsTokens =

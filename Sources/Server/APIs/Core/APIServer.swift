@@ -5,6 +5,7 @@ package import HTTP
 import HTTPTypes
 import JSON
 package import Logging
+package import Serving
 package import Telemetry
 
 /// Answers the requests of OpenAI's and Mistral's APIs with one model.

@@ -4,6 +4,7 @@ import Generation
 import HTTP
 import JSON
 import Logging
+import Serving
 
 /// Turns the events of a request into the chunks of a stream, without any I/O.
 protocol AnswerStream: Sendable {

@@ -2,6 +2,7 @@
 
 import Generation
 import Sampling
+import Serving
 
 extension GenerationRequest {
     /// A request with the options that all endpoints share.
@@ -60,7 +61,7 @@ extension GenerationRequest {
 extension APIServer {
     /// The temperature where a client says none: what the model's makers advise, else 1.
     static func defaultTemperature(of model: ServedModel) -> Double {
-        model.card.defaultTemperature ?? 1
+        model.description.defaultTemperature ?? 1
     }
 
     /// Hands a request to the engine.

@@ -4,6 +4,7 @@ import Generation
 import HTTP
 import HTTPTypes
 import JSON
+import Serving
 import Telemetry
 
 extension APIServer {
@@ -11,26 +12,28 @@ extension APIServer {
     func models() -> ServerResponse {
         let cards =
             switch slot.state {
-            case .serving(let model), .stopping(let model): [model.card.json(status: "loaded")]
-            case .loading(let card): card.map { [$0.json(status: "loading")] } ?? []
+            case .serving(let model), .stopping(let model):
+                [ModelCard(model.description).json(status: "loaded")]
+            case .loading(let model):
+                model.map { [ModelCard($0).json(status: "loading")] } ?? []
             }
         return ServerResponse(json: ["object": "list", "data": .array(cards)])
     }
 
     /// `GET /v1/models/{id}`.
     func model(_ id: String, _ context: RequestContext) -> ServerResponse {
-        switch slot.state {
-        case .serving(let model) where model.card.isNamed(id),
-            .stopping(let model) where model.card.isNamed(id):
-            return ServerResponse(json: model.card.json(status: "loaded"))
-        case .loading(let card?) where card.isNamed(id):
-            return ServerResponse(json: card.json(status: "loading"))
-        default:
-            // Mistral's 400 is for a wrong field; here the path itself leads nowhere.
-            var response = ServerResponse(.modelNotFound(id), in: context.dialect)
-            response.head.status = .notFound
-            return response
+        let (description, status): (ModelDescription?, String) =
+            switch slot.state {
+            case .serving(let model), .stopping(let model): (model.description, "loaded")
+            case .loading(let description): (description, "loading")
+            }
+        if let card = description.map({ ModelCard($0) }), card.isNamed(id) {
+            return ServerResponse(json: card.json(status: status))
         }
+        // Mistral's 400 is for a wrong field; here the path itself leads nowhere.
+        var response = ServerResponse(.modelNotFound(id), in: context.dialect)
+        response.head.status = .notFound
+        return response
     }
 
     /// `GET /health`: 200 only if a request could be answered; how far loading is until then.

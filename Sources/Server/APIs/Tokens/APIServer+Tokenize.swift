@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Conversation
 import HTTP
 import JSON
+import Serving
 import Tokenization
 
 extension APIServer {
@@ -10,7 +12,7 @@ extension APIServer {
         let request = try decode { () throws(FieldError) in
             try TokenizeRequest(body, limits: configuration.limits)
         }
-        let model = try slot.model(named: request.model)
+        let model = try model(named: request.model)
         let tokens = try tokens(of: request.input, model)
         var answer: JSONObject = [
             "tokens": tokens.json, "count": .integer(tokens.count),
@@ -25,7 +27,7 @@ extension APIServer {
     /// `POST /v1/detokenize`.
     func detokenize(_ body: JSONObject) throws(APIError) -> ServerResponse {
         let request = try decode { () throws(FieldError) in try DetokenizeRequest(body) }
-        let model = try slot.model(named: request.model)
+        let model = try model(named: request.model)
         try Self.checkTokens(request.tokens, at: "tokens", model)
         let text = model.tokenizer.decode(
             request.tokens, namesControls: !request.skipsSpecialTokens)
@@ -35,7 +37,7 @@ extension APIServer {
     /// `GET /tokenizer_info`: what a client needs to apply the chat template itself, in the fields
     /// of vLLM and of `tokenizer_config.json`.
     func tokenizerInfo() throws(APIError) -> ServerResponse {
-        let model = try slot.model()
+        let model = try model()
         let tokenizer = model.tokenizer
         func name(_ token: Int32?) -> JSONValue {
             token.map { .string(tokenizer.piece(of: $0)) } ?? .null
@@ -60,7 +62,7 @@ extension APIServer {
         let request = try decode { () throws(FieldError) in
             try TokenizeRequest(body, limits: configuration.limits)
         }
-        let model = try slot.model(named: request.model)
+        let model = try model(named: request.model)
         return ServerResponse(json: [
             "object": "chat.completion.input_tokens",
             "input_tokens": .integer(try tokens(of: request.input, model).count),
@@ -87,7 +89,8 @@ extension APIServer {
         case .chat(let messages, let tools, let addsPrompt, let continues, let arguments):
             return try Self.tokens(
                 of: ChatPrompt(
-                    messages: messages, tools: tools, addsGenerationPrompt: addsPrompt,
+                    messages: messages.map(Message.init), tools: tools,
+                    addsGenerationPrompt: addsPrompt,
                     continuesFinalMessage: continues, templateArguments: arguments),
                 model)
         }

@@ -5,8 +5,8 @@ package import Tokenization
 
 /// A model that is ready to answer.
 package struct ServedModel: Sendable {
-    /// How it is described to clients.
-    package let card: ModelCard
+    /// What clients are told of it.
+    package let description: ModelDescription
 
     /// What generates.
     package let engine: any CompletionEngine
@@ -20,19 +20,19 @@ package struct ServedModel: Sendable {
     /// The template of its chats, for clients that apply it themselves; nil if there is none.
     package let chatTemplate: String?
 
-    /// The build and the weights, for `system_fingerprint`.
-    package let systemFingerprint: String
+    /// Differs between builds and between weights.
+    package let fingerprint: String
 
     /// Why it cannot answer any more, if that is so.
-    let problem: @Sendable () -> String?
+    package let problem: @Sendable () -> String?
 
     /// How its vocabulary marks a gap to fill, if it can.
-    let fim: FIMFormat?
+    package let fim: FIMFormat?
 
     /// Puts a model together.
     package init(
-        card: ModelCard, engine: any CompletionEngine, tokenizer: any Tokenizer,
-        prompts: any PromptSource, chatTemplate: String? = nil, systemFingerprint: String,
+        description: ModelDescription, engine: any CompletionEngine, tokenizer: any Tokenizer,
+        prompts: any PromptSource, chatTemplate: String? = nil, fingerprint: String,
         problem: @escaping @Sendable () -> String? = { nil }
     ) {
         self.problem = problem
@@ -40,28 +40,35 @@ package struct ServedModel: Sendable {
         self.tokenizer = tokenizer
         self.prompts = prompts
         self.chatTemplate = chatTemplate
-        self.systemFingerprint = systemFingerprint
+        self.fingerprint = fingerprint
         fim = FIMFormat(tokenizer: tokenizer)
-        var card = card
-        card.fillsInTheMiddle = fim != nil
-        self.card = card
+        var description = description
+        if fim != nil { description.capabilities.insert(.infilling) }
+        self.description = description
     }
 }
 
 /// The place where the served model stands once it is loaded.
 package final class ModelSlot: Sendable {
-    enum State: Sendable {
-        case loading(ModelCard?)
+    /// What stands there.
+    package enum State: Sendable {
+        /// Nothing yet; what will, if that is known.
+        case loading(ModelDescription?)
+
+        /// A model that answers.
         case serving(ServedModel)
+
+        /// A model that only ends what it has begun.
         case stopping(ServedModel)
     }
 
     /// How far loading has come.
-    struct Progress: Sendable {
+    package struct Progress: Hashable, Sendable {
         /// What is being done.
-        var stage: String
+        package var stage: String
+
         /// The share of it that is done, from 0 to 1.
-        var share: Double
+        package var share: Double
     }
 
     private let current: Mutex<State>
@@ -69,8 +76,8 @@ package final class ModelSlot: Sendable {
 
     /// An empty place.
     ///
-    /// - Parameter announced: the card of the model that is being loaded, if it is known.
-    package init(announcing announced: ModelCard? = nil) {
+    /// - Parameter announced: the model that is being loaded, if it is known.
+    package init(announcing announced: ModelDescription? = nil) {
         current = Mutex(.loading(announced))
     }
 
@@ -93,25 +100,34 @@ package final class ModelSlot: Sendable {
         }
     }
 
-    var state: State { current.withLock { $0 } }
+    /// What stands there now.
+    package var state: State { current.withLock { $0 } }
 
-    var progress: Progress? { reported.withLock { $0 } }
+    /// How far loading has come, if that was reported.
+    package var progress: Progress? { reported.withLock { $0 } }
 
-    /// The model, or why it cannot answer.
-    func model() throws(APIError) -> ServedModel {
+    /// The model.
+    ///
+    /// - Throws: `ServingError` where it cannot answer.
+    package func model() throws(ServingError) -> ServedModel {
         switch state {
         case .serving(let model):
-            if let problem = model.problem() { throw .unavailable(reason: problem) }
+            if let problem = model.problem() { throw .broken(reason: problem) }
             return model
-        case .loading: throw .unavailable(reason: "The model is still loading.")
-        case .stopping: throw .unavailable(reason: "The server is shutting down.")
+        case .loading: throw .loading
+        case .stopping: throw .stopping
         }
     }
 
     /// The model, if that is its name.
-    func model(named name: String?) throws(APIError) -> ServedModel {
+    ///
+    /// - Parameter name: one of its names, `default`, or nil for whichever it is.
+    /// - Throws: `ServingError` where it cannot answer, or has another name.
+    package func model(named name: String?) throws(ServingError) -> ServedModel {
         let model = try model()
-        if let name, !model.card.isNamed(name) { throw .modelNotFound(name) }
+        if let name, name != "default", !model.description.isNamed(name) {
+            throw .unknownModel(name)
+        }
         return model
     }
 }

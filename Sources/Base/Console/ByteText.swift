@@ -3,7 +3,7 @@
 import Foundation
 
 /// A number of bytes as people read it: `93.8 MiB`.
-func byteText(_ count: Int) -> String {
+package func byteText(_ count: Int) -> String {
     let units = ["bytes", "KiB", "MiB", "GiB", "TiB"]
     var value = Double(count)
     var unit = 0
@@ -15,7 +15,7 @@ func byteText(_ count: Int) -> String {
 }
 
 /// A large count as people read it: `46.70 B`.
-func countText(_ count: Int) -> String {
+package func countText(_ count: Int) -> String {
     switch count {
     case 1_000_000_000...: String(format: "%.2f B", Double(count) / 1e9)
     case 1_000_000...: String(format: "%.1f M", Double(count) / 1e6)

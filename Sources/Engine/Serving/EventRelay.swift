@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Generation
+package import Generation
 
 /// Joins the events of several requests and the ticks of a clock into one sequence.
-enum EventRelay {
+package enum EventRelay {
     /// What happened next.
-    enum Item: Sendable {
+    package enum Item: Sendable {
         /// An event of the request in that place.
         case event(prompt: Int, GenerationEvent)
 
@@ -22,7 +22,7 @@ enum EventRelay {
     ///   - interval: the time between ticks.
     ///   - body: takes the next item.
     /// - Throws: what the body throws, or `CancellationError`.
-    static func forEach(
+    package static func forEach(
         of requests: [GenerationEvents], interval: Duration,
         _ body: (Item) async throws -> Void
     ) async throws {

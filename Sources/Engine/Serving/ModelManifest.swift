@@ -5,13 +5,17 @@ import JSON
 import ModelFiles
 
 /// What is known of a model beyond its weights: `models/*.json`.
-struct ModelManifest: Sendable, Equatable {
+package struct ModelManifest: Sendable, Equatable {
     /// A manifest that cannot be used, in words that name the file and the key.
-    enum Failure: Error, Equatable, CustomStringConvertible {
+    package enum Failure: Error, Equatable, CustomStringConvertible {
+        /// The file cannot be read, or is no manifest.
         case unreadable(path: String, reason: String)
+
+        /// A key is missing or has another type.
         case invalid(path: String, key: String, expected: String)
 
-        var description: String {
+        /// One line that names the file and the key.
+        package var description: String {
             switch self {
             case .unreadable(let path, let reason): "\(path): \(reason)"
             case .invalid(let path, let key, let expected):
@@ -20,22 +24,34 @@ struct ModelManifest: Sendable, Equatable {
         }
     }
 
-    var name: String
-    var aliases: [String]
-    var description: String
+    /// The name under which clients ask for the model.
+    package var name: String
+
+    /// Further names.
+    package var aliases: [String]
+
+    /// One line about the model.
+    package var description: String
+
     /// A GGUF file or a directory, resolved against the manifest's own folder.
-    var weights: String
+    package var weights: String
+
     /// `template` or the name of a Mistral format.
-    var promptFormat: String
-    var defaultTemperature: Double?
-    var capabilities: [String: Bool]
+    package var promptFormat: String
+
+    /// The temperature where a request says none; nil if the manifest says none either.
+    package var defaultTemperature: Double?
+
+    /// What the model can do, by the names of Mistral's model cards.
+    package var capabilities: [String: Bool]
+
     /// The text that it was read from.
-    var bytes: [UInt8]
+    package var bytes: [UInt8]
 
     /// Reads `path`.
     ///
     /// - Throws: ``Failure``.
-    init(path: String) throws {
+    package init(path: String) throws {
         let bytes: [UInt8]
         do {
             bytes = try [UInt8](Data(contentsOf: URL(fileURLWithPath: path)))
@@ -48,7 +64,7 @@ struct ModelManifest: Sendable, Equatable {
     /// Reads the content of the file at `path`, or of one that was packed into it.
     ///
     /// - Throws: ``Failure``.
-    init(_ bytes: [UInt8], path: String) throws {
+    package init(_ bytes: [UInt8], path: String) throws {
         self.bytes = bytes
         guard !isGitLFSPointer(bytes) else {
             throw Failure.unreadable(path: path, reason: gitLFSAdvice)

@@ -1,22 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Computation
-import Conversation
+package import Conversation
 import Foundation
 import Inference
-import ModelFiles
-import Tokenization
+package import ModelFiles
+package import Tokenization
 
 /// A model file opened with all that belongs to it: its tokenizer, its prompts, its manifest.
-struct LoadedModel: Sendable {
-    let file: ModelFile
-    let tokenizer: any Tokenizer
-    let promptEncoder: PromptEncoder
+package struct LoadedModel: Sendable {
+    /// The weights, and what the file says of them.
+    package let file: ModelFile
+
+    /// Its vocabulary.
+    package let tokenizer: any Tokenizer
+
+    /// Its chat format.
+    package let promptEncoder: PromptEncoder
+
     /// Why conversations are written as they are.
-    let promptReason: String
-    let manifest: ModelManifest?
+    package let promptReason: String
+
+    /// The manifest that names the model or was packed along; nil if there is none.
+    package let manifest: ModelManifest?
+
     /// What is odd about the model but does no harm.
-    let warnings: [String]
+    package let warnings: [String]
 
     /// Opens a manifest (`.json`), a GGUF file, a packed file or a Hugging Face directory.
     ///
@@ -24,7 +33,7 @@ struct LoadedModel: Sendable {
     ///   - path: of any of them.
     ///   - acceptsStale: whether a packed file may be older than what it was packed from.
     /// - Throws: an error that names the file and what is wrong with it.
-    init(path: String, acceptsStale: Bool = false) throws {
+    package init(path: String, acceptsStale: Bool = false) throws {
         (file, manifest) = try Self.open(path: path, acceptsStale: acceptsStale)
         var warnings = file.warnings
         var sources = PromptFormat.Sources(
@@ -52,8 +61,12 @@ struct LoadedModel: Sendable {
 
     /// Opens a model without its tokenizer and prompts.
     ///
+    /// - Parameters:
+    ///   - path: as in the initializer.
+    ///   - acceptsStale: whether a packed file may be older than what it was packed from.
     /// - Returns: the model, and the manifest that names it or was packed along.
-    static func open(
+    /// - Throws: an error that names the file and what is wrong with it.
+    package static func open(
         path: String, acceptsStale: Bool = false
     ) throws -> (file: ModelFile, manifest: ModelManifest?) {
         var isFolder: ObjCBool = false
@@ -67,7 +80,7 @@ struct LoadedModel: Sendable {
     }
 
     /// How conversations are written, as people call it.
-    var promptFormatName: String {
+    package var promptFormatName: String {
         switch promptEncoder.format {
         case .mistral(let format): "Mistral \(format.rawValue)"
         case .template: "the model's own chat template"
@@ -77,7 +90,7 @@ struct LoadedModel: Sendable {
 
     /// The names under which clients may ask for the model, the first being its own: the
     /// manifest's, or else the file's without its ending.
-    var names: [String] {
+    package var names: [String] {
         let fileName = URL(fileURLWithPath: file.path).deletingPathExtension().lastPathComponent
         return [manifest?.name ?? fileName] + (manifest?.aliases ?? [])
     }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Conversation
 package import JSON
 import Tokenization
 
 /// A conversation that is to become a prompt.
 package struct ChatPrompt: Hashable, Sendable {
     /// The messages; never empty.
-    package var messages: [ChatMessage]
+    package var messages: [Message]
 
     /// The tools, as the client wrote them.
     package var tools: [JSONValue]
@@ -22,7 +23,7 @@ package struct ChatPrompt: Hashable, Sendable {
 
     /// Creates a conversation that asks for an answer.
     package init(
-        messages: [ChatMessage], tools: [JSONValue] = [], addsGenerationPrompt: Bool = true,
+        messages: [Message], tools: [JSONValue] = [], addsGenerationPrompt: Bool = true,
         continuesFinalMessage: Bool = false, templateArguments: JSONObject = [:]
     ) {
         self.messages = messages

@@ -3,9 +3,9 @@
 import Foundation
 
 /// How much memory this process may use.
-enum MachineMemory {
+package enum MachineMemory {
     /// Bytes: the smaller of the machine's memory and the control group's `memory.max`.
-    static func byteCount() -> Int {
+    package static func byteCount() -> Int {
         let machine = Int(clamping: ProcessInfo.processInfo.physicalMemory)
         return min(machine, controlGroupLimit() ?? machine)
     }

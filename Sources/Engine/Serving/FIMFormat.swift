@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Conversation
-import Tokenization
+package import Tokenization
 
 /// How a vocabulary marks the text before and after a gap to fill.
-struct FIMFormat: Sendable {
+package struct FIMFormat: Sendable {
     private enum Order {
         /// Mistral: BOS, suffix, prefix.
         case suffixFirst
@@ -18,7 +18,7 @@ struct FIMFormat: Sendable {
     private let middle: String
 
     /// The format that the vocabulary has tokens for, or nil if it has none.
-    init?(tokenizer: any Tokenizer) {
+    package init?(tokenizer: any Tokenizer) {
         let known: [(Order, String, String, String)] = [
             (.suffixFirst, "[PREFIX]", "[SUFFIX]", "[MIDDLE]"),
             (.prefixFirst, "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"),
@@ -36,8 +36,15 @@ struct FIMFormat: Sendable {
 
     /// The prompt that asks for the text between the two.
     ///
+    /// - Parameters:
+    ///   - before: the text before the gap.
+    ///   - after: the text after it.
+    ///   - tokenizer: the vocabulary that the format was found in.
+    ///   - limit: how many ids there may be.
+    /// - Returns: the ids.
+    /// - Throws: `TokenLimitError`, before all has been tokenized.
     /// - Source: mistral-common `encode_fim`: `[BOS][SUFFIX]suffix[PREFIX]prompt`.
-    func tokens(
+    package func tokens(
         before: String, after: String, tokenizer: any Tokenizer, limit: Int = .max
     ) throws(TokenLimitError) -> [Int32] {
         let segments: [PromptSegment]

@@ -4,44 +4,45 @@ import APIs
 import Computation
 import Conversation
 import Foundation
-import Generation
-import JSON
-import ModelFiles
+package import Generation
+package import ModelFiles
 import Quantization
 
 extension LoadedModel {
-    /// The model as the API server offers it.
+    /// The model as the APIs offer it.
     ///
     /// - Parameters:
     ///   - engine: what generates with its weights.
+    ///   - build: the version of the program.
     ///   - servedName: the name that the operator gave it, or nil.
     ///   - watch: notices when the weights are gone.
-    /// - Returns: card, engine, tokenizer and prompts together.
-    func served(
-        by engine: GenerationEngine, named servedName: String?, watchedBy watch: WeightsWatch
+    /// - Returns: description, engine, tokenizer and prompts together.
+    package func served(
+        by engine: GenerationEngine, build: String, named servedName: String?,
+        watchedBy watch: WeightsWatch
     ) -> ServedModel {
         let own = names
         let id = servedName ?? own.first ?? "default"
         let configuration = file.configuration
-        var meta: JSONObject = [
-            "n_params": .integer(file.parameterCount),
-            "quantization": .string(file.elementTypes.first?.type.name ?? "none"),
-            "prompt_format": .string(promptFormatName),
-        ]
-        if let experts = configuration.expertCount, let used = configuration.expertsPerToken {
-            meta["n_experts"] = .integer(experts)
-            meta["n_experts_per_token"] = .integer(used)
+        var description = ModelDescription(
+            name: id, aliases: own.filter { $0 != id }, creationTime: creationTime(),
+            summary: manifest?.description ?? file.name, contextLength: engine.contextLength,
+            defaultTemperature: manifest?.defaultTemperature, capabilities: [])
+        if manifest?.capabilities["completion_chat"] ?? true {
+            description.capabilities.insert(.chat)
         }
-        let card = ModelCard(
-            id: id, aliases: own.filter { $0 != id }, created: creationTime(),
-            summary: manifest?.description ?? file.name, maxContextLength: engine.contextLength,
-            defaultTemperature: manifest?.defaultTemperature,
-            chats: manifest?.capabilities["completion_chat"] ?? true,
-            callsTools: manifest?.capabilities["function_calling"] ?? false, meta: meta)
+        if manifest?.capabilities["function_calling"] ?? false {
+            description.capabilities.insert(.toolCalls)
+        }
+        description.parameterCount = file.parameterCount
+        description.quantization = file.elementTypes.first?.type.name ?? "none"
+        description.promptFormat = promptFormatName
+        description.expertCount = configuration.expertCount
+        description.expertsPerToken = configuration.expertsPerToken
         return ServedModel(
-            card: card, engine: engine, tokenizer: tokenizer, prompts: promptEncoder,
+            description: description, engine: engine, tokenizer: tokenizer, prompts: promptEncoder,
             chatTemplate: chatTemplate,
-            systemFingerprint: "cierzo-\(Build.version)-\(weightsFingerprint())",
+            fingerprint: "cierzo-\(build)-\(weightsFingerprint())",
             problem: {
                 watch.lost.map {
                     "The model's file \($0.fileName) was cut short or overwritten while it was being "

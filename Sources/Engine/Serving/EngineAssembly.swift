@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Console
+package import Generation
+package import Inference
+package import ModelFiles
+package import Tensors
+
+/// How much of the machine an engine gets.
+package struct EngineAssembly: Sendable {
+    /// Compute threads; nil for what affinity and the control group's quota allow.
+    package var threads: Int?
+
+    /// The name of a `KernelChoice`.
+    package var kernels = "automatic"
+
+    /// Whether threads keep to cores.
+    package var pinning = ThreadPlacement.Pinning.automatic
+
+    /// Tokens; nil: the model's own context, at most ``defaultContext``.
+    package var context: Int?
+
+    /// Positions of a KV block (S).
+    package var blockSize = 16
+
+    /// How keys and values are stored.
+    package var kvType = Self.defaultKVType
+
+    /// Bytes; nil: room for ``defaultContextCount`` contexts, at most a quarter of memory.
+    package var kvByteCount: Int?
+
+    /// The most sequences that run at the same time.
+    package var maxSequences = 64
+
+    /// The most sequences that wait besides.
+    package var maxQueue = 256
+
+    /// The most tokens of a step.
+    package var maxBatchTokens = 512
+
+    /// The most prompt tokens of a step while nothing is being decoded.
+    package var prefillChunk = 256
+
+    /// The context where none is asked for, if the model has as much.
+    package static let defaultContext = 32_768
+
+    /// How many contexts the KV cache holds where nobody says how much memory it gets.
+    package static let defaultContextCount = 4
+
+    /// An engine with all that the machine gives.
+    package init() {}
+
+    /// Half precision: half of the memory and of its traffic, for a KL divergence of 1e-6 nats from
+    /// f32 (SmolLM2 135M, 1536 positions, 2026-11-21), a fiftieth of what bf16 costs.
+    package static let defaultKVType = KVElementType.f16
+
+    /// What of the machine does not suffice.
+    package enum Failure: Error, Equatable, CustomStringConvertible {
+        /// The process may use too few bytes.
+        case memory(needed: Int, available: Int)
+
+        /// The KV cache is too small for one context.
+        case context(kvPositions: Int, key: String)
+
+        /// The number of threads is out of range.
+        case threads(Int)
+
+        /// There are no such kernels.
+        case unknownKernels(String)
+
+        /// The processor cannot run these kernels.
+        case unavailableKernels(String)
+
+        /// A packed file has no rows to multiply exactly.
+        case packedFile(path: String)
+
+        /// One line that says what to change.
+        package var description: String {
+            let available = KernelChoice.available.map(\.rawValue).joined(separator: ", ")
+            return switch self {
+            case .memory(let needed, let available):
+                "packed weights, KV cache and scratch need \(byteText(needed)), this process may use "
+                    + "\(byteText(available)): lower kv-memory, context or max-batch-tokens"
+            case .context(let positions, let key):
+                "\(key): the KV cache holds only \(positions) positions, fewer than one context"
+            case .threads(let count): "threads: expected 1 to 1024, found \(count)"
+            case .unknownKernels(let name): "kernels: '\(name)' is none of \(available)"
+            case .unavailableKernels(let name):
+                "kernels: this machine cannot run '\(name)', only \(available)"
+            case .packedFile(let path):
+                "kernels: 'exact' needs the file that \(path) was packed from"
+            }
+        }
+    }
+
+    /// Starts the compute threads.
+    ///
+    /// - Returns: the operations, with threads running.
+    /// - Throws: ``Failure`` where the processor does not have what is asked of it.
+    package func makeCompute() throws(Failure) -> Compute {
+        let count = threads ?? ProcessorTopology.current().availableThreadCount
+        guard (1...1024).contains(count) else { throw .threads(count) }
+        guard let choice = KernelChoice(rawValue: kernels) else { throw .unknownKernels(kernels) }
+        guard choice.isAvailable else { throw .unavailableKernels(kernels) }
+        return Compute(pool: ThreadPool(threadCount: count, pinning: pinning), kernels: choice)
+    }
+
+    /// Packs or maps the weights and allocates all that the model needs to run.
+    ///
+    /// - Parameters:
+    ///   - file: the model.
+    ///   - progress: told the share of the weights that is prepared, on any thread.
+    /// - Returns: the model, ready to run.
+    /// - Throws: where the machine has too little memory, or a limit is unusable.
+    package func makeTransformer(
+        for file: ModelFile, progress: @Sendable (Double) -> Void = { _ in }
+    ) throws -> sending Transformer {
+        let compute = try makeCompute()
+        let memory = MachineMemory.byteCount()
+        let contextLength = self.contextLength(for: file)
+        let packs = compute.kernels.packsWeights
+        let weightByteCount = packs ? file.tensors.packedByteCount : file.tensors.byteCount
+        func limits(blockCount: Int) -> TransformerLimits {
+            TransformerLimits(
+                maxBatchTokens: maxBatchTokens, blockCount: blockCount,
+                positionsPerBlock: blockSize, maxLogitsRows: max(maxSequences, 64),
+                kvElementType: kvType)
+        }
+        func plan(blockCount: Int) throws -> MemoryPlan {
+            try MemoryPlan(
+                configuration: file.configuration, weightByteCount: weightByteCount,
+                limits: limits(blockCount: blockCount), threadCount: compute.pool.threadCount)
+        }
+        let perBlock = try max(1, plan(blockCount: 1).kvByteCount)
+        let perContext = (contextLength + blockSize - 1) / blockSize
+        let blockCount =
+            if let kvByteCount {
+                max(1, kvByteCount / perBlock)
+            } else {
+                max(
+                    perContext,
+                    min(perContext * Self.defaultContextCount, memory / 4 / perBlock))
+            }
+        guard blockCount * blockSize >= contextLength else {
+            throw Failure.context(kvPositions: blockCount * blockSize, key: "kv-memory")
+        }
+        let whole = try plan(blockCount: blockCount)
+        let owned =
+            whole.kvByteCount + whole.activationByteCount
+            + (packs ? file.tensors.bytesToPack : 0)
+        guard owned < memory else { throw Failure.memory(needed: owned, available: memory) }
+        return try Transformer(
+            configuration: file.configuration,
+            tensors: file.preparedTensors(for: compute, progress: progress),
+            compute: compute, limits: limits(blockCount: blockCount))
+    }
+
+    /// The most positions of one sequence.
+    package func contextLength(for file: ModelFile) -> Int {
+        let own = file.configuration.contextLength
+        return min(context ?? min(own, Self.defaultContext), own)
+    }
+
+    /// The limits that the engine keeps.
+    package func engineConfiguration(for file: ModelFile) -> GenerationEngine.Configuration {
+        GenerationEngine.Configuration(
+            maxSequences: maxSequences, maxQueuedSequences: maxQueue,
+            contextLength: contextLength(for: file), prefillChunkTokens: prefillChunk,
+            prefillChunkTokensWhileDecoding: min(64, prefillChunk))
+    }
+}
+
+extension ModelFile {
+    /// What happens to the weights before they can be used, as people call it.
+    package var preparation: String {
+        packed == nil ? "packing the weights" : "mapping the weights"
+    }
+
+    /// The weights as the products want them, in memory.
+    ///
+    /// They are packed, unless f32 products were asked for; those of a packed file are mapped.
+    ///
+    /// - Parameters:
+    ///   - compute: what multiplies.
+    ///   - progress: told the share that is done, on any thread.
+    /// - Returns: the weights.
+    /// - Throws: where there is no memory for packed weights, or none but packed ones in the file.
+    package func preparedTensors(
+        for compute: Compute, progress: @Sendable (Double) -> Void = { _ in }
+    ) throws -> ModelTensors {
+        if compute.kernels == .exact, tensors.matrices.contains(where: { $0.layout == .panels }) {
+            throw EngineAssembly.Failure.packedFile(path: path)
+        }
+        if packed != nil {
+            if byteCount < MachineMemory.byteCount() {
+                populate(using: compute.pool, progress: progress)
+            }
+            try checkIntact()
+        } else if compute.kernels.packsWeights {
+            let packed = try tensors.packed(by: WeightPacker(pool: compute.pool)) { done, all in
+                progress(Double(done) / Double(all))
+            }
+            try checkIntact()
+            return packed
+        }
+        return tensors
+    }
+}

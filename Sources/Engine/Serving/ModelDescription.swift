@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What clients are told of a model; how it is written is for each API to say.
+package struct ModelDescription: Hashable, Sendable {
+    /// What a model can do besides continuing text.
+    package enum Capability: Hashable, Sendable {
+        /// It answers conversations.
+        case chat
+
+        /// It fills the gap between two texts.
+        case infilling
+
+        /// It calls tools.
+        case toolCalls
+    }
+
+    /// The model's own name.
+    package var name: String
+
+    /// Other names that requests may use.
+    package var aliases: [String]
+
+    /// When its file was written, in seconds since 1970.
+    package var creationTime: Int
+
+    /// One line about the model.
+    package var summary: String
+
+    /// The most tokens of a prompt and its answer together.
+    package var contextLength: Int
+
+    /// The temperature where a request says none; nil if its makers advise none.
+    package var defaultTemperature: Double?
+
+    /// What it can do.
+    package var capabilities: Set<Capability>
+
+    /// The number of its weights, if that is known.
+    package var parameterCount: Int?
+
+    /// The type of most of its weights, as GGUF calls it; `none` for one that has no matrices.
+    package var quantization: String?
+
+    /// How conversations are written, as people call it.
+    package var promptFormat: String?
+
+    /// The experts of each layer, if it has experts (E).
+    package var expertCount: Int?
+
+    /// The experts that compute each token (A).
+    package var expertsPerToken: Int?
+
+    /// Describes a model; what is not given is unknown.
+    package init(
+        name: String, aliases: [String] = [], creationTime: Int, summary: String = "",
+        contextLength: Int, defaultTemperature: Double? = nil,
+        capabilities: Set<Capability> = [.chat]
+    ) {
+        self.name = name
+        self.aliases = aliases
+        self.creationTime = creationTime
+        self.summary = summary
+        self.contextLength = contextLength
+        self.defaultTemperature = defaultTemperature
+        self.capabilities = capabilities
+    }
+
+    /// Whether that is one of the model's names.
+    package func isNamed(_ name: String) -> Bool { name == self.name || aliases.contains(name) }
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Generation
+
+/// What a client asks of a model, whichever API it speaks.
+///
+/// How the answer is to be written (streamed, with ids, in which dialect) is no part of it.
+package struct Question: Sendable {
+    /// What is to be continued or answered.
+    package enum Prompt: Hashable, Sendable {
+        /// A conversation, which the model's format turns into a prompt.
+        case chat(ChatPrompt)
+
+        /// A text as it is; the names of control tokens in it are these tokens, unless it says that
+        /// they are text like any other.
+        case text(String, addsSpecialTokens: Bool = true, parsesControls: Bool = true)
+
+        /// A prompt that its client has tokenized.
+        case tokens([Int32])
+
+        /// The gap between two texts, which is to be filled.
+        case gap(before: String, after: String)
+    }
+
+    /// A part that may be wrong, for errors.
+    package enum Part: Hashable, Sendable {
+        /// The prompt in that place.
+        case prompt(Int)
+
+        /// A token id of a prompt, by the places of both.
+        case promptToken(prompt: Int, index: Int)
+
+        /// The tools of a conversation.
+        case tools
+
+        /// That a gap is to be filled.
+        case gap
+
+        /// A stop token, by its place.
+        case stopToken(Int)
+
+        /// The bias of that token.
+        case bias(Int32)
+
+        /// The context that the client counts on.
+        case neededContext
+
+        /// Another field of ``Question/generation``, by the engine's name for it.
+        case parameter(String)
+    }
+
+    /// What is to be answered, each on its own; never empty.
+    package var prompts: [Prompt]
+
+    /// Nil for what the model's makers advise, or else 1.
+    package var temperature: Double?
+
+    /// The tokens that end a choice, in the client's order.
+    package var stopTokenIDs: [Int32] = []
+
+    /// The context that the client counts on; nil where it did not say.
+    package var neededContext: Int?
+
+    /// All else that the engine needs to know: lengths, ends, sampling, choices, log probabilities,
+    /// and when it is to be done.
+    ///
+    /// Prompt, temperature and stop tokens are filled in from the above, whoever asks from the
+    /// ``Client``.
+    package var generation = GenerationRequest(promptTokens: [])
+
+    /// A question that leaves everything but its prompts to the model.
+    package init(_ prompts: Prompt...) { self.prompts = prompts }
+
+    /// A question of several prompts, which leaves everything else to the model.
+    package init(prompts: [Prompt]) { self.prompts = prompts }
+}
+
+/// Who asks, and what others let it share.
+package struct Client: Hashable, Sendable {
+    /// The same for all questions of one client; 0 where clients are not told apart.
+    package var number: Int
+
+    /// Its share of the engine, next to those of others; at least 1.
+    package var weight: Int
+
+    /// Whether it may find prompts in the cache that other clients have sent, and they its own.
+    package var sharesPrefixes: Bool
+
+    /// The client where clients are not told apart, unless stated otherwise.
+    package init(number: Int = 0, weight: Int = 1, sharesPrefixes: Bool = false) {
+        self.number = number
+        self.weight = weight
+        self.sharesPrefixes = sharesPrefixes
+    }
+
+    /// The scope of its cached prompts.
+    ///
+    /// - Parameter salt: what separates questions of the same client, or nothing.
+    func cacheScope(_ salt: String) -> String {
+        sharesPrefixes || number == 0 ? salt : "\(number):" + salt
+    }
+}
