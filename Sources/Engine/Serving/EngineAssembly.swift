@@ -4,7 +4,8 @@ import Console
 package import Generation
 package import Inference
 package import ModelFiles
-package import Tensors
+package import Computation
+import Parallelism
 
 /// How much of the machine an engine gets.
 package struct EngineAssembly: Sendable {
