@@ -110,7 +110,7 @@ let package = Package(
             "Serving", in: "Engine",
             uses: [
                 "Generation", "Sampling", "Conversation", "Tokenization", "Inference", "ModelFiles",
-                "Quantization", "JSON", "Console",
+                "Computation", "Parallelism", "Quantization", "JSON", "Console",
             ]),
 
         // Server: bytes on a socket to generation requests and back.

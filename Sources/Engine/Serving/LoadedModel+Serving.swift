@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import APIs
 import Computation
 import Conversation
 import Foundation
