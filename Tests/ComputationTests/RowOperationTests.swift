@@ -106,6 +106,38 @@ import Testing
         #expect(gathered.values(row: 1) == expected[2])
     }
 
+    @Test func `rows are multiplied by factors of their own`() {
+        for width in Self.widths {
+            let x = buffer(5, width)
+            let original = (0..<5).map { x.values(row: $0) }
+            let factors: [Float] = [1, 1.0693147, -0.5, 1, 3]
+
+            compute(.automatic).scale(x, rowCount: 4, by: factors)
+
+            for row in 0..<4 {
+                #expect(x.values(row: row) == original[row].map { $0 * factors[row] })
+            }
+            #expect(x.values(row: 4) == original[4])
+        }
+    }
+
+    /// 64 rows of 4096 are shared among the threads, one is not.
+    @Test(arguments: [1, 2, 5])
+    func `a factor gives the same bits in any batch`(threadCount: Int) {
+        let compute = Compute(pool: ThreadPool(threadCount: threadCount), kernels: .automatic)
+        let alone = buffer(1, 4096)
+        let together = FloatBuffer(rowCount: 64, columnCount: 4096)
+        for row in 0..<64 { together.copyRow(0, of: alone, to: row) }
+        let factors = (0..<64).map { $0 % 3 == 0 ? Float(1.2397895) : 1 + Float($0) / 7 }
+
+        compute.scale(alone, rowCount: 1, by: [1.2397895])
+        compute.scale(together, rowCount: 64, by: factors)
+
+        for row in stride(from: 0, to: 64, by: 3) {
+            #expect(together.values(row: row) == alone.values(row: 0))
+        }
+    }
+
     @Test func `every instruction set gives the same bits`() {
         var results: [[[UInt32]]] = []
         for kernels in Self.kernels {

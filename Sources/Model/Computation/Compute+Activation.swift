@@ -22,6 +22,34 @@ extension Compute {
         }
     }
 
+    /// Multiplies each of the first `rowCount` rows by a factor of its own, in place.
+    ///
+    /// A row whose factor is 1 is left alone: where all are, nothing is done.
+    ///
+    /// - Parameters:
+    ///   - x: `[T, columns]`.
+    ///   - rowCount: T.
+    ///   - factors: at least T of them.
+    package func scale(_ x: FloatBuffer, rowCount: Int, by factors: [Float]) {
+        precondition(
+            rowCount <= x.rowCount && rowCount <= factors.count,
+            "scaling \(rowCount) of \(x.rowCount) rows by \(factors.count) factors")
+        guard factors.prefix(rowCount).contains(where: { $0 != 1 }) else { return }
+        forEachRow(rowCount, cost: x.columnCount, Scaling(x: x, factors: factors))
+    }
+
+    private struct Scaling: RowWork {
+        let x: FloatBuffer
+        let factors: [Float]
+
+        func run(row: Int) {
+            let factor = factors[row]
+            guard factor != 1 else { return }
+            let values = unsafe x.base + row * x.stride
+            for column in 0..<x.columnCount { unsafe values[column] *= factor }
+        }
+    }
+
     /// Copies the named rows of `x` to the first rows of `y`, in order.
     ///
     /// - Parameters:
