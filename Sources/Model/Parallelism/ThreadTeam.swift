@@ -7,7 +7,7 @@ internal import Synchronization
 ///
 /// Each worker begins with tasks of its own, one after another, since what lies behind a task in
 /// memory is then what its worker reads next; when they are done it takes those that others have
-/// not begun, of its own memory node first. One atomic operation on a worker's line yields tasks
+/// not begun, of its own memory node first. One atomic operation on a worker's queue yields tasks
 /// together with the region that they belong to, so a thread that comes late to an old region finds
 /// nothing in it, or helps with the new one; the caller waits for tasks, never for threads. Who waits
 /// reads ahead.
@@ -36,7 +36,7 @@ internal import Synchronization
     /// The number of tasks that are not finished.
     private let remaining: UnsafeMutablePointer<SharedWord>
     /// The tasks of each worker.
-    private let lines: UnsafeMutablePointer<WorkerLine>
+    private let queues: UnsafeMutablePointer<WorkQueue>
 
     // Not a `Mutex`: that one is handed from thread to thread, and each of them first has to get a
     // processor.
@@ -60,7 +60,7 @@ internal import Synchronization
         let words = unsafe UnsafeMutablePointer.allocateWords(2)
         unsafe generation = words
         unsafe remaining = words + 1
-        unsafe lines = WorkerLine.allocate(count: nodes.count)
+        unsafe queues = WorkQueue.allocate(count: nodes.count)
         unsafe turn = .allocate(capacity: 1)
         unsafe pthread_mutex_init(turn, nil)
     }
@@ -69,7 +69,7 @@ internal import Synchronization
         unsafe pthread_mutex_destroy(turn)
         unsafe turn.deallocate()
         unsafe generation.deallocate()
-        unsafe lines.deallocate()
+        unsafe queues.deallocate()
     }
 
     /// Runs a region on the calling thread and all others.
@@ -90,13 +90,13 @@ internal import Synchronization
         begun.store(
             unsafe (generation.pointee.value.load(ordering: .relaxed) >> 1) + 1, ordering: .relaxed)
         if let ahead {
-            for worker in 0..<workerCount { unsafe lines[worker].publish(ahead, worker: worker) }
+            for worker in 0..<workerCount { unsafe queues[worker].publish(ahead, worker: worker) }
         }
-        forEachWorker(ends: ends) { worker, tasks in unsafe lines[worker].publish(tasks: tasks) }
+        forEachWorker(ends: ends) { worker, tasks in unsafe queues[worker].publish(tasks: tasks) }
         unsafe generation.advance()
         work(worker: 0)
         while unsafe remaining.pointee.value.load(ordering: .relaxed) > SharedWord.asleep,
-            unsafe lines[0].readAhead()
+            unsafe queues[0].readAhead()
         {}
         unsafe remaining.wait(patience: Self.taskPatience) { $0 <= SharedWord.asleep }
         self.body = { _, _ in }
@@ -126,9 +126,9 @@ internal import Synchronization
         for step in 1..<max(workerCount, 1) {
             let source = sources[worker * workerCount + step]
             while true {
-                let tasks = unsafe lines[source].claimHalf()
+                let tasks = unsafe queues[source].claimHalf()
                 if tasks.isEmpty { break }
-                if allTasksAreOut, unsafe lines[worker].offer(tasks) {
+                if allTasksAreOut, unsafe queues[worker].offer(tasks) {
                     runTasks(of: worker)
                 } else {
                     run(tasks, worker: worker)
@@ -137,7 +137,7 @@ internal import Synchronization
         }
     }
 
-    /// Whether nobody's line will be written before tasks that the caller of this has claimed are
+    /// Whether nobody's queue will be written before tasks that the caller of this has claimed are
     /// counted.
     ///
     /// They may be of a region whose tasks are just being handed out, where a thread is late. Who
@@ -157,13 +157,13 @@ internal import Synchronization
     }
 
     @inline(never) private func claimAndRun(worker: Int) -> UInt64 {
-        guard var task = unsafe lines[worker].claim() else { return 0 }
+        guard var task = unsafe queues[worker].claim() else { return 0 }
         let body = self.body
         var count: UInt64 = 0
         while true {
             body(task, worker)
             count += 1
-            guard let next = unsafe lines[worker].claim() else { return count }
+            guard let next = unsafe queues[worker].claim() else { return count }
             task = next
         }
     }
@@ -214,7 +214,7 @@ internal import Synchronization
         var seen: UInt64 = 0
         while true {
             while unsafe generation.pointee.value.load(ordering: .relaxed) >> 1 == seen,
-                unsafe lines[worker].readAhead()
+                unsafe queues[worker].readAhead()
             {}
             unsafe generation.wait(patience: Self.regionPatience) { $0 >> 1 != seen }
             // In this order: who stops the team first says so and then moves the generation on. A

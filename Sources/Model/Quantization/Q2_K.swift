@@ -21,12 +21,12 @@ enum Q2_K: BlockFormat {
     }
 
     static func encode(_ values: Span<Float>, into bytes: inout [UInt8]) {
-        let block = LineBlock(values, subBlockSize: 16, highest: 15, search: search)
+        let block = AffineBlock(values, subBlockSize: 16, highest: 15, search: search)
         for i in 0..<16 { bytes.append(block.scales[i] | block.minimums[i] << 4) }
         appendQuarters(block.codes.span, to: &bytes)
         append(block.d, to: &bytes)
         append(block.dmin, to: &bytes)
     }
 
-    private static let search = LineSearch(highest: 3, allowsPositive: false, reach: -1...0.5)
+    private static let search = AffineSearch(highest: 3, allowsPositive: false, reach: -1...0.5)
 }

@@ -17,11 +17,11 @@ enum Q4_1: BlockFormat {
     }
 
     static func encode(_ values: Span<Float>, into bytes: inout [UInt8]) {
-        let (d, m, codes) = OneLineBlock.encode(values, search)
+        let (d, m, codes) = SingleAffineBlock.encode(values, search)
         append(d, to: &bytes)
         append(m, to: &bytes)
         appendHalves(codes.span, to: &bytes)
     }
 
-    private static let search = LineSearch(highest: 15, allowsPositive: true, reach: -1.5...0.6)
+    private static let search = AffineSearch(highest: 15, allowsPositive: true, reach: -1.5...0.6)
 }

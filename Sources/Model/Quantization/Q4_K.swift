@@ -31,15 +31,15 @@ enum Q4_K: BlockFormat {
     }
 
     static func encode(_ values: Span<Float>, into bytes: inout [UInt8]) {
-        let block = LineBlock(values, subBlockSize: 32, highest: 63, search: search)
+        let block = AffineBlock(values, subBlockSize: 32, highest: 63, search: search)
         appendScales(of: block, to: &bytes)
         appendPairs(block.codes.span, to: &bytes)
     }
 
-    private static let search = LineSearch(highest: 15, allowsPositive: false, reach: -1.5...0.6)
+    private static let search = AffineSearch(highest: 15, allowsPositive: false, reach: -1.5...0.6)
 
     /// Appends d, dmin and the 6-bit numbers of 8 sub-blocks.
-    static func appendScales(of block: LineBlock, to bytes: inout [UInt8]) {
+    static func appendScales(of block: AffineBlock, to bytes: inout [UInt8]) {
         append(block.d, to: &bytes)
         append(block.dmin, to: &bytes)
         for numbers in [block.scales, block.minimums] {

@@ -22,7 +22,7 @@ enum Q5_K: BlockFormat {
     }
 
     static func encode(_ values: Span<Float>, into bytes: inout [UInt8]) {
-        let block = LineBlock(values, subBlockSize: 32, highest: 63, search: search)
+        let block = AffineBlock(values, subBlockSize: 32, highest: 63, search: search)
         Q4_K.appendScales(of: block, to: &bytes)
         for j in 0..<32 {
             var high: UInt8 = 0
@@ -32,5 +32,5 @@ enum Q5_K: BlockFormat {
         Q4_K.appendPairs(block.codes.span, to: &bytes)
     }
 
-    private static let search = LineSearch(highest: 31, allowsPositive: false, reach: -1.5...0.6)
+    private static let search = AffineSearch(highest: 31, allowsPositive: false, reach: -1.5...0.6)
 }

@@ -6,7 +6,7 @@
 /// With the codes given, the best line is that of linear regression; with the line given, the best
 /// codes are the nearest ones. The search starts from lines that bring the least and the largest
 /// element to the ends of the codes, within them and beyond, and improves each in this way.
-struct LineSearch: Sendable {
+struct AffineSearch: Sendable {
     /// The last code.
     let highest: Float
     /// Whether the least value may be above 0.

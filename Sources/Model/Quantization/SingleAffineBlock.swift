@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Blocks with one scale and one least value in half precision: element = d · code + m.
-enum OneLineBlock {
+enum SingleAffineBlock {
     /// Finds a block of little error.
     ///
     /// - Returns: d, m, and the code of every element.
     static func encode(
-        _ elements: Span<Float>, _ search: LineSearch
+        _ elements: Span<Float>, _ search: AffineSearch
     ) -> (d: UInt16, m: UInt16, codes: [UInt8]) {
         let block = ScaledBlock(elements)
         let values = block.values.span
@@ -18,7 +18,7 @@ enum OneLineBlock {
         for m in block.halves(around: best.least, count: 3) {
             for d in block.halves(around: best.scale, count: 3).prefix(2) { choices.append((d, m)) }
         }
-        var lines = LineSearch.Lines(scale: Lanes(), least: Lanes())
+        var lines = AffineSearch.Lines(scale: Lanes(), least: Lanes())
         for (index, choice) in choices.enumerated() {
             lines.scale[index] = choice.d.value
             lines.least[index] = choice.m.value

@@ -2,7 +2,7 @@
 
 /// A block of sub-blocks, each with a whole-number scale and minimum:
 /// element = (d · scale) · code − dmin · minimum.
-struct LineBlock {
+struct AffineBlock {
     /// d, in half precision.
     var d: UInt16 = 0
     /// dmin, in half precision.
@@ -21,7 +21,7 @@ struct LineBlock {
     ///   - subBlockSize: how many elements share a scale and a minimum.
     ///   - highest: the largest scale and minimum.
     ///   - search: how lines are found; they do not start above 0.
-    init(_ elements: Span<Float>, subBlockSize: Int, highest: Float, search: LineSearch) {
+    init(_ elements: Span<Float>, subBlockSize: Int, highest: Float, search: AffineSearch) {
         let block = ScaledBlock(elements)
         let values = block.values.span
         let count = elements.count / subBlockSize
@@ -32,7 +32,7 @@ struct LineBlock {
         var bestError = Float.infinity
         var best: (d: Float, dmin: Float) = (0, 0)
         func attempt(
-            _ targets: [LineSearch.Line], _ factors: (d: Float, dmin: Float)
+            _ targets: [AffineSearch.Line], _ factors: (d: Float, dmin: Float)
         ) -> (d: Float, dmin: Float)? {
             let (bits, d) = block.half(factors.d)
             let (minimumBits, dmin) = block.half(factors.dmin)
@@ -56,7 +56,7 @@ struct LineBlock {
             minimums = fit.minimums
             return fit.factors
         }
-        func shared(_ targets: [LineSearch.Line]) -> (d: Float, dmin: Float) {
+        func shared(_ targets: [AffineSearch.Line]) -> (d: Float, dmin: Float) {
             targets.reduce((0, 0)) {
                 (max($0.0, $1.scale / highest), max($0.1, -$1.least / highest))
             }
@@ -99,7 +99,7 @@ struct LineBlock {
         /// Chooses the best of eight lines for a sub-block.
         mutating func add(
             _ i: Int, _ values: Span<Float>, _ scales: Lanes, _ minimums: Lanes,
-            _ sums: LineSearch.Sums
+            _ sums: AffineSearch.Sums
         ) {
             let index = sums.errors.indexOfLeast
             let scale = scales[index]

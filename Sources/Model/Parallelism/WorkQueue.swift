@@ -3,10 +3,10 @@
 internal import CKernels
 internal import Synchronization
 
-/// What a team tells one of its workers: its tasks, and what it will read after them.
+/// The queue of one worker: its tasks, which others may take, and what it will read after them.
 ///
 /// On cache lines of its own. It must not move: it lives where an unsafe pointer says.
-struct WorkerLine: ~Copyable {
+struct WorkQueue: ~Copyable {
     /// The worker's tasks that nobody has claimed: their end in the high half, the next in the low.
     private let tasks = Atomic<UInt64>(0)
 
@@ -25,13 +25,13 @@ struct WorkerLine: ~Copyable {
     // Processors fetch lines of 64 bytes in pairs.
     private let padding = InlineArray<3, UInt64>(repeating: 0)
 
-    /// Lines without tasks, each at the beginning of a cache line.
-    static func allocate(count: Int) -> UnsafeMutablePointer<WorkerLine> {
-        let lines = unsafe UnsafeMutableRawPointer.allocate(
-            byteCount: count * MemoryLayout<WorkerLine>.stride, alignment: 128
-        ).bindMemory(to: WorkerLine.self, capacity: count)
-        for index in 0..<count { unsafe (lines + index).initialize(to: WorkerLine()) }
-        return unsafe lines
+    /// Queues without tasks, each at the beginning of a cache line.
+    static func allocate(count: Int) -> UnsafeMutablePointer<WorkQueue> {
+        let queues = unsafe UnsafeMutableRawPointer.allocate(
+            byteCount: count * MemoryLayout<WorkQueue>.stride, alignment: 128
+        ).bindMemory(to: WorkQueue.self, capacity: count)
+        for index in 0..<count { unsafe (queues + index).initialize(to: WorkQueue()) }
+        return unsafe queues
     }
 
     // MARK: Tasks
