@@ -85,6 +85,17 @@ extension WeightMatrix {
 }
 
 extension FloatBuffer {
+    /// A copy of a row.
+    func values(row index: Int) -> [Float] {
+        let row = row(index)
+        return row.indices.map { row[$0] }
+    }
+
+    /// Sets every element of some rows.
+    func fill(_ value: Float, rows: Range<Int>) {
+        for index in rows { setRow(index, to: [Float](repeating: value, count: columnCount)) }
+    }
+
     /// The bits of some rows.
     func bits(rows: Range<Int>? = nil) -> [[UInt32]] {
         (rows ?? 0..<rowCount).map { values(row: $0).map(\.bitPattern) }

@@ -6,6 +6,14 @@ import ModelFiles
 import Parallelism
 import Testing
 
+extension FloatBuffer {
+    /// A copy of a row.
+    func values(row index: Int) -> [Float] {
+        let row = row(index)
+        return row.indices.map { row[$0] }
+    }
+}
+
 /// How a sequence is put through a transformer; nothing of it may matter to the logits.
 struct Running: Sendable, CustomTestStringConvertible {
     var kernels = KernelChoice.automatic

@@ -288,5 +288,6 @@ private func decodedRow(_ index: Int, of matrix: WeightMatrix) -> [Float] {
     let buffer = FloatBuffer(rowCount: 1, columnCount: matrix.columnCount)
     let compute = Compute(pool: ThreadPool(threadCount: 1), kernels: .scalar)
     compute.embed([Int32(index)].span, matrix, into: buffer)
-    return buffer.values(row: 0)
+    let row = buffer.row(0)
+    return row.indices.map { row[$0] }
 }

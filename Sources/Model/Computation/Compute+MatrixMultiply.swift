@@ -104,7 +104,9 @@ extension Compute {
     ) -> WeightsAhead {
         var ahead = WeightsAhead(workerCount: pool.placement.workerNodes.count)
         // OpenBLAS reads weights after they are decoded.
-        guard let columnCount = matrices.first?.columnCount, kernels != .blas else { return ahead }
+        guard let columnCount = matrices.first?.columnCount, kernels.products != .blas else {
+            return ahead
+        }
         let x = FloatBuffer(rowCount: 1, columnCount: columnCount)
         let y = FloatBuffer(rowCount: 1, columnCount: matrices.map(\.rowCount).max() ?? 0)
         plan.begin(x)

@@ -53,7 +53,7 @@ package final class Compute {
         self.kernels = kernels
         let isa = kernels.isa
         let plan = ProductPlan(
-            workerCount: pool.threadCount, placement: pool.weightPlacement, by: .choose(kernels))
+            workerCount: pool.threadCount, placement: pool.weightPlacement, by: kernels.products)
         let rowTasks = RowTasks()
         self.isa = isa
         self.plan = plan

@@ -51,25 +51,6 @@ internal import Glibc
         return unsafe _overrideLifetime(span, borrowing: self)
     }
 
-    /// A row, to write.
-    @_lifetime(borrow self)
-    package borrowing func mutableRow(_ index: Int) -> MutableSpan<Float> {
-        let span = unsafe MutableSpan(_unsafeStart: pointer(row: index), count: columnCount)
-        return unsafe _overrideLifetime(span, borrowing: self)
-    }
-
-    /// A copy of a row.
-    package func values(row index: Int) -> [Float] {
-        unsafe [Float](UnsafeBufferPointer(start: pointer(row: index), count: columnCount))
-    }
-
-    /// Sets every element of some rows.
-    package func fill(_ value: Float, rows: Range<Int>) {
-        for index in rows {
-            unsafe pointer(row: index).update(repeating: value, count: columnCount)
-        }
-    }
-
     /// Sets the first elements of a row.
     package func setRow(_ index: Int, to values: [Float]) {
         precondition(values.count <= columnCount, "\(values.count) values, \(columnCount) columns")
@@ -78,12 +59,6 @@ internal import Glibc
                 unsafe pointer(row: index).update(from: first, count: source.count)
             }
         }
-    }
-
-    /// Copies a row of a buffer, this one or another, over a row of this one.
-    package func copyRow(_ index: Int, of source: FloatBuffer, to target: Int) {
-        precondition(source.columnCount == columnCount, "\(source.columnCount), \(columnCount)")
-        unsafe pointer(row: target).update(from: source.pointer(row: index), count: columnCount)
     }
 
     func pointer(row index: Int) -> UnsafeMutablePointer<Float> {

@@ -2,6 +2,8 @@
 
 internal import CFiles
 internal import Glibc
+package import Parallelism
+internal import Synchronization
 
 /// The bytes of a file, mapped read-only, or bytes that were made in memory.
 ///
@@ -21,9 +23,9 @@ internal import Glibc
     /// Whether the mapping is that of a file, which can be read again.
     package let isFile: Bool
     /// The number under which faults in the mapping are noticed; -1: not at all.
-    let faultNumber: Int32
+    private let faultNumber: Int32
     /// What told the file from others when it was opened.
-    let identity: FileIdentity?
+    private let identity: FileIdentity?
 
     private static let catchesFaults: Void = cf_faults_install()
 
@@ -181,5 +183,104 @@ internal import Glibc
 
         /// All of it and often: in huge pages, where the system has them for files.
         case hugePages
+    }
+
+    // MARK: Bringing in
+
+    /// Bytes that are brought in at a time: some huge pages.
+    private static let populationByteCount = 1 << 25
+
+    /// Brings the whole file into memory and into the page table, so that the first use of a weight
+    /// is no page fault; in huge pages where the file system has them.
+    ///
+    /// 1.5 GB in the page cache take 2 ms where they are huge pages, 600 ms in small ones (two
+    /// threads of a loaded virtual machine, Linux 6.18, ext4).
+    ///
+    /// - Parameters:
+    ///   - pool: the threads that do it.
+    ///   - progress: receives the share that is done, from 0 to 1, on any of them.
+    package func populate(
+        using pool: ThreadPool, progress: @Sendable (Double) -> Void = { _ in }
+    ) {
+        advise(.hugePages)
+        let count = (byteCount + Self.populationByteCount - 1) / Self.populationByteCount
+        let done = Atomic(0)
+        pool.parallel(count: count) { task, _ in
+            let start = task * Self.populationByteCount
+            populate(start..<min(start + Self.populationByteCount, byteCount))
+            let finished = done.add(1, ordering: .relaxed).newValue
+            progress(Double(finished) / Double(count))
+        }
+    }
+
+    private func populate(_ range: Range<Int>) {
+        guard !range.isEmpty else { return }
+        let start = unsafe UnsafeMutableRawPointer(mutating: base + range.lowerBound)
+        guard unsafe madvise(start, range.count, MADV_POPULATE_READ) != 0, errno == EINVAL else {
+            return
+        }
+        // Before Linux 5.14, and for bytes that are in no file: one byte of every page.
+        var sum: UInt8 = 0
+        for place in stride(from: 0, to: range.count, by: 4096) {
+            sum &+= unsafe start.load(fromByteOffset: place, as: UInt8.self)
+        }
+        withExtendedLifetime(sum) {}
+    }
+
+    // MARK: Loss
+
+    /// Whether bytes of the file are gone that were there when it was mapped.
+    package var isLost: Bool { cf_faults_is_lost(faultNumber) != 0 }
+
+    /// Whether any file of this process was ever lost; costs one load.
+    package static var isAnyLost: Bool { cf_faults_count() != 0 }
+
+    /// Counts the file as lost, where something else than a fault tells.
+    package func markLost() {
+        cf_faults_mark(faultNumber)
+    }
+
+    /// The file's name without its folder, for those who must not see the machine's folders.
+    package var fileName: String {
+        String(path.split(separator: "/").last ?? "(memory)")
+    }
+
+    /// What has become of the file under its name since it was mapped.
+    package func stateOnDisk() -> DiskState {
+        var status = stat()
+        guard let identity, unsafe stat(path, &status) == 0 else { return .detached }
+        let found = FileIdentity(status)
+        guard found.device == identity.device, found.inode == identity.inode else {
+            return .detached
+        }
+        if Int(status.st_size) < byteCount { return .short }
+        return found == identity ? .same : .written(seconds: found.seconds, found.nanoseconds)
+    }
+
+    /// What can become of a file that is mapped.
+    package enum DiskState: Equatable, Sendable {
+        /// Nothing.
+        case same
+        /// There is no such file any more, or another one, while the mapping keeps the old one.
+        case detached
+        /// It has fewer bytes.
+        case short
+        /// Somebody has written to it or touched it, at this time.
+        case written(seconds: Int, Int)
+    }
+}
+
+/// What tells one state of a file from another.
+private struct FileIdentity: Equatable {
+    var device: UInt
+    var inode: UInt
+    var seconds: Int
+    var nanoseconds: Int
+
+    init(_ status: stat) {
+        device = UInt(status.st_dev)
+        inode = UInt(status.st_ino)
+        seconds = status.st_mtim.tv_sec
+        nanoseconds = status.st_mtim.tv_nsec
     }
 }

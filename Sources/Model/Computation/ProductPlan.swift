@@ -55,14 +55,10 @@ internal import Parallelism
         var firstTask: Int
     }
 
-    init(workerCount: Int, placement: NUMAPlacement, by backend: MatrixMultiply) {
+    init(workerCount: Int, placement: NUMAPlacement, by path: ProductPath) {
         self.placement = placement
         taskEnds = [Int](repeating: 0, count: placement.nodes.count)
-        blas =
-            switch backend {
-            case .blas: BLASProduct(workerCount: workerCount)
-            case .kernels: nil
-            }
+        blas = path == .blas ? BLASProduct(workerCount: workerCount) : nil
         unsafe scratch = .allocate(byteCount: Self.scratchStride * workerCount, alignment: 4096)
         unsafe inputRows = .allocate(capacity: inputs.count)
         unsafe products = .allocate(capacity: capacity)
