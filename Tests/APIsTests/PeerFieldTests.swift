@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import APIs
+import Conversation
 import JSON
 import Testing
 
@@ -231,7 +232,7 @@ import Testing
 
 /// Histories as clients keep them.
 @Suite struct HistoryTests {
-    private func messages(_ last: String, _ dialect: Dialect = .openAI) throws -> [ChatMessage] {
+    private func messages(_ last: String, _ dialect: Dialect = .openAI) throws -> [Message] {
         let body = #"{"model":"m","messages":[{"role":"user","content":"Hi"},\#(last)]}"#
         return try ChatCompletionRequest(
             #require(try JSONParser.parse(body).objectValue), dialect: dialect
@@ -267,7 +268,7 @@ import Testing
             {"type":"text","text":"Hello"},{"type":"redacted_thinking","data":"x"}]}
             """, dialect)[1]
         #expect(message.parts == ["Hello"])
-        #expect(message.reasoning == ["reasoning_content": "hm"])
+        #expect(message.extra == ["reasoning_content": "hm"])
     }
 
     @Test func `a field of reasoning wins over a part`() throws {
@@ -276,7 +277,7 @@ import Testing
             {"role":"assistant","reasoning_content":"a","content":[{"type":"thinking",
             "thinking":"b"},{"type":"text","text":"Hello"}]}
             """)[1]
-        #expect(message.reasoning == ["reasoning_content": "a"])
+        #expect(message.extra == ["reasoning_content": "a"])
     }
 
     @Test func `texts go by the names of both of OpenAI's APIs, or by none`() throws {

@@ -23,15 +23,15 @@ import Tokenization
     }
 
     @Test func `messages, calls and results reach the template`() throws {
-        var call = ChatMessage(.assistant)
+        var call = Message(.assistant, nil)
         call.toolCalls = [
-            .init(id: "abcdefghi", name: "f", arguments: ["x": 1]),
+            .init(id: "abcdefghi", name: "f", arguments: #"{"x":1}"#),
             .init(id: "abcdefghj", name: "g", arguments: "{}"),
         ]
-        var result = ChatMessage(.tool, "1")
+        var result = Message(.tool, "1")
         result.toolCallID = "abcdefghi"
         let prompt = ChatPrompt(
-            messages: [ChatMessage(.user, "a", "b"), call, result].map(Message.init),
+            messages: [Message(role: .user, parts: ["a", "b"]), call, result],
             templateArguments: ["who": "bot"])
         #expect(
             try render(prompt)
@@ -54,8 +54,7 @@ import Tokenization
     }
 
     @Test func `a prompt may end within the last message`() throws {
-        var prompt = ChatPrompt(
-            messages: [ChatMessage(.user, "a"), ChatMessage(.assistant, "Oh")].map(Message.init))
+        var prompt = ChatPrompt(messages: [Message(.user, "a"), Message(.assistant, "Oh")])
         prompt.addsGenerationPrompt = false
         prompt.continuesFinalMessage = true
         #expect(try render(prompt) == "user:a|assistant:Oh")

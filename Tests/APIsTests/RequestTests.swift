@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import APIs
+import Conversation
 import JSON
 import Testing
 
@@ -53,7 +54,7 @@ import Testing
         #expect(request.topLogprobs == 20)
         #expect(
             request.messages == [
-                ChatMessage(.developer, "Be brief."), ChatMessage(.user, "a", "b"),
+                Message(.developer, "Be brief."), Message(role: .user, parts: ["a", "b"]),
             ])
         #expect(
             request.templateArguments == ["enable_thinking": false, "reasoning_effort": "low"])
@@ -79,7 +80,7 @@ import Testing
     @Test func `safe_prompt puts its system message first`() throws {
         let request = try chat(
             #"{"model":"m","safe_prompt":true,"messages":[{"role":"user","content":"Hi"}]}"#)
-        #expect(request.messages.first == ChatMessage(.system, ChatCompletionRequest.safePrompt))
+        #expect(request.messages.first == Message(.system, ChatCompletionRequest.safePrompt))
         #expect(request.messages.count == 2)
     }
 
@@ -104,7 +105,7 @@ import Testing
         #expect(
             request.messages[1].toolCalls == [
                 .init(id: "a", name: "f", arguments: "{}"),
-                .init(id: "", name: "g", arguments: ["x": 1]),
+                .init(id: nil, name: "g", arguments: #"{"x":1}"#),
             ])
         #expect(request.messages[2].toolCallID == "a")
     }

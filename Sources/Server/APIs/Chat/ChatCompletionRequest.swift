@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Conversation
 package import JSON
 
 /// The body of `POST /v1/chat/completions`.
@@ -8,7 +9,7 @@ package struct ChatCompletionRequest: Hashable, Sendable {
     package var model: String
 
     /// The conversation; never empty.
-    package var messages: [ChatMessage]
+    package var messages: [Message]
 
     /// The tools for the prompt, as the client wrote them; empty if the model shall call none.
     package var tools: [JSONValue] = []
@@ -59,16 +60,17 @@ extension ChatCompletionRequest {
     /// Reads `messages` alone, as tokenizing and counting do.
     static func messages(
         _ fields: FieldReader, limits: RequestLimits
-    ) throws(FieldError) -> [ChatMessage] {
+    ) throws(FieldError) -> [Message] {
         let elements = try fields.require(
             "messages", fields.array("messages", maxCount: limits.maxMessages))
         guard !elements.isEmpty else {
             throw .invalid(fields.path.appending("messages"), expected: "at least one message")
         }
-        var messages: [ChatMessage] = []
+        var messages: [Message] = []
         messages.reserveCapacity(elements.count)
         for (value, path) in elements {
-            let message = try ChatMessage(FieldReader(value, at: path), limits: limits)
+            let message = try ChatMessageReader.message(
+                FieldReader(value, at: path), limits: limits)
             if message.isPrefix, messages.count != elements.count - 1 {
                 throw .invalid(
                     path.appending("prefix"), expected: "true for the last message only")
@@ -152,7 +154,7 @@ extension ChatCompletionRequest {
         addsGenerationPrompt = continuesFinalMessage ? false : addsPrompt ?? true
         templateArguments = try TemplateArguments.read(fields)
         if try fields.bool("safe_prompt") ?? false {
-            messages.insert(ChatMessage(.system, Self.safePrompt), at: 0)
+            messages.insert(Message(.system, Self.safePrompt), at: 0)
         }
     }
 

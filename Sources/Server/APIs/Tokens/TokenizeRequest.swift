@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Conversation
 package import JSON
 
 /// The body of `POST /v1/tokenize`, and of counting the tokens of a chat.
@@ -8,7 +9,7 @@ package struct TokenizeRequest: Hashable, Sendable {
     package enum Input: Hashable, Sendable {
         case text(String, addsSpecialTokens: Bool, parsesSpecialTokens: Bool)
         case chat(
-            messages: [ChatMessage], tools: [JSONValue], addsGenerationPrompt: Bool,
+            messages: [Message], tools: [JSONValue], addsGenerationPrompt: Bool,
             continuesFinalMessage: Bool, templateArguments: JSONObject)
     }
 

@@ -81,6 +81,11 @@ package struct Message: Hashable, Sendable {
             toolCallID: toolCallID, name: name, isPrefix: isPrefix, extra: extra)
     }
 
+    /// All parts, a line each, as a client reads them back; nil if there is none.
+    package var content: String? {
+        parts.isEmpty ? nil : parts.joined(separator: "\n")
+    }
+
     /// The parts that are not empty, joined.
     ///
     /// - Parameter separator: what stands between two parts.
