@@ -47,7 +47,7 @@ import Tokenization
             let encoder = PromptEncoder(
                 tokenizer: ByteTokenizer(), format: .template(try ChatTemplate(source: source)))
             return ByteTokenizer().decode(
-                try encoder.tokens(of: ChatPrompt(messages: request.messages.map(Message.init))))
+                try encoder.tokens(of: ChatPrompt(messages: request.messages)))
         }
         #expect(try render(source) == "system;")
         #expect(try render(source + "{# developer #}") == "developer;")

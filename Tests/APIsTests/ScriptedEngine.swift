@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-<<<<<<< HEAD
-=======
 import APIs
->>>>>>> 1195a79 (Make the message of a request and of a prompt one type)
 import Conversation
 import Dispatch
 import Generation

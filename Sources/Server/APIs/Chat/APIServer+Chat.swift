@@ -205,7 +205,7 @@ extension StreamUsage {
 extension ChatPrompt {
     fileprivate init(_ request: ChatCompletionRequest) {
         self.init(
-            messages: request.messages.map(Message.init), tools: request.tools,
+            messages: request.messages, tools: request.tools,
             addsGenerationPrompt: request.addsGenerationPrompt,
             continuesFinalMessage: request.continuesFinalMessage,
             templateArguments: request.templateArguments)

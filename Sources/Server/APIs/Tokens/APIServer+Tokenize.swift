@@ -89,7 +89,7 @@ extension APIServer {
         case .chat(let messages, let tools, let addsPrompt, let continues, let arguments):
             return try Self.tokens(
                 of: ChatPrompt(
-                    messages: messages.map(Message.init), tools: tools,
+                    messages: messages, tools: tools,
                     addsGenerationPrompt: addsPrompt,
                     continuesFinalMessage: continues, templateArguments: arguments),
                 model)
