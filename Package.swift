@@ -78,6 +78,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", path: "Sources/Base/CZlib"),
         .systemLibrary(name: "CEpoll", path: "Sources/Base/CEpoll"),
         room("JSON", in: "Base"),
+        room("Jinja", in: "Base", uses: ["JSON"]),
         room("Console", in: "Base", from: ["Logging"]),
 
         // Model: numbers to logits; knows ids, not text.
@@ -96,7 +97,7 @@ let package = Package(
 
         // Text: text to ids and back; knows no tensors.
         room("Tokenization", in: "Text", uses: ["ModelFiles", "JSON"]),
-        room("Conversation", in: "Text", uses: ["Tokenization", "JSON"]),
+        room("Conversation", in: "Text", uses: ["Tokenization", "Jinja", "JSON"]),
 
         // Engine: requests of ids to streams of ids and text.
         room("Sampling", in: "Engine", uses: ["Tokenization"]),
@@ -173,6 +174,7 @@ let package = Package(
             path: "Tests/TestSupport", swiftSettings: swiftSettings),
 
         tests(of: "JSON"),
+        tests(of: "Jinja", uses: ["JSON"], resources: [.copy("Goldens")]),
         tests(of: "Console", from: ["Logging"]),
         tests(of: "Quantization", resources: [.copy("Goldens")]),
         tests(of: "Parallelism"),
@@ -184,7 +186,9 @@ let package = Package(
             of: "Inference", uses: ["Computation", "Parallelism", "Quantization", "ModelFiles"],
             resources: [.copy("Goldens")]),
         tests(of: "Tokenization", uses: ["ModelFiles", "JSON"], resources: [.copy("Goldens")]),
-        tests(of: "Conversation", uses: ["Tokenization", "JSON"], resources: [.copy("Goldens")]),
+        tests(
+            of: "Conversation", uses: ["Tokenization", "Jinja", "JSON"],
+            resources: [.copy("Goldens")]),
         tests(of: "Sampling"),
         tests(of: "Scheduling"),
         tests(

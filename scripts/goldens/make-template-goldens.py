@@ -4,7 +4,7 @@
 
 usage: make-template-goldens.py GOLDENS [--templates FOLDER] [--dump FOLDER] [--seed N] [--count N]
 
-Writes into GOLDENS (Tests/ConversationTests/Goldens):
+Writes into GOLDENS (Tests/JinjaTests/Goldens):
   template-cases.json          small templates of ours that exercise each feature, with renderings
   template-random.json         random templates with renderings (--seed and --count change them)
   template-conversations.json  conversations for whole chat templates

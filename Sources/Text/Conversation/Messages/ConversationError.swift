@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Jinja
 package import Tokenization
 
 /// Why a conversation could not be made into a prompt; each is the client's to mend.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import JSON
+package import Jinja
 package import Tokenization
 
 /// Turns conversations into the token ids of a model's prompt.
@@ -170,31 +171,6 @@ package struct PromptEncoder: Sendable {
                 throw .tooLong(error)
             }
         }
-    }
-
-    /// The prompt as text, for people; Mistral's formats show their control tokens by name.
-    ///
-    /// - Parameters:
-    ///   - messages: the conversation.
-    ///   - tools: the tools' definitions.
-    ///   - addGenerationPrompt: whether the prompt ends where the assistant begins to speak.
-    /// - Returns: the text.
-    /// - Throws: as `encode` does.
-    package func preview(
-        messages: [Message], tools: [JSONValue] = [], addGenerationPrompt: Bool = true
-    ) throws(ConversationError) -> String {
-        let ids = try encode(
-            messages: messages, tools: tools, addGenerationPrompt: addGenerationPrompt)
-        var text = ""
-        var detokenizer = StreamingDetokenizer(tokenizer: tokenizer, continuesText: true)
-        for id in ids {
-            if tokenizer.isControl(id) {
-                text += detokenizer.flush() + tokenizer.piece(of: id)
-            } else {
-                text += detokenizer.append(id)
-            }
-        }
-        return text + detokenizer.flush()
     }
 
     /// The ids with exactly one BOS in front, where the vocabulary asks for one.

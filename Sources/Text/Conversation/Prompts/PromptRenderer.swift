@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import JSON
+import Jinja
 import Tokenization
 
 /// Renders one request's conversation with a template, mending what the template refuses.

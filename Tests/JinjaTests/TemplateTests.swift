@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Conversation
 import Foundation
 import JSON
+import Jinja
 import Testing
 
-@Suite struct ChatTemplateTests {
+@Suite struct TemplateTests {
     /// What a template renders to, or nil for an error.
     private func rendering(_ source: String, _ context: JSONObject, now: Int = 0) -> String? {
-        guard let template = try? ChatTemplate(source: source) else { return nil }
-        return try? template.render(context, now: WallClockTime(secondsSince1970: now))
+        guard let template = try? Template(source: source) else { return nil }
+        return try? template.render(
+            TemplateContext(context), now: WallClockTime(secondsSince1970: now)
+        ).text
     }
 
     @Test func `every feature renders as Jinja2 renders it`() throws {

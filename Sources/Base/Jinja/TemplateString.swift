@@ -4,9 +4,9 @@
 ///
 /// Only text that the template's author wrote may later be read as control tokens; what a message
 /// brought stays data through every strip, split, slice, join and format.
-struct TemplateString: Sendable {
+package struct TemplateString: Sendable {
     /// Where a character is from.
-    enum Origin: Sendable {
+    package enum Origin: Sendable {
         /// The template's source or a value that the server vouches for, such as `bos_token`.
         case template
 
@@ -52,7 +52,7 @@ struct TemplateString: Sendable {
     var isEmpty: Bool { scalars.isEmpty }
 
     /// The text without the origins.
-    var text: String {
+    package var text: String {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(count)
         for scalar in scalars {
@@ -63,6 +63,15 @@ struct TemplateString: Sendable {
             }
         }
         return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// The text in parts of one origin each.
+    package var parts: [(text: String, origin: Origin)] {
+        var start = 0
+        return runs.map { run in
+            defer { start = run.end }
+            return (slice(start..<run.end).text, run.origin)
+        }
     }
 
     /// The characters in a range, with their origins.
@@ -159,17 +168,17 @@ struct TemplateString: Sendable {
 }
 
 extension TemplateString: Hashable {
-    static func == (left: TemplateString, right: TemplateString) -> Bool {
+    package static func == (left: TemplateString, right: TemplateString) -> Bool {
         left.scalars == right.scalars
     }
 
-    func hash(into hasher: inout Hasher) {
+    package func hash(into hasher: inout Hasher) {
         hasher.combine(scalars)
     }
 }
 
 extension TemplateString: Comparable {
-    static func < (left: TemplateString, right: TemplateString) -> Bool {
+    package static func < (left: TemplateString, right: TemplateString) -> Bool {
         left.scalars.lexicographicallyPrecedes(right.scalars)
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Conversation
 import JSON
+import Jinja
 import Testing
 
 @Suite struct HostileTemplateTests {
@@ -10,8 +10,9 @@ import Testing
         _ source: String, limits: TemplateLimits = TemplateLimits()
     ) -> TemplateError? {
         do {
-            _ = try ChatTemplate(source: source)
-                .render(["s": "x", "n": 1, "l": [1, 2, 3]], limits: limits)
+            _ = try Template(source: source)
+                .render(
+                    TemplateContext(["s": "x", "n": 1, "l": [1, 2, 3]]), limits: limits)
             return nil
         } catch {
             return error
@@ -55,12 +56,13 @@ import Testing
         "a|default(b)", "a|format(b)", "l|map('round', a)|list", "s|wordcount + a",
     ])
     func `numbers at the ends of their range are values or errors`(expression: String) throws {
-        let template = try ChatTemplate(source: "{{ \(expression) }}")
+        let template = try Template(source: "{{ \(expression) }}")
         var outcomes = 0
         for a in Self.extremes {
             for b in Self.extremes {
                 do throws(TemplateError) {
-                    _ = try template.render(["a": a, "b": b, "s": "xaxbx", "l": [1, 2, 3]])
+                    _ = try template.render(
+                        TemplateContext(["a": a, "b": b, "s": "xaxbx", "l": [1, 2, 3]]))
                 } catch {
                     #expect(!error.description.isEmpty)
                 }
@@ -72,7 +74,7 @@ import Testing
 
     @Test func `all values that are not numbers are one key`() throws {
         let source = "{% set n = 'nan'|float %}{{ dict([(n, 1), (n, 2), (-n, 3)])|length }}"
-        #expect(try ChatTemplate(source: source).render([:]) == "1")
+        #expect(try Template(source: source).render(TemplateContext([:])).text == "1")
     }
 
     private static func nested(_ open: String, _ close: String, _ inner: String = "1") -> String {
@@ -218,7 +220,7 @@ import Testing
             var view = String.UnicodeScalarView()
             view.append(contentsOf: scalars[..<length])
             do {
-                _ = try ChatTemplate(source: String(view)).render([:])
+                _ = try Template(source: String(view)).render(TemplateContext([:]))
             } catch {
                 #expect(!error.description.isEmpty)
             }

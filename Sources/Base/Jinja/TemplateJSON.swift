@@ -85,8 +85,9 @@ struct TemplateJSON {
     }
 }
 
-/// JSON as a template's string. Punctuation and numbers count as data: no control token may be
-/// formed of them.
+/// JSON as a template's string.
+///
+/// Punctuation and numbers count as data: no control token may be formed of them.
 private struct TemplateJSONText: JSONOutput {
     private(set) var string = TemplateString()
 
