@@ -6,9 +6,21 @@
 /// sequence writes only to a block that it alone owns. A full block may be published, so that
 /// others find it by its tokens; without owners it stays cached until its memory is needed, the
 /// one least recently used first. All operations take constant time.
+///
+/// A published block is known by what it continues and by its own tokens, which are compared: a
+/// hash only says where to look. So equal prefixes have equal identities, and others never do.
 package struct BlockPool: Sendable {
+    /// A published block, and the identity of the tokens up to its end.
+    package struct Entry: Hashable, Sendable {
+        /// The block.
+        package let block: Int32
+
+        /// What it ends.
+        package let prefix: PrefixID
+    }
+
     /// One block.
-    struct Block: Sendable {
+    private struct Block: Sendable {
         /// The sequences that use the block.
         var ownerCount: Int32 = 0
 
@@ -33,29 +45,29 @@ package struct BlockPool: Sendable {
     /// The number of positions in a block.
     package let positionsPerBlock: Int
 
-    var blocks: [Block]
+    private var blocks: [Block]
 
     /// The blocks that hold nothing; the last one is handed out next, as its memory is most likely
     /// warm.
-    private(set) var freeBlocks: [Int32]
+    private var freeBlocks: [Int32]
 
     /// The ends of the list of cached blocks without owners, and its length.
-    private(set) var oldestCached: Int32?
-    private(set) var newestCached: Int32?
+    private var oldestCached: Int32?
+    private var newestCached: Int32?
 
     /// The number of blocks without owners that hold a prefix.
     package private(set) var cachedCount = 0
 
     /// The tokens of published blocks: `[blocks, S]`.
-    var tokens: [Int32]
+    private var tokens: [Int32]
 
     /// The first published block of each bucket; as many buckets as blocks, to a power of two.
-    var buckets: [Int32?]
+    private var buckets: [Int32?]
 
-    var nextPrefix: UInt64 = 1
+    private var nextPrefix: UInt64 = 1
 
     /// What the cache has done.
-    package internal(set) var statistics = CacheStatistics()
+    package private(set) var statistics = CacheStatistics()
 
     /// Creates a pool of free blocks, numbered from 0.
     package init(blockCount: Int, positionsPerBlock: Int = 16) {
@@ -119,6 +131,111 @@ package struct BlockPool: Sendable {
     /// Whether more than one sequence owns the block, so that a writer must copy it first.
     package func isShared(_ block: Int32) -> Bool { blocks[Int(block)].ownerCount > 1 }
 
+    /// Finds the next tokens of a prefix.
+    ///
+    /// - Parameters:
+    ///   - tokens: a block's worth.
+    ///   - parent: what comes before them.
+    ///   - scope: whose cache to look in.
+    /// - Returns: the block that holds them, or nil if none is published.
+    package func find(
+        _ tokens: ArraySlice<Int32>, after parent: PrefixID, in scope: CacheScope
+    ) -> Entry? {
+        var candidate = buckets[bucket(of: tokens, after: parent, in: scope)]
+        while let block = candidate {
+            if let prefix = blocks[Int(block)].prefix, blocks[Int(block)].parent == parent,
+                parent != .empty || blocks[Int(block)].scope == scope, holds(tokens, in: block)
+            {
+                return Entry(block: block, prefix: prefix)
+            }
+            candidate = blocks[Int(block)].nextInBucket
+        }
+        return nil
+    }
+
+    /// Lets others find a block by its tokens, whose keys and values are complete.
+    ///
+    /// If another block holds the same already, the owner gets that one and gives up its own.
+    ///
+    /// - Parameters:
+    ///   - block: owned by the caller alone, not published.
+    ///   - tokens: a block's worth.
+    ///   - parent: what comes before them.
+    ///   - scope: who may find it.
+    /// - Returns: the block that the caller owns from now on.
+    package mutating func publish(
+        _ block: Int32, holding tokens: ArraySlice<Int32>, after parent: PrefixID,
+        in scope: CacheScope
+    ) -> Entry {
+        precondition(blocks[Int(block)].ownerCount == 1, "block \(block) is not the caller's own")
+        precondition(blocks[Int(block)].prefix == nil, "block \(block) is published already")
+        precondition(tokens.count == positionsPerBlock, "\(tokens.count) tokens")
+        if let known = find(tokens, after: parent, in: scope) {
+            retain(known.block)
+            release(block)
+            return known
+        }
+        let prefix = PrefixID(rawValue: nextPrefix)
+        nextPrefix += 1
+        var place = Int(block) * positionsPerBlock
+        for token in tokens {
+            self.tokens[place] = token
+            place += 1
+        }
+        let bucket = bucket(of: tokens, after: parent, in: scope)
+        blocks[Int(block)].prefix = prefix
+        blocks[Int(block)].parent = parent
+        blocks[Int(block)].scope = parent == .empty ? scope : nil
+        blocks[Int(block)].bucket = bucket
+        blocks[Int(block)].nextInBucket = buckets[bucket]
+        buckets[bucket] = block
+        return Entry(block: block, prefix: prefix)
+    }
+
+    /// Counts a prompt's tokens that were found, and those that are computed.
+    mutating func count(found: Int, computed: Int) {
+        statistics.hitTokens += UInt64(found)
+        statistics.missTokens += UInt64(computed)
+    }
+
+    /// Makes a published block impossible to find.
+    private mutating func withdraw(_ block: Int32) {
+        let bucket = blocks[Int(block)].bucket
+        let next = blocks[Int(block)].nextInBucket
+        if buckets[bucket] == block {
+            buckets[bucket] = next
+        } else {
+            var previous = buckets[bucket]
+            while let earlier = previous, blocks[Int(earlier)].nextInBucket != block {
+                previous = blocks[Int(earlier)].nextInBucket
+            }
+            if let previous { blocks[Int(previous)].nextInBucket = next }
+        }
+        blocks[Int(block)].nextInBucket = nil
+        blocks[Int(block)].prefix = nil
+        blocks[Int(block)].scope = nil
+    }
+
+    private func holds(_ tokens: ArraySlice<Int32>, in block: Int32) -> Bool {
+        var place = Int(block) * positionsPerBlock
+        for token in tokens {
+            if self.tokens[place] != token { return false }
+            place += 1
+        }
+        return true
+    }
+
+    /// The hash is seeded anew in each process, so that nobody can choose tokens that collide.
+    private func bucket(
+        of tokens: ArraySlice<Int32>, after parent: PrefixID, in scope: CacheScope
+    ) -> Int {
+        var hasher = Hasher()
+        hasher.combine(parent)
+        if parent == .empty { hasher.combine(scope) }
+        for token in tokens { hasher.combine(token) }
+        return hasher.finalize() & (buckets.count - 1)
+    }
+
     private mutating func appendToCached(_ block: Int32) {
         blocks[Int(block)].older = newestCached
         blocks[Int(block)].newer = nil
@@ -138,5 +255,70 @@ package struct BlockPool: Sendable {
         blocks[Int(block)].older = nil
         blocks[Int(block)].newer = nil
         cachedCount -= 1
+    }
+
+    /// What a published block continues and ends, and what it holds.
+    func contents(
+        of block: Int32
+    ) -> (parent: PrefixID, prefix: PrefixID?, tokens: ArraySlice<Int32>) {
+        let start = Int(block) * positionsPerBlock
+        let block = blocks[Int(block)]
+        return (block.parent, block.prefix, tokens[start..<start + positionsPerBlock])
+    }
+
+    /// Checks everything that must hold between two operations.
+    ///
+    /// - Parameter owners: how many sequences use each block.
+    /// - Returns: one line for each rule that is broken; none if all is well.
+    func checkInvariants(owners: [Int32]) -> [String] {
+        var broken: [String] = []
+        for (block, count) in owners.enumerated() where blocks[block].ownerCount != count {
+            broken.append("block \(block) counts \(blocks[block].ownerCount) of \(count) owners")
+        }
+        var isFree = Array(repeating: false, count: blockCount)
+        for block in freeBlocks {
+            if isFree[Int(block)] { broken.append("block \(block) is free more than once") }
+            if blocks[Int(block)].prefix != nil { broken.append("block \(block) is not empty") }
+            isFree[Int(block)] = true
+        }
+        var listed = 0
+        var older: Int32?
+        var next = oldestCached
+        while let block = next, listed <= blockCount {
+            if isFree[Int(block)] { broken.append("block \(block) is free and cached") }
+            if blocks[Int(block)].prefix == nil { broken.append("block \(block) holds nothing") }
+            if blocks[Int(block)].older != older { broken.append("the list is torn at \(block)") }
+            isFree[Int(block)] = true
+            listed += 1
+            older = block
+            next = blocks[Int(block)].newer
+        }
+        if newestCached != older { broken.append("the list ends elsewhere") }
+        if listed != cachedCount { broken.append("\(listed) blocks are listed of \(cachedCount)") }
+        for (block, count) in owners.enumerated() where isFree[block] != (count == 0) {
+            broken.append("block \(block) has \(count) owners and is free: \(isFree[block])")
+        }
+        return broken + checkBuckets()
+    }
+
+    /// Checks that every published block can be found, and no other.
+    private func checkBuckets() -> [String] {
+        var broken: [String] = []
+        var foundCount = 0
+        for (bucket, first) in buckets.enumerated() {
+            var next = first
+            while let block = next, foundCount <= blockCount {
+                foundCount += 1
+                if blocks[Int(block)].bucket != bucket || blocks[Int(block)].prefix == nil {
+                    broken.append("block \(block) is in the wrong bucket")
+                }
+                next = blocks[Int(block)].nextInBucket
+            }
+        }
+        let publishedCount = blocks.count { $0.prefix != nil }
+        if publishedCount != foundCount {
+            broken.append("\(publishedCount) blocks are published and \(foundCount) are found")
+        }
+        return broken
     }
 }

@@ -73,9 +73,29 @@ package struct ScheduledStep: Sendable {
     /// The number of prompt tokens, those computed again included.
     package var prefillCount: Int { tokenCount - decodeCount }
 
-    mutating func append(_ slice: Slice) {
-        slices.append(slice)
-        tokenCount += slice.tokenCount
+    /// Adds the next tokens of a running sequence.
+    ///
+    /// - Parameters:
+    ///   - count: how many.
+    ///   - sequence: whose.
+    ///   - index: of the running sequence.
+    ///   - blocks: counts what was found in the cache.
+    mutating func append(
+        _ count: Int, of sequence: inout ScheduledSequence, at index: Int,
+        _ blocks: inout SequenceBlocks
+    ) {
+        let start = sequence.computedCount
+        let end = start + count
+        blocks.noteUse(of: &sequence, upTo: end)
+        let samples = sequence.maxTokens > 0 && end == sequence.tokens.count
+        let isScored =
+            sequence.isScoring && start < sequence.promptCount - 1 && end > sequence.scoredCount
+        slices.append(
+            Slice(
+                id: sequence.id, startPosition: start, tokenCount: count,
+                logits: isScored ? .all : samples ? .last : .none, samples: samples,
+                cachedCount: sequence.cachedCount, runningIndex: index))
+        tokenCount += count
     }
 
     mutating func removeAll() {
@@ -87,4 +107,19 @@ package struct ScheduledStep: Sendable {
         tokenCount = 0
         decodeCount = 0
     }
+}
+
+/// What became of a slice.
+package enum SliceOutcome: Hashable, Sendable {
+    /// Its tokens are in the cache; more of the prompt follows.
+    case progressed
+
+    /// The next token.
+    case sampled(Int32)
+
+    /// The sequence has ended, for whichever reason; its tokens are in the cache.
+    case finished
+
+    /// The sequence has ended because its tokens could not be computed.
+    case failed
 }

@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-extension Scheduler {
-    /// A running prompt and what it gets of a step.
-    struct PrefillTurn: Sendable {
+/// Shares what is left of a step among the prompts.
+///
+/// Each turn of `prefillQuantumTokens` goes to the lowest priority; there to the client that has had
+/// the least work done; there to the prompt that is nearest to its end, so that a long one never
+/// delays a short one by much, but every so many times to the one that is due first, so that short
+/// ones never keep it waiting forever.
+struct PrefillPlanner: Sendable {
+    /// A running prompt and what it gets of the step.
+    private struct Turn: Sendable {
         let index: Int
         var share = 0
 
@@ -10,14 +16,31 @@ extension Scheduler {
         var isDone = false
     }
 
-    /// Shares what is left of the step among the prompts.
+    private let configuration: Scheduler.Configuration
+
+    /// Memory that every step uses again.
+    private var turns: [Turn] = []
+
+    init(_ configuration: Scheduler.Configuration) { self.configuration = configuration }
+
+    /// Adds the prompts' parts to a step that has its decoding sequences already.
     ///
-    /// Each turn of `prefillQuantumTokens` goes to the lowest priority; there to the client that
-    /// has had the least work done; there to the prompt that is nearest to its end, so that a long
-    /// one never delays a short one by much, but every so many times to the one that is due first,
-    /// so that short ones never keep it waiting forever.
-    mutating func schedulePrefills(into step: inout ScheduledStep, newFrom firstNew: Int) {
-        collectTurns(newFrom: firstNew)
+    /// - Parameters:
+    ///   - step: gets a slice for each prompt that has a share.
+    ///   - running: the sequences with blocks.
+    ///   - firstNew: where those begin that were admitted in this step. One of them may need no
+    ///     more than its last token, like a sequence that decodes.
+    ///   - blocks: where prompts find what has been computed for others in the meantime.
+    ///   - clients: whose work is counted.
+    mutating func plan(
+        _ step: inout ScheduledStep, _ running: inout [ScheduledSequence], newFrom firstNew: Int,
+        _ blocks: inout SequenceBlocks, _ clients: inout ClientShares
+    ) {
+        turns.removeAll(keepingCapacity: true)
+        for index in running.indices where index >= firstNew || !running[index].isDecoding {
+            blocks.takeCached(for: &running[index])
+            turns.append(Turn(index: index))
+        }
         if turns.isEmpty { return }
         var budget = min(
             chunkTokens(decodeCount: step.decodeCount),
@@ -25,8 +48,8 @@ extension Scheduler {
         // Every running sequence may need a row to sample from; scoring takes what is beyond.
         var spareRows = configuration.maxLogitsRows - running.count
 
-        while budget > 0, let turn = nextTurn() {
-            if turns[turn].share == 0, isComputedElsewhere(turn) {
+        while budget > 0, let turn = nextTurn(running, clients) {
+            if turns[turn].share == 0, isComputedElsewhere(turn, running) {
                 turns[turn].isDone = true
                 continue
             }
@@ -37,7 +60,7 @@ extension Scheduler {
                 // The first token's row is the one that every sequence may have.
                 grant = min(grant, spareRows + (share == 0 ? 1 : 0))
             }
-            grant = wholeBlocks(grant, of: index, after: share)
+            grant = wholeBlocks(grant, of: running[index], after: share)
             guard grant > 0 else {
                 turns[turn].isDone = true
                 continue
@@ -50,7 +73,7 @@ extension Scheduler {
             clients.noteTurn(of: running[index].client)
         }
         for turn in turns where turn.share > 0 {
-            appendSlice(of: turn.index, tokenCount: turn.share, into: &step)
+            step.append(turn.share, of: &running[turn.index], at: turn.index, &blocks)
         }
     }
 
@@ -61,31 +84,22 @@ extension Scheduler {
         return max(configuration.prefillChunkTokensWhileDecoding, share)
     }
 
-    /// Lists the running prompts, which take what has been computed for others in the meantime.
-    ///
-    /// A new one may need no more than its last token, like a sequence that decodes.
-    private mutating func collectTurns(newFrom firstNew: Int) {
-        turns.removeAll(keepingCapacity: true)
-        for index in running.indices where index >= firstNew || !running[index].isDecoding {
-            takeCachedBlocks(for: index)
-            turns.append(PrefillTurn(index: index))
-        }
-    }
-
     /// The prompt whose turn it is.
-    private func nextTurn() -> Int? {
+    private func nextTurn(_ running: [ScheduledSequence], _ clients: ClientShares) -> Int? {
         var best: Int?
         for turn in turns.indices where !turns[turn].isDone {
             guard let chosen = best else {
                 best = turn
                 continue
             }
-            if comesFirst(turns[turn], before: turns[chosen]) { best = turn }
+            if comesFirst(turns[turn], before: turns[chosen], running, clients) { best = turn }
         }
         return best
     }
 
-    private func comesFirst(_ one: PrefillTurn, before other: PrefillTurn) -> Bool {
+    private func comesFirst(
+        _ one: Turn, before other: Turn, _ running: [ScheduledSequence], _ clients: ClientShares
+    ) -> Bool {
         let (first, second) = (running[one.index], running[other.index])
         if first.priority != second.priority { return first.priority < second.priority }
         if first.client != second.client {
@@ -105,10 +119,12 @@ extension Scheduler {
 
     /// Cuts a grant so that it ends with a block, if it does not end the prompt anyway: others can
     /// only share whole blocks.
-    private func wholeBlocks(_ grant: Int, of index: Int, after share: Int) -> Int {
-        let left = running[index].remainingCount - share
+    private func wholeBlocks(
+        _ grant: Int, of sequence: ScheduledSequence, after share: Int
+    ) -> Int {
+        let left = sequence.remainingCount - share
         if grant >= left || turns.count == 1 { return min(grant, left) }
-        let start = running[index].computedCount + share
+        let start = sequence.computedCount + share
         let size = configuration.positionsPerBlock
         let end = (start + grant) / size * size
         if end > start { return end - start }
@@ -117,21 +133,21 @@ extension Scheduler {
 
     /// Whether another prompt computes in this step what this one needs next, so that waiting for
     /// the next step makes it free.
-    private func isComputedElsewhere(_ turn: Int) -> Bool {
+    private func isComputedElsewhere(_ turn: Int, _ running: [ScheduledSequence]) -> Bool {
         guard configuration.cachesPrefixes else { return false }
-        let index = turns[turn].index
-        let start = running[index].computedCount
+        let sequence = running[turns[turn].index]
+        let start = sequence.computedCount
         let end = start + configuration.positionsPerBlock
-        guard start == running[index].publishedCount * configuration.positionsPerBlock,
-            end <= running[index].cacheableCount
+        guard start == sequence.publishedCount * configuration.positionsPerBlock,
+            end <= sequence.cacheableCount
         else { return false }
         return turns.contains { other in
             other.share > 0
-                && running[other.index].publishedCount == running[index].publishedCount
-                && running[other.index].prefix == running[index].prefix
-                && running[other.index].scope == running[index].scope
+                && running[other.index].publishedCount == sequence.publishedCount
+                && running[other.index].prefix == sequence.prefix
+                && running[other.index].scope == sequence.scope
                 && running[other.index].tokens.count >= end
-                && running[other.index].tokens[start..<end] == running[index].tokens[start..<end]
+                && running[other.index].tokens[start..<end] == sequence.tokens[start..<end]
         }
     }
 }

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Gives sequences their KV blocks and takes them back.
+///
+/// Blocks that a sequence has filled are published, so that others which begin alike take them over
+/// instead of computing the same again.
+struct SequenceBlocks: Sendable {
+    private let configuration: Scheduler.Configuration
+    private var pool: BlockPool
+
+    /// All blocks, free.
+    init(_ configuration: Scheduler.Configuration) {
+        self.configuration = configuration
+        pool = BlockPool(
+            blockCount: configuration.blockCount,
+            positionsPerBlock: configuration.positionsPerBlock)
+    }
+
+    /// The blocks that can be handed out, those in use, and those that are cached without owners.
+    var freeCount: Int { pool.freeCount }
+    var usedCount: Int { pool.usedCount }
+    var cachedCount: Int { pool.cachedCount }
+
+    var statistics: CacheStatistics { pool.statistics }
+
+    /// Takes the blocks that hold the sequence's next tokens already, as far as there are any.
+    ///
+    /// Blocks of its own that it has not filled are given up for them.
+    mutating func takeCached(for sequence: inout ScheduledSequence) {
+        guard configuration.cachesPrefixes else { return }
+        let size = configuration.positionsPerBlock
+        while sequence.computedCount == sequence.publishedCount * size {
+            let start = sequence.computedCount
+            guard start + size <= sequence.cacheableCount else { return }
+            let found = pool.find(
+                sequence.tokens[start..<start + size], after: sequence.prefix, in: sequence.scope)
+            guard let found else { return }
+            pool.retain(found.block)
+            let count = sequence.publishedCount
+            if count < sequence.blockTable.count {
+                pool.release(sequence.blockTable[count])
+                sequence.blockTable[count] = found.block
+            } else {
+                sequence.blockTable.append(found.block)
+            }
+            sequence.publishedCount += 1
+            sequence.prefix = found.prefix
+            sequence.computedCount += size
+            if !sequence.wasPreempted { sequence.cachedCount += size }
+        }
+    }
+
+    /// Gives a sequence the blocks for the tokens that it has, which must be free.
+    mutating func reserve(for sequence: inout ScheduledSequence) {
+        sequence.blockTable.reserveCapacity(configuration.blocks(for: sequence.worstCaseCount))
+        let needed = configuration.blocks(for: sequence.targetCount)
+        while sequence.blockTable.count < needed {
+            guard let block = pool.allocate() else { preconditionFailure("blocks ran out") }
+            sequence.blockTable.append(block)
+        }
+    }
+
+    /// Makes sure that the next token has a place; false if there is no free block.
+    mutating func reserveNext(for sequence: inout ScheduledSequence) -> Bool {
+        let capacity = sequence.blockTable.count * configuration.positionsPerBlock
+        if sequence.computedCount < capacity { return true }
+        guard let block = pool.allocate() else { return false }
+        sequence.blockTable.append(block)
+        return true
+    }
+
+    /// Gives a fork the blocks of its origin: those that are full are shared, and one that is not is
+    /// copied.
+    ///
+    /// - Parameters:
+    ///   - fork: gets the blocks, and what was computed with them.
+    ///   - origin: the sequence that it was forked from.
+    ///   - copies: receives what to copy before the next step.
+    /// - Returns: false, and nothing has changed, if there is no block for a copy.
+    mutating func share(
+        _ origin: ScheduledSequence, with fork: inout ScheduledSequence,
+        copies: inout [ScheduledStep.BlockCopy]
+    ) -> Bool {
+        let fullCount = origin.computedCount / configuration.positionsPerBlock
+        if origin.computedCount % configuration.positionsPerBlock == 0 {
+            fork.blockTable = Array(origin.blockTable[..<fullCount])
+        } else {
+            guard let block = pool.allocate() else { return false }
+            let source = origin.blockTable[fullCount]
+            copies.append(ScheduledStep.BlockCopy(source: source, destination: block))
+            fork.blockTable = origin.blockTable[..<fullCount] + [block]
+        }
+        for block in origin.blockTable[origin.leftCount..<fullCount] { pool.retain(block) }
+        fork.leftCount = origin.leftCount
+        fork.publishedCount = origin.publishedCount
+        fork.prefix = origin.prefix
+        fork.computedCount = origin.computedCount
+        return true
+    }
+
+    /// Lets others find the blocks that the sequence has filled.
+    mutating func publish(of sequence: inout ScheduledSequence) {
+        guard configuration.cachesPrefixes else { return }
+        let size = configuration.positionsPerBlock
+        while (sequence.publishedCount + 1) * size <= sequence.computedCount {
+            let count = sequence.publishedCount
+            let entry = pool.publish(
+                sequence.blockTable[count],
+                holding: sequence.tokens[count * size..<(count + 1) * size],
+                after: sequence.prefix, in: sequence.scope)
+            sequence.blockTable[count] = entry.block
+            sequence.prefix = entry.prefix
+            sequence.publishedCount += 1
+        }
+    }
+
+    /// Counts which of the prompt's tokens were found and which are computed, once each.
+    mutating func noteUse(of sequence: inout ScheduledSequence, upTo end: Int) {
+        let known = sequence.countedCount
+        guard !sequence.wasPreempted, known < sequence.promptCount else { return }
+        let start = sequence.computedCount
+        let counted = min(end, sequence.promptCount)
+        pool.count(found: start - known, computed: counted - start)
+        sequence.countedCount = counted
+    }
+
+    /// Gives up the blocks that no further token of the sequence sees; its table keeps their places.
+    mutating func releaseBehindWindow(of sequence: inout ScheduledSequence) {
+        guard let window = configuration.attentionWindow else { return }
+        let firstSeen = max(sequence.computedCount - window + 1, 0)
+        while (sequence.leftCount + 1) * configuration.positionsPerBlock <= firstSeen {
+            pool.release(sequence.blockTable[sequence.leftCount])
+            sequence.leftCount += 1
+        }
+    }
+
+    /// Gives up all blocks of a sequence, the last one first: it is the first to be forgotten.
+    mutating func release(_ sequence: inout ScheduledSequence) {
+        let owned = sequence.leftCount..<sequence.blockTable.count
+        for place in owned.reversed() { pool.release(sequence.blockTable[place]) }
+        sequence.blockTable.removeAll(keepingCapacity: true)
+        sequence.leftCount = 0
+        sequence.publishedCount = 0
+        sequence.prefix = .empty
+        sequence.computedCount = 0
+    }
+
+    /// How many blocks become free if the sequence gives up its own.
+    func unsharedCount(of sequence: ScheduledSequence) -> Int {
+        sequence.blockTable[sequence.leftCount...].count { !pool.isShared($0) }
+    }
+
+    /// Checks everything that must hold between two steps for the blocks of running sequences.
+    ///
+    /// - Returns: one line for each rule that is broken; none if all is well.
+    func checkInvariants(_ running: [ScheduledSequence]) -> [String] {
+        var owners = Array(repeating: Int32(0), count: pool.blockCount)
+        for sequence in running {
+            for block in sequence.blockTable[sequence.leftCount...] { owners[Int(block)] += 1 }
+        }
+        return pool.checkInvariants(owners: owners) + running.flatMap(check)
+    }
+
+    private func check(_ sequence: ScheduledSequence) -> [String] {
+        var broken: [String] = []
+        func check(_ isTrue: Bool, _ rule: @autoclosure () -> String) {
+            if !isTrue { broken.append("\(sequence.id) " + rule()) }
+        }
+        let size = configuration.positionsPerBlock
+        let table = sequence.blockTable
+        check(!table.isEmpty, "runs without blocks")
+        check(table.count * size >= sequence.computedCount, "has too few blocks")
+        check(
+            table.count <= configuration.blocks(for: sequence.worstCaseCount),
+            "has too many blocks")
+        let fullCount = configuration.cachesPrefixes ? sequence.computedCount / size : 0
+        check(sequence.publishedCount == fullCount, "did not publish its blocks")
+        var last: PrefixID?
+        for place in sequence.leftCount..<table.count {
+            let (parent, prefix, tokens) = pool.contents(of: table[place])
+            if place < sequence.publishedCount {
+                let own = sequence.tokens[place * size..<(place + 1) * size]
+                check(prefix != nil && tokens == own, "owns block \(place) of somebody else")
+                check(last == nil || parent == last, "owns block \(place) of another prefix")
+                last = prefix
+            } else {
+                check(prefix == nil, "writes to a published block")
+                let isFull = (place + 1) * size <= sequence.computedCount
+                check(isFull || !pool.isShared(table[place]), "writes to a shared block")
+            }
+        }
+        let isLast = sequence.publishedCount <= sequence.leftCount || last == sequence.prefix
+        check(isLast, "has lost its prefix")
+        return broken
+    }
+}
