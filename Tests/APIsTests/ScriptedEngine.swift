@@ -31,13 +31,18 @@ final class ScriptedEngine: CompletionEngine {
     }
 
     func accept(
-        _ request: GenerationRequest
-    ) throws(SubmissionError) -> AcceptedRequest {
+        _ request: GenerationRequest, to stream: GenerationStream
+    ) throws(SubmissionError) -> QueuePlace {
         state.withLock { $0.requests.append(request) }
         let waiting = statistics.waitingSequences
-        return AcceptedRequest(
-            events: try script(request),
-            place: QueuePlace(position: waiting, estimatedWait: .seconds(waiting)))
+        let events = try script(request)
+        let source = stream.open(choiceCount: request.choiceCount)
+        let sending = Task {
+            for await event in events { source.send(event) }
+            source.finish()
+        }
+        source.onCancellation { sending.cancel() }
+        return QueuePlace(position: waiting, estimatedWait: .seconds(waiting))
     }
 
     /// Events that have all happened already.

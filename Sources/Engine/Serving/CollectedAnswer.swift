@@ -3,63 +3,105 @@
 package import Generation
 package import Sampling
 
-/// The whole of what one request generated.
+/// The whole of an answer.
 package struct CollectedAnswer: Sendable {
     /// One choice.
     package struct Choice: Sendable {
         /// Its text.
-        package var text = ""
+        package private(set) var text = ""
 
         /// Its tokens, one that ended it included.
-        package var tokens: [TokenOutput] = []
+        package private(set) var tokens: [TokenOutput] = []
 
-        /// Why it ended; nil until then.
-        package var reason: FinishReason?
+        /// How it ended; nil until then.
+        private var outcome: Result<AnswerEvent.End, ServingError>?
+
+        /// Why it ended.
+        ///
+        /// - Throws: `ServingError` where the choice has no answer to give.
+        package func end() throws(ServingError) -> AnswerEvent.End {
+            guard let outcome else { throw .stopping }
+            return try outcome.get()
+        }
 
         /// The mean log probability of the tokens, by which `best_of` chooses.
-        var meanLogprob: Double {
+        fileprivate var meanLogprob: Double {
             let logprobs = tokens.compactMap { $0.logprobs?.logprob }
             guard !logprobs.isEmpty else { return -.infinity }
             return logprobs.reduce(0, +) / Double(logprobs.count)
         }
-    }
 
-    /// The choices, by index.
-    package private(set) var choices: [Choice]
+        fileprivate mutating func receive(_ piece: AnswerEvent.Piece, _ tokens: TokenRun) {
+            if case .text(let text) = piece { self.text += text }
+            self.tokens += tokens
+        }
 
-    /// The prompt's log probabilities, if asked.
-    package private(set) var promptLogprobs: [TokenLogprobs?] = []
-
-    /// What it consumed; nil until the end.
-    package private(set) var usage: Usage?
-
-    /// An answer of which nothing has come yet.
-    package init(choiceCount: Int) { choices = Array(repeating: Choice(), count: choiceCount) }
-
-    /// Takes in the next event.
-    package mutating func receive(_ event: GenerationEvent) {
-        switch event {
-        case .promptLogprobs(let logprobs): promptLogprobs = logprobs
-        case .output(let choice, let text, let tokens):
-            choices[choice].text += text
-            choices[choice].tokens += tokens
-        case .finished(let choice, let reason, _): choices[choice].reason = reason
-        case .usage(let usage): self.usage = usage
+        fileprivate mutating func end(_ outcome: Result<AnswerEvent.End, ServingError>) {
+            self.outcome = outcome
         }
     }
+
+    /// What belongs to one prompt.
+    package struct Part: Sendable {
+        /// The choices, by index.
+        package fileprivate(set) var choices: [Choice]
+
+        /// The prompt's log probabilities, if asked.
+        package fileprivate(set) var promptLogprobs: [TokenLogprobs?] = []
+
+        /// What it consumed; nil until the end.
+        package fileprivate(set) var usage: Usage?
+
+        /// The choices of the highest mean log probability, best first; all of them in their order
+        /// if that many were generated.
+        package func best(_ count: Int) -> [Choice] {
+            guard count < choices.count else { return choices }
+            let ranked = choices.enumerated().sorted {
+                ($1.element.meanLogprob, $0.offset) < ($0.element.meanLogprob, $1.offset)
+            }
+            return ranked.prefix(count).map(\.element)
+        }
+    }
+
+    /// What each prompt led to.
+    package private(set) var parts: [Part]
+
+    private let choiceCount: Int
+
+    /// An answer of which nothing has come yet.
+    ///
+    /// - Parameters:
+    ///   - promptCount: how many prompts it answers.
+    ///   - choiceCount: the choices of each of them.
+    package init(promptCount: Int = 1, choiceCount: Int) {
+        self.choiceCount = choiceCount
+        parts = Array(
+            repeating: Part(choices: Array(repeating: Choice(), count: choiceCount)),
+            count: promptCount)
+    }
+
+    /// Takes in the next event.
+    package mutating func receive(_ event: AnswerEvent) {
+        switch event {
+        case .promptLogprobs(let prompt, let logprobs): parts[prompt].promptLogprobs = logprobs
+        case .output(let choice, let piece, let tokens):
+            parts[choice / choiceCount].choices[choice % choiceCount].receive(piece, tokens)
+        case .finished(let choice, let end):
+            parts[choice / choiceCount].choices[choice % choiceCount].end(.success(end))
+        case .failed(let choice?, let error):
+            parts[choice / choiceCount].choices[choice % choiceCount].end(.failure(error))
+        case .failed(nil, _): break
+        case .usage(let prompt, let usage): parts[prompt].usage = usage
+        }
+    }
+
+    /// Whether every prompt's answer has come to its end.
+    package var isComplete: Bool { parts.allSatisfy { $0.usage != nil } }
 
     /// How many tokens the answer can tell of.
     package var tokenCount: Int {
-        choices.reduce(promptLogprobs.count) { $0 + $1.tokens.count }
-    }
-
-    /// The choices of the highest mean log probability, best first; all of them in their order if
-    /// that many were generated.
-    package func best(_ count: Int) -> [Choice] {
-        guard count < choices.count else { return choices }
-        let ranked = choices.enumerated().sorted {
-            ($1.element.meanLogprob, $0.offset) < ($0.element.meanLogprob, $1.offset)
+        parts.reduce(0) { count, part in
+            part.choices.reduce(count + part.promptLogprobs.count) { $0 + $1.tokens.count }
         }
-        return ranked.prefix(count).map(\.element)
     }
 }

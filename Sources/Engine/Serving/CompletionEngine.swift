@@ -2,7 +2,7 @@
 
 package import Generation
 
-/// What the API server needs of the engine; tests script one of their own.
+/// What serving needs of the engine; tests script one of their own.
 package protocol CompletionEngine: Sendable {
     /// The most tokens of a prompt and its answer together.
     var contextLength: Int { get }
@@ -15,36 +15,20 @@ package protocol CompletionEngine: Sendable {
 
     /// Accepts a request, or says at once why not.
     ///
-    /// - Parameter request: what to generate.
-    /// - Returns: the events, to be iterated once; the request is cancelled when nobody does.
+    /// - Parameters:
+    ///   - request: what to generate.
+    ///   - stream: gets the events; the request is cancelled when nobody reads it any more.
+    /// - Returns: where the request stands in the queue.
     /// - Throws: `SubmissionError`.
-    func accept(_ request: GenerationRequest) throws(SubmissionError) -> AcceptedRequest
+    func accept(
+        _ request: GenerationRequest, to stream: GenerationStream
+    ) throws(SubmissionError) -> QueuePlace
 }
-
-/// A request that the engine has taken.
-package struct AcceptedRequest: Sendable {
-    /// What happens to it.
-    package let events: GenerationEvents
-
-    /// Where it stood in the queue.
-    package let place: QueuePlace
-
-    /// Creates the record of a request.
-    package init(events: GenerationEvents, place: QueuePlace = QueuePlace()) {
-        self.events = events
-        self.place = place
-    }
-}
-
-/// The events of one request.
-package typealias GenerationEvents = any AsyncSequence<GenerationEvent, Never> & Sendable
 
 extension GenerationEngine: CompletionEngine {
     package func accept(
-        _ request: GenerationRequest
-    ) throws(SubmissionError) -> AcceptedRequest {
-        let stream = GenerationStream()
-        let (_, place) = try submit(request, to: stream)
-        return AcceptedRequest(events: stream, place: place)
+        _ request: GenerationRequest, to stream: GenerationStream
+    ) throws(SubmissionError) -> QueuePlace {
+        try submit(request, to: stream).place
     }
 }

@@ -96,6 +96,7 @@ package struct Client: Hashable, Sendable {
     /// The scope of its cached prompts.
     ///
     /// - Parameter salt: what separates questions of the same client, or nothing.
+    /// - Returns: what equals the scopes of those that may share them.
     func cacheScope(_ salt: String) -> String {
         sharesPrefixes || number == 0 ? salt : "\(number):" + salt
     }

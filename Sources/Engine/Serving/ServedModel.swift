@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Synchronization
+package import Generation
+import Sampling
 package import Tokenization
 
 /// A model that is ready to answer.
@@ -46,88 +47,142 @@ package struct ServedModel: Sendable {
         if fim != nil { description.capabilities.insert(.infilling) }
         self.description = description
     }
-}
 
-/// The place where the served model stands once it is loaded.
-package final class ModelSlot: Sendable {
-    /// What stands there.
-    package enum State: Sendable {
-        /// Nothing yet; what will, if that is known.
-        case loading(ModelDescription?)
+    /// More ids than any context holds, and few enough for one list.
+    package static let maxTokenizedCount = 1 << 20
 
-        /// A model that answers.
-        case serving(ServedModel)
-
-        /// A model that only ends what it has begun.
-        case stopping(ServedModel)
-    }
-
-    /// How far loading has come.
-    package struct Progress: Hashable, Sendable {
-        /// What is being done.
-        package var stage: String
-
-        /// The share of it that is done, from 0 to 1.
-        package var share: Double
-    }
-
-    private let current: Mutex<State>
-    private let reported = Mutex<Progress?>(nil)
-
-    /// An empty place.
-    ///
-    /// - Parameter announced: the model that is being loaded, if it is known.
-    package init(announcing announced: ModelDescription? = nil) {
-        current = Mutex(.loading(announced))
-    }
-
-    /// Says for `/health` how far loading has come.
+    /// The ids of a prompt.
     ///
     /// - Parameters:
-    ///   - stage: what is being done.
-    ///   - share: how much of it is done, from 0 to 1.
-    package func report(_ stage: String, _ share: Double) {
-        reported.withLock { $0 = Progress(stage: stage, share: share) }
-    }
-
-    /// Lets requests reach the model.
-    package func serve(_ model: ServedModel) { current.withLock { $0 = .serving(model) } }
-
-    /// Refuses new requests; those under way go on.
-    package func stop() {
-        current.withLock { state in
-            if case .serving(let model) = state { state = .stopping(model) }
+    ///   - prompt: what to tokenize.
+    ///   - place: its place in a question, for errors.
+    ///   - limit: how many ids there may be.
+    /// - Returns: the ids, each of which the vocabulary has.
+    /// - Throws: `ServingError`, where the limit is passed before all has been tokenized.
+    package func tokens(
+        of prompt: Question.Prompt, in place: Int = 0, limit: Int
+    ) throws(ServingError) -> [Int32] {
+        do {
+            switch prompt {
+            case .chat(let prompt):
+                return try prompts.tokens(of: prompt, limit: limit)
+            case .text(let text, let addsSpecialTokens, parsesControls: true):
+                return try tokenizer.encode(
+                    prompt: text, addSpecial: addsSpecialTokens, limit: limit)
+            case .text(let text, let addsSpecialTokens, parsesControls: false):
+                return try tokenizer.encode(text, addSpecial: addsSpecialTokens, limit: limit)
+            case .tokens(let tokens):
+                if let index = firstForeign(tokens) {
+                    throw ServingError.invalid(
+                        .promptToken(prompt: place, index: index), expected: expectedToken)
+                }
+                return tokens
+            case .gap(let before, let after):
+                guard let fim else {
+                    throw ServingError.unsupported(
+                        .gap,
+                        reason: "this model cannot fill in the middle: its vocabulary has no "
+                            + "tokens for prefix and suffix")
+                }
+                return try fim.tokens(
+                    before: before, after: after, tokenizer: tokenizer, limit: limit)
+            }
+        } catch let error as TokenLimitError {
+            throw .promptTooLong(
+                prompt: place, tokenCount: error.leastCount, contextLength: engine.contextLength,
+                isLeastCount: true)
+        } catch let error as ServingError {
+            throw error
+        } catch {
+            throw .conversation(reason: "\(error)")
         }
     }
 
-    /// What stands there now.
-    package var state: State { current.withLock { $0 } }
-
-    /// How far loading has come, if that was reported.
-    package var progress: Progress? { reported.withLock { $0 } }
-
-    /// The model.
+    /// What is to be generated for each prompt of a question: all work that grows with the prompts,
+    /// and all checks of them.
     ///
-    /// - Throws: `ServingError` where it cannot answer.
-    package func model() throws(ServingError) -> ServedModel {
-        switch state {
-        case .serving(let model):
-            if let problem = model.problem() { throw .broken(reason: problem) }
-            return model
-        case .loading: throw .loading
-        case .stopping: throw .stopping
+    /// - Parameter question: what is asked.
+    /// - Returns: a request for each prompt, which ``submit(_:for:)`` takes.
+    /// - Throws: `ServingError`, which names the part of the question that is wrong.
+    package func requests(for question: Question) throws(ServingError) -> [GenerationRequest] {
+        var prompts: [[Int32]] = []
+        for (place, prompt) in question.prompts.enumerated() {
+            if case .chat(let chat) = prompt, !chat.tools.isEmpty, !self.prompts.takesTools {
+                throw .unsupported(
+                    .tools, reason: "this model's chat format has no place for tools")
+            }
+            prompts.append(try tokens(of: prompt, in: place, limit: engine.contextLength))
+        }
+        try check(question)
+        var request = question.generation
+        request.sampling.temperature = Float(
+            question.temperature ?? description.defaultTemperature ?? 1)
+        request.stopTokenIDs = Set(question.stopTokenIDs)
+        var requests: [GenerationRequest] = []
+        for (place, tokens) in prompts.enumerated() {
+            try check(tokens, in: place, isOnlyScored: request.maxTokens == 0)
+            request.promptTokens = tokens
+            requests.append(request)
+        }
+        return requests
+    }
+
+    /// Hands requests to the engine.
+    ///
+    /// - Parameters:
+    ///   - requests: what ``requests(for:)`` made of a question.
+    ///   - client: who asks.
+    /// - Returns: the answer that is being generated.
+    /// - Throws: `ServingError` for what the engine refuses.
+    package func submit(
+        _ requests: [GenerationRequest], for client: Client
+    ) throws(ServingError) -> Answer {
+        try Answer(
+            to: requests.map { request in
+                var request = request
+                request.client = client.number
+                request.weight = client.weight
+                request.cacheScope = client.cacheScope(request.cacheScope)
+                return request
+            }, by: engine)
+    }
+
+    /// Checks what names tokens or a context.
+    private func check(_ question: Question) throws(ServingError) {
+        if let index = firstForeign(question.stopTokenIDs) {
+            throw .invalid(.stopToken(index), expected: expectedToken)
+        }
+        if let needed = question.neededContext, needed > engine.contextLength {
+            throw .unsupported(
+                .neededContext,
+                reason: "this model's context holds \(engine.contextLength) tokens here")
+        }
+        for token in question.generation.sampling.logitBias.keys where isForeign(token) {
+            throw .invalid(
+                .bias(token), expected: "token ids from 0 to \(engine.vocabularyCount - 1)")
         }
     }
 
-    /// The model, if that is its name.
-    ///
-    /// - Parameter name: one of its names, `default`, or nil for whichever it is.
-    /// - Throws: `ServingError` where it cannot answer, or has another name.
-    package func model(named name: String?) throws(ServingError) -> ServedModel {
-        let model = try model()
-        if let name, name != "default", !model.description.isNamed(name) {
-            throw .unknownModel(name)
+    /// Checks that a prompt is there and leaves room for an answer.
+    private func check(
+        _ tokens: [Int32], in place: Int, isOnlyScored: Bool
+    ) throws(ServingError) {
+        guard !tokens.isEmpty else {
+            throw .invalid(.prompt(place), expected: "a prompt of at least one token")
         }
-        return model
+        guard tokens.count + (isOnlyScored ? 0 : 1) <= engine.contextLength else {
+            throw .promptTooLong(
+                prompt: place, tokenCount: tokens.count, contextLength: engine.contextLength,
+                isLeastCount: false)
+        }
     }
+
+    private var expectedToken: String { "a token id from 0 to \(engine.vocabularyCount - 1)" }
+
+    private func isForeign(_ token: Int32) -> Bool {
+        token < 0 || Int(token) >= engine.vocabularyCount
+    }
+
+    /// The place of the first id that the vocabulary does not have.
+    private func firstForeign(_ tokens: [Int32]) -> Int? { tokens.firstIndex(where: isForeign) }
 }

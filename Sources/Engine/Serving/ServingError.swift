@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Generation
+
 /// Why a question gets no answer.
 ///
 /// It names parts of the ``Question``; each API has its own names for them.
@@ -65,5 +67,21 @@ extension ServingError: CustomStringConvertible {
         case .expired: "the time limit has passed before the answer was complete"
         case .cancelled: "The generation was cancelled."
         }
+    }
+}
+
+extension ServingError {
+    /// The engine's refusal of a request.
+    init(_ error: SubmissionError, prompt: Int) {
+        self =
+            switch error {
+            case .invalid(let name, let reason): .unsupported(.parameter(name), reason: reason)
+            case .promptTooLong(let count, let limit):
+                .promptTooLong(
+                    prompt: prompt, tokenCount: count, contextLength: limit, isLeastCount: false)
+            case .overloaded(let delay): .overloaded(retryAfter: delay)
+            case .tooLate(let wait): .tooLate(estimatedWait: wait)
+            case .shuttingDown: .stopping
+            }
     }
 }

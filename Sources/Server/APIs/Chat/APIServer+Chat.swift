@@ -9,12 +9,12 @@ import Tokenization
 
 /// A chat answer that is about to be generated.
 struct ChatPlan: Sendable {
-    /// What is generated; nil once the engine has it.
-    var generation: GenerationRequest?
+    /// What is generated; empty once the engine has it.
+    var requests: [GenerationRequest]
     let model: ServedModel
     let options: GenerationOptions
-    /// Where the prompt came from.
-    let field: FieldPath
+    /// Where it came from.
+    let fields: QuestionFields
     /// Text that the answer begins with, though it was not generated.
     var prefix = ""
     var returnsLogprobs = false
@@ -25,15 +25,18 @@ struct ChatPlan: Sendable {
     let promptTokenIDs: [Int32]?
 
     init(
-        _ generation: GenerationRequest, _ options: GenerationOptions, from field: FieldPath,
+        _ question: Question, _ options: GenerationOptions, _ fields: QuestionFields,
         _ model: ServedModel
-    ) {
-        self.generation = generation
+    ) throws(APIError) {
+        requests = try fields.naming { () throws(ServingError) in
+            try model.requests(for: question)
+        }
         self.model = model
         self.options = options
-        self.field = field
-        promptCount = generation.promptTokens.count
-        promptTokenIDs = options.returnsTokenIDs ? generation.promptTokens : nil
+        self.fields = fields
+        let prompt = requests.first?.promptTokens ?? []
+        promptCount = prompt.count
+        promptTokenIDs = options.returnsTokenIDs ? prompt : nil
     }
 }
 
@@ -46,29 +49,16 @@ extension APIServer {
             try ChatCompletionRequest(body, dialect: dialect, limits: configuration.limits)
         }
         let model = try model(named: request.model)
-        try Self.checkTools(request, model)
-        let prompt = try Self.tokens(
-            of: ChatPrompt(request), model, limit: model.engine.contextLength)
-        var generation = try GenerationRequest(
-            prompt: prompt, options: request.options,
-            defaultTemperature: Self.defaultTemperature(of: model), model: model)
-        generation.topLogprobs = request.topLogprobs
-        generation.promptLogprobs = request.promptTopLogprobs
-        generation.continuesText = request.continuesFinalMessage
-        var plan = ChatPlan(generation, request.options, from: "messages", model)
+        var question = Question([.chat(ChatPrompt(request))], request.options)
+        question.generation.topLogprobs = request.topLogprobs
+        question.generation.promptLogprobs = request.promptTopLogprobs
+        question.generation.continuesText = request.continuesFinalMessage
+        var plan = try ChatPlan(
+            question, request.options, QuestionFields(prompt: "messages"), model)
         plan.returnsLogprobs = request.topLogprobs != nil
         plan.returnsPromptLogprobs = request.promptTopLogprobs != nil
         if let last = request.messages.last, last.isPrefix { plan.prefix = last.content ?? "" }
         return plan
-    }
-
-    /// Throws if there are tools that the model would never see.
-    private static func checkTools(
-        _ request: ChatCompletionRequest, _ model: ServedModel
-    ) throws(APIError) {
-        guard !request.tools.isEmpty, !model.prompts.takesTools else { return }
-        throw .invalidRequest(
-            .unsupported("tools", reason: "this model's chat format has no place for tools"))
     }
 
     /// `POST /v1/fim/completions`, which answers in the shape of a chat.
@@ -79,62 +69,27 @@ extension APIServer {
             try FIMCompletionRequest(body, dialect: dialect, limits: configuration.limits)
         }
         let model = try model(named: request.model)
-        let prompt = try Self.gap(
-            before: request.prompt, after: request.suffix, "model", from: "prompt", model)
-        var generation = try GenerationRequest(
-            prompt: prompt, options: request.options,
-            defaultTemperature: Self.defaultTemperature(of: model), model: model)
-        generation.continuesText = true
-        return ChatPlan(generation, request.options, from: "prompt", model)
-    }
-
-    /// The ids of a prompt with a gap, if the vocabulary has a way to write one.
-    ///
-    /// - Parameters:
-    ///   - before: the text before the gap.
-    ///   - after: the text after it.
-    ///   - field: what asked for a gap.
-    ///   - source: where the text came from.
-    ///   - model: whose vocabulary.
-    /// - Returns: the ids.
-    /// - Throws: `APIError` if there is no way, or the text does not fit.
-    static func gap(
-        before: String, after: String, _ field: FieldPath, from source: FieldPath,
-        _ model: ServedModel
-    ) throws(APIError) -> [Int32] {
-        guard let fim = model.fim else {
-            throw .invalidRequest(
-                .unsupported(
-                    field,
-                    reason: "this model cannot fill in the middle: its vocabulary has no tokens "
-                        + "for prefix and suffix"))
-        }
-        do throws(TokenLimitError) {
-            return try fim.tokens(
-                before: before, after: after, tokenizer: model.tokenizer,
-                limit: model.engine.contextLength)
-        } catch {
-            throw tooLong(error, source, model)
-        }
+        var question = Question(
+            [.gap(before: request.prompt, after: request.suffix)], request.options)
+        question.generation.continuesText = true
+        return try ChatPlan(
+            question, request.options, QuestionFields(prompt: "prompt", gap: "model"), model)
     }
 
     func answer(
         _ plan: ChatPlan, _ context: RequestContext
     ) async throws(APIError) -> ServerResponse {
         var plan = plan
-        guard let generation = plan.generation.take() else {
-            throw .failed(reason: "The answer was generated before.")
-        }
-        let events = try submit(generation, field: plan.field, plan.model, context)
+        let generating = try submit(plan.requests, plan.fields, plan.model, context)
+        plan.requests = []
         if plan.options.streams {
             return respond(
-                with: ChatStream(streamContext(plan, context)), to: [events], context)
+                with: ChatStream(streamContext(plan, context)), to: generating, context)
         }
         let header = header(
             plan.model, context, object: "chat.completion", idPrefix: "chatcmpl-")
         return try await respond { [plan] () async throws(APIError) in
-            let answer = try await Self.collect(events, choiceCount: plan.options.choiceCount)
-            if let usage = answer.usage { context.record.consumed(usage) }
+            let answer = try await Self.collect(generating, context)
             let tellsTokens =
                 plan.returnsLogprobs || plan.returnsPromptLogprobs
                 || plan.options.returnsTokenIDs || plan.options.returnsTokens
@@ -149,15 +104,16 @@ extension APIServer {
         _ answer: CollectedAnswer, _ plan: ChatPlan, _ header: AnswerHeader, _ dialect: Dialect
     ) throws(APIError) -> ChatCompletion {
         let formatter = LogprobFormatter(tokenizer: plan.model.tokenizer)
+        let part = answer.parts[0]
         let promptLogprobs =
             plan.returnsPromptLogprobs
-            ? answer.promptLogprobs.compactMap { $0.map(formatter.probability) } : nil
+            ? part.promptLogprobs.compactMap { $0.map(formatter.probability) } : nil
         var choices: [ChatCompletion.Choice] = []
-        for (index, choice) in answer.choices.enumerated() {
+        for (index, choice) in part.choices.enumerated() {
+            let end = try choice.written()
             var written = ChatCompletion.Choice(
                 index: index, content: plan.prefix + choice.text,
-                finishReason: try (choice.reason ?? .cancelled).name(in: dialect),
-                stopReason: choice.reason?.stopReason,
+                finishReason: end.name(in: dialect), stopReason: end.stopReason,
                 logprobs: plan.returnsLogprobs ? formatter.chat(choice.tokens) : nil,
                 promptLogprobs: promptLogprobs)
             if plan.options.returnsTokenIDs { written.tokenIDs = choice.tokens.map(\.id) }

@@ -2,6 +2,7 @@
 
 import Generation
 import JSON
+import Serving
 
 /// The stream of a chat answer.
 struct ChatStream: AnswerStream {
@@ -27,7 +28,6 @@ struct ChatStream: AnswerStream {
     /// The end of a choice, held back for the usage that may belong to it.
     private var heldEnd: ChatChunkChoice?
     private var completionTokens = 0
-    private(set) var isComplete = false
 
     init(_ context: Context) { self.context = context }
 
@@ -44,12 +44,11 @@ struct ChatStream: AnswerStream {
         return chunks
     }
 
-    mutating func chunks(
-        for event: GenerationEvent, prompt: Int
-    ) throws(APIError) -> [JSONObject] {
+    mutating func chunks(for event: AnswerEvent) -> [JSONObject] {
         switch event {
-        case .promptLogprobs: return []
-        case .output(let index, let text, let tokens):
+        case .promptLogprobs, .failed: return []
+        case .output(let index, let piece, let tokens):
+            let text = piece.answerText
             completionTokens += tokens.count
             let returnsIDs = context.promptTokenIDs != nil
             let wantsTokens = returnsIDs || context.returnsTokens || context.logprobs != nil
@@ -59,17 +58,16 @@ struct ChatStream: AnswerStream {
                 tokenIDs: returnsIDs ? tokens.map(\.id) : nil)
             if context.returnsTokens { choice.tokens = tokens.map(\.id) }
             return [chunk(choice)]
-        case .finished(let index, let reason, _):
+        case .finished(let index, let reason):
             let end = ChatChunkChoice(
                 index: index, content: context.dialect.endingText,
-                finishReason: try reason.name(in: context.dialect),
+                finishReason: reason.name(in: context.dialect),
                 stopReason: reason.stopReason)
             guard context.usageStyle.holdsEnd else { return [chunk(end)] }
             let previous = heldEnd
             heldEnd = end
             return previous.map { [chunk($0)] } ?? []
-        case .usage(let usage):
-            isComplete = true
+        case .usage(_, let usage):
             return closing(UsageReport(usage))
         }
     }

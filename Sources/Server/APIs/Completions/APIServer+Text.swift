@@ -27,8 +27,10 @@ struct TextPlan: Sendable {
     let model: ServedModel
     /// What the answer needs of each prompt.
     let prompts: [TextPrompt]
-    /// What is generated for each prompt, and where it came from.
-    let generations: [(request: GenerationRequest, field: FieldPath)]
+    /// What is generated for each prompt.
+    let requests: [GenerationRequest]
+    /// Where it came from.
+    let fields: QuestionFields
 }
 
 extension APIServer {
@@ -40,23 +42,27 @@ extension APIServer {
             try CompletionRequest(body, dialect: dialect, limits: configuration.limits)
         }
         let model = try model(named: request.model)
-        var prompts: [TextPrompt] = []
-        var generations: [(request: GenerationRequest, field: FieldPath)] = []
+        if request.suffix != nil, request.prompts.contains(where: \.isTokenized) {
+            throw .invalid("suffix", expected: "no suffix, for the prompt is token ids")
+        }
+        let fields = QuestionFields(
+            prompt: "prompt", isList: request.prompts.count > 1, gap: "suffix")
+        let question = Question(request)
+        let requests = try fields.naming { () throws(ServingError) in
+            try model.requests(for: question)
+        }
         let needsTokens =
             request.options.returnsTokenIDs || (request.echoes && request.topLogprobs != nil)
-        for (index, prompt) in request.prompts.enumerated() {
-            let path = request.prompts.count == 1 ? "prompt" : FieldPath("prompt").appending(index)
-            let prompt = try Self.prompt(prompt, at: path, request, model)
-            prompts.append(
-                TextPrompt(
-                    tokens: needsTokens ? prompt.tokens : [], tokenCount: prompt.tokenCount,
-                    text: request.echoes ? prompt.text : ""))
-            generations.append((try Self.generation(prompt.tokens, request, model), path))
+        let prompts = zip(request.prompts, requests).map { prompt, generation in
+            TextPrompt(
+                tokens: needsTokens ? generation.promptTokens : [],
+                tokenCount: generation.promptTokens.count,
+                text: request.echoes ? prompt.text(model.tokenizer) : "")
         }
         request.prompts = []
         request.suffix = nil
         return TextPlan(
-            request: request, model: model, prompts: prompts, generations: generations)
+            request: request, model: model, prompts: prompts, requests: requests, fields: fields)
     }
 
     /// Generates what was planned.
@@ -64,93 +70,39 @@ extension APIServer {
         _ plan: TextPlan, _ context: RequestContext
     ) async throws(APIError) -> ServerResponse {
         let (request, model, prompts) = (plan.request, plan.model, plan.prompts)
-        var requests: [GenerationEvents] = []
-        for (generation, field) in plan.generations {
-            requests.append(try submit(generation, field: field, model, context))
-        }
+        let generating = try submit(plan.requests, plan.fields, model, context)
         if request.options.streams {
             let stream = TextStream(streamContext(request, prompts, context, model))
-            return respond(with: stream, to: requests, context)
+            return respond(with: stream, to: generating, context)
         }
         let header = header(model, context, object: "text_completion", idPrefix: "cmpl-")
-        return try await respond { [requests] () async throws(APIError) in
-            var answers: [CollectedAnswer] = []
-            for events in requests {
-                let answer = try await Self.collect(events, choiceCount: request.bestOf)
-                if let usage = answer.usage { context.record.consumed(usage) }
-                answers.append(answer)
-            }
+        return try await respond { () async throws(APIError) in
+            let answer = try await Self.collect(generating, context)
             let tellsTokens =
                 request.topLogprobs != nil || request.options.returnsTokenIDs
                 || request.options.returnsTokens
-            let tokenCount = tellsTokens ? answers.reduce(0) { $0 + $1.tokenCount } : 0
-            return try await written(tokenCount, context) { [answers] () throws(APIError) in
+            let tokenCount = tellsTokens ? answer.tokenCount : 0
+            return try await written(tokenCount, context) { () throws(APIError) in
                 let formatter = LogprobFormatter(tokenizer: model.tokenizer)
-                return try Self.completion(header, request, prompts, answers, formatter).json
+                return try Self.completion(header, request, prompts, answer, formatter).json
             }
         }
-    }
-
-    private static func prompt(
-        _ prompt: CompletionRequest.Prompt, at path: FieldPath, _ request: CompletionRequest,
-        _ model: ServedModel
-    ) throws(APIError) -> TextPrompt {
-        switch prompt {
-        case .tokens(let tokens):
-            guard request.suffix == nil else {
-                throw .invalid("suffix", expected: "no suffix, for the prompt is token ids")
-            }
-            try checkTokens(tokens, at: path, model)
-            return TextPrompt(
-                tokens: tokens, tokenCount: tokens.count,
-                text: request.echoes ? model.tokenizer.decode(tokens) : "")
-        case .text(let text):
-            if let suffix = request.suffix {
-                let tokens = try gap(before: text, after: suffix, "suffix", from: path, model)
-                return TextPrompt(tokens: tokens, tokenCount: tokens.count, text: text)
-            }
-            // The client has applied the chat template itself.
-            do throws(TokenLimitError) {
-                let tokens = try model.tokenizer.encode(
-                    prompt: text, addSpecial: request.addsSpecialTokens,
-                    limit: model.engine.contextLength)
-                return TextPrompt(tokens: tokens, tokenCount: tokens.count, text: text)
-            } catch {
-                throw tooLong(error, path, model)
-            }
-        }
-    }
-
-    private static func generation(
-        _ tokens: [Int32], _ request: CompletionRequest, _ model: ServedModel
-    ) throws(APIError) -> GenerationRequest {
-        var generation = try GenerationRequest(
-            prompt: tokens, options: request.options,
-            defaultTemperature: defaultTemperature(of: model), model: model)
-        generation.choiceCount = request.bestOf
-        generation.continuesText = true
-        let ranks = request.bestOf > request.options.choiceCount
-        generation.topLogprobs = request.topLogprobs ?? (ranks ? 0 : nil)
-        if request.echoes { generation.promptLogprobs = request.topLogprobs }
-        return generation
     }
 
     private static func completion(
         _ header: AnswerHeader, _ request: CompletionRequest, _ prompts: [TextPrompt],
-        _ answers: [CollectedAnswer], _ formatter: LogprobFormatter
+        _ answer: CollectedAnswer, _ formatter: LogprobFormatter
     ) throws(APIError) -> TextCompletion {
         let returnsIDs = request.options.returnsTokenIDs
-        var usage = UsageReport()
         var choices: [TextCompletion.Choice] = []
-        for (prompt, answer) in zip(prompts, answers) {
-            usage += answer.report
-            for choice in answer.best(request.options.choiceCount) {
+        for (prompt, part) in zip(prompts, answer.parts) {
+            for choice in part.best(request.options.choiceCount) {
+                let end = try choice.written()
                 var written = TextCompletion.Choice(
                     index: choices.count,
                     text: (request.echoes ? prompt.text : "") + choice.text,
-                    finishReason: try (choice.reason ?? .cancelled).name(in: .openAI),
-                    stopReason: choice.reason?.stopReason,
-                    logprobs: logprobs(of: choice, request, prompt, answer, formatter),
+                    finishReason: end.name(in: .openAI), stopReason: end.stopReason,
+                    logprobs: logprobs(of: choice, request, prompt, part, formatter),
                     tokenIDs: returnsIDs ? choice.tokens.map(\.id) : nil,
                     promptTokenIDs: returnsIDs ? prompt.tokens : nil)
                 if request.options.returnsTokens { written.tokens = choice.tokens.map(\.id) }
@@ -158,20 +110,20 @@ extension APIServer {
             }
         }
         return TextCompletion(
-            header: header, choices: choices, usage: usage,
+            header: header, choices: choices, usage: answer.report,
             promptTokenIDs: returnsIDs ? prompts.first?.tokens : nil)
     }
 
     private static func logprobs(
         of choice: CollectedAnswer.Choice, _ request: CompletionRequest, _ prompt: TextPrompt,
-        _ answer: CollectedAnswer, _ formatter: LogprobFormatter
+        _ part: CollectedAnswer.Part, _ formatter: LogprobFormatter
     ) -> CompletionLogprobs? {
         guard request.topLogprobs != nil else { return nil }
         var result = CompletionLogprobs()
         var offset = 0
         if request.echoes {
             formatter.append(
-                prompt: prompt.tokens, of: prompt.text, answer.promptLogprobs, to: &result)
+                prompt: prompt.tokens, of: prompt.text, part.promptLogprobs, to: &result)
             offset = prompt.text.unicodeScalars.count
         }
         formatter.append(choice.tokens, offset: offset, to: &result)
@@ -191,5 +143,40 @@ extension APIServer {
             returnsTokens: request.options.returnsTokens,
             logprobs: request.topLogprobs == nil
                 ? nil : LogprobFormatter(tokenizer: model.tokenizer))
+    }
+}
+
+extension Question {
+    /// The prompts of a completion, each to be answered by itself.
+    fileprivate init(_ request: CompletionRequest) {
+        let prompts = request.prompts.map { prompt -> Prompt in
+            switch prompt {
+            case .tokens(let tokens): .tokens(tokens)
+            // The client has applied the chat template itself.
+            case .text(let text):
+                request.suffix.map { .gap(before: text, after: $0) }
+                    ?? .text(text, addsSpecialTokens: request.addsSpecialTokens)
+            }
+        }
+        self.init(prompts, request.options)
+        generation.choiceCount = request.bestOf
+        generation.continuesText = true
+        let ranks = request.bestOf > request.options.choiceCount
+        generation.topLogprobs = request.topLogprobs ?? (ranks ? 0 : nil)
+        if request.echoes { generation.promptLogprobs = request.topLogprobs }
+    }
+}
+
+extension CompletionRequest.Prompt {
+    fileprivate var isTokenized: Bool {
+        if case .tokens = self { true } else { false }
+    }
+
+    /// Its text, the client's own where it sent text.
+    fileprivate func text(_ tokenizer: any Tokenizer) -> String {
+        switch self {
+        case .text(let text): text
+        case .tokens(let tokens): tokenizer.decode(tokens)
+        }
     }
 }

@@ -3,6 +3,7 @@
 import Generation
 import JSON
 import Sampling
+import Serving
 
 /// The stream of a completion's answer.
 struct TextStream: AnswerStream {
@@ -32,8 +33,6 @@ struct TextStream: AnswerStream {
     private var heldEnd: TextCompletion.Choice?
     private var completionTokens = 0
 
-    var isComplete: Bool { openPromptCount == 0 }
-
     init(_ context: Context) {
         self.context = context
         openPromptCount = context.prompts.count
@@ -45,26 +44,24 @@ struct TextStream: AnswerStream {
         return context.prompts.indices.flatMap { echo(prompt: $0, logprobs: nil) }
     }
 
-    mutating func chunks(
-        for event: GenerationEvent, prompt: Int
-    ) throws(APIError) -> [JSONObject] {
+    mutating func chunks(for event: AnswerEvent) -> [JSONObject] {
         switch event {
-        case .promptLogprobs(let logprobs):
+        case .failed: return []
+        case .promptLogprobs(let prompt, let logprobs):
             return context.echoes ? echo(prompt: prompt, logprobs: logprobs) : []
-        case .output(let index, let text, let tokens):
-            return output(choice: index, prompt: prompt, text, tokens)
-        case .finished(let index, let reason, _):
-            var end = choice(
-                index, prompt: prompt, text: "", finishReason: try reason.name(in: .openAI))
+        case .output(let place, let piece, let tokens):
+            return output(place, piece.answerText, tokens)
+        case .finished(let place, let reason):
+            var end = choice(place, text: "", finishReason: reason.name(in: .openAI))
             end.stopReason = reason.stopReason
             guard context.usageStyle.holdsEnd else { return [chunk(end)] }
             let previous = heldEnd
             heldEnd = end
             return previous.map { [chunk($0)] } ?? []
-        case .usage(let usage):
+        case .usage(_, let usage):
             self.usage += UsageReport(usage)
             openPromptCount -= 1
-            return isComplete ? closing() : []
+            return openPromptCount == 0 ? closing() : []
         }
     }
 
@@ -78,23 +75,25 @@ struct TextStream: AnswerStream {
             spelled = result
         }
         return (0..<context.choiceCount).map { index in
-            var choice = choice(index, prompt: prompt, text: context.prompts[prompt].text)
+            var choice = choice(
+                prompt * context.choiceCount + index, text: context.prompts[prompt].text)
             choice.logprobs = spelled
             return chunk(choice)
         }
     }
 
     private mutating func output(
-        choice index: Int, prompt: Int, _ text: String, _ tokens: TokenRun
+        _ place: Int, _ text: String, _ tokens: TokenRun
     ) -> [JSONObject] {
         completionTokens += tokens.count
         let wantsTokens =
             context.returnsTokenIDs || context.returnsTokens || context.logprobs != nil
         if text.isEmpty, tokens.isEmpty || !wantsTokens { return [] }
-        var choice = choice(index, prompt: prompt, text: text)
+        var choice = choice(place, text: text)
         if let formatter = context.logprobs {
             var logprobs = CompletionLogprobs()
-            let offset = context.echoes ? context.prompts[prompt].text.unicodeScalars.count : 0
+            let prompt = context.prompts[place / context.choiceCount]
+            let offset = context.echoes ? prompt.text.unicodeScalars.count : 0
             formatter.append(tokens, offset: offset, to: &logprobs)
             choice.logprobs = logprobs
         }
@@ -105,12 +104,11 @@ struct TextStream: AnswerStream {
 
     /// A part of a choice; its first one carries the prompt's ids if ids are asked for.
     private mutating func choice(
-        _ index: Int, prompt: Int, text: String, finishReason: String? = nil
+        _ place: Int, text: String, finishReason: String? = nil
     ) -> TextCompletion.Choice {
-        let place = prompt * context.choiceCount + index
         var choice = TextCompletion.Choice(index: place, text: text, finishReason: finishReason)
         if isFresh[place], context.returnsTokenIDs {
-            choice.promptTokenIDs = context.prompts[prompt].tokens
+            choice.promptTokenIDs = context.prompts[place / context.choiceCount].tokens
         }
         isFresh[place] = false
         return choice

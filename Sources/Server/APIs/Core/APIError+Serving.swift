@@ -7,21 +7,22 @@ extension APIError {
     ///
     /// - Parameters:
     ///   - error: why there is no answer.
-    ///   - field: the body's field for a part of the question.
-    init(_ error: ServingError, field: (Question.Part) -> FieldPath) {
+    ///   - fields: where the parts of the question stand in the body.
+    init(_ error: ServingError, fields: QuestionFields = QuestionFields(prompt: "prompt")) {
         self =
             switch error {
             case .unknownModel(let name): .modelNotFound(name)
             case .loading, .stopping, .cancelled: .unavailable(reason: error.description)
             case .broken(let reason): .unavailable(reason: reason)
-            case .invalid(let part, let expected): .invalid(field(part), expected: expected)
+            case .invalid(let part, let expected):
+                .invalid(fields.path(of: part), expected: expected)
             case .unsupported(let part, let reason):
-                .invalidRequest(.unsupported(field(part), reason: reason))
+                .invalidRequest(.unsupported(fields.path(of: part), reason: reason))
             case .conversation(let reason):
                 .invalidConversation(reason: EchoableText.sentence(reason))
             case .promptTooLong(let prompt, let count, let limit, let isLeastCount):
                 .promptTooLong(
-                    field: field(.prompt(prompt)).description, tokenCount: count,
+                    field: fields.path(of: .prompt(prompt)).description, tokenCount: count,
                     contextLength: limit, isLeastCount: isLeastCount)
             case .overloaded(let delay):
                 .overloaded(retryAfterSeconds: Self.retrySeconds(delay))
@@ -43,7 +44,7 @@ extension APIServer {
         do throws(ServingError) {
             return try slot.model(named: name)
         } catch {
-            throw APIError(error) { _ in "model" }
+            throw APIError(error)
         }
     }
 }

@@ -13,6 +13,19 @@ extension UsageReport {
 }
 
 extension CollectedAnswer {
-    /// The token counts.
-    var report: UsageReport { usage.map { UsageReport($0) } ?? UsageReport() }
+    /// The token counts of all prompts.
+    var report: UsageReport {
+        parts.reduce(into: UsageReport()) { report, part in
+            if let usage = part.usage { report += UsageReport(usage) }
+        }
+    }
+}
+
+extension CollectedAnswer.Choice {
+    /// Why it ended.
+    ///
+    /// - Throws: `APIError` where the choice has no answer to give.
+    func written() throws(APIError) -> AnswerEvent.End {
+        do throws(ServingError) { return try end() } catch { throw APIError(error) }
+    }
 }

@@ -28,9 +28,11 @@ extension APIServer {
     func detokenize(_ body: JSONObject) throws(APIError) -> ServerResponse {
         let request = try decode { () throws(FieldError) in try DetokenizeRequest(body) }
         let model = try model(named: request.model)
-        try Self.checkTokens(request.tokens, at: "tokens", model)
+        let tokens = try QuestionFields(prompt: "tokens").naming { () throws(ServingError) in
+            try model.tokens(of: .tokens(request.tokens), limit: .max)
+        }
         let text = model.tokenizer.decode(
-            request.tokens, namesControls: !request.skipsSpecialTokens)
+            tokens, namesControls: !request.skipsSpecialTokens)
         return ServerResponse(json: ["prompt": .string(text)])
     }
 
@@ -69,70 +71,29 @@ extension APIServer {
         ])
     }
 
-    /// More ids than any context holds, and few enough for one answer.
-    private static let maxTokenCount = 1 << 20
-
     private func tokens(
         of input: TokenizeRequest.Input, _ model: ServedModel
     ) throws(APIError) -> [Int32] {
         switch input {
         case .text(let text, let addsSpecialTokens, let parsesSpecialTokens):
-            do throws(TokenLimitError) {
-                return parsesSpecialTokens
-                    ? try model.tokenizer.encode(
-                        prompt: text, addSpecial: addsSpecialTokens, limit: Self.maxTokenCount)
-                    : try model.tokenizer.encode(
-                        text, addSpecial: addsSpecialTokens, limit: Self.maxTokenCount)
+            let limit = ServedModel.maxTokenizedCount
+            do throws(ServingError) {
+                return try model.tokens(
+                    of: .text(
+                        text, addsSpecialTokens: addsSpecialTokens,
+                        parsesControls: parsesSpecialTokens), limit: limit)
             } catch {
-                throw .invalid("prompt", expected: "a text of at most \(Self.maxTokenCount) tokens")
+                guard case .promptTooLong = error else { throw APIError(error) }
+                throw .invalid("prompt", expected: "a text of at most \(limit) tokens")
             }
         case .chat(let messages, let tools, let addsPrompt, let continues, let arguments):
-            return try Self.tokens(
-                of: ChatPrompt(
-                    messages: messages, tools: tools,
-                    addsGenerationPrompt: addsPrompt,
-                    continuesFinalMessage: continues, templateArguments: arguments),
-                model)
-        }
-    }
-
-    /// The ids of a conversation; a format that cannot hold it is the client's error.
-    ///
-    /// - Parameters:
-    ///   - prompt: the conversation.
-    ///   - model: whose format.
-    ///   - limit: how many ids there may be.
-    /// - Returns: the ids.
-    /// - Throws: `APIError`.
-    static func tokens(
-        of prompt: ChatPrompt, _ model: ServedModel, limit: Int = .max
-    ) throws(APIError) -> [Int32] {
-        do {
-            return try model.prompts.tokens(of: prompt, limit: limit)
-        } catch let error as TokenLimitError {
-            throw tooLong(error, "messages", model)
-        } catch {
-            throw .invalidConversation(reason: EchoableText.sentence("\(error)"))
-        }
-    }
-
-    /// The error for a text that was not tokenized to its end.
-    static func tooLong(
-        _ error: TokenLimitError, _ field: FieldPath, _ model: ServedModel
-    ) -> APIError {
-        .promptTooLong(
-            field: field.description, tokenCount: error.leastCount,
-            contextLength: model.engine.contextLength, isLeastCount: true)
-    }
-
-    /// Throws unless the vocabulary has every id.
-    static func checkTokens(
-        _ tokens: [Int32], at path: FieldPath, _ model: ServedModel
-    ) throws(APIError) {
-        let count = model.engine.vocabularyCount
-        if let index = tokens.firstIndex(where: { $0 < 0 || Int($0) >= count }) {
-            throw .invalid(
-                path.appending(index), expected: "a token id from 0 to \(count - 1)")
+            let prompt = ChatPrompt(
+                messages: messages, tools: tools,
+                addsGenerationPrompt: addsPrompt, continuesFinalMessage: continues,
+                templateArguments: arguments)
+            return try QuestionFields(prompt: "messages").naming { () throws(ServingError) in
+                try model.tokens(of: .chat(prompt), limit: .max)
+            }
         }
     }
 

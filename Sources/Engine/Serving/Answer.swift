@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Generation
+
+/// An answer that is being generated; it is cancelled when nobody reads it any more.
+package struct Answer: Sendable {
+    /// What comes next.
+    package enum Item: Hashable, Sendable {
+        /// Something happened.
+        case event(AnswerEvent)
+
+        /// The interval has passed once more.
+        case tick
+    }
+
+    /// Where the question stood in the queue; of several prompts, the one furthest behind.
+    package let place: QueuePlace
+
+    private let stream: GenerationStream
+    private let promptCount: Int
+    /// The choices of each prompt.
+    private let choiceCount: Int
+
+    /// Submits requests of one question, all of them or none.
+    ///
+    /// - Parameters:
+    ///   - requests: one for each prompt, with the same number of choices.
+    ///   - engine: what generates.
+    /// - Throws: `ServingError` for what the engine refuses.
+    init(
+        to requests: [GenerationRequest], by engine: any CompletionEngine
+    ) throws(ServingError) {
+        // What was accepted before a refusal is cancelled when this goes away.
+        let stream = GenerationStream()
+        var place = QueuePlace()
+        for (prompt, request) in requests.enumerated() {
+            do throws(SubmissionError) {
+                let next = try engine.accept(request, to: stream)
+                if prompt == 0 || next.position > place.position { place = next }
+            } catch {
+                throw ServingError(error, prompt: prompt)
+            }
+        }
+        self.place = place
+        self.stream = stream
+        promptCount = requests.count
+        choiceCount = requests.first?.choiceCount ?? 1
+    }
+
+    /// Calls the body with one item after the other until everything has been said.
+    ///
+    /// When the task is cancelled or the body throws, the answer is cancelled.
+    ///
+    /// - Parameters:
+    ///   - interval: the time between ticks.
+    ///   - body: takes the next item.
+    /// - Throws: what the body throws, or `CancellationError`.
+    package func forEach(
+        tickingEvery interval: Duration, _ body: (Item) async throws -> Void
+    ) async throws {
+        var openCount = promptCount
+        try await stream.forEach(tickingEvery: interval) { item in
+            switch item {
+            case .tick: try await body(.tick)
+            case .event(let event, let prompt):
+                if case .usage = event { openCount -= 1 }
+                try await body(.event(answerEvent(event, ofPrompt: prompt)))
+            }
+        }
+        if openCount > 0 { try await body(.event(.failed(choice: nil, .cancelled))) }
+    }
+
+    /// Waits for the whole answer.
+    ///
+    /// - Returns: all that was said.
+    /// - Throws: `ServingError.cancelled` if the answer broke off.
+    package func collected() async throws(ServingError) -> CollectedAnswer {
+        var answer = CollectedAnswer(promptCount: promptCount, choiceCount: choiceCount)
+        for (prompt, event) in await stream.collect() {
+            answer.receive(answerEvent(event, ofPrompt: prompt))
+        }
+        guard answer.isComplete else { throw .cancelled }
+        return answer
+    }
+
+    private func answerEvent(_ event: GenerationEvent, ofPrompt prompt: Int) -> AnswerEvent {
+        switch event {
+        case .promptLogprobs(let logprobs): .promptLogprobs(prompt: prompt, logprobs)
+        case .output(let choice, let text, let tokens):
+            .output(choice: prompt * choiceCount + choice, .text(text), tokens: tokens)
+        case .finished(let choice, let reason, let stop):
+            end(of: prompt * choiceCount + choice, reason, stop)
+        case .usage(let usage): .usage(prompt: prompt, usage)
+        }
+    }
+
+    private func end(
+        of choice: Int, _ reason: FinishReason, _ stop: MatchedStop?
+    ) -> AnswerEvent {
+        switch reason {
+        case .stop: .finished(choice: choice, .stop(stop))
+        case .length: .finished(choice: choice, .length)
+        case .contextLength: .finished(choice: choice, .contextLength)
+        case .repetition: .finished(choice: choice, .repetition)
+        // An answer that its client cancels has nobody left to be told.
+        case .cancelled: .failed(choice: choice, .stopping)
+        case .expired: .failed(choice: choice, .expired)
+        case .error(let reason): .failed(choice: choice, .failed(reason: reason))
+        }
+    }
+}
