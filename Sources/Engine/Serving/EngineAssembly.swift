@@ -5,7 +5,7 @@ package import Generation
 package import Inference
 package import ModelFiles
 package import Computation
-import Parallelism
+package import Parallelism
 
 /// How much of the machine an engine gets.
 package struct EngineAssembly: Sendable {
