@@ -108,33 +108,3 @@ extension StoredTensor {
         return first.map { $0 + blocks.lowerBound }
     }
 }
-
-extension ElementType {
-    /// Where a block has 16-bit floating-point numbers, in bytes from its start.
-    var floatOffsets: [Int] {
-        switch self {
-        case .f32, .iq1_m, .mxfp4, .nvfp4: []
-        case .f16, .bf16, .q4_0, .q5_0, .q8_0, .iq4_nl, .iq4_xs, .iq1_s, .iq2_xxs, .iq2_xs, .iq2_s,
-            .iq3_xxs, .iq3_s:
-            [0]
-        case .q4_1, .q5_1, .q4_K, .q5_K: [0, 2]
-        case .q2_K: [80, 82]
-        case .q3_K: [108]
-        case .q6_K: [208]
-        case .tq1_0: [52]
-        case .tq2_0: [64]
-        }
-    }
-
-    /// Which bits of a 32-bit word of a block are set where its scale is no number or so large that
-    /// products with it are none, for types whose scale is not a number of 16 bits.
-    fileprivate var spreadExponent: (offset: Int, mask: UInt32)? {
-        switch self {
-        // The exponent of a half in the highest bits of two words.
-        case .iq1_m: (52, 0x7000_C000)
-        // A power of two from 2^124 on.
-        case .mxfp4: (0, 0xFC)
-        default: nil
-        }
-    }
-}

@@ -38,49 +38,33 @@ package enum QuantizationMix: String, Sendable, CaseIterable {
     }
 
     /// The type of the tensors that get no better one.
-    package var baseType: ElementType {
-        switch self {
-        case .f32: .f32
-        case .f16: .f16
-        case .bf16: .bf16
-        case .q8_0: .q8_0
-        case .q6_K: .q6_K
-        case .q5_K_M, .q5_K_S: .q5_K
-        case .q5_1: .q5_1
-        case .q5_0: .q5_0
-        case .q4_K_M, .q4_K_S: .q4_K
-        case .q4_1: .q4_1
-        case .q4_0: .q4_0
-        case .iq4_NL: .iq4_nl
-        case .iq4_XS: .iq4_xs
-        case .q3_K_L, .q3_K_M, .q3_K_S: .q3_K
-        case .q2_K, .q2_K_S: .q2_K
-        }
-    }
+    package var baseType: ElementType { numbers.baseType }
 
     /// The value of GGUF's `general.file_type`.
-    var ggufFileType: UInt32 {
+    var ggufFileType: UInt32 { numbers.fileType }
+
+    private var numbers: (baseType: ElementType, fileType: UInt32) {
         switch self {
-        case .f32: 0
-        case .f16: 1
-        case .q4_0: 2
-        case .q4_1: 3
-        case .q8_0: 7
-        case .q5_0: 8
-        case .q5_1: 9
-        case .q2_K: 10
-        case .q3_K_S: 11
-        case .q3_K_M: 12
-        case .q3_K_L: 13
-        case .q4_K_S: 14
-        case .q4_K_M: 15
-        case .q5_K_S: 16
-        case .q5_K_M: 17
-        case .q6_K: 18
-        case .q2_K_S: 21
-        case .iq4_NL: 25
-        case .iq4_XS: 30
-        case .bf16: 32
+        case .f32: (.f32, 0)
+        case .f16: (.f16, 1)
+        case .bf16: (.bf16, 32)
+        case .q8_0: (.q8_0, 7)
+        case .q6_K: (.q6_K, 18)
+        case .q5_K_M: (.q5_K, 17)
+        case .q5_K_S: (.q5_K, 16)
+        case .q5_1: (.q5_1, 9)
+        case .q5_0: (.q5_0, 8)
+        case .q4_K_M: (.q4_K, 15)
+        case .q4_K_S: (.q4_K, 14)
+        case .q4_1: (.q4_1, 3)
+        case .q4_0: (.q4_0, 2)
+        case .iq4_NL: (.iq4_nl, 25)
+        case .iq4_XS: (.iq4_xs, 30)
+        case .q3_K_L: (.q3_K, 13)
+        case .q3_K_M: (.q3_K, 12)
+        case .q3_K_S: (.q3_K, 11)
+        case .q2_K: (.q2_K, 10)
+        case .q2_K_S: (.q2_K, 21)
         }
     }
 }

@@ -1,5 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
+/// The blocks of an element type, and the number by which model files know it.
+struct BlockLayout {
+    /// The number in GGUF files.
+    let ggufType: UInt32
+    /// Elements of a block.
+    let elementCount: Int
+    /// Bytes of a block.
+    let byteCount: Int
+}
+
+/// A 32-bit word of a block, at some byte, and the bits of it that are set where the block's scale is
+/// no number, or so large that products with it are none.
+package typealias SpreadExponent = (offset: Int, mask: UInt32)
+
 /// An element type's layout and meaning: the specification that every kernel agrees with, bit for
 /// bit.
 ///
@@ -8,6 +22,16 @@
 ///
 /// - Source: the GGUF specification, ggml `docs/gguf.md`, and the blocks of the types it numbers.
 protocol BlockDecoding {
+    /// How large its blocks are.
+    static var layout: BlockLayout { get }
+
+    /// Where a block has 16-bit floating-point numbers, in bytes from its start: at 0 unless the type
+    /// says otherwise.
+    static var floatOffsets: [Int] { get }
+
+    /// Where the exponent of a scale is that is no number of 16 bits; nil unless the type says so.
+    static var spreadExponent: SpreadExponent? { get }
+
     /// Decodes one block.
     ///
     /// - Parameters:
@@ -27,6 +51,9 @@ protocol BlockFormat: BlockDecoding {
 }
 
 extension BlockDecoding {
+    static var floatOffsets: [Int] { [0] }
+    static var spreadExponent: SpreadExponent? { nil }
+
     /// The 16-bit number at a byte.
     static func bits(_ block: Span<UInt8>, at index: Int) -> UInt16 {
         UInt16(block[index]) | UInt16(block[index + 1]) << 8

@@ -4,7 +4,8 @@
 // swift-format-ignore: AlwaysUseLowerCamelCase
 /// A format in which model files store numbers: plain floats, or blocks that share a scale.
 ///
-/// Rows of a tensor are whole numbers of blocks, one block after another, little-endian.
+/// Rows of a tensor are whole numbers of blocks, one block after another, little-endian. What is
+/// known of a type stands in the file of its format; here is the list of all.
 package enum ElementType: String, Hashable, Sendable, CaseIterable {
     case f32
     case f16
@@ -33,83 +34,55 @@ package enum ElementType: String, Hashable, Sendable, CaseIterable {
     case mxfp4
     case nvfp4
 
-    /// The number of elements that one block holds; a row's length is a multiple of it.
-    package var elementsPerBlock: Int {
+    private var format: any BlockDecoding.Type {
         switch self {
-        case .f32, .f16, .bf16: 1
-        case .q8_0, .q4_0, .q4_1, .q5_0, .q5_1, .iq4_nl, .mxfp4: 32
-        case .nvfp4: 64
-        case .q2_K, .q3_K, .q4_K, .q5_K, .q6_K, .iq4_xs, .iq1_s, .iq1_m, .iq2_xxs, .iq2_xs, .iq2_s,
-            .iq3_xxs, .iq3_s, .tq1_0, .tq2_0:
-            256
+        case .f32: F32.self
+        case .f16: F16.self
+        case .bf16: BF16.self
+        case .q8_0: Q8_0.self
+        case .q4_0: Q4_0.self
+        case .q4_1: Q4_1.self
+        case .q5_0: Q5_0.self
+        case .q5_1: Q5_1.self
+        case .q2_K: Q2_K.self
+        case .q3_K: Q3_K.self
+        case .q4_K: Q4_K.self
+        case .q5_K: Q5_K.self
+        case .q6_K: Q6_K.self
+        case .iq4_nl: IQ4_NL.self
+        case .iq4_xs: IQ4_XS.self
+        case .iq1_s: IQ1_S.self
+        case .iq1_m: IQ1_M.self
+        case .iq2_xxs: IQ2_XXS.self
+        case .iq2_xs: IQ2_XS.self
+        case .iq2_s: IQ2_S.self
+        case .iq3_xxs: IQ3_XXS.self
+        case .iq3_s: IQ3_S.self
+        case .tq1_0: TQ1_0.self
+        case .tq2_0: TQ2_0.self
+        case .mxfp4: MXFP4.self
+        case .nvfp4: NVFP4.self
         }
     }
 
+    /// The number of elements that one block holds; a row's length is a multiple of it.
+    package var elementsPerBlock: Int { format.layout.elementCount }
+
     /// The size of one block.
-    package var bytesPerBlock: Int {
-        switch self {
-        case .f32: 4
-        case .f16, .bf16: 2
-        case .q8_0: 34
-        case .q4_0: 18
-        case .q4_1: 20
-        case .q5_0: 22
-        case .q5_1: 24
-        case .q2_K: 84
-        case .q3_K: 110
-        case .q4_K: 144
-        case .q5_K: 176
-        case .q6_K: 210
-        case .iq4_nl: 18
-        case .iq4_xs: 136
-        case .iq1_s: 50
-        case .iq1_m: 56
-        case .iq2_xxs: 66
-        case .iq2_xs: 74
-        case .iq2_s: 82
-        case .iq3_xxs: 98
-        case .iq3_s: 110
-        case .tq1_0: 54
-        case .tq2_0: 66
-        case .mxfp4: 17
-        case .nvfp4: 36
-        }
-    }
+    package var bytesPerBlock: Int { format.layout.byteCount }
+
+    /// Where a block has 16-bit floating-point numbers, in bytes from its start.
+    package var floatOffsets: [Int] { format.floatOffsets }
+
+    /// Where the exponent of a scale is that is no number of 16 bits, and which of its bits are set
+    /// where the scale is unusable.
+    package var spreadExponent: SpreadExponent? { format.spreadExponent }
 
     /// The name as people and model files write it, such as `Q4_K`.
     package var name: String { rawValue.uppercased() }
 
     /// The type's number in a GGUF file.
-    package var ggufType: UInt32 {
-        switch self {
-        case .f32: 0
-        case .f16: 1
-        case .q4_0: 2
-        case .q4_1: 3
-        case .q5_0: 6
-        case .q5_1: 7
-        case .q8_0: 8
-        case .q2_K: 10
-        case .q3_K: 11
-        case .q4_K: 12
-        case .q5_K: 13
-        case .q6_K: 14
-        case .iq2_xxs: 16
-        case .iq2_xs: 17
-        case .iq3_xxs: 18
-        case .iq1_s: 19
-        case .iq4_nl: 20
-        case .iq3_s: 21
-        case .iq2_s: 22
-        case .iq4_xs: 23
-        case .iq1_m: 29
-        case .bf16: 30
-        case .tq1_0: 34
-        case .tq2_0: 35
-        case .mxfp4: 39
-        case .nvfp4: 40
-        }
-    }
+    package var ggufType: UInt32 { format.layout.ggufType }
 
     /// The type with a given number in a GGUF file, or nil where it is not one of ours.
     package init?(ggufType: UInt32) {
@@ -126,5 +99,75 @@ package enum ElementType: String, Hashable, Sendable, CaseIterable {
         let blockCount = elements / elementsPerBlock
         let (bytes, overflow) = blockCount.multipliedReportingOverflow(by: bytesPerBlock)
         return overflow ? nil : bytes
+    }
+
+    // MARK: Coding
+
+    /// Decodes whole blocks.
+    ///
+    /// This is the specification of every type, written for the reader; the
+    /// kernels in `CKernels` are fast and agree with it bit for bit.
+    ///
+    /// - Parameters:
+    ///   - blocks: the bytes of the blocks.
+    ///   - values: receives the elements.
+    /// - Precondition: `blocks` holds exactly the blocks of `values`.
+    package func decode(_ blocks: Span<UInt8>, into values: inout MutableSpan<Float>) {
+        precondition(
+            byteCount(elements: values.count) == blocks.count,
+            "\(blocks.count) bytes for \(values.count) elements of \(name)")
+        let format = format
+        var decoded = [Float](repeating: 0, count: elementsPerBlock)
+        for block in 0..<values.count / elementsPerBlock {
+            let first = block * elementsPerBlock
+            let bytes = block * bytesPerBlock
+            format.decode(blocks.extracting(bytes..<bytes + bytesPerBlock), into: &decoded)
+            for k in 0..<elementsPerBlock { values[first + k] = decoded[k] }
+        }
+    }
+
+    /// Decodes whole blocks.
+    ///
+    /// - Precondition: `blocks` is a whole number of blocks.
+    package func decoded(_ blocks: [UInt8]) -> [Float] {
+        precondition(blocks.count % bytesPerBlock == 0, "\(blocks.count) bytes of \(name)")
+        let count = blocks.count / bytesPerBlock * elementsPerBlock
+        var values = [Float](repeating: 0, count: count)
+        var target = values.mutableSpan
+        decode(blocks.span, into: &target)
+        return values
+    }
+
+    /// Whether elements can be encoded, too; some types are only read.
+    package var isEncodable: Bool { format is any BlockFormat.Type }
+
+    /// Encodes elements with little error.
+    ///
+    /// The error is the sum of squared differences, in which every element counts the same. The
+    /// result is the same on every machine.
+    ///
+    /// - Parameters:
+    ///   - values: a whole number of blocks, of finite numbers; others make poor blocks, no trap.
+    ///   - bytes: receives the blocks at its end.
+    /// - Precondition: `isEncodable`.
+    package func encode(_ values: Span<Float>, into bytes: inout [UInt8]) {
+        precondition(values.count % elementsPerBlock == 0, "\(values.count) elements of \(name)")
+        guard let format = format as? any BlockFormat.Type else {
+            preconditionFailure("\(name) is only read")
+        }
+        for first in stride(from: 0, to: values.count, by: elementsPerBlock) {
+            format.encode(values.extracting(first..<first + elementsPerBlock), into: &bytes)
+        }
+    }
+
+    /// Encodes elements with little error.
+    ///
+    /// - Parameter values: a whole number of blocks.
+    /// - Returns: the blocks.
+    package func encoded(_ values: [Float]) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(values.count / elementsPerBlock * bytesPerBlock)
+        encode(values.span, into: &bytes)
+        return bytes
     }
 }

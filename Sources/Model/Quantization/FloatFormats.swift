@@ -7,6 +7,9 @@
 /// | f32 value |
 /// ```
 enum F32: BlockFormat {
+    static let layout = BlockLayout(ggufType: 0, elementCount: 1, byteCount: 4)
+    static let floatOffsets: [Int] = []
+
     static func decode(_ block: Span<UInt8>, into values: inout [Float]) {
         let low = UInt32(bits(block, at: 0))
         values[0] = Float(bitPattern: low | UInt32(bits(block, at: 2)) << 16)
@@ -26,6 +29,8 @@ enum F32: BlockFormat {
 /// | f16 value |
 /// ```
 enum F16: BlockFormat {
+    static let layout = BlockLayout(ggufType: 1, elementCount: 1, byteCount: 2)
+
     static func decode(_ block: Span<UInt8>, into values: inout [Float]) {
         values[0] = half(block, at: 0)
     }
@@ -42,6 +47,8 @@ enum F16: BlockFormat {
 /// | bf16 value |
 /// ```
 enum BF16: BlockFormat {
+    static let layout = BlockLayout(ggufType: 30, elementCount: 1, byteCount: 2)
+
     static func decode(_ block: Span<UInt8>, into values: inout [Float]) {
         values[0] = Float(bitPattern: UInt32(bits(block, at: 0)) << 16)
     }

@@ -9,6 +9,11 @@
 /// ```
 /// Each word has four s of 3 bits, and in its highest 4 bits a quarter of f16 d, the lowest first.
 enum IQ1_M: GridFormat {
+    static let layout = BlockLayout(ggufType: 29, elementCount: 256, byteCount: 56)
+    static let floatOffsets: [Int] = []
+    /// A quarter of the f16 d each in the highest bits of two words.
+    static let spreadExponent: SpreadExponent? = (offset: 52, mask: 0x7000_C000)
+
     static var grid: IQGrid { .iq1 }
 
     static func decode(_ block: Span<UInt8>, into values: inout [Float]) {

@@ -8,6 +8,8 @@
 /// | f16 d | u8 low bits [32] | 8 × u16: high bits of 3 × 4, s of 3, 1 where the shift is −1/8 |
 /// ```
 enum IQ1_S: GridFormat {
+    static let layout = BlockLayout(ggufType: 19, elementCount: 256, byteCount: 50)
+
     static var grid: IQGrid { .iq1 }
 
     static func decode(_ block: Span<UInt8>, into values: inout [Float]) {

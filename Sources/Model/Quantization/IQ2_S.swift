@@ -7,6 +7,8 @@
 /// | f16 d | u8 low bits [32] | signs [32] | u2 high bits [32] | u4 s[16], low first |
 /// ```
 enum IQ2_S: GridFormat {
+    static let layout = BlockLayout(ggufType: 22, elementCount: 256, byteCount: 82)
+
     static var grid: IQGrid { .iq2S }
 
     static func decode(_ block: Span<UInt8>, into values: inout [Float]) {

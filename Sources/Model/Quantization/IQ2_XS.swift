@@ -7,6 +7,8 @@
 /// | f16 d | 32 × u16: entry in the low 9 bits, then 7 signs | u4 s[16], low first |
 /// ```
 enum IQ2_XS: GridFormat {
+    static let layout = BlockLayout(ggufType: 17, elementCount: 256, byteCount: 74)
+
     static var grid: IQGrid { .iq2XS }
 
     static func decode(_ block: Span<UInt8>, into values: inout [Float]) {

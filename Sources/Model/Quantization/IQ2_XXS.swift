@@ -7,6 +7,8 @@
 /// | f16 d | 8 × (u8 entry[0..<4], u32: signs of 7 bits × 4, s in the highest 4 bits) |
 /// ```
 enum IQ2_XXS: GridFormat {
+    static let layout = BlockLayout(ggufType: 16, elementCount: 256, byteCount: 66)
+
     static var grid: IQGrid { .iq2XXS }
 
     static func decode(_ block: Span<UInt8>, into values: inout [Float]) {

@@ -7,6 +7,8 @@
 /// | f16 d | u8 low bits [64] | u1 high bits [64] | signs [32] | u4 s[8], low first |
 /// ```
 enum IQ3_S: GridFormat {
+    static let layout = BlockLayout(ggufType: 21, elementCount: 256, byteCount: 110)
+
     static var grid: IQGrid { .iq3S }
 
     static func decode(_ block: Span<UInt8>, into values: inout [Float]) {

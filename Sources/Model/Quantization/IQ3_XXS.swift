@@ -7,6 +7,8 @@
 /// | f16 d | u8 entry [64] | 8 × u32: signs of 7 bits × 4, s in the highest 4 bits |
 /// ```
 enum IQ3_XXS: GridFormat {
+    static let layout = BlockLayout(ggufType: 18, elementCount: 256, byteCount: 98)
+
     static var grid: IQGrid { .iq3XXS }
 
     static func decode(_ block: Span<UInt8>, into values: inout [Float]) {

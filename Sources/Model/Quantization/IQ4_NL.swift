@@ -7,6 +7,8 @@
 /// | f16 d | byte j of 16: q[j] low half, q[j + 16] high half |
 /// ```
 enum IQ4_NL: BlockFormat {
+    static let layout = BlockLayout(ggufType: 20, elementCount: 32, byteCount: 18)
+
     /// The level of each code.
     static let levels: [Float] = [
         -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113,

@@ -9,6 +9,8 @@
 /// Sub-block i holds elements 32i to 32i + 31, laid out as in `IQ4_NL`. Scale i has its low 4 bits in
 /// byte i / 2 of low, low half for even i, and its high 2 bits at 2i of high.
 enum IQ4_XS: BlockFormat {
+    static let layout = BlockLayout(ggufType: 23, elementCount: 256, byteCount: 136)
+
     static func decode(_ block: Span<UInt8>, into values: inout [Float]) {
         let d = half(block, at: 0)
         let high = bits(block, at: 2)

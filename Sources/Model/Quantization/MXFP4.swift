@@ -8,6 +8,11 @@
 /// ```
 /// - Source: OCP Microscaling Formats (MX) 1.0; levels are twice the numbers, as in ggml.
 enum MXFP4: BlockDecoding {
+    static let layout = BlockLayout(ggufType: 39, elementCount: 32, byteCount: 17)
+    static let floatOffsets: [Int] = []
+    /// Powers of two from 2^124 on.
+    static let spreadExponent: SpreadExponent? = (offset: 0, mask: 0xFC)
+
     /// Twice the value of each code.
     static let levels: [Float] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12]
 

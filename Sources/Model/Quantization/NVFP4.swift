@@ -9,6 +9,9 @@
 /// Sub-block i of 16 has 8 bytes: byte j holds q[j] in its low half and q[j + 8] in its high half.
 /// The scales have no sign; 127, which would be no number, is 0. Levels are those of `MXFP4`.
 enum NVFP4: BlockDecoding {
+    static let layout = BlockLayout(ggufType: 40, elementCount: 64, byteCount: 36)
+    static let floatOffsets: [Int] = []
+
     static func decode(_ block: Span<UInt8>, into values: inout [Float]) {
         for i in 0..<4 {
             let scale = scale(block[i])

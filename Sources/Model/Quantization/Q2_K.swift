@@ -9,6 +9,9 @@
 /// Sub-block i holds elements 16i to 16i + 15. Element k = 128h + 32p + j has bits 2p and 2p + 1 of
 /// byte 32h + j of q.
 enum Q2_K: BlockFormat {
+    static let layout = BlockLayout(ggufType: 10, elementCount: 256, byteCount: 84)
+    static let floatOffsets: [Int] = [80, 82]
+
     static func decode(_ block: Span<UInt8>, into values: inout [Float]) {
         let d = half(block, at: 80)
         let dmin = half(block, at: 82)

@@ -10,6 +10,9 @@
 /// 4h + p of byte j of high. Scale i has its low 4 bits in byte i % 8, low half for i < 8, and its
 /// high 2 bits at 2 · (i / 4) of byte 8 + i % 4.
 enum Q3_K: BlockFormat {
+    static let layout = BlockLayout(ggufType: 11, elementCount: 256, byteCount: 110)
+    static let floatOffsets: [Int] = [108]
+
     static func decode(_ block: Span<UInt8>, into values: inout [Float]) {
         let d = half(block, at: 108)
         for k in 0..<256 {

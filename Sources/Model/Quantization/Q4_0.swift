@@ -7,6 +7,8 @@
 /// | f16 d | byte j of 16: q[j] low half, q[j + 16] high half |
 /// ```
 enum Q4_0: BlockFormat {
+    static let layout = BlockLayout(ggufType: 2, elementCount: 32, byteCount: 18)
+
     static func decode(_ block: Span<UInt8>, into values: inout [Float]) {
         let d = half(block, at: 0)
         for j in 0..<16 {

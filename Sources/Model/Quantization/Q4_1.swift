@@ -7,6 +7,9 @@
 /// | f16 d | f16 m | byte j of 16: q[j] low half, q[j + 16] high half |
 /// ```
 enum Q4_1: BlockFormat {
+    static let layout = BlockLayout(ggufType: 3, elementCount: 32, byteCount: 20)
+    static let floatOffsets: [Int] = [0, 2]
+
     static func decode(_ block: Span<UInt8>, into values: inout [Float]) {
         let d = half(block, at: 0)
         let m = half(block, at: 2)

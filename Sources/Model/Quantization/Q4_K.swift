@@ -12,6 +12,9 @@
 /// i >= 4 have their low 4 bits in byte i + 4 (s low, m high half) and their high 2 bits on top of
 /// bytes i − 4 (s) and i (m).
 enum Q4_K: BlockFormat {
+    static let layout = BlockLayout(ggufType: 12, elementCount: 256, byteCount: 144)
+    static let floatOffsets: [Int] = [0, 2]
+
     static func decode(_ block: Span<UInt8>, into values: inout [Float]) {
         let d = half(block, at: 0)
         let dmin = half(block, at: 2)

@@ -7,6 +7,8 @@
 /// | f16 d | u32: bit k = q[k] / 16 | byte j of 16: q[j] low half, q[j + 16] high half |
 /// ```
 enum Q5_0: BlockFormat {
+    static let layout = BlockLayout(ggufType: 6, elementCount: 32, byteCount: 22)
+
     static func decode(_ block: Span<UInt8>, into values: inout [Float]) {
         let d = half(block, at: 0)
         for j in 0..<16 {

@@ -7,6 +7,9 @@
 /// | f16 d | f16 m | u32: bit k = q[k] / 16 | byte j of 16: q[j] low half, q[j + 16] high half |
 /// ```
 enum Q5_1: BlockFormat {
+    static let layout = BlockLayout(ggufType: 7, elementCount: 32, byteCount: 24)
+    static let floatOffsets: [Int] = [0, 2]
+
     static func decode(_ block: Span<UInt8>, into values: inout [Float]) {
         let d = half(block, at: 0)
         let m = half(block, at: 2)

@@ -9,6 +9,9 @@
 /// Scales, minimums and low bits as in `Q4_K`; the highest bit of element 32i + j is bit i of byte j
 /// of high.
 enum Q5_K: BlockFormat {
+    static let layout = BlockLayout(ggufType: 13, elementCount: 256, byteCount: 176)
+    static let floatOffsets: [Int] = [0, 2]
+
     static func decode(_ block: Span<UInt8>, into values: inout [Float]) {
         let d = half(block, at: 0)
         let dmin = half(block, at: 2)

@@ -9,6 +9,9 @@
 /// Element k = 128h + 32p + j has its low 4 bits in byte 64h + 32 · (p % 2) + j of low, low half for
 /// p < 2, and its high 2 bits at 2p of byte 32h + j of high.
 enum Q6_K: BlockFormat {
+    static let layout = BlockLayout(ggufType: 14, elementCount: 256, byteCount: 210)
+    static let floatOffsets: [Int] = [208]
+
     static func decode(_ block: Span<UInt8>, into values: inout [Float]) {
         let d = half(block, at: 208)
         for k in 0..<256 {

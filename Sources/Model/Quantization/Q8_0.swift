@@ -7,6 +7,8 @@
 /// | f16 d | i8 q[0..<32] |
 /// ```
 enum Q8_0: BlockFormat {
+    static let layout = BlockLayout(ggufType: 8, elementCount: 32, byteCount: 34)
+
     static func decode(_ block: Span<UInt8>, into values: inout [Float]) {
         let d = half(block, at: 0)
         for k in 0..<32 { values[k] = Float(Int8(bitPattern: block[2 + k])) * d }

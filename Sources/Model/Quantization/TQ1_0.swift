@@ -10,6 +10,9 @@
 /// again. The elements are the first digits of bytes 0 to 31, their second digits, and so on to the
 /// fifth; then likewise bytes 32 to 47; then four digits of the last four bytes.
 enum TQ1_0: BlockDecoding {
+    static let layout = BlockLayout(ggufType: 34, elementCount: 256, byteCount: 54)
+    static let floatOffsets: [Int] = [52]
+
     static func decode(_ block: Span<UInt8>, into values: inout [Float]) {
         let d = half(block, at: 52)
         var k = 0
