@@ -44,7 +44,7 @@ import Tokenization
         "{{ messages[0].content }}", "{{ messages[0].content | trim | upper | lower }}",
         "{{ '<|im_' ~ messages[0].content[5:] }}", "{{ messages[0].content.split('x')[0] }}",
         "{{ ('a' + messages[0].content)[1:] }}", "{{ messages[0].content | replace('q', '|') }}",
-        "{{ [messages[0].content] | join('') }}", "{{ '%s' % messages[0].content }}",
+        "{{ [messages[0].content] | join('') }}",
         "{{ '{}'.format(messages[0].content) }}", "{{ messages[0].content | indent }}",
         "{{ messages[0].content[::-1][::-1] }}", "{{ messages[0].content | list | join }}",
         "{% set x %}{{ messages[0].content }}{% endset %}{{ x }}",

@@ -32,28 +32,21 @@ import Testing
     ]
 
     @Test(arguments: [
-        "a + b", "a - b", "a * b", "a / b", "a // b", "a % b", "a ** b", "-a", "+a", "a|abs",
-        "a|int", "a|int(b, b)", "a|float(b)", "a|round", "a|round(b)", "a|round(b, 'floor')",
-        "a|round(b, 'ceil')", "a|filesizeformat", "a|filesizeformat(true)", "range(a, b)|list",
-        "range(a)|list", "range(a, b, -1)|list", "range(0, 5, a)|list", "range(a, b, b)|list",
-        "range(b, a, 7)|first", "l[a]", "l[a:]", "l[:a]", "l[a:b]", "l[::a]", "l[a:b:a]", "s[a]",
-        "s[a:b]", "s[::a]", "s[b:a:-1]", "s * a", "a * l", "l * a", "range(9)[a:b]|list",
-        "range(9)[a]", "s.center(a)", "s.ljust(a)", "s.zfill(a)", "s|center(a)", "s|indent(a)",
-        "s|truncate(a)", "s|truncate(a, true, '', b)", "s|truncate(9, false, s, a)",
-        "s.replace('x', 'y', a)", "s|replace('x', 'y', a)", "s.split('x', a)", "s.rsplit('x', a)",
-        "s.split(none, a)", "s.find('x', a, b)", "s.rfind('x', a, b)", "s.count('', a, b)",
-        "s.startswith('x', a, b)", "s.endswith('x', a, b)", "l.index(1, a, b)", "l.count(a)",
-        "l|batch(a, b)|list", "l|slice(a, b)|list", "l|sum(start=a)", "[a, b]|sum", "[a, b]|sort",
+        "a + b", "a - b", "a * b", "a / b", "a // b", "a % b", "-a", "+a", "a|abs", "a|int",
+        "a|int(b, b)", "a|float(b)", "a|round", "a|round(b)", "a|round(b, 'floor')",
+        "a|round(b, 'ceil')", "range(a, b)|list", "range(a)|list", "range(a, b, -1)|list",
+        "range(0, 5, a)|list", "range(a, b, b)|list", "range(b, a, 7)|first", "l[a]", "l[a:]",
+        "l[:a]", "l[a:b]", "l[::a]", "l[a:b:a]", "s[a]", "s[a:b]", "s[::a]", "s[b:a:-1]",
+        "s * a", "a * l", "l * a", "range(9)[a:b]|list", "range(9)[a]", "s|indent(a)",
+        "s.replace('x', 'y', a)", "s|replace('x', 'y', a)", "s.split('x', a)",
+        "s.rsplit('x', a)", "s.split(none, a)", "s.find('x', a, b)", "s.rfind('x', a, b)",
+        "s.count('', a, b)", "s.startswith('x', a, b)", "s.endswith('x', a, b)",
+        "l.index(1, a, b)", "l.count(a)", "l|sum(start=a)", "[a, b]|sum", "[a, b]|sort",
         "[a, b]|unique|list", "[a, b]|min", "[a, b]|max", "{a: b}[b]", "{a: 1, b: 2}|length",
         "a == b", "a < b", "a in [b]", "a is divisibleby(b)", "a is odd", "a is even",
-        "'%d' % a", "'%5.3d' % a", "'%x' % a", "'%c' % a", "'%f' % a", "'%.9f' % a", "'%e' % a",
-        "'%g' % a", "'%*d' % (a, b)", "'%.*f' % (a, b)", "'%s' % a", "'{}'.format(a)",
-        "'{:d}'.format(a)", "'{:,}'.format(a)", "'{:x}'.format(a)", "'{:+08.3f}'.format(a)",
-        "'{:.0e}'.format(a)", "'{:%}'.format(a)", "'{:g}'.format(a)", "'{:{}}'.format(a, b)",
-        "'{:.{}f}'.format(a, b)", "'{9223372036854775807}'.format(a)",
-        "'{:9223372036854775808}'.format(a)", "a|tojson", "l|tojson(indent=a)", "a|string",
-        "[a, b]|join(b)", "strftime_now(a)", "dict([(a, b)])", "cycler(a, b).next()",
-        "a|default(b)", "a|format(b)", "l|map('round', a)|list", "s|wordcount + a",
+        "'{}'.format(a)", "a|tojson", "l|tojson(indent=a)", "a|string", "[a, b]|join(b)",
+        "strftime_now(a)", "dict([(a, b)])", "a|default(b)", "l|map('round', a)|list",
+        "'{}{0}'.format(a)", "'{9223372036854775807}'.format(a)",
     ])
     func `numbers at the ends of their range are values or errors`(expression: String) throws {
         let template = try Template(source: "{{ \(expression) }}")
@@ -88,7 +81,6 @@ import Testing
         "{{ n\(nested("(", ")")) }}", "{{ 1\(nested(" + 1", "")) }}",
         "{{ 1\(nested(" if n else 1", "")) }}",
         "{{ 1\(nested(" and 1", "")) }}", "{{ n\(nested(" is odd", "")) }}",
-        "{{ 1\(nested(" ** 1", "")) }}",
         "{% set \(nested("(", ")", "a")) = 1 %}",
         String(repeating: "{% if n %}", count: 60_000),
         String(repeating: "{% for a in l %}", count: 60_000),
@@ -102,19 +94,16 @@ import Testing
     }
 
     @Test(arguments: [
-        "{{ range(10**12) }}", "{{ range(0, 10**18, 1)|list }}", "{{ 'a' * 10**9 }}",
-        "{{ [1] * 10**9 }}", "{{ 10**12 * 'ab' }}", "{{ '%1000000000d' % 1 }}",
-        "{{ '%.1000000000f' % 1.5 }}", "{{ '{:1000000000}'.format(1) }}",
-        "{{ '%*d' % (10**9, 1) }}", "{{ 'a'.center(10**9) }}", "{{ 'a'.ljust(10**9) }}",
-        "{{ 'a'|indent(10**9) }}", "{{ l|tojson(indent=10**9) }}", "{{ '1'.zfill(10**9) }}",
-        "{{ l|batch(10**9, 1)|list }}", "{{ l|slice(10**9)|list }}",
+        "{{ range(1000000000000) }}", "{{ range(0, 1000000000000000000, 1)|list }}",
+        "{{ 'a' * 1000000000 }}",
+        "{{ [1] * 1000000000 }}", "{{ 1000000000000 * 'ab' }}",
+        "{{ 'a'|indent(1000000000) }}", "{{ l|tojson(indent=1000000000) }}",
         "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
         "{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}",
         "{% set ns = namespace(s='ab') %}{% for i in range(99) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
         "{% set ns = namespace(s='ab') %}{% for i in range(99) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}",
         "{% set ns = namespace(s='ab') %}{% for i in range(99) %}{% set ns.s = ns.s|replace('', ns.s) %}{% endfor %}",
         "{% set ns = namespace(s='ab') %}{% for i in range(99) %}{% set ns.s = [ns.s, ns.s]|join(ns.s) %}{% endfor %}",
-        "{% set ns = namespace(s='ab') %}{% for i in range(99) %}{% set ns.s = '%s%s' % (ns.s, ns.s) %}{% endfor %}",
         "{% set ns = namespace(s='ab') %}{% for i in range(99) %}{% set ns.s = '{0}{0}'.format(ns.s) %}{% endfor %}",
         "{% set ns = namespace(l=[1]) %}{% for i in range(99) %}{% set ns.l = ns.l + ns.l %}{% endfor %}",
         "{% set ns = namespace(l=[1]) %}{% for i in range(9999) %}{% set ns.l = [ns.l] %}{% endfor %}",
@@ -151,11 +140,11 @@ import Testing
     }
 
     @Test(arguments: [
-        "{{ 9223372036854775807 + 1 }}", "{{ -9223372036854775807 - 2 }}", "{{ 2 ** 64 }}",
+        "{{ 9223372036854775807 + 1 }}", "{{ -9223372036854775807 - 2 }}",
         "{{ 9223372036854775807 * 2 }}", "{{ 99999999999999999999 }}",
         "{{ -(-9223372036854775807 - 1) }}",
         "{{ (-9223372036854775807 - 1) // -1 }}", "{{ (-9223372036854775807 - 1)|abs }}",
-        "{{ 1e300|int }}", "{{ '%d' % 1e300 }}", "{{ '99999999999999999999'|int }}",
+        "{{ 1e300|int }}", "{{ '99999999999999999999'|int }}",
     ])
     func `integers past 64 bits are an error`(source: String) {
         #expect(failure(source) != nil)
@@ -167,12 +156,11 @@ import Testing
         "{{ l[::-9223372036854775807] }}", "{{ 's'[9223372036854775807:] }}",
         "{{ (-9223372036854775807 - 1) % -1 }}", "{{ 's'.find('s', 9223372036854775807) }}",
         "{{ 's'.find('s', -9223372036854775807) }}", "{{ 's'.split('x', 9223372036854775807) }}",
-        "{{ l|batch(9223372036854775807)|list }}", "{{ 'abc'|truncate(9223372036854775807) }}",
         "{{ 1.5|round(9223372036854775807) }}", "{{ 1.5|round(-9223372036854775807) }}",
         "{{ 's' * -9223372036854775807 }}", "{{ range(-5, 5, 9223372036854775807)|list }}",
         "{{ 's'.replace('s', 't', 9223372036854775807) }}", "{{ 1.5|round(3, 'floor') }}",
-        "{{ '%c' % 1114111 }}", "{{ ''|center(0) }}", "{{ 's'|indent(-5) }}",
-        "{{ l|slice(1)|list }}", "{{ 'İıſß'|lower|upper|title|capitalize }}",
+        "{{ 's'|indent(-5) }}",
+        "{{ 'İıſß'|lower|upper|title|capitalize }}",
         "{% for i in range(9223372036854775806, 9223372036854775807) %}{{ i }}{% endfor %}",
     ])
     func `extreme numbers do not trap`(source: String) {
@@ -181,12 +169,11 @@ import Testing
 
     @Test(arguments: [
         "{{ ''.__class__.__mro__ }}", "{{ ''.__class__() }}", "{{ l.__len__() }}",
-        "{{ namespace.__init__.__globals__ }}", "{{ range.__self__.x }}", "{{ cycler.__init__.x }}",
-        "{{ ''['__class__'].x }}", "{{ (''|attr('__class__')).x }}",
-        "{{ '{0.__class__}'.format(1) }}",
+        "{{ namespace.__init__.__globals__ }}", "{{ range.__self__.x }}",
+        "{{ ''['__class__'].x }}", "{{ '{0.__class__}'.format(1) }}",
         "{{ self.__init__ }}", "{{ [].append(1) }}", "{{ {}.update({}) }}", "{{ lipsum(10) }}",
         "{% set loop = 1 %}{% for x in l %}{{ loop.__class__.x }}{% endfor %}",
-        "{{ joiner().__call__.x }}", "{{ raise_exception.__globals__.x }}",
+        "{{ raise_exception.__globals__.x }}",
         "{{ open('/etc/passwd') }}",
         "{{ request.application }}", "{{ dict.mro().x }}", "{% import 'os' as os %}",
         "{% include '/etc/passwd' %}", "{{ 's'.encode() }}",
@@ -211,7 +198,7 @@ import Testing
     @Test func `every prefix of a template is read or refused`() throws {
         let source = """
             {% macro m(a, b=[1, {'x': (2, 3)}]) -%}{{ a|map('upper')|join(', ') if a is not none else \
-            "z\\u00e9"[1:] ~ b[0] ** -1.5e3 }}{%- endmacro %}{# c #}{% raw %}{{{% endraw %}\
+            "z\\u00e9"[1:] ~ b[0] * -1.5e3 }}{%- endmacro %}{# c #}{% raw %}{{{% endraw %}\
             {% for k, v in {'q': 1}.items() if v in [1] recursive %}{% set ns.x = loop.cycle(*a, **b) %}\
             {% call(x) m(1) %}{% break %}{% endcall %}{% else %}{% endfor %}{% filter trim %}{% endfilter %}
             """
@@ -244,6 +231,35 @@ import Testing
             var source = ""
             for _ in 0..<next(24) { source += pieces[next(pieces.count)] }
             _ = failure(source)
+        }
+    }
+
+    @Test(arguments: [
+        ("{{ {}|xmlattr }}", "filter \"xmlattr\""), ("{{ l|batch(2) }}", "filter \"batch\""),
+        ("{% if false %}{{ l|groupby('a') }}{% endif %}", "filter \"groupby\""),
+        ("{{ l|map('wordcount')|list }}", "filter \"wordcount\""),
+        ("{{ s is escaped }}", "test \"escaped\""),
+        ("{{ [s]|select('escaped')|list }}", "test \"escaped\""),
+        ("{{ cycler(1, 2) }}", "function \"cycler\""), ("{{ joiner() }}", "function \"joiner\""),
+        ("{{ s.zfill(3) }}", "method \"zfill\" of strings"),
+        ("{{ '%s' % s }}", "% formatting of strings"), ("{{ s % 1 }}", "% formatting of strings"),
+        ("{{ '{:>3}'.format(s) }}", "conversions and widths in format strings"),
+        ("{{ n ** 2 }}", "operator **"), ("{% print n %}", "statement \"print\""),
+        ("{% autoescape true %}{% endautoescape %}", "statement \"autoescape\""),
+    ])
+    func `what no chat template uses is an error that names it`(
+        source: String, missing: String
+    ) throws {
+        let error = try #require(failure(source))
+        #expect(error.description.hasSuffix("this server's templates have no \(missing)"))
+    }
+
+    @Test func `what is left out is missed when the template is read where its name stands there`()
+    {
+        for source in [
+            "{% if false %}{{ n|xmlattr }}{% endif %}", "{% if false %}{{ '%d' % n }}{% endif %}",
+        ] {
+            #expect(throws: TemplateError.self) { try Template(source: source) }
         }
     }
 

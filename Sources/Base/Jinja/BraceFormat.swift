@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Python's `str.format`, with the sandbox's lookup of attributes.
+/// Python's `str.format`, with fields of a name or number alone.
 struct BraceFormat {
     private let runtime: TemplateRuntime
     private let arguments: TemplateArguments
@@ -17,14 +17,11 @@ struct BraceFormat {
     func apply(_ format: TemplateString) throws(TemplateError) -> TemplateString {
         var copy = self
         copy.result.isMarkup = format.isMarkup
-        try copy.run(format, nesting: 0)
+        try copy.run(format)
         return copy.result
     }
 
-    private mutating func run(
-        _ format: TemplateString, nesting: Int
-    ) throws(TemplateError) {
-        guard nesting <= 2 else { throw runtime.failure("Max string recursion exceeded") }
+    private mutating func run(_ format: TemplateString) throws(TemplateError) {
         try runtime.work(format.count)
         let scalars = format.scalars
         var index = 0
@@ -47,7 +44,7 @@ struct BraceFormat {
                 throw runtime.failure("Single '}' encountered in format string")
             }
             let end = try fieldEnd(scalars, from: index + 1)
-            try replaceField(format.slice(index + 1..<end), nesting: nesting)
+            try replaceField(format.slice(index + 1..<end))
             index = end + 1
         }
     }
@@ -67,43 +64,12 @@ struct BraceFormat {
         throw runtime.failure("expected '}' before end of string")
     }
 
-    private mutating func replaceField(
-        _ field: TemplateString, nesting: Int
-    ) throws(TemplateError) {
+    private mutating func replaceField(_ field: TemplateString) throws(TemplateError) {
         try runtime.step()
-        let scalars = field.scalars
-        var nameEnd = 0
-        while nameEnd < scalars.count, scalars[nameEnd] != ":", scalars[nameEnd] != "!" {
-            nameEnd += 1
+        guard !field.scalars.contains(":"), !field.scalars.contains("!") else {
+            throw runtime.unsupported("conversions and widths in format strings")
         }
-        var specStart = nameEnd
-        var conversion: Unicode.Scalar?
-        if nameEnd < scalars.count, scalars[nameEnd] == "!" {
-            guard nameEnd + 1 < scalars.count else {
-                throw runtime.failure("unmatched '{' in format spec")
-            }
-            conversion = scalars[nameEnd + 1]
-            specStart = nameEnd + 2
-            guard specStart == scalars.count || scalars[specStart] == ":" else {
-                throw runtime.failure("expected ':' after conversion specifier")
-            }
-        }
-        var value = try lookUp(field.slice(0..<nameEnd))
-        switch conversion {
-        case nil: break
-        case "s": value = .string(try runtime.string(value))
-        case "r": value = .string(try runtime.representation(value))
-        default: throw runtime.unsupported("this conversion in a format string")
-        }
-        var spec = TemplateString()
-        if specStart < scalars.count {
-            var inner = self
-            inner.result = TemplateString()
-            try inner.run(field.slice(specStart + 1..<scalars.count), nesting: nesting + 1)
-            automatic = inner.automatic
-            spec = inner.result
-        }
-        let text = try format(value, spec)
+        let text = try runtime.string(try lookUp(field))
         let safe = result.isMarkup ? try runtime.escaped(.string(text)) : text
         guard result.count + safe.count <= runtime.limits.maxStringLength else {
             throw runtime.limit(
@@ -138,98 +104,5 @@ struct BraceFormat {
             throw runtime.failure("format key not found")
         }
         return value.value
-    }
-
-    private func format(
-        _ value: TemplateValue, _ text: TemplateString
-    ) throws(TemplateError) -> TemplateString {
-        if text.isEmpty { return try runtime.string(value) }
-        var spec = try parse(text.scalars)
-        try runtime.checkLength(max(spec.width, spec.precision ?? 0))
-        var formatted: String?
-        switch value {
-        case .string(let string):
-            let suits = spec.grouping == nil && spec.sign == nil && !spec.isAlternate
-            guard spec.type == nil || spec.type == "s", suits else { break }
-            return spec.apply(to: string)
-        case .bool, .integer:
-            let number = value.integerValue ?? 0
-            if let type = spec.type, "eEfFgG%".unicodeScalars.contains(type) {
-                spec.precision = spec.precision.map { min($0, 1000) }
-                formatted = spec.text(of: Double(number))
-            } else if spec.precision == nil {
-                formatted = spec.text(of: number)
-            }
-        case .float(let number):
-            spec.precision = spec.precision.map { min($0, 1000) }
-            formatted = spec.text(of: number)
-        default:
-            throw runtime.failure("unsupported format string passed to \(value.typeName)")
-        }
-        guard let formatted else {
-            throw runtime.failure("Invalid format specifier for object of type '\(value.typeName)'")
-        }
-        return TemplateString(formatted, origin: .template)
-    }
-
-    private func parse(_ scalars: [Unicode.Scalar]) throws(TemplateError) -> NumberFormat {
-        var spec = NumberFormat()
-        var index = 0
-        func peek() -> Unicode.Scalar? { index < scalars.count ? scalars[index] : nil }
-        if scalars.count > 1, let alignment = NumberFormat.Alignment(rawValue: scalars[1]) {
-            spec.filler = scalars[0]
-            spec.alignment = alignment
-            index = 2
-        } else if let alignment = scalars.first.flatMap(NumberFormat.Alignment.init(rawValue:)) {
-            spec.alignment = alignment
-            index = 1
-        }
-        if let sign = peek(), sign == "+" || sign == "-" || sign == " " {
-            spec.sign = sign
-            index += 1
-        }
-        if peek() == "#" {
-            spec.isAlternate = true
-            index += 1
-        }
-        if peek() == "0" {
-            if spec.alignment == nil {
-                spec.filler = "0"
-                spec.alignment = .afterSign
-            }
-            index += 1
-        }
-        spec.width = try number(scalars, &index) ?? 0
-        if let grouping = peek(), grouping == "," || grouping == "_" {
-            spec.grouping = grouping
-            index += 1
-        }
-        if peek() == "." {
-            index += 1
-            guard let precision = try number(scalars, &index) else {
-                throw runtime.failure("Format specifier missing precision")
-            }
-            spec.precision = precision
-        }
-        if let type = peek() {
-            spec.type = type
-            index += 1
-        }
-        guard index == scalars.count else { throw runtime.failure("Invalid format specifier") }
-        return spec
-    }
-
-    private func number(
-        _ scalars: [Unicode.Scalar], _ index: inout Int
-    ) throws(TemplateError) -> Int? {
-        var value: Int?
-        while index < scalars.count, scalars[index].isASCII,
-            let digit = Int(String(scalars[index]))
-        {
-            value = (value ?? 0) * 10 + digit
-            try runtime.checkLength(value ?? 0)
-            index += 1
-        }
-        return value
     }
 }

@@ -11,7 +11,7 @@ package enum TemplateError: Error, Equatable, Sendable, CustomStringConvertible 
     /// Rendering would have passed a bound of `TemplateLimits`.
     case limit(String, at: TemplatePosition)
 
-    /// The template asked for something of Jinja2 that this engine leaves out.
+    /// The template asks for something of Jinja2 that this engine leaves out: what it is.
     case unsupported(String, at: TemplatePosition)
 
     /// The template itself called `raise_exception` with this message: the conversation does not suit it.
@@ -27,7 +27,7 @@ package enum TemplateError: Error, Equatable, Sendable, CustomStringConvertible 
         case .limit(let message, let position):
             "template limit reached at \(position): \(message)"
         case .unsupported(let message, let position):
-            "template uses an unsupported feature at \(position): \(message)"
+            "template error at \(position): this server's templates have no \(message)"
         case .raised(let message):
             "the chat template rejects this conversation: \(message)"
         }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
+
 extension TemplateFilters {
     func applyNumeric(
         _ name: String, to value: TemplateValue, _ arguments: TemplateArguments
@@ -27,8 +29,7 @@ extension TemplateFilters {
                 return .float(float)
             }
             return values[0] ?? .float(0)
-        case "round": return try round(value, arguments)
-        default: return try fileSize(value, arguments)
+        default: return try round(value, arguments)
         }
     }
 
@@ -110,13 +111,27 @@ extension TemplateFilters {
         guard let float = value.floatValue else {
             throw runtime.failure("type \(value.typeName) doesn't define __round__ method")
         }
-        if method == "common" { return .float(FloatText.round(float, places: places)) }
+        if method == "common" { return .float(rounded(float, places: places)) }
         var scale = 1.0
         for _ in 0..<min(places.magnitude, 330) { scale *= 10 }
         if places < 0 { scale = 1 / scale }
         // Python divides an integer here, which has no negative zero.
         let whole = (float * scale).rounded(method == "ceil" ? .up : .down) + 0
         return .float(whole / scale)
+    }
+
+    /// A number rounded by its exact decimal value, ties to even.
+    private func rounded(_ value: Double, places: Int) -> Double {
+        guard value.isFinite else { return value }
+        guard places < 0 else {
+            // From 2^52 on there is no fraction, and beyond 323 places no double has a digit.
+            if value.magnitude >= 0x1p52 || places > 323 { return value }
+            return Double(String(format: "%.\(places)f", value)) ?? value
+        }
+        var scale = 1.0
+        for _ in 0..<min(places.magnitude, 330) { scale *= 10 }
+        if scale > value.magnitude * 10 { return value.sign == .minus ? -0.0 : 0 }
+        return (value / scale).rounded(.toNearestOrEven) * scale
     }
 
     /// An integer with that many zeros at its end, ties to even.
@@ -133,31 +148,5 @@ extension TemplateFilters {
             quotient += value < 0 ? -1 : 1
         }
         return try runtime.integer(quotient.multipliedReportingOverflow(by: scale))
-    }
-
-    private func fileSize(
-        _ value: TemplateValue, _ arguments: TemplateArguments
-    ) throws(TemplateError) -> TemplateValue {
-        let values = try arguments.bound("filesizeformat", ["binary"], runtime)
-        let isBinary = values[0]?.isTrue ?? false
-        var number = value.floatValue
-        if case .string(let string) = value { number = try parseFloat(string) }
-        guard let bytes = number else { throw runtime.failure("not a number") }
-        let base: Double = isBinary ? 1024 : 1000
-        if bytes == 1 { return .text("1 Byte") }
-        if bytes < base {
-            guard let whole = Int(exactly: bytes.rounded(.towardZero)) else {
-                return try runtime.integer((0, true))
-            }
-            return .text("\(whole) Bytes")
-        }
-        var unit = base
-        var name = ""
-        for prefix in "kMGTPEZY" {
-            unit *= base
-            name = isBinary ? prefix.uppercased() + "iB" : "\(prefix)B"
-            if bytes < unit { break }
-        }
-        return .text(FloatText.fixed(base * bytes / unit, fractionDigits: 1) + " " + name)
     }
 }

@@ -28,10 +28,7 @@ extension TemplateFilters {
         case "dictsort": return try sortMapping(value, arguments)
         case "unique": return try runtime.iterator(try unique(value, arguments))
         case "min", "max": return try extreme(value, arguments, isMin: name == "min")
-        case "sum": return try sum(value, arguments)
-        case "groupby": return try group(value, arguments)
-        case "batch": return try batch(value, arguments)
-        default: return try sliced(value, arguments)
+        default: return try sum(value, arguments)
         }
     }
 
@@ -279,81 +276,5 @@ extension TemplateFilters {
             total = try runtime.arithmetic(.add, total, try attribute(values[0], of: item))
         }
         return total
-    }
-
-    private func group(
-        _ value: TemplateValue, _ arguments: TemplateArguments
-    ) throws(TemplateError) -> TemplateValue {
-        let values = try arguments.bound(
-            "groupby", ["attribute", "default", "case_sensitive"], required: 1, runtime)
-        let fallback = isNull(values[1]) ? nil : values[1]
-        let isCaseSensitive = values[2]?.isTrue ?? false
-        let items = try runtime.iterate(value)
-        let unsorted = try keys(
-            items, attribute: values[0], isCaseSensitive: isCaseSensitive, default: fallback)
-        let sortedItems = try runtime.sorted(items, by: unsorted, isReversed: false)
-        let keys = try runtime.sorted(unsorted, by: unsorted, isReversed: false)
-        var groups: [TemplateValue] = []
-        var start = 0
-        while start < keys.count {
-            var end = start + 1
-            while end < keys.count, try runtime.equals(keys[end], keys[start]) { end += 1 }
-            let name = try attribute(values[0], of: sortedItems[start], default: fallback)
-            let members = try runtime.list(Array(sortedItems[start..<end]))
-            groups.append(try runtime.tuple([name, members]))
-            start = end
-        }
-        return try runtime.list(groups)
-    }
-
-    private func batch(
-        _ value: TemplateValue, _ arguments: TemplateArguments
-    ) throws(TemplateError) -> TemplateValue {
-        let values = try arguments.bound(
-            "batch", ["linecount", "fill_with"], required: 1, runtime)
-        let size = try runtime.integer(values[0], default: 1)
-        let items = try runtime.iterate(value)
-        guard size > 0 else {
-            // Python never finds a line of that length and gives everything at once.
-            return try runtime.iterator(items.isEmpty ? [] : [try runtime.list(items)])
-        }
-        var batches: [TemplateValue] = []
-        var start = 0
-        while start < items.count {
-            let end = min(
-                items.count,
-                start.addingReportingOverflow(size).overflow ? items.count : start + size)
-            var batch = Array(items[start..<end])
-            if let filler = values[1], !isNull(filler), batch.count < size {
-                try runtime.checkItems(size)
-                batch += Array(repeating: filler, count: size - batch.count)
-            }
-            batches.append(try runtime.list(batch))
-            start = end
-        }
-        return try runtime.iterator(batches)
-    }
-
-    private func sliced(
-        _ value: TemplateValue, _ arguments: TemplateArguments
-    ) throws(TemplateError) -> TemplateValue {
-        let values = try arguments.bound("slice", ["slices", "fill_with"], required: 1, runtime)
-        let count = try runtime.integer(values[0], default: 1)
-        let items = try runtime.iterate(value)
-        guard count > 0 else {
-            throw runtime.failure("integer division or modulo by zero")
-        }
-        try runtime.checkItems(count)
-        let (size, extra) = (items.count / count, items.count % count)
-        var slices: [TemplateValue] = []
-        var start = 0
-        for i in 0..<count {
-            let end = start + size + (i < extra ? 1 : 0)
-            var slice = Array(items[start..<end])
-            if let filler = values[1], !isNull(filler), i >= extra { slice.append(filler) }
-            slices.append(try runtime.list(slice))
-            start = end
-        }
-        return try runtime.iterator(slices)
     }
 }

@@ -5,12 +5,17 @@ import JSON
 /// The filters of Jinja2, with `tojson` as transformers overrides it.
 struct TemplateFilters {
     static let names: Set<String> = [
-        "abs", "attr", "batch", "capitalize", "center", "count", "d", "default", "dictsort", "e",
-        "escape", "filesizeformat", "first", "float", "forceescape", "format", "groupby", "indent",
-        "int", "join", "last", "length", "list", "lower", "items", "map", "min", "max", "pprint",
-        "random", "reject", "rejectattr", "replace", "reverse", "round", "safe", "select",
-        "selectattr", "slice", "sort", "string", "striptags", "sum", "title", "trim", "truncate",
-        "unique", "upper", "urlencode", "urlize", "wordcount", "wordwrap", "xmlattr", "tojson",
+        "abs", "capitalize", "count", "d", "default", "dictsort", "e", "escape", "first", "float",
+        "indent", "int", "items", "join", "last", "length", "list", "lower", "map", "max", "min",
+        "reject", "rejectattr", "replace", "reverse", "round", "safe", "select", "selectattr",
+        "sort", "string", "sum", "title", "tojson", "trim", "unique", "upper",
+    ]
+
+    /// The filters of Jinja2 that no chat template uses.
+    static let leftOut: Set<String> = [
+        "attr", "batch", "center", "filesizeformat", "forceescape", "format", "groupby", "pprint",
+        "random", "slice", "striptags", "truncate", "urlencode", "urlize", "wordcount", "wordwrap",
+        "xmlattr",
     ]
 
     let interpreter: TemplateInterpreter
@@ -30,21 +35,18 @@ struct TemplateFilters {
             _ = try arguments.bound(name, [], runtime)
             return .integer(try runtime.length(of: value))
         case "tojson": return try json(value, arguments)
-        case "attr":
-            let values = try arguments.bound(name, ["name"], required: 1, runtime)
-            return try attribute(try runtime.string(argument: values[0] ?? .null), of: value)
         case "items":
             _ = try arguments.bound(name, [], runtime)
             return try items(of: value)
-        case "abs", "int", "float", "round", "filesizeformat":
+        case "abs", "int", "float", "round":
             return try applyNumeric(name, to: value, arguments)
-        case "batch", "dictsort", "first", "groupby", "join", "last", "list", "map", "min", "max",
-            "reject", "rejectattr", "reverse", "select", "selectattr", "slice", "sort", "sum",
-            "unique":
+        case "dictsort", "first", "join", "last", "list", "map", "min", "max", "reject",
+            "rejectattr", "reverse", "select", "selectattr", "sort", "sum", "unique":
             return try applyToSequence(name, value, arguments)
-        case "pprint", "random", "urlize", "wordwrap":
-            throw runtime.unsupported("the filter '\(name)'")
         default:
+            if TemplateFilters.leftOut.contains(name) {
+                throw runtime.unsupported("filter \"\(name)\"")
+            }
             guard TemplateFilters.names.contains(name) else {
                 throw runtime.failure("No filter named '\(name.prefix(40))' found.")
             }
@@ -82,18 +84,6 @@ struct TemplateFilters {
     func isNull(_ value: TemplateValue?) -> Bool {
         if case .null = value { return true }
         return false
-    }
-
-    private func attribute(
-        _ name: TemplateString, of value: TemplateValue
-    ) throws(TemplateError) -> TemplateValue {
-        // Unlike a dot, this filter never falls back to a mapping's items.
-        if case .mapping(let mapping) = value, mapping[.string(name.scalars)] != nil,
-            !TemplateMethods.ofMappings.contains(name.text)
-        {
-            return .undefined("'dict object' has no attribute '\(name.text.prefix(100))'")
-        }
-        return try interpreter.attribute(name.text, of: value)
     }
 
     private func items(of value: TemplateValue) throws(TemplateError) -> TemplateValue {

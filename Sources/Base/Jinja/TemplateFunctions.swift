@@ -3,8 +3,11 @@
 /// The global functions that a chat template may call.
 struct TemplateFunctions {
     static let names: Set<String> = [
-        "range", "dict", "namespace", "joiner", "cycler", "raise_exception", "strftime_now",
+        "range", "dict", "namespace", "raise_exception", "strftime_now",
     ]
+
+    /// The functions of Jinja2 that no chat template uses.
+    static let leftOut: Set<String> = ["cycler", "joiner", "lipsum"]
 
     let interpreter: TemplateInterpreter
 
@@ -26,16 +29,6 @@ struct TemplateFunctions {
                 throw runtime.failure("underscore-prefixed attributes cannot be stored")
             }
             return .namespace(runtime.makeNamespace(mapping))
-        case "joiner":
-            let values = try arguments.bound("joiner", ["sep"], runtime)
-            return .callable(.joiner(TemplateJoiner(separator: values[0] ?? .text(", "))))
-        case "cycler":
-            guard !arguments.positional.isEmpty, arguments.keywords.isEmpty else {
-                throw runtime.failure("at least one item has to be provided")
-            }
-            let cycler = TemplateCycler(items: arguments.positional)
-            try runtime.checkDepth(cycler.depth)
-            return .callable(.cycler(cycler))
         case "raise_exception":
             let values = try arguments.bound(
                 "raise_exception", ["message"], required: 1, runtime)

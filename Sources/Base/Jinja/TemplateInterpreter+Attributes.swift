@@ -6,7 +6,7 @@ extension TemplateInterpreter {
         _ name: String, of subject: TemplateValue
     ) throws(TemplateError) -> TemplateValue {
         if case .undefined(let message) = subject { throw runtime.failure(message) }
-        if let value = member(name, of: subject) { return value }
+        if let value = try member(name, of: subject) { return value }
         if case .mapping(let mapping) = subject, let value = mapping[name] { return value }
         if name.hasPrefix("_") { return unsafe(name, of: subject) }
         return .undefined("'\(subject.typeName) object' has no attribute '\(name.prefix(100))'")
@@ -39,7 +39,7 @@ extension TemplateInterpreter {
             return .undefined("'\(subject.typeName) object' has no such element")
         }
         let text = name.text
-        if let value = member(text, of: subject) { return value }
+        if let value = try member(text, of: subject) { return value }
         if text.hasPrefix("_") { return unsafe(text, of: subject) }
         return .undefined("'\(subject.typeName) object' has no attribute '\(text.prefix(100))'")
     }
@@ -63,10 +63,15 @@ extension TemplateInterpreter {
     }
 
     /// A method or attribute that the type of the value has in Python.
-    private func member(_ name: String, of subject: TemplateValue) -> TemplateValue? {
+    private func member(
+        _ name: String, of subject: TemplateValue
+    ) throws(TemplateError) -> TemplateValue? {
         let method = TemplateValue.callable(.method(subject, name))
         switch subject {
         case .string:
+            if TemplateMethods.leftOutOfStrings.contains(name) {
+                throw runtime.unsupported("method \"\(name)\" of strings")
+            }
             return TemplateMethods.ofStrings.contains(name) ? method : nil
         case .mapping:
             if TemplateMethods.mutatingMappings.contains(name) { return unsafe(name, of: subject) }
@@ -74,10 +79,7 @@ extension TemplateInterpreter {
         case .list:
             if TemplateMethods.mutatingLists.contains(name) { return unsafe(name, of: subject) }
             return TemplateMethods.ofSequences.contains(name) || name == "copy" ? method : nil
-        case .tuple(let sequence):
-            // The groups of `groupby` are named tuples; no other pair needs these names.
-            if sequence.items.count == 2, name == "grouper" { return sequence.items[0] }
-            if sequence.items.count == 2, name == "list" { return sequence.items[1] }
+        case .tuple:
             return TemplateMethods.ofSequences.contains(name) ? method : nil
         case .range(let range):
             switch name {
@@ -96,12 +98,6 @@ extension TemplateInterpreter {
 
     private func member(_ name: String, of callable: TemplateCallable) -> TemplateValue? {
         switch callable {
-        case .cycler(let cycler):
-            switch name {
-            case "next", "reset": return .callable(.method(.callable(callable), name))
-            case "current": return cycler.items[cycler.position]
-            default: return nil
-            }
         case .macro(let macro):
             switch name {
             case "name": return .text(macro.definition.name)

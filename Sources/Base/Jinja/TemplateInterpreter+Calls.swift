@@ -59,20 +59,9 @@ extension TemplateInterpreter {
         case .function(let name):
             return try TemplateFunctions(interpreter: self).call(name, arguments)
         case .macro(let macro): return try call(macro, arguments)
-        case .joiner(let joiner):
-            guard joiner.wasUsed else {
-                joiner.wasUsed = true
-                return .text("")
-            }
-            return joiner.separator
-        case .cycler: throw runtime.failure("'Cycler' object is not callable")
         case .method(let receiver, let name):
             switch receiver {
             case .loop(let loop): return try callMethod(name, of: loop, arguments)
-            case .callable(.cycler(let cycler)):
-                let value = cycler.items[cycler.position]
-                cycler.position = name == "reset" ? 0 : (cycler.position + 1) % cycler.items.count
-                return name == "reset" ? .null : value
             default:
                 return try TemplateMethods(runtime: runtime).call(name, of: receiver, arguments)
             }

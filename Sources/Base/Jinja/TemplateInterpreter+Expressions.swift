@@ -11,7 +11,8 @@ extension TemplateInterpreter {
             return value(of: literal)
         case .name(let name):
             try runtime.step()
-            return lookUp(name, in: scope)
+            runtime.position = expression.position
+            return try lookUp(name, in: scope)
         default:
             break
         }
@@ -130,9 +131,14 @@ extension TemplateInterpreter {
         }
     }
 
-    private func lookUp(_ name: String, in scope: TemplateScope) -> TemplateValue {
+    private func lookUp(
+        _ name: String, in scope: TemplateScope
+    ) throws(TemplateError) -> TemplateValue {
         if let value = scope.value(of: name) { return value }
         if TemplateFunctions.names.contains(name) { return .callable(.function(name)) }
+        if TemplateFunctions.leftOut.contains(name) {
+            throw runtime.unsupported("function \"\(name)\"")
+        }
         return .undefined("'\(name)' is undefined")
     }
 

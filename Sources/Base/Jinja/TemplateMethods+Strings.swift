@@ -45,11 +45,6 @@ extension TemplateMethods {
         case "format":
             return .string(
                 try BraceFormat(runtime: runtime, arguments: arguments).apply(string))
-        case "format_map": return .string(try formatMap(string, arguments))
-        case "center", "ljust", "rjust", "zfill":
-            return .string(try justify(name, string, arguments))
-        case "expandtabs", "encode", "maketrans", "translate":
-            throw runtime.unsupported("the string method '\(name)'")
         default:
             _ = try arguments.bound(name, [], runtime)
             return try convert(name, string)
@@ -62,16 +57,11 @@ extension TemplateMethods {
     ) throws(TemplateError) -> TemplateValue {
         switch name {
         case "lower": return .string(string.lowercased)
-        case "casefold": return .string(string.caseFolded)
         case "upper": return .string(string.uppercased)
         case "title": return .string(string.titlecased)
         case "capitalize": return .string(string.capitalized)
-        case "swapcase": return .string(string.swappedCase)
         case "islower": return .bool(string.isAll(uppercase: false))
         case "isupper": return .bool(string.isAll(uppercase: true))
-        case "istitle": return .bool(string.isTitle)
-        case "isascii": return .bool(string.scalars.allSatisfy(\.isASCII))
-        case "isprintable": return .bool(string.scalars.allSatisfy(PythonText.isPrintable))
         case "isspace": return all(string, PythonText.isSpace)
         case "isalpha": return all(string, PythonText.isAlphabetic)
         case "isdecimal": return all(string, PythonText.isDecimal)
@@ -79,9 +69,6 @@ extension TemplateMethods {
         case "isnumeric": return all(string, PythonText.isNumeric)
         case "isalnum":
             return all(string) { PythonText.isAlphabetic($0) || PythonText.isNumeric($0) }
-        case "isidentifier":
-            let startsWell = string.scalars.first.map { !PythonText.isNumeric($0) } ?? false
-            return .bool(startsWell && string.scalars.allSatisfy(PythonText.isWord))
         default: throw runtime.failure("'str' object has no attribute '\(name)'")
         }
     }
@@ -240,53 +227,6 @@ extension TemplateMethods {
             }
         }
         result.isMarkup = separator.isMarkup
-        return result
-    }
-
-    private func formatMap(
-        _ string: TemplateString, _ arguments: TemplateArguments
-    ) throws(TemplateError) -> TemplateString {
-        let values = try arguments.bound("format_map", ["mapping"], required: 1, runtime)
-        guard case .mapping(let mapping) = values[0] else {
-            throw runtime.failure("format_map expects a mapping")
-        }
-        var fields = TemplateArguments()
-        for (key, value) in zip(mapping.keys, mapping.values) {
-            if case .string(let name) = key { fields.keywords.append((name.text, value)) }
-        }
-        return try BraceFormat(runtime: runtime, arguments: fields).apply(string)
-    }
-
-    private func justify(
-        _ name: String, _ string: TemplateString, _ arguments: TemplateArguments
-    ) throws(TemplateError) -> TemplateString {
-        let values = try arguments.bound(name, ["width", "fillchar"], required: 1, runtime)
-        let width = try runtime.integer(values[0], default: 0)
-        var filler = TemplateString(name == "zfill" ? "0" : " ", origin: .template)
-        if let given = values[1] { filler = try runtime.string(argument: given) }
-        guard filler.count == 1 else {
-            throw runtime.failure("The fill character must be exactly one character long")
-        }
-        guard width > string.count else { return string }
-        try runtime.checkLength(width)
-        let missing = width - string.count
-        let left: Int
-        switch name {
-        case "ljust": left = 0
-        // CPython puts the odd space to the left only when the width is odd.
-        case "center": left = missing / 2 + (missing & width & 1)
-        default: left = missing
-        }
-        var result = TemplateString()
-        result.isMarkup = string.isMarkup
-        var body = 0
-        if name == "zfill", let sign = string.scalars.first, sign == "+" || sign == "-" {
-            result.append(string, 0..<1)
-            body = 1
-        }
-        for _ in 0..<left { result.append(filler) }
-        result.append(string, body..<string.count)
-        for _ in 0..<missing - left { result.append(filler) }
         return result
     }
 }

@@ -3,13 +3,17 @@
 /// The methods of Python's strings, dictionaries and lists that a template may call.
 struct TemplateMethods {
     static let ofStrings: Set<String> = [
-        "capitalize", "casefold", "center", "count", "encode", "endswith", "expandtabs", "find",
-        "format", "format_map", "index", "isalnum", "isalpha", "isascii", "isdecimal", "isdigit",
-        "isidentifier", "islower", "isnumeric", "isprintable", "isspace", "istitle", "isupper",
-        "join", "ljust", "lower", "lstrip", "maketrans", "partition", "removeprefix",
-        "removesuffix", "replace", "rfind", "rindex", "rjust", "rpartition", "rsplit", "rstrip",
-        "split", "splitlines", "startswith", "strip", "swapcase", "title", "translate", "upper",
-        "zfill",
+        "capitalize", "count", "endswith", "find", "format", "index", "isalnum", "isalpha",
+        "isdecimal", "isdigit", "islower", "isnumeric", "isspace", "isupper", "join", "lower",
+        "lstrip", "partition", "removeprefix", "removesuffix", "replace", "rfind", "rindex",
+        "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip", "title",
+        "upper",
+    ]
+
+    /// The methods of Python's strings that no chat template uses.
+    static let leftOutOfStrings: Set<String> = [
+        "casefold", "center", "encode", "expandtabs", "format_map", "isascii", "isidentifier",
+        "isprintable", "istitle", "ljust", "maketrans", "rjust", "swapcase", "translate", "zfill",
     ]
 
     static let ofMappings: Set<String> = ["copy", "fromkeys", "get", "items", "keys", "values"]
@@ -52,7 +56,7 @@ struct TemplateMethods {
             }
             return mapping[try runtime.key(of: arguments.positional[0])]
                 ?? (arguments.positional.count > 1 ? arguments.positional[1] : .null)
-        case "fromkeys": throw runtime.unsupported("dict.fromkeys")
+        case "fromkeys": throw runtime.unsupported("method \"fromkeys\" of mappings")
         default: break
         }
         _ = try arguments.bound(name, [], runtime)

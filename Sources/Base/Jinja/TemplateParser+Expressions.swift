@@ -82,7 +82,10 @@ extension TemplateParser {
         var level = tightest
         while level >= loosest {
             switch level {
-            case 8: left = try arithmetic(left, [.power: .power], operand: 9)
+            case 8:
+                if isCurrent(.power) {
+                    throw .unsupported("operator **", at: current.position)
+                }
             case 7:
                 left = try arithmetic(
                     left,
@@ -111,7 +114,10 @@ extension TemplateParser {
         while case .symbol(let symbol) = current.kind, let operation = table[symbol] {
             let position = current.position
             advance()
-            let right = operand == 9 ? try unary(allowsFilters: true) : try binary(operand)
+            if symbol == .modulo, case .literal(.string) = left.kind {
+                throw .unsupported(TemplateRuntime.percentFormats, at: position)
+            }
+            let right = try binary(operand)
             left = try node(.arithmetic(operation, left, right), at: position, over: [left, right])
         }
         return left

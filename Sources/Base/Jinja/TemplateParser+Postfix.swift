@@ -54,6 +54,9 @@ extension TemplateParser {
         let name = try dottedName()
         let arguments =
             isCurrent(.leftParenthesis) ? try callArguments() : TemplateCallArguments()
+        if TemplateFilters.leftOut.contains(name) {
+            throw .unsupported("filter \"\(name)\"", at: position)
+        }
         if !allowsUnknownNames, !TemplateFilters.names.contains(name) {
             unknownNames.append(.syntax("no filter named '\(name.prefix(40))'", at: position))
         }
@@ -74,6 +77,9 @@ extension TemplateParser {
             try enter()
             arguments.positional = [try postfix(try testOperand())]
             leave()
+        }
+        if TemplateTests.leftOut.contains(name) {
+            throw .unsupported("test \"\(name)\"", at: position)
         }
         if !allowsUnknownNames, !TemplateTests.names.contains(name) {
             unknownNames.append(.syntax("no test named '\(name.prefix(40))'", at: position))

@@ -17,7 +17,6 @@ extension TemplateParser {
         case "call": kind = try callBlock()
         case "filter": kind = try filterBlock()
         case "with": kind = try scope()
-        case "print": return try prints(at: position)
         case "generation":
             kind = .generation(try macroBody(until: "endgeneration"))
         case "break", "continue":
@@ -25,8 +24,8 @@ extension TemplateParser {
                 throw .syntax("'\(name)' outside a loop", at: position)
             }
             kind = name == "break" ? .breakLoop : .continueLoop
-        case "block", "extends", "include", "import", "from", "autoescape":
-            throw .unsupported("the statement '\(name)'", at: position)
+        case "block", "extends", "include", "import", "from", "autoescape", "print":
+            throw .unsupported("statement \"\(name)\"", at: position)
         default:
             throw .syntax("unknown tag '\(name.prefix(40))'", at: position)
         }
@@ -175,17 +174,6 @@ extension TemplateParser {
             bindings.append((target, try expression()))
         }
         return .scope(bindings, body: try innerBody(until: "endwith"))
-    }
-
-    private mutating func prints(
-        at position: TemplatePosition
-    ) throws(TemplateError) -> [TemplateStatement] {
-        var result: [TemplateStatement] = []
-        while current.kind != .blockEnd {
-            if !result.isEmpty { try expect(.comma) }
-            result.append(TemplateStatement(kind: .output(try expression()), position: position))
-        }
-        return result
     }
 
     /// A body with a scope of its own, past the name of the tag that ends it.

@@ -24,6 +24,9 @@ extension TemplateRuntime {
         return try !isLess(right, left)
     }
 
+    /// What an error says of `%` after a string.
+    static let percentFormats = "% formatting of strings"
+
     /// Checks the outcome of an operation on integers.
     func integer(
         _ result: (partialValue: Int, overflow: Bool)
@@ -37,10 +40,7 @@ extension TemplateRuntime {
     func arithmetic(
         _ operation: ArithmeticOperator, _ left: TemplateValue, _ right: TemplateValue
     ) throws(TemplateError) -> TemplateValue {
-        // The operand of a `%` format may be undefined; everywhere else that is an error.
-        if operation == .modulo, case .string(let format) = left {
-            return .string(try PrintfFormat.apply(format, to: right, runtime: self))
-        }
+        if operation == .modulo, case .string = left { throw unsupported(Self.percentFormats) }
         if case .undefined(let message) = left { throw failure(message) }
         if case .undefined(let message) = right { throw failure(message) }
         if let left = left.integerValue, let right = right.integerValue {
@@ -129,19 +129,6 @@ extension TemplateRuntime {
             let isBelow = remainder != 0 && (remainder < 0) != (right < 0)
             if operation == .modulo { return .integer(isBelow ? remainder + right : remainder) }
             return .integer(isBelow ? quotient - 1 : quotient)
-        case .power:
-            guard right >= 0 else {
-                return try floats(.power, Double(left), Double(right))
-            }
-            if left == 0 || left == 1 { return .integer(right == 0 ? 1 : left) }
-            if left == -1 { return .integer(right % 2 == 0 ? 1 : -1) }
-            guard right < 64 else { return try integer((0, true)) }
-            var result = TemplateValue.integer(1)
-            for _ in 0..<right {
-                result = try integer(
-                    (result.integerValue ?? 0).multipliedReportingOverflow(by: left))
-            }
-            return result
         }
     }
 
@@ -167,28 +154,7 @@ extension TemplateRuntime {
             let quotient = ((left - remainder) / right).rounded()
             return .float(
                 quotient == 0 ? Double(signOf: left / right, magnitudeOf: 0) : quotient)
-        case .power:
-            guard left != 0 || right >= 0 else {
-                throw failure("0.0 cannot be raised to a negative power")
-            }
-            guard left >= 0 || right == right.rounded() else {
-                throw unsupported("complex numbers")
-            }
-            return .float(try Self.power(left, right, self))
         }
-    }
-
-    /// `left ** right` by repeated squaring where the exponent is whole, else a square root or error.
-    private static func power(
-        _ left: Double, _ right: Double, _ runtime: TemplateRuntime
-    ) throws(TemplateError) -> Double {
-        if right == right.rounded(), right.magnitude <= 1024 {
-            var result = 1.0
-            for _ in 0..<Int(right.magnitude) { result *= left }
-            return right < 0 ? 1 / result : result
-        }
-        if right == 0.5 { return left.squareRoot() }
-        throw runtime.unsupported("powers with such an exponent")
     }
 
     func isSliceable(_ value: TemplateValue) -> Bool {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import JSON
+
 extension TemplateRuntime {
     /// Python's `str`.
     func string(_ value: TemplateValue) throws(TemplateError) -> TemplateString {
@@ -10,9 +12,16 @@ extension TemplateRuntime {
         case .bool(let value): return TemplateString(value ? "True" : "False", origin: .template)
         case .integer(let value): return TemplateString(String(value), origin: .template)
         case .float(let value):
-            return TemplateString(FloatText.shortest(value), origin: .template)
+            return TemplateString(Self.text(of: value), origin: .template)
         default: return try representation(value)
         }
+    }
+
+    /// Python's `str` of a number.
+    private static func text(of value: Double) -> String {
+        if value.isNaN { return "nan" }
+        if value.isInfinite { return value < 0 ? "-inf" : "inf" }
+        return JSONStyle.pythonText(of: value)
     }
 
     /// Python's `repr`; punctuation around data counts as data.

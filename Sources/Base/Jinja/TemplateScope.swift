@@ -49,13 +49,10 @@ indirect enum TemplateCallable {
     case function(String)
     case method(TemplateValue, String)
     case macro(TemplateMacro)
-    case joiner(TemplateJoiner)
-    case cycler(TemplateCycler)
 
     var depth: Int {
         switch self {
         case .method(let receiver, _): receiver.depth + 1
-        case .cycler(let cycler): cycler.depth
         default: 0
         }
     }
@@ -69,27 +66,5 @@ final class TemplateMacro {
     init(definition: TemplateMacroDefinition, scope: TemplateScope) {
         self.definition = definition
         self.scope = scope
-    }
-}
-
-/// Gives an empty string the first time it is called and its separator thereafter.
-final class TemplateJoiner {
-    let separator: TemplateValue
-    var wasUsed = false
-
-    init(separator: TemplateValue) {
-        self.separator = separator
-    }
-}
-
-/// Goes around its values.
-final class TemplateCycler {
-    let items: [TemplateValue]
-    let depth: Int
-    var position = 0
-
-    init(items: [TemplateValue]) {
-        self.items = items
-        self.depth = TemplateSequence(items).depth
     }
 }

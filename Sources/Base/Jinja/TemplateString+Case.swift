@@ -9,17 +9,6 @@ extension TemplateString {
         mapped { scalar, _ in uppercase(scalar) }
     }
 
-    /// Without differences of case: what has the same capitals becomes the same.
-    var caseFolded: TemplateString {
-        mapped { scalar, index in
-            if scalar.isASCII { return lowercase(scalar, at: index) }
-            if scalar == "\u{0131}" { return nil }
-            return scalar.properties.uppercaseMapping.unicodeScalars.map {
-                $0.properties.lowercaseMapping
-            }.joined()
-        }
-    }
-
     /// The first character in title case, the others in lower case.
     var capitalized: TemplateString {
         mapped { scalar, index in
@@ -49,13 +38,6 @@ extension TemplateString {
         }
     }
 
-    var swappedCase: TemplateString {
-        mapped { scalar, index in
-            scalar.properties.isUppercase
-                ? lowercase(scalar, at: index) : uppercase(scalar)
-        }
-    }
-
     /// Whether there are cased characters and all of them are upper (or lower) case.
     func isAll(uppercase: Bool) -> Bool {
         var hasCase = false
@@ -66,26 +48,6 @@ extension TemplateString {
                 return false
             }
             if uppercase ? properties.isUppercase : properties.isLowercase { hasCase = true }
-        }
-        return hasCase
-    }
-
-    /// Whether every word begins in upper case and goes on in lower case.
-    var isTitle: Bool {
-        var hasCase = false
-        var followsCased = false
-        for scalar in scalars {
-            let properties = scalar.properties
-            if properties.isUppercase || properties.generalCategory == .titlecaseLetter {
-                if followsCased { return false }
-                hasCase = true
-                followsCased = true
-            } else if properties.isLowercase {
-                if !followsCased { return false }
-                hasCase = true
-            } else {
-                followsCased = false
-            }
         }
         return hasCase
     }

@@ -50,7 +50,6 @@ enum ArithmeticOperator: String, Sendable {
     case divide = "/"
     case floorDivide = "//"
     case modulo = "%"
-    case power = "**"
 }
 
 /// The operators of comparison, which chain as in Python.
