@@ -2,7 +2,6 @@
 
 internal import Sampling
 internal import Scheduling
-internal import Tokenization
 
 /// A request that the engine has taken; belongs to the engine's thread.
 final class ActiveRequest {
@@ -40,38 +39,5 @@ final class ActiveRequest {
     /// Whether log probabilities of the prompt are asked for and not yet complete.
     var isScoring: Bool {
         request.promptLogprobs != nil && promptLogprobs.count < request.promptTokens.count
-    }
-}
-
-/// One continuation of a request's prompt; belongs to the engine's thread.
-final class ActiveChoice {
-    let active: ActiveRequest
-    let index: Int
-    let id: SequenceID
-    var detokenizer: StreamingDetokenizer
-    var matcher: StopMatcher
-    var history: TokenHistory?
-
-    /// Watches an answer whose length nobody has limited.
-    var repetition: RepetitionDetector?
-    var generatedCount = 0
-
-    /// The Unicode scalars of the text so far, whether they have come out or not.
-    var textLength = 0
-
-    init(of active: ActiveRequest, index: Int, id: SequenceID, tokenizer: any Tokenizer) {
-        self.active = active
-        self.index = index
-        self.id = id
-        let request = active.request
-        detokenizer = StreamingDetokenizer(
-            tokenizer: tokenizer, continuesText: request.continuesText)
-        matcher = active.submission.stopMatcher
-        if request.sampling.hasPenalties {
-            history = TokenHistory(promptTokens: request.promptTokens)
-        }
-        if request.stopsOnRepetition, request.maxTokens == nil, !request.ignoresEOS {
-            repetition = RepetitionDetector()
-        }
     }
 }

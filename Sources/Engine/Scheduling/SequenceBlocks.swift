@@ -73,8 +73,8 @@ struct SequenceBlocks: Sendable {
     /// copied.
     ///
     /// - Parameters:
+    ///   - origin: the sequence that was forked.
     ///   - fork: gets the blocks, and what was computed with them.
-    ///   - origin: the sequence that it was forked from.
     ///   - copies: receives what to copy before the next step.
     /// - Returns: false, and nothing has changed, if there is no block for a copy.
     mutating func share(

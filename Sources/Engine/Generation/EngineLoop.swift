@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Inference
+internal import Logging
+internal import Sampling
+internal import Scheduling
+internal import Tokenization
+
+/// What runs on the engine's thread, and everything that only that thread touches.
+final class EngineLoop {
+    private let model: any LanguageModel
+    private let tokenizer: any Tokenizer
+    private let mailbox: Mailbox
+    private let logger: Logger
+    private let metrics = EngineMetrics()
+
+    private var scheduler: Scheduler
+    private var sampler: Sampler
+    private var statistics = EngineStatistics()
+    private var pace = CompletionPace()
+    private var promptPace = PromptPace()
+
+    /// Memory that every step uses again.
+    private var scheduled = ScheduledStep()
+    private var batch = ForwardBatch()
+    private var outcomes: [SliceOutcome] = []
+    private var messages = Mailbox.Messages()
+
+    private var requests: [RequestID: ActiveRequest] = [:]
+    private var choices: [SequenceID: ActiveChoice] = [:]
+    private var nextSequence: UInt64 = 1
+    private var shutdownDeadline: ContinuousClock.Instant?
+
+    /// What happened since the last time that it was published: the events, and the requests of
+    /// choices that have ended.
+    private var events: [(source: EventSource, event: GenerationEvent)] = []
+    private var ended: [RequestID] = []
+
+    init(
+        model: any LanguageModel, tokenizer: any Tokenizer,
+        configuration: GenerationEngine.Configuration, maxSequences: Int, mailbox: Mailbox,
+        logger: Logger
+    ) {
+        self.model = model
+        self.tokenizer = tokenizer
+        self.mailbox = mailbox
+        self.logger = logger
+        let limit = maxSequences + configuration.maxQueuedSequences
+        scheduler = Scheduler(
+            configuration: Scheduler.Configuration(
+                maxBatchTokens: model.maxBatchTokens, maxLogitsRows: model.maxLogitsRows,
+                maxSequences: maxSequences,
+                maxQueuedSequences: configuration.maxQueuedSequences
+                    + OutstandingPlaces.reserve(of: limit),
+                blockCount: model.blockCount, positionsPerBlock: model.positionsPerBlock,
+                prefillChunkTokens: configuration.prefillChunkTokens,
+                prefillChunkTokensWhileDecoding: configuration.prefillChunkTokensWhileDecoding,
+                attentionWindow: model.attentionWindow))
+        sampler = Sampler(vocabularyCount: model.vocabularyCount)
+        statistics.freeBlocks = model.blockCount
+    }
+
+    /// Runs until a shutdown; sleeps while there is nothing to do.
+    func run() {
+        publish()
+        while true {
+            receiveMessages()
+            if let shutdownDeadline, requests.isEmpty || .now >= shutdownDeadline { break }
+            if scheduler.sequenceCount == 0 {
+                mailbox.sleepUntilMessage()
+                statistics.wakeUps += 1
+                statistics.lastProgress = .now
+                pace.resume(at: .now)
+            } else {
+                step()
+            }
+        }
+        endEverything()
+        let rest = mailbox.end()
+        noteWithdrawals(rest.withdrawnCount)
+        for submission in rest.submissions { start(submission) }
+        endEverything()
+    }
+
+    /// One step of everything that runs: schedule → forward → sample → commit.
+    ///
+    /// A failure ends the choices that it concerns, never the engine.
+    private func step() {
+        var times = StepTimes()
+        scheduler.schedule(into: &scheduled, at: times.start)
+        noteAdmissions(at: times.start)
+        endExpired()
+        if scheduled.slices.isEmpty { return publish() }
+        for copy in scheduled.copies {
+            model.copyBlock(from: Int(copy.source), to: Int(copy.destination))
+        }
+        for slice in scheduled.slices { appendToBatch(slice) }
+
+        times.scheduled = .now
+        var failure: String?
+        do {
+            try model.forward(step: batch)
+        } catch {
+            failure = "the model could not compute this step: \(error)"
+            logger.error("a step failed", metadata: ["error": "\(error)"])
+        }
+
+        times.computed = .now
+        var row = 0
+        for slice in scheduled.slices {
+            outcomes.append(failure.map { fail(slice, $0) } ?? sample(slice, firstRow: row))
+            row += slice.logitsRowCount
+        }
+        scheduler.commit(scheduled, outcomes: outcomes)
+
+        outcomes.removeAll(keepingCapacity: true)
+        batch.tokens.removeAll(keepingCapacity: true)
+        // The batch must not hold the block tables, or the scheduler would copy them to grow them.
+        batch.slices.removeAll(keepingCapacity: true)
+        times.end = .now
+        noteStep(times)
+        publish()
+    }
+
+    private func appendToBatch(_ slice: ScheduledStep.Slice) {
+        let rows: LogitsRows =
+            switch slice.logits {
+            case .none: .none
+            case .last: .last
+            case .all: .all
+            }
+        batch.slices.append(
+            SequenceSlice(
+                firstToken: batch.tokens.count, tokenCount: slice.tokenCount,
+                startPosition: slice.startPosition, blockTable: scheduler.blockTable(of: slice),
+                logitsRows: rows))
+        batch.tokens += scheduler.tokens(of: slice)
+    }
+
+    // MARK: Messages
+
+    private func receiveMessages() {
+        mailbox.receive(into: &messages)
+        if messages.isEmpty { return }
+        if let deadline = messages.shutdownDeadline {
+            shutdownDeadline = min(shutdownDeadline ?? deadline, deadline)
+        }
+        // First, since the new ones may have their places.
+        for id in messages.cancellations {
+            guard let request = requests[id] else { continue }
+            endAll(request, reason: .cancelled)
+        }
+        noteWithdrawals(messages.withdrawnCount)
+        for submission in messages.submissions { start(submission) }
+        publish()
+    }
+
+    /// Queues the first choice of a request; the others are forked from it when the prompt is
+    /// computed.
+    private func start(_ submission: Submission) {
+        let active = ActiveRequest(submission)
+        requests[submission.id] = active
+        for index in 0..<submission.request.choiceCount {
+            let id = SequenceID(rawValue: nextSequence)
+            nextSequence += 1
+            let choice = ActiveChoice(of: active, index: index, id: id, tokenizer: tokenizer)
+            active.choices.append(choice)
+            choices[id] = choice
+        }
+        if !active.isScoring { finishScoring(active) }
+        if submission.maxTokens == 0, !active.isScoring {
+            for choice in active.choices { end(choice, .init(reason: submission.limitReason)) }
+            return
+        }
+        active.unforked = Array(active.choices.dropFirst())
+        do {
+            try scheduler.add(
+                active.choices[0].id, active.sequenceRequest, at: submission.submitted)
+        } catch {
+            for choice in active.choices { end(choice, .init(reason: .error("\(error)"))) }
+        }
+    }
+
+    // MARK: Tokens
+
+    /// Takes over what the model computed for one slice.
+    private func sample(_ slice: ScheduledStep.Slice, firstRow: Int) -> SliceOutcome {
+        // A sequence that nobody owns any more is forgotten; that is no reason to end the process.
+        guard let choice = choices[slice.id] else { return .failed }
+        let active = choice.active
+        do {
+            if choice.generatedCount == 0 {
+                active.usage.cachedPromptTokens = slice.cachedCount
+            }
+            if slice.logits == .all { try score(slice, firstRow: firstRow, for: active) }
+            guard slice.samples else {
+                if active.submission.maxTokens > 0 || active.isScoring { return .progressed }
+                for choice in active.choices {
+                    end(choice, .init(reason: active.submission.limitReason))
+                }
+                return .finished
+            }
+            let lastRow = firstRow + slice.logitsRowCount - 1
+            let position = slice.startPosition + slice.tokenCount
+            let outcome = try sampleNext(for: choice, row: lastRow, position: position)
+            for sibling in active.unforked {
+                fork(slice, into: sibling, row: lastRow, position: position)
+            }
+            active.unforked = []
+            return outcome
+        } catch {
+            return fail(slice, "\(error)")
+        }
+    }
+
+    /// Scores the prompt's tokens that follow the slice's, and delivers them when all are known.
+    private func score(
+        _ slice: ScheduledStep.Slice, firstRow: Int, for active: ActiveRequest
+    ) throws {
+        guard active.isScoring, let topCount = active.request.promptLogprobs else { return }
+        let prompt = active.request.promptTokens
+        for row in 0..<slice.tokenCount {
+            // Row r predicts the token after it; some may be known from before a preemption.
+            let position = slice.startPosition + row + 1
+            guard position == active.promptLogprobs.count, position < prompt.count else { continue }
+            let logprobs = try model.withLogits(row: firstRow + row) { logits in
+                try sampler.logprobs(of: prompt[position], topCount: topCount, logits: logits)
+            }
+            active.promptLogprobs.append(logprobs)
+        }
+        if !active.isScoring { finishScoring(active) }
+    }
+
+    /// Begins another choice of a request, from the same logits as the first.
+    private func fork(
+        _ slice: ScheduledStep.Slice, into choice: ActiveChoice, row: Int, position: Int
+    ) {
+        do {
+            let outcome = try sampleNext(for: choice, row: row, position: position)
+            if case .sampled(let token) = outcome {
+                scheduler.fork(slice, into: choice.id, token: token)
+            }
+        } catch {
+            end(choice, .init(reason: .error("\(error)")))
+        }
+    }
+
+    /// Chooses the next token of a choice and delivers it.
+    private func sampleNext(
+        for choice: ActiveChoice, row: Int, position: Int
+    ) throws -> SliceOutcome {
+        let active = choice.active
+        let token = try model.withLogits(row: row) { logits in
+            try sampler.sample(
+                logits: logits, parameters: active.request.sampling, history: choice.history,
+                maskedTokens: choice.maskedTokens, seed: active.submission.seed,
+                position: position, choice: choice.index)
+        }
+        let logprobs = try active.request.topLogprobs.map { topCount in
+            try model.withLogits(row: row) { logits in
+                try sampler.logprobs(of: token, topCount: topCount, logits: logits)
+            }
+        }
+        statistics.generatedTokens += 1
+        active.usage.completionTokens += 1
+        if active.usage.firstTokenDuration == nil {
+            active.usage.firstTokenDuration = active.submission.submitted.duration(to: .now)
+        }
+        let (text, output, end) = choice.append(token, logprobs)
+        emit(.output(choice: choice.index, text: text, tokens: TokenRun(output)), of: active)
+        guard let end else { return .sampled(token) }
+        self.end(choice, end)
+        return .finished
+    }
+
+    // MARK: Ends
+
+    /// Ends a choice that cannot go on, and those that were to begin with its prompt.
+    private func fail(_ slice: ScheduledStep.Slice, _ reason: String) -> SliceOutcome {
+        guard let choice = choices[slice.id] else { return .failed }
+        for other in choice.active.unforked { end(other, .init(reason: .error(reason))) }
+        choice.active.unforked = []
+        end(choice, .init(reason: .error(reason)))
+        return .failed
+    }
+
+    /// Ends what is left of a request between two steps.
+    private func endAll(_ active: ActiveRequest, reason: FinishReason) {
+        for choice in active.choices {
+            scheduler.cancel(choice.id)
+            end(choice, .init(reason: reason))
+        }
+    }
+
+    /// Ends the requests whose time is over, all choices of each.
+    private func endExpired() {
+        for id in scheduled.expired {
+            guard let active = choices[id]?.active else { continue }
+            for choice in active.choices { end(choice, .init(reason: .expired)) }
+        }
+    }
+
+    private func endEverything() {
+        for request in requests.values { endAll(request, reason: .cancelled) }
+        publish()
+    }
+
+    /// Ends a choice that the scheduler does not know, or will forget with the current step.
+    ///
+    /// Text that was held back, in case a stop string or a character was beginning, comes out.
+    private func end(_ choice: ActiveChoice, _ end: ActiveChoice.End) {
+        let active = choice.active
+        let rest = choice.flush()
+        if !rest.isEmpty { emit(.output(choice: choice.index, text: rest, tokens: []), of: active) }
+        choices[choice.id] = nil
+        active.choices.removeAll { $0 === choice }
+        ended.append(active.submission.id)
+        pace.noteEnd(at: .now)
+        emit(.finished(choice: choice.index, reason: end.reason, stop: end.stop), of: active)
+        guard active.choices.isEmpty else { return }
+        requests[active.submission.id] = nil
+        statistics.finishedRequests += 1
+        active.usage.totalDuration = active.submission.submitted.duration(to: .now)
+        metrics.noteEnd(of: active.usage, reason: end.reason)
+        emit(.usage(active.usage), of: active)
+    }
+
+    // MARK: Delivery
+
+    /// Delivers the scores of a prompt, if they were asked for.
+    private func finishScoring(_ active: ActiveRequest) {
+        guard active.request.promptLogprobs != nil else { return }
+        emit(.promptLogprobs(active.promptLogprobs), of: active)
+    }
+
+    /// Keeps an event until the step is over, so that whoever sees it finds its blocks freed.
+    private func emit(_ event: GenerationEvent, of active: ActiveRequest) {
+        events.append((active.submission.source, event))
+    }
+
+    /// Publishes the state of the engine, then delivers what happened since the last time.
+    private func publish() {
+        statistics.runningSequences = scheduler.runningCount
+        statistics.waitingSequences = scheduler.waitingCount
+        statistics.usedBlocks = scheduler.usedBlockCount
+        statistics.freeBlocks = scheduler.freeBlockCount
+        statistics.cachedBlocks = scheduler.cachedBlockCount
+        statistics.cacheHitTokens = scheduler.cacheStatistics.hitTokens
+        statistics.cacheMissTokens = scheduler.cacheStatistics.missTokens
+        statistics.evictedBlocks = scheduler.cacheStatistics.evictedBlocks
+        mailbox.publish(statistics, ended: ended, placeInterval: pace.interval)
+        ended.removeAll(keepingCapacity: true)
+        for (source, event) in events { source.send(event) }
+        events.removeAll(keepingCapacity: true)
+    }
+
+    // MARK: Measurements
+
+    /// Counts requests that were cancelled before they were taken.
+    private func noteWithdrawals(_ count: Int) {
+        statistics.finishedRequests += UInt64(count)
+        metrics.noteWithdrawals(count)
+    }
+
+    /// Records which requests left the queue.
+    private func noteAdmissions(at now: ContinuousClock.Instant) {
+        for id in scheduled.admitted {
+            guard let active = choices[id]?.active, active.usage.queueDuration == nil else {
+                continue
+            }
+            active.usage.queueDuration = active.submission.submitted.duration(to: now)
+        }
+    }
+
+    /// Records what a step did.
+    private func noteStep(_ times: StepTimes) {
+        statistics.steps += 1
+        statistics.prefillTokens += UInt64(scheduled.prefillCount)
+        statistics.preemptions += UInt64(scheduled.preempted.count)
+        statistics.lastProgress = times.end
+        if scheduled.decodeCount == 0, scheduled.prefillCount >= 64 {
+            promptPace.note(times.forward / scheduled.prefillCount)
+            scheduler.promptTokenTime = promptPace.promptTokenTime
+        }
+        metrics.noteStep(scheduled, times)
+        logger.debug(
+            "step",
+            metadata: [
+                "decodes": "\(scheduled.decodeCount)", "prefill": "\(scheduled.prefillCount)",
+                "admitted": "\(scheduled.admitted.count)",
+                "preempted": "\(scheduled.preempted.count)",
+                "copies": "\(scheduled.copies.count)",
+                "running": "\(scheduler.runningCount)", "waiting": "\(scheduler.waitingCount)",
+                "free": "\(scheduler.freeBlockCount)", "cached": "\(scheduler.cachedBlockCount)",
+                "schedule": "\(times.schedule)", "forward": "\(times.forward)",
+                "sample": "\(times.sample)",
+            ])
+    }
+}
+
+extension ScheduledStep.Slice {
+    /// The number of logits rows that the slice has in the model's output.
+    fileprivate var logitsRowCount: Int {
+        switch logits {
+        case .none: 0
+        case .last: 1
+        case .all: tokenCount
+        }
+    }
+}
