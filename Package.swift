@@ -173,6 +173,14 @@ let package = Package(
             dependencies: ["Computation", "Inference", "ModelFiles", "Parallelism"],
             path: "Tests/TestSupport", swiftSettings: swiftSettings),
 
+        // Engines, vocabularies and formats that do as a test says.
+        .target(
+            name: "ServingSupport",
+            dependencies: [
+                "Serving", "Generation", "Sampling", "Conversation", "Tokenization", "JSON",
+            ],
+            path: "Tests/ServingSupport", swiftSettings: swiftSettings),
+
         tests(of: "JSON"),
         tests(of: "Jinja", uses: ["JSON"], resources: [.copy("Goldens")]),
         tests(of: "Console", from: ["Logging"]),
@@ -197,6 +205,12 @@ let package = Package(
                 "Inference", "Scheduling", "Sampling", "Tokenization", "ModelFiles", "Computation",
                 "Parallelism", "TestSupport",
             ]),
+        tests(
+            of: "Serving",
+            uses: [
+                "Generation", "Sampling", "Conversation", "Tokenization", "Inference", "ModelFiles",
+                "JSON", "ServingSupport", "TestSupport",
+            ]),
         tests(of: "HTTP", from: ["HTTPTypes"]),
         tests(of: "Telemetry", from: ["Metrics"]),
         tests(
@@ -211,7 +225,7 @@ let package = Package(
                 "Tokenization",
                 "Conversation",
                 "Telemetry",
-                "TestSupport",
+                "ServingSupport", "TestSupport",
                 "Computation",
                 "Parallelism",
                 "Serving",

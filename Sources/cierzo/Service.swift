@@ -54,9 +54,10 @@ struct Service: Sendable {
         let registry = MetricsRegistry()
         MetricsSystem.bootstrap(registry)
 
-        let slot = ModelSlot()
+        let models = ModelRegistry()
+        let slot = models.announce()
         let api = APIServer(
-            slot: slot, configuration: apiConfiguration(host: host), registry: registry,
+            models: models, configuration: apiConfiguration(host: host), registry: registry,
             unixTime: { Int(Date().timeIntervalSince1970) }, logger: logger)
         let http = HTTPServer(
             configuration: httpConfiguration(host: host),

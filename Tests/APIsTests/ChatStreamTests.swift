@@ -5,6 +5,7 @@ import Generation
 import HTTP
 import HTTPTypes
 import JSON
+import ServingSupport
 import Synchronization
 import Testing
 

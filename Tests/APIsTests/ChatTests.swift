@@ -4,6 +4,7 @@ import APIs
 import Generation
 import JSON
 import Sampling
+import ServingSupport
 import Testing
 import Tokenization
 

@@ -3,6 +3,7 @@
 import APIs
 import Generation
 import JSON
+import ServingSupport
 import Testing
 
 @Suite struct CompletionTests {

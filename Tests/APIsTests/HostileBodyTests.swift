@@ -3,6 +3,7 @@
 import APIs
 import Generation
 import JSON
+import ServingSupport
 import Testing
 
 /// Bodies that nobody would write by hand; whatever they are, there is an answer.

@@ -4,6 +4,7 @@ import APIs
 import Conversation
 import JSON
 import Serving
+import ServingSupport
 import Testing
 import Tokenization
 

@@ -6,6 +6,7 @@ import Generation
 import HTTP
 import HTTPTypes
 import JSON
+import ServingSupport
 import Testing
 
 @Suite struct RequestWorkersTests {
@@ -16,9 +17,8 @@ import Testing
     @Test func `health is told while more conversations are rendered than threads serve`()
         async throws
     {
-        var prompts = PlainPrompts()
         let gate = DispatchSemaphore(value: 0)
-        prompts.gate = gate
+        let prompts = PlainPrompts(gate: gate)
         let client = TestClient(prompts: prompts)
         let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
             for _ in 0..<64 { group.addTask { try await client.chat().status } }
@@ -32,9 +32,8 @@ import Testing
     }
 
     @Test func `a large body does not stand before a small one`() async throws {
-        var prompts = PlainPrompts()
         let gate = DispatchSemaphore(value: 0)
-        prompts.gate = gate
+        let prompts = PlainPrompts(gate: gate)
         let client = TestClient(prompts: prompts)
         let body = Self.chat(String(repeating: "x", count: 70_000))
         let large = (0..<16).map { _ in

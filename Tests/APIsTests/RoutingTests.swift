@@ -6,6 +6,7 @@ import HTTP
 import HTTPTypes
 import JSON
 import Serving
+import ServingSupport
 import Testing
 
 @Suite struct RoutingTests {

@@ -3,6 +3,7 @@
 import APIs
 import Generation
 import JSON
+import ServingSupport
 import Testing
 
 /// What a request says of its place among others.

@@ -6,6 +6,7 @@ import HTTP
 import HTTPTypes
 import JSON
 import Serving
+import ServingSupport
 import TestSupport
 import Testing
 import Tokenization
@@ -59,12 +60,12 @@ import Tokenization
                     prefillChunkTokens: 24, prefillChunkTokensWhileDecoding: 7))
             let description = ModelDescription(
                 name: "tiny", creationTime: 1, contextLength: engine.contextLength)
-            let slot = ModelSlot(announcing: description)
-            slot.serve(
+            let models = ModelRegistry()
+            models.announce(description).serve(
                 ServedModel(
                     description: description, engine: engine, tokenizer: ByteTokenizer(),
                     prompts: PlainPrompts(), fingerprint: "fp"))
-            server = APIServer(slot: slot, unixTime: { 7 })
+            server = APIServer(models: models, unixTime: { 7 })
         }
 
         /// Everything of an answer that may not depend on anything but its request.

@@ -5,6 +5,7 @@ import HTTP
 import HTTPTypes
 import JSON
 import Serving
+import ServingSupport
 import Synchronization
 import Telemetry
 import Testing
@@ -62,7 +63,8 @@ struct TestClient {
         let description = ModelDescription(
             name: "maker/model", aliases: ["small"], creationTime: 1, contextLength: 512,
             defaultTemperature: 0.25)
-        slot = ModelSlot(announcing: description)
+        let models = ModelRegistry()
+        slot = models.announce(description)
         if isLoaded {
             slot.serve(
                 ServedModel(
@@ -70,7 +72,7 @@ struct TestClient {
                     prompts: prompts,
                     fingerprint: "fp", problem: { problem }))
         }
-        server = APIServer(slot: slot, configuration: configuration, unixTime: { 7 })
+        server = APIServer(models: models, configuration: configuration, unixTime: { 7 })
     }
 
     static func request(

@@ -9,7 +9,7 @@ import Parallelism
 package enum TinyTransformer {
     package static func make(
         vocabularyCount: Int, blockCount: Int = 64, maxBatchTokens: Int = 64,
-        maxLogitsRows: Int = 32, threadCount: Int = 1
+        maxLogitsRows: Int = 32, threadCount: Int = 1, seed: UInt64 = 42
     ) throws -> sending Transformer {
         let configuration = ModelConfiguration(
             architecture: "llama", hiddenSize: 32, intermediateSize: 48, layerCount: 2,
@@ -17,7 +17,7 @@ package enum TinyTransformer {
             expertCount: 4,
             expertsPerToken: 2, contextLength: 256, ropeTheta: 10_000, ropePairing: .adjacent,
             ropeDimensionCount: 8, rmsNormEpsilon: 1e-5)
-        var state: UInt64 = 42
+        var state = seed
         func random(_ rows: Int, _ columns: Int, scale: Float = 0.3) -> WeightMatrix {
             let values = (0..<rows * columns).map { _ in
                 state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Generation
 import Synchronization
 
-/// The place where the served model stands once it is loaded.
+/// The place in a ``ModelRegistry`` where a model stands once it is loaded.
 package final class ModelSlot: Sendable {
     /// What stands there.
     package enum State: Sendable {
@@ -14,6 +15,9 @@ package final class ModelSlot: Sendable {
 
         /// A model that only ends what it has begun.
         case stopping(ServedModel)
+
+        /// Nothing, for loading failed; what would stand there, if that is known, and why not.
+        case failed(ModelDescription?, reason: String)
     }
 
     /// How far loading has come.
@@ -23,6 +27,12 @@ package final class ModelSlot: Sendable {
 
         /// The share of it that is done, from 0 to 1.
         package var share: Double
+
+        /// Creates a report.
+        package init(stage: String, share: Double) {
+            self.stage = stage
+            self.share = share
+        }
     }
 
     private let current: Mutex<State>
@@ -31,11 +41,11 @@ package final class ModelSlot: Sendable {
     /// An empty place.
     ///
     /// - Parameter announced: the model that is being loaded, if it is known.
-    package init(announcing announced: ModelDescription? = nil) {
+    init(announcing announced: ModelDescription?) {
         current = Mutex(.loading(announced))
     }
 
-    /// Says for `/health` how far loading has come.
+    /// Says for those who wait how far loading has come.
     ///
     /// - Parameters:
     ///   - stage: what is being done.
@@ -46,6 +56,13 @@ package final class ModelSlot: Sendable {
 
     /// Lets requests reach the model.
     package func serve(_ model: ServedModel) { current.withLock { $0 = .serving(model) } }
+
+    /// Gives up a model that cannot be loaded.
+    package func fail(_ reason: String) {
+        current.withLock { state in
+            if case .loading(let announced) = state { state = .failed(announced, reason: reason) }
+        }
+    }
 
     /// Refuses new requests; those under way go on.
     package func stop() {
@@ -60,8 +77,17 @@ package final class ModelSlot: Sendable {
     /// How far loading has come, if that was reported.
     package var progress: Progress? { reported.withLock { $0 } }
 
+    /// What is known of the model.
+    package var description: ModelDescription? {
+        switch state {
+        case .serving(let model), .stopping(let model): model.description
+        case .loading(let announced), .failed(let announced, _): announced
+        }
+    }
+
     /// The model.
     ///
+    /// - Returns: a model that answers.
     /// - Throws: `ServingError` where it cannot answer.
     package func model() throws(ServingError) -> ServedModel {
         switch state {
@@ -70,19 +96,22 @@ package final class ModelSlot: Sendable {
             return model
         case .loading: throw .loading
         case .stopping: throw .stopping
+        case .failed(_, let reason): throw .broken(reason: reason)
         }
     }
 
-    /// The model, if that is its name.
+    /// Whether requests can be answered, or why not.
     ///
-    /// - Parameter name: one of its names, `default`, or nil for whichever it is.
-    /// - Returns: the model.
-    /// - Throws: `ServingError` where it cannot answer, or has another name.
-    package func model(named name: String?) throws(ServingError) -> ServedModel {
-        let model = try model()
-        if let name, name != "default", !model.description.isNamed(name) {
-            throw .unknownModel(name)
+    /// - Parameter stallLimit: how long work may be pending without a step.
+    /// - Returns: what is to be told.
+    func readiness(stallLimit: Duration) -> ModelRegistry.Readiness {
+        switch state {
+        case .loading: return .loading(progress)
+        case .stopping: return .stopping
+        case .failed(_, let reason): return .failed(reason: reason)
+        case .serving(let model):
+            if let problem = model.problem() { return .failed(reason: problem) }
+            return model.engine.statistics.isStalled(limit: stallLimit) ? .stalled : .ready
         }
-        return model
     }
 }

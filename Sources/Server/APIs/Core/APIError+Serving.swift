@@ -42,7 +42,7 @@ extension APIServer {
     /// The model of that name, or the one that is served where there is none.
     func model(named name: String? = nil) throws(APIError) -> ServedModel {
         do throws(ServingError) {
-            return try slot.model(named: name)
+            return try models.model(named: name)
         } catch {
             throw APIError(error)
         }

@@ -11,28 +11,28 @@ package import Telemetry
 /// Answers the requests of OpenAI's and Mistral's APIs with one model.
 package struct APIServer: Sendable {
     let configuration: Configuration
-    let slot: ModelSlot
+    let models: ModelRegistry
     let registry: MetricsRegistry
     let metrics: RequestMetrics
     let unixTime: @Sendable () -> Int
     let logger: Logger
     let workers = RequestWorkers()
 
-    /// Creates a server, which answers `503` until the slot has a model.
+    /// Creates a server, which answers `503` until there are models.
     ///
     /// - Parameters:
-    ///   - slot: where the model will stand.
+    ///   - models: what answers.
     ///   - configuration: limits and keys.
     ///   - registry: where requests are counted, and what `/metrics` shows.
     ///   - unixTime: the seconds since 1970.
     ///   - logger: receives one line for each failure of the server.
     package init(
-        slot: ModelSlot, configuration: Configuration = .init(),
+        models: ModelRegistry, configuration: Configuration = .init(),
         registry: MetricsRegistry = MetricsRegistry(),
         unixTime: @escaping @Sendable () -> Int,
         logger: Logger = Logger(label: "cierzo.api")
     ) {
-        self.slot = slot
+        self.models = models
         self.configuration = configuration
         self.registry = registry
         metrics = RequestMetrics(registry: registry)
@@ -164,7 +164,7 @@ package struct APIServer: Sendable {
     ) throws(APIError) -> ServerResponse {
         switch endpoint {
         case .tokenizerInfo: try tokenizerInfo()
-        case .models: models()
+        case .models: modelList()
         case .model(let id): model(id, context)
         case .ready: ready()
         case .live: ServerResponse(json: ["status": "ok"])

@@ -4,8 +4,8 @@ import JSON
 import Serving
 
 extension ModelCard {
-    /// The card of a model.
-    init(_ model: ModelDescription) {
+    /// The card of a model, which may be the default one.
+    init(_ model: ModelDescription, isDefault: Bool) {
         var meta: JSONObject = [:]
         meta["n_params"] = model.parameterCount.map { .integer($0) }
         meta["quantization"] = model.quantization.map { .string($0) }
@@ -21,5 +21,6 @@ extension ModelCard {
             chats: model.capabilities.contains(.chat),
             fillsInTheMiddle: model.capabilities.contains(.infilling),
             callsTools: model.capabilities.contains(.toolCalls), meta: meta)
+        self.isDefault = isDefault
     }
 }

@@ -8,27 +8,15 @@ import Serving
 import Telemetry
 
 extension APIServer {
-    /// `GET /v1/models`; answers while the model is loading, too.
-    func models() -> ServerResponse {
-        let cards =
-            switch slot.state {
-            case .serving(let model), .stopping(let model):
-                [ModelCard(model.description).json(status: "loaded")]
-            case .loading(let model):
-                model.map { [ModelCard($0).json(status: "loading")] } ?? []
-            }
-        return ServerResponse(json: ["object": "list", "data": .array(cards)])
+    /// `GET /v1/models`; answers while models are loading, too.
+    func modelList() -> ServerResponse {
+        ServerResponse(json: ["object": "list", "data": .array(models.slots.compactMap(card))])
     }
 
     /// `GET /v1/models/{id}`.
     func model(_ id: String, _ context: RequestContext) -> ServerResponse {
-        let (description, status): (ModelDescription?, String) =
-            switch slot.state {
-            case .serving(let model), .stopping(let model): (model.description, "loaded")
-            case .loading(let description): (description, "loading")
-            }
-        if let card = description.map({ ModelCard($0) }), card.isNamed(id) {
-            return ServerResponse(json: card.json(status: status))
+        if let slot = models.slot(named: id), let card = card(of: slot) {
+            return ServerResponse(json: card)
         }
         // Mistral's 400 is for a wrong field; here the path itself leads nowhere.
         var response = ServerResponse(.modelNotFound(id), in: context.dialect)
@@ -36,30 +24,33 @@ extension APIServer {
         return response
     }
 
-    /// `GET /health`: 200 only if a request could be answered; how far loading is until then.
-    func ready() -> ServerResponse {
-        let status = status
-        var body: JSONObject = ["status": .string(status)]
-        if status == "loading", let progress = slot.progress {
-            body["stage"] = .string(progress.stage)
-            body["progress"] = .number((progress.share * 100).rounded() / 100)
+    /// The card of a model, unless nothing is known of it yet.
+    private func card(of slot: ModelSlot) -> JSONValue? {
+        let status =
+            switch slot.state {
+            case .serving, .stopping: "loaded"
+            case .loading: "loading"
+            case .failed: "failed"
+            }
+        let isDefault = models.slot(named: ModelRegistry.defaultName) === slot
+        return slot.description.map {
+            ModelCard($0, isDefault: isDefault).json(status: status)
         }
-        if status == "failed", case .serving(let model) = slot.state {
-            body["reason"] = model.problem().map { .string($0) }
-        }
-        return ServerResponse(
-            json: .object(body), status: status == "ok" ? .ok : .serviceUnavailable)
     }
 
-    private var status: String {
-        switch slot.state {
-        case .loading: return "loading"
-        case .stopping: return "stopping"
-        case .serving(let model):
-            if model.problem() != nil { return "failed" }
-            let isStalled = model.engine.statistics.isStalled(limit: configuration.stallLimit)
-            return isStalled ? "stalled" : "ok"
+    /// `GET /health`: 200 only if a request could be answered; how far loading is until then.
+    func ready() -> ServerResponse {
+        let readiness = models.readiness(stallLimit: configuration.stallLimit)
+        var body: JSONObject = ["status": .string(readiness.name)]
+        switch readiness {
+        case .loading(let progress?):
+            body["stage"] = .string(progress.stage)
+            body["progress"] = .number((progress.share * 100).rounded() / 100)
+        case .failed(let reason): body["reason"] = .string(reason)
+        default: break
         }
+        return ServerResponse(
+            json: .object(body), status: readiness == .ready ? .ok : .serviceUnavailable)
     }
 
     /// `GET /metrics`.
@@ -68,8 +59,10 @@ extension APIServer {
         text.append(registry)
         text.appendProcess()
         text.append(
-            "cierzo_ready", status == "ok" ? 1 : 0, help: "Whether requests can be answered.")
-        if case .serving(let model) = slot.state { Self.append(model.engine.statistics, to: &text) }
+            "cierzo_ready",
+            models.readiness(stallLimit: configuration.stallLimit) == .ready ? 1 : 0,
+            help: "Whether requests can be answered.")
+        if let statistics = models.statistics { Self.append(statistics, to: &text) }
         return ServerResponse(
             status: .ok, contentType: PrometheusText.contentType, body: Array(text.text.utf8))
     }
@@ -108,5 +101,18 @@ extension APIServer {
         text.append(
             "cierzo_preemptions_total", Double(statistics.preemptions), isCounter: true,
             help: "Sequences that lost their KV blocks and were computed again.")
+    }
+}
+
+extension ModelRegistry.Readiness {
+    /// What `/health` calls it.
+    fileprivate var name: String {
+        switch self {
+        case .ready: "ok"
+        case .stalled: "stalled"
+        case .loading: "loading"
+        case .stopping: "stopping"
+        case .failed: "failed"
+        }
     }
 }

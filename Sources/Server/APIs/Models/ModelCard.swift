@@ -7,8 +7,11 @@ package struct ModelCard: Hashable, Sendable {
     /// The model's id.
     package var id: String
 
-    /// Other names that requests may use; `default` always works besides.
+    /// Other names that requests may use.
     package var aliases: [String]
+
+    /// Whether `default` is one of its names, too.
+    package var isDefault = true
 
     /// Unix time in seconds.
     package var created: Int
@@ -59,7 +62,7 @@ package struct ModelCard: Hashable, Sendable {
 
     /// Whether a request's `model` means this one.
     package func isNamed(_ name: String) -> Bool {
-        name == id || name == "default" || aliases.contains(name)
+        name == id || isDefault && name == "default" || aliases.contains(name)
     }
 
     /// The card; members that only one dialect knows do not disturb the other.
@@ -74,7 +77,7 @@ package struct ModelCard: Hashable, Sendable {
             "owned_by": .string(ownedBy), "type": "base",
             // Open WebUI fails on a name that is null.
             "name": .string(id), "description": .string(summary),
-            "aliases": .array((["default"] + aliases).map { .string($0) }),
+            "aliases": .array(((isDefault ? ["default"] : []) + aliases).map { .string($0) }),
             "max_context_length": .integer(maxContextLength),
             "max_model_len": .integer(maxContextLength),
             "default_model_temperature": defaultTemperature.map { .number($0) } ?? .null,

@@ -2,35 +2,37 @@
 
 import APIs
 import Conversation
-import Dispatch
-import Generation
+package import Dispatch
+package import Generation
 import JSON
 import Sampling
-import Serving
+package import Serving
 import Synchronization
-import Tokenization
+package import Tokenization
 
 /// An engine that says what a test tells it to say.
-final class ScriptedEngine: CompletionEngine {
-    typealias Script =
+package final class ScriptedEngine: CompletionEngine {
+    /// What is to happen to a request.
+    package typealias Script =
         @Sendable (GenerationRequest) throws(SubmissionError) -> AsyncStream<GenerationEvent>
 
-    let contextLength = 512
-    let vocabularyCount = ByteTokenizer.count
+    package let contextLength = 512
+    package let vocabularyCount = ByteTokenizer.count
     private let state = Mutex((requests: [GenerationRequest](), statistics: EngineStatistics()))
     private let script: Script
 
-    init(_ script: @escaping Script = ScriptedEngine.greeting) { self.script = script }
+    /// An engine of that script, or one that greets.
+    package init(_ script: @escaping Script = ScriptedEngine.greeting) { self.script = script }
 
     /// The requests so far.
-    var requests: [GenerationRequest] { state.withLock { $0.requests } }
+    package var requests: [GenerationRequest] { state.withLock { $0.requests } }
 
-    var statistics: EngineStatistics {
+    package var statistics: EngineStatistics {
         get { state.withLock { $0.statistics } }
         set { state.withLock { $0.statistics = newValue } }
     }
 
-    func accept(
+    package func accept(
         _ request: GenerationRequest, to stream: GenerationStream
     ) throws(SubmissionError) -> QueuePlace {
         state.withLock { $0.requests.append(request) }
@@ -46,7 +48,7 @@ final class ScriptedEngine: CompletionEngine {
     }
 
     /// Events that have all happened already.
-    static func events(_ events: [GenerationEvent]) -> AsyncStream<GenerationEvent> {
+    package static func events(_ events: [GenerationEvent]) -> AsyncStream<GenerationEvent> {
         let (stream, continuation) = AsyncStream.makeStream(of: GenerationEvent.self)
         for event in events { continuation.yield(event) }
         continuation.finish()
@@ -54,11 +56,12 @@ final class ScriptedEngine: CompletionEngine {
     }
 
     /// Says "Hé!" in three tokens of which one is half a character, and stops.
-    static let greeting: Script = { request throws(SubmissionError) in
+    package static let greeting: Script = { request throws(SubmissionError) in
         events(greetingEvents(request))
     }
 
-    static func greetingEvents(_ request: GenerationRequest) -> [GenerationEvent] {
+    /// The events of a greeting.
+    package static func greetingEvents(_ request: GenerationRequest) -> [GenerationEvent] {
         var events: [GenerationEvent] = []
         if request.promptLogprobs != nil {
             events.append(
@@ -110,28 +113,39 @@ final class ScriptedEngine: CompletionEngine {
 }
 
 /// Every byte is a token; 256 is BOS, 257 EOS, and 258 to 260 may mark a gap.
-struct ByteTokenizer: Tokenizer {
-    static let count = 261
-    static let eos: Int32 = 257
+package struct ByteTokenizer: Tokenizer {
+    /// The number of ids.
+    package static let count = 261
 
-    var fillsGaps = false
+    /// The id of EOS.
+    package static let eos: Int32 = 257
 
-    var vocabularyCount: Int { Self.count }
-    var bosTokenID: Int32? { 256 }
-    var eosTokenIDs: Set<Int32> { [Self.eos] }
-    var addsBOS: Bool { true }
-    var addsEOS: Bool { false }
-    var dropsLeadingSpace: Bool { false }
+    private let gapMarks: [String]
 
-    private var controls: [String] {
-        ["<s>", "</s>"] + (fillsGaps ? ["[PREFIX]", "[SUFFIX]", "[MIDDLE]"] : [])
+    /// A vocabulary without tokens for a gap, or with Mistral's.
+    package init(fillsGaps: Bool = false) {
+        self.init(gapMarks: fillsGaps ? ["[PREFIX]", "[SUFFIX]", "[MIDDLE]"] : [])
     }
 
-    func encode(_ text: String, addSpecial: Bool) -> [Int32] {
+    /// A vocabulary with at most three tokens for a gap.
+    package init(gapMarks: [String]) { self.gapMarks = gapMarks }
+
+    package var vocabularyCount: Int { Self.count }
+    package var bosTokenID: Int32? { 256 }
+    package var eosTokenIDs: Set<Int32> { [Self.eos] }
+    package var addsBOS: Bool { true }
+    package var addsEOS: Bool { false }
+    package var dropsLeadingSpace: Bool { false }
+
+    private var controls: [String] {
+        ["<s>", "</s>"] + gapMarks
+    }
+
+    package func encode(_ text: String, addSpecial: Bool) -> [Int32] {
         (addSpecial ? [256] : []) + text.utf8.map { Int32($0) }
     }
 
-    func encode(_ segments: [PromptSegment]) -> [Int32] {
+    package func encode(_ segments: [PromptSegment]) -> [Int32] {
         segments.flatMap { segment in
             switch segment {
             case .text(let text): encode(text, addSpecial: false)
@@ -156,15 +170,15 @@ struct ByteTokenizer: Tokenizer {
         return ids
     }
 
-    func bytes(of token: Int32) -> [UInt8] { UInt8(exactly: token).map { [$0] } ?? [] }
+    package func bytes(of token: Int32) -> [UInt8] { UInt8(exactly: token).map { [$0] } ?? [] }
 
-    func isControl(_ token: Int32) -> Bool { token >= 256 }
+    package func isControl(_ token: Int32) -> Bool { token >= 256 }
 
-    func id(ofControl name: String) -> Int32? {
+    package func id(ofControl name: String) -> Int32? {
         controls.firstIndex(of: name).map { Int32(256 + $0) }
     }
 
-    func piece(of token: Int32) -> String {
+    package func piece(of token: Int32) -> String {
         let index = Int(token) - 256
         if controls.indices.contains(index) { return controls[index] }
         return String(decoding: bytes(of: token), as: UTF8.self)
@@ -172,19 +186,27 @@ struct ByteTokenizer: Tokenizer {
 }
 
 /// Renders a conversation as `role=content;` and refuses the content "raise".
-struct PlainPrompts: PromptSource {
-    var mentionsTools = true
-    var takesTools: Bool { mentionsTools }
+package struct PlainPrompts: PromptSource {
+    private let mentionsTools: Bool
+    package var takesTools: Bool { mentionsTools }
     /// How many conversations were rendered.
-    let renderings = Counter()
+    package let renderings = Counter()
     /// What rendering waits for; nil to go on at once.
-    var gate: DispatchSemaphore?
+    private let gate: DispatchSemaphore?
 
-    struct Refusal: Error, CustomStringConvertible {
-        let description = "roles must alternate <b>\u{1B}"
+    /// A format of all that conversations have, or one without a place for tools.
+    package init(mentionsTools: Bool = true, gate: DispatchSemaphore? = nil) {
+        self.mentionsTools = mentionsTools
+        self.gate = gate
     }
 
-    func tokens(of prompt: ChatPrompt) throws -> [Int32] {
+    /// Why a conversation is refused.
+    package struct Refusal: Error, CustomStringConvertible {
+        /// Its words.
+        package let description = "roles must alternate <b>\u{1B}"
+    }
+
+    package func tokens(of prompt: ChatPrompt) throws -> [Int32] {
         renderings.increase()
         gate?.wait()
         if prompt.messages.contains(where: { $0.parts == ["raise"] }) { throw Refusal() }
@@ -198,10 +220,12 @@ struct PlainPrompts: PromptSource {
 }
 
 /// Counts what happens on any thread.
-final class Counter: Sendable {
+package final class Counter: Sendable {
     private let count = Mutex(0)
 
-    var value: Int { count.withLock { $0 } }
+    /// How often it happened.
+    package var value: Int { count.withLock { $0 } }
 
-    func increase() { count.withLock { $0 += 1 } }
+    /// Counts once more.
+    package func increase() { count.withLock { $0 += 1 } }
 }

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Generation
+import Synchronization
+
+/// The models of a server, found by their names; each has an engine of its own.
+package final class ModelRegistry: Sendable {
+    /// Whether the server can answer whatever it is there for.
+    package enum Readiness: Hashable, Sendable {
+        /// Every model answers.
+        case ready
+
+        /// An engine has had work for some time and has not done a step.
+        case stalled
+
+        /// A model is still loading; how far that has come, if it is known.
+        case loading(ModelSlot.Progress?)
+
+        /// The server is shutting down.
+        case stopping
+
+        /// A model cannot answer any more, or never could.
+        case failed(reason: String)
+
+        /// What is told first where models differ.
+        fileprivate var urgency: Int {
+            switch self {
+            case .ready: 0
+            case .stalled: 1
+            case .loading: 2
+            case .stopping: 3
+            case .failed: 4
+            }
+        }
+    }
+
+    /// The name by which every client may ask for the default model.
+    package static let defaultName = "default"
+
+    private let announced = Mutex<[ModelSlot]>([])
+
+    /// A registry without models.
+    package init() {}
+
+    /// Makes a place for a model; the server is not ready before the model is.
+    ///
+    /// The first model is the default one.
+    ///
+    /// - Parameter description: what is known of it before it is loaded.
+    /// - Returns: the place.
+    package func announce(_ description: ModelDescription? = nil) -> ModelSlot {
+        let slot = ModelSlot(announcing: description)
+        announced.withLock { $0.append(slot) }
+        return slot
+    }
+
+    /// The places of all models, the default one first.
+    package var slots: [ModelSlot] { announced.withLock { $0 } }
+
+    /// The place of the model of that name.
+    ///
+    /// - Parameter name: one of a model's names, or ``defaultName``.
+    /// - Returns: its place; of several models with that name the one that was announced first, and
+    ///   nil if there is none.
+    package func slot(named name: String) -> ModelSlot? {
+        let slots = slots
+        // A model may have the name of the default one.
+        return slots.first { $0.description?.isNamed(name) ?? false }
+            ?? (name == Self.defaultName ? slots.first : nil)
+    }
+
+    /// The model of that name.
+    ///
+    /// - Parameter name: one of its names, or nil for the default model.
+    /// - Returns: a model that answers.
+    /// - Throws: `ServingError` where it cannot answer, or where no model has that name.
+    package func model(named name: String? = nil) throws(ServingError) -> ServedModel {
+        if let slot = slot(named: name ?? Self.defaultName) { return try slot.model() }
+        // The name may be that of a model which does not know its names yet.
+        let slots = slots
+        guard let first = slots.first else { throw .loading }
+        _ = try first.model()
+        if slots.contains(where: { $0.description == nil }) { throw .loading }
+        throw .unknownModel(name ?? Self.defaultName)
+    }
+
+    /// Refuses new requests to all models; those under way go on.
+    package func stop() {
+        for slot in slots { slot.stop() }
+    }
+
+    /// Whether every model that was announced can answer, or the most urgent reason why not.
+    ///
+    /// - Parameter stallLimit: how long work may be pending without a step.
+    /// - Returns: what is to be told.
+    package func readiness(stallLimit: Duration) -> Readiness {
+        slots.map { $0.readiness(stallLimit: stallLimit) }.max { $0.urgency < $1.urgency }
+            ?? .loading(nil)
+    }
+
+    /// How the engines of the models that answer are doing, all together; nil if there is none.
+    package var statistics: EngineStatistics? {
+        var total: EngineStatistics?
+        for slot in slots {
+            guard case .serving(let model) = slot.state else { continue }
+            let statistics = model.engine.statistics
+            total = total?.adding(statistics) ?? statistics
+        }
+        return total
+    }
+}
+
+extension EngineStatistics {
+    /// The sums of both; the later of their last steps.
+    fileprivate func adding(_ other: EngineStatistics) -> EngineStatistics {
+        var sum = self
+        sum.runningSequences += other.runningSequences
+        sum.waitingSequences += other.waitingSequences
+        sum.usedBlocks += other.usedBlocks
+        sum.freeBlocks += other.freeBlocks
+        sum.cachedBlocks += other.cachedBlocks
+        sum.cacheHitTokens += other.cacheHitTokens
+        sum.cacheMissTokens += other.cacheMissTokens
+        sum.evictedBlocks += other.evictedBlocks
+        sum.steps += other.steps
+        sum.prefillTokens += other.prefillTokens
+        sum.generatedTokens += other.generatedTokens
+        sum.preemptions += other.preemptions
+        sum.finishedRequests += other.finishedRequests
+        sum.wakeUps += other.wakeUps
+        sum.lastProgress = max(lastProgress, other.lastProgress)
+        return sum
+    }
+}
