@@ -231,5 +231,6 @@ let package = Package(
                 "Serving",
             ],
             from: ["HTTPTypes"]),
+        tests(of: "cierzo", uses: ["HTTP"], from: ["ArgumentParser"]),
     ]
 )

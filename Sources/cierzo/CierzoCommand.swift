@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import ArgumentParser
+package import ArgumentParser
 import Console
 import Foundation
 
@@ -23,8 +23,10 @@ enum Program {
     }
 }
 
-struct CierzoCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
+/// The command line, of which each command is a type.
+package struct CierzoCommand: AsyncParsableCommand {
+    /// What there is, and how to begin.
+    package static let configuration = CommandConfiguration(
         commandName: "cierzo",
         abstract: "An inference server for mixture-of-experts language models, on CPUs.",
         discussion: """
@@ -42,6 +44,9 @@ struct CierzoCommand: AsyncParsableCommand {
             Serve.self, Generate.self, Inspect.self, Pack.self, Quantize.self, Upcycle.self,
             Bench.self,
         ])
+
+    /// A command line without a command.
+    package init() {}
 }
 
 /// What this build is.

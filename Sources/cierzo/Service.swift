@@ -10,63 +10,48 @@ import Inference
 import Logging
 import Metrics
 import ModelFiles
-import Parallelism
 import Serving
 import Telemetry
 
 /// The running server: listens at once, answers 503 while the model loads, then serves it until a
 /// signal asks it to stop.
 struct Service: Sendable {
-    let settings: Settings
+    let configuration: ServiceConfiguration
+
+    init(_ configuration: ServiceConfiguration) {
+        self.configuration = configuration
+    }
 
     func run() async throws {
-        guard let model = settings.string("model") else {
-            throw SettingsError.missing(
-                key: "model", hint: "give --model FILE, or model: in the configuration file")
-        }
-        let host = settings.string("host") ?? "127.0.0.1"
-        let isLoopback = ListeningHost(host).isLoopback
-        guard
-            isLoopback || !settings.strings("api-keys").isEmpty || settings.boolean("insecure")
-        else {
-            throw SettingsError.invalid(
-                key: "host", source: "configuration",
-                expected: "a loopback address, or api-keys, or insecure: true", found: host)
-        }
-        let weightCount = settings.integers("key-weights").count
-        guard weightCount == 0 || weightCount == settings.strings("api-keys").count else {
-            throw SettingsError.invalid(
-                key: "key-weights", source: "configuration",
-                expected: "as many weights as there are api-keys", found: "\(weightCount)")
-        }
-        for origin in settings.strings("allowed-origins") where !BrowserPolicy.isOrigin(origin) {
-            throw SettingsError.invalid(
-                key: "allowed-origins", source: "configuration",
-                expected: "origins such as https://app.example or http://localhost:3000, or *",
-                found: origin)
-        }
-        let logger = makeLogger()
-        if !isLoopback, settings.strings("api-keys").isEmpty {
+        let model = try configuration.validatedModel()
+        LoggingSystem.bootstrap { LineLogHandler(label: $0) }
+        var logger = Logger(label: "cierzo")
+        logger.logLevel = configuration.logLevel
+        if !ListeningHost(configuration.http.host).isLoopback, configuration.apiKeys.isEmpty {
             logger.warning(
                 "insecure: everybody who can reach this address may use the server; set api-keys",
-                metadata: ["host": "\(host)"])
+                metadata: ["host": "\(configuration.http.host)"])
         }
         let registry = MetricsRegistry()
         MetricsSystem.bootstrap(registry)
 
+        var apiConfiguration = configuration.api
+        apiConfiguration.keys = configuration.keys
+        apiConfiguration.browsers = configuration.browsers(
+            hostName: ProcessInfo.processInfo.hostName)
         let models = ModelRegistry()
         let slot = models.announce()
         let api = APIServer(
-            models: models, configuration: apiConfiguration(host: host), registry: registry,
+            models: models, configuration: apiConfiguration, registry: registry,
             unixTime: { Int(Date().timeIntervalSince1970) }, logger: logger)
         let http = HTTPServer(
-            configuration: httpConfiguration(host: host),
+            configuration: configuration.http,
             errorResponse: { api.refusal($0, $1, $2) }, admission: { api.admit($0) },
             handler: { await api.handle($0) })
         let stop = StopRequest(logger: logger)
         let port = try await http.start()
         let maxConnections = await http.maxConnectionCount
-        if maxConnections < settings.integer("max-connections", default: 1024) {
+        if maxConnections < configuration.http.maxConnections {
             logger.warning(
                 "max-connections is more than the limit of open files allows; raise that (ulimit -n)",
                 metadata: ["connections": "\(maxConnections)"])
@@ -74,77 +59,17 @@ struct Service: Sendable {
         logger.info(
             "listening, loading the model", metadata: ["port": "\(port)", "model": "\(model)"])
 
-        try await ModelService(
-            settings: settings, model: model, host: host, port: port, slot: slot, http: http,
-            stop: stop, logger: logger
-        ).run()
-        logger.info("stopped")
-    }
-
-    private func makeLogger() -> Logger {
-        LoggingSystem.bootstrap { LineLogHandler(label: $0) }
-        var logger = Logger(label: "cierzo")
-        logger.logLevel =
-            settings.string("log-level").flatMap { Logger.Level(rawValue: $0) } ?? .info
-        return logger
-    }
-
-    private func apiConfiguration(host: String) -> APIServer.Configuration {
-        // Names that somebody has given to this machine are as good as its addresses.
-        // The address "*" is no name, and must not allow them all.
-        let ownHosts = [host, ProcessInfo.processInfo.hostName].filter { $0 != "*" }
-        return APIServer.Configuration(
-            defaultDialect: settings.string("dialect") == "mistral" ? .mistral : .openAI,
-            keys: APIKeys(
-                settings.strings("api-keys"), weights: settings.integers("key-weights")),
-            browsers: BrowserPolicy(
-                allowedOrigins: settings.strings("allowed-origins"),
-                allowedHosts: settings.strings("allowed-hosts") + ownHosts),
-            limits: RequestLimits(
-                stopsOnRepetition: !settings.boolean("allow-repetition"),
-                isStrictMistral: settings.boolean("strict-mistral")),
-            keepAliveInterval: .seconds(settings.integer("keep-alive-interval", default: 10)),
-            sendsHeartbeats: settings.boolean("heartbeats"),
-            sharesPrefixes: settings.boolean("share-prefix-cache"), version: Build.version)
-    }
-
-    private func httpConfiguration(host: String) -> HTTPServer.Configuration {
-        func seconds(_ key: String, _ fallback: Int) -> Duration {
-            .seconds(settings.integer(key, default: fallback))
-        }
-        var limits = RequestParser.Limits()
-        limits.maxBodyBytes = settings.integer("max-body-bytes", default: limits.maxBodyBytes)
-        limits.maxHeaderBytes = settings.integer("max-header-bytes", default: limits.maxHeaderBytes)
-        return HTTPServer.Configuration(
-            host: host, port: settings.integer("port", default: 8080), limits: limits,
-            timeouts: .init(
-                header: seconds("header-timeout", 10), body: seconds("body-timeout", 60),
-                idle: seconds("idle-timeout", 75)),
-            maxConnections: settings.integer("max-connections", default: 1024),
-            maxBodyMemoryBytes: settings.integer("max-body-memory").map { $0 << 20 })
-    }
-}
-
-/// Loads the model, opens the gate, and drains when the service is asked to stop.
-private struct ModelService: Sendable {
-    let settings: Settings
-    let model: String
-    let host: String
-    let port: Int
-    let slot: ModelSlot
-    let http: HTTPServer
-    let stop: StopRequest
-    let logger: Logger
-
-    func run() async throws {
-        let engine = try await Self.onThread("cierzo-loading") { try load() }
+        let loading = ModelService(
+            configuration: configuration, model: model, port: port, slot: slot, stop: stop,
+            logger: logger)
+        let engine = try await Self.onThread("cierzo-loading") { try loading.load() }
         await stop.wait()
         logger.info("draining; a second signal ends at once")
         slot.stop()
-        let grace = Duration.seconds(settings.integer("shutdown-grace", default: 30))
         // The engine first: what it cuts off still tells its client so.
-        await engine.shutdown(grace: grace)
+        await engine.shutdown(grace: configuration.shutdownGrace)
         await http.shutdown(grace: .seconds(2))
+        logger.info("stopped")
     }
 
     /// Does long work on a thread of its own, so that none of those which serve sockets waits.
@@ -160,13 +85,23 @@ private struct ModelService: Sendable {
             thread.start()
         }
     }
+}
 
-    /// Loads the model and lets requests reach it.
-    private func load() throws -> GenerationEngine {
+/// Loads the model and lets requests reach it.
+private struct ModelService: Sendable {
+    let configuration: ServiceConfiguration
+    let model: String
+    let port: Int
+    let slot: ModelSlot
+    let stop: StopRequest
+    let logger: Logger
+
+    /// Loads the model and opens the gate.
+    func load() throws -> GenerationEngine {
         let began = ContinuousClock.now
         let loaded = try LoadedModel(
-            path: model, acceptsStale: settings.boolean("accept-stale"))
-        if settings.boolean("verify") {
+            path: model, acceptsStale: configuration.acceptsStale)
+        if configuration.verifiesWeights {
             slot.report("verifying the weights", 0)
             try loaded.file.verify()
         }
@@ -176,7 +111,7 @@ private struct ModelService: Sendable {
             metadata: [
                 "format": "\(loaded.promptFormatName)", "because": "\(loaded.promptReason)",
             ])
-        let assembly = assembly()
+        let assembly = configuration.engine
         let line = ProgressLine(preparing: loaded.file)
         defer { line.finish() }
         let transformer = try assembly.makeTransformer(for: loaded.file) { share in
@@ -200,7 +135,7 @@ private struct ModelService: Sendable {
         stop.drains()
         slot.serve(
             loaded.served(
-                by: engine, build: Build.version, named: settings.string("served-name"),
+                by: engine, build: Build.version, named: configuration.servedName,
                 watchedBy: watch))
         keepLooking(watch)
         let seconds = (ContinuousClock.now - began) / .seconds(1)
@@ -230,28 +165,9 @@ private struct ModelService: Sendable {
         thread.start()
     }
 
-    private func assembly() -> EngineAssembly {
-        var assembly = EngineAssembly()
-        assembly.threads = settings.integer("threads")
-        assembly.kernels = settings.string("kernels") ?? assembly.kernels
-        assembly.pinning =
-            settings.string("pin").flatMap { .init(rawValue: $0) } ?? assembly.pinning
-        assembly.context = settings.integer("context")
-        assembly.blockSize = settings.integer("block-size", default: assembly.blockSize)
-        assembly.kvType =
-            settings.string("kv-type").flatMap { KVElementType(rawValue: $0) } ?? assembly.kvType
-        assembly.kvByteCount = settings.integer("kv-memory").map { $0 << 20 }
-        assembly.maxSequences = settings.integer("max-sequences", default: assembly.maxSequences)
-        assembly.maxQueue = settings.integer("max-queue", default: assembly.maxQueue)
-        assembly.maxBatchTokens = settings.integer(
-            "max-batch-tokens", default: assembly.maxBatchTokens)
-        assembly.prefillChunk = settings.integer("prefill-chunk", default: assembly.prefillChunk)
-        return assembly
-    }
-
     /// Prints a line to paste.
     private func greet() {
-        let address = ListeningHost(host).urlHost
+        let address = ListeningHost(configuration.http.host).urlHost
         note(
             """
 

@@ -1,121 +1,122 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// One key of the configuration: the same name as a flag, in the environment and in the file.
-struct Setting: Sendable {
-    /// What a value of the key must be.
-    enum Kind: Sendable, Equatable {
-        case string
-        case integer(ClosedRange<Int>)
-        case boolean
-        case strings
-        case integers(ClosedRange<Int>)
-        case choice([String])
-    }
+/// One row of the table of settings: a key of the configuration file that is a flag and a variable of
+/// the environment as well, and the field of ``ServiceConfiguration`` that it sets.
+package struct Setting: Sendable {
+    /// What stands in place of a default where the server does not start without a value.
+    static let required = "required"
 
-    let key: String
-    let kind: Kind
-    /// `nil`: worked out at start, or not set.
-    let defaultValue: SettingValue?
-    /// What `--print-config` shows in place of a default that is worked out at start.
+    /// The key of the file, of which flag and variable are made.
+    package let key: String
+    /// What its values look like.
+    package let form: SettingForm
+    /// What its number counts, in the plural.
+    package let unit: String?
+    /// One sentence or two, for `--help` and the configuration file.
+    package let summary: String
+    /// What else there is to know, for the configuration file.
+    let details: String
+    /// What the field's own initial value is; nil where it has none.
+    package let defaultValue: SettingValue?
+    /// What holds in place of a default.
     let defaultText: String
-    var isSecret = false
-}
+    /// A value to show where there is no default.
+    let example: String?
+    /// Whether values are kept out of what is printed.
+    let isSecret: Bool
 
-/// A value of a setting.
-enum SettingValue: Sendable, Equatable, CustomStringConvertible {
-    case string(String)
-    case integer(Int)
-    case boolean(Bool)
-    case strings([String])
-    case integers([Int])
+    private let load: @Sendable (ServiceConfiguration) -> SettingValue?
+    private let store:
+        @Sendable (SettingValue, inout ServiceConfiguration) throws(SettingRejection) -> Void
 
-    var description: String {
-        switch self {
-        case .string(let value): value
-        case .integer(let value): String(value)
-        case .boolean(let value): String(value)
-        case .strings(let values): "[" + values.joined(separator: ", ") + "]"
-        case .integers(let values): "\(values)"
+    /// A row.
+    ///
+    /// - Parameters:
+    ///   - key: as in the file; `--key` and `CIERZO_KEY` are made from it.
+    ///   - field: what it sets, whose initial value is the setting's default.
+    ///   - type: how values are written, and which are allowed.
+    ///   - otherwise: what holds where nothing is set and there is no default.
+    ///   - example: a value to show where there is no default.
+    ///   - isSecret: whether values are kept out of what is printed.
+    ///   - summary: one sentence or two, for `--help` and the configuration file.
+    ///   - details: what else there is to know, for the configuration file.
+    init<Value>(
+        _ key: String, _ field: any WritableKeyPath<ServiceConfiguration, Value> & Sendable,
+        _ type: SettingType<Value>, otherwise: String? = nil, example: String? = nil,
+        isSecret: Bool = false, _ summary: String, _ details: String = ""
+    ) {
+        self.key = key
+        form = type.form
+        unit = type.unit
+        self.summary = summary
+        self.details = details
+        load = { type.write($0[keyPath: field]) }
+        defaultValue = load(ServiceConfiguration())
+        defaultText = otherwise ?? defaultValue?.description ?? "none"
+        self.example = example
+        self.isSecret = isSecret
+        store = { (value, configuration) throws(SettingRejection) in
+            configuration[keyPath: field] = try type.read(value)
         }
     }
-}
 
-extension Setting {
-    /// Every key there is; `config/cierzo.yaml` documents them in the same order.
-    static let all: [Setting] = [
-        Setting(key: "model", kind: .string, defaultValue: nil, defaultText: "(required)"),
-        flag("accept-stale"),
-        flag("verify"),
-        Setting(key: "served-name", kind: .string, defaultValue: nil, defaultText: "(the model's)"),
-        Setting(
-            key: "host", kind: .string, defaultValue: .string("127.0.0.1"),
-            defaultText: "127.0.0.1"),
-        number("port", 0...65535, 8080),
-        Setting(
-            key: "api-keys", kind: .strings, defaultValue: .strings([]), defaultText: "[]",
-            isSecret: true),
-        Setting(
-            key: "key-weights", kind: .integers(1...1000), defaultValue: .integers([]),
-            defaultText: "[]"),
-        flag("insecure"),
-        Setting(
-            key: "allowed-origins", kind: .strings, defaultValue: .strings([]), defaultText: "[]"),
-        Setting(
-            key: "allowed-hosts", kind: .strings, defaultValue: .strings([]), defaultText: "[]"),
-        Setting(
-            key: "threads", kind: .integer(1...1024), defaultValue: nil,
-            defaultText: "(what affinity and cgroup allow)"),
-        choice("pin", ["automatic", "always", "never"]),
-        choice("kernels", ["automatic", "scalar", "avx2", "avxvnni", "avx512", "exact", "blas"]),
-        Setting(
-            key: "context", kind: .integer(16...16_777_216), defaultValue: nil,
-            defaultText: "(the model's, at most 32768)"),
-        number("block-size", 16...32, 16),
-        choice("kv-type", ["f16", "f32", "bf16", "q8"]),
-        Setting(
-            key: "kv-memory", kind: .integer(1...16_777_216), defaultValue: nil,
-            defaultText: "(4 contexts, at most a quarter of memory)"),
-        number("max-sequences", 1...4096, 64),
-        number("max-queue", 0...1_000_000, 256),
-        number("max-batch-tokens", 16...65536, 512),
-        number("prefill-chunk", 16...65536, 256),
-        choice("dialect", ["openai", "mistral"]),
-        flag("strict-mistral"),
-        flag("share-prefix-cache"),
-        number("keep-alive-interval", 1...3600, 10),
-        flag("heartbeats"),
-        flag("allow-repetition"),
-        number("max-body-bytes", 1024...1_073_741_824, 16_777_216),
-        Setting(
-            key: "max-body-memory", kind: .integer(1...1_048_576), defaultValue: nil,
-            defaultText: "(16 of the largest bodies)"),
-        number("max-header-bytes", 1024...1_048_576, 65536),
-        number("max-connections", 1...65536, 1024),
-        number("header-timeout", 1...3600, 10),
-        number("body-timeout", 1...3600, 60),
-        number("idle-timeout", 1...3600, 75),
-        number("shutdown-grace", 0...3600, 30),
-        Setting(
-            key: "log-level",
-            kind: .choice(["trace", "debug", "info", "notice", "warning", "error", "critical"]),
-            defaultValue: .string("info"), defaultText: "info"),
-    ]
+    /// The flag on the command line.
+    package var flag: String { "--\(key)" }
 
-    private static func number(_ key: String, _ range: ClosedRange<Int>, _ value: Int) -> Setting {
-        Setting(
-            key: key, kind: .integer(range), defaultValue: .integer(value),
-            defaultText: String(value))
+    /// The variable of the environment.
+    package var variable: String {
+        "CIERZO_" + key.uppercased().split(separator: "-").joined(separator: "_")
     }
 
-    /// A setting that is off unless it is set.
-    private static func flag(_ key: String) -> Setting {
-        Setting(key: key, kind: .boolean, defaultValue: .boolean(false), defaultText: "false")
+    /// What values are allowed, as an error says it.
+    var expectation: String { form.expectation(unit: unit) }
+
+    /// What the field says, as one would write it; nil where it is not set.
+    package func value(in configuration: ServiceConfiguration) -> SettingValue? {
+        load(configuration)
     }
 
-    /// A setting with named choices; the first is the default.
-    private static func choice(_ key: String, _ names: [String]) -> Setting {
-        let first = names.first ?? ""
-        return Setting(
-            key: key, kind: .choice(names), defaultValue: .string(first), defaultText: first)
+    /// Sets the field.
+    ///
+    /// - Throws: what is wrong with a value that has the right form.
+    func set(
+        _ value: SettingValue, in configuration: inout ServiceConfiguration
+    ) throws(SettingRejection) {
+        let isAllowed =
+            switch (form, value) {
+            case (.number(let range, let multiple), .number(let number)):
+                range.contains(number) && number % multiple == 0
+            case (.numbers(let range), .numbers(let numbers)):
+                numbers.allSatisfy(range.contains)
+            case (.choice(let names), .text(let text)): names.contains(text)
+            default: true
+            }
+        guard isAllowed else {
+            throw SettingRejection(expected: expectation, found: "\(value)")
+        }
+        try store(value, &configuration)
+    }
+
+    /// Which values there are, and which of them is the default.
+    package var facts: String {
+        let unit = unit.map { " \($0)" } ?? ""
+        let values: String? =
+            switch form {
+            case .number(let range, 1), .numbers(let range):
+                "From \(range.lowerBound) to \(range.upperBound)\(unit)"
+            case .number(let range, let multiple):
+                Self.list(
+                    stride(from: range.lowerBound, through: range.upperBound, by: multiple)
+                        .map(String.init)) + unit
+            case .choice(let names): "One of " + Self.list(names)
+            case .text, .onOff, .texts: nil
+            }
+        if defaultText == Self.required { return "Required." }
+        return values.map { "\($0); default: \(defaultText)." } ?? "Default: \(defaultText)."
+    }
+
+    private static func list(_ names: [String]) -> String {
+        guard let last = names.last, names.count > 1 else { return names.joined() }
+        return names.dropLast().joined(separator: ", ") + " or \(last)"
     }
 }

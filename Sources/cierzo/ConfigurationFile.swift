@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The configuration file with every key at its default: `config/cierzo.yaml`.
+package enum ConfigurationFile {
+    private static let lineLength = 100
+
+    /// The text of the file.
+    package static var text: String {
+        let introduction = """
+            Every key that `cierzo serve` knows, with its unit, range and default. Each is also a \
+            flag (--max-queue) and an environment variable (CIERZO_MAX_QUEUE). A flag wins over the \
+            environment, the environment over this file, this file over the default; \
+            `cierzo serve --print-config` shows the result and where each value came from. A key \
+            that is not listed here is an error. This file is the answer of \
+            `cierzo serve --print-default-config`.
+            """
+        return ([comment(introduction)] + SettingTable.rows.map(entry)).joined(separator: "\n")
+    }
+
+    private static func entry(_ setting: Setting) -> String {
+        let words = setting.summary + " " + setting.details
+        let line =
+            if let example = setting.example {
+                "# \(setting.key): \(example)"
+            } else {
+                "\(setting.key): \(setting.defaultText)"
+            }
+        return comment(words) + comment(setting.facts) + line + "\n"
+    }
+
+    /// Lines of comment, none longer than a line should be.
+    private static func comment(_ text: String) -> String {
+        var lines: [String] = []
+        var line = "#"
+        for word in text.split(separator: " ") {
+            if line.count + 1 + word.count > lineLength {
+                lines.append(line)
+                line = "#"
+            }
+            line += " " + word
+        }
+        lines.append(line)
+        return lines.map { $0 + "\n" }.joined()
+    }
+}

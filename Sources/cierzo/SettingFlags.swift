@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+
+/// A flag for every row of the table of settings.
+///
+/// The argument parser finds the flags of a command by looking at the properties of its type, and so
+/// at the mirror of this one, which shows an option for each row. It decodes them by the same names.
+package struct SettingFlags: ParsableArguments, CustomReflectable {
+    /// What the command line sets, by key.
+    package let values: [String: SettingValue]
+
+    private struct Key: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+
+        init(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+
+    /// No flags.
+    package init() { values = [:] }
+
+    /// The flags that the argument parser has found.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: Key.self)
+        var values: [String: SettingValue] = [:]
+        for setting in SettingTable.rows {
+            let key = Key(stringValue: setting.key)
+            values[setting.key] =
+                switch setting.form {
+                case .text, .choice:
+                    try container.decodeIfPresent(String.self, forKey: key).map { .text($0) }
+                case .number:
+                    try container.decodeIfPresent(Int.self, forKey: key).map { .number($0) }
+                case .onOff:
+                    try container.decodeIfPresent(Bool.self, forKey: key) == true
+                        ? .onOff(true) : nil
+                case .texts:
+                    try container.decodeIfPresent([String].self, forKey: key)
+                        .flatMap { $0.isEmpty ? nil : .texts($0) }
+                case .numbers:
+                    try container.decodeIfPresent([Int].self, forKey: key)
+                        .flatMap { $0.isEmpty ? nil : .numbers($0) }
+                }
+        }
+        self.values = values
+    }
+
+    /// An option or flag for each row.
+    package var customMirror: Mirror {
+        Mirror(self, children: SettingTable.rows.map { (label: $0.key, value: Self.option($0)) })
+    }
+
+    private static func option(_ setting: Setting) -> Any {
+        let name = NameSpecification.customLong(setting.key)
+        let isFlag = setting.form == .onOff
+        let help = ArgumentHelp(
+            isFlag ? setting.summary : setting.summary + " " + setting.facts,
+            valueName: setting.unit ?? valueName(setting.form))
+        return switch setting.form {
+        case .text, .choice: Option<String?>(name: name, help: help)
+        case .number: Option<Int?>(name: name, help: help)
+        case .onOff: Flag<Bool>(wrappedValue: false, name: name, help: help)
+        case .texts:
+            Option<[String]>(
+                wrappedValue: [], name: name, parsing: .upToNextOption, help: help)
+        case .numbers:
+            Option<[Int]>(wrappedValue: [], name: name, parsing: .upToNextOption, help: help)
+        }
+    }
+
+    private static func valueName(_ form: SettingForm) -> String {
+        switch form {
+        case .text, .texts: "text"
+        case .number, .numbers: "number"
+        case .choice: "name"
+        case .onOff: ""
+        }
+    }
+}

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import APIs
+import Computation
+import HTTP
+import Logging
+import Parallelism
+import Serving
+
+/// Every setting of the server: flags, variables, `config/cierzo.yaml` and `serve --help` are all made
+/// from this table, and defaults are the initial values of the fields that it names.
+///
+/// A new setting is a row here and the field that it sets.
+package enum SettingTable {
+    /// All rows, in the order of the file.
+    package static let rows: [Setting] = model + access + machine + engine + api + http + process
+
+    /// The row of a key.
+    package static func row(_ key: String) -> Setting? { rows.first { $0.key == key } }
+
+    private static let model = [
+        Setting(
+            "model", \.model, .optional(.text), otherwise: Setting.required,
+            example: "models/smollm2-135m-instruct-8x.json",
+            "What to serve: a manifest (models/*.json), a GGUF file, a file of `cierzo pack`, or a "
+                + "Hugging Face directory."),
+        Setting(
+            "accept-stale", \.acceptsStale, .onOff,
+            "Serve a packed file though the model that it was packed from has changed since."),
+        Setting(
+            "verify", \.verifiesWeights, .onOff,
+            "Check every weight before serving, which reads the whole model: a packed file's "
+                + "checksums, and that numbers are finite.",
+            "`cierzo inspect` does the same."),
+        Setting(
+            "served-name", \.servedName, .optional(.text), otherwise: "the model's",
+            example: "my-model",
+            "The name that /v1/models shows.",
+            "The model's is what its manifest says, or else that of its file."),
+    ]
+
+    private static let access = [
+        Setting(
+            "host", \.http.host, .text,
+            "Where to listen: a name or an address, IPv6 with or without brackets, \"*\" for all. "
+                + "Anything but a loopback address needs api-keys or insecure.",
+            "Loopback addresses are 127.0.0.0/8, ::1 and localhost."),
+        Setting(
+            "port", \.http.port, .number(0...65535), "The port to listen on; 0 picks a free one."),
+        Setting(
+            "api-keys", \.apiKeys, .list(ServiceConfiguration.readKeys),
+            otherwise: "none, all may ask",
+            example: "[key-one, key-two]", isSecret: true,
+            "Keys that clients must send as \"Authorization: Bearer KEY\"; better kept in the file or "
+                + "the environment than on the command line.",
+            "In the environment and as a flag they are separated by commas. An empty key, one with "
+                + "white space in it and one that occurs twice are errors."),
+        Setting(
+            "key-weights", \.keyWeights, .numbers(1...1000), otherwise: "all the same",
+            example: "[3, 1]",
+            "How much of the machine each key gets while others want it too, in the order of "
+                + "api-keys.",
+            "Work counts, not requests: with [3, 1] the first key's requests get three quarters."),
+        Setting(
+            "insecure", \.isInsecure, .onOff,
+            "Listen on a public address without keys, which is said in the log."),
+        Setting(
+            "allowed-origins", \.allowedOrigins,
+            .texts { text in
+                BrowserPolicy.isOrigin(text)
+                    ? nil
+                    : SettingRejection(
+                        expected:
+                            "origins such as https://app.example or http://localhost:3000, or *",
+                        found: text)
+            },
+            otherwise: "none", example: "[\"http://localhost:3000\"]",
+            "Web pages that may use the server from their reader's browser (CORS): origins such as "
+                + "https://app.example, http://localhost:* for any port, or \"*\" for all pages "
+                + "there are.",
+            "Local web interfaces that call the server from the browser need this."),
+        Setting(
+            "allowed-hosts", \.allowedHosts, .texts(), otherwise: "none", example: "[llm.example]",
+            "Names that a server without api-keys answers to, besides local ones: the one that a "
+                + "reverse proxy passes on (\"*.example\" for all below it, \"*\" for every name).",
+            "Without keys it answers only to its addresses, this machine's name, names without a dot "
+                + "and those below .localhost, .local, .internal and .home.arpa, so that no web page "
+                + "can reach it under a name that it has rebound to this machine."),
+    ]
+
+    private static let machine = [
+        Setting(
+            "threads", \.engine.threads, .optional(.number(1...1024)),
+            otherwise: "what affinity and cgroup allow", example: "8",
+            "Compute threads.",
+            "Affinity and cgroup allow one for each physical core that the processor affinity names, "
+                + "and at most the quota rounded down."),
+        Setting(
+            "pin", \.engine.pinning, .choice, "Keep compute threads on cores of their own.",
+            "automatic: where there are as many threads as cores that this process may use, so that "
+                + "programs beside it keep theirs; with fewer threads, on several memory nodes, each "
+                + "thread stays with the memory of its node. always: also with fewer threads than "
+                + "cores. never: the system moves them as it likes."),
+        Setting(
+            "kernels", \.engine.kernels, .choice(of: KernelChoice.allCases.map(\.rawValue)),
+            "Instruction set of the kernels.",
+            "exact: products in f32, weights as in the file. blas: products by OpenBLAS. What this "
+                + "machine cannot run is an error."),
+    ]
+
+    private static let engine = [
+        Setting(
+            "context", \.engine.context, .optional(.number(16...16_777_216, "tokens")),
+            otherwise: "the model's, at most \(EngineAssembly.defaultContext)", example: "8192",
+            "Context window, prompt and answer together."),
+        Setting(
+            "block-size", \.engine.blockSize, .number(16...32, "positions", multipleOf: 16),
+            "Positions per block of the KV cache."),
+        Setting(
+            "kv-type", \.engine.kvType, .choice,
+            "How keys and values are stored. Attention computes in f32 with all of them.",
+            "f16 changes the model's probabilities by a KL divergence of a millionth of a nat, bf16 "
+                + "by fifty times that, q8 by more, for little more than half the memory of either; "
+                + "f32 loses nothing and takes twice the memory. Long contexts are read at every "
+                + "token, so memory is time as well."),
+        Setting(
+            "kv-memory", \.engine.kvByteCount, .optional(.mebibytes(1...16_777_216)),
+            otherwise:
+                "\(EngineAssembly.defaultContextCount) contexts, at most a quarter of memory",
+            example: "1024",
+            "Memory for the KV cache."),
+        Setting(
+            "max-sequences", \.engine.maxSequences, .number(1...4096, "requests"),
+            "Requests that generate at the same time.",
+            "Keys share the places by weight: who waits with less than its share gets one from a key "
+                + "that has more (whose youngest answer goes on later)."),
+        Setting(
+            "max-queue", \.engine.maxQueue, .number(0...1_000_000, "requests"),
+            "Requests that may wait. More get 503 at once.",
+            "A key with less than its share of the places may wait even where others have filled the "
+                + "queue, in a reserve of a quarter besides."),
+        Setting(
+            "max-batch-tokens", \.engine.maxBatchTokens, .number(16...65536, "tokens"),
+            "Tokens that one step of the model may hold."),
+        Setting(
+            "prefill-chunk", \.engine.prefillChunk, .number(16...65536, "tokens"),
+            "How many tokens of a step are of prompts while nothing else is being generated.",
+            "Otherwise it is 64, or 3 for each answer in progress if that is more."),
+    ]
+
+    private static let api = [
+        Setting(
+            "dialect", \.api.defaultDialect, .choice,
+            "The dialect of requests that do not show theirs."),
+        Setting(
+            "strict-mistral", \.api.limits.isStrictMistral, .onOff,
+            "Refuse requests in Mistral's dialect with fields that its own API does not have (422)."
+        ),
+        Setting(
+            "share-prefix-cache", \.api.sharesPrefixes, .onOff,
+            "Let requests with different keys find each other's cached prompts.",
+            "Faster where all keys share a system prompt; but then the time of an answer tells "
+                + "whether somebody else asked the same. Within a key, requests share unless their "
+                + "\"cache_salt\" differs."),
+        Setting(
+            "keep-alive-interval", \.api.keepAliveInterval, .seconds(1...3600),
+            "The longest silence of a stream; a comment breaks it, which clients and proxies need."),
+        Setting(
+            "heartbeats", \.api.sendsHeartbeats, .onOff,
+            "Send white space while an answer that is not streamed is being computed, so that "
+                + "clients' read timeouts do not strike.",
+            "A failure then breaks the connection off instead of giving a status."),
+        Setting(
+            "allow-repetition", \.api.limits.stopsOnRepetition, .offOn,
+            "Let answers without max_tokens repeat themselves to the end of the context.",
+            "Otherwise an answer whose last thousand tokens only repeat one cycle of at most 256, "
+                + "sixteen times or more, ends with the finish_reason length and the stop_reason "
+                + "repetition_detected, unless the request sets max_tokens, ignore_eos or "
+                + "stop_on_repetition: false."),
+    ]
+
+    private static let http = [
+        Setting(
+            "max-body-bytes", \.http.limits.maxBodyBytes, .number(1024...1_073_741_824, "bytes"),
+            "The largest request body.",
+            "Bodies are read and tokenized by threads of their own: a quarter of the processors, at "
+                + "least one, for bodies up to 64 KiB, and as many for larger ones. A prompt that "
+                + "cannot fit the context is refused before all of it is tokenized."),
+        Setting(
+            "max-body-memory", \.http.maxBodyMemoryBytes, .optional(.mebibytes(1...1_048_576)),
+            otherwise: "16 of the largest bodies", example: "256",
+            "Memory for the bodies of all requests being received.",
+            "503 beyond, but the first 64 KiB of each always pass."),
+        Setting(
+            "max-header-bytes", \.http.limits.maxHeaderBytes, .number(1024...1_048_576, "bytes"),
+            "The largest request header."),
+        Setting(
+            "max-connections", \.http.maxConnections, .number(1...65536),
+            "The most connections at a time; idle ones give way to new ones.",
+            "Those give way, too, whose header does not come to its end; a running request never "
+                + "does. Beyond, /health and / are answered and all else is refused. Fewer where the "
+                + "limit of open files (ulimit -n, of which the hard one counts) does not allow as "
+                + "many."),
+        Setting(
+            "header-timeout", \.http.timeouts.header, .seconds(1...3600),
+            "Time for a request's header to arrive."),
+        Setting(
+            "body-timeout", \.http.timeouts.body, .seconds(1...3600),
+            "Time for a request's body to arrive.",
+            "A body that sends less than 4096 bytes a second runs out of it, wherever it stalls."),
+        Setting(
+            "idle-timeout", \.http.timeouts.idle, .seconds(1...3600),
+            "How long an idle connection is kept."),
+    ]
+
+    private static let process = [
+        Setting(
+            "shutdown-grace", \.shutdownGrace, .seconds(0...3600),
+            "Time that running requests have to finish on SIGTERM or SIGINT; a second signal ends the "
+                + "server at once. SIGHUP is ignored."),
+        Setting("log-level", \.logLevel, .choice, "The least important messages of the log."),
+    ]
+}

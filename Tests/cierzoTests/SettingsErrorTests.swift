@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Testing
+import cierzo
+
+@Suite struct SettingsErrorTests {
+    /// The settings with numbers, and a number that is one too large.
+    private static let tooLarge: [(setting: Setting, number: Int)] = SettingTable.rows.compactMap {
+        guard case .number(let range, _) = $0.form else { return nil }
+        return ($0, range.upperBound + 1)
+    }
+
+    private func message(_ environment: [String: String]) -> String {
+        message { try Settings(flags: [:], file: nil, environment: environment) }
+    }
+
+    private func message(_ make: () throws -> Settings) -> String {
+        do {
+            return try "accepted: \(make().listing())"
+        } catch {
+            return String(describing: error)
+        }
+    }
+
+    @Test(arguments: tooLarge)
+    func `a number out of range is an error that names flag, range and number`(
+        _ setting: Setting, _ number: Int
+    ) {
+        let text = message {
+            try Settings(flags: [setting.key: .number(number)], file: nil, environment: [:])
+        }
+        #expect(text.hasPrefix("\(setting.key) (from flag \(setting.flag)): expected "))
+        #expect(text.hasSuffix(" to \(number - 1), found '\(number)'"))
+    }
+
+    @Test func `errors name the unit`() {
+        #expect(
+            message(["CIERZO_BODY_TIMEOUT": "60s"])
+                == "body-timeout (from environment variable CIERZO_BODY_TIMEOUT): expected "
+                + "a whole number (seconds) from 1 to 3600, found '60s'")
+        #expect(
+            message(["CIERZO_KV_MEMORY": "2GiB"])
+                == "kv-memory (from environment variable CIERZO_KV_MEMORY): expected "
+                + "a whole number (MiB) from 1 to 16777216, found '2GiB'")
+    }
+
+    @Test func `errors in the file name its line`() throws {
+        try withConfigurationFile("# first\nhost: ::1\nport: many\n") { path in
+            let text = message { try Settings(flags: [:], file: path, environment: [:]) }
+            #expect(
+                text
+                    == "port (from \(path):3): expected a whole number from 0 to 65535, found 'many'"
+            )
+        }
+    }
+
+    @Test func `a key that does not exist is an error with its line`() throws {
+        try withConfigurationFile("port: 1\n\nmax-que: 3\n") { path in
+            #expect(throws: SettingsError.unknownKey("max-que", path: path, line: 3)) {
+                try Settings(flags: [:], file: path, environment: [:])
+            }
+        }
+    }
+
+    @Test func `a file that is not there or not YAML is an error`() throws {
+        #expect(
+            message { try Settings(flags: [:], file: "/nowhere/cierzo.yaml", environment: [:]) }
+                == "/nowhere/cierzo.yaml: the file cannot be read")
+        try withConfigurationFile("port: [\n") { path in
+            let text = message { try Settings(flags: [:], file: path, environment: [:]) }
+            #expect(text.hasPrefix("\(path): not valid YAML: "))
+        }
+    }
+
+    @Test(arguments: [
+        (
+            "block-size", "24",
+            "a multiple of 16 (positions) from 16 to 32, found '24'"
+        ),
+        ("verify", "perhaps", "true or false, found 'perhaps'"),
+        ("pin", "sometimes", "one of automatic, always, never, found 'sometimes'"),
+        ("dialect", "french", "one of openai, mistral, found 'french'"),
+        ("key-weights", "1,0", "a list of whole numbers from 1 to 1000, found '[1, 0]'"),
+        (
+            "allowed-origins", "app.example",
+            "origins such as https://app.example or http://localhost:3000, or *, found 'app.example'"
+        ),
+    ])
+    func `values of every form are checked`(key: String, text: String, rest: String) throws {
+        let variable = try #require(SettingTable.row(key)).variable
+        #expect(
+            message([variable: text])
+                == "\(key) (from environment variable \(variable)): expected \(rest)")
+    }
+
+    @Test func `keys that open less than they seem to are errors which do not show them`() {
+        for keys in ["secret,,other", "secret,secret", "se cret", ","] {
+            let text = message(["CIERZO_API_KEYS": keys])
+            #expect(text.hasPrefix("api-keys (from environment variable CIERZO_API_KEYS): "))
+            #expect(!text.contains("secret") && !text.contains("se cret"))
+        }
+    }
+
+    // MARK: Settings that must agree
+
+    private func configuration(_ arguments: [String]) throws -> ServiceConfiguration {
+        try Settings(flags: flags(arguments), file: nil, environment: [:]).configuration
+    }
+
+    @Test func `a server needs a model`() throws {
+        let configuration = try configuration([])
+        #expect(
+            throws: SettingsError.missing(
+                key: "model", hint: "give --model FILE, or model: in the configuration file")
+        ) {
+            try configuration.validatedModel()
+        }
+    }
+
+    @Test func `a public address needs keys, or an operator who says that it needs none`() throws {
+        let open = try configuration(["--model", "m", "--host", "0.0.0.0"])
+        #expect(
+            throws: SettingsError.invalid(
+                key: "host", source: "configuration",
+                expected: "a loopback address, or api-keys, or insecure: true", found: "0.0.0.0")
+        ) {
+            try open.validatedModel()
+        }
+        let keyed = try configuration(["--model", "m", "--host", "*", "--api-keys", "a"])
+        #expect(try keyed.validatedModel() == "m")
+        let insecure = try configuration(["--model", "m", "--host", "*", "--insecure"])
+        #expect(try insecure.validatedModel() == "m")
+    }
+
+    @Test func `there is a weight for every key, or none`() throws {
+        let configuration = try configuration(
+            ["--model", "m", "--api-keys", "a", "b", "--key-weights", "3"])
+        #expect(
+            throws: SettingsError.invalid(
+                key: "key-weights", source: "configuration",
+                expected: "as many weights as there are api-keys", found: "1")
+        ) {
+            try configuration.validatedModel()
+        }
+    }
+
+    @Test func `memory for bodies holds the largest body`() throws {
+        let configuration = try configuration(["--model", "m", "--max-body-memory", "1"])
+        #expect(
+            throws: SettingsError.invalid(
+                key: "max-body-memory", source: "configuration",
+                expected: "room for one body of max-body-bytes", found: "1.0 MiB")
+        ) {
+            try configuration.validatedModel()
+        }
+    }
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Foundation
+import HTTP
+import Testing
+import cierzo
+
+@Suite struct SettingsTests {
+    /// Checks that the sample's value is in its own field and all others are as they were.
+    private func expectAlone(_ sample: SettingSample, in configuration: ServiceConfiguration) {
+        for setting in SettingTable.rows {
+            let isOwn = setting.key == sample.setting.key
+            #expect(
+                setting.value(in: configuration) == (isOwn ? sample.value : setting.defaultValue),
+                "\(setting.key)")
+        }
+    }
+
+    @Test func `every setting has a flag`() throws {
+        let found = try flags(SettingSample.all.flatMap(\.arguments))
+        #expect(found.count == SettingSample.all.count)
+        for sample in SettingSample.all {
+            #expect(found[sample.setting.key] == sample.value, "\(sample.setting.key)")
+        }
+    }
+
+    @Test(arguments: SettingSample.all)
+    func `every setting is set by its flag, and nothing else is`(_ sample: SettingSample) throws {
+        let settings = try Settings(
+            flags: [sample.setting.key: sample.value], file: nil, environment: [:])
+        expectAlone(sample, in: settings.configuration)
+        #expect(settings.listing().contains("# flag"))
+    }
+
+    @Test(arguments: SettingSample.all)
+    func `every setting is set by its variable`(_ sample: SettingSample) throws {
+        let settings = try Settings(flags: [:], file: nil, environment: sample.environment)
+        expectAlone(sample, in: settings.configuration)
+        #expect(settings.listing().contains("# environment"))
+    }
+
+    @Test(arguments: SettingSample.all)
+    func `every setting is set by the file`(_ sample: SettingSample) throws {
+        try withConfigurationFile(sample.line) { path in
+            let settings = try Settings(flags: [:], file: path, environment: [:])
+            expectAlone(sample, in: settings.configuration)
+            #expect(settings.listing().contains("# \(path)"))
+        }
+    }
+
+    @Test func `a flag wins over the environment, that over the file, that over the default`()
+        throws
+    {
+        try withConfigurationFile("port: 1\nmax-queue: 1\ncontext: 100\n") { path in
+            let settings = try Settings(
+                flags: flags(["--port", "3"]), file: path,
+                environment: ["CIERZO_PORT": "2", "CIERZO_MAX_QUEUE": "2"])
+            #expect(settings.configuration.http.port == 3)
+            let listing = settings.listing().split(separator: "\n").map(String.init)
+            #expect(listing.contains("port                 3  # flag"))
+            #expect(listing.contains("max-queue            2  # environment"))
+            #expect(listing.contains("context              100  # \(path)"))
+            #expect(listing.contains("body-timeout         60  # default"))
+        }
+    }
+
+    @Test func `sizes in MiB and times in seconds arrive in the field's unit`() throws {
+        let settings = try Settings(
+            flags: flags(["--max-body-memory", "512", "--idle-timeout", "90"]), file: nil,
+            environment: [:])
+        #expect(settings.configuration.http.maxBodyMemoryBytes == 512 << 20)
+        #expect(settings.configuration.http.timeouts.idle == .seconds(90))
+    }
+
+    @Test func `origins and hosts may be separated by commas on the command line`() throws {
+        let settings = try Settings(
+            flags: flags(["--allowed-hosts", "one.example,two.example", "three.example"]),
+            file: nil, environment: [:])
+        #expect(
+            SettingTable.row("allowed-hosts")?.value(in: settings.configuration)
+                == .texts(["one.example", "two.example", "three.example"]))
+    }
+
+    @Test func `the listing of defaults is as operators know it`() throws {
+        let settings = try Settings(flags: [:], file: nil, environment: [:])
+        #expect(settings.listing() == Self.defaultListing)
+    }
+
+    @Test func `keys are counted and never shown`() throws {
+        let settings = try Settings(
+            flags: [:], file: nil, environment: ["CIERZO_API_KEYS": "secret-one, secret-two"])
+        #expect(settings.listing().contains("api-keys             (2 hidden)  # environment"))
+        #expect(!settings.listing().contains("secret"))
+    }
+
+    private static let defaultListing = """
+        model                (required)  # default
+        accept-stale         false  # default
+        verify               false  # default
+        served-name          (the model's)  # default
+        host                 127.0.0.1  # default
+        port                 8080  # default
+        api-keys             []  # default
+        key-weights          []  # default
+        insecure             false  # default
+        allowed-origins      []  # default
+        allowed-hosts        []  # default
+        threads              (what affinity and cgroup allow)  # default
+        pin                  automatic  # default
+        kernels              automatic  # default
+        context              (the model's, at most 32768)  # default
+        block-size           16  # default
+        kv-type              f16  # default
+        kv-memory            (4 contexts, at most a quarter of memory)  # default
+        max-sequences        64  # default
+        max-queue            256  # default
+        max-batch-tokens     512  # default
+        prefill-chunk        256  # default
+        dialect              openai  # default
+        strict-mistral       false  # default
+        share-prefix-cache   false  # default
+        keep-alive-interval  10  # default
+        heartbeats           false  # default
+        allow-repetition     false  # default
+        max-body-bytes       16777216  # default
+        max-body-memory      (16 of the largest bodies)  # default
+        max-header-bytes     65536  # default
+        max-connections      1024  # default
+        header-timeout       10  # default
+        body-timeout         60  # default
+        idle-timeout         75  # default
+        shutdown-grace       30  # default
+        log-level            info  # default
+        """
+}
