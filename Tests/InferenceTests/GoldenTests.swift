@@ -29,11 +29,19 @@ import Testing
             .sorted()
     }()
 
+    /// Each model as a folder of Hugging Face's and as a GGUF file, and where there is one, as a
+    /// folder of Mistral's own.
+    private static let files: [(name: String, suffix: String)] = names.flatMap { name in
+        let own = FileManager.default.fileExists(
+            atPath: folder.appending(path: name + ".mistral").path)
+        return (["", ".gguf"] + (own ? [".mistral"] : [])).map { (name, $0) }
+    }
+
     @Test func `there are fixtures`() {
         #expect(!Self.names.isEmpty)
     }
 
-    @Test(arguments: names, ["", ".gguf"])
+    @Test(arguments: files)
     func `logprobs and greedy tokens are those of transformers`(
         name: String, suffix: String
     ) throws {
