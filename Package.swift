@@ -91,9 +91,13 @@ let package = Package(
         room(
             "ModelFiles", in: "Model",
             uses: ["Computation", "Parallelism", "Quantization", "JSON", "CFiles"]),
+        room("Architectures", in: "Model", uses: ["Computation", "Parallelism", "ModelFiles"]),
         room(
             "Inference", in: "Model",
-            uses: ["Computation", "Parallelism", "Quantization", "ModelFiles"]),
+            uses: ["Computation", "Parallelism", "Quantization", "ModelFiles", "Architectures"]),
+        room(
+            "ModelTools", in: "Model",
+            uses: ["Computation", "Parallelism", "Quantization", "ModelFiles", "Architectures"]),
 
         // Text: text to ids and back; knows no tensors.
         room("Tokenization", in: "Text", uses: ["ModelFiles", "JSON"]),
@@ -129,6 +133,8 @@ let package = Package(
             name: "cierzo",
             dependencies: [
                 "APIs",
+                "Architectures",
+                "Computation",
                 "Console",
                 "Conversation",
                 "Generation",
@@ -136,14 +142,14 @@ let package = Package(
                 "Inference",
                 "JSON",
                 "ModelFiles",
+                "ModelTools",
+                "Parallelism",
                 "Quantization",
                 "Sampling",
                 "Scheduling",
-                "Telemetry",
                 "Serving",
+                "Telemetry",
                 "Tokenization",
-                "Computation",
-                "Parallelism",
                 products["ArgumentParser"], products["Configuration"], products["HTTPTypes"],
                 products["Logging"],
                 products["Metrics"],
@@ -170,7 +176,9 @@ let package = Package(
         // What the tests of several targets share.
         .target(
             name: "TestSupport",
-            dependencies: ["Computation", "Inference", "ModelFiles", "Parallelism"],
+            dependencies: [
+                "Architectures", "Computation", "Inference", "ModelFiles", "Parallelism",
+            ],
             path: "Tests/TestSupport", swiftSettings: swiftSettings),
 
         // Engines, vocabularies and formats that do as a test says.
@@ -188,12 +196,22 @@ let package = Package(
         tests(of: "Parallelism"),
         tests(of: "Computation", uses: ["Parallelism", "Quantization"]),
         tests(
-            of: "ModelFiles", uses: ["Computation", "Parallelism", "Quantization", "JSON"],
+            of: "ModelFiles",
+            uses: [
+                "Computation", "Parallelism", "Quantization", "JSON", "Architectures", "ModelTools",
+                "TestSupport",
+            ],
             resources: [.copy("Goldens")]),
         tests(
-            of: "Inference", uses: ["Computation", "Parallelism", "Quantization", "ModelFiles"],
+            of: "Inference",
+            uses: [
+                "Computation", "Parallelism", "Quantization", "ModelFiles", "Architectures",
+                "ModelTools", "TestSupport",
+            ],
             resources: [.copy("Goldens")]),
-        tests(of: "Tokenization", uses: ["ModelFiles", "JSON"], resources: [.copy("Goldens")]),
+        tests(
+            of: "Tokenization", uses: ["Architectures", "ModelFiles", "JSON"],
+            resources: [.copy("Goldens")]),
         tests(
             of: "Conversation", uses: ["Tokenization", "Jinja", "JSON"],
             resources: [.copy("Goldens")]),

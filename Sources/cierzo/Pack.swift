@@ -5,6 +5,7 @@ import Computation
 import Console
 import Foundation
 import ModelFiles
+import ModelTools
 import Parallelism
 import Serving
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Architectures
 import ArgumentParser
 import Computation
 import Console
 import Foundation
 import JSON
 import ModelFiles
+import ModelTools
 import Parallelism
 import Quantization
 import Serving

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import ModelFiles
+import ModelTools
 
 struct Upcycle: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Architectures
 import Computation
 import Foundation
 import Inference
 import ModelFiles
+import ModelTools
 import Parallelism
 import Quantization
+import TestSupport
 import Testing
 
 /// A packed file computes what the model computes that it was packed from.

@@ -16,7 +16,7 @@ enum TinyShape: String, CaseIterable, Sendable {
 
     var configuration: ModelConfiguration {
         var c = ModelConfiguration(
-            architecture: "test", hiddenSize: 24, intermediateSize: 40, layerCount: 2,
+            architecture: "llama", hiddenSize: 24, intermediateSize: 40, layerCount: 2,
             headCount: 4, kvHeadCount: 2, headDimension: 6, vocabularySize: 50,
             contextLength: 2048, ropeTheta: 10_000, ropePairing: .halves, ropeDimensionCount: 6,
             rmsNormEpsilon: 1e-5)

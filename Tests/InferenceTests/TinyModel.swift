@@ -2,7 +2,9 @@
 
 import Computation
 import ModelFiles
+import ModelTools
 import Quantization
+import TestSupport
 
 /// A small random model whose weights are also at hand as plain numbers.
 struct TinyModel {
@@ -89,19 +91,29 @@ struct TinyModel {
         outputNorm = norm()
         output = matrix(c.vocabularySize, c.hiddenSize, gain: 3)
         self.configuration = c
-        tensors = ModelTensors(
-            tokenEmbedding: embedding.weights,
-            layers: layers.map { layer in
-                LayerTensors(
-                    attentionNorm: layer.attentionNorm, wq: layer.wq.weights,
-                    wk: layer.wk.weights, wv: layer.wv.weights, wo: layer.wo.weights,
-                    ffnNorm: layer.ffnNorm, router: layer.router?.weights,
-                    experts: layer.experts.map {
-                        ExpertTensors(
-                            w1: $0.w1.weights, w2: $0.w2.weights, w3: $0.w3.weights)
-                    })
+        let (embedding, layers, outputNorm, output) = (embedding, layers, outputNorm, output)
+        tensors = ModelTensors.make(
+            for: c,
+            vector: { role, layer in
+                guard let layer else { return outputNorm }
+                return role == .attentionNorm
+                    ? layers[layer].attentionNorm : layers[layer].ffnNorm
             },
-            outputNorm: outputNorm, output: output.weights)
+            matrix: { role, layer, expert in
+                guard let layer = layer.map({ layers[$0] }) else {
+                    return role == .output ? output.weights : embedding.weights
+                }
+                return switch role {
+                case .query: layer.wq.weights
+                case .key: layer.wk.weights
+                case .value: layer.wv.weights
+                case .attentionOutput: layer.wo.weights
+                case .router: (layer.router ?? layer.wo).weights
+                case .gate: layer.experts[expert].w1.weights
+                case .down: layer.experts[expert].w2.weights
+                default: layer.experts[expert].w3.weights
+                }
+            })
     }
 
     /// Random token ids.

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Architectures
 import JSON
 import ModelFiles
+import ModelTools
 import Testing
 
 /// Damaged Hugging Face folders: each must be one clear line, never a trap.

@@ -2,6 +2,7 @@
 
 import Computation
 import ModelFiles
+import ModelTools
 import Testing
 
 /// Damaged GGUF files: each must be one clear line, never a trap.

@@ -25,3 +25,8 @@ func expectOneLineError(
             sourceLocation: sourceLocation)
     }
 }
+
+extension ModelTensors {
+    /// The norm before the output matrix.
+    var outputNorm: [Float] { outputs.vector(.outputNorm) }
+}

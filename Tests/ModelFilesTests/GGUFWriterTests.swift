@@ -2,6 +2,7 @@
 
 import Foundation
 import ModelFiles
+import ModelTools
 import Quantization
 import Testing
 

@@ -3,6 +3,7 @@
 import Computation
 import JSON
 import ModelFiles
+import TestSupport
 import Testing
 
 struct ModelConfigurationTests {

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Architectures
 import Computation
 import Foundation
 import JSON
 import ModelFiles
+import ModelTools
 import Parallelism
 import Quantization
+import TestSupport
 import Testing
 
 struct ModelFileTests {

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Architectures
 import Computation
 import Foundation
 import ModelFiles
+import ModelTools
 import Quantization
+import TestSupport
 import Testing
 
 struct QuantizingTests {
@@ -217,7 +220,7 @@ struct QuantizingTests {
 
     @Test(arguments: [
         // Eight experts: attention in better types.
-        (QuantizationMix.q4_K_M, QuantizationMix.Role.key, 3, 4096, 8, ElementType.q8_0),
+        (QuantizationMix.q4_K_M, TensorRole.key, 3, 4096, 8, ElementType.q8_0),
         (.q4_K_M, .value, 3, 4096, 8, .q8_0), (.q4_K_M, .attentionOutput, 3, 4096, 8, .q5_K),
         (.q4_K_M, .query, 3, 4096, 8, .q4_K), (.q4_K_M, .down, 3, 4096, 8, .q6_K),
         (.q4_K_M, .down, 4, 4096, 8, .q4_K), (.q4_K_M, .down, 6, 4096, 8, .q6_K),
@@ -234,7 +237,7 @@ struct QuantizingTests {
         (.bf16, .output, 0, 4096, 0, .bf16),
     ])
     func `tensors have the types that people expect of a mix`(
-        mix: QuantizationMix, role: QuantizationMix.Role, layer: Int, columns: Int, experts: Int,
+        mix: QuantizationMix, role: TensorRole, layer: Int, columns: Int, experts: Int,
         expected: ElementType
     ) {
         let configuration = ModelConfiguration(

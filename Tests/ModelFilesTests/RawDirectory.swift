@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Architectures
 import JSON
 import ModelFiles
+import TestSupport
 
 /// A Hugging Face folder taken to pieces, any of which a test may break before it is written.
 struct RawDirectory {

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Architectures
 import Computation
 import ModelFiles
+import ModelTools
 import Parallelism
 import Quantization
+import TestSupport
 import Testing
 
 /// Element types that are read but never written.

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Architectures
 import Computation
 import ModelFiles
+import ModelTools
 import Parallelism
 import Testing
 

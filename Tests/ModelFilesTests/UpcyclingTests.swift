@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Architectures
 import Computation
 import Foundation
 import ModelFiles
+import ModelTools
 import Parallelism
 import Quantization
+import TestSupport
 import Testing
 
 struct UpcyclingTests {

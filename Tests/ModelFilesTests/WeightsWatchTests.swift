@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Architectures
 import Computation
 import Foundation
 import ModelFiles
+import ModelTools
 import Parallelism
 import Testing
 

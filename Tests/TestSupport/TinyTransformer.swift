@@ -25,18 +25,19 @@ package enum TinyTransformer {
             }
             return WeightMatrix.of(values, rows: rows, columns: columns)
         }
-        let ones = Array(repeating: Float(1), count: 32)
-        let layers = (0..<2).map { _ in
-            LayerTensors(
-                attentionNorm: ones, wq: random(32, 32), wk: random(16, 32), wv: random(16, 32),
-                wo: random(32, 32), ffnNorm: ones, router: random(4, 32),
-                experts: (0..<4).map { _ in
-                    ExpertTensors(w1: random(48, 32), w2: random(32, 48), w3: random(48, 32))
-                })
-        }
-        let tensors = ModelTensors(
-            tokenEmbedding: random(vocabularyCount, 32, scale: 1), layers: layers, outputNorm: ones,
-            output: random(vocabularyCount, 32, scale: 0.5))
+        let tensors = ModelTensors.make(
+            for: configuration, vector: { _, _ in Array(repeating: 1, count: 32) },
+            matrix: { role, _, _ in
+                switch role {
+                case .tokenEmbedding: random(vocabularyCount, 32, scale: 1)
+                case .output: random(vocabularyCount, 32, scale: 0.5)
+                case .key, .value: random(16, 32)
+                case .router: random(4, 32)
+                case .gate, .up: random(48, 32)
+                case .down: random(32, 48)
+                default: random(32, 32)
+                }
+            })
         return try Transformer(
             configuration: configuration, tensors: tensors,
             compute: Compute(pool: ThreadPool(threadCount: threadCount)),

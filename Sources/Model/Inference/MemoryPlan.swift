@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Architectures
 import Computation
 package import ModelFiles
+import Parallelism
 
 /// How much memory serving a model takes, known before any of it is allocated.
 package struct MemoryPlan: Sendable, Equatable {
@@ -33,29 +35,37 @@ package struct MemoryPlan: Sendable, Equatable {
         threadCount: Int
     ) throws(TransformerError) {
         try limits.validate()
-        let shape = Activations.cacheShape(configuration, limits: limits)
+        let architecture = Architecture.of(configuration)
+        let shape = limits.cacheShape(of: architecture, configuration)
         let (kv, kvOverflow) = shape.blockByteCount.multipliedReportingOverflow(
             by: limits.blockCount)
         guard !kvOverflow, kv < Int.max / 4 else {
             throw .outOfMemory(what: "a KV cache of \(limits.blockCount) blocks", byteCount: nil)
         }
         var floats = 0
-        for buffer in Activations.bufferShapes(configuration, limits: limits) {
-            let (count, overflow) = buffer.rows.multipliedReportingOverflow(by: buffer.columns + 16)
+        // Products read the largest of these that are not logits.
+        var (largestRowCount, largestColumnCount) = (0, 0)
+        for buffer in architecture.scratch(configuration) {
+            let rows = buffer.rowCount(
+                in: configuration, maxTokenCount: limits.maxBatchTokens,
+                maxLogitsRowCount: limits.maxLogitsRows)
+            let columns = buffer.columns(configuration)
+            let (count, overflow) = rows.multipliedReportingOverflow(by: columns + 16)
             guard !overflow, count < Int.max / 64 - floats else {
                 throw .outOfMemory(what: "activations", byteCount: nil)
             }
             floats += count
+            if buffer.rows != .logits {
+                largestRowCount = max(largestRowCount, rows)
+                largestColumnCount = max(largestColumnCount, columns)
+            }
         }
         self.weightByteCount = weightByteCount
         kvByteCount = kv
-        // What the products read that the most numbers go into: the experts' second.
-        let slots = limits.maxBatchTokens * (configuration.expertsPerToken ?? 1)
         activationByteCount =
             4 * floats
             + Compute.scratchByteCount(
-                rowCount: slots,
-                columnCount: max(configuration.intermediateSize, configuration.hiddenSize),
+                rowCount: largestRowCount, columnCount: largestColumnCount,
                 threadCount: threadCount)
             + AttentionScratch.byteCount(
                 shape: shape, headCount: configuration.headCount, threadCount: threadCount)

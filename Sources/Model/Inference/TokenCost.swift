@@ -24,16 +24,13 @@ package struct TokenCost: Sendable, Equatable {
     package init(_ weights: ModelTensors, configuration: ModelConfiguration) {
         var layers = Sum()
         var skipped = Sum()
-        for (index, layer) in weights.layers.enumerated() {
-            for matrix in [layer.wq, layer.wk, layer.wv] { layers.add(matrix) }
-            var rest = [layer.wo]
-            if let router = layer.router { rest.append(router) }
-            for expert in layer.experts.prefix(configuration.expertsPerToken ?? 1) {
-                rest += [expert.w1, expert.w2, expert.w3]
-            }
-            for matrix in rest {
-                layers.add(matrix)
-                if index == weights.layers.count - 1 { skipped.add(matrix) }
+        for part in weights.parts {
+            guard let layer = part.layer, let matrix = part.matrix,
+                part.expert ?? 0 < configuration.expertsPerToken ?? 1
+            else { continue }
+            layers.add(matrix)
+            if layer == weights.layers.count - 1, !part.declaration.fillsCache {
+                skipped.add(matrix)
             }
         }
         var output = Sum()

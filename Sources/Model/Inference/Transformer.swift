@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Architectures
 package import Computation
 package import ModelFiles
 import Parallelism
 
-/// The transformer of Mixtral and its dense siblings: (ids, positions, block tables) → logits.
+/// Runs a model of any architecture: (ids, positions, block tables) → logits.
 ///
 /// The logits of a token depend on the weights and on the tokens of its sequence up to it, and on
 /// nothing else: not on its neighbours in the batch, nor on how its prompt is cut into steps, nor on
@@ -20,12 +21,8 @@ package final class Transformer {
     package let limits: TransformerLimits
     /// What the transformer occupies.
     package let memoryPlan: MemoryPlan
-    let compute: Compute
-    let cache: KVCache
-    let activations: Activations
-    private let layers: [LayerWeights]
-    let order: ReadingOrder
-    private let frequencies: RopeFrequencies
+    private let step: ForwardStep
+    private let network: any Network
     private let files: [MappedFile]
 
     /// Allocates all that steps will need.
@@ -44,22 +41,48 @@ package final class Transformer {
         memoryPlan = try MemoryPlan(
             configuration: configuration, weightByteCount: tensors.byteCount, limits: limits,
             threadCount: compute.pool.threadCount)
-        try tensors.checkShapes(configuration)
+        let architecture = Architecture.of(configuration)
+        if let mismatch = architecture.schema.mismatch(of: tensors, with: configuration) {
+            throw .wrongShape(
+                tensor: mismatch.tensor, expected: mismatch.expected, found: mismatch.found)
+        }
         self.configuration = configuration
         weights = tensors
         files = tensors.files
-        layers = tensors.layers.map { LayerWeights($0) }
-        order = ReadingOrder(layers, output: tensors.output, compute: compute)
         self.limits = limits
-        self.compute = compute
+        let cache: KVCache
         do {
-            cache = try KVCache(shape: Activations.cacheShape(configuration, limits: limits))
+            cache = try KVCache(shape: limits.cacheShape(of: architecture, configuration))
         } catch {
             throw .outOfMemory(what: "the KV cache", byteCount: memoryPlan.kvByteCount)
         }
-        activations = Activations(
-            configuration, limits: limits, threadCount: compute.pool.threadCount)
-        frequencies = RopeFrequencies(configuration)
+        step = ForwardStep(
+            architecture, configuration, cache: cache, compute: compute,
+            maxTokenCount: limits.maxBatchTokens, maxLogitsRowCount: limits.maxLogitsRows)
+        network = architecture.makeNetwork(tensors, configuration, on: step)
+    }
+
+    /// V: the number of logits in a row.
+    package var vocabularyCount: Int { configuration.vocabularySize }
+
+    /// The most positions that the model was made for.
+    package var contextLength: Int { configuration.contextLength }
+
+    /// A token sees so many positions, its own included; nil for all.
+    package var attentionWindow: Int? { configuration.slidingWindow }
+
+    /// Reads a row of the last step's logits, in the order of its slices.
+    ///
+    /// - Parameters:
+    ///   - row: below the `logitsRowCount` of the last batch.
+    ///   - body: receives `[V]`, valid while it runs.
+    /// - Returns: what the body returns.
+    package func withLogits<Result>(
+        row: Int, _ body: (Span<Float>) throws -> Result
+    ) rethrows -> Result {
+        precondition(row >= 0 && row < step.logitsRows.count, "row \(row) of logits")
+        let logits = step.logits
+        return try body(logits.row(row))
     }
 
     /// Throws where `forward` would refuse the batch.
@@ -73,47 +96,11 @@ package final class Transformer {
     /// - Precondition: `validate(batch)` does not throw, and the KV blocks of each slice hold its
     ///   sequence up to `startPosition`.
     package func forward(_ batch: borrowing ForwardBatch) -> FloatBuffer {
-        let a = activations
-        let c = configuration
-        let affinity = compute.pool.placeCaller()
-        defer { compute.pool.releaseCaller(to: affinity) }
-        var rowCount = plan(batch)  // T
-
-        compute.embed(batch.tokens.span, weights.tokenEmbedding, into: a.residual)  // [T, D]
-        compute.ropeTable(
-            positions: a.plan.positions, inverseFrequencies: frequencies.inverseFrequencies,
-            scale: frequencies.scale, into: a.rope)  // [T, ropeDimensionCount]
-
-        for (index, layer) in layers.enumerated() {
-            compute.rmsNorm(
-                a.residual, rowCount: rowCount, weight: layer.attentionNorm,
-                epsilon: c.rmsNormEpsilon, into: a.normed)
-            project(layer, index: index, rowCount: rowCount)
-            if index == layers.count - 1 {
-                keepLogitsRows()
-                rowCount = a.logitsRows.count
-                attend(layer, index: index, plan: a.lastPlan)
-            } else {
-                attend(layer, index: index, plan: a.plan)
-            }
-
-            compute.rmsNorm(
-                a.residual, rowCount: rowCount, weight: layer.ffnNorm,
-                epsilon: c.rmsNormEpsilon, into: a.normed)
-            if let router = layer.router {
-                mixtureOfExperts(layer, index: index, router: router, rowCount: rowCount)
-            } else {
-                denseFeedForward(layer, index: index, rowCount: rowCount)
-            }
-        }
-
-        compute.rmsNorm(
-            a.residual, rowCount: rowCount, weight: weights.outputNorm,
-            epsilon: c.rmsNormEpsilon, into: a.normed)  // [logits rows, D]
-        compute.multiply(
-            a.normed, rows: 0..<rowCount, weights.output, into: a.logits,
-            ahead: order.afterOutput)
-        return a.logits  // [logits rows, V]
+        let affinity = step.compute.pool.placeCaller()
+        defer { step.compute.pool.releaseCaller(to: affinity) }
+        plan(batch)
+        network.forward(batch.tokens.span, step)
+        return step.logits
     }
 
     /// Throws where a file of weights was cut short while it was in use: what was computed since
@@ -127,36 +114,21 @@ package final class Transformer {
 
     /// Copies the keys and values of a KV block, so that a second sequence can go on from there.
     package func copyBlock(from source: Int, to destination: Int) {
-        cache.copyBlock(from: source, to: destination)
+        step.cache.copyBlock(from: source, to: destination)
     }
 
     /// Lays out the step: positions, blocks and tiles of the rows, and which of them get logits.
-    ///
-    /// - Returns: T.
-    private func plan(_ batch: borrowing ForwardBatch) -> Int {
+    private func plan(_ batch: borrowing ForwardBatch) {
         do {
             try validate(batch)
         } catch {
             preconditionFailure("\(error)")
         }
-        let a = activations
-        a.plan.removeAll()
-        a.lastPlan.removeAll()
-        a.logitsRows.removeAll(keepingCapacity: true)
+        step.begin()
         for slice in batch.slices {
-            a.plan.append(
+            step.append(
                 startPosition: slice.startPosition, count: slice.tokenCount,
-                blockTable: slice.blockTable)
-            let count = slice.logitsRowCount
-            guard count > 0 else { continue }
-            let skipped = slice.tokenCount - count
-            a.lastPlan.append(
-                startPosition: slice.startPosition + skipped, count: count,
-                blockTable: slice.blockTable)
-            for row in slice.firstToken + skipped..<slice.firstToken + slice.tokenCount {
-                a.logitsRows.append(Int32(row))
-            }
+                logitsCount: slice.logitsRowCount, blockTable: slice.blockTable)
         }
-        return batch.tokens.count
     }
 }

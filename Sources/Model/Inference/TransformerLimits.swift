@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Architectures
 package import Computation
+import ModelFiles
 
 /// How much a transformer can take at once: what its memory is allocated for.
 package struct TransformerLimits: Sendable, Equatable {
@@ -33,6 +35,22 @@ package struct TransformerLimits: Sendable, Equatable {
     /// How many blocks hold so many positions.
     package func blockCount(forPositions count: Int) -> Int {
         (count + positionsPerBlock - 1) / positionsPerBlock
+    }
+
+    /// The sizes of the cache.
+    ///
+    /// - Precondition: all layers keep the same of each position; no family differs yet.
+    func cacheShape(
+        of architecture: Architecture, _ configuration: ModelConfiguration
+    ) -> KVCacheShape {
+        let layouts = (0..<configuration.layerCount).map { architecture.kv(configuration, $0) }
+        precondition(
+            layouts.allSatisfy { $0 == layouts[0] },
+            "layers of \(architecture.schema.name) keep different keys and values")
+        return KVCacheShape(
+            layerCount: configuration.layerCount, kvHeadCount: layouts[0].headCount,
+            headDimension: layouts[0].headDimension, blockCount: blockCount,
+            positionsPerBlock: positionsPerBlock, elementType: kvElementType)
     }
 
     /// Throws where a size is not usable.

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Computation
+package import Computation
 
 /// A cursor over a part of a mapped file that reads little-endian values and never past its end.
 ///
 /// This file holds all of this target's unsafe loads: each is checked against the file's length
 /// right before it.
-struct ByteReader {
+package struct ByteReader {
     let file: MappedFile
     /// Where the next value is read.
     private(set) var offset: Int
@@ -14,7 +14,7 @@ struct ByteReader {
     let end: Int
 
     /// A cursor at the start of `range`, which is cut to the file's length.
-    init(_ file: MappedFile, range: Range<Int>? = nil) {
+    package init(_ file: MappedFile, range: Range<Int>? = nil) {
         self.file = file
         let whole = 0..<file.byteCount
         let readable = range?.clamped(to: whole) ?? whole
@@ -26,7 +26,7 @@ struct ByteReader {
     var remaining: Int { end - offset }
 
     /// Reads one little-endian integer.
-    mutating func read<Value: FixedWidthInteger & BitwiseCopyable>(
+    package mutating func read<Value: FixedWidthInteger & BitwiseCopyable>(
         _: Value.Type, what: @autoclosure () -> String
     ) throws(ModelFileError) -> Value {
         let size = MemoryLayout<Value>.size
@@ -37,7 +37,7 @@ struct ByteReader {
     }
 
     /// Reads `count` values of a type of which every bit pattern is valid.
-    mutating func readArray<Value: BitwiseCopyable>(
+    package mutating func readArray<Value: BitwiseCopyable>(
         of _: Value.Type, count: Int, what: @autoclosure () -> String
     ) throws(ModelFileError) -> [Value] {
         let (size, overflow) = count.multipliedReportingOverflow(by: MemoryLayout<Value>.stride)

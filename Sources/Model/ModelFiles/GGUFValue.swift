@@ -170,7 +170,7 @@ package enum GGUFArray: Sendable, Equatable {
 }
 
 /// The numbers by which GGUF's format tells the types of metadata values apart.
-enum GGUFValueType: UInt32 {
+package enum GGUFValueType: UInt32 {
     case uint8 = 0
     case int8 = 1
     case uint16 = 2

@@ -9,31 +9,36 @@ struct HuggingFaceRope {
     var theta: Double
     var partialFactor: Double
     var scaling: RopeScaling
+    /// Numbers that only the model's family has.
+    var numbers: [FamilyNumber: Double] = [:]
 
     init(
-        _ object: JSONObject, _ top: ConfigurationFields, contextLength: Int, defaultTheta: Double
+        _ object: JSONObject, _ top: ConfigurationFields, contextLength: Int, keys: HuggingFaceKeys
     ) throws(ModelFileError) {
         let own = try Self.fields(object, top)
         // What stands among the rope's own parameters goes before what stands at the top.
         theta = try top.number(
-            "rope_theta", in: ConfigurationBounds.ropeTheta, default: defaultTheta)
+            "rope_theta", in: ConfigurationBounds.ropeTheta, default: keys.ropeTheta)
         partialFactor = try top.number("partial_rotary_factor", in: 0.001...1, default: 1)
         scaling = .none
-        if let (fields, keys) = own {
+        if let (fields, names) = own {
             theta = try fields.number(
                 "rope_theta", in: ConfigurationBounds.ropeTheta, default: theta)
             partialFactor = try fields.number(
                 "partial_rotary_factor", in: 0.001...1, default: partialFactor)
             scaling = try Self.scaling(fields, top, contextLength: contextLength)
+            for key in keys.ropeNumbers {
+                numbers[key.number] = try fields.optionalNumber(key.key, in: key.range)
+            }
             try fields.refuseUnknown(
-                keys,
-                understood: [
+                names,
+                understood: Set(keys.ropeNumbers.map(\.key)).union([
                     "rope_type", "type", "rope_theta", "factor",
                     "original_max_position_embeddings", "attention_factor", "beta_fast",
                     "beta_slow", "mscale", "mscale_all_dim", "truncate", "low_freq_factor",
                     "high_freq_factor", "partial_rotary_factor", "finetuned",
                     "max_position_embeddings",
-                ], neutral: [:], isStrict: true)
+                ]), neutral: [:], isStrict: true)
         }
     }
 

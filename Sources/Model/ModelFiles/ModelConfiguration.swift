@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
+
 /// The numbers that describe a model: everything about it but its weights.
 ///
 /// The letters used for shapes everywhere in Cierzo:
@@ -58,6 +60,8 @@ package struct ModelConfiguration: Sendable, Equatable {
     package var rmsNormEpsilon: Float
     /// How many positions a query sees, its own included; nil: all up to its own.
     package var slidingWindow: Int?
+    /// Numbers that only some families have.
+    package var numbers: [FamilyNumber: Double] = [:]
 
     /// Creates a configuration from its numbers.
     package init(
@@ -141,4 +145,41 @@ package struct YarnScaling: Sendable, Equatable {
         self.attentionFactor = attentionFactor
         self.roundsRamp = roundsRamp
     }
+
+    /// YaRN's attention factor where a file does not state it: 0.1·ln(factor) + 1, or the ratio of
+    /// two such terms where both `mscale` and `mscaleAllDimensions` are given and not 0.
+    ///
+    /// - Source: arXiv:2309.00071 §3.4; DeepSeek-V2's `mscale`.
+    package static func attentionFactor(
+        factor: Double, mscale: Double?, mscaleAllDimensions: Double?
+    ) -> Double {
+        func term(_ scale: Double) -> Double {
+            factor <= 1 ? 1 : 0.1 * scale * log(factor) + 1
+        }
+        guard let mscale, let mscaleAllDimensions, mscale != 0, mscaleAllDimensions != 0 else {
+            return term(1)
+        }
+        return term(mscale) / term(mscaleAllDimensions)
+    }
+}
+
+extension ModelConfiguration {
+    /// Mixtral 8x7B (Instruct) v0.1: 46.7 B parameters, 12.9 B of them for each token.
+    package static let mixtral8x7B = ModelConfiguration(
+        architecture: "MixtralForCausalLM", hiddenSize: 4096, intermediateSize: 14336,
+        layerCount: 32, headCount: 32, kvHeadCount: 8, headDimension: 128, vocabularySize: 32000,
+        expertCount: 8, expertsPerToken: 2, contextLength: 32768, ropeTheta: 1e6,
+        ropePairing: .halves, ropeDimensionCount: 128, rmsNormEpsilon: 1e-5)
+
+    /// Mixtral 8x22B Instruct v0.1: 140.6 B parameters, 39.2 B of them for each token.
+    package static let mixtral8x22B = ModelConfiguration(
+        architecture: "MixtralForCausalLM", hiddenSize: 6144, intermediateSize: 16384,
+        layerCount: 56, headCount: 48, kvHeadCount: 8, headDimension: 128, vocabularySize: 32768,
+        expertCount: 8, expertsPerToken: 2, contextLength: 65536, ropeTheta: 1e6,
+        ropePairing: .halves, ropeDimensionCount: 128, rmsNormEpsilon: 1e-5)
+
+    /// Models that can be planned for without a file, by the names that people call them.
+    package static let published: [(name: String, configuration: ModelConfiguration)] = [
+        ("mixtral-8x7b", mixtral8x7B), ("mixtral-8x22b", mixtral8x22B),
+    ]
 }

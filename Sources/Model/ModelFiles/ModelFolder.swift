@@ -30,7 +30,7 @@ package struct ModelFolder: Sendable {
     }
 
     /// The chat templates beside the default one, `additional_chat_templates/NAME.jinja`, by name.
-    var additionalTemplates: [(name: String, file: String)] {
+    package var additionalTemplates: [(name: String, file: String)] {
         let folder = "additional_chat_templates"
         let ending = ".jinja"
         let files =
@@ -52,7 +52,7 @@ package struct ModelFolder: Sendable {
     package func path(of name: String) -> String { "\(path)/\(name)" }
 
     /// The content of a file.
-    func contents(of name: String, maxBytes: Int) throws(ModelFileError) -> [UInt8] {
+    package func contents(of name: String, maxBytes: Int) throws(ModelFileError) -> [UInt8] {
         let path = path(of: name)
         if let embedded {
             guard let bytes = embedded[name] else {

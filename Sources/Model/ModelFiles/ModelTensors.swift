@@ -6,75 +6,137 @@ package import Computation
 ///
 /// Matrices are `[rows, columns]` = `[outputs, inputs]`, so y = x·Wᵀ.
 package struct ModelTensors: Sendable {
-    /// `[V, D]`.
-    package var tokenEmbedding: WeightMatrix
+    /// What comes before the layers: the token embedding.
+    package private(set) var inputs: TensorGroup
     /// One per layer, from the input to the output.
-    package var layers: [LayerTensors]
-    /// `[D]`, finite.
-    package var outputNorm: [Float]
-    /// `[V, D]`; the token embedding itself where the two are tied.
-    package var output: WeightMatrix
+    package private(set) var layers: [TensorGroup]
+    /// What comes after the layers: a norm, and the output matrix.
+    package private(set) var outputs: TensorGroup
 
-    /// Creates the weights from their parts.
-    package init(
-        tokenEmbedding: WeightMatrix, layers: [LayerTensors], outputNorm: [Float],
-        output: WeightMatrix
-    ) {
-        self.tokenEmbedding = tokenEmbedding
+    /// One matrix or vector.
+    package struct Part: Sendable {
+        /// What the architecture says of it.
+        package let declaration: TensorDeclaration
+        /// Its layer; nil: before or after the layers.
+        package let layer: Int?
+        /// Its expert, where it has one for each.
+        package let expert: Int?
+        /// The matrix; nil: it is a vector.
+        package let matrix: WeightMatrix?
+        /// The numbers of a vector.
+        package let vector: [Float]
+    }
+
+    /// Creates the weights from their groups.
+    package init(inputs: TensorGroup, layers: [TensorGroup], outputs: TensorGroup) {
+        self.inputs = inputs
         self.layers = layers
-        self.outputNorm = outputNorm
-        self.output = output
+        self.outputs = outputs
     }
-}
 
-/// The weights of one transformer layer.
-package struct LayerTensors: Sendable {
-    /// `[D]`, finite.
-    package var attentionNorm: [Float]
-    /// Query projection, `[H·Dh, D]`.
-    package var wq: WeightMatrix
-    /// Key projection, `[K·Dh, D]`.
-    package var wk: WeightMatrix
-    /// Value projection, `[K·Dh, D]`.
-    package var wv: WeightMatrix
-    /// Output projection, `[D, H·Dh]`.
-    package var wo: WeightMatrix
-    /// `[D]`, finite.
-    package var ffnNorm: [Float]
-    /// `[E, D]`; nil for a dense layer.
-    package var router: WeightMatrix?
-    /// E of them; a dense layer has one, and no router.
-    package var experts: [ExpertTensors]
+    /// `[V, D]`.
+    package var tokenEmbedding: WeightMatrix { inputs.matrix(.tokenEmbedding) }
 
-    /// Creates a layer from its parts.
-    package init(
-        attentionNorm: [Float], wq: WeightMatrix, wk: WeightMatrix, wv: WeightMatrix,
-        wo: WeightMatrix, ffnNorm: [Float], router: WeightMatrix?, experts: [ExpertTensors]
-    ) {
-        self.attentionNorm = attentionNorm
-        self.wq = wq
-        self.wk = wk
-        self.wv = wv
-        self.wo = wo
-        self.ffnNorm = ffnNorm
-        self.router = router
-        self.experts = experts
+    /// `[V, D]`; the token embedding itself where the two are tied.
+    package var output: WeightMatrix { outputs.matrix(.output) }
+
+    /// Whether the output matrix is the token embedding.
+    package var isTied: Bool {
+        let (embedding, output) = (tokenEmbedding, output)
+        return output.storage === embedding.storage && output.byteOffset == embedding.byteOffset
     }
-}
 
-/// One feed-forward network: w2 · (silu(w1·x) ⊙ (w3·x)).
-package struct ExpertTensors: Sendable {
-    /// Gate projection, `[F, D]`.
-    package var w1: WeightMatrix
-    /// Down projection, `[D, F]`.
-    package var w2: WeightMatrix
-    /// Up projection, `[F, D]`.
-    package var w3: WeightMatrix
+    /// Everything, each once, in the order of its use: a tied output is the token embedding.
+    package var parts: [Part] {
+        var parts = Self.parts(of: inputs, layer: nil)
+        for (index, layer) in layers.enumerated() { parts += Self.parts(of: layer, layer: index) }
+        let isTied = isTied
+        return parts
+            + Self.parts(of: outputs, layer: nil).filter {
+                !isTied || $0.declaration.role != .output
+            }
+    }
 
-    /// Creates an expert from its three matrices.
-    package init(w1: WeightMatrix, w2: WeightMatrix, w3: WeightMatrix) {
-        self.w1 = w1
-        self.w2 = w2
-        self.w3 = w3
+    private static func parts(of group: TensorGroup, layer: Int?) -> [Part] {
+        group.places.map { place in
+            let member = group.members[place.member]
+            return Part(
+                declaration: member.declaration, layer: layer,
+                expert: member.declaration.copies == nil ? nil : place.matrix,
+                matrix: group[place], vector: member.vector)
+        }
+    }
+
+    /// All matrices, each once, in the order of their use.
+    package var matrices: [WeightMatrix] { parts.compactMap(\.matrix) }
+
+    /// Bytes of all weights; tied ones count once.
+    package var byteCount: Int {
+        parts.reduce(0) { $0 + ($1.matrix?.byteCount ?? 4 * $1.vector.count) }
+    }
+
+    /// The files that the matrices are read from as they are used, each once.
+    package var files: [MappedFile] {
+        var files: [MappedFile] = []
+        for matrix in matrices where matrix.storage.isFile {
+            if !files.contains(where: { $0 === matrix.storage }) { files.append(matrix.storage) }
+        }
+        return files
+    }
+
+    /// The same weights with other matrices.
+    ///
+    /// - Parameter replacements: as many as `matrices`, in their order.
+    /// - Returns: the weights.
+    package func replacingMatrices(_ replacements: [WeightMatrix]) -> ModelTensors {
+        precondition(replacements.count == matrices.count, "\(replacements.count) matrices")
+        var tensors = self
+        var rest = replacements[...]
+        func replace(in group: inout TensorGroup) {
+            for place in group.places where place.matrix != nil { group[place] = rest.popFirst() }
+        }
+        replace(in: &tensors.inputs)
+        for index in tensors.layers.indices { replace(in: &tensors.layers[index]) }
+        if isTied {
+            tensors.outputs.set(.output, to: tensors.tokenEmbedding)
+        } else {
+            replace(in: &tensors.outputs)
+        }
+        return tensors
+    }
+
+    // MARK: Packing
+
+    /// The matrices that products read: all but an embedding that is not the output too.
+    ///
+    /// Of such an embedding a step reads a few rows, which stay in the file.
+    private var multipliedMatrices: [WeightMatrix] {
+        isTied ? matrices : Array(matrices.dropFirst())
+    }
+
+    /// The same weights, packed for products with quantised activations.
+    ///
+    /// - Parameters:
+    ///   - packer: what packs.
+    ///   - progress: receives how many packed bytes are done, and how many there will be.
+    /// - Returns: the weights.
+    /// - Throws: where there is no memory for them.
+    package func packed(
+        by packer: WeightPacker,
+        progress: (_ doneByteCount: Int, _ byteCount: Int) -> Void = { _, _ in }
+    ) throws(MappedFileError) -> ModelTensors {
+        let packed = try packer.pack(multipliedMatrices, progress: progress)
+        return replacingMatrices(isTied ? packed : [tokenEmbedding] + packed)
+    }
+
+    /// The bytes that packing makes, in memory of their own.
+    package var bytesToPack: Int {
+        multipliedMatrices.reduce(0) { $0 + ($1.canPack ? $1.packedByteCount : 0) }
+    }
+
+    /// The bytes of all weights once they are packed.
+    package var packedByteCount: Int {
+        let grown = multipliedMatrices.reduce(0) { $0 + $1.packedByteCount - $1.byteCount }
+        return byteCount + grown
     }
 }

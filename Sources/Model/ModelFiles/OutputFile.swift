@@ -40,7 +40,8 @@ package struct OutputFile: ~Copyable {
     }
 
     /// Checks that the disk has room for a file, as far as it can be known.
-    static func checkSpace(for byteCount: Int, at target: OutputPath) throws(ModelFileError) {
+    package static func checkSpace(for byteCount: Int, at target: OutputPath) throws(ModelFileError)
+    {
         let attributes = try? FileManager.default.attributesOfFileSystem(forPath: target.folder)
         guard let free = (attributes?[.systemFreeSize] as? NSNumber)?.intValue else { return }
         guard byteCount <= free else {
@@ -74,7 +75,7 @@ package struct OutputFile: ~Copyable {
     }
 
     /// Replaces the first bytes of all that was written; nothing can be written after that.
-    mutating func overwriteStart(_ bytes: [UInt8]) throws(ModelFileError) {
+    package mutating func overwriteStart(_ bytes: [UInt8]) throws(ModelFileError) {
         try flush()
         guard lseek(descriptor, 0, SEEK_SET) == 0 else { throw target.failure() }
         try put(bytes)

@@ -50,6 +50,13 @@ package struct OutputPath: Sendable {
 
     /// Checks that the file can be written.
     ///
+    /// - Throws: an error that says what is in the way, and what to do.
+    package func validate() throws(ModelFileError) {
+        _ = try check()
+    }
+
+    /// Checks that the file can be written.
+    ///
     /// - Returns: the status of the file that will be replaced, if there is one.
     /// - Throws: an error that says what is in the way, and what to do.
     func check() throws(ModelFileError) -> stat? {

@@ -31,7 +31,7 @@ package struct PackedFile: Sendable {
     /// What every tensor's place is a multiple of, as the kernels need it.
     static let alignment = 64
     /// What the writer makes it: tensors share no pages.
-    static let pageByteCount = 4096
+    package static let pageByteCount = 4096
 
     /// The mapped bytes.
     package let mapping: MappedFile
@@ -104,7 +104,7 @@ package struct PackedFile: Sendable {
     }
 
     /// Where the tensors of a file begin.
-    static func dataOffset(metadataByteCount: Int) -> Int {
+    package static func dataOffset(metadataByteCount: Int) -> Int {
         (preambleByteCount + metadataByteCount + pageByteCount - 1) / pageByteCount * pageByteCount
     }
 
@@ -139,13 +139,14 @@ package struct PackedFile: Sendable {
 
 extension PackedFile {
     /// The first 64 bytes.
-    struct Preamble {
+    package struct Preamble {
         var fileByteCount: Int
         var headerByteCount: Int
         var embeddedByteCount: Int
         var metadataChecksum: UInt64
 
-        init(
+        /// Describes a file.
+        package init(
             fileByteCount: Int, headerByteCount: Int, embeddedByteCount: Int,
             metadataChecksum: UInt64
         ) {
@@ -156,7 +157,7 @@ extension PackedFile {
         }
 
         /// The bytes, with their own checksum.
-        var bytes: [UInt8] {
+        package var bytes: [UInt8] {
             var bytes = PackedFile.magic
             bytes.append(littleEndian: PackedFile.version)
             bytes.append(littleEndian: PackedFile.layoutVersion)
@@ -234,7 +235,7 @@ extension PackedFile {
 
 extension [UInt8] {
     /// Appends the value's bytes, the lowest first.
-    mutating func append(littleEndian value: some FixedWidthInteger) {
+    package mutating func append(littleEndian value: some FixedWidthInteger) {
         for index in 0..<value.bitWidth / 8 {
             append(UInt8(truncatingIfNeeded: value >> (index * 8)))
         }

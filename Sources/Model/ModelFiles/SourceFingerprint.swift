@@ -34,7 +34,7 @@ package struct SourceFingerprint: Sendable, Equatable {
     /// Takes the fingerprint of some files.
     ///
     /// - Throws: if one of them cannot be read.
-    init(path: String, files paths: [String]) throws(ModelFileError) {
+    package init(path: String, files paths: [String]) throws(ModelFileError) {
         self.path = Self.absolute(path)
         files = []
         for path in paths {

@@ -3,14 +3,14 @@
 /// A model that was split into `NAME-00001-of-0000N.gguf` and so on, as llama-gguf-split and gguf-py
 /// do it: the first part has the metadata, all have some of the tensors and the keys `split.no`,
 /// `split.count` and `split.tensors.count`.
-struct SplitGGUF {
+package struct SplitGGUF {
     /// All parts in order; the file alone where it was not split.
-    let parts: [GGUFFile]
+    package let parts: [GGUFFile]
 
     /// Finds, opens and checks the other parts.
     ///
     /// - Throws: where `file` is a later part, or a part is missing or belongs to another model.
-    init(first file: GGUFFile) throws(ModelFileError) {
+    package init(first file: GGUFFile) throws(ModelFileError) {
         let fields = Self.fields(file)
         let count = try fields.integer("count", in: 0...4096, default: 1)
         guard count > 1 else {
@@ -86,7 +86,7 @@ struct SplitGGUF {
 
 extension ModelFile {
     /// The files of a GGUF model, those included that hold nothing that the model uses.
-    func partPaths() throws(ModelFileError) -> [String] {
+    package func partPaths() throws(ModelFileError) -> [String] {
         guard packed == nil, case .gguf(let file) = vocabularySource else { return [] }
         return try SplitGGUF(first: file).parts.map(\.path)
     }

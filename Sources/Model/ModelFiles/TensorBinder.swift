@@ -5,6 +5,7 @@ import Quantization
 
 /// Finds a model's tensors among those of its files by name, and checks their shapes.
 struct TensorBinder {
+    let schema: ModelSchema
     let configuration: ModelConfiguration
     let naming: TensorNaming
     /// The folder or file that error messages about missing tensors name.
@@ -13,14 +14,17 @@ struct TensorBinder {
     private var unreadable: [String: UnreadableTensor]
     /// Tensors that the model uses, in the order in which they were asked for.
     private(set) var used: [StoredTensor] = []
+    /// Those of them that hold several matrices, by name.
+    private var shared: [String: StoredTensor] = [:]
 
     /// Creates a binder over the tensors of a model's files.
     ///
     /// - Throws: if a name occurs twice.
     init(
-        _ tensors: [StoredTensor], unreadable: [UnreadableTensor],
+        _ tensors: [StoredTensor], unreadable: [UnreadableTensor], schema: ModelSchema,
         configuration: ModelConfiguration, naming: TensorNaming, path: String
     ) throws(ModelFileError) {
+        self.schema = schema
         self.configuration = configuration
         self.naming = naming
         self.path = path
@@ -49,24 +53,24 @@ struct TensorBinder {
     /// - Returns: views of the tensors.
     /// - Throws: an error that names the tensor that is missing or of the wrong shape.
     mutating func bind(tied: Bool?) throws(ModelFileError) -> ModelTensors {
-        let vocabulary = configuration.vocabularySize
-        let hidden = configuration.hiddenSize
-        let embedding = try matrix(naming.tokenEmbedding, vocabulary, hidden)
-        let outputNorm = try norm(naming.outputNorm)
-        let output: WeightMatrix
-        if tied ?? !has(naming.output) {
-            stored[naming.output] = nil
-            unreadable[naming.output] = nil
-            output = embedding
-        } else {
-            output = try matrix(naming.output, vocabulary, hidden)
+        let inputs = try group(schema.inputs)
+        let output = schema.outputs.first { $0.role == .output }
+        let isTied = tied ?? !(output.map { has($0) } ?? false)
+        var members: [TensorGroup.Member] = []
+        for declaration in schema.outputs {
+            if isTied, declaration.role == .output {
+                for name in declaration.names(naming) { forget(name.name()) }
+                members.append(
+                    .init(declaration: declaration, matrices: inputs.matrices(.tokenEmbedding)))
+            } else {
+                members.append(try member(declaration, form: form(of: declaration, layer: nil)))
+            }
         }
-        var layers: [LayerTensors] = []
+        var layers: [TensorGroup] = []
         for index in 0..<configuration.layerCount {
-            layers.append(try layer(index))
+            layers.append(try group(schema.layer(configuration, index), layer: index))
         }
-        return ModelTensors(
-            tokenEmbedding: embedding, layers: layers, outputNorm: outputNorm, output: output)
+        return ModelTensors(inputs: inputs, layers: layers, outputs: TensorGroup(members))
     }
 
     /// Names of tensors that nothing asked for.
@@ -78,6 +82,10 @@ struct TensorBinder {
             stored.values.map { (name: $0.name, path: $0.file.path) }
             + unreadable.values.filter { !$0.isInert }.map { (name: $0.name, path: $0.path) }
         for (name, path) in others.sorted(by: { $0.name < $1.name }) where !Self.isExpected(name) {
+            if schema.ignored.contains(where: { name.hasPrefix($0) }) {
+                names.append(name)
+                continue
+            }
             if let weight = weight(scaledBy: name) {
                 if isOne(name) { continue }
                 throw .tensor(
@@ -120,7 +128,8 @@ struct TensorBinder {
     private func weight(scaledBy name: String) -> String? {
         guard name.hasSuffix(".scale") else { return nil }
         let weight = String(name.dropLast("scale".count)) + "weight"
-        guard weight == naming.output || used.contains(where: { $0.name == weight }) else {
+        let outputs = schema.outputs.flatMap { $0.names(naming) }.map { $0.name() }
+        guard outputs.contains(weight) || used.contains(where: { $0.name == weight }) else {
             return nil
         }
         return weight
@@ -135,117 +144,100 @@ struct TensorBinder {
         return values.allSatisfy { $0 == 1 }
     }
 
-    // MARK: Layers
+    // MARK: Groups
 
-    private mutating func layer(_ index: Int) throws(ModelFileError) -> LayerTensors {
-        let names = naming.layer(index)
-        let hidden = configuration.hiddenSize
-        let heads = configuration.headCount * configuration.headDimension
-        let kvHeads = configuration.kvHeadCount * configuration.headDimension
-        let attentionNorm = try norm(names.attentionNorm)
-        let (wq, wk, wv) = try projections(names, rows: heads, kvHeads)
-        let wo = try matrix(names.wo, hidden, heads)
-        let ffnNorm = try norm(names.ffnNorm)
-        var router: WeightMatrix?
-        var experts: [ExpertTensors] = []
-        if let expertCount = configuration.expertCount {
-            let name = names.routers.first { has($0) } ?? names.routers[0]
-            router = try matrix(name, expertCount, hidden)
-            experts = try self.experts(index, names, count: expertCount)
+    private mutating func group(
+        _ declarations: [TensorDeclaration], layer: Int? = nil
+    ) throws(ModelFileError) -> TensorGroup {
+        // Tensors that come together have the same form: all experts in one tensor, for example.
+        var forms: [TensorRole: Int] = [:]
+        var members: [TensorGroup.Member] = []
+        for declaration in declarations {
+            let form =
+                declaration.follows.flatMap { forms[$0] } ?? form(of: declaration, layer: layer)
+            forms[declaration.role] = form
+            members.append(try member(declaration, form: form, layer: layer))
+        }
+        return TensorGroup(members)
+    }
+
+    /// Which of its names a tensor has in these files: the first that is there.
+    private func form(of declaration: TensorDeclaration, layer: Int?) -> Int {
+        declaration.names(naming).firstIndex { has($0.name(layer: layer, expert: 0)) } ?? 0
+    }
+
+    private mutating func member(
+        _ declaration: TensorDeclaration, form: Int, layer: Int? = nil
+    ) throws(ModelFileError) -> TensorGroup.Member {
+        let names = declaration.names(naming)
+        guard names.indices.contains(form) else {
+            throw .unsupported(
+                path: path, problem: "this format has no \(declaration.role) of \(schema.name)")
+        }
+        let sizes = declaration.sizes(in: configuration)
+        guard !declaration.isVector else {
+            let tensor = try take(names[form].name(layer: layer), sizes)
+            return .init(declaration: declaration, vector: try tensor.finiteValues())
+        }
+        var matrices: [WeightMatrix] = []
+        for expert in 0..<declaration.count(in: configuration) {
+            matrices.append(
+                try matrix(
+                    names[form], rows: sizes[0], columns: sizes[1], layer: layer, expert: expert,
+                    of: declaration.count(in: configuration)))
+        }
+        return .init(declaration: declaration, matrices: matrices)
+    }
+
+    /// One matrix, which may be some of the rows of a tensor.
+    private mutating func matrix(
+        _ name: TensorName, rows: Int, columns: Int, layer: Int?, expert: Int, of count: Int
+    ) throws(ModelFileError) -> WeightMatrix {
+        let above = name.rowsAbove.reduce(0) { $0 + $1(configuration) }
+        let rowsEach = above + rows + name.rowsBelow.reduce(0) { $0 + $1(configuration) }
+        let full = name.name(layer: layer, expert: expert)
+        let shape = (name.isStacked ? [count] : []) + [rowsEach, columns]
+        guard name.isStacked || rowsEach != rows else {
+            return try take(full, shape).matrix(firstRow: 0, rows: rows)
+        }
+        let tensor: StoredTensor
+        if let taken = shared[full] {
+            tensor = taken
         } else {
-            experts = [try expert(names.dense)]
+            tensor = try take(full, shape)
+            shared[full] = tensor
         }
-        return LayerTensors(
-            attentionNorm: attentionNorm, wq: wq, wk: wk, wv: wv, wo: wo, ffnNorm: ffnNorm,
-            router: router, experts: experts)
-    }
-
-    private mutating func projections(
-        _ names: TensorNaming.Layer, rows heads: Int, _ kvHeads: Int
-    ) throws(ModelFileError) -> (WeightMatrix, WeightMatrix, WeightMatrix) {
-        let hidden = configuration.hiddenSize
-        if let fused = names.fusedQKV, has(fused) {
-            let all = try take(fused, [heads + 2 * kvHeads, hidden])
-            return (
-                all.matrix(firstRow: 0, rows: heads), all.matrix(firstRow: heads, rows: kvHeads),
-                all.matrix(firstRow: heads + kvHeads, rows: kvHeads)
-            )
-        }
-        return (
-            try matrix(names.wq, heads, hidden), try matrix(names.wk, kvHeads, hidden),
-            try matrix(names.wv, kvHeads, hidden)
-        )
-    }
-
-    private mutating func experts(
-        _ index: Int, _ names: TensorNaming.Layer, count: Int
-    ) throws(ModelFileError) -> [ExpertTensors] {
-        let hidden = configuration.hiddenSize
-        let width = configuration.intermediateSize
-        if let fusedGateUp = names.fusedGateUp, let fusedDown = names.fusedDown, has(fusedGateUp) {
-            let gateUp = try stack(fusedGateUp, count, 2 * width, hidden)
-            let down = try stack(fusedDown, count, hidden, width)
-            return (0..<count).map { expert in
-                ExpertTensors(
-                    w1: gateUp.matrix(firstRow: expert * 2 * width, rows: width),
-                    w2: down.matrix(firstRow: expert * hidden, rows: hidden),
-                    w3: gateUp.matrix(firstRow: expert * 2 * width + width, rows: width))
-            }
-        }
-        let first = naming.experts(index, 0)
-        if let stacked = names.stacked, !first.contains(where: { has($0.w1) }) {
-            let gate = try stack(stacked.w1, count, width, hidden)
-            let down = try stack(stacked.w2, count, hidden, width)
-            let up = try stack(stacked.w3, count, width, hidden)
-            return (0..<count).map { expert in
-                ExpertTensors(
-                    w1: gate.matrix(firstRow: expert * width, rows: width),
-                    w2: down.matrix(firstRow: expert * hidden, rows: hidden),
-                    w3: up.matrix(firstRow: expert * width, rows: width))
-            }
-        }
-        var experts: [ExpertTensors] = []
-        for expert in 0..<count {
-            let choices = naming.experts(index, expert)
-            experts.append(try self.expert(choices.first { has($0.w1) } ?? choices[0]))
-        }
-        return experts
-    }
-
-    private mutating func expert(
-        _ names: TensorNaming.Expert
-    ) throws(ModelFileError) -> ExpertTensors {
-        let hidden = configuration.hiddenSize
-        let width = configuration.intermediateSize
-        return ExpertTensors(
-            w1: try matrix(names.w1, width, hidden), w2: try matrix(names.w2, hidden, width),
-            w3: try matrix(names.w3, width, hidden))
+        let first = (name.isStacked ? expert * rowsEach : 0) + above
+        return tensor.matrix(firstRow: first, rows: rows)
     }
 
     // MARK: Single tensors
 
-    private func has(_ name: String) -> Bool { stored[name] != nil || unreadable[name] != nil }
-
-    private mutating func matrix(
-        _ name: String, _ rows: Int, _ columns: Int
-    ) throws(ModelFileError) -> WeightMatrix {
-        try take(name, [rows, columns]).matrix(firstRow: 0, rows: rows)
+    private func has(_ declaration: TensorDeclaration) -> Bool {
+        declaration.names(naming).contains { has($0.name()) }
     }
 
-    private mutating func stack(
-        _ name: String, _ count: Int, _ rows: Int, _ columns: Int
-    ) throws(ModelFileError) -> StoredTensor {
-        try take(name, [count, rows, columns])
+    private func has(_ name: String) -> Bool {
+        let name = found(name)
+        return stored[name] != nil || unreadable[name] != nil
     }
 
-    private mutating func norm(_ name: String) throws(ModelFileError) -> [Float] {
-        let tensor = try take(name, [configuration.hiddenSize])
-        return try tensor.finiteValues()
+    /// The name with what stands before it in these files.
+    private func found(_ name: String) -> String {
+        let names = [name] + schema.prefixes.map { $0 + name }
+        return names.first { stored[$0] != nil || unreadable[$0] != nil } ?? name
+    }
+
+    private mutating func forget(_ name: String) {
+        let name = found(name)
+        stored[name] = nil
+        unreadable[name] = nil
     }
 
     private mutating func take(
         _ name: String, _ shape: [Int]
     ) throws(ModelFileError) -> StoredTensor {
+        let name = found(name)
         if let tensor = unreadable[name] { throw tensor.error }
         guard var tensor = stored.removeValue(forKey: name) else {
             throw .tensor(path: path, name: name, problem: "missing")
@@ -261,36 +253,5 @@ struct TensorBinder {
         tensor.shape = shape
         used.append(tensor)
         return tensor
-    }
-}
-
-extension StoredTensor {
-    /// The values of a small tensor of a plain floating-point type, all of them finite.
-    func finiteValues() throws(ModelFileError) -> [Float] {
-        guard [.f32, .f16, .bf16].contains(type), layout == .rows else {
-            throw .tensor(
-                path: file.path, name: name,
-                problem: "element type \(type.name) where F32, F16 or BF16 is needed")
-        }
-        let values = try floats()
-        if let index = values.firstIndex(where: { !$0.isFinite }) {
-            throw .tensor(
-                path: file.path, name: name, problem: "element \(index) is \(values[index])")
-        }
-        return values
-    }
-
-    /// The values of a tensor of type F32, F16 or BF16.
-    private func floats() throws(ModelFileError) -> [Float] {
-        var reader = ByteReader(file, range: byteOffset..<byteOffset + byteCount)
-        switch type {
-        case .f32: return try reader.readArray(of: Float.self, count: elementCount, what: name)
-        case .f16:
-            let bits = try reader.readArray(of: UInt16.self, count: elementCount, what: name)
-            return bits.map { Float(Float16(bitPattern: $0)) }
-        default:
-            let bits = try reader.readArray(of: UInt16.self, count: elementCount, what: name)
-            return bits.map { Float(bitPattern: UInt32($0) << 16) }
-        }
     }
 }

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import ModelFiles
+
+/// A family of models, declared once: its keys and tensors in files, what it keeps in memory, and its
+/// forward pass as calls of building blocks.
+///
+/// Everything else follows from the declaration: loading, shape checks, packing, quantising, the
+/// memory plan, the cost of a token, and the order in which weights are read. A new family is a file
+/// like `Mixtral.swift` and a line in `ArchitectureRegistry.swift`.
+package struct Architecture: Sendable {
+    /// What the family's files hold.
+    package let schema: ModelSchema
+    /// What a layer keeps of each position.
+    package let kv: @Sendable (ModelConfiguration, _ layer: Int) -> KVLayout
+    /// The buffers of a step.
+    package let scratch: @Sendable (ModelConfiguration) -> [ScratchDeclaration]
+    /// Makes the forward pass of weights.
+    private let network: @Sendable (NetworkParts) -> any Network
+
+    /// Declares a family.
+    ///
+    /// - Parameters:
+    ///   - name: what people call it.
+    ///   - experts: whether its models have experts.
+    ///   - gguf: its keys in GGUF files.
+    ///   - huggingFace: its keys in config.json.
+    ///   - mistral: its keys in params.json.
+    ///   - inputs: tensors before the layers.
+    ///   - layer: tensors of a layer.
+    ///   - outputs: tensors after the layers.
+    ///   - prefixes: what may stand before the names of tensors.
+    ///   - ignored: how the names begin of tensors that are left out.
+    ///   - problem: what is wrong with numbers that are right one by one.
+    ///   - kv: what a layer keeps of each position.
+    ///   - scratch: the buffers of a step, besides those of `Decoder`.
+    ///   - network: makes the forward pass.
+    init(
+        name: String, experts: ModelSchema.ExpertUse, gguf: GGUFKeys? = nil,
+        huggingFace: HuggingFaceKeys? = nil, mistral: MistralKeys? = nil,
+        inputs: [TensorDeclaration] = Embedding.tensors,
+        layer: @escaping @Sendable (ModelConfiguration, Int) -> [TensorDeclaration],
+        outputs: [TensorDeclaration] = Readout.tensors, prefixes: [String] = [],
+        ignored: [String] = [],
+        problem: @escaping @Sendable (ModelConfiguration) -> String? = { _ in nil },
+        kv: @escaping @Sendable (ModelConfiguration, Int) -> KVLayout = { c, _ in KVLayout(c) },
+        scratch: @escaping @Sendable (ModelConfiguration) -> [ScratchDeclaration],
+        network: @escaping @Sendable (NetworkParts) -> any Network
+    ) {
+        schema = ModelSchema(
+            name: name, experts: experts, gguf: gguf, huggingFace: huggingFace, mistral: mistral,
+            inputs: inputs, layer: layer, outputs: outputs, prefixes: prefixes, ignored: ignored,
+            problem: problem)
+        self.kv = kv
+        self.scratch = { Decoder.scratch + scratch($0) }
+        self.network = network
+    }
+
+    /// The forward pass of some weights.
+    ///
+    /// - Parameters:
+    ///   - weights: of the shapes that the configuration says.
+    ///   - configuration: the model's numbers.
+    ///   - step: what steps work with, made for this architecture.
+    /// - Returns: the forward pass, with the order known in which it reads weights.
+    package func makeNetwork(
+        _ weights: ModelTensors, _ configuration: ModelConfiguration, on step: ForwardStep
+    ) -> any Network {
+        let network = network(
+            NetworkParts(weights: weights, configuration: configuration, step: step))
+        step.findReadingOrder(of: network)
+        return network
+    }
+}
+
+/// A model's forward pass.
+package protocol Network: AnyObject {
+    /// Computes the logits that a step asks for.
+    ///
+    /// - Parameters:
+    ///   - tokens: the ids of the step's rows.
+    ///   - step: its rows; receives the logits.
+    func forward(_ tokens: Span<Int32>, _ step: ForwardStep)
+}
+
+/// What a forward pass is made of.
+struct NetworkParts {
+    let weights: ModelTensors
+    let configuration: ModelConfiguration
+    let step: ForwardStep
+}
+
+/// What a layer keeps in memory of each position.
+package struct KVLayout: Sendable, Equatable {
+    /// K.
+    package var headCount: Int
+    /// Dh.
+    package var headDimension: Int
+    /// How many positions a query sees, its own included; nil: all up to its own.
+    package var window: Int?
+
+    /// Creates a layout.
+    package init(headCount: Int, headDimension: Int, window: Int?) {
+        self.headCount = headCount
+        self.headDimension = headDimension
+        self.window = window
+    }
+
+    /// Keys and values of K heads of width Dh, as most models have them in all layers.
+    package init(_ configuration: ModelConfiguration) {
+        headCount = configuration.kvHeadCount
+        headDimension = configuration.headDimension
+        window = configuration.slidingWindow
+    }
+}

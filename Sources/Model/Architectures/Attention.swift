@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Computation
+import ModelFiles
+
+extension ScratchRole {
+    static let queries = ScratchRole("queries")
+    static let keys = ScratchRole("keys")
+    static let values = ScratchRole("values")
+    static let attended = ScratchRole("what attention found")
+    static let projected = ScratchRole("what attention adds to the residual stream")
+}
+
+/// Attention of H query heads to the K key/value heads of all positions that a row sees.
+///
+/// A layer calls the parts in their order, and may do more between them.
+final class Attention {
+    static let tensors = [
+        TensorDeclaration(
+            .query, [.H * .Dh, .D],
+            gguf: [
+                "blk.{L}.attn_q.weight",
+                .part(of: "blk.{L}.attn_qkv.weight", below: [.K * .Dh, .K * .Dh]),
+            ],
+            huggingFace: ["model.layers.{L}.self_attn.q_proj.weight"],
+            mistral: ["layers.{L}.attention.wq.weight"], split: .rows, rotates: true,
+            fillsCache: true),
+        TensorDeclaration(
+            .key, [.K * .Dh, .D],
+            gguf: [
+                "blk.{L}.attn_k.weight",
+                .part(of: "blk.{L}.attn_qkv.weight", above: [.H * .Dh], below: [.K * .Dh]),
+            ],
+            huggingFace: ["model.layers.{L}.self_attn.k_proj.weight"],
+            mistral: ["layers.{L}.attention.wk.weight"], follows: .query, split: .rows,
+            rotates: true, fillsCache: true),
+        TensorDeclaration(
+            .value, [.K * .Dh, .D],
+            gguf: [
+                "blk.{L}.attn_v.weight",
+                .part(of: "blk.{L}.attn_qkv.weight", above: [.H * .Dh, .K * .Dh]),
+            ],
+            huggingFace: ["model.layers.{L}.self_attn.v_proj.weight"],
+            mistral: ["layers.{L}.attention.wv.weight"], follows: .query, split: .rows,
+            fillsCache: true),
+        TensorDeclaration(
+            .attentionOutput, [.D, .H * .Dh], gguf: ["blk.{L}.attn_output.weight"],
+            huggingFace: ["model.layers.{L}.self_attn.o_proj.weight"],
+            mistral: ["layers.{L}.attention.wo.weight"], split: .columns),
+    ]
+
+    static let scratch =
+        RotaryEmbedding.scratch + [
+            ScratchDeclaration(.queries, .tokens, .H * .Dh),
+            ScratchDeclaration(.keys, .tokens, .K * .Dh),
+            ScratchDeclaration(.values, .tokens, .K * .Dh),
+            ScratchDeclaration(.attended, .tokens, .H * .Dh),
+            ScratchDeclaration(.projected, .tokens, .D),
+        ]
+
+    /// `[T, H·Dh]`.
+    let queries: FloatBuffer
+
+    private let keys: FloatBuffer
+    private let values: FloatBuffer
+    private let attended: FloatBuffer
+    private let projected: FloatBuffer
+    private let rotary: RotaryEmbedding
+    private let layer: Int
+    /// wq, wk and wv and what they compute, in one parallel region.
+    private let queryKeyValue: [WeightMatrix]
+    private let outputs: [FloatBuffer]
+    private let queryKeyValueReading: Reading
+    private let wo: WeightMatrix
+    private let woReading: Reading
+
+    init(_ parts: LayerParts) {
+        let step = parts.step
+        queries = step.buffer(.queries)
+        keys = step.buffer(.keys)
+        values = step.buffer(.values)
+        attended = step.buffer(.attended)
+        projected = step.buffer(.projected)
+        rotary = parts.rotary
+        layer = parts.index
+        queryKeyValue = [TensorRole.query, .key, .value].map { parts.weights.matrix($0) }
+        outputs = [queries, keys, values]
+        queryKeyValueReading = Reading(step.compute.ahead(of: queryKeyValue))
+        wo = parts.weights.matrix(.attentionOutput)
+        woReading = Reading(step.compute.ahead(of: [wo]))
+    }
+
+    /// Queries, keys and values of the normalised rows.
+    func project(_ step: ForwardStep) {
+        step.compute.multiply(
+            step.normed, rows: 0..<step.rowCount, queryKeyValue, into: outputs,
+            ahead: step.read(queryKeyValueReading))
+    }
+
+    /// Rotates queries and keys by their positions.
+    func rotate(_ step: ForwardStep) {
+        rotary.rotate(queries, step)  // [T, H·Dh]
+        rotary.rotate(keys, step)  // [T, K·Dh]
+    }
+
+    /// Keys and values go to the cache.
+    func store(_ step: ForwardStep) {
+        step.compute.store(
+            keys: keys, values: values, in: step.cache, layer: layer, plan: step.plan)
+    }
+
+    /// residual += wo · attention of the queries to what they see of the cache.
+    func attend(_ step: ForwardStep) {
+        step.compute.attend(
+            queries: queries, cache: step.cache, layer: layer, plan: step.plan,
+            scratch: step.attention, into: attended)  // [T, H·Dh]
+        step.compute.multiply(
+            attended, rows: 0..<step.rowCount, wo, into: projected, ahead: step.read(woReading))
+        step.compute.add(projected, rowCount: step.rowCount, to: step.residual)  // [T, D]
+    }
+}

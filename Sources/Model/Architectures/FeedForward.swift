@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Computation
+import ModelFiles
+
+extension ScratchRole {
+    static let gated = ScratchRole("silu(w1·x) ⊙ w3·x")
+    static let down = ScratchRole("what feed-forward networks add to the residual stream")
+}
+
+/// What follows attention in a layer.
+protocol FeedForward: AnyObject {
+    /// residual += the network of the normalised rows.
+    func add(_ step: ForwardStep)
+}
+
+/// w2 · (silu(w1·x) ⊙ (w3·x)).
+final class DenseFeedForward: FeedForward {
+    static let tensors = [
+        TensorDeclaration(
+            .gate, [.F, .D], gguf: ["blk.{L}.ffn_gate.weight"],
+            huggingFace: ["model.layers.{L}.mlp.gate_proj.weight"],
+            mistral: ["layers.{L}.feed_forward.w1.weight"], split: .rows),
+        TensorDeclaration(
+            .up, [.F, .D], gguf: ["blk.{L}.ffn_up.weight"],
+            huggingFace: ["model.layers.{L}.mlp.up_proj.weight"],
+            mistral: ["layers.{L}.feed_forward.w3.weight"], split: .rows),
+        TensorDeclaration(
+            .down, [.D, .F], gguf: ["blk.{L}.ffn_down.weight"],
+            huggingFace: ["model.layers.{L}.mlp.down_proj.weight"],
+            mistral: ["layers.{L}.feed_forward.w2.weight"], split: .columns),
+    ]
+
+    static let scratch = [
+        ScratchDeclaration(.gated, .tokens, .F), ScratchDeclaration(.down, .tokens, .D),
+    ]
+
+    private let w1: WeightMatrix
+    private let w2: WeightMatrix
+    private let w3: WeightMatrix
+    private let gated: FloatBuffer
+    private let down: FloatBuffer
+    private let gatedReading: Reading
+    private let downReading: Reading
+
+    init(_ parts: LayerParts) {
+        w1 = parts.weights.matrix(.gate)
+        w2 = parts.weights.matrix(.down)
+        w3 = parts.weights.matrix(.up)
+        gated = parts.step.buffer(.gated)
+        down = parts.step.buffer(.down)
+        let compute = parts.step.compute
+        gatedReading = Reading(compute.ahead(of: [w1], gating: [w3]))
+        downReading = Reading(compute.ahead(of: [w2]))
+    }
+
+    func add(_ step: ForwardStep) {
+        let rows = 0..<step.rowCount
+        step.compute.multiplyGated(
+            step.normed, rows: rows, w1: w1, w3: w3, into: gated,
+            ahead: step.read(gatedReading))  // [T, F]
+        step.compute.multiply(
+            gated, rows: rows, w2, into: down, ahead: step.read(downReading))  // [T, D]
+        step.compute.add(down, rowCount: step.rowCount, to: step.residual)
+    }
+}

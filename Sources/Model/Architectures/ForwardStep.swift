@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Computation
+package import ModelFiles
+import Parallelism
+
+/// What a buffer of a step holds.
+package struct ScratchRole: Hashable, Sendable {
+    /// The name for people.
+    package let name: String
+
+    /// A buffer of this name.
+    package init(_ name: String) {
+        self.name = name
+    }
+}
+
+/// A buffer that the building blocks of an architecture need in each step.
+package struct ScratchDeclaration: Sendable {
+    /// How many rows a buffer has.
+    package enum Rows: Sendable {
+        /// One for each token of a step.
+        case tokens
+        /// One for each visit of a token to an expert; row t·A + a is token t's a-th best expert.
+        case visits
+        /// One for each token that gets logits.
+        case logits
+    }
+
+    /// What it holds.
+    package let role: ScratchRole
+    /// How many rows it has.
+    package let rows: Rows
+    /// How long they are.
+    package let columns: Extent
+
+    /// Declares a buffer.
+    package init(_ role: ScratchRole, _ rows: Rows, _ columns: Extent) {
+        self.role = role
+        self.rows = rows
+        self.columns = columns
+    }
+
+    /// How many rows it has in steps of some size.
+    package func rowCount(
+        in configuration: ModelConfiguration, maxTokenCount: Int, maxLogitsRowCount: Int
+    ) -> Int {
+        switch rows {
+        case .tokens: maxTokenCount
+        case .visits: maxTokenCount * (configuration.expertsPerToken ?? 1)
+        case .logits: maxLogitsRowCount
+        }
+    }
+}
+
+/// The step at hand: its rows, what they see of the cache, and the buffers that it works with, all
+/// allocated once.
+///
+/// Used by one thread at a time.
+package final class ForwardStep {
+    /// What computes.
+    package let compute: Compute
+    /// The keys and values of all sequences.
+    package let cache: KVCache
+    /// `[T, D]`: the residual stream.
+    let residual: FloatBuffer
+    /// `[T, D]`: its normalisation, what attention and feed-forward networks read.
+    let normed: FloatBuffer
+    /// `[logits rows, V]`.
+    package let logits: FloatBuffer
+    /// What attention works with.
+    let attention: AttentionScratch
+    /// Which experts each row visits; of no account in a dense model.
+    var routing: ExpertRouting
+    /// The most rows of a step.
+    let maxTokenCount: Int
+    /// How many rows are being computed.
+    private(set) var rowCount = 0
+    /// What they attend to.
+    private(set) var plan: AttentionPlan
+    /// The rows that get logits.
+    package private(set) var logitsRows: [Int32] = []
+
+    private let allRows: AttentionPlan
+    private let keptRows: AttentionPlan
+    private let buffers: [ScratchRole: FloatBuffer]
+    private var readings: [Reading]?
+
+    /// Allocates the memory of steps.
+    ///
+    /// - Parameters:
+    ///   - architecture: whose steps.
+    ///   - configuration: the model's numbers.
+    ///   - cache: keys and values, of the architecture's layout.
+    ///   - compute: what computes.
+    ///   - maxTokenCount: the most tokens of a step.
+    ///   - maxLogitsRowCount: the most logits rows of a step.
+    package init(
+        _ architecture: Architecture, _ configuration: ModelConfiguration, cache: KVCache,
+        compute: Compute, maxTokenCount: Int, maxLogitsRowCount: Int
+    ) {
+        var buffers: [ScratchRole: FloatBuffer] = [:]
+        for declaration in architecture.scratch(configuration) {
+            buffers[declaration.role] = FloatBuffer(
+                rowCount: declaration.rowCount(
+                    in: configuration, maxTokenCount: maxTokenCount,
+                    maxLogitsRowCount: maxLogitsRowCount),
+                columnCount: declaration.columns(configuration))
+        }
+        self.compute = compute
+        self.cache = cache
+        self.buffers = buffers
+        self.maxTokenCount = maxTokenCount
+        residual = Self.buffer(.residual, among: buffers)
+        normed = Self.buffer(.normed, among: buffers)
+        logits = Self.buffer(.logits, among: buffers)
+        attention = AttentionScratch(
+            shape: cache.shape, headCount: configuration.headCount,
+            threadCount: compute.pool.threadCount)
+        let window = architecture.kv(configuration, 0).window
+        allRows = AttentionPlan(
+            positionsPerBlock: cache.shape.positionsPerBlock, window: window,
+            maxRowCount: maxTokenCount)
+        keptRows = AttentionPlan(
+            positionsPerBlock: cache.shape.positionsPerBlock, window: window,
+            maxRowCount: maxLogitsRowCount)
+        plan = allRows
+        routing = ExpertRouting(
+            expertCount: configuration.expertCount ?? 1,
+            expertsPerToken: configuration.expertsPerToken ?? 1, maxTokenCount: maxTokenCount)
+        logitsRows.reserveCapacity(maxLogitsRowCount)
+    }
+
+    /// A buffer, for a building block to keep.
+    ///
+    /// - Precondition: the architecture declares it.
+    func buffer(_ role: ScratchRole) -> FloatBuffer { Self.buffer(role, among: buffers) }
+
+    private static func buffer(
+        _ role: ScratchRole, among buffers: [ScratchRole: FloatBuffer]
+    ) -> FloatBuffer {
+        guard let buffer = buffers[role] else {
+            preconditionFailure("the architecture declares no buffer of \(role.name)")
+        }
+        return buffer
+    }
+
+    // MARK: Rows
+
+    /// Begins a step without rows.
+    package func begin() {
+        allRows.removeAll()
+        keptRows.removeAll()
+        logitsRows.removeAll(keepingCapacity: true)
+        plan = allRows
+        rowCount = 0
+    }
+
+    /// Adds consecutive tokens of a sequence, the last of which get logits.
+    ///
+    /// - Parameters:
+    ///   - startPosition: of the first of them.
+    ///   - count: how many they are.
+    ///   - logitsCount: how many of them get logits.
+    ///   - blockTable: where the sequence's keys and values are.
+    package func append(startPosition: Int, count: Int, logitsCount: Int, blockTable: [Int32]) {
+        allRows.append(startPosition: startPosition, count: count, blockTable: blockTable)
+        if logitsCount > 0 {
+            let skipped = count - logitsCount
+            keptRows.append(
+                startPosition: startPosition + skipped, count: logitsCount,
+                blockTable: blockTable)
+            for row in rowCount + skipped..<rowCount + count { logitsRows.append(Int32(row)) }
+        }
+        rowCount += count
+    }
+
+    /// Goes on with the rows that get logits: in the last layer nobody reads the others.
+    ///
+    /// - Parameter queries: what else of each row is still needed.
+    func keepLogitsRows(queries: FloatBuffer) {
+        compute.gather(residual, rows: logitsRows, into: residual)  // [logits rows, D]
+        compute.gather(queries, rows: logitsRows, into: queries)  // [logits rows, H·Dh]
+        rowCount = logitsRows.count
+        plan = keptRows
+    }
+
+    // MARK: Reading order
+
+    /// What is read after some weights, for the threads that wait meanwhile.
+    func read(_ reading: Reading) -> WeightsAhead? {
+        readings?.append(reading)
+        return reading.next
+    }
+
+    /// Finds out in which order a network reads its weights, by a step without rows, which computes
+    /// nothing.
+    func findReadingOrder(of network: any Network) {
+        begin()
+        readings = []
+        let tokens: [Int32] = []
+        network.forward(tokens.span, self)
+        Reading.order(readings ?? [])
+        readings = nil
+        begin()
+    }
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ModelFiles
+
+extension Architecture {
+    /// Llama 2 and 3, and the many models that are built like them.
+    static let llama = Architecture(
+        name: "Llama", experts: .never,
+        gguf: GGUFKeys(architectures: ["llama"], written: "llama"),
+        huggingFace: HuggingFaceKeys(
+            architecture: "LlamaForCausalLM", modelType: "llama", contextLength: 2048,
+            ropeTheta: 10_000, rmsNormEpsilon: 1e-6, hasSlidingWindow: false),
+        layer: { _, _ in
+            [RMSNorm.beforeAttention] + Attention.tensors
+                + [RMSNorm.beforeFeedForward] + DenseFeedForward.tensors
+        },
+        scratch: { _ in Attention.scratch + DenseFeedForward.scratch },
+        network: { Decoder($0) { LlamaLayer($0, DenseFeedForward($0)) } })
+}
+
+/// x += attention(norm(x)), then x += feedForward(norm(x)).
+final class LlamaLayer: DecoderLayer {
+    private let attentionNorm: RMSNorm
+    private let attention: Attention
+    private let feedForwardNorm: RMSNorm
+    private let feedForward: any FeedForward
+    private let isLast: Bool
+
+    init(_ parts: LayerParts, _ feedForward: any FeedForward) {
+        attentionNorm = RMSNorm(parts.weights.vector(.attentionNorm), parts.configuration)
+        attention = Attention(parts)
+        feedForwardNorm = RMSNorm(parts.weights.vector(.feedForwardNorm), parts.configuration)
+        self.feedForward = feedForward
+        isLast = parts.isLast
+    }
+
+    func forward(_ step: ForwardStep) {
+        attentionNorm.normalize(step)
+        attention.project(step)
+        attention.rotate(step)
+        attention.store(step)
+        if isLast { step.keepLogitsRows(queries: attention.queries) }
+        attention.attend(step)
+        feedForwardNorm.normalize(step)
+        feedForward.add(step)
+    }
+}

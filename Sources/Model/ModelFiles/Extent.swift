@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A size in the shape of a tensor or buffer, in the letters of `ModelConfiguration`: `.H * .Dh`.
+package struct Extent: Sendable, CustomStringConvertible {
+    /// The letters.
+    package let description: String
+    private let count: @Sendable (ModelConfiguration) -> Int
+
+    /// A size that follows from a model's numbers.
+    ///
+    /// - Parameters:
+    ///   - description: the letters.
+    ///   - count: what it comes to in a model.
+    package init(_ description: String, _ count: @escaping @Sendable (ModelConfiguration) -> Int) {
+        self.description = description
+        self.count = count
+    }
+
+    /// What it comes to in a model.
+    package func callAsFunction(_ configuration: ModelConfiguration) -> Int {
+        count(configuration)
+    }
+
+    /// The product of two sizes.
+    package static func * (left: Extent, right: Extent) -> Extent {
+        Extent("\(left)·\(right)") { left($0) * right($0) }
+    }
+}
+
+// The letters are those of the table in `ModelConfiguration`.
+// swift-format-ignore: AlwaysUseLowerCamelCase
+extension Extent {
+    /// Width of the residual stream.
+    package static let D = Extent("D") { $0.hiddenSize }
+    /// Query heads.
+    package static let H = Extent("H") { $0.headCount }
+    /// Key/value heads.
+    package static let K = Extent("K") { $0.kvHeadCount }
+    /// Width of one head.
+    package static let Dh = Extent("Dh") { $0.headDimension }
+    /// Width of one expert's (or the dense) feed-forward network.
+    package static let F = Extent("F") { $0.intermediateSize }
+    /// Experts of a layer; 1 in a dense model.
+    package static let E = Extent("E") { $0.expertCount ?? 1 }
+    /// Vocabulary.
+    package static let V = Extent("V") { $0.vocabularySize }
+    /// Components of a head that rotate.
+    package static let R = Extent("R") { $0.ropeDimensionCount }
+}

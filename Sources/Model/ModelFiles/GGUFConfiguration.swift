@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Reads a model's numbers from GGUF metadata: the keys that all families have, and those that the
+/// file's family adds.
+struct GGUFConfiguration {
+    /// The family.
+    let schema: ModelSchema
+    /// The architecture, in the file's own spelling.
+    private let architecture: String
+    private let metadata: GGUFMetadata
+    private let fields: ConfigurationFields
+
+    /// Finds the family that the metadata state.
+    ///
+    /// - Parameters:
+    ///   - metadata: the file's key/value pairs.
+    ///   - path: the file, for error messages.
+    ///   - schemas: the families that there are.
+    /// - Throws: an error that names the field, or the architecture that is not among them.
+    init(
+        _ metadata: GGUFMetadata, path: String, among schemas: [ModelSchema]
+    ) throws(ModelFileError) {
+        let general = ConfigurationFields(metadata, path: path, prefix: "general.")
+        guard let architecture = try general.optionalString("architecture") else {
+            throw general.fail("architecture", "missing")
+        }
+        fields = ConfigurationFields(metadata, path: path, prefix: "\(architecture).")
+        var hasExperts = false
+        if case .integer(let count) = fields.value(of: "expert_count") { hasExperts = count > 0 }
+        let named = schemas.filter { $0.gguf?.architectures.contains(architecture) == true }
+        guard let schema = named.first(where: { $0.experts.allows(hasExperts) }) ?? named.first
+        else {
+            let known = Set(schemas.flatMap { $0.gguf?.architectures ?? [] })
+            throw .unsupported(
+                path: path,
+                problem: "architecture “\(printable(architecture, limit: 40))” is not supported ("
+                    + known.sorted().joined(separator: ", ") + " are)")
+        }
+        self.schema = schema
+        self.metadata = metadata
+        self.architecture = architecture
+    }
+
+    /// The model's numbers.
+    ///
+    /// - Parameters:
+    ///   - vocabularySize: rows of the token embedding.
+    ///   - ropeFrequencyFactors: the content of `rope_freqs.weight`, if there is one.
+    /// - Returns: the numbers, which fit each other.
+    /// - Throws: an error that names the key.
+    func read(
+        vocabularySize: Int, ropeFrequencyFactors: [Float]?
+    ) throws(ModelFileError) -> ModelConfiguration {
+        try checkVocabularySize(vocabularySize)
+        let hiddenSize = try fields.integer("embedding_length", in: ConfigurationBounds.hiddenSize)
+        let headCount = try fields.integer(
+            "attention.head_count", in: ConfigurationBounds.headCount)
+        let headDimension = try self.headDimension(
+            hiddenSize: hiddenSize, headCount: headCount)
+        let contextLength = try fields.integer(
+            "context_length", in: ConfigurationBounds.contextLength)
+        let expertCount = try fields.optionalInteger(
+            "expert_count", in: 0...ConfigurationBounds.expertCount.upperBound)
+        let slidingWindow = try fields.optionalInteger(
+            "attention.sliding_window", in: 0...ConfigurationBounds.contextLength.upperBound)
+        let isMoE = (expertCount ?? 0) > 0
+        var configuration = ModelConfiguration(
+            architecture: architecture, hiddenSize: hiddenSize,
+            intermediateSize: try fields.integer(
+                "feed_forward_length", in: ConfigurationBounds.intermediateSize),
+            layerCount: try fields.integer("block_count", in: ConfigurationBounds.layerCount),
+            headCount: headCount,
+            kvHeadCount: try fields.integer(
+                "attention.head_count_kv", in: ConfigurationBounds.headCount, default: headCount),
+            headDimension: headDimension, vocabularySize: vocabularySize,
+            expertCount: isMoE ? expertCount : nil,
+            expertsPerToken: isMoE
+                ? try fields.integer("expert_used_count", in: ConfigurationBounds.expertCount)
+                : nil,
+            contextLength: contextLength,
+            ropeTheta: try fields.number(
+                "rope.freq_base", in: ConfigurationBounds.ropeTheta, default: 10_000),
+            ropeScaling: try ropeScaling(contextLength: contextLength),
+            ropeFrequencyFactors: ropeFrequencyFactors, ropePairing: .adjacent,
+            ropeDimensionCount: try fields.integer(
+                "rope.dimension_count", in: ConfigurationBounds.headDimension,
+                default: headDimension),
+            rmsNormEpsilon: Float(
+                try fields.number(
+                    "attention.layer_norm_rms_epsilon", in: ConfigurationBounds.epsilon)),
+            slidingWindow: slidingWindow == 0 ? nil : slidingWindow)
+        for key in schema.gguf?.numbers ?? [] {
+            let value = try fields.optionalNumber(key.key, in: key.range)
+            configuration.numbers[key.number] = value == 0 ? nil : value
+        }
+        try refuseUnknown(configuration)
+        try schema.check(configuration, path: fields.path)
+        configuration = try configuration.checked(
+            fields,
+            names: .init(
+                kvHeadCount: "attention.head_count_kv", headDimension: "attention.key_length",
+                ropeDimensionCount: "rope.dimension_count", expertsPerToken: "expert_used_count"))
+        let pairCount = configuration.ropeDimensionCount / 2
+        if let ropeFrequencyFactors, ropeFrequencyFactors.count != pairCount {
+            throw .tensor(
+                path: fields.path, name: "rope_freqs.weight",
+                problem: "expected \(pairCount) elements, found "
+                    + "\(ropeFrequencyFactors.count)")
+        }
+        return configuration
+    }
+
+    /// Refuses keys of other models of the family, where they would change what is computed.
+    private func refuseUnknown(_ c: ModelConfiguration) throws(ModelFileError) {
+        typealias Value = ConfigurationFields.Value
+        let none: [Value] = [.integer(0)]
+        let one: [Value] = [.integer(0), .integer(1)]
+        let usualScale: [Value] = [.integer(0), .number(1 / Double(c.headDimension).squareRoot())]
+        try fields.refuseUnknown(
+            metadata.keys.filter { $0.hasPrefix(fields.prefix) }
+                .map { String($0.dropFirst(fields.prefix.count)) },
+            understood: Set(schema.gguf?.numbers.map(\.key) ?? []).union([
+                "embedding_length", "block_count", "feed_forward_length", "context_length",
+                "vocab_size", "attention.head_count", "attention.head_count_kv",
+                "attention.key_length", "attention.value_length",
+                "attention.layer_norm_rms_epsilon", "attention.sliding_window", "expert_count",
+                "expert_used_count", "rope.freq_base", "rope.dimension_count",
+                "rope.scale_linear", "rope.scaling.type", "rope.scaling.factor",
+                "rope.scaling.original_context_length", "rope.scaling.attn_factor",
+                "rope.scaling.yarn_log_multiplier", "rope.scaling.yarn_beta_fast",
+                "rope.scaling.yarn_beta_slow",
+            ]),
+            neutral: [
+                "attention.temperature_scale": none, "expert_shared_count": none,
+                "expert_shared_feed_forward_length": none, "expert_weights_scale": one,
+                "expert_weights_norm": [.bool(true)],
+                "expert_gating_func": [.integer(0), .integer(1), .integer(3)],
+                "expert_group_count": one, "expert_group_used_count": one,
+                "expert_feed_forward_length": [.integer(0), .integer(c.intermediateSize)],
+                "leading_dense_block_count": none, "moe_every_n_layers": one,
+                "interleave_moe_layer_step": one, "logit_scale": one, "residual_scale": one,
+                "embedding_scale": one, "attention.scale": usualScale, "attention.clamp_kqv": none,
+                "attn_logit_softcapping": none, "final_logit_softcapping": none,
+                "router_logit_softcapping": none, "rope.scaling.alpha": one,
+                "rope.scaling.yarn_ext_factor": [.integer(1), .integer(-1)],
+                "rope.scaling.yarn_attn_factor": [.integer(1)],
+                "attention.causal": [.bool(true)],
+                "attention.value_length_swa": [.integer(c.headDimension)],
+                "attention.key_length_swa": [.integer(c.headDimension)],
+                "rope.freq_base_swa": [.number(c.ropeTheta)],
+                "rope.dimension_count_swa": [.integer(c.ropeDimensionCount)],
+                "attention.max_alibi_bias": none,
+            ])
+    }
+
+    private func checkVocabularySize(_ rows: Int) throws(ModelFileError) {
+        if let stated = try fields.optionalInteger(
+            "vocab_size", in: ConfigurationBounds.vocabularySize), stated != rows
+        {
+            throw fields.fail("vocab_size", "\(stated), but the token embedding has \(rows) rows")
+        }
+        guard let tokens = metadata["tokenizer.ggml.tokens"]?.arrayValue else { return }
+        // Tokens that fine-tuning added without rows are left out by whoever reads the vocabulary.
+        let types = metadata["tokenizer.ggml.token_type"]?.arrayValue?.int32s ?? []
+        let areAdded =
+            types.count == tokens.count && types.dropFirst(rows).allSatisfy { (3...5).contains($0) }
+        guard tokens.count <= rows || areAdded else {
+            throw .metadata(
+                path: fields.path, key: "tokenizer.ggml.tokens",
+                problem: "\(tokens.count) tokens, but the token embedding has \(rows) rows")
+        }
+    }
+
+    private func headDimension(
+        hiddenSize: Int, headCount: Int
+    ) throws(ModelFileError) -> Int {
+        let range = ConfigurationBounds.headDimension
+        let key = try fields.optionalInteger("attention.key_length", in: range)
+        let value = try fields.optionalInteger("attention.value_length", in: range)
+        if key == nil || value == nil {
+            guard hiddenSize % headCount == 0, range.contains(hiddenSize / headCount) else {
+                throw fields.fail(
+                    "attention.head_count",
+                    "\(headCount) heads do not divide the embedding length \(hiddenSize), and "
+                        + "attention.key_length is missing")
+            }
+        }
+        let quotient = hiddenSize / headCount
+        guard key ?? quotient == value ?? quotient else {
+            throw fields.fail(
+                "attention.value_length",
+                "\(value ?? quotient) differs from the key length \(key ?? quotient)")
+        }
+        return key ?? quotient
+    }
+
+    private func ropeScaling(
+        contextLength: Int
+    ) throws(ModelFileError) -> RopeScaling {
+        let range = 0...ConfigurationBounds.scalingFactor.upperBound
+        // `rope.scale_linear` is what files of 2023 call the factor. 0 means that there is none.
+        let old = try fields.number("rope.scale_linear", in: range, default: 0)
+        let stated = try fields.number("rope.scaling.factor", in: range, default: old)
+        let factor = stated == 0 ? 1 : stated
+        switch try fields.optionalString("rope.scaling.type") ?? "linear" {
+        case "none": return .none
+        case "linear": return factor == 1 ? .none : .linear(factor: factor)
+        case "yarn":
+            let factorRange = ConfigurationBounds.scalingFactor
+            guard factorRange.contains(factor) else {
+                throw fields.fail("rope.scaling.factor", "\(factor) is out of range")
+            }
+            let extra = try fields.number("rope.scaling.attn_factor", in: factorRange, default: 1)
+            // llama.cpp reads the multiplier as YaRN's mscale_all_dim, and takes mscale for 1.
+            let multiplier = try fields.number(
+                "rope.scaling.yarn_log_multiplier", in: 0...100, default: 0)
+            return .yarn(
+                YarnScaling(
+                    factor: factor,
+                    originalContextLength: try fields.integer(
+                        "rope.scaling.original_context_length",
+                        in: ConfigurationBounds.contextLength, default: contextLength),
+                    betaFast: try fields.number(
+                        "rope.scaling.yarn_beta_fast", in: factorRange, default: 32),
+                    betaSlow: try fields.number(
+                        "rope.scaling.yarn_beta_slow", in: factorRange, default: 1),
+                    attentionFactor: extra
+                        * YarnScaling.attentionFactor(
+                            factor: factor, mscale: multiplier == 0 ? nil : 1,
+                            mscaleAllDimensions: multiplier == 0 ? nil : multiplier)))
+        case let other:
+            throw fields.fail(
+                "rope.scaling.type",
+                "“\(printable(other, limit: 40))” is not supported (none, linear and yarn are)")
+        }
+    }
+}

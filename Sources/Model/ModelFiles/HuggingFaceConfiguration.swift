@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import JSON
+
+/// Reads a model's numbers from a Hugging Face config.json: the fields that all families have, with
+/// the family's defaults, and those that the family adds.
+struct HuggingFaceConfiguration {
+    /// The family.
+    let schema: ModelSchema
+    private let keys: HuggingFaceKeys
+    private let object: JSONObject
+    private let fields: ConfigurationFields
+
+    /// Finds the family that a config.json states.
+    ///
+    /// - Parameters:
+    ///   - object: its content.
+    ///   - path: the file, for error messages.
+    ///   - schemas: the families that there are.
+    /// - Throws: an error that names the field, or the architecture that is not among them.
+    init(
+        _ object: JSONObject, path: String, among schemas: [ModelSchema]
+    ) throws(ModelFileError) {
+        let architecture = try Self.architecture(object, path: path, among: schemas)
+        let whole = ConfigurationFields(object, path: path)
+        if let schema = schemas.first(where: { $0.huggingFace?.wrapper == architecture }),
+            let text = object["text_config"]?.objectValue
+        {
+            // A model of text and images: its text part is a model of text.
+            try Self.rejectUnsupported(whole, object)
+            var part = text
+            part["architectures"] = nil
+            let name = try Self.architecture(part, path: path, among: schemas)
+            guard let keys = schema.huggingFace, keys.architecture == name else {
+                throw whole.fail(
+                    "text_config.model_type",
+                    "“\(printable(name, limit: 60))” is not supported in \(architecture) ("
+                        + "\(schema.huggingFace?.modelType ?? schema.name) is)")
+            }
+            self.schema = schema
+            self.keys = keys
+            for key in ["tie_word_embeddings", "eos_token_id"] where part[key] == nil {
+                part[key] = object[key]
+            }
+            self.object = part
+            fields = ConfigurationFields(part, path: path, prefix: "text_config.")
+            return
+        }
+        guard let schema = schemas.first(where: { $0.huggingFace?.architecture == architecture }),
+            let keys = schema.huggingFace
+        else {
+            let known = schemas.flatMap {
+                [$0.huggingFace?.architecture, $0.huggingFace?.wrapper].compactMap(\.self)
+            }
+            throw .unsupported(
+                path: path,
+                problem: "architecture “\(printable(architecture, limit: 60))” is not supported ("
+                    + known.sorted().joined(separator: ", ") + " are)")
+        }
+        self.schema = schema
+        self.keys = keys
+        self.object = object
+        fields = whole
+    }
+
+    /// Whether the output matrix is the token embedding.
+    func isTied() throws(ModelFileError) -> Bool {
+        try fields.bool("tie_word_embeddings", default: false)
+    }
+
+    /// The part that is about text, for what else is in it.
+    var text: JSONObject { object }
+
+    /// The model's numbers.
+    ///
+    /// - Throws: an error that names the field.
+    func read() throws(ModelFileError) -> ModelConfiguration {
+        try Self.rejectUnsupported(fields, object)
+        let isMoE = keys.expertCount != nil
+        let hiddenSize = try fields.integer("hidden_size", in: ConfigurationBounds.hiddenSize)
+        let headCount = try fields.integer(
+            "num_attention_heads", in: ConfigurationBounds.headCount)
+        let headDimension = try self.headDimension(
+            hiddenSize: hiddenSize, headCount: headCount)
+        // A key that is absent takes the architecture's default; null means as many as heads.
+        let kvDefault =
+            object["num_key_value_heads"] == nil ? keys.kvHeadCount ?? headCount : headCount
+        let contextLength = try fields.integer(
+            "max_position_embeddings", in: ConfigurationBounds.contextLength,
+            default: keys.contextLength)
+        let rope = try HuggingFaceRope(
+            object, fields, contextLength: contextLength, keys: keys)
+        let expertCount: Int? =
+            isMoE
+            ? try fields.integer(
+                fields.has("num_local_experts") ? "num_local_experts" : "num_experts",
+                in: ConfigurationBounds.expertCount, default: keys.expertCount) : nil
+        var configuration = ModelConfiguration(
+            architecture: keys.architecture, hiddenSize: hiddenSize,
+            intermediateSize: try fields.integer(
+                "intermediate_size", in: ConfigurationBounds.intermediateSize),
+            layerCount: try fields.integer("num_hidden_layers", in: ConfigurationBounds.layerCount),
+            headCount: headCount,
+            kvHeadCount: try fields.integer(
+                "num_key_value_heads", in: ConfigurationBounds.headCount, default: kvDefault),
+            headDimension: headDimension,
+            vocabularySize: try fields.integer(
+                "vocab_size", in: ConfigurationBounds.vocabularySize),
+            expertCount: expertCount,
+            expertsPerToken: isMoE
+                ? try fields.integer(
+                    "num_experts_per_tok", in: ConfigurationBounds.expertCount, default: 2) : nil,
+            contextLength: contextLength, ropeTheta: rope.theta, ropeScaling: rope.scaling,
+            ropePairing: .halves,
+            ropeDimensionCount: Int(Double(headDimension) * rope.partialFactor),
+            rmsNormEpsilon: Float(
+                try fields.number(
+                    "rms_norm_eps", in: ConfigurationBounds.epsilon,
+                    default: keys.rmsNormEpsilon)),
+            slidingWindow: try slidingWindow())
+        configuration.numbers = rope.numbers
+        try refuseUnknown(configuration)
+        try schema.check(configuration, path: fields.path)
+        return try configuration.checked(
+            fields,
+            names: .init(
+                kvHeadCount: "num_key_value_heads", headDimension: "head_dim",
+                ropeDimensionCount: "partial_rotary_factor", expertsPerToken: "num_experts_per_tok"
+            ))
+    }
+
+    private static func architecture(
+        _ object: JSONObject, path: String, among schemas: [ModelSchema]
+    ) throws(ModelFileError) -> String {
+        let key = "architectures"
+        if let names = object[key]?.arrayValue {
+            guard names.count == 1, let name = names[0].stringValue else {
+                throw .metadata(path: path, key: key, problem: "expected one string in an array")
+            }
+            return name
+        }
+        // Some tools write the model type alone.
+        guard let type = object["model_type"]?.stringValue else {
+            throw .metadata(path: path, key: key, problem: "missing")
+        }
+        let keys = schemas.first { $0.huggingFace?.modelType == type }?.huggingFace
+        return keys?.architecture ?? type
+    }
+
+    private static func rejectUnsupported(
+        _ fields: ConfigurationFields, _ object: JSONObject
+    ) throws(ModelFileError) {
+        let activation = try fields.optionalString("hidden_act") ?? "silu"
+        guard activation == "silu" || activation == "swish" else {
+            throw fields.fail(
+                "hidden_act", "“\(printable(activation, limit: 40))” is not supported (silu is)")
+        }
+        for key in ["attention_bias", "mlp_bias"] where try fields.bool(key, default: false) {
+            throw fields.fail(key, "biases are not supported")
+        }
+        if let quantization = object["quantization_config"], quantization != .null {
+            let method = quantization["quant_method"]?.stringValue ?? "unknown method"
+            throw fields.fail(
+                "quantization_config",
+                "quantised safetensors (\(printable(method, limit: 40))) are not supported; use the "
+                    + "original weights or a GGUF file")
+        }
+    }
+
+    private func headDimension(
+        hiddenSize: Int, headCount: Int
+    ) throws(ModelFileError) -> Int {
+        let range = ConfigurationBounds.headDimension
+        if let stated = try fields.optionalInteger("head_dim", in: range) { return stated }
+        if let usual = keys.headDimension, object["head_dim"] == nil { return usual }
+        guard hiddenSize % headCount == 0, range.contains(hiddenSize / headCount) else {
+            throw fields.fail(
+                "num_attention_heads",
+                "\(headCount) heads do not divide hidden_size \(hiddenSize), and head_dim is "
+                    + "missing")
+        }
+        return hiddenSize / headCount
+    }
+
+    /// Keys that are read, or that say nothing of arithmetic although their names sound so.
+    private static let understood: Set<String> = [
+        "architectures", "model_type", "hidden_size", "intermediate_size", "num_hidden_layers",
+        "num_attention_heads", "num_key_value_heads", "head_dim", "vocab_size",
+        "max_position_embeddings", "original_max_position_embeddings", "rms_norm_eps",
+        "rope_theta", "rope_scaling", "rope_parameters", "partial_rotary_factor", "sliding_window",
+        "use_sliding_window", "max_window_layers", "layer_types", "tie_word_embeddings",
+        "hidden_act", "attention_bias", "mlp_bias", "quantization_config",
+        "num_logits_to_keep", "logits_to_keep",
+    ]
+
+    /// Refuses keys of other models of the family, where they would change what is computed.
+    private func refuseUnknown(_ c: ModelConfiguration) throws(ModelFileError) {
+        typealias Value = ConfigurationFields.Value
+        let off: [Value] = [.bool(false), .integer(0)]
+        let one: [Value] = [.integer(1)]
+        let width: [Value] = [.integer(c.intermediateSize)]
+        let usualScale: [Value] = [.number(1 / Double(c.headDimension).squareRoot())]
+        var neutral: [String: [Value]] = [
+            "attention_multiplier": usualScale, "attention_scale": usualScale,
+            "query_pre_attn_scalar": [.integer(c.headDimension)],
+            "rotary_dim": [.integer(c.ropeDimensionCount)], "rotary_pct": one, "rope_ratio": one,
+            "attn_logit_softcapping": off, "final_logit_softcapping": off, "logit_scale": one,
+            "logits_scaling": one, "embedding_multiplier": one, "residual_multiplier": one,
+            "scale_emb": one, "norm_topk_prob": [.bool(true)], "routed_scaling_factor": one,
+            "scoring_func": [.string("softmax")], "topk_method": [.string("greedy")],
+            "n_group": off + one, "topk_group": off + one, "n_shared_experts": off,
+            "num_shared_experts": off, "shared_expert_intermediate_size": off,
+            "moe_intermediate_size": width, "expert_intermediate_size": width,
+            "moe_layer_freq": one, "decoder_sparse_step": one, "first_k_dense_replace": off,
+            "attn_type": [.string("causal")], "is_causal": [.bool(true)],
+            "use_rms_norm": [.bool(true)], "use_rmsnorm": [.bool(true)],
+            "is_decoder": [
+                .bool(true), .bool(false),
+            ], "add_cross_attention": off, "cross_attention_hidden_size": off,
+            "num_key_value_groups": [.integer(c.headCount / c.kvHeadCount)],
+            "layer_norm_eps": [.number(Double(c.rmsNormEpsilon))],
+            "norm_eps": [.number(Double(c.rmsNormEpsilon))],
+            "num_experts": [.integer(c.expertCount ?? 0)],
+            "n_routed_experts": [.integer(c.expertCount ?? 0)],
+        ]
+        if let expertCount = c.expertCount, let expertsPerToken = c.expertsPerToken {
+            neutral["num_local_experts"] = [.integer(expertCount)]
+            neutral["num_experts_per_tok"] = [.integer(expertsPerToken)]
+        } else {
+            // A dense model: one expert is none.
+            neutral["num_local_experts"] = off + one
+            neutral["num_experts_per_tok"] = off + one
+        }
+        try fields.refuseUnknown(
+            object.map(\.key), understood: Self.understood, neutral: neutral)
+    }
+
+    /// The window of all layers, if they have one.
+    private func slidingWindow() throws(ModelFileError) -> Int? {
+        let kinds = Set((object["layer_types"]?.arrayValue ?? []).map { $0.stringValue ?? "" })
+        guard kinds.isSubset(of: ["sliding_attention"]) || kinds.isSubset(of: ["full_attention"])
+        else {
+            throw fields.fail("layer_types", "layers that attend differently are not supported")
+        }
+        // transformers' Llama has no such field and ignores it.
+        guard keys.hasSlidingWindow else {
+            guard kinds != ["sliding_attention"] else {
+                throw fields.fail(
+                    "layer_types", "a sliding window is not supported in \(schema.name)")
+            }
+            return nil
+        }
+        let stated = try fields.optionalInteger(
+            "sliding_window", in: ConfigurationBounds.contextLength)
+        let window = object["sliding_window"] == nil ? keys.slidingWindow : stated
+        guard kinds != ["full_attention"], try fields.bool("use_sliding_window", default: true)
+        else { return nil }
+        guard let window else {
+            guard kinds.isEmpty else {
+                throw fields.fail("layer_types", "sliding_attention, but sliding_window is null")
+            }
+            return nil
+        }
+        if let first = try fields.optionalInteger("max_window_layers", in: 0...Int(Int32.max)),
+            first > 0
+        {
+            throw fields.fail(
+                "max_window_layers",
+                "\(first), but only the same sliding_window in all layers is supported")
+        }
+        return window
+    }
+}

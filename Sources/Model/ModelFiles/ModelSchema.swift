@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Computation
+
+/// What the files of a family of models hold: the keys of its numbers in each format, and its
+/// tensors.
+package struct ModelSchema: Sendable {
+    /// The family's name.
+    package let name: String
+    /// Whether its models have experts.
+    package let experts: ExpertUse
+    /// What is its own in GGUF files.
+    package let gguf: GGUFKeys?
+    /// What is its own in a config.json.
+    package let huggingFace: HuggingFaceKeys?
+    /// What is its own in Mistral's params.json.
+    package let mistral: MistralKeys?
+    /// The tensors before the layers.
+    package let inputs: [TensorDeclaration]
+    /// The tensors of a layer, by its number.
+    package let layer: @Sendable (ModelConfiguration, Int) -> [TensorDeclaration]
+    /// The tensors after the layers.
+    package let outputs: [TensorDeclaration]
+    /// What may stand before the names of its tensors, as in files that hold a part for images too.
+    package let prefixes: [String]
+    /// How the names of tensors begin that belong to parts which are left out.
+    package let ignored: [String]
+    /// What is wrong with numbers that are right one by one, or nil.
+    package let problem: @Sendable (ModelConfiguration) -> String?
+
+    /// Whether models of a family have experts.
+    package enum ExpertUse: Sendable {
+        case never
+        case always
+        case optional
+
+        func allows(_ hasExperts: Bool) -> Bool {
+            switch self {
+            case .never: !hasExperts
+            case .always: hasExperts
+            case .optional: true
+            }
+        }
+    }
+
+    /// Describes a family.
+    package init(
+        name: String, experts: ExpertUse, gguf: GGUFKeys?, huggingFace: HuggingFaceKeys?,
+        mistral: MistralKeys?, inputs: [TensorDeclaration],
+        layer: @escaping @Sendable (ModelConfiguration, Int) -> [TensorDeclaration],
+        outputs: [TensorDeclaration], prefixes: [String] = [], ignored: [String] = [],
+        problem: @escaping @Sendable (ModelConfiguration) -> String? = { _ in nil }
+    ) {
+        self.name = name
+        self.experts = experts
+        self.gguf = gguf
+        self.huggingFace = huggingFace
+        self.mistral = mistral
+        self.inputs = inputs
+        self.layer = layer
+        self.outputs = outputs
+        self.prefixes = prefixes
+        self.ignored = ignored
+        self.problem = problem
+    }
+
+    /// Whether a configuration is of this family, by what its file calls it.
+    package func describes(_ configuration: ModelConfiguration) -> Bool {
+        let name = configuration.architecture
+        return experts.allows(configuration.isMixtureOfExperts)
+            && (gguf?.architectures.contains(name) == true || huggingFace?.architecture == name
+                || mistral?.name == name)
+    }
+
+    /// All tensors of a model and how often it has each, its output not tied to the embedding.
+    package func tensors(
+        of configuration: ModelConfiguration
+    ) -> [(declaration: TensorDeclaration, layer: Int?)] {
+        inputs.map { ($0, nil) }
+            + (0..<configuration.layerCount).flatMap { index in
+                layer(configuration, index).map { ($0, index) }
+            } + outputs.map { ($0, nil) }
+    }
+
+    /// Throws where the numbers of a model do not go together.
+    func check(_ configuration: ModelConfiguration, path: String) throws(ModelFileError) {
+        if let problem = problem(configuration) {
+            throw .unsupported(path: path, problem: problem)
+        }
+    }
+
+    /// The first weight that has another shape than the configuration says, or nil.
+    package func mismatch(
+        of weights: ModelTensors, with configuration: ModelConfiguration
+    ) -> (tensor: String, expected: [Int], found: [Int])? {
+        guard weights.layers.count == configuration.layerCount else {
+            return ("layers", [configuration.layerCount], [weights.layers.count])
+        }
+        let groups =
+            [("", inputs, weights.inputs), ("", outputs, weights.outputs)]
+            + weights.layers.enumerated().map { index, group in
+                ("layer \(index) ", layer(configuration, index), group)
+            }
+        for (stem, declared, group) in groups {
+            guard declared.map(\.role) == group.members.map(\.declaration.role) else {
+                return ("\(stem)tensors", [declared.count], [group.members.count])
+            }
+            for (tensor, member) in zip(declared, group.members) {
+                let expected = tensor.sizes(in: configuration)
+                let count = tensor.count(in: configuration)
+                guard tensor.isVector || member.matrices.count == count else {
+                    return ("\(stem)\(tensor.role)s", [count], [member.matrices.count])
+                }
+                let found =
+                    tensor.isVector
+                    ? [[member.vector.count]]
+                    : member.matrices.map { [$0.rowCount, $0.columnCount] }
+                for (expert, sizes) in found.enumerated() where sizes != expected {
+                    let which = tensor.copies == nil ? "" : "expert \(expert) "
+                    return ("\(stem)\(which)\(tensor.role)", expected, sizes)
+                }
+            }
+        }
+        return nil
+    }
+}
+
+/// A number of a model that only some families have.
+///
+/// A family names it in its own file, with the keys under which formats have it.
+package struct FamilyNumber: Hashable, Sendable {
+    /// The name for people.
+    package let name: String
+
+    /// A number of this name.
+    package init(_ name: String) {
+        self.name = name
+    }
+}
+
+/// Where a format has a number that only some families have.
+package struct NumberKey: Sendable {
+    /// The key.
+    package let key: String
+    /// The number.
+    package let number: FamilyNumber
+    /// Between what it must lie.
+    package let range: ClosedRange<Double>
+
+    /// A key of a number.
+    package init(_ key: String, _ number: FamilyNumber, in range: ClosedRange<Double>) {
+        self.key = key
+        self.number = number
+        self.range = range
+    }
+}
+
+/// What is a family's own in GGUF files; the other keys are those of `GGUFConfiguration`.
+package struct GGUFKeys: Sendable {
+    /// The values of `general.architecture`.
+    package let architectures: [String]
+    /// The one under which files are written.
+    package let written: String
+    /// Numbers of its own; 0 is none.
+    package let numbers: [NumberKey]
+
+    /// Describes the keys.
+    package init(architectures: [String], written: String, numbers: [NumberKey] = []) {
+        self.architectures = architectures
+        self.written = written
+        self.numbers = numbers
+    }
+}
+
+/// What is a family's own in a config.json, and what transformers assumes where a field is left out;
+/// the other keys are those of `HuggingFaceConfiguration`.
+package struct HuggingFaceKeys: Sendable {
+    /// The entry of `architectures`.
+    package let architecture: String
+    /// `model_type`.
+    package let modelType: String
+    /// The entry of `architectures` of models that have this one as the `text_config` of theirs.
+    package var wrapper: String?
+    /// As many as query heads where nil.
+    package var kvHeadCount: Int?
+    /// The width divided by the heads where nil.
+    package var headDimension: Int?
+    /// Positions.
+    package var contextLength: Int
+    /// Base of the rotary frequencies.
+    package var ropeTheta: Double
+    /// Epsilon of norms.
+    package var rmsNormEpsilon: Double
+    /// Whether layers can have a window at all.
+    package var hasSlidingWindow: Bool
+    /// The window.
+    package var slidingWindow: Int?
+    /// E.
+    package var expertCount: Int?
+    /// Numbers of its own among the rotary parameters.
+    package var ropeNumbers: [NumberKey]
+
+    /// Describes keys and defaults.
+    package init(
+        architecture: String, modelType: String, wrapper: String? = nil, kvHeadCount: Int? = nil,
+        headDimension: Int? = nil, contextLength: Int, ropeTheta: Double, rmsNormEpsilon: Double,
+        hasSlidingWindow: Bool = true, slidingWindow: Int? = nil, expertCount: Int? = nil,
+        ropeNumbers: [NumberKey] = []
+    ) {
+        self.architecture = architecture
+        self.modelType = modelType
+        self.wrapper = wrapper
+        self.kvHeadCount = kvHeadCount
+        self.headDimension = headDimension
+        self.contextLength = contextLength
+        self.ropeTheta = ropeTheta
+        self.rmsNormEpsilon = rmsNormEpsilon
+        self.hasSlidingWindow = hasSlidingWindow
+        self.slidingWindow = slidingWindow
+        self.expertCount = expertCount
+        self.ropeNumbers = ropeNumbers
+    }
+}
+
+/// What is a family's own in Mistral's params.json; the other keys are those of
+/// `MistralConfiguration`.
+package struct MistralKeys: Sendable {
+    /// What the family is called: the format has no field for it.
+    package let name: String
+    /// Base of the rotary frequencies where the file does not state it.
+    package let ropeTheta: Double
+    /// A field that none but this family's files have, an object of numbers of its own.
+    package let mark: String?
+    /// Those numbers.
+    package let numbers: [NumberKey]
+    /// Fields of parts that are left out.
+    package let ignored: [String]
+
+    /// Describes the keys.
+    package init(
+        name: String, ropeTheta: Double, mark: String? = nil, numbers: [NumberKey] = [],
+        ignored: [String] = []
+    ) {
+        self.name = name
+        self.ropeTheta = ropeTheta
+        self.mark = mark
+        self.numbers = numbers
+        self.ignored = ignored
+    }
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// One tensor of an architecture, said once: loading, shape checks, packing, quantising, the memory
+/// plan and the cost of a token all follow from it.
+package struct TensorDeclaration: Sendable {
+    /// Along what a matrix is cut for memory nodes or machines that share the work.
+    package enum SplitAxis: Sendable {
+        /// Each has some of the outputs.
+        case rows
+        /// Each has some of the inputs, and their results are added up.
+        case columns
+        /// Each has some of the experts.
+        case experts
+    }
+
+    /// What it does.
+    package let role: TensorRole
+    /// Its sizes, the contiguous one last: `[.H * .Dh, .D]` for a matrix, `[.D]` for a vector.
+    package let shape: [Extent]
+    /// How many of it a layer has, one for each expert; nil: one.
+    package let copies: Extent?
+    /// Its names in GGUF files; the first that is there counts, and the first is written.
+    package let gguf: [TensorName]
+    /// Its names in Hugging Face's files.
+    package let huggingFace: [TensorName]
+    /// Its names in Mistral's own files, of which packed files have the first.
+    package let mistral: [TensorName]
+    /// The tensor whose name decides which of the names counts, where several come together.
+    package let follows: TensorRole?
+    /// Whether quantising a model makes it smaller; else it stays F32.
+    package let isQuantised: Bool
+    /// How it is cut; nil: everyone has all of it.
+    package let split: SplitAxis?
+    /// Whether its rows are heads whose components rotate in pairs.
+    package let rotates: Bool
+    /// Whether every token needs it, even one of the last layer whose logits nobody wants.
+    package let fillsCache: Bool
+
+    /// Declares a tensor.
+    package init(
+        _ role: TensorRole, _ shape: [Extent], copies: Extent? = nil, gguf: [TensorName],
+        huggingFace: [TensorName], mistral: [TensorName] = [], follows: TensorRole? = nil,
+        isQuantised: Bool = true, split: SplitAxis? = nil, rotates: Bool = false,
+        fillsCache: Bool = false
+    ) {
+        precondition((1...2).contains(shape.count), "\(role) has \(shape.count) dimensions")
+        self.role = role
+        self.shape = shape
+        self.copies = copies
+        self.gguf = gguf
+        self.huggingFace = huggingFace
+        self.mistral = mistral
+        self.follows = follows
+        self.isQuantised = isQuantised && shape.count == 2
+        self.split = split
+        self.rotates = rotates
+        self.fillsCache = fillsCache
+    }
+
+    /// Whether it is a vector of plain numbers, such as a norm or a bias.
+    package var isVector: Bool { shape.count == 1 }
+
+    /// Its sizes in a model.
+    package func sizes(in configuration: ModelConfiguration) -> [Int] {
+        shape.map { $0(configuration) }
+    }
+
+    /// How many a layer of a model has.
+    package func count(in configuration: ModelConfiguration) -> Int {
+        copies.map { $0(configuration) } ?? 1
+    }
+
+    /// What files call it; where none of the names is there, the first is missing.
+    func names(_ naming: TensorNaming) -> [TensorName] {
+        switch naming {
+        case .gguf: gguf
+        case .huggingFace: huggingFace
+        case .mistral: mistral
+        case .packed: Array((mistral.isEmpty ? gguf : mistral).prefix(1))
+        }
+    }
+
+    /// The name under which it is written.
+    package func writtenName(
+        _ naming: TensorNaming, layer: Int? = nil, expert: Int? = nil
+    ) -> String {
+        names(naming).first?.name(layer: layer, expert: expert) ?? role.description
+    }
+
+    /// Whether files are written with the matrices of all experts in one tensor.
+    package func isStacked(_ naming: TensorNaming) -> Bool {
+        names(naming).first?.isStacked ?? false
+    }
+}

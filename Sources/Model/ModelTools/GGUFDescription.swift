@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import ModelFiles
+
+extension ModelFile {
+    /// The key/value pairs of a GGUF file that holds this model: those of the file that it came
+    /// from, or else what its configuration says.
+    func ggufMetadata(
+        mix: QuantizationMix, vocabulary: GGUFMetadata
+    ) throws(ModelFileError) -> GGUFMetadata {
+        var new: GGUFMetadata
+        switch vocabularySource {
+        case .gguf: new = metadata
+        case .folder:
+            guard let keys = schema.gguf else {
+                throw .unsupported(
+                    path: path, problem: "GGUF has no words for models of \(schema.name)")
+            }
+            new = try configuration.ggufMetadata(keys, path: path)
+            new["general.name"] = .string(name)
+            for (key, value) in vocabulary { new[key] = value }
+            for (name, template) in chatTemplates.sorted(by: { $0.key < $1.key }) {
+                let key = "tokenizer.chat_template"
+                new[name == "default" ? key : "\(key).\(name)"] = .string(template)
+            }
+        }
+        for key in ["split.no", "split.count", "split.tensors.count"] { new[key] = nil }
+        new["general.file_type"] = .uint32(mix.ggufFileType)
+        new["general.quantization_version"] = .uint32(2)
+        return new
+    }
+}
+
+extension ModelConfiguration {
+    /// The configuration as GGUF's keys.
+    ///
+    /// - Parameters:
+    ///   - keys: those of the model's family.
+    ///   - path: the model, for error messages.
+    /// - Returns: the key/value pairs.
+    /// - Throws: where the format has no words for it.
+    func ggufMetadata(_ keys: GGUFKeys, path: String) throws(ModelFileError) -> GGUFMetadata {
+        let architecture = keys.written
+        var result: GGUFMetadata = ["general.architecture": .string(architecture)]
+        func set(_ key: String, _ value: GGUFValue) { result["\(architecture).\(key)"] = value }
+        func count(_ value: Int) -> GGUFValue { .uint32(UInt32(clamping: value)) }
+        set("vocab_size", count(vocabularySize))
+        set("context_length", count(contextLength))
+        set("embedding_length", count(hiddenSize))
+        set("block_count", count(layerCount))
+        set("feed_forward_length", count(intermediateSize))
+        set("attention.head_count", count(headCount))
+        set("attention.head_count_kv", count(kvHeadCount))
+        set("attention.key_length", count(headDimension))
+        set("attention.value_length", count(headDimension))
+        set("attention.layer_norm_rms_epsilon", .float32(rmsNormEpsilon))
+        if let slidingWindow { set("attention.sliding_window", count(slidingWindow)) }
+        if let expertCount, let expertsPerToken {
+            set("expert_count", count(expertCount))
+            set("expert_used_count", count(expertsPerToken))
+        }
+        for key in keys.numbers {
+            if let number = numbers[key.number] { set(key.key, .float32(Float(number))) }
+        }
+        set("rope.freq_base", .float32(Float(ropeTheta)))
+        set("rope.dimension_count", count(ropeDimensionCount))
+        switch ropeScaling {
+        case .none, .llama3: break
+        case .linear(let factor):
+            set("rope.scaling.type", .string("linear"))
+            set("rope.scaling.factor", .float32(Float(factor)))
+        case .yarn(let yarn):
+            guard yarn.roundsRamp else {
+                throw .unsupported(
+                    path: path, problem: "GGUF has no YaRN scaling without “truncate”")
+            }
+            let usual = YarnScaling.attentionFactor(
+                factor: yarn.factor, mscale: nil, mscaleAllDimensions: nil)
+            set("rope.scaling.type", .string("yarn"))
+            set("rope.scaling.factor", .float32(Float(yarn.factor)))
+            set("rope.scaling.original_context_length", count(yarn.originalContextLength))
+            set("rope.scaling.yarn_beta_fast", .float32(Float(yarn.betaFast)))
+            set("rope.scaling.yarn_beta_slow", .float32(Float(yarn.betaSlow)))
+            set("rope.scaling.attn_factor", .float32(Float(yarn.attentionFactor / usual)))
+        }
+        return result
+    }
+
+    /// What GGUF's `rope_freqs.weight` holds: the divisors of the frequencies, among them those of
+    /// Llama 3's scaling, for which the format has no keys.
+    var ggufRopeFrequencyFactors: [Float]? {
+        guard case .llama3(let factor, let low, let high, let original) = ropeScaling else {
+            return ropeFrequencyFactors
+        }
+        return (0..<ropeDimensionCount / 2).map { pair in
+            let frequency = pow(ropeTheta, -2 * Double(pair) / Double(ropeDimensionCount))
+            let turns = Double(original) * frequency / (2 * Double.pi)
+            if turns < low { return Float(factor) }
+            if turns > high { return 1 }
+            let share = (turns - low) / (high - low)
+            return Float(1 / ((1 - share) / factor + share))
+        }
+    }
+}
