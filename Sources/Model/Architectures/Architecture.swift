@@ -29,7 +29,7 @@ package struct Architecture: Sendable {
     ///   - inputs: tensors before the layers.
     ///   - layer: tensors of a layer.
     ///   - outputs: tensors after the layers.
-    ///   - prefixes: what may stand before the names of tensors.
+    ///   - prefixes: how the names of tensors may begin instead.
     ///   - ignored: how the names begin of tensors that are left out.
     ///   - problem: what is wrong with numbers that are right one by one.
     ///   - kv: what a layer keeps of each position.
@@ -40,8 +40,8 @@ package struct Architecture: Sendable {
         huggingFace: HuggingFaceKeys? = nil, mistral: MistralKeys? = nil,
         inputs: [TensorDeclaration] = Embedding.tensors,
         layer: @escaping @Sendable (ModelConfiguration, Int) -> [TensorDeclaration],
-        outputs: [TensorDeclaration] = Readout.tensors, prefixes: [String] = [],
-        ignored: [String] = [],
+        outputs: [TensorDeclaration] = Readout.tensors,
+        prefixes: [(usual: String, own: String)] = [], ignored: [String] = [],
         problem: @escaping @Sendable (ModelConfiguration) -> String? = { _ in nil },
         kv: @escaping @Sendable (ModelConfiguration, Int) -> KVLayout = { c, _ in KVLayout(c) },
         scratch: @escaping @Sendable (ModelConfiguration) -> [ScratchDeclaration],

@@ -39,6 +39,8 @@ struct HuggingFaceRope {
                     "high_freq_factor", "partial_rotary_factor", "finetuned",
                     "max_position_embeddings",
                 ]), neutral: [:], isStrict: true)
+        } else if let key = keys.ropeNumbers.first {
+            throw top.fail("rope_parameters.\(key.key)", "missing")
         }
     }
 

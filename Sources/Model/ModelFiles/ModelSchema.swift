@@ -21,8 +21,8 @@ package struct ModelSchema: Sendable {
     package let layer: @Sendable (ModelConfiguration, Int) -> [TensorDeclaration]
     /// The tensors after the layers.
     package let outputs: [TensorDeclaration]
-    /// What may stand before the names of its tensors, as in files that hold a part for images too.
-    package let prefixes: [String]
+    /// How the names of its tensors may begin instead, as in files that hold a part for images too.
+    package let prefixes: [(usual: String, own: String)]
     /// How the names of tensors begin that belong to parts which are left out.
     package let ignored: [String]
     /// What is wrong with numbers that are right one by one, or nil.
@@ -48,7 +48,7 @@ package struct ModelSchema: Sendable {
         name: String, experts: ExpertUse, gguf: GGUFKeys?, huggingFace: HuggingFaceKeys?,
         mistral: MistralKeys?, inputs: [TensorDeclaration],
         layer: @escaping @Sendable (ModelConfiguration, Int) -> [TensorDeclaration],
-        outputs: [TensorDeclaration], prefixes: [String] = [], ignored: [String] = [],
+        outputs: [TensorDeclaration], prefixes: [(usual: String, own: String)] = [], ignored: [String] = [],
         problem: @escaping @Sendable (ModelConfiguration) -> String? = { _ in nil }
     ) {
         self.name = name

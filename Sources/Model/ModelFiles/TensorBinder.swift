@@ -222,9 +222,13 @@ struct TensorBinder {
         return stored[name] != nil || unreadable[name] != nil
     }
 
-    /// The name with what stands before it in these files.
+    /// The name as it begins in these files.
     private func found(_ name: String) -> String {
-        let names = [name] + schema.prefixes.map { $0 + name }
+        let names =
+            [name]
+            + schema.prefixes.filter { name.hasPrefix($0.usual) }.map {
+                $0.own + name.dropFirst($0.usual.count)
+            }
         return names.first { stored[$0] != nil || unreadable[$0] != nil } ?? name
     }
 
