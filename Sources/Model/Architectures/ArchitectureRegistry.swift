@@ -8,6 +8,7 @@ extension Architecture {
         llama,
         mistral,
         mixtral,
+        ministral3,
     ]
 
     /// The family of a configuration.

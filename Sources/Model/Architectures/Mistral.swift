@@ -6,7 +6,7 @@ extension Architecture {
     /// Mistral 7B and its successors: Llama's layers, with a window in the first version.
     static let mistral = Architecture(
         name: "Mistral", experts: .never,
-        gguf: GGUFKeys(architectures: ["mistral", "mistral3", "mixtral"], written: "llama"),
+        gguf: GGUFKeys(architectures: ["mistral", "mixtral"], written: "llama"),
         huggingFace: HuggingFaceKeys(
             architecture: "MistralForCausalLM", modelType: "mistral", kvHeadCount: 8,
             contextLength: 131_072, ropeTheta: 10_000, rmsNormEpsilon: 1e-6, slidingWindow: 4096),

@@ -7,7 +7,7 @@ extension Architecture {
     /// token visits some.
     static let mixtral = Architecture(
         name: "Mixtral", experts: .always,
-        gguf: GGUFKeys(architectures: ["llama", "mistral", "mistral3", "mixtral"], written: "llama"),
+        gguf: GGUFKeys(architectures: ["llama", "mistral", "mixtral"], written: "llama"),
         huggingFace: HuggingFaceKeys(
             architecture: "MixtralForCausalLM", modelType: "mixtral", kvHeadCount: 8,
             contextLength: 131_072, ropeTheta: 1e6, rmsNormEpsilon: 1e-5, expertCount: 8),
