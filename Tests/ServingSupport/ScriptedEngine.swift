@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import APIs
 import Conversation
 package import Dispatch
 package import Generation

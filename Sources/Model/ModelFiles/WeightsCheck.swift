@@ -2,7 +2,7 @@
 
 import Computation
 import Dispatch
-package import Quantization
+import Quantization
 import Synchronization
 
 /// Reads the bytes of all tensors once, on all cores, and finds the first that is not sound.
