@@ -69,8 +69,8 @@ struct BraceFormat {
         guard !field.scalars.contains(":"), !field.scalars.contains("!") else {
             throw runtime.unsupported("conversions and widths in format strings")
         }
-        let text = try runtime.string(try lookUp(field))
-        let safe = result.isMarkup ? try runtime.escaped(.string(text)) : text
+        let text = try runtime.text.string(try lookUp(field))
+        let safe = result.isMarkup ? try runtime.text.escaped(.string(text)) : text
         guard result.count + safe.count <= runtime.limits.maxStringLength else {
             throw runtime.limit(
                 "a string longer than \(runtime.limits.maxStringLength) characters")

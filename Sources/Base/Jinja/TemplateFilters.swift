@@ -18,9 +18,7 @@ struct TemplateFilters {
         "xmlattr",
     ]
 
-    let interpreter: TemplateInterpreter
-
-    var runtime: TemplateRuntime { interpreter.runtime }
+    let runtime: TemplateRuntime
 
     /// The filtered value.
     func apply(
@@ -39,10 +37,10 @@ struct TemplateFilters {
             _ = try arguments.bound(name, [], runtime)
             return try items(of: value)
         case "abs", "int", "float", "round":
-            return try applyNumeric(name, to: value, arguments)
+            return try NumberFilters(runtime: runtime).apply(name, to: value, arguments)
         case "dictsort", "first", "join", "last", "list", "map", "min", "max", "reject",
             "rejectattr", "reverse", "select", "selectattr", "sort", "sum", "unique":
-            return try applyToSequence(name, value, arguments)
+            return try SequenceFilters(runtime: runtime).apply(name, to: value, arguments)
         default:
             if TemplateFilters.leftOut.contains(name) {
                 throw runtime.unsupported("filter \"\(name)\"")
@@ -50,7 +48,7 @@ struct TemplateFilters {
             guard TemplateFilters.names.contains(name) else {
                 throw runtime.failure("No filter named '\(name.prefix(40))' found.")
             }
-            return try applyToText(name, value, arguments)
+            return try TextFilters(runtime: runtime).apply(name, to: value, arguments)
         }
     }
 
@@ -70,7 +68,7 @@ struct TemplateFilters {
             style.indentation = String(repeating: " ", count: width)
         }
         if style.indentation != nil { style.itemSeparator = "," }
-        if let separators = values[2], !isNull(separators) {
+        if let separators = values[2], !separators.isNull {
             let pair = try runtime.iterate(separators)
             guard pair.count == 2 else { throw runtime.failure("separators must be a pair") }
             style.itemSeparator = try runtime.string(argument: pair[0]).text
@@ -81,11 +79,6 @@ struct TemplateFilters {
         return .string(try writer.text(of: value))
     }
 
-    func isNull(_ value: TemplateValue?) -> Bool {
-        if case .null = value { return true }
-        return false
-    }
-
     private func items(of value: TemplateValue) throws(TemplateError) -> TemplateValue {
         switch value {
         case .undefined: return try runtime.iterator([])
@@ -93,27 +86,5 @@ struct TemplateFilters {
             return try runtime.iterator(TemplateMappingView(kind: .items, mapping: mapping).items)
         default: throw runtime.failure("Can only get item pairs from a mapping.")
         }
-    }
-}
-
-extension TemplateInterpreter {
-    /// Applies a filter of the source to a value.
-    func apply(
-        _ filter: TemplateFilterCall, to value: TemplateValue, in scope: TemplateScope
-    ) throws(TemplateError) -> TemplateValue {
-        let arguments = try evaluate(filter.arguments, in: scope)
-        runtime.position = filter.position
-        try runtime.step()
-        return try TemplateFilters(interpreter: self).apply(filter.name, to: value, arguments)
-    }
-
-    /// Applies a test of the source to a value.
-    func check(
-        _ test: TemplateFilterCall, of value: TemplateValue, in scope: TemplateScope
-    ) throws(TemplateError) -> Bool {
-        let arguments = try evaluate(test.arguments, in: scope)
-        runtime.position = test.position
-        try runtime.step()
-        return try TemplateTests(runtime: runtime).check(test.name, value, arguments)
     }
 }

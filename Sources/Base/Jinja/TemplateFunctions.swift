@@ -9,9 +9,10 @@ struct TemplateFunctions {
     /// The functions of Jinja2 that no chat template uses.
     static let leftOut: Set<String> = ["cycler", "joiner", "lipsum"]
 
-    let interpreter: TemplateInterpreter
+    let runtime: TemplateRuntime
 
-    private var runtime: TemplateRuntime { interpreter.runtime }
+    /// What `strftime_now` tells.
+    let now: WallClockTime
 
     func call(
         _ name: String, _ arguments: TemplateArguments
@@ -32,12 +33,12 @@ struct TemplateFunctions {
         case "raise_exception":
             let values = try arguments.bound(
                 "raise_exception", ["message"], required: 1, runtime)
-            throw .raised(try runtime.string(values[0] ?? .null).text)
+            throw .raised(try runtime.text.string(values[0] ?? .null).text)
         case "strftime_now":
             let values = try arguments.bound("strftime_now", ["format"], required: 1, runtime)
             let format = try runtime.string(argument: values[0] ?? .null)
             try runtime.checkLength(format.count * 10)
-            return .text(interpreter.now.formatted(format.text))
+            return .text(now.formatted(format.text))
         default: throw runtime.failure("'\(name)' is undefined")
         }
     }
@@ -80,7 +81,7 @@ struct TemplateFunctions {
                             "dictionary update sequence element has length \(items.count); "
                                 + "2 is required")
                     }
-                    result.set(items[0], try runtime.key(of: items[0]), to: items[1])
+                    result.set(items[0], try runtime.comparison.key(of: items[0]), to: items[1])
                 }
             }
         }

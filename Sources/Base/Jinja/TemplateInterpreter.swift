@@ -16,7 +16,8 @@ final class TemplateInterpreter {
     /// What `strftime_now` tells.
     let now: WallClockTime
 
-    private(set) var output = TemplateString()
+    private var expressions: ExpressionEvaluator { ExpressionEvaluator(interpreter: self) }
+    private var output = TemplateString()
     private var depth = 0
 
     init(runtime: TemplateRuntime, now: WallClockTime) {
@@ -44,7 +45,7 @@ final class TemplateInterpreter {
 
     func leave() { depth -= 1 }
 
-    func write(_ string: TemplateString) throws(TemplateError) {
+    private func write(_ string: TemplateString) throws(TemplateError) {
         try runtime.work(string.count)
         guard output.count + string.count <= runtime.limits.maxStringLength else {
             throw runtime.limit(
@@ -54,7 +55,7 @@ final class TemplateInterpreter {
     }
 
     /// What the statements render to, kept apart from the output.
-    func capture(
+    private func capture(
         _ statements: [TemplateStatement], in scope: TemplateScope
     ) throws(TemplateError) -> (TemplateString, Flow) {
         let outer = swapOutput(TemplateString())
@@ -63,13 +64,13 @@ final class TemplateInterpreter {
     }
 
     /// Puts another string in the place of the output, which is returned.
-    func swapOutput(_ other: TemplateString) -> TemplateString {
+    private func swapOutput(_ other: TemplateString) -> TemplateString {
         var other = other
         swap(&output, &other)
         return other
     }
 
-    func execute(
+    private func execute(
         _ statements: [TemplateStatement], in scope: TemplateScope
     ) throws(TemplateError) -> Flow {
         try enter()
@@ -96,7 +97,7 @@ final class TemplateInterpreter {
         case .branches(let branches, let otherwise):
             return try execute(branches, otherwise: otherwise, in: scope)
         case .loop(let definition):
-            let sequence = try evaluate(definition.sequence, in: scope)
+            let sequence = try expressions.evaluate(definition.sequence, in: scope)
             return try run(definition, over: sequence, in: scope, recursionDepth: 0)
         case .captured, .call, .filtered, .scope, .generation:
             return try executeBlock(statement, in: scope)
@@ -109,9 +110,9 @@ final class TemplateInterpreter {
         switch statement.kind {
         case .text(let text): try write(text)
         case .output(let expression):
-            try write(try runtime.string(try evaluate(expression, in: scope)))
+            try write(try runtime.text.string(try expressions.evaluate(expression, in: scope)))
         case .assignment(let target, let expression):
-            try assign(try evaluate(expression, in: scope), to: target, in: scope)
+            try assign(try expressions.evaluate(expression, in: scope), to: target, in: scope)
         case .macro(let definition):
             runtime.register(scope)
             let macro = TemplateMacro(definition: definition, scope: scope)
@@ -133,7 +134,7 @@ final class TemplateInterpreter {
         case .scope(let bindings, let body):
             let inner = TemplateScope(parent: scope)
             for (target, expression) in bindings {
-                try assign(try evaluate(expression, in: scope), to: target, in: inner)
+                try assign(try expressions.evaluate(expression, in: scope), to: target, in: inner)
             }
             return try execute(body, in: inner)
         case .generation(let body):
@@ -147,7 +148,7 @@ final class TemplateInterpreter {
         _ branches: [(test: TemplateExpression, body: [TemplateStatement])],
         otherwise: [TemplateStatement], in scope: TemplateScope
     ) throws(TemplateError) -> Flow {
-        for branch in branches where try evaluate(branch.test, in: scope).isTrue {
+        for branch in branches where try expressions.evaluate(branch.test, in: scope).isTrue {
             return try execute(branch.body, in: scope)
         }
         return otherwise.isEmpty ? .next : try execute(otherwise, in: scope)
@@ -161,12 +162,12 @@ final class TemplateInterpreter {
         if flow != .next { return flow }
         var value = TemplateValue.string(text)
         for filter in filters {
-            value = try apply(filter, to: value, in: scope)
+            value = try expressions.apply(filter, to: value, in: scope)
         }
         if let target {
             try assign(value, to: target, in: scope)
         } else {
-            try write(try runtime.string(value))
+            try write(try runtime.text.string(value))
         }
         return .next
     }
@@ -176,16 +177,16 @@ final class TemplateInterpreter {
     ) throws(TemplateError) {
         guard case .call(let callee, let arguments) = call.kind else { return }
         runtime.register(scope)
-        var evaluated = try evaluate(arguments, in: scope)
+        var evaluated = try expressions.evaluate(arguments, in: scope)
         evaluated.keywords.append(
             ("caller", .callable(.macro(TemplateMacro(definition: caller, scope: scope)))))
-        let function = try evaluate(callee, in: scope)
+        let function = try expressions.evaluate(callee, in: scope)
         runtime.position = call.position
-        try write(try runtime.string(try self.call(function, evaluated, in: scope)))
+        try write(try runtime.text.string(try self.call(function, evaluated)))
     }
 
     /// Binds a value to a target, unpacking it where the target is a tuple.
-    func assign(
+    private func assign(
         _ value: TemplateValue, to target: TemplateTarget, in scope: TemplateScope
     ) throws(TemplateError) {
         switch target {
@@ -212,6 +213,161 @@ final class TemplateInterpreter {
             for (item, target) in zip(items, targets) {
                 try assign(item, to: target, in: scope)
             }
+        }
+    }
+
+    /// Runs a loop over a sequence.
+    private func run(
+        _ definition: TemplateLoopDefinition, over sequence: TemplateValue,
+        in scope: TemplateScope, recursionDepth: Int
+    ) throws(TemplateError) -> Flow {
+        var items = try runtime.iterate(sequence)
+        if let filter = definition.filter {
+            var kept: [TemplateValue] = []
+            for item in items {
+                let inner = TemplateScope(parent: scope)
+                try assign(item, to: definition.target, in: inner)
+                if try expressions.evaluate(filter, in: inner).isTrue { kept.append(item) }
+            }
+            items = kept
+        }
+        guard !items.isEmpty else {
+            return definition.otherwise.isEmpty
+                ? .next : try execute(definition.otherwise, in: TemplateScope(parent: scope))
+        }
+        let loop = TemplateLoop(
+            items: items, definition: definition.isRecursive ? definition : nil, scope: scope,
+            recursionDepth: recursionDepth)
+        try runtime.checkDepth(loop.depth)
+        for (index, item) in items.enumerated() {
+            loop.index = index
+            let inner = TemplateScope(parent: scope)
+            inner.variables["loop"] = .loop(loop)
+            try assign(item, to: definition.target, in: inner)
+            let flow = try execute(definition.body, in: inner)
+            if flow == .breaks { break }
+        }
+        return .next
+    }
+
+    /// The rendering of a recursive loop's body over an inner sequence.
+    private func recurse(
+        _ loop: TemplateLoop, over sequence: TemplateValue
+    ) throws(TemplateError) -> TemplateValue {
+        guard let definition = loop.definition else {
+            throw runtime.failure(
+                "The loop must have the 'recursive' marker to be called recursively.")
+        }
+        try enter()
+        defer { leave() }
+        let (outer, position) = (swapOutput(TemplateString()), runtime.position)
+        _ = try run(
+            definition, over: sequence, in: loop.scope, recursionDepth: loop.recursionDepth + 1)
+        runtime.position = position
+        return .string(swapOutput(outer))
+    }
+
+    /// Calls a value.
+    func call(
+        _ function: TemplateValue, _ arguments: TemplateArguments
+    ) throws(TemplateError) -> TemplateValue {
+        switch function {
+        case .undefined(let message): throw runtime.failure(message)
+        case .loop(let loop):
+            let values = try arguments.bound("loop", ["iterable"], required: 1, runtime)
+            return try recurse(loop, over: values[0] ?? .null)
+        case .callable(let callable):
+            return try call(callable, arguments)
+        default: throw runtime.failure("'\(function.typeName)' object is not callable")
+        }
+    }
+
+    private func call(
+        _ callable: TemplateCallable, _ arguments: TemplateArguments
+    ) throws(TemplateError) -> TemplateValue {
+        switch callable {
+        case .function(let name):
+            return try TemplateFunctions(runtime: runtime, now: now).call(name, arguments)
+        case .macro(let macro): return try call(macro, arguments)
+        case .method(let receiver, let name):
+            switch receiver {
+            case .loop(let loop): return try loop.call(name, arguments.positional, runtime)
+            default:
+                return try TemplateMethods(runtime: runtime).call(name, of: receiver, arguments)
+            }
+        }
+    }
+
+    /// Renders a macro's body with its arguments.
+    private func call(
+        _ macro: TemplateMacro, _ arguments: TemplateArguments
+    ) throws(TemplateError) -> TemplateValue {
+        // A macro's call takes more of the stack than an expression does.
+        try enter()
+        try enter()
+        defer {
+            leave()
+            leave()
+        }
+        let definition = macro.definition
+        let scope = TemplateScope(parent: macro.scope)
+        var keywords = arguments.keywords
+        var missing: [TemplateParameter] = []
+        for (i, parameter) in definition.parameters.enumerated() {
+            if i < arguments.positional.count {
+                scope.variables[parameter.name] = arguments.positional[i]
+            } else if let index = keywords.firstIndex(where: { $0.name == parameter.name }) {
+                scope.variables[parameter.name] = keywords.remove(at: index).value
+            } else {
+                missing.append(parameter)
+            }
+        }
+        if definition.usesCaller, scope.variables["caller"] == nil,
+            !definition.parameters.contains(where: { $0.name == "caller" })
+        {
+            let index = keywords.firstIndex { $0.name == "caller" }
+            scope.variables["caller"] =
+                index.map { keywords.remove(at: $0).value } ?? .undefined("No caller defined")
+        }
+        try bindRest(definition, arguments, keywords, in: scope)
+        let position = runtime.position
+        for parameter in missing {
+            // Later fallbacks may refer to earlier parameters.
+            guard let fallback = parameter.fallback else {
+                scope.variables[parameter.name] = .undefined(
+                    "parameter '\(parameter.name)' was not provided")
+                continue
+            }
+            scope.variables[parameter.name] = try expressions.evaluate(fallback, in: scope)
+        }
+        let (text, _) = try capture(definition.body, in: scope)
+        runtime.position = position
+        return .string(text)
+    }
+
+    /// What is left over goes to `varargs` and `kwargs` of a macro that names them.
+    private func bindRest(
+        _ definition: TemplateMacroDefinition, _ arguments: TemplateArguments,
+        _ keywords: [(name: String, value: TemplateValue)], in scope: TemplateScope
+    ) throws(TemplateError) {
+        if definition.usesKeywords {
+            var mapping = TemplateMapping()
+            for (name, value) in keywords {
+                mapping.set(TemplateString(name, origin: .template), to: value)
+            }
+            try runtime.checkDepth(mapping.depth)
+            scope.variables["kwargs"] = .mapping(mapping)
+        } else if let extra = keywords.first {
+            throw runtime.failure(
+                "macro '\(definition.name)' takes no keyword argument '\(extra.name)'")
+        }
+        let rest = arguments.positional.dropFirst(definition.parameters.count)
+        if definition.usesVariadic {
+            scope.variables["varargs"] = try runtime.tuple(Array(rest))
+        } else if !rest.isEmpty {
+            throw runtime.failure(
+                "macro '\(definition.name)' takes not more than "
+                    + "\(definition.parameters.count) argument(s)")
         }
     }
 }

@@ -49,8 +49,8 @@ struct TemplateJSON {
         var keys = mapping.keys
         var values = mapping.values
         if sortsKeys {
-            values = try runtime.sorted(values, by: keys, isReversed: false)
-            keys = try runtime.sorted(keys, by: keys, isReversed: false)
+            values = try runtime.comparison.sorted(values, by: keys, isReversed: false)
+            keys = try runtime.comparison.sorted(keys, by: keys, isReversed: false)
         }
         writer.beginObject()
         for (key, value) in zip(keys, values) {

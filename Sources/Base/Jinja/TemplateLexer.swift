@@ -4,11 +4,10 @@
 ///
 /// - Source: Jinja2 3.1 `lexer.py`, configured as Hugging Face transformers does for chat templates.
 struct TemplateLexer {
-    let source: [Unicode.Scalar]
-    var index = 0
+    private let source: [Unicode.Scalar]
+    private var index = 0
     private var tokens: [TemplateToken] = []
     private var startsLine = true
-    private var closers: [TemplateToken.Symbol] = []
 
     // Positions are asked for in ascending order; these remember the last answer.
     private var line = 1
@@ -45,7 +44,7 @@ struct TemplateLexer {
     }
 
     /// The line and column of the scalar at `offset`.
-    mutating func position(_ offset: Int) -> TemplatePosition {
+    private mutating func position(_ offset: Int) -> TemplatePosition {
         if offset < counted {
             line = 1
             lineStart = 0
@@ -147,7 +146,7 @@ struct TemplateLexer {
     }
 
     /// After a closing tag: takes the white space that the sign asks for, or one newline.
-    mutating func finishTag(sign: Unicode.Scalar?, trimsNewline: Bool) {
+    private mutating func finishTag(sign: Unicode.Scalar?, trimsNewline: Bool) {
         if sign == "-" {
             index = skipSpace(from: index)
         } else if sign != "+", trimsNewline, index < source.count, source[index] == "\n" {
@@ -157,13 +156,13 @@ struct TemplateLexer {
     }
 
     private mutating func lexTag(isVariable: Bool) throws(TemplateError) {
-        closers.removeAll()
+        var scanner = ElementScanner(source: source)
         while true {
             index = skipSpace(from: index)
             guard index < source.count else { return }
-            if closers.isEmpty, closesTag(isVariable: isVariable) { return }
+            if !scanner.isWithinBrackets, closesTag(isVariable: isVariable) { return }
             let start = index
-            add(try lexElement(), at: start)
+            add(try scanner.scan(at: &index), at: start)
         }
     }
 
@@ -180,25 +179,6 @@ struct TemplateLexer {
         index = closing + 2
         finishTag(sign: sign, trimsNewline: !isVariable)
         return true
-    }
-
-    /// Keeps count of open brackets, since `}}` inside a mapping does not close the tag.
-    mutating func balance(_ symbol: TemplateToken.Symbol, at start: Int) throws(TemplateError) {
-        switch symbol {
-        case .leftBrace: closers.append(.rightBrace)
-        case .leftBracket: closers.append(.rightBracket)
-        case .leftParenthesis: closers.append(.rightParenthesis)
-        case .rightBrace, .rightBracket, .rightParenthesis:
-            guard let expected = closers.popLast() else {
-                throw .syntax("unexpected '\(symbol.rawValue)'", at: position(start))
-            }
-            guard expected == symbol else {
-                throw .syntax(
-                    "unexpected '\(symbol.rawValue)', expected '\(expected.rawValue)'",
-                    at: position(start))
-            }
-        default: break
-        }
     }
 
     private mutating func add(_ kind: TemplateToken.Kind, at offset: Int) {
@@ -241,7 +221,7 @@ struct TemplateLexer {
         return i
     }
 
-    func matches(_ text: String, at offset: Int) -> Bool {
+    private func matches(_ text: String, at offset: Int) -> Bool {
         var i = offset
         for scalar in text.unicodeScalars {
             guard i < source.count, source[i] == scalar else { return false }

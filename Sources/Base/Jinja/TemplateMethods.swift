@@ -2,20 +2,6 @@
 
 /// The methods of Python's strings, dictionaries and lists that a template may call.
 struct TemplateMethods {
-    static let ofStrings: Set<String> = [
-        "capitalize", "count", "endswith", "find", "format", "index", "isalnum", "isalpha",
-        "isdecimal", "isdigit", "islower", "isnumeric", "isspace", "isupper", "join", "lower",
-        "lstrip", "partition", "removeprefix", "removesuffix", "replace", "rfind", "rindex",
-        "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip", "title",
-        "upper",
-    ]
-
-    /// The methods of Python's strings that no chat template uses.
-    static let leftOutOfStrings: Set<String> = [
-        "casefold", "center", "encode", "expandtabs", "format_map", "isascii", "isidentifier",
-        "isprintable", "istitle", "ljust", "maketrans", "rjust", "swapcase", "translate", "zfill",
-    ]
-
     static let ofMappings: Set<String> = ["copy", "fromkeys", "get", "items", "keys", "values"]
 
     static let mutatingMappings: Set<String> = ["clear", "pop", "popitem", "setdefault", "update"]
@@ -33,9 +19,7 @@ struct TemplateMethods {
     ) throws(TemplateError) -> TemplateValue {
         switch receiver {
         case .string(let string):
-            // Every method reads its string once or a fixed number of times.
-            try runtime.work(string.count)
-            return try call(name, of: string, arguments)
+            return try StringMethods(runtime: runtime).call(name, of: string, arguments)
         case .mapping(let mapping): return try call(name, of: mapping, arguments)
         case .list(let sequence), .tuple(let sequence):
             if name == "copy" { return receiver }
@@ -54,7 +38,7 @@ struct TemplateMethods {
             guard arguments.keywords.isEmpty, (1...2).contains(arguments.positional.count) else {
                 throw runtime.failure("get expected 1 or 2 positional arguments")
             }
-            return mapping[try runtime.key(of: arguments.positional[0])]
+            return mapping[try runtime.comparison.key(of: arguments.positional[0])]
                 ?? (arguments.positional.count > 1 ? arguments.positional[1] : .null)
         case "fromkeys": throw runtime.unsupported("method \"fromkeys\" of mappings")
         default: break
@@ -76,22 +60,17 @@ struct TemplateMethods {
         let wanted = values[0] ?? .null
         if name == "count" {
             var count = 0
-            for item in sequence.items where try runtime.equals(item, wanted) { count += 1 }
+            for item in sequence.items where try runtime.comparison.equals(item, wanted) {
+                count += 1
+            }
             return .integer(count)
         }
-        let range = clampedRange(
+        let range = runtime.bounds(
             try runtime.integer(values[1], default: 0),
             try runtime.integer(values[2], default: sequence.items.count), sequence.items.count)
-        for index in range where try runtime.equals(sequence.items[index], wanted) {
+        for index in range where try runtime.comparison.equals(sequence.items[index], wanted) {
             return .integer(index)
         }
         throw runtime.failure("value is not in list")
-    }
-
-    /// Python's bounds of a part of a sequence; empty where they are out of order.
-    func clampedRange(_ start: Int, _ stop: Int, _ count: Int) -> Range<Int> {
-        let low = min(max(start < 0 ? start + count : start, 0), count)
-        let high = min(max(stop < 0 ? stop + count : stop, 0), count)
-        return low..<max(low, high)
     }
 }

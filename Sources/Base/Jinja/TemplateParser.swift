@@ -4,108 +4,38 @@
 ///
 /// - Source: the grammar of Jinja2 3.1 `parser.py`; recursion is bounded by `maxNesting`.
 struct TemplateParser {
-    private let tokens: [TemplateToken]
-    private let limits: TemplateLimits
-    private var index = 0
-    private var nesting = 0
-
-    /// Whether an unknown filter is only an error once it is reached: Jinja2 lets a template test
-    /// for a filter with `if` before it uses it.
-    var allowsUnknownNames = false
-
-    /// Errors for unknown filters and tests, unless a conditional is found to surround them.
-    var unknownNames: [TemplateError] = []
-
-    /// The names read so far in each macro body being parsed, for `varargs`, `kwargs`, `caller`.
-    var usedNames: [Set<String>] = []
+    private let reader: TokenReader
+    private var expressions: ExpressionParser
 
     /// How many loops enclose the statement, within the current macro.
-    var loopDepth = 0
+    private var loopDepth = 0
 
     /// Reads a whole template.
     static func parse(
         _ source: String, limits: TemplateLimits
     ) throws(TemplateError) -> [TemplateStatement] {
         let tokens = try TemplateLexer.tokens(of: source, limits: limits)
-        var parser = TemplateParser(tokens: tokens, limits: limits)
+        var parser = TemplateParser(reader: TokenReader(tokens: tokens, limits: limits))
         let statements = try parser.statements(until: [])
-        if let error = parser.unknownNames.first { throw error }
+        if let error = parser.expressions.unknownNames.first { throw error }
         return statements
     }
 
-    private init(tokens: [TemplateToken], limits: TemplateLimits) {
-        self.tokens = tokens
-        self.limits = limits
-    }
-
-    var current: TemplateToken { tokens[index] }
-
-    /// The token after the current one.
-    var following: TemplateToken { tokens[min(index + 1, tokens.count - 1)] }
-
-    mutating func advance() {
-        if index + 1 < tokens.count { index += 1 }
-    }
-
-    func isCurrent(_ symbol: TemplateToken.Symbol) -> Bool { current.kind == .symbol(symbol) }
-
-    func isCurrent(name: String) -> Bool { current.kind == .name(name) }
-
-    mutating func skip(_ symbol: TemplateToken.Symbol) -> Bool {
-        guard isCurrent(symbol) else { return false }
-        advance()
-        return true
-    }
-
-    mutating func skip(name: String) -> Bool {
-        guard isCurrent(name: name) else { return false }
-        advance()
-        return true
-    }
-
-    mutating func expect(_ symbol: TemplateToken.Symbol) throws(TemplateError) {
-        guard skip(symbol) else { throw unexpected(wanted: "'\(symbol.rawValue)'") }
-    }
-
-    mutating func expectName() throws(TemplateError) -> String {
-        guard case .name(let name) = current.kind else { throw unexpected(wanted: "a name") }
-        advance()
-        return name
-    }
-
-    mutating func expect(_ kind: TemplateToken.Kind, _ shown: String) throws(TemplateError) {
-        guard current.kind == kind else { throw unexpected(wanted: shown) }
-        advance()
-    }
-
-    func unexpected(wanted: String) -> TemplateError {
-        .syntax("expected \(wanted), got '\(current.shown)'", at: current.position)
-    }
-
-    /// Enters one more level of nesting; every caller leaves it again.
-    mutating func enter() throws(TemplateError) {
-        nesting += 1
-        try check(depth: nesting)
-    }
-
-    mutating func leave() { nesting -= 1 }
-
-    func check(depth: Int) throws(TemplateError) {
-        guard depth <= limits.maxNesting else {
-            throw .limit("nesting is deeper than \(limits.maxNesting)", at: current.position)
-        }
+    private init(reader: TokenReader) {
+        self.reader = reader
+        expressions = ExpressionParser(reader: reader)
     }
 
     /// Statements up to a tag named in `endings`, which becomes the current token.
-    mutating func statements(
+    private mutating func statements(
         until endings: [String]
     ) throws(TemplateError) -> [TemplateStatement] {
-        try enter()
-        defer { leave() }
+        try reader.enter()
+        defer { reader.leave() }
         var result: [TemplateStatement] = []
         while true {
-            let position = current.position
-            switch current.kind {
+            let position = reader.current.position
+            switch reader.current.kind {
             case .end:
                 guard endings.isEmpty else {
                     throw .syntax(
@@ -114,31 +44,262 @@ struct TemplateParser {
                 }
                 return result
             case .data(let scalars):
-                advance()
+                reader.advance()
                 result.append(
                     TemplateStatement(
                         kind: .text(TemplateString(scalars, origin: .template)),
                         position: position))
             case .variableBegin:
-                advance()
-                let value = try tupleOrExpression()
-                try expect(.variableEnd, "end of print statement")
+                reader.advance()
+                let value = try expressions.tupleOrExpression()
+                try reader.expect(.variableEnd, "end of print statement")
                 result.append(TemplateStatement(kind: .output(value), position: position))
             case .blockBegin:
-                advance()
-                if case .name(let name) = current.kind, endings.contains(name) { return result }
+                reader.advance()
+                if case .name(let name) = reader.current.kind, endings.contains(name) {
+                    return result
+                }
                 result += try statement()
-                try expect(.blockEnd, "end of statement block")
+                try reader.expect(.blockEnd, "end of statement block")
             default:
-                throw unexpected(wanted: "template text")
+                throw reader.unexpected(wanted: "template text")
             }
         }
     }
 
     /// The body of a block tag: from the end of its tag to the one that ends it.
-    mutating func body(until endings: [String]) throws(TemplateError) -> [TemplateStatement] {
-        _ = skip(.colon)
-        try expect(.blockEnd, "end of statement block")
+    private mutating func body(until endings: [String]) throws(TemplateError) -> [TemplateStatement]
+    {
+        _ = reader.skip(.colon)
+        try reader.expect(.blockEnd, "end of statement block")
         return try statements(until: endings)
+    }
+
+    /// The statement whose tag name is the current token, up to but without the end of its last tag.
+    private mutating func statement() throws(TemplateError) -> [TemplateStatement] {
+        let position = reader.current.position
+        guard case .name(let name) = reader.current.kind else {
+            throw reader.unexpected(wanted: "a tag name")
+        }
+        reader.advance()
+        let kind: TemplateStatement.Kind
+        switch name {
+        case "for": kind = try loop()
+        case "if": kind = try branches()
+        case "set": kind = try assignment()
+        case "macro": kind = try macro()
+        case "call": kind = try callBlock()
+        case "filter": kind = try filterBlock()
+        case "with": kind = try scope()
+        case "generation":
+            kind = .generation(try macroBody(until: "endgeneration"))
+        case "break", "continue":
+            guard loopDepth > 0 else {
+                throw .syntax("'\(name)' outside a loop", at: position)
+            }
+            kind = name == "break" ? .breakLoop : .continueLoop
+        case "block", "extends", "include", "import", "from", "autoescape", "print":
+            throw .unsupported("statement \"\(name)\"", at: position)
+        default:
+            throw .syntax("unknown tag '\(name.prefix(40))'", at: position)
+        }
+        return [TemplateStatement(kind: kind, position: position)]
+    }
+
+    private mutating func loop() throws(TemplateError) -> TemplateStatement.Kind {
+        let position = reader.current.position
+        let target = try target(allowsMembers: false, endsAt: "in")
+        guard !target.names.contains("loop") else {
+            throw .syntax(
+                "Can't assign to special loop variable in for-loop target", at: position)
+        }
+        guard reader.skip(name: "in") else { throw reader.unexpected(wanted: "'in'") }
+        let sequence = try expressions.tupleOrExpression(
+            allowsConditional: false, endsAt: "recursive")
+        let wasSoft = expressions.allowsUnknownNames
+        expressions.allowsUnknownNames = false
+        defer { expressions.allowsUnknownNames = wasSoft }
+        let filter = reader.skip(name: "if") ? try expressions.expression() : nil
+        let isRecursive = reader.skip(name: "recursive")
+        loopDepth += 1
+        let body = try body(until: ["endfor", "else"])
+        loopDepth -= 1
+        var otherwise: [TemplateStatement] = []
+        if reader.skip(name: "else") {
+            otherwise = try self.body(until: ["endfor"])
+        }
+        reader.advance()
+        return .loop(
+            TemplateLoopDefinition(
+                target: target, sequence: sequence, filter: filter, isRecursive: isRecursive,
+                body: body, otherwise: otherwise))
+    }
+
+    private mutating func branches() throws(TemplateError) -> TemplateStatement.Kind {
+        let wasSoft = expressions.allowsUnknownNames
+        expressions.allowsUnknownNames = true
+        defer { expressions.allowsUnknownNames = wasSoft }
+        var branches: [(test: TemplateExpression, body: [TemplateStatement])] = []
+        while true {
+            let test = try expressions.tupleOrExpression(allowsConditional: false)
+            branches.append((test, try body(until: ["elif", "else", "endif"])))
+            if reader.skip(name: "elif") { continue }
+            var otherwise: [TemplateStatement] = []
+            if reader.skip(name: "else") {
+                otherwise = try body(until: ["endif"])
+            }
+            reader.advance()
+            return .branches(branches, otherwise: otherwise)
+        }
+    }
+
+    private mutating func assignment() throws(TemplateError) -> TemplateStatement.Kind {
+        let target = try target(allowsMembers: true, endsAt: nil)
+        if reader.skip(.assign) {
+            return .assignment(target, try expressions.tupleOrExpression())
+        }
+        let filters = reader.isCurrent(.pipe) ? try expressions.filterChain() : []
+        let body = try innerBody(until: "endset")
+        return .captured(target, filters: filters, body: body)
+    }
+
+    private mutating func macro() throws(TemplateError) -> TemplateStatement.Kind {
+        let name = try reader.expectName()
+        expressions.beginMacro()
+        let parameters = try parameters()
+        let definition = try macroDefinition(name: name, parameters: parameters, end: "endmacro")
+        return .macro(definition)
+    }
+
+    private mutating func callBlock() throws(TemplateError) -> TemplateStatement.Kind {
+        let position = reader.current.position
+        expressions.beginMacro()
+        let parameters = reader.isCurrent(.leftParenthesis) ? try parameters() : []
+        let signatureNames = expressions.endMacro(isSignature: true)
+        let call = try expressions.expression()
+        guard case .call = call.kind else { throw .syntax("expected call", at: position) }
+        expressions.beginMacro(signatureNames)
+        let definition = try macroDefinition(
+            name: "caller", parameters: parameters, end: "endcall")
+        return .call(call, caller: definition)
+    }
+
+    /// The rest of a macro, whose names have been collected since it began.
+    private mutating func macroDefinition(
+        name: String, parameters: [TemplateParameter], end: String
+    ) throws(TemplateError) -> TemplateMacroDefinition {
+        let body = try macroBody(until: end)
+        let used = expressions.endMacro()
+        let declared = Set(parameters.map(\.name))
+        return TemplateMacroDefinition(
+            name: name, parameters: parameters, body: body,
+            usesVariadic: used.contains("varargs") && !declared.contains("varargs"),
+            usesKeywords: used.contains("kwargs") && !declared.contains("kwargs"),
+            usesCaller: used.contains("caller"))
+    }
+
+    /// A body from which the loops around it cannot be left, past the name of the tag that ends it.
+    private mutating func macroBody(
+        until end: String
+    ) throws(TemplateError) -> [TemplateStatement] {
+        let outerLoops = loopDepth
+        let wasSoft = expressions.allowsUnknownNames
+        loopDepth = 0
+        expressions.allowsUnknownNames = false
+        defer {
+            loopDepth = outerLoops
+            expressions.allowsUnknownNames = wasSoft
+        }
+        let body = try body(until: [end])
+        reader.advance()
+        return body
+    }
+
+    private mutating func parameters() throws(TemplateError) -> [TemplateParameter] {
+        try reader.expect(.leftParenthesis)
+        var result: [TemplateParameter] = []
+        while !reader.isCurrent(.rightParenthesis) {
+            if !result.isEmpty { try reader.expect(.comma) }
+            let name = try reader.expectName()
+            if reader.skip(.assign) {
+                result.append(TemplateParameter(name: name, fallback: try expressions.expression()))
+            } else if let last = result.last, last.fallback != nil {
+                throw .syntax(
+                    "non-default argument follows default argument", at: reader.current.position)
+            } else {
+                result.append(TemplateParameter(name: name, fallback: nil))
+            }
+        }
+        try reader.expect(.rightParenthesis)
+        return result
+    }
+
+    private mutating func filterBlock() throws(TemplateError) -> TemplateStatement.Kind {
+        let filters = try expressions.filterChain(startsInline: true)
+        return .filtered(filters: filters, body: try innerBody(until: "endfilter"))
+    }
+
+    private mutating func scope() throws(TemplateError) -> TemplateStatement.Kind {
+        var bindings: [(TemplateTarget, TemplateExpression)] = []
+        while reader.current.kind != .blockEnd {
+            if !bindings.isEmpty { try reader.expect(.comma) }
+            let target = try target(allowsMembers: false, endsAt: nil)
+            try reader.expect(.assign)
+            bindings.append((target, try expressions.expression()))
+        }
+        return .scope(bindings, body: try innerBody(until: "endwith"))
+    }
+
+    /// A body with a scope of its own, past the name of the tag that ends it.
+    private mutating func innerBody(
+        until end: String
+    ) throws(TemplateError) -> [TemplateStatement] {
+        let wasSoft = expressions.allowsUnknownNames
+        expressions.allowsUnknownNames = false
+        defer { expressions.allowsUnknownNames = wasSoft }
+        let body = try body(until: [end])
+        reader.advance()
+        return body
+    }
+
+    /// The target of an assignment: a name, a member of a namespace, or a tuple of these.
+    private mutating func target(
+        allowsMembers: Bool, endsAt ending: String?
+    ) throws(TemplateError) -> TemplateTarget {
+        try reader.enter()
+        defer { reader.leave() }
+        var targets: [TemplateTarget] = []
+        var isTuple = false
+        while true {
+            if !targets.isEmpty {
+                try reader.expect(.comma)
+                if let ending, reader.isCurrent(name: ending) { break }
+                if reader.isCurrent(.rightParenthesis) || reader.isCurrent(.assign) { break }
+            }
+            if reader.skip(.leftParenthesis) {
+                targets.append(try target(allowsMembers: allowsMembers, endsAt: nil))
+                try reader.expect(.rightParenthesis)
+            } else {
+                targets.append(try singleTarget(allowsMembers: allowsMembers))
+            }
+            guard reader.isCurrent(.comma) else { break }
+            isTuple = true
+        }
+        return isTuple || targets.count != 1 ? .tuple(targets) : targets[0]
+    }
+
+    private mutating func singleTarget(
+        allowsMembers: Bool
+    ) throws(TemplateError) -> TemplateTarget {
+        let position = reader.current.position
+        let name = try reader.expectName()
+        if ["true", "false", "none", "True", "False", "None"].contains(name) {
+            throw .syntax("can't assign to '\(name)'", at: position)
+        }
+        if allowsMembers, reader.skip(.dot) {
+            expressions.noteUse(of: name)
+            return .member(namespace: name, attribute: try reader.expectName())
+        }
+        return .name(name)
     }
 }

@@ -12,6 +12,15 @@ final class TemplateRuntime {
     private var scopes: [TemplateScope] = []
     private var namespaces: [TemplateNamespace] = []
 
+    /// Python's text of values.
+    var text: Representation { Representation(runtime: self) }
+
+    /// Python's comparisons of values.
+    var comparison: Comparison { Comparison(runtime: self) }
+
+    /// Python's arithmetic of values.
+    var arithmetic: Arithmetic { Arithmetic(runtime: self) }
+
     init(limits: TemplateLimits) {
         self.limits = limits
     }
@@ -109,5 +118,108 @@ final class TemplateRuntime {
     func finish() {
         for scope in scopes { scope.variables.removeAll() }
         for namespace in namespaces { namespace.attributes = TemplateMapping() }
+    }
+
+    /// What iterating over the value gives; an iterator is used up by it.
+    func iterate(_ value: TemplateValue) throws(TemplateError) -> [TemplateValue] {
+        let items: [TemplateValue]
+        switch value {
+        case .undefined: return []
+        case .string(let string):
+            try checkItems(string.count)
+            var plain = string
+            plain.isMarkup = false
+            return (0..<string.count).map { .string(plain.slice($0..<$0 + 1)) }
+        case .list(let sequence), .tuple(let sequence): items = sequence.items
+        case .mapping(let mapping): items = mapping.keys
+        case .range(let range):
+            try checkItems(range.count)
+            return (0..<range.count).map { .integer(range[$0]) }
+        case .view(let view): items = view.items
+        case .iterator(let iterator): items = iterator.takeAll()
+        default:
+            throw failure("'\(value.typeName)' object is not iterable")
+        }
+        try step(items.count)
+        return items
+    }
+
+    /// Python's `len`.
+    func length(of value: TemplateValue) throws(TemplateError) -> Int {
+        switch value {
+        case .undefined: return 0
+        case .string(let string): return string.count
+        case .list(let sequence), .tuple(let sequence): return sequence.items.count
+        case .mapping(let mapping): return mapping.count
+        case .range(let range): return range.count
+        case .view(let view): return view.mapping.count
+        case .loop(let loop): return loop.items.count
+        default: throw failure("object of type '\(value.typeName)' has no len()")
+        }
+    }
+
+    /// Whether Python's `iter` takes the value.
+    func isIterable(_ value: TemplateValue) -> Bool {
+        switch value {
+        case .undefined, .string, .list, .tuple, .mapping, .range, .view, .iterator, .loop: true
+        default: false
+        }
+    }
+
+    func isSliceable(_ value: TemplateValue) -> Bool {
+        switch value {
+        case .string, .list, .tuple, .range: true
+        default: false
+        }
+    }
+
+    /// Python's slicing.
+    func slice(
+        _ value: TemplateValue, start: Int?, stop: Int?, step: Int?
+    ) throws(TemplateError) -> TemplateValue {
+        if case .undefined(let message) = value { throw failure(message) }
+        guard isSliceable(value) else {
+            throw failure("'\(value.typeName)' object is not subscriptable with slices")
+        }
+        let stride = step ?? 1
+        guard stride != 0 else { throw failure("slice step cannot be zero") }
+        let count = try length(of: value)
+        let (low, high) = stride > 0 ? (0, count) : (-1, count - 1)
+        func clamp(_ bound: Int?, _ fallback: Int) -> Int {
+            guard let bound else { return fallback }
+            return min(max(bound < 0 ? bound + count : bound, low), high)
+        }
+        let first = clamp(start, stride > 0 ? low : high)
+        let last = clamp(stop, stride > 0 ? high : low)
+        if stride == 1, case .string(let string) = value {
+            try work(max(0, last - first))
+            return .string(string.slice(first..<max(first, last)))
+        }
+        var indices: [Int] = []
+        var index = first
+        try work(count)
+        while stride > 0 ? index < last : index > last {
+            indices.append(index)
+            let (next, overflow) = index.addingReportingOverflow(stride)
+            if overflow { break }
+            index = next
+        }
+        switch value {
+        case .string(let string):
+            return .string(string.picked(indices))
+        case .list(let sequence): return try list(indices.map { sequence.items[$0] })
+        case .tuple(let sequence): return try tuple(indices.map { sequence.items[$0] })
+        case .range(let range):
+            try checkItems(indices.count)
+            return try list(indices.map { .integer(range[$0]) })
+        default: return .null
+        }
+    }
+
+    /// Python's bounds of a part of a sequence; empty where they are out of order.
+    func bounds(_ start: Int, _ stop: Int, _ count: Int) -> Range<Int> {
+        let low = min(max(start < 0 ? start + count : start, 0), count)
+        let high = min(max(stop < 0 ? stop + count : stop, 0), count)
+        return low..<max(low, high)
     }
 }

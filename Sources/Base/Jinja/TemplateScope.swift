@@ -42,6 +42,49 @@ final class TemplateLoop {
         self.recursionDepth = recursionDepth
         self.depth = TemplateSequence(items).depth
     }
+
+    /// An attribute of `loop`.
+    func attribute(_ name: String) -> TemplateValue? {
+        let count = items.count
+        switch name {
+        case "index": return .integer(index + 1)
+        case "index0": return .integer(index)
+        case "revindex": return .integer(count - index)
+        case "revindex0": return .integer(count - index - 1)
+        case "first": return .bool(index == 0)
+        case "last": return .bool(index == count - 1)
+        case "length": return .integer(count)
+        case "depth": return .integer(recursionDepth + 1)
+        case "depth0": return .integer(recursionDepth)
+        case "previtem":
+            return index > 0
+                ? items[index - 1] : .undefined("there is no previous item")
+        case "nextitem":
+            return index + 1 < count
+                ? items[index + 1] : .undefined("there is no next item")
+        case "cycle", "changed": return .callable(.method(.loop(self), name))
+        default: return nil
+        }
+    }
+
+    /// A call of `loop.cycle` or `loop.changed`.
+    func call(
+        _ name: String, _ values: [TemplateValue], _ runtime: TemplateRuntime
+    ) throws(TemplateError) -> TemplateValue {
+        if name == "cycle" {
+            guard !values.isEmpty else { throw runtime.failure("no items for cycling given") }
+            return values[index % values.count]
+        }
+        let isSame: Bool
+        if let last = lastChanged, last.count == values.count {
+            isSame = try runtime.comparison.equals(
+                .list(TemplateSequence(last)), .list(TemplateSequence(values)))
+        } else {
+            isSame = false
+        }
+        lastChanged = values
+        return .bool(!isSame)
+    }
 }
 
 /// Something that a template can call.

@@ -19,19 +19,19 @@ struct TemplateTests {
     ) throws(TemplateError) -> Bool {
         if let operation = comparison(name) {
             let values = try arguments.bound(name, ["other"], required: 1, runtime)
-            return try runtime.compare(operation, value, values[0] ?? .null)
+            return try runtime.comparison.compare(operation, value, values[0] ?? .null)
         }
         switch name {
         case "in":
             let values = try arguments.bound(name, ["seq"], required: 1, runtime)
-            return try runtime.contains(values[0] ?? .null, value)
+            return try runtime.comparison.contains(values[0] ?? .null, value)
         case "sameas":
             let values = try arguments.bound(name, ["other"], required: 1, runtime)
             return try isSame(value, values[0] ?? .null)
         case "divisibleby":
             let values = try arguments.bound(name, ["num"], required: 1, runtime)
-            return try runtime.equals(
-                try runtime.arithmetic(.modulo, value, values[0] ?? .null), .integer(0))
+            return try runtime.comparison.equals(
+                try runtime.arithmetic.apply(.modulo, value, values[0] ?? .null), .integer(0))
         default:
             _ = try arguments.bound(name, [], runtime)
             return try checkAlone(name, value)
@@ -68,11 +68,11 @@ struct TemplateTests {
         case ("sequence", _): return isSequence(value)
         case ("callable", .callable), ("callable", .loop), ("callable", .undefined): return true
         case ("callable", _): return false
-        case ("lower", _): return try runtime.string(value).isAll(uppercase: false)
-        case ("upper", _): return try runtime.string(value).isAll(uppercase: true)
+        case ("lower", _): return try runtime.text.string(value).isAll(uppercase: false)
+        case ("upper", _): return try runtime.text.string(value).isAll(uppercase: true)
         case ("odd", _), ("even", _):
-            let remainder = try runtime.arithmetic(.modulo, value, .integer(2))
-            return try runtime.equals(remainder, .integer(name == "odd" ? 1 : 0))
+            let remainder = try runtime.arithmetic.apply(.modulo, value, .integer(2))
+            return try runtime.comparison.equals(remainder, .integer(name == "odd" ? 1 : 0))
         case ("filter", .string(let string)): return TemplateFilters.names.contains(string.text)
         case ("test", .string(let string)): return TemplateTests.names.contains(string.text)
         case ("filter", _), ("test", _): return false
@@ -98,7 +98,11 @@ struct TemplateTests {
         case (.null, .null), (.bool(true), .bool(true)), (.bool(false), .bool(false)): true
         case (.bool, _), (_, .bool), (.null, _), (_, .null): false
         default:
-            if left.typeName == right.typeName { try runtime.equals(left, right) } else { false }
+            if left.typeName == right.typeName {
+                try runtime.comparison.equals(left, right)
+            } else {
+                false
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import JSON
+
 /// A value that a template computes with; the cases are Python's types.
 enum TemplateValue {
     case undefined(String)
@@ -17,6 +19,26 @@ enum TemplateValue {
     case namespace(TemplateNamespace)
     case loop(TemplateLoop)
     case callable(TemplateCallable)
+
+    /// A JSON value as a template sees it.
+    init(_ json: JSONValue, origin: TemplateString.Origin) {
+        switch json {
+        case .null: self = .null
+        case .bool(let value): self = .bool(value)
+        case .integer(let value): self = .integer(value)
+        case .number(let value): self = .float(value)
+        case .string(let text): self = .string(TemplateString(text, origin: origin))
+        case .array(let items):
+            self = .list(TemplateSequence(items.map { TemplateValue($0, origin: origin) }))
+        case .object(let object):
+            var mapping = TemplateMapping()
+            for (key, value) in object {
+                mapping.set(
+                    TemplateString(key, origin: origin), to: TemplateValue(value, origin: origin))
+            }
+            self = .mapping(mapping)
+        }
+    }
 
     /// A string that the server itself made, such as an attribute's name.
     static func text(_ text: String) -> TemplateValue {
@@ -59,6 +81,11 @@ enum TemplateValue {
 
     var isUndefined: Bool {
         if case .undefined = self { return true }
+        return false
+    }
+
+    var isNull: Bool {
+        if case .null = self { return true }
         return false
     }
 

@@ -1,109 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 
-extension TemplateRuntime {
-    /// What iterating over the value gives; an iterator is used up by it.
-    func iterate(_ value: TemplateValue) throws(TemplateError) -> [TemplateValue] {
-        let items: [TemplateValue]
-        switch value {
-        case .undefined: return []
-        case .string(let string):
-            try checkItems(string.count)
-            var plain = string
-            plain.isMarkup = false
-            return (0..<string.count).map { .string(plain.slice($0..<$0 + 1)) }
-        case .list(let sequence), .tuple(let sequence): items = sequence.items
-        case .mapping(let mapping): items = mapping.keys
-        case .range(let range):
-            try checkItems(range.count)
-            return (0..<range.count).map { .integer(range[$0]) }
-        case .view(let view): items = view.items
-        case .iterator(let iterator): items = iterator.takeAll()
-        default:
-            throw failure("'\(value.typeName)' object is not iterable")
-        }
-        try step(items.count)
-        return items
-    }
+/// Python's comparisons of values: equality, order, membership, and what hangs on them.
+struct Comparison {
+    let runtime: TemplateRuntime
 
-    /// Python's `len`.
-    func length(of value: TemplateValue) throws(TemplateError) -> Int {
-        switch value {
-        case .undefined: return 0
-        case .string(let string): return string.count
-        case .list(let sequence), .tuple(let sequence): return sequence.items.count
-        case .mapping(let mapping): return mapping.count
-        case .range(let range): return range.count
-        case .view(let view): return view.mapping.count
-        case .loop(let loop): return loop.items.count
-        default: throw failure("object of type '\(value.typeName)' has no len()")
-        }
-    }
-
-    /// Python's `in`.
-    func contains(
-        _ container: TemplateValue, _ item: TemplateValue
+    func compare(
+        _ operation: ComparisonOperator, _ left: TemplateValue, _ right: TemplateValue
     ) throws(TemplateError) -> Bool {
-        switch container {
-        case .undefined: return false
-        case .string(let string):
-            guard case .string(let needle) = item else {
-                throw failure(
-                    "'in <string>' requires string as left operand, not \(item.typeName)")
-            }
-            try work(string.count + needle.count)
-            return string.contains(needle)
-        case .mapping(let mapping): return mapping[try key(of: item)] != nil
-        case .view(let view) where view.kind == .keys:
-            return view.mapping[try key(of: item)] != nil
-        case .iterator(let iterator):
-            while let next = iterator.next() {
-                if try equals(next, item) { return true }
-            }
-            return false
-        default:
-            guard isIterable(container) else {
-                throw failure("argument of type '\(container.typeName)' is not iterable")
-            }
-            for element in try iterate(container) where try equals(element, item) { return true }
-            return false
+        switch operation {
+        case .equal: return try equals(left, right)
+        case .notEqual: return try !equals(left, right)
+        case .less: return try isLess(left, right)
+        case .greater: return try isLess(right, left)
+        case .lessOrEqual: return try isLessOrEqual(left, right)
+        case .greaterOrEqual: return try isLessOrEqual(right, left)
+        case .in: return try contains(right, left)
+        case .notIn: return try !contains(right, left)
         }
     }
 
-    /// Whether Python's `iter` takes the value.
-    func isIterable(_ value: TemplateValue) -> Bool {
-        switch value {
-        case .undefined, .string, .list, .tuple, .mapping, .range, .view, .iterator, .loop: true
-        default: false
-        }
-    }
-
-    /// The value as a key of a mapping.
-    func key(of value: TemplateValue) throws(TemplateError) -> TemplateKey {
-        try step()
-        switch value {
-        case .string(let string):
-            try work(string.count)
-            return .string(string.scalars)
-        case .tuple(let sequence):
-            var keys: [TemplateKey] = []
-            for item in sequence.items { keys.append(try key(of: item)) }
-            return .tuple(keys)
-        default:
-            guard let key = TemplateKey(simple: value) else {
-                throw failure("unhashable type: '\(value.typeName)'")
-            }
-            return key
-        }
+    /// `<=`, which is not the opposite of `>` where a NaN is involved.
+    private func isLessOrEqual(
+        _ left: TemplateValue, _ right: TemplateValue
+    ) throws(TemplateError) -> Bool {
+        if let a = left.floatValue, let b = right.floatValue, a.isNaN || b.isNaN { return false }
+        return try !isLess(right, left)
     }
 
     /// Python's `==`.
     func equals(_ left: TemplateValue, _ right: TemplateValue) throws(TemplateError) -> Bool {
-        try step()
+        try runtime.step()
         switch (left, right) {
         case (.undefined, .undefined), (.null, .null): return true
         case (.string(let left), .string(let right)):
             if left.count != right.count { return false }
-            try work(left.count)
+            try runtime.work(left.count)
             return left == right
         case (.list(let left), .list(let right)), (.tuple(let left), .tuple(let right)):
             guard left.items.count == right.items.count else { return false }
@@ -136,11 +67,12 @@ extension TemplateRuntime {
 
     /// Python's `<`, which not every pair of types has.
     func isLess(_ left: TemplateValue, _ right: TemplateValue) throws(TemplateError) -> Bool {
-        try step()
+        try runtime.step()
         switch (left, right) {
-        case (.undefined(let message), _), (_, .undefined(let message)): throw failure(message)
+        case (.undefined(let message), _), (_, .undefined(let message)):
+            throw runtime.failure(message)
         case (.string(let left), .string(let right)):
-            try work(min(left.count, right.count))
+            try runtime.work(min(left.count, right.count))
             return left < right
         case (.list(let left), .list(let right)), (.tuple(let left), .tuple(let right)):
             for (a, b) in zip(left.items, right.items) {
@@ -152,8 +84,59 @@ extension TemplateRuntime {
                 return left < right
             }
             if let left = left.floatValue, let right = right.floatValue { return left < right }
-            throw failure(
+            throw runtime.failure(
                 "'<' not supported between instances of '\(left.typeName)' and '\(right.typeName)'")
+        }
+    }
+
+    /// Python's `in`.
+    func contains(
+        _ container: TemplateValue, _ item: TemplateValue
+    ) throws(TemplateError) -> Bool {
+        switch container {
+        case .undefined: return false
+        case .string(let string):
+            guard case .string(let needle) = item else {
+                throw runtime.failure(
+                    "'in <string>' requires string as left operand, not \(item.typeName)")
+            }
+            try runtime.work(string.count + needle.count)
+            return string.contains(needle)
+        case .mapping(let mapping): return mapping[try key(of: item)] != nil
+        case .view(let view) where view.kind == .keys:
+            return view.mapping[try key(of: item)] != nil
+        case .iterator(let iterator):
+            while let next = iterator.next() {
+                if try equals(next, item) { return true }
+            }
+            return false
+        default:
+            guard runtime.isIterable(container) else {
+                throw runtime.failure("argument of type '\(container.typeName)' is not iterable")
+            }
+            for element in try runtime.iterate(container) where try equals(element, item) {
+                return true
+            }
+            return false
+        }
+    }
+
+    /// The value as a key of a mapping.
+    func key(of value: TemplateValue) throws(TemplateError) -> TemplateKey {
+        try runtime.step()
+        switch value {
+        case .string(let string):
+            try runtime.work(string.count)
+            return .string(string.scalars)
+        case .tuple(let sequence):
+            var keys: [TemplateKey] = []
+            for item in sequence.items { keys.append(try key(of: item)) }
+            return .tuple(keys)
+        default:
+            guard let key = TemplateKey(simple: value) else {
+                throw runtime.failure("unhashable type: '\(value.typeName)'")
+            }
+            return key
         }
     }
 

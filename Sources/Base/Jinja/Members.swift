@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-extension TemplateInterpreter {
+/// Looks up attributes and items of values as Jinja2's sandbox does.
+struct Members {
+    let runtime: TemplateRuntime
+
     /// `subject.name`: a method or attribute of the type first, then an item of that key.
     func attribute(
         _ name: String, of subject: TemplateValue
@@ -19,7 +22,9 @@ extension TemplateInterpreter {
         switch subject {
         case .undefined(let message): throw runtime.failure(message)
         case .mapping(let mapping):
-            if isHashable(key), let value = mapping[try runtime.key(of: key)] { return value }
+            if isHashable(key), let value = mapping[try runtime.comparison.key(of: key)] {
+                return value
+            }
         case .string(let string):
             if let index = key.integerValue {
                 guard let offset = offset(index, string.count) else { break }
@@ -69,10 +74,10 @@ extension TemplateInterpreter {
         let method = TemplateValue.callable(.method(subject, name))
         switch subject {
         case .string:
-            if TemplateMethods.leftOutOfStrings.contains(name) {
+            if StringMethods.leftOut.contains(name) {
                 throw runtime.unsupported("method \"\(name)\" of strings")
             }
-            return TemplateMethods.ofStrings.contains(name) ? method : nil
+            return StringMethods.names.contains(name) ? method : nil
         case .mapping:
             if TemplateMethods.mutatingMappings.contains(name) { return unsafe(name, of: subject) }
             return TemplateMethods.ofMappings.contains(name) ? method : nil
@@ -90,7 +95,7 @@ extension TemplateInterpreter {
             }
         case .float: return name == "is_integer" ? method : nil
         case .namespace(let namespace): return namespace.attributes[name]
-        case .loop(let loop): return attribute(name, of: loop)
+        case .loop(let loop): return loop.attribute(name)
         case .callable(let callable): return member(name, of: callable)
         default: return nil
         }

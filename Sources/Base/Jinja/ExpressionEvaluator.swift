@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-extension TemplateInterpreter {
+/// Computes the values of expressions.
+struct ExpressionEvaluator {
+    let interpreter: TemplateInterpreter
+
+    private var runtime: TemplateRuntime { interpreter.runtime }
+
     /// The value of an expression.
     func evaluate(
         _ expression: TemplateExpression, in scope: TemplateScope
@@ -16,8 +21,8 @@ extension TemplateInterpreter {
         default:
             break
         }
-        try enter()
-        defer { leave() }
+        try interpreter.enter()
+        defer { interpreter.leave() }
         // Each kind binds its parts in a function of its own, which keeps this recursion's frames
         // small in builds without optimisation.
         switch expression.kind {
@@ -49,12 +54,12 @@ extension TemplateInterpreter {
         case .attribute(let subject, let name):
             let subject = try evaluate(subject, in: scope)
             runtime.position = expression.position
-            return try attribute(name, of: subject)
+            return try Members(runtime: runtime).attribute(name, of: subject)
         case .subscripted(let subject, let key):
             let subject = try evaluate(subject, in: scope)
             let key = try evaluate(key, in: scope)
             runtime.position = expression.position
-            return try item(key, of: subject)
+            return try Members(runtime: runtime).item(key, of: subject)
         case .sliced(let subject, let slice):
             return try sliced(subject, slice, at: expression.position, in: scope)
         default: return .null
@@ -86,7 +91,7 @@ extension TemplateInterpreter {
             let left = try evaluate(left, in: scope)
             let right = try evaluate(right, in: scope)
             runtime.position = expression.position
-            return try runtime.arithmetic(operation, left, right)
+            return try runtime.arithmetic.apply(operation, left, right)
         default: return .null
         }
     }
@@ -157,7 +162,8 @@ extension TemplateInterpreter {
         var mapping = TemplateMapping()
         for (key, value) in items {
             let key = try evaluate(key, in: scope)
-            mapping.set(key, try runtime.key(of: key), to: try evaluate(value, in: scope))
+            mapping.set(
+                key, try runtime.comparison.key(of: key), to: try evaluate(value, in: scope))
         }
         try runtime.checkDepth(mapping.depth)
         return .mapping(mapping)
@@ -172,7 +178,7 @@ extension TemplateInterpreter {
         if case .negative = expression.kind { isNegative = true }
         if let value = operand.integerValue {
             guard isNegative else { return .integer(value) }
-            return try runtime.integer(0.subtractingReportingOverflow(value))
+            return try runtime.arithmetic.checked(0.subtractingReportingOverflow(value))
         }
         guard case .float(let value) = operand else {
             throw runtime.failure("bad operand type for unary operator: '\(operand.typeName)'")
@@ -188,7 +194,7 @@ extension TemplateInterpreter {
         for (operation, expression) in operands {
             let right = try evaluate(expression, in: scope)
             runtime.position = position
-            if try !runtime.compare(operation, left, right) { return .bool(false) }
+            if try !runtime.comparison.compare(operation, left, right) { return .bool(false) }
             left = right
         }
         return .bool(true)
@@ -199,7 +205,7 @@ extension TemplateInterpreter {
     ) throws(TemplateError) -> TemplateValue {
         var result = TemplateString()
         for part in parts {
-            let string = try runtime.string(try evaluate(part, in: scope))
+            let string = try runtime.text.string(try evaluate(part, in: scope))
             try runtime.checkLength(result.count + string.count)
             result.append(string)
         }
@@ -230,5 +236,61 @@ extension TemplateInterpreter {
         }
         runtime.position = position
         return try runtime.slice(subject, start: bounds[0], stop: bounds[1], step: bounds[2])
+    }
+
+    /// Evaluates the arguments of a call, spreading `*` and `**`.
+    func evaluate(
+        _ arguments: TemplateCallArguments, in scope: TemplateScope
+    ) throws(TemplateError) -> TemplateArguments {
+        var result = TemplateArguments()
+        for argument in arguments.positional {
+            result.positional.append(try evaluate(argument, in: scope))
+        }
+        for (name, value) in arguments.keywords {
+            result.keywords.append((name, try evaluate(value, in: scope)))
+        }
+        if let spread = arguments.spread {
+            result.positional += try runtime.iterate(try evaluate(spread, in: scope))
+        }
+        if let spread = arguments.keywordSpread {
+            guard case .mapping(let mapping) = try evaluate(spread, in: scope) else {
+                throw runtime.failure("argument after ** must be a mapping")
+            }
+            try runtime.step(mapping.count)
+            for (key, value) in zip(mapping.keys, mapping.values) {
+                result.keywords.append((try runtime.string(argument: key).text, value))
+            }
+        }
+        return result
+    }
+
+    private func call(
+        _ callee: TemplateExpression, _ arguments: TemplateCallArguments,
+        at position: TemplatePosition, in scope: TemplateScope
+    ) throws(TemplateError) -> TemplateValue {
+        let function = try evaluate(callee, in: scope)
+        let arguments = try evaluate(arguments, in: scope)
+        runtime.position = position
+        return try interpreter.call(function, arguments)
+    }
+
+    /// Applies a filter of the source to a value.
+    func apply(
+        _ filter: TemplateFilterCall, to value: TemplateValue, in scope: TemplateScope
+    ) throws(TemplateError) -> TemplateValue {
+        let arguments = try evaluate(filter.arguments, in: scope)
+        runtime.position = filter.position
+        try runtime.step()
+        return try TemplateFilters(runtime: runtime).apply(filter.name, to: value, arguments)
+    }
+
+    /// Applies a test of the source to a value.
+    private func check(
+        _ test: TemplateFilterCall, of value: TemplateValue, in scope: TemplateScope
+    ) throws(TemplateError) -> Bool {
+        let arguments = try evaluate(test.arguments, in: scope)
+        runtime.position = test.position
+        try runtime.step()
+        return try TemplateTests(runtime: runtime).check(test.name, value, arguments)
     }
 }

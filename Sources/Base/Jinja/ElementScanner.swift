@@ -1,11 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 
-extension TemplateLexer {
-    /// The name, literal or symbol at `index`, which moves past it.
-    mutating func lexElement() throws(TemplateError) -> TemplateToken.Kind {
+/// Reads the names, literals and symbols within a tag.
+struct ElementScanner {
+    private let source: [Unicode.Scalar]
+    private var index = 0
+    private var closers: [TemplateToken.Symbol] = []
+
+    /// A scanner of one tag.
+    init(source: [Unicode.Scalar]) {
+        self.source = source
+    }
+
+    /// Whether a bracket is open.
+    var isWithinBrackets: Bool { !closers.isEmpty }
+
+    /// The element at `start`, which moves past it.
+    mutating func scan(at start: inout Int) throws(TemplateError) -> TemplateToken.Kind {
+        index = start
+        let kind = try element()
+        start = index
+        return kind
+    }
+
+    private mutating func element() throws(TemplateError) -> TemplateToken.Kind {
         let scalar = source[index]
         if isDigit(scalar, radix: 10) {
-            return try lexNumber()
+            return try scanNumber()
         }
         if PythonText.isWord(scalar) {
             let start = index
@@ -13,12 +33,12 @@ extension TemplateLexer {
             return .name(text(start..<index))
         }
         if scalar == "'" || scalar == "\"" {
-            return .string(try lexString(quote: scalar))
+            return .string(try scanString(quote: scalar))
         }
-        return .symbol(try lexSymbol())
+        return .symbol(try scanSymbol())
     }
 
-    private mutating func lexSymbol() throws(TemplateError) -> TemplateToken.Symbol {
+    private mutating func scanSymbol() throws(TemplateError) -> TemplateToken.Symbol {
         for length in [2, 1] where index + length <= source.count {
             if let symbol = TemplateToken.Symbol(rawValue: text(index..<index + length)) {
                 try balance(symbol, at: index)
@@ -30,10 +50,10 @@ extension TemplateLexer {
     }
 
     /// An integer or float, with Python's underscores and prefixes.
-    private mutating func lexNumber() throws(TemplateError) -> TemplateToken.Kind {
+    private mutating func scanNumber() throws(TemplateError) -> TemplateToken.Kind {
         let start = index
         let followsDot = start > 0 && source[start - 1] == "."
-        if let float = followsDot ? nil : lexFloat() { return .float(float) }
+        if let float = followsDot ? nil : scanFloat() { return .float(float) }
         index = start
         var radix: UInt32 = 10
         if source[start] == "0", start + 1 < source.count {
@@ -73,7 +93,7 @@ extension TemplateLexer {
         return .integer(value)
     }
 
-    private mutating func lexFloat() -> Double? {
+    private mutating func scanFloat() -> Double? {
         let start = index
         guard skipDigits(radix: 10, startsWithUnderscore: false) > 0 else { return nil }
         var isFloat = false
@@ -114,7 +134,7 @@ extension TemplateLexer {
         return count
     }
 
-    private mutating func lexString(
+    private mutating func scanString(
         quote: Unicode.Scalar
     ) throws(TemplateError) -> [Unicode.Scalar] {
         let start = index
@@ -126,7 +146,7 @@ extension TemplateLexer {
             if scalar == quote { return result }
             if scalar == "\\" {
                 guard index < source.count else { break }
-                try lexEscape(into: &result)
+                try scanEscape(into: &result)
             } else {
                 result.append(scalar)
             }
@@ -134,7 +154,7 @@ extension TemplateLexer {
         throw .syntax("unexpected character: the string is not closed", at: position(start))
     }
 
-    private mutating func lexEscape(
+    private mutating func scanEscape(
         into result: inout [Unicode.Scalar]
     ) throws(TemplateError) {
         let scalar = source[index]
@@ -198,5 +218,34 @@ extension TemplateLexer {
         var view = String.UnicodeScalarView()
         view.append(contentsOf: source[range])
         return String(view)
+    }
+
+    /// Keeps count of open brackets, since `}}` inside a mapping does not close the tag.
+    private mutating func balance(
+        _ symbol: TemplateToken.Symbol, at start: Int
+    ) throws(TemplateError) {
+        switch symbol {
+        case .leftBrace: closers.append(.rightBrace)
+        case .leftBracket: closers.append(.rightBracket)
+        case .leftParenthesis: closers.append(.rightParenthesis)
+        case .rightBrace, .rightBracket, .rightParenthesis:
+            guard let expected = closers.popLast() else {
+                throw .syntax("unexpected '\(symbol.rawValue)'", at: position(start))
+            }
+            guard expected == symbol else {
+                throw .syntax(
+                    "unexpected '\(symbol.rawValue)', expected '\(expected.rawValue)'",
+                    at: position(start))
+            }
+        default: break
+        }
+    }
+
+    /// The line and column of the scalar at `offset`, for an error.
+    private func position(_ offset: Int) -> TemplatePosition {
+        let before = source[..<offset]
+        let lineStart = before.lastIndex(of: "\n").map { $0 + 1 } ?? 0
+        let line = before.count { $0 == "\n" } + 1
+        return TemplatePosition(line: line, column: offset - lineStart + 1)
     }
 }

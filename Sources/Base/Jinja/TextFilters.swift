@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
-extension TemplateFilters {
-    func applyToText(
-        _ name: String, _ value: TemplateValue, _ arguments: TemplateArguments
+/// The filters of text.
+struct TextFilters {
+    let runtime: TemplateRuntime
+
+    func apply(
+        _ name: String, to value: TemplateValue, _ arguments: TemplateArguments
     ) throws(TemplateError) -> TemplateValue {
-        let methods = TemplateMethods(runtime: runtime)
         if name == "indent" { return .string(try indent(value, arguments)) }
-        let string = try runtime.string(value)
+        let string = try runtime.text.string(value)
         try runtime.work(string.count)
         switch name {
         case "replace":
             let values = try arguments.bound(name, ["old", "new", "count"], required: 2, runtime)
-            let count = isNull(values[2]) ? -1 : try runtime.integer(values[2], default: -1)
+            let count = values[2]?.isNull ?? true ? -1 : try runtime.integer(values[2], default: -1)
             return .string(
-                try methods.replace(
-                    string, try runtime.string(values[0] ?? .null),
-                    try runtime.string(values[1] ?? .null), count: count))
+                try StringMethods(runtime: runtime).replace(
+                    string, try runtime.text.string(values[0] ?? .null),
+                    try runtime.text.string(values[1] ?? .null), count: count))
         case "trim":
             let values = try arguments.bound(name, ["chars"], runtime)
             return .string(
@@ -36,7 +38,7 @@ extension TemplateFilters {
         case "upper": return .string(string.uppercased)
         case "capitalize": return .string(string.capitalized)
         case "title": return .string(string.titlecasedByFilter)
-        case "escape", "e": return .string(try runtime.escaped(.string(string)))
+        case "escape", "e": return .string(try runtime.text.escaped(.string(string)))
         case "safe":
             var safe = string
             safe.isMarkup = true

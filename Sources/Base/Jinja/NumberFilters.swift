@@ -2,8 +2,11 @@
 
 import Foundation
 
-extension TemplateFilters {
-    func applyNumeric(
+/// The filters of numbers.
+struct NumberFilters {
+    let runtime: TemplateRuntime
+
+    func apply(
         _ name: String, to value: TemplateValue, _ arguments: TemplateArguments
     ) throws(TemplateError) -> TemplateValue {
         if case .undefined(let message) = value { throw runtime.failure(message) }
@@ -11,7 +14,7 @@ extension TemplateFilters {
         case "abs":
             _ = try arguments.bound(name, [], runtime)
             if let integer = value.integerValue {
-                guard integer != Int.min else { return try runtime.integer((0, true)) }
+                guard integer != Int.min else { return try runtime.arithmetic.checked((0, true)) }
                 return .integer(abs(integer))
             }
             guard let float = value.floatValue else {
@@ -44,7 +47,7 @@ extension TemplateFilters {
         }
         guard let float, float.isFinite else { return nil }
         guard let integer = Int(exactly: float.rounded(.towardZero)) else {
-            return try runtime.integer((0, true))
+            return try runtime.arithmetic.checked((0, true))
         }
         return .integer(integer)
     }
@@ -147,6 +150,6 @@ extension TemplateFilters {
         if remainder > half || (remainder == half && !quotient.isMultiple(of: 2)) {
             quotient += value < 0 ? -1 : 1
         }
-        return try runtime.integer(quotient.multipliedReportingOverflow(by: scale))
+        return try runtime.arithmetic.checked(quotient.multipliedReportingOverflow(by: scale))
     }
 }

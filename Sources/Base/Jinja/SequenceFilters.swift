@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-extension TemplateFilters {
-    func applyToSequence(
-        _ name: String, _ value: TemplateValue, _ arguments: TemplateArguments
+/// The filters of lists, mappings and whatever else can be iterated.
+struct SequenceFilters {
+    let runtime: TemplateRuntime
+
+    func apply(
+        _ name: String, to value: TemplateValue, _ arguments: TemplateArguments
     ) throws(TemplateError) -> TemplateValue {
         switch name {
         case "list":
@@ -58,7 +61,7 @@ extension TemplateFilters {
     private func attribute(
         _ path: TemplateValue?, of item: TemplateValue, default fallback: TemplateValue? = nil
     ) throws(TemplateError) -> TemplateValue {
-        guard let path, !isNull(path) else { return item }
+        guard let path, !path.isNull else { return item }
         var keys = [path]
         if case .string(let string) = path {
             try runtime.work(string.count)
@@ -73,7 +76,7 @@ extension TemplateFilters {
         var value = item
         for key in keys {
             try runtime.step()
-            value = try interpreter.item(key, of: value)
+            value = try Members(runtime: runtime).item(key, of: value)
             if value.isUndefined, let fallback { value = fallback }
         }
         return value
@@ -106,10 +109,10 @@ extension TemplateFilters {
         _ value: TemplateValue, _ arguments: TemplateArguments
     ) throws(TemplateError) -> TemplateString {
         let values = try arguments.bound("join", ["d", "attribute"], runtime)
-        let separator = try runtime.string(values[0] ?? .string(TemplateString()))
+        let separator = try runtime.text.string(values[0] ?? .string(TemplateString()))
         var result = TemplateString()
         for (i, item) in try runtime.iterate(value).enumerated() {
-            let text = try runtime.string(try attribute(values[1], of: item))
+            let text = try runtime.text.string(try attribute(values[1], of: item))
             if i > 0 { result.append(separator) }
             result.append(text)
             try runtime.work(separator.count + text.count)
@@ -131,7 +134,7 @@ extension TemplateFilters {
             let path = arguments.keywords.first(where: { $0.name == "attribute" })
         {
             let values = try arguments.bound("map", ["attribute", "default"], runtime)
-            let fallback = isNull(values[1]) ? nil : values[1]
+            let fallback = values[1].flatMap { $0.isNull ? nil : $0 }
             for item in items {
                 result.append(try attribute(path.value, of: item, default: fallback))
             }
@@ -143,9 +146,10 @@ extension TemplateFilters {
         let name = try runtime.string(argument: first).text
         var rest = arguments
         rest.positional.removeFirst()
+        let filters = TemplateFilters(runtime: runtime)
         for item in items {
             try runtime.step()
-            result.append(try apply(name, to: item, rest))
+            result.append(try filters.apply(name, to: item, rest))
         }
         return result
     }
@@ -207,7 +211,7 @@ extension TemplateFilters {
             keys.append(try runtime.list(parts))
         }
         return try runtime.list(
-            try runtime.sorted(items, by: keys, isReversed: values[0]?.isTrue ?? false))
+            try runtime.comparison.sorted(items, by: keys, isReversed: values[0]?.isTrue ?? false))
     }
 
     private func sortMapping(
@@ -228,7 +232,7 @@ extension TemplateFilters {
             isCaseSensitive: values[0]?.isTrue ?? false)
         let items = TemplateMappingView(kind: .items, mapping: mapping).items
         return try runtime.list(
-            try runtime.sorted(items, by: keys, isReversed: values[2]?.isTrue ?? false))
+            try runtime.comparison.sorted(items, by: keys, isReversed: values[2]?.isTrue ?? false))
     }
 
     private func unique(
@@ -240,7 +244,8 @@ extension TemplateFilters {
             items, attribute: values[1], isCaseSensitive: values[0]?.isTrue ?? false)
         var seen: Set<TemplateKey> = []
         var result: [TemplateValue] = []
-        for (item, key) in zip(items, keys) where seen.insert(try runtime.key(of: key)).inserted {
+        for (item, key) in zip(items, keys)
+        where seen.insert(try runtime.comparison.key(of: key)).inserted {
             result.append(item)
         }
         return result
@@ -260,7 +265,8 @@ extension TemplateFilters {
         for i in keys.indices.dropFirst() {
             let isBetter =
                 isMin
-                ? try runtime.isLess(keys[i], keys[best]) : try runtime.isLess(keys[best], keys[i])
+                ? try runtime.comparison.isLess(keys[i], keys[best])
+                : try runtime.comparison.isLess(keys[best], keys[i])
             if isBetter { best = i }
         }
         return items[best]
@@ -273,7 +279,7 @@ extension TemplateFilters {
         var total = values[1] ?? .integer(0)
         if case .string = total { throw runtime.failure("sum() can't sum strings") }
         for item in try runtime.iterate(value) {
-            total = try runtime.arithmetic(.add, total, try attribute(values[0], of: item))
+            total = try runtime.arithmetic.apply(.add, total, try attribute(values[0], of: item))
         }
         return total
     }

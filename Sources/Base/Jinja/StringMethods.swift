@@ -1,9 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 
-extension TemplateMethods {
+/// The methods of Python's strings that a template may call.
+struct StringMethods {
+    static let names: Set<String> = [
+        "capitalize", "count", "endswith", "find", "format", "index", "isalnum", "isalpha",
+        "isdecimal", "isdigit", "islower", "isnumeric", "isspace", "isupper", "join", "lower",
+        "lstrip", "partition", "removeprefix", "removesuffix", "replace", "rfind", "rindex",
+        "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip", "title",
+        "upper",
+    ]
+
+    /// The methods of Python's strings that no chat template uses.
+    static let leftOut: Set<String> = [
+        "casefold", "center", "encode", "expandtabs", "format_map", "isascii", "isidentifier",
+        "isprintable", "istitle", "ljust", "maketrans", "rjust", "swapcase", "translate", "zfill",
+    ]
+
+    let runtime: TemplateRuntime
+
     func call(
         _ name: String, of string: TemplateString, _ arguments: TemplateArguments
     ) throws(TemplateError) -> TemplateValue {
+        // Every method reads its string once or a fixed number of times.
+        try runtime.work(string.count)
         switch name {
         case "strip", "lstrip", "rstrip":
             let values = try arguments.bound(name, ["chars"], runtime)
@@ -131,7 +150,7 @@ extension TemplateMethods {
         let values = try arguments.bound(
             "startswith", ["affix", "start", "end"], required: 1, runtime)
         let start = try runtime.integer(values[1], default: 0)
-        let range = clampedRange(
+        let range = runtime.bounds(
             start, try runtime.integer(values[2], default: string.count), string.count)
         guard start <= string.count else { return .bool(false) }
         var affixes: [TemplateValue] = [values[0] ?? .null]
@@ -179,10 +198,10 @@ extension TemplateMethods {
         let values = try arguments.bound(name, ["sub", "start", "end"], required: 1, runtime)
         let needle = try runtime.string(argument: values[0] ?? .null)
         let start = try runtime.integer(
-            isNone(values[1]) ? nil : values[1], default: 0)
+            values[1].flatMap { $0.isNull ? nil : $0 }, default: 0)
         let end = try runtime.integer(
-            isNone(values[2]) ? nil : values[2], default: string.count)
-        let range = clampedRange(start, end, string.count)
+            values[2].flatMap { $0.isNull ? nil : $0 }, default: string.count)
+        let range = runtime.bounds(start, end, string.count)
         try runtime.work(string.count + needle.count)
         if name == "count" {
             return .integer(
@@ -202,11 +221,6 @@ extension TemplateMethods {
         if let offset { return .integer(offset) }
         guard name.hasSuffix("find") else { throw runtime.failure("substring not found") }
         return .integer(-1)
-    }
-
-    private func isNone(_ value: TemplateValue?) -> Bool {
-        if case .some(.null) = value { return true }
-        return false
     }
 
     private func join(

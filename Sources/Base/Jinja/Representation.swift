@@ -2,7 +2,10 @@
 
 import JSON
 
-extension TemplateRuntime {
+/// Python's text of values: `str`, `repr`, and the escapes of `Markup`.
+struct Representation {
+    let runtime: TemplateRuntime
+
     /// Python's `str`.
     func string(_ value: TemplateValue) throws(TemplateError) -> TemplateString {
         switch value {
@@ -28,17 +31,17 @@ extension TemplateRuntime {
     func representation(_ value: TemplateValue) throws(TemplateError) -> TemplateString {
         var result = TemplateString()
         try represent(value, into: &result, depth: 0)
-        try work(result.count)
+        try runtime.work(result.count)
         return result
     }
 
     private func represent(
         _ value: TemplateValue, into result: inout TemplateString, depth: Int
     ) throws(TemplateError) {
-        try step()
-        try checkDepth(depth)
-        guard result.count <= limits.maxStringLength else {
-            throw limit("a string longer than \(limits.maxStringLength) characters")
+        try runtime.step()
+        try runtime.checkDepth(depth)
+        guard result.count <= runtime.limits.maxStringLength else {
+            throw runtime.limit("a string longer than \(runtime.limits.maxStringLength) characters")
         }
         switch value {
         case .string(let string): try quote(string, into: &result)
@@ -101,7 +104,7 @@ extension TemplateRuntime {
     private func quote(
         _ string: TemplateString, into result: inout TemplateString
     ) throws(TemplateError) {
-        try checkLength(string.count)
+        try runtime.checkLength(string.count)
         if string.isMarkup { result.append("Markup(", origin: .data) }
         let usesDouble = string.scalars.contains("'") && !string.scalars.contains("\"")
         let mark: Unicode.Scalar = usesDouble ? "\"" : "'"
@@ -132,7 +135,7 @@ extension TemplateRuntime {
     func escaped(_ value: TemplateValue) throws(TemplateError) -> TemplateString {
         let string = try string(value)
         if string.isMarkup { return string }
-        try checkLength(string.count)
+        try runtime.checkLength(string.count)
         var result = string.mapped { scalar, _ in
             switch scalar {
             case "&": "&amp;"
