@@ -2,14 +2,14 @@
 
 /// Python's arithmetic of values, on integers of 64 bits.
 struct Arithmetic {
-    let runtime: TemplateRuntime
+    let runtime: Runtime
 
     /// What an error says of `%` after a string.
     static let percentFormats = "% formatting of strings"
 
     func apply(
-        _ operation: ArithmeticOperator, _ left: TemplateValue, _ right: TemplateValue
-    ) throws(TemplateError) -> TemplateValue {
+        _ operation: ArithmeticOperator, _ left: Value, _ right: Value
+    ) throws(TemplateError) -> Value {
         if operation == .modulo, case .string = left {
             throw runtime.unsupported(Self.percentFormats)
         }
@@ -41,7 +41,7 @@ struct Arithmetic {
     /// Checks the outcome of an operation on integers.
     func checked(
         _ result: (partialValue: Int, overflow: Bool)
-    ) throws(TemplateError) -> TemplateValue {
+    ) throws(TemplateError) -> Value {
         guard !result.overflow else {
             throw runtime.failure("integer out of range: integers have 64 bits here")
         }
@@ -50,8 +50,8 @@ struct Arithmetic {
 
     /// Concatenation of two strings, lists or tuples.
     private func sum(
-        _ left: TemplateValue, _ right: TemplateValue
-    ) throws(TemplateError) -> TemplateValue? {
+        _ left: Value, _ right: Value
+    ) throws(TemplateError) -> Value? {
         switch (left, right) {
         case (.string(let a), .string(let b)):
             let isMarkup = a.isMarkup || b.isMarkup
@@ -67,8 +67,8 @@ struct Arithmetic {
     }
 
     private func repeated(
-        _ value: TemplateValue, _ count: Int
-    ) throws(TemplateError) -> TemplateValue? {
+        _ value: Value, _ count: Int
+    ) throws(TemplateError) -> Value? {
         let count = max(0, count)
         switch value {
         case .string(let string):
@@ -83,7 +83,7 @@ struct Arithmetic {
         case .list(let sequence), .tuple(let sequence):
             let (length, overflows) = sequence.items.count.multipliedReportingOverflow(by: count)
             try runtime.checkItems(overflows ? .max : length)
-            var items: [TemplateValue] = []
+            var items: [Value] = []
             if !sequence.items.isEmpty {
                 for _ in 0..<count { items += sequence.items }
             }
@@ -95,7 +95,7 @@ struct Arithmetic {
 
     private func integers(
         _ operation: ArithmeticOperator, _ left: Int, _ right: Int
-    ) throws(TemplateError) -> TemplateValue {
+    ) throws(TemplateError) -> Value {
         switch operation {
         case .add: return try checked(left.addingReportingOverflow(right))
         case .subtract: return try checked(left.subtractingReportingOverflow(right))
@@ -116,7 +116,7 @@ struct Arithmetic {
 
     private func floats(
         _ operation: ArithmeticOperator, _ left: Double, _ right: Double
-    ) throws(TemplateError) -> TemplateValue {
+    ) throws(TemplateError) -> Value {
         switch operation {
         case .add: return .float(left + right)
         case .subtract: return .float(left - right)

@@ -2,13 +2,13 @@
 
 /// Python's `str.format`, with fields of a name or number alone.
 struct BraceFormat {
-    private let runtime: TemplateRuntime
-    private let arguments: TemplateArguments
+    private let runtime: Runtime
+    private let arguments: Arguments
     private var automatic = 0
     private var result = TemplateString()
 
     /// A formatter of these arguments.
-    init(runtime: TemplateRuntime, arguments: TemplateArguments) {
+    init(runtime: Runtime, arguments: Arguments) {
         self.runtime = runtime
         self.arguments = arguments
     }
@@ -82,7 +82,7 @@ struct BraceFormat {
     /// The value of `name`, `0`, or nothing, followed by `.attribute` or `[key]`.
     private mutating func lookUp(
         _ name: TemplateString
-    ) throws(TemplateError) -> TemplateValue {
+    ) throws(TemplateError) -> Value {
         guard !name.scalars.contains("."), !name.scalars.contains("[") else {
             throw runtime.unsupported("attributes in format strings")
         }

@@ -2,10 +2,10 @@
 
 /// Python's comparisons of values: equality, order, membership, and what hangs on them.
 struct Comparison {
-    let runtime: TemplateRuntime
+    let runtime: Runtime
 
     func compare(
-        _ operation: ComparisonOperator, _ left: TemplateValue, _ right: TemplateValue
+        _ operation: ComparisonOperator, _ left: Value, _ right: Value
     ) throws(TemplateError) -> Bool {
         switch operation {
         case .equal: return try equals(left, right)
@@ -21,14 +21,14 @@ struct Comparison {
 
     /// `<=`, which is not the opposite of `>` where a NaN is involved.
     private func isLessOrEqual(
-        _ left: TemplateValue, _ right: TemplateValue
+        _ left: Value, _ right: Value
     ) throws(TemplateError) -> Bool {
         if let a = left.floatValue, let b = right.floatValue, a.isNaN || b.isNaN { return false }
         return try !isLess(right, left)
     }
 
     /// Python's `==`.
-    func equals(_ left: TemplateValue, _ right: TemplateValue) throws(TemplateError) -> Bool {
+    func equals(_ left: Value, _ right: Value) throws(TemplateError) -> Bool {
         try runtime.step()
         switch (left, right) {
         case (.undefined, .undefined), (.null, .null): return true
@@ -66,7 +66,7 @@ struct Comparison {
     }
 
     /// Python's `<`, which not every pair of types has.
-    func isLess(_ left: TemplateValue, _ right: TemplateValue) throws(TemplateError) -> Bool {
+    func isLess(_ left: Value, _ right: Value) throws(TemplateError) -> Bool {
         try runtime.step()
         switch (left, right) {
         case (.undefined(let message), _), (_, .undefined(let message)):
@@ -91,7 +91,7 @@ struct Comparison {
 
     /// Python's `in`.
     func contains(
-        _ container: TemplateValue, _ item: TemplateValue
+        _ container: Value, _ item: Value
     ) throws(TemplateError) -> Bool {
         switch container {
         case .undefined: return false
@@ -122,18 +122,18 @@ struct Comparison {
     }
 
     /// The value as a key of a mapping.
-    func key(of value: TemplateValue) throws(TemplateError) -> TemplateKey {
+    func key(of value: Value) throws(TemplateError) -> MappingKey {
         try runtime.step()
         switch value {
         case .string(let string):
             try runtime.work(string.count)
             return .string(string.scalars)
         case .tuple(let sequence):
-            var keys: [TemplateKey] = []
+            var keys: [MappingKey] = []
             for item in sequence.items { keys.append(try key(of: item)) }
             return .tuple(keys)
         default:
-            guard let key = TemplateKey(simple: value) else {
+            guard let key = MappingKey(simple: value) else {
                 throw runtime.failure("unhashable type: '\(value.typeName)'")
             }
             return key
@@ -142,8 +142,8 @@ struct Comparison {
 
     /// Python's stable `sorted` by keys; equal ones keep their order in reverse, too.
     func sorted(
-        _ items: [TemplateValue], by keys: [TemplateValue], isReversed: Bool
-    ) throws(TemplateError) -> [TemplateValue] {
+        _ items: [Value], by keys: [Value], isReversed: Bool
+    ) throws(TemplateError) -> [Value] {
         // A merge sort of our own: the library's cannot throw our error, and must not see an
         // order that a template makes inconsistent.
         var order = Array(items.indices)

@@ -4,7 +4,7 @@
 struct ElementScanner {
     private let source: [Unicode.Scalar]
     private var index = 0
-    private var closers: [TemplateToken.Symbol] = []
+    private var closers: [Token.Symbol] = []
 
     /// A scanner of one tag.
     init(source: [Unicode.Scalar]) {
@@ -15,14 +15,14 @@ struct ElementScanner {
     var isWithinBrackets: Bool { !closers.isEmpty }
 
     /// The element at `start`, which moves past it.
-    mutating func scan(at start: inout Int) throws(TemplateError) -> TemplateToken.Kind {
+    mutating func scan(at start: inout Int) throws(TemplateError) -> Token.Kind {
         index = start
         let kind = try element()
         start = index
         return kind
     }
 
-    private mutating func element() throws(TemplateError) -> TemplateToken.Kind {
+    private mutating func element() throws(TemplateError) -> Token.Kind {
         let scalar = source[index]
         if isDigit(scalar, radix: 10) {
             return try scanNumber()
@@ -38,9 +38,9 @@ struct ElementScanner {
         return .symbol(try scanSymbol())
     }
 
-    private mutating func scanSymbol() throws(TemplateError) -> TemplateToken.Symbol {
+    private mutating func scanSymbol() throws(TemplateError) -> Token.Symbol {
         for length in [2, 1] where index + length <= source.count {
-            if let symbol = TemplateToken.Symbol(rawValue: text(index..<index + length)) {
+            if let symbol = Token.Symbol(rawValue: text(index..<index + length)) {
                 try balance(symbol, at: index)
                 index += length
                 return symbol
@@ -50,7 +50,7 @@ struct ElementScanner {
     }
 
     /// An integer or float, with Python's underscores and prefixes.
-    private mutating func scanNumber() throws(TemplateError) -> TemplateToken.Kind {
+    private mutating func scanNumber() throws(TemplateError) -> Token.Kind {
         let start = index
         let followsDot = start > 0 && source[start - 1] == "."
         if let float = followsDot ? nil : scanFloat() { return .float(float) }
@@ -222,7 +222,7 @@ struct ElementScanner {
 
     /// Keeps count of open brackets, since `}}` inside a mapping does not close the tag.
     private mutating func balance(
-        _ symbol: TemplateToken.Symbol, at start: Int
+        _ symbol: Token.Symbol, at start: Int
     ) throws(TemplateError) {
         switch symbol {
         case .leftBrace: closers.append(.rightBrace)

@@ -2,14 +2,14 @@
 
 /// Computes the values of expressions.
 struct ExpressionEvaluator {
-    let interpreter: TemplateInterpreter
+    let interpreter: Interpreter
 
-    private var runtime: TemplateRuntime { interpreter.runtime }
+    private var runtime: Runtime { interpreter.runtime }
 
     /// The value of an expression.
     func evaluate(
-        _ expression: TemplateExpression, in scope: TemplateScope
-    ) throws(TemplateError) -> TemplateValue {
+        _ expression: Expression, in scope: Scope
+    ) throws(TemplateError) -> Value {
         switch expression.kind {
         case .literal(let literal):
             try runtime.step()
@@ -37,8 +37,8 @@ struct ExpressionEvaluator {
     }
 
     private func collection(
-        _ expression: TemplateExpression, in scope: TemplateScope
-    ) throws(TemplateError) -> TemplateValue {
+        _ expression: Expression, in scope: Scope
+    ) throws(TemplateError) -> Value {
         switch expression.kind {
         case .tuple(let items): return try runtime.tuple(try evaluate(items, in: scope))
         case .list(let items): return try runtime.list(try evaluate(items, in: scope))
@@ -48,8 +48,8 @@ struct ExpressionEvaluator {
     }
 
     private func access(
-        _ expression: TemplateExpression, in scope: TemplateScope
-    ) throws(TemplateError) -> TemplateValue {
+        _ expression: Expression, in scope: Scope
+    ) throws(TemplateError) -> Value {
         switch expression.kind {
         case .attribute(let subject, let name):
             let subject = try evaluate(subject, in: scope)
@@ -67,8 +67,8 @@ struct ExpressionEvaluator {
     }
 
     private func application(
-        _ expression: TemplateExpression, in scope: TemplateScope
-    ) throws(TemplateError) -> TemplateValue {
+        _ expression: Expression, in scope: Scope
+    ) throws(TemplateError) -> Value {
         switch expression.kind {
         case .call(let callee, let arguments):
             return try call(callee, arguments, at: expression.position, in: scope)
@@ -81,8 +81,8 @@ struct ExpressionEvaluator {
     }
 
     private func operation(
-        _ expression: TemplateExpression, in scope: TemplateScope
-    ) throws(TemplateError) -> TemplateValue {
+        _ expression: Expression, in scope: Scope
+    ) throws(TemplateError) -> Value {
         switch expression.kind {
         case .not(let operand): return .bool(!(try evaluate(operand, in: scope).isTrue))
         case .negative(let operand), .positive(let operand):
@@ -97,8 +97,8 @@ struct ExpressionEvaluator {
     }
 
     private func choice(
-        _ expression: TemplateExpression, in scope: TemplateScope
-    ) throws(TemplateError) -> TemplateValue {
+        _ expression: Expression, in scope: Scope
+    ) throws(TemplateError) -> Value {
         switch expression.kind {
         case .and(let left, let right):
             let first = try evaluate(left, in: scope)
@@ -116,8 +116,8 @@ struct ExpressionEvaluator {
     }
 
     private func chain(
-        _ expression: TemplateExpression, in scope: TemplateScope
-    ) throws(TemplateError) -> TemplateValue {
+        _ expression: Expression, in scope: Scope
+    ) throws(TemplateError) -> Value {
         switch expression.kind {
         case .comparison(let first, let operands):
             return try compare(first, operands, at: expression.position, in: scope)
@@ -126,7 +126,7 @@ struct ExpressionEvaluator {
         }
     }
 
-    private func value(of literal: TemplateLiteral) -> TemplateValue {
+    private func value(of literal: Literal) -> Value {
         switch literal {
         case .null: .null
         case .bool(let value): .bool(value)
@@ -137,29 +137,29 @@ struct ExpressionEvaluator {
     }
 
     private func lookUp(
-        _ name: String, in scope: TemplateScope
-    ) throws(TemplateError) -> TemplateValue {
+        _ name: String, in scope: Scope
+    ) throws(TemplateError) -> Value {
         if let value = scope.value(of: name) { return value }
-        if TemplateFunctions.names.contains(name) { return .callable(.function(name)) }
-        if TemplateFunctions.leftOut.contains(name) {
+        if Functions.names.contains(name) { return .callable(.function(name)) }
+        if Functions.leftOut.contains(name) {
             throw runtime.unsupported("function \"\(name)\"")
         }
         return .undefined("'\(name)' is undefined")
     }
 
     private func evaluate(
-        _ items: [TemplateExpression], in scope: TemplateScope
-    ) throws(TemplateError) -> [TemplateValue] {
-        var values: [TemplateValue] = []
+        _ items: [Expression], in scope: Scope
+    ) throws(TemplateError) -> [Value] {
+        var values: [Value] = []
         values.reserveCapacity(items.count)
         for item in items { values.append(try evaluate(item, in: scope)) }
         return values
     }
 
     private func mapping(
-        _ items: [(key: TemplateExpression, value: TemplateExpression)], in scope: TemplateScope
-    ) throws(TemplateError) -> TemplateValue {
-        var mapping = TemplateMapping()
+        _ items: [(key: Expression, value: Expression)], in scope: Scope
+    ) throws(TemplateError) -> Value {
+        var mapping = Mapping()
         for (key, value) in items {
             let key = try evaluate(key, in: scope)
             mapping.set(
@@ -170,8 +170,8 @@ struct ExpressionEvaluator {
     }
 
     private func signed(
-        _ expression: TemplateExpression, _ operand: TemplateValue
-    ) throws(TemplateError) -> TemplateValue {
+        _ expression: Expression, _ operand: Value
+    ) throws(TemplateError) -> Value {
         runtime.position = expression.position
         if case .undefined(let message) = operand { throw runtime.failure(message) }
         var isNegative = false
@@ -187,9 +187,9 @@ struct ExpressionEvaluator {
     }
 
     private func compare(
-        _ first: TemplateExpression, _ operands: [(ComparisonOperator, TemplateExpression)],
-        at position: TemplatePosition, in scope: TemplateScope
-    ) throws(TemplateError) -> TemplateValue {
+        _ first: Expression, _ operands: [(ComparisonOperator, Expression)],
+        at position: TemplatePosition, in scope: Scope
+    ) throws(TemplateError) -> Value {
         var left = try evaluate(first, in: scope)
         for (operation, expression) in operands {
             let right = try evaluate(expression, in: scope)
@@ -201,8 +201,8 @@ struct ExpressionEvaluator {
     }
 
     private func concatenate(
-        _ parts: [TemplateExpression], in scope: TemplateScope
-    ) throws(TemplateError) -> TemplateValue {
+        _ parts: [Expression], in scope: Scope
+    ) throws(TemplateError) -> Value {
         var result = TemplateString()
         for part in parts {
             let string = try runtime.text.string(try evaluate(part, in: scope))
@@ -213,9 +213,9 @@ struct ExpressionEvaluator {
     }
 
     private func sliced(
-        _ subject: TemplateExpression, _ slice: TemplateSlice, at position: TemplatePosition,
-        in scope: TemplateScope
-    ) throws(TemplateError) -> TemplateValue {
+        _ subject: Expression, _ slice: SliceBounds, at position: TemplatePosition,
+        in scope: Scope
+    ) throws(TemplateError) -> Value {
         let subject = try evaluate(subject, in: scope)
         var bounds: [Int?] = []
         for part in [slice.start, slice.stop, slice.step] {
@@ -240,9 +240,9 @@ struct ExpressionEvaluator {
 
     /// Evaluates the arguments of a call, spreading `*` and `**`.
     func evaluate(
-        _ arguments: TemplateCallArguments, in scope: TemplateScope
-    ) throws(TemplateError) -> TemplateArguments {
-        var result = TemplateArguments()
+        _ arguments: CallArguments, in scope: Scope
+    ) throws(TemplateError) -> Arguments {
+        var result = Arguments()
         for argument in arguments.positional {
             result.positional.append(try evaluate(argument, in: scope))
         }
@@ -265,9 +265,9 @@ struct ExpressionEvaluator {
     }
 
     private func call(
-        _ callee: TemplateExpression, _ arguments: TemplateCallArguments,
-        at position: TemplatePosition, in scope: TemplateScope
-    ) throws(TemplateError) -> TemplateValue {
+        _ callee: Expression, _ arguments: CallArguments,
+        at position: TemplatePosition, in scope: Scope
+    ) throws(TemplateError) -> Value {
         let function = try evaluate(callee, in: scope)
         let arguments = try evaluate(arguments, in: scope)
         runtime.position = position
@@ -276,21 +276,21 @@ struct ExpressionEvaluator {
 
     /// Applies a filter of the source to a value.
     func apply(
-        _ filter: TemplateFilterCall, to value: TemplateValue, in scope: TemplateScope
-    ) throws(TemplateError) -> TemplateValue {
+        _ filter: FilterCall, to value: Value, in scope: Scope
+    ) throws(TemplateError) -> Value {
         let arguments = try evaluate(filter.arguments, in: scope)
         runtime.position = filter.position
         try runtime.step()
-        return try TemplateFilters(runtime: runtime).apply(filter.name, to: value, arguments)
+        return try Filters(runtime: runtime).apply(filter.name, to: value, arguments)
     }
 
     /// Applies a test of the source to a value.
     private func check(
-        _ test: TemplateFilterCall, of value: TemplateValue, in scope: TemplateScope
+        _ test: FilterCall, of value: Value, in scope: Scope
     ) throws(TemplateError) -> Bool {
         let arguments = try evaluate(test.arguments, in: scope)
         runtime.position = test.position
         try runtime.step()
-        return try TemplateTests(runtime: runtime).check(test.name, value, arguments)
+        return try Tests(runtime: runtime).check(test.name, value, arguments)
     }
 }

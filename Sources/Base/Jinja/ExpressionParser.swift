@@ -38,9 +38,9 @@ struct ExpressionParser {
     /// An expression, or several separated by commas, which make a tuple.
     mutating func tupleOrExpression(
         allowsConditional: Bool = true, isParenthesized: Bool = false, endsAt ending: String? = nil
-    ) throws(TemplateError) -> TemplateExpression {
+    ) throws(TemplateError) -> Expression {
         let position = reader.current.position
-        var items: [TemplateExpression] = []
+        var items: [Expression] = []
         var isTuple = false
         while true {
             if !items.isEmpty { try reader.expect(.comma) }
@@ -67,7 +67,7 @@ struct ExpressionParser {
     /// One expression; without `allowsConditional`, an `if` after it is left for the statement.
     mutating func expression(
         allowsConditional: Bool = true
-    ) throws(TemplateError) -> TemplateExpression {
+    ) throws(TemplateError) -> Expression {
         try reader.enter()
         defer { reader.leave() }
         guard allowsConditional else { return try binary(1) }
@@ -92,9 +92,9 @@ struct ExpressionParser {
     }
 
     /// Operators from the loosest binding (1, `or`) to the tightest (8, `**`).
-    private mutating func binary(_ level: Int) throws(TemplateError) -> TemplateExpression {
+    private mutating func binary(_ level: Int) throws(TemplateError) -> Expression {
         let position = reader.current.position
-        var left: TemplateExpression
+        var left: Expression
         if level <= 3, reader.isCurrent(name: "not") {
             reader.advance()
             try reader.enter()
@@ -109,9 +109,9 @@ struct ExpressionParser {
 
     /// Extends `left` by the operators of each level, the tightest first.
     private mutating func operators(
-        from tightest: Int, downTo loosest: Int, left: TemplateExpression,
+        from tightest: Int, downTo loosest: Int, left: Expression,
         at position: TemplatePosition
-    ) throws(TemplateError) -> TemplateExpression {
+    ) throws(TemplateError) -> Expression {
         var left = left
         var level = tightest
         while level >= loosest {
@@ -141,9 +141,9 @@ struct ExpressionParser {
     }
 
     private mutating func arithmetic(
-        _ first: TemplateExpression, _ table: [TemplateToken.Symbol: ArithmeticOperator],
+        _ first: Expression, _ table: [Token.Symbol: ArithmeticOperator],
         operand: Int
-    ) throws(TemplateError) -> TemplateExpression {
+    ) throws(TemplateError) -> Expression {
         var left = first
         while case .symbol(let symbol) = reader.current.kind, let operation = table[symbol] {
             let position = reader.current.position
@@ -158,8 +158,8 @@ struct ExpressionParser {
     }
 
     private mutating func concatenation(
-        _ first: TemplateExpression
-    ) throws(TemplateError) -> TemplateExpression {
+        _ first: Expression
+    ) throws(TemplateError) -> Expression {
         guard reader.isCurrent(.tilde) else { return first }
         let position = reader.current.position
         var parts = [first]
@@ -168,8 +168,8 @@ struct ExpressionParser {
     }
 
     private mutating func logical(
-        _ first: TemplateExpression, _ name: String, operand: Int
-    ) throws(TemplateError) -> TemplateExpression {
+        _ first: Expression, _ name: String, operand: Int
+    ) throws(TemplateError) -> Expression {
         var left = first
         while reader.isCurrent(name: name) {
             let position = reader.current.position
@@ -183,10 +183,10 @@ struct ExpressionParser {
     }
 
     private mutating func comparison(
-        _ first: TemplateExpression
-    ) throws(TemplateError) -> TemplateExpression {
+        _ first: Expression
+    ) throws(TemplateError) -> Expression {
         let position = reader.current.position
-        var operands: [(ComparisonOperator, TemplateExpression)] = []
+        var operands: [(ComparisonOperator, Expression)] = []
         while let operation = comparisonOperator() {
             reader.advance()
             if operation == .notIn { reader.advance() }
@@ -213,9 +213,9 @@ struct ExpressionParser {
 
     private mutating func unary(
         allowsFilters: Bool
-    ) throws(TemplateError) -> TemplateExpression {
+    ) throws(TemplateError) -> Expression {
         let position = reader.current.position
-        var result: TemplateExpression
+        var result: Expression
         if reader.isCurrent(.subtract) || reader.isCurrent(.add) {
             let isNegative = reader.isCurrent(.subtract)
             reader.advance()
@@ -233,7 +233,7 @@ struct ExpressionParser {
     }
 
     /// A name, a literal, or anything in brackets.
-    private mutating func primary() throws(TemplateError) -> TemplateExpression {
+    private mutating func primary() throws(TemplateError) -> Expression {
         let position = reader.current.position
         switch reader.current.kind {
         case .name(let name):
@@ -264,7 +264,7 @@ struct ExpressionParser {
         }
     }
 
-    private mutating func named(_ name: String) -> TemplateExpression.Kind {
+    private mutating func named(_ name: String) -> Expression.Kind {
         switch name {
         case "true", "True": return .literal(.bool(true))
         case "false", "False": return .literal(.bool(false))
@@ -275,10 +275,10 @@ struct ExpressionParser {
         }
     }
 
-    private mutating func list() throws(TemplateError) -> TemplateExpression {
+    private mutating func list() throws(TemplateError) -> Expression {
         let position = reader.current.position
         reader.advance()
-        var items: [TemplateExpression] = []
+        var items: [Expression] = []
         while !reader.isCurrent(.rightBracket) {
             if !items.isEmpty { try reader.expect(.comma) }
             if reader.isCurrent(.rightBracket) { break }
@@ -288,10 +288,10 @@ struct ExpressionParser {
         return try node(.list(items), at: position, over: items)
     }
 
-    private mutating func mapping() throws(TemplateError) -> TemplateExpression {
+    private mutating func mapping() throws(TemplateError) -> Expression {
         let position = reader.current.position
         reader.advance()
-        var items: [(key: TemplateExpression, value: TemplateExpression)] = []
+        var items: [(key: Expression, value: Expression)] = []
         while !reader.isCurrent(.rightBrace) {
             if !items.isEmpty { try reader.expect(.comma) }
             if reader.isCurrent(.rightBrace) { break }
@@ -306,9 +306,9 @@ struct ExpressionParser {
 
     /// An expression node, one level above the deepest of its parts.
     private func node(
-        _ kind: TemplateExpression.Kind, at position: TemplatePosition,
-        over parts: [TemplateExpression]
-    ) throws(TemplateError) -> TemplateExpression {
+        _ kind: Expression.Kind, at position: TemplatePosition,
+        over parts: [Expression]
+    ) throws(TemplateError) -> Expression {
         var depth = 0
         for part in parts { depth = max(depth, part.depth) }
         return try node(kind, at: position, above: depth)
@@ -316,16 +316,16 @@ struct ExpressionParser {
 
     /// An expression node, one level above `depth`.
     private func node(
-        _ kind: TemplateExpression.Kind, at position: TemplatePosition, above depth: Int
-    ) throws(TemplateError) -> TemplateExpression {
+        _ kind: Expression.Kind, at position: TemplatePosition, above depth: Int
+    ) throws(TemplateError) -> Expression {
         try reader.check(depth: depth + 1)
-        return TemplateExpression(kind: kind, position: position, depth: depth + 1)
+        return Expression(kind: kind, position: position, depth: depth + 1)
     }
 
     /// Attributes, subscripts and calls after an expression.
     private mutating func postfix(
-        _ first: TemplateExpression
-    ) throws(TemplateError) -> TemplateExpression {
+        _ first: Expression
+    ) throws(TemplateError) -> Expression {
         var result = first
         while true {
             if reader.isCurrent(.dot) || reader.isCurrent(.leftBracket) {
@@ -340,8 +340,8 @@ struct ExpressionParser {
 
     /// Filters, tests and calls after an expression.
     private mutating func filtersAndTests(
-        _ first: TemplateExpression
-    ) throws(TemplateError) -> TemplateExpression {
+        _ first: Expression
+    ) throws(TemplateError) -> Expression {
         var result = first
         while true {
             if reader.isCurrent(.pipe) {
@@ -363,35 +363,35 @@ struct ExpressionParser {
     /// The filters of a `filter` or `set` block.
     mutating func filterChain(
         startsInline: Bool = false
-    ) throws(TemplateError) -> [TemplateFilterCall] {
-        var filters: [TemplateFilterCall] = []
+    ) throws(TemplateError) -> [FilterCall] {
+        var filters: [FilterCall] = []
         if startsInline { filters.append(try filterCall()) }
         while reader.skip(.pipe) { filters.append(try filterCall()) }
         return filters
     }
 
-    private mutating func filterCall() throws(TemplateError) -> TemplateFilterCall {
+    private mutating func filterCall() throws(TemplateError) -> FilterCall {
         let position = reader.current.position
         let name = try dottedName()
         let arguments =
-            reader.isCurrent(.leftParenthesis) ? try callArguments() : TemplateCallArguments()
-        if TemplateFilters.leftOut.contains(name) {
+            reader.isCurrent(.leftParenthesis) ? try callArguments() : CallArguments()
+        if Filters.leftOut.contains(name) {
             throw .unsupported("filter \"\(name)\"", at: position)
         }
-        if !allowsUnknownNames, !TemplateFilters.names.contains(name) {
+        if !allowsUnknownNames, !Filters.names.contains(name) {
             unknownNames.append(.syntax("no filter named '\(name.prefix(40))'", at: position))
         }
-        return TemplateFilterCall(name: name, arguments: arguments, position: position)
+        return FilterCall(name: name, arguments: arguments, position: position)
     }
 
     private mutating func test(
-        _ subject: TemplateExpression
-    ) throws(TemplateError) -> TemplateExpression {
+        _ subject: Expression
+    ) throws(TemplateError) -> Expression {
         let position = reader.current.position
         reader.advance()
         let isNegated = reader.skip(name: "not")
         let name = try dottedName()
-        var arguments = TemplateCallArguments()
+        var arguments = CallArguments()
         if reader.isCurrent(.leftParenthesis) {
             arguments = try callArguments()
         } else if startsTestArgument {
@@ -399,13 +399,13 @@ struct ExpressionParser {
             arguments.positional = [try postfix(try testOperand())]
             reader.leave()
         }
-        if TemplateTests.leftOut.contains(name) {
+        if Tests.leftOut.contains(name) {
             throw .unsupported("test \"\(name)\"", at: position)
         }
-        if !allowsUnknownNames, !TemplateTests.names.contains(name) {
+        if !allowsUnknownNames, !Tests.names.contains(name) {
             unknownNames.append(.syntax("no test named '\(name.prefix(40))'", at: position))
         }
-        let call = TemplateFilterCall(name: name, arguments: arguments, position: position)
+        let call = FilterCall(name: name, arguments: arguments, position: position)
         let result = try node(
             .test(subject, call), at: position, above: max(subject.depth, arguments.depth))
         return isNegated ? try node(.not(result), at: position, over: [result]) : result
@@ -420,7 +420,7 @@ struct ExpressionParser {
         }
     }
 
-    private mutating func testOperand() throws(TemplateError) -> TemplateExpression {
+    private mutating func testOperand() throws(TemplateError) -> Expression {
         if reader.isCurrent(name: "is") {
             throw .syntax("You cannot chain multiple tests with is", at: reader.current.position)
         }
@@ -434,8 +434,8 @@ struct ExpressionParser {
     }
 
     private mutating func subscripted(
-        _ subject: TemplateExpression
-    ) throws(TemplateError) -> TemplateExpression {
+        _ subject: Expression
+    ) throws(TemplateError) -> Expression {
         let position = reader.current.position
         if reader.skip(.dot) {
             switch reader.current.kind {
@@ -450,7 +450,7 @@ struct ExpressionParser {
             }
         }
         reader.advance()
-        var keys: [TemplateExpression] = []
+        var keys: [Expression] = []
         while !reader.isCurrent(.rightBracket) {
             if !keys.isEmpty { try reader.expect(.comma) }
             let start = reader.isCurrent(.colon) ? nil : try expression()
@@ -475,33 +475,33 @@ struct ExpressionParser {
     }
 
     private mutating func slice(
-        from start: TemplateExpression?
-    ) throws(TemplateError) -> TemplateSlice {
+        from start: Expression?
+    ) throws(TemplateError) -> SliceBounds {
         try reader.expect(.colon)
-        var stop: TemplateExpression?
-        var step: TemplateExpression?
+        var stop: Expression?
+        var step: Expression?
         if !reader.isCurrent(.colon), !reader.isCurrent(.rightBracket), !reader.isCurrent(.comma) {
             stop = try expression()
         }
         if reader.skip(.colon), !reader.isCurrent(.rightBracket), !reader.isCurrent(.comma) {
             step = try expression()
         }
-        return TemplateSlice(start: start, stop: stop, step: step)
+        return SliceBounds(start: start, stop: stop, step: step)
     }
 
     private mutating func call(
-        _ callee: TemplateExpression
-    ) throws(TemplateError) -> TemplateExpression {
+        _ callee: Expression
+    ) throws(TemplateError) -> Expression {
         let position = reader.current.position
         let arguments = try callArguments()
         return try node(
             .call(callee, arguments), at: position, above: max(callee.depth, arguments.depth))
     }
 
-    private mutating func callArguments() throws(TemplateError) -> TemplateCallArguments {
+    private mutating func callArguments() throws(TemplateError) -> CallArguments {
         let position = reader.current.position
         try reader.expect(.leftParenthesis)
-        var result = TemplateCallArguments()
+        var result = CallArguments()
         var needsComma = false
         while !reader.isCurrent(.rightParenthesis) {
             if needsComma {

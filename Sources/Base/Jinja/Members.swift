@@ -2,12 +2,12 @@
 
 /// Looks up attributes and items of values as Jinja2's sandbox does.
 struct Members {
-    let runtime: TemplateRuntime
+    let runtime: Runtime
 
     /// `subject.name`: a method or attribute of the type first, then an item of that key.
     func attribute(
-        _ name: String, of subject: TemplateValue
-    ) throws(TemplateError) -> TemplateValue {
+        _ name: String, of subject: Value
+    ) throws(TemplateError) -> Value {
         if case .undefined(let message) = subject { throw runtime.failure(message) }
         if let value = try member(name, of: subject) { return value }
         if case .mapping(let mapping) = subject, let value = mapping[name] { return value }
@@ -17,8 +17,8 @@ struct Members {
 
     /// `subject[key]`: an item first, then an attribute of that name.
     func item(
-        _ key: TemplateValue, of subject: TemplateValue
-    ) throws(TemplateError) -> TemplateValue {
+        _ key: Value, of subject: Value
+    ) throws(TemplateError) -> Value {
         switch subject {
         case .undefined(let message): throw runtime.failure(message)
         case .mapping(let mapping):
@@ -49,7 +49,7 @@ struct Members {
         return .undefined("'\(subject.typeName) object' has no attribute '\(text.prefix(100))'")
     }
 
-    private func isHashable(_ value: TemplateValue) -> Bool {
+    private func isHashable(_ value: Value) -> Bool {
         switch value {
         case .null, .bool, .integer, .float, .string, .tuple, .undefined: true
         default: false
@@ -62,16 +62,16 @@ struct Members {
     }
 
     /// What Jinja2's sandbox gives for an attribute that it hides.
-    private func unsafe(_ name: String, of subject: TemplateValue) -> TemplateValue {
+    private func unsafe(_ name: String, of subject: Value) -> Value {
         .undefined(
             "access to attribute '\(name.prefix(100))' of '\(subject.typeName)' object is unsafe.")
     }
 
     /// A method or attribute that the type of the value has in Python.
     private func member(
-        _ name: String, of subject: TemplateValue
-    ) throws(TemplateError) -> TemplateValue? {
-        let method = TemplateValue.callable(.method(subject, name))
+        _ name: String, of subject: Value
+    ) throws(TemplateError) -> Value? {
+        let method = Value.callable(.method(subject, name))
         switch subject {
         case .string:
             if StringMethods.leftOut.contains(name) {
@@ -79,13 +79,13 @@ struct Members {
             }
             return StringMethods.names.contains(name) ? method : nil
         case .mapping:
-            if TemplateMethods.mutatingMappings.contains(name) { return unsafe(name, of: subject) }
-            return TemplateMethods.ofMappings.contains(name) ? method : nil
+            if Methods.mutatingMappings.contains(name) { return unsafe(name, of: subject) }
+            return Methods.ofMappings.contains(name) ? method : nil
         case .list:
-            if TemplateMethods.mutatingLists.contains(name) { return unsafe(name, of: subject) }
-            return TemplateMethods.ofSequences.contains(name) || name == "copy" ? method : nil
+            if Methods.mutatingLists.contains(name) { return unsafe(name, of: subject) }
+            return Methods.ofSequences.contains(name) || name == "copy" ? method : nil
         case .tuple:
-            return TemplateMethods.ofSequences.contains(name) ? method : nil
+            return Methods.ofSequences.contains(name) ? method : nil
         case .range(let range):
             switch name {
             case "start": return .integer(range.start)
@@ -101,14 +101,14 @@ struct Members {
         }
     }
 
-    private func member(_ name: String, of callable: TemplateCallable) -> TemplateValue? {
+    private func member(_ name: String, of callable: Callable) -> Value? {
         switch callable {
         case .macro(let macro):
             switch name {
             case "name": return .text(macro.definition.name)
             case "arguments":
                 return .tuple(
-                    TemplateSequence(macro.definition.parameters.map { .text($0.name) }))
+                    ValueList(macro.definition.parameters.map { .text($0.name) }))
             case "caller": return .bool(macro.definition.usesCaller)
             case "catch_kwargs": return .bool(macro.definition.usesKeywords)
             case "catch_varargs": return .bool(macro.definition.usesVariadic)

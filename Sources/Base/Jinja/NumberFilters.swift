@@ -4,11 +4,11 @@ import Foundation
 
 /// The filters of numbers.
 struct NumberFilters {
-    let runtime: TemplateRuntime
+    let runtime: Runtime
 
     func apply(
-        _ name: String, to value: TemplateValue, _ arguments: TemplateArguments
-    ) throws(TemplateError) -> TemplateValue {
+        _ name: String, to value: Value, _ arguments: Arguments
+    ) throws(TemplateError) -> Value {
         if case .undefined(let message) = value { throw runtime.failure(message) }
         switch name {
         case "abs":
@@ -37,8 +37,8 @@ struct NumberFilters {
     }
 
     private func integer(
-        _ value: TemplateValue, base: Int
-    ) throws(TemplateError) -> TemplateValue? {
+        _ value: Value, base: Int
+    ) throws(TemplateError) -> Value? {
         if let integer = value.integerValue { return .integer(integer) }
         var float = value.floatValue
         if case .string(let string) = value {
@@ -99,8 +99,8 @@ struct NumberFilters {
     }
 
     private func round(
-        _ value: TemplateValue, _ arguments: TemplateArguments
-    ) throws(TemplateError) -> TemplateValue {
+        _ value: Value, _ arguments: Arguments
+    ) throws(TemplateError) -> Value {
         let values = try arguments.bound("round", ["precision", "method"], runtime)
         let places = try runtime.integer(values[0], default: 0)
         let method = try runtime.optionalString(values[1])?.text ?? "common"
@@ -140,7 +140,7 @@ struct NumberFilters {
     /// An integer with that many zeros at its end, ties to even.
     private func rounded(
         _ value: Int, zeros: UInt
-    ) throws(TemplateError) -> TemplateValue {
+    ) throws(TemplateError) -> Value {
         guard zeros < 19 else { return .integer(0) }
         var scale = 1
         for _ in 0..<zeros { scale *= 10 }

@@ -4,10 +4,10 @@ import JSON
 
 /// Python's text of values: `str`, `repr`, and the escapes of `Markup`.
 struct Representation {
-    let runtime: TemplateRuntime
+    let runtime: Runtime
 
     /// Python's `str`.
-    func string(_ value: TemplateValue) throws(TemplateError) -> TemplateString {
+    func string(_ value: Value) throws(TemplateError) -> TemplateString {
         switch value {
         case .string(let string): return string
         case .undefined: return TemplateString()
@@ -28,7 +28,7 @@ struct Representation {
     }
 
     /// Python's `repr`; punctuation around data counts as data.
-    func representation(_ value: TemplateValue) throws(TemplateError) -> TemplateString {
+    func representation(_ value: Value) throws(TemplateError) -> TemplateString {
         var result = TemplateString()
         try represent(value, into: &result, depth: 0)
         try runtime.work(result.count)
@@ -36,7 +36,7 @@ struct Representation {
     }
 
     private func represent(
-        _ value: TemplateValue, into result: inout TemplateString, depth: Int
+        _ value: Value, into result: inout TemplateString, depth: Int
     ) throws(TemplateError) {
         try runtime.step()
         try runtime.checkDepth(depth)
@@ -79,7 +79,7 @@ struct Representation {
     }
 
     private func represent(
-        _ items: [TemplateValue], into result: inout TemplateString, depth: Int
+        _ items: [Value], into result: inout TemplateString, depth: Int
     ) throws(TemplateError) {
         for (i, item) in items.enumerated() {
             if i > 0 { result.append(", ", origin: .data) }
@@ -88,7 +88,7 @@ struct Representation {
     }
 
     private func represent(
-        _ mapping: TemplateMapping, into result: inout TemplateString, depth: Int
+        _ mapping: Mapping, into result: inout TemplateString, depth: Int
     ) throws(TemplateError) {
         result.append("{", origin: .data)
         for (i, (key, value)) in zip(mapping.keys, mapping.values).enumerated() {
@@ -132,7 +132,7 @@ struct Representation {
     }
 
     /// The string with HTML's special characters escaped, marked as safe.
-    func escaped(_ value: TemplateValue) throws(TemplateError) -> TemplateString {
+    func escaped(_ value: Value) throws(TemplateError) -> TemplateString {
         let string = try string(value)
         if string.isMarkup { return string }
         try runtime.checkLength(string.count)

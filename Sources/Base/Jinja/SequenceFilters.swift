@@ -2,11 +2,11 @@
 
 /// The filters of lists, mappings and whatever else can be iterated.
 struct SequenceFilters {
-    let runtime: TemplateRuntime
+    let runtime: Runtime
 
     func apply(
-        _ name: String, to value: TemplateValue, _ arguments: TemplateArguments
-    ) throws(TemplateError) -> TemplateValue {
+        _ name: String, to value: Value, _ arguments: Arguments
+    ) throws(TemplateError) -> Value {
         switch name {
         case "list":
             _ = try arguments.bound(name, [], runtime)
@@ -36,8 +36,8 @@ struct SequenceFilters {
     }
 
     private func end(
-        of value: TemplateValue, isFirst: Bool
-    ) throws(TemplateError) -> TemplateValue {
+        of value: Value, isFirst: Bool
+    ) throws(TemplateError) -> Value {
         if isFirst, case .iterator(let iterator) = value {
             return iterator.next() ?? .undefined("No first item, sequence was empty.")
         }
@@ -59,8 +59,8 @@ struct SequenceFilters {
 
     /// The attribute of an item by a path such as `function.name` or `0`.
     private func attribute(
-        _ path: TemplateValue?, of item: TemplateValue, default fallback: TemplateValue? = nil
-    ) throws(TemplateError) -> TemplateValue {
+        _ path: Value?, of item: Value, default fallback: Value? = nil
+    ) throws(TemplateError) -> Value {
         guard let path, !path.isNull else { return item }
         var keys = [path]
         if case .string(let string) = path {
@@ -84,18 +84,18 @@ struct SequenceFilters {
 
     /// The key that sorting and comparing go by: strings in lower case unless case matters.
     private func key(
-        _ value: TemplateValue, isCaseSensitive: Bool
-    ) throws(TemplateError) -> TemplateValue {
+        _ value: Value, isCaseSensitive: Bool
+    ) throws(TemplateError) -> Value {
         guard case .string(let string) = value, !isCaseSensitive else { return value }
         try runtime.work(string.count)
         return .string(string.lowercased)
     }
 
     private func keys(
-        _ items: [TemplateValue], attribute path: TemplateValue?, isCaseSensitive: Bool,
-        default fallback: TemplateValue? = nil
-    ) throws(TemplateError) -> [TemplateValue] {
-        var keys: [TemplateValue] = []
+        _ items: [Value], attribute path: Value?, isCaseSensitive: Bool,
+        default fallback: Value? = nil
+    ) throws(TemplateError) -> [Value] {
+        var keys: [Value] = []
         for item in items {
             keys.append(
                 try key(
@@ -106,7 +106,7 @@ struct SequenceFilters {
     }
 
     private func join(
-        _ value: TemplateValue, _ arguments: TemplateArguments
+        _ value: Value, _ arguments: Arguments
     ) throws(TemplateError) -> TemplateString {
         let values = try arguments.bound("join", ["d", "attribute"], runtime)
         let separator = try runtime.text.string(values[0] ?? .string(TemplateString()))
@@ -125,11 +125,11 @@ struct SequenceFilters {
     }
 
     private func map(
-        _ value: TemplateValue, _ arguments: TemplateArguments
-    ) throws(TemplateError) -> [TemplateValue] {
+        _ value: Value, _ arguments: Arguments
+    ) throws(TemplateError) -> [Value] {
         let items = value.isTrue ? try runtime.iterate(value) : []
         guard !items.isEmpty else { return [] }
-        var result: [TemplateValue] = []
+        var result: [Value] = []
         if arguments.positional.isEmpty,
             let path = arguments.keywords.first(where: { $0.name == "attribute" })
         {
@@ -146,7 +146,7 @@ struct SequenceFilters {
         let name = try runtime.string(argument: first).text
         var rest = arguments
         rest.positional.removeFirst()
-        let filters = TemplateFilters(runtime: runtime)
+        let filters = Filters(runtime: runtime)
         for item in items {
             try runtime.step()
             result.append(try filters.apply(name, to: item, rest))
@@ -155,12 +155,12 @@ struct SequenceFilters {
     }
 
     private func select(
-        _ value: TemplateValue, _ arguments: TemplateArguments, keeps: Bool, byAttribute: Bool
-    ) throws(TemplateError) -> [TemplateValue] {
+        _ value: Value, _ arguments: Arguments, keeps: Bool, byAttribute: Bool
+    ) throws(TemplateError) -> [Value] {
         let items = value.isTrue ? try runtime.iterate(value) : []
         guard !items.isEmpty else { return [] }
         var rest = arguments
-        var path: TemplateValue?
+        var path: Value?
         if byAttribute {
             guard !rest.positional.isEmpty else {
                 throw runtime.failure("Missing parameter for attribute name")
@@ -171,8 +171,8 @@ struct SequenceFilters {
         if !rest.positional.isEmpty {
             name = try runtime.string(argument: rest.positional.removeFirst()).text
         }
-        let tests = TemplateTests(runtime: runtime)
-        var result: [TemplateValue] = []
+        let tests = Tests(runtime: runtime)
+        var result: [Value] = []
         for item in items {
             try runtime.step()
             let subject = try attribute(path, of: item)
@@ -188,21 +188,21 @@ struct SequenceFilters {
     }
 
     private func sort(
-        _ value: TemplateValue, _ arguments: TemplateArguments
-    ) throws(TemplateError) -> TemplateValue {
+        _ value: Value, _ arguments: Arguments
+    ) throws(TemplateError) -> Value {
         let values = try arguments.bound(
             "sort", ["reverse", "case_sensitive", "attribute"], runtime)
         let items = try runtime.iterate(value)
         let isCaseSensitive = values[1]?.isTrue ?? false
-        var paths: [TemplateValue?] = [values[2]]
+        var paths: [Value?] = [values[2]]
         if case .string(let string) = values[2] {
             paths = string.parts(
                 separatedBy: TemplateString(",", origin: .data), limit: .max, fromEnd: false
             ).map { .string(string.slice($0)) }
         }
-        var keys: [TemplateValue] = []
+        var keys: [Value] = []
         for item in items {
-            var parts: [TemplateValue] = []
+            var parts: [Value] = []
             for path in paths {
                 parts.append(
                     try key(
@@ -215,8 +215,8 @@ struct SequenceFilters {
     }
 
     private func sortMapping(
-        _ value: TemplateValue, _ arguments: TemplateArguments
-    ) throws(TemplateError) -> TemplateValue {
+        _ value: Value, _ arguments: Arguments
+    ) throws(TemplateError) -> Value {
         let values = try arguments.bound(
             "dictsort", ["case_sensitive", "by", "reverse"], runtime)
         let by = try runtime.optionalString(values[1])?.text ?? "key"
@@ -230,20 +230,20 @@ struct SequenceFilters {
         let keys = try keys(
             by == "key" ? mapping.keys : mapping.values, attribute: nil,
             isCaseSensitive: values[0]?.isTrue ?? false)
-        let items = TemplateMappingView(kind: .items, mapping: mapping).items
+        let items = MappingView(kind: .items, mapping: mapping).items
         return try runtime.list(
             try runtime.comparison.sorted(items, by: keys, isReversed: values[2]?.isTrue ?? false))
     }
 
     private func unique(
-        _ value: TemplateValue, _ arguments: TemplateArguments
-    ) throws(TemplateError) -> [TemplateValue] {
+        _ value: Value, _ arguments: Arguments
+    ) throws(TemplateError) -> [Value] {
         let values = try arguments.bound("unique", ["case_sensitive", "attribute"], runtime)
         let items = try runtime.iterate(value)
         let keys = try keys(
             items, attribute: values[1], isCaseSensitive: values[0]?.isTrue ?? false)
-        var seen: Set<TemplateKey> = []
-        var result: [TemplateValue] = []
+        var seen: Set<MappingKey> = []
+        var result: [Value] = []
         for (item, key) in zip(items, keys)
         where seen.insert(try runtime.comparison.key(of: key)).inserted {
             result.append(item)
@@ -252,8 +252,8 @@ struct SequenceFilters {
     }
 
     private func extreme(
-        _ value: TemplateValue, _ arguments: TemplateArguments, isMin: Bool
-    ) throws(TemplateError) -> TemplateValue {
+        _ value: Value, _ arguments: Arguments, isMin: Bool
+    ) throws(TemplateError) -> Value {
         let values = try arguments.bound("min", ["case_sensitive", "attribute"], runtime)
         let items = try runtime.iterate(value)
         let keys = try keys(
@@ -273,8 +273,8 @@ struct SequenceFilters {
     }
 
     private func sum(
-        _ value: TemplateValue, _ arguments: TemplateArguments
-    ) throws(TemplateError) -> TemplateValue {
+        _ value: Value, _ arguments: Arguments
+    ) throws(TemplateError) -> Value {
         let values = try arguments.bound("sum", ["attribute", "start"], runtime)
         var total = values[1] ?? .integer(0)
         if case .string = total { throw runtime.failure("sum() can't sum strings") }

@@ -16,11 +16,11 @@ struct StringMethods {
         "isprintable", "istitle", "ljust", "maketrans", "rjust", "swapcase", "translate", "zfill",
     ]
 
-    let runtime: TemplateRuntime
+    let runtime: Runtime
 
     func call(
-        _ name: String, of string: TemplateString, _ arguments: TemplateArguments
-    ) throws(TemplateError) -> TemplateValue {
+        _ name: String, of string: TemplateString, _ arguments: Arguments
+    ) throws(TemplateError) -> Value {
         // Every method reads its string once or a fixed number of times.
         try runtime.work(string.count)
         switch name {
@@ -73,7 +73,7 @@ struct StringMethods {
     /// The methods without arguments.
     private func convert(
         _ name: String, _ string: TemplateString
-    ) throws(TemplateError) -> TemplateValue {
+    ) throws(TemplateError) -> Value {
         switch name {
         case "lower": return .string(string.lowercased)
         case "upper": return .string(string.uppercased)
@@ -94,20 +94,20 @@ struct StringMethods {
 
     private func all(
         _ string: TemplateString, _ predicate: (Unicode.Scalar) -> Bool
-    ) -> TemplateValue {
+    ) -> Value {
         .bool(!string.isEmpty && string.scalars.allSatisfy(predicate))
     }
 
     private func list(
         _ string: TemplateString, _ ranges: [Range<Int>]
-    ) throws(TemplateError) -> TemplateValue {
+    ) throws(TemplateError) -> Value {
         try runtime.checkItems(ranges.count)
         return try runtime.list(ranges.map { .string(string.slice($0)) })
     }
 
     private func split(
-        _ string: TemplateString, _ arguments: TemplateArguments, fromEnd: Bool
-    ) throws(TemplateError) -> TemplateValue {
+        _ string: TemplateString, _ arguments: Arguments, fromEnd: Bool
+    ) throws(TemplateError) -> Value {
         let values = try arguments.bound("split", ["sep", "maxsplit"], runtime)
         let count = try runtime.integer(values[1], default: -1)
         let limit = count < 0 ? Int.max : count
@@ -120,8 +120,8 @@ struct StringMethods {
     }
 
     private func partition(
-        _ string: TemplateString, _ arguments: TemplateArguments, fromEnd: Bool
-    ) throws(TemplateError) -> TemplateValue {
+        _ string: TemplateString, _ arguments: Arguments, fromEnd: Bool
+    ) throws(TemplateError) -> Value {
         let values = try arguments.bound("partition", ["sep"], required: 1, runtime)
         let separator = try runtime.string(argument: values[0] ?? .null)
         guard !separator.isEmpty else { throw runtime.failure("empty separator") }
@@ -132,9 +132,9 @@ struct StringMethods {
             : string.firstOffset(of: separator, in: whole)
         var nothing = TemplateString()
         nothing.isMarkup = string.isMarkup
-        let empty = TemplateValue.string(nothing)
+        let empty = Value.string(nothing)
         guard let offset else {
-            let text = TemplateValue.string(string)
+            let text = Value.string(string)
             return try runtime.tuple(fromEnd ? [empty, empty, text] : [text, empty, empty])
         }
         let end = offset + separator.count
@@ -145,15 +145,15 @@ struct StringMethods {
     }
 
     private func hasAffix(
-        _ string: TemplateString, _ arguments: TemplateArguments, isPrefix: Bool
-    ) throws(TemplateError) -> TemplateValue {
+        _ string: TemplateString, _ arguments: Arguments, isPrefix: Bool
+    ) throws(TemplateError) -> Value {
         let values = try arguments.bound(
             "startswith", ["affix", "start", "end"], required: 1, runtime)
         let start = try runtime.integer(values[1], default: 0)
         let range = runtime.bounds(
             start, try runtime.integer(values[2], default: string.count), string.count)
         guard start <= string.count else { return .bool(false) }
-        var affixes: [TemplateValue] = [values[0] ?? .null]
+        var affixes: [Value] = [values[0] ?? .null]
         if case .tuple(let sequence) = affixes[0] { affixes = sequence.items }
         for affix in affixes {
             let text = try runtime.string(argument: affix)
@@ -193,8 +193,8 @@ struct StringMethods {
     }
 
     private func search(
-        _ name: String, _ string: TemplateString, _ arguments: TemplateArguments
-    ) throws(TemplateError) -> TemplateValue {
+        _ name: String, _ string: TemplateString, _ arguments: Arguments
+    ) throws(TemplateError) -> Value {
         let values = try arguments.bound(name, ["sub", "start", "end"], required: 1, runtime)
         let needle = try runtime.string(argument: values[0] ?? .null)
         let start = try runtime.integer(
@@ -224,7 +224,7 @@ struct StringMethods {
     }
 
     private func join(
-        _ separator: TemplateString, _ items: TemplateValue
+        _ separator: TemplateString, _ items: Value
     ) throws(TemplateError) -> TemplateString {
         var result = TemplateString()
         for (i, item) in try runtime.iterate(items).enumerated() {

@@ -9,7 +9,7 @@
 /// Templates come from model files and are not trusted: parsing and rendering are bounded by
 /// `TemplateLimits`, and a template reaches nothing but the values that it is given.
 package struct Template: Sendable {
-    private let statements: [TemplateStatement]
+    private let statements: [Statement]
 
     /// Reads a template.
     ///
@@ -20,7 +20,7 @@ package struct Template: Sendable {
     package init(
         source: String, limits: TemplateLimits = TemplateLimits()
     ) throws(TemplateError) {
-        statements = try TemplateParser.parse(source, limits: limits)
+        statements = try Parser.parse(source, limits: limits)
     }
 
     /// Renders the template.
@@ -35,10 +35,10 @@ package struct Template: Sendable {
         _ context: TemplateContext, limits: TemplateLimits = TemplateLimits(),
         now: WallClockTime = .now
     ) throws(TemplateError) -> TemplateString {
-        let runtime = TemplateRuntime(
+        let runtime = Runtime(
             limits: limits.scaled(
                 textLength: context.textLength, valueCount: context.valueCount))
-        let interpreter = TemplateInterpreter(runtime: runtime, now: now)
+        let interpreter = Interpreter(runtime: runtime, now: now)
         return try interpreter.render(statements, in: context.scope())
     }
 }

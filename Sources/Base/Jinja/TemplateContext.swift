@@ -37,28 +37,28 @@ package struct TemplateContext: Sendable {
     }
 
     /// A scope with all the variables.
-    func scope() -> TemplateScope {
-        let scope = TemplateScope(parent: nil)
+    func scope() -> Scope {
+        let scope = Scope(parent: nil)
         for (name, value) in data {
-            scope.variables[name] = TemplateValue(value, origin: .data)
+            scope.variables[name] = Value(value, origin: .data)
         }
         if let words, case .array(let items)? = data[words.variable] {
             scope.variables[words.variable] = .list(
-                TemplateSequence(
+                ValueList(
                     items.map { item in
                         Self.value(item, vouchingFor: words.member, in: words.known)
                     }))
         }
         for (name, value) in vouched {
-            scope.variables[name] = TemplateValue(value, origin: .template)
+            scope.variables[name] = Value(value, origin: .template)
         }
         return scope
     }
 
     private static func value(
         _ item: JSONValue, vouchingFor member: String, in known: Set<String>
-    ) -> TemplateValue {
-        let value = TemplateValue(item, origin: .data)
+    ) -> Value {
+        let value = Value(item, origin: .data)
         guard case .mapping(var mapping) = value, let word = item[member]?.stringValue,
             known.contains(word)
         else { return value }

@@ -2,11 +2,11 @@
 
 /// The filters of text.
 struct TextFilters {
-    let runtime: TemplateRuntime
+    let runtime: Runtime
 
     func apply(
-        _ name: String, to value: TemplateValue, _ arguments: TemplateArguments
-    ) throws(TemplateError) -> TemplateValue {
+        _ name: String, to value: Value, _ arguments: Arguments
+    ) throws(TemplateError) -> Value {
         if name == "indent" { return .string(try indent(value, arguments)) }
         let string = try runtime.text.string(value)
         try runtime.work(string.count)
@@ -31,7 +31,7 @@ struct TextFilters {
     /// The filters of strings without arguments.
     private func convert(
         _ name: String, _ string: TemplateString
-    ) throws(TemplateError) -> TemplateValue {
+    ) throws(TemplateError) -> Value {
         switch name {
         case "string": return .string(string)
         case "lower": return .string(string.lowercased)
@@ -48,7 +48,7 @@ struct TextFilters {
     }
 
     private func indent(
-        _ value: TemplateValue, _ arguments: TemplateArguments
+        _ value: Value, _ arguments: Arguments
     ) throws(TemplateError) -> TemplateString {
         let values = try arguments.bound("indent", ["width", "first", "blank"], runtime)
         if case .undefined(let message) = value { throw runtime.failure(message) }

@@ -2,30 +2,30 @@
 
 /// The tokens of a template, one after the other, and how deep the parser is in them.
 final class TokenReader {
-    private let tokens: [TemplateToken]
+    private let tokens: [Token]
     private let limits: TemplateLimits
     private var index = 0
     private var nesting = 0
 
-    init(tokens: [TemplateToken], limits: TemplateLimits) {
+    init(tokens: [Token], limits: TemplateLimits) {
         self.tokens = tokens
         self.limits = limits
     }
 
-    var current: TemplateToken { tokens[index] }
+    var current: Token { tokens[index] }
 
     /// The token after the current one.
-    var following: TemplateToken { tokens[min(index + 1, tokens.count - 1)] }
+    var following: Token { tokens[min(index + 1, tokens.count - 1)] }
 
     func advance() {
         if index + 1 < tokens.count { index += 1 }
     }
 
-    func isCurrent(_ symbol: TemplateToken.Symbol) -> Bool { current.kind == .symbol(symbol) }
+    func isCurrent(_ symbol: Token.Symbol) -> Bool { current.kind == .symbol(symbol) }
 
     func isCurrent(name: String) -> Bool { current.kind == .name(name) }
 
-    func skip(_ symbol: TemplateToken.Symbol) -> Bool {
+    func skip(_ symbol: Token.Symbol) -> Bool {
         guard isCurrent(symbol) else { return false }
         advance()
         return true
@@ -37,7 +37,7 @@ final class TokenReader {
         return true
     }
 
-    func expect(_ symbol: TemplateToken.Symbol) throws(TemplateError) {
+    func expect(_ symbol: Token.Symbol) throws(TemplateError) {
         guard skip(symbol) else { throw unexpected(wanted: "'\(symbol.rawValue)'") }
     }
 
@@ -47,7 +47,7 @@ final class TokenReader {
         return name
     }
 
-    func expect(_ kind: TemplateToken.Kind, _ shown: String) throws(TemplateError) {
+    func expect(_ kind: Token.Kind, _ shown: String) throws(TemplateError) {
         guard current.kind == kind else { throw unexpected(wanted: shown) }
         advance()
     }

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Variables of a template, a loop's iteration, a macro's call or a block, inside outer ones.
-final class TemplateScope {
-    let parent: TemplateScope?
-    var variables: [String: TemplateValue] = [:]
+final class Scope {
+    let parent: Scope?
+    var variables: [String: Value] = [:]
 
     /// Whether the runtime will empty this scope at the end, since a macro in it may refer to it.
     var isRegistered = false
 
-    init(parent: TemplateScope?) {
+    init(parent: Scope?) {
         self.parent = parent
     }
 
-    func value(of name: String) -> TemplateValue? {
-        var scope: TemplateScope? = self
+    func value(of name: String) -> Value? {
+        var scope: Scope? = self
         while let current = scope {
             if let value = current.variables[name] { return value }
             scope = current.parent
@@ -23,28 +23,28 @@ final class TemplateScope {
 }
 
 /// The state of a loop, which a template sees as `loop`.
-final class TemplateLoop {
-    let items: [TemplateValue]
-    let definition: TemplateLoopDefinition?
-    let scope: TemplateScope
+final class Loop {
+    let items: [Value]
+    let definition: LoopDefinition?
+    let scope: Scope
     let recursionDepth: Int
     let depth: Int
     var index = 0
-    var lastChanged: [TemplateValue]?
+    var lastChanged: [Value]?
 
     init(
-        items: [TemplateValue], definition: TemplateLoopDefinition?, scope: TemplateScope,
+        items: [Value], definition: LoopDefinition?, scope: Scope,
         recursionDepth: Int
     ) {
         self.items = items
         self.definition = definition
         self.scope = scope
         self.recursionDepth = recursionDepth
-        self.depth = TemplateSequence(items).depth
+        self.depth = ValueList(items).depth
     }
 
     /// An attribute of `loop`.
-    func attribute(_ name: String) -> TemplateValue? {
+    func attribute(_ name: String) -> Value? {
         let count = items.count
         switch name {
         case "index": return .integer(index + 1)
@@ -69,8 +69,8 @@ final class TemplateLoop {
 
     /// A call of `loop.cycle` or `loop.changed`.
     func call(
-        _ name: String, _ values: [TemplateValue], _ runtime: TemplateRuntime
-    ) throws(TemplateError) -> TemplateValue {
+        _ name: String, _ values: [Value], _ runtime: Runtime
+    ) throws(TemplateError) -> Value {
         if name == "cycle" {
             guard !values.isEmpty else { throw runtime.failure("no items for cycling given") }
             return values[index % values.count]
@@ -78,7 +78,7 @@ final class TemplateLoop {
         let isSame: Bool
         if let last = lastChanged, last.count == values.count {
             isSame = try runtime.comparison.equals(
-                .list(TemplateSequence(last)), .list(TemplateSequence(values)))
+                .list(ValueList(last)), .list(ValueList(values)))
         } else {
             isSame = false
         }
@@ -88,10 +88,10 @@ final class TemplateLoop {
 }
 
 /// Something that a template can call.
-indirect enum TemplateCallable {
+indirect enum Callable {
     case function(String)
-    case method(TemplateValue, String)
-    case macro(TemplateMacro)
+    case method(Value, String)
+    case macro(Macro)
 
     var depth: Int {
         switch self {
@@ -102,11 +102,11 @@ indirect enum TemplateCallable {
 }
 
 /// A macro with the scope that it was defined in.
-final class TemplateMacro {
-    let definition: TemplateMacroDefinition
-    let scope: TemplateScope
+final class Macro {
+    let definition: MacroDefinition
+    let scope: Scope
 
-    init(definition: TemplateMacroDefinition, scope: TemplateScope) {
+    init(definition: MacroDefinition, scope: Scope) {
         self.definition = definition
         self.scope = scope
     }

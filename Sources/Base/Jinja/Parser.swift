@@ -3,7 +3,7 @@
 /// Reads the statements of a template from its tokens.
 ///
 /// - Source: the grammar of Jinja2 3.1 `parser.py`; recursion is bounded by `maxNesting`.
-struct TemplateParser {
+struct Parser {
     private let reader: TokenReader
     private var expressions: ExpressionParser
 
@@ -13,9 +13,9 @@ struct TemplateParser {
     /// Reads a whole template.
     static func parse(
         _ source: String, limits: TemplateLimits
-    ) throws(TemplateError) -> [TemplateStatement] {
-        let tokens = try TemplateLexer.tokens(of: source, limits: limits)
-        var parser = TemplateParser(reader: TokenReader(tokens: tokens, limits: limits))
+    ) throws(TemplateError) -> [Statement] {
+        let tokens = try Lexer.tokens(of: source, limits: limits)
+        var parser = Parser(reader: TokenReader(tokens: tokens, limits: limits))
         let statements = try parser.statements(until: [])
         if let error = parser.expressions.unknownNames.first { throw error }
         return statements
@@ -29,10 +29,10 @@ struct TemplateParser {
     /// Statements up to a tag named in `endings`, which becomes the current token.
     private mutating func statements(
         until endings: [String]
-    ) throws(TemplateError) -> [TemplateStatement] {
+    ) throws(TemplateError) -> [Statement] {
         try reader.enter()
         defer { reader.leave() }
-        var result: [TemplateStatement] = []
+        var result: [Statement] = []
         while true {
             let position = reader.current.position
             switch reader.current.kind {
@@ -46,14 +46,14 @@ struct TemplateParser {
             case .data(let scalars):
                 reader.advance()
                 result.append(
-                    TemplateStatement(
+                    Statement(
                         kind: .text(TemplateString(scalars, origin: .template)),
                         position: position))
             case .variableBegin:
                 reader.advance()
                 let value = try expressions.tupleOrExpression()
                 try reader.expect(.variableEnd, "end of print statement")
-                result.append(TemplateStatement(kind: .output(value), position: position))
+                result.append(Statement(kind: .output(value), position: position))
             case .blockBegin:
                 reader.advance()
                 if case .name(let name) = reader.current.kind, endings.contains(name) {
@@ -68,21 +68,20 @@ struct TemplateParser {
     }
 
     /// The body of a block tag: from the end of its tag to the one that ends it.
-    private mutating func body(until endings: [String]) throws(TemplateError) -> [TemplateStatement]
-    {
+    private mutating func body(until endings: [String]) throws(TemplateError) -> [Statement] {
         _ = reader.skip(.colon)
         try reader.expect(.blockEnd, "end of statement block")
         return try statements(until: endings)
     }
 
     /// The statement whose tag name is the current token, up to but without the end of its last tag.
-    private mutating func statement() throws(TemplateError) -> [TemplateStatement] {
+    private mutating func statement() throws(TemplateError) -> [Statement] {
         let position = reader.current.position
         guard case .name(let name) = reader.current.kind else {
             throw reader.unexpected(wanted: "a tag name")
         }
         reader.advance()
-        let kind: TemplateStatement.Kind
+        let kind: Statement.Kind
         switch name {
         case "for": kind = try loop()
         case "if": kind = try branches()
@@ -103,10 +102,10 @@ struct TemplateParser {
         default:
             throw .syntax("unknown tag '\(name.prefix(40))'", at: position)
         }
-        return [TemplateStatement(kind: kind, position: position)]
+        return [Statement(kind: kind, position: position)]
     }
 
-    private mutating func loop() throws(TemplateError) -> TemplateStatement.Kind {
+    private mutating func loop() throws(TemplateError) -> Statement.Kind {
         let position = reader.current.position
         let target = try target(allowsMembers: false, endsAt: "in")
         guard !target.names.contains("loop") else {
@@ -124,27 +123,27 @@ struct TemplateParser {
         loopDepth += 1
         let body = try body(until: ["endfor", "else"])
         loopDepth -= 1
-        var otherwise: [TemplateStatement] = []
+        var otherwise: [Statement] = []
         if reader.skip(name: "else") {
             otherwise = try self.body(until: ["endfor"])
         }
         reader.advance()
         return .loop(
-            TemplateLoopDefinition(
+            LoopDefinition(
                 target: target, sequence: sequence, filter: filter, isRecursive: isRecursive,
                 body: body, otherwise: otherwise))
     }
 
-    private mutating func branches() throws(TemplateError) -> TemplateStatement.Kind {
+    private mutating func branches() throws(TemplateError) -> Statement.Kind {
         let wasSoft = expressions.allowsUnknownNames
         expressions.allowsUnknownNames = true
         defer { expressions.allowsUnknownNames = wasSoft }
-        var branches: [(test: TemplateExpression, body: [TemplateStatement])] = []
+        var branches: [(test: Expression, body: [Statement])] = []
         while true {
             let test = try expressions.tupleOrExpression(allowsConditional: false)
             branches.append((test, try body(until: ["elif", "else", "endif"])))
             if reader.skip(name: "elif") { continue }
-            var otherwise: [TemplateStatement] = []
+            var otherwise: [Statement] = []
             if reader.skip(name: "else") {
                 otherwise = try body(until: ["endif"])
             }
@@ -153,7 +152,7 @@ struct TemplateParser {
         }
     }
 
-    private mutating func assignment() throws(TemplateError) -> TemplateStatement.Kind {
+    private mutating func assignment() throws(TemplateError) -> Statement.Kind {
         let target = try target(allowsMembers: true, endsAt: nil)
         if reader.skip(.assign) {
             return .assignment(target, try expressions.tupleOrExpression())
@@ -163,7 +162,7 @@ struct TemplateParser {
         return .captured(target, filters: filters, body: body)
     }
 
-    private mutating func macro() throws(TemplateError) -> TemplateStatement.Kind {
+    private mutating func macro() throws(TemplateError) -> Statement.Kind {
         let name = try reader.expectName()
         expressions.beginMacro()
         let parameters = try parameters()
@@ -171,7 +170,7 @@ struct TemplateParser {
         return .macro(definition)
     }
 
-    private mutating func callBlock() throws(TemplateError) -> TemplateStatement.Kind {
+    private mutating func callBlock() throws(TemplateError) -> Statement.Kind {
         let position = reader.current.position
         expressions.beginMacro()
         let parameters = reader.isCurrent(.leftParenthesis) ? try parameters() : []
@@ -186,12 +185,12 @@ struct TemplateParser {
 
     /// The rest of a macro, whose names have been collected since it began.
     private mutating func macroDefinition(
-        name: String, parameters: [TemplateParameter], end: String
-    ) throws(TemplateError) -> TemplateMacroDefinition {
+        name: String, parameters: [Parameter], end: String
+    ) throws(TemplateError) -> MacroDefinition {
         let body = try macroBody(until: end)
         let used = expressions.endMacro()
         let declared = Set(parameters.map(\.name))
-        return TemplateMacroDefinition(
+        return MacroDefinition(
             name: name, parameters: parameters, body: body,
             usesVariadic: used.contains("varargs") && !declared.contains("varargs"),
             usesKeywords: used.contains("kwargs") && !declared.contains("kwargs"),
@@ -201,7 +200,7 @@ struct TemplateParser {
     /// A body from which the loops around it cannot be left, past the name of the tag that ends it.
     private mutating func macroBody(
         until end: String
-    ) throws(TemplateError) -> [TemplateStatement] {
+    ) throws(TemplateError) -> [Statement] {
         let outerLoops = loopDepth
         let wasSoft = expressions.allowsUnknownNames
         loopDepth = 0
@@ -215,32 +214,32 @@ struct TemplateParser {
         return body
     }
 
-    private mutating func parameters() throws(TemplateError) -> [TemplateParameter] {
+    private mutating func parameters() throws(TemplateError) -> [Parameter] {
         try reader.expect(.leftParenthesis)
-        var result: [TemplateParameter] = []
+        var result: [Parameter] = []
         while !reader.isCurrent(.rightParenthesis) {
             if !result.isEmpty { try reader.expect(.comma) }
             let name = try reader.expectName()
             if reader.skip(.assign) {
-                result.append(TemplateParameter(name: name, fallback: try expressions.expression()))
+                result.append(Parameter(name: name, fallback: try expressions.expression()))
             } else if let last = result.last, last.fallback != nil {
                 throw .syntax(
                     "non-default argument follows default argument", at: reader.current.position)
             } else {
-                result.append(TemplateParameter(name: name, fallback: nil))
+                result.append(Parameter(name: name, fallback: nil))
             }
         }
         try reader.expect(.rightParenthesis)
         return result
     }
 
-    private mutating func filterBlock() throws(TemplateError) -> TemplateStatement.Kind {
+    private mutating func filterBlock() throws(TemplateError) -> Statement.Kind {
         let filters = try expressions.filterChain(startsInline: true)
         return .filtered(filters: filters, body: try innerBody(until: "endfilter"))
     }
 
-    private mutating func scope() throws(TemplateError) -> TemplateStatement.Kind {
-        var bindings: [(TemplateTarget, TemplateExpression)] = []
+    private mutating func scope() throws(TemplateError) -> Statement.Kind {
+        var bindings: [(Target, Expression)] = []
         while reader.current.kind != .blockEnd {
             if !bindings.isEmpty { try reader.expect(.comma) }
             let target = try target(allowsMembers: false, endsAt: nil)
@@ -253,7 +252,7 @@ struct TemplateParser {
     /// A body with a scope of its own, past the name of the tag that ends it.
     private mutating func innerBody(
         until end: String
-    ) throws(TemplateError) -> [TemplateStatement] {
+    ) throws(TemplateError) -> [Statement] {
         let wasSoft = expressions.allowsUnknownNames
         expressions.allowsUnknownNames = false
         defer { expressions.allowsUnknownNames = wasSoft }
@@ -265,10 +264,10 @@ struct TemplateParser {
     /// The target of an assignment: a name, a member of a namespace, or a tuple of these.
     private mutating func target(
         allowsMembers: Bool, endsAt ending: String?
-    ) throws(TemplateError) -> TemplateTarget {
+    ) throws(TemplateError) -> Target {
         try reader.enter()
         defer { reader.leave() }
-        var targets: [TemplateTarget] = []
+        var targets: [Target] = []
         var isTuple = false
         while true {
             if !targets.isEmpty {
@@ -290,7 +289,7 @@ struct TemplateParser {
 
     private mutating func singleTarget(
         allowsMembers: Bool
-    ) throws(TemplateError) -> TemplateTarget {
+    ) throws(TemplateError) -> Target {
         let position = reader.current.position
         let name = try reader.expectName()
         if ["true", "false", "none", "True", "False", "None"].contains(name) {

@@ -3,21 +3,21 @@
 import JSON
 
 /// `json.dumps` of a template's value, as the `tojson` filter of transformers calls it.
-struct TemplateJSON {
-    let runtime: TemplateRuntime
+struct JSONDump {
+    let runtime: Runtime
     let style: JSONStyle
     var sortsKeys = false
 
     /// The JSON of a value.
-    func text(of value: TemplateValue) throws(TemplateError) -> TemplateString {
-        var writer = JSONWriter(to: TemplateJSONText(), style: style)
+    func text(of value: Value) throws(TemplateError) -> TemplateString {
+        var writer = JSONWriter(to: JSONText(), style: style)
         try write(value, to: &writer)
         try runtime.work(writer.output.string.count)
         return writer.output.string
     }
 
     private func write(
-        _ value: TemplateValue, to writer: inout JSONWriter<TemplateJSONText>
+        _ value: Value, to writer: inout JSONWriter<JSONText>
     ) throws(TemplateError) {
         try runtime.step()
         try check(writer)
@@ -44,7 +44,7 @@ struct TemplateJSON {
     }
 
     private func write(
-        _ mapping: TemplateMapping, to writer: inout JSONWriter<TemplateJSONText>
+        _ mapping: Mapping, to writer: inout JSONWriter<JSONText>
     ) throws(TemplateError) {
         var keys = mapping.keys
         var values = mapping.values
@@ -62,7 +62,7 @@ struct TemplateJSON {
         writer.endObject()
     }
 
-    private func text(ofKey key: TemplateValue) throws(TemplateError) -> TemplateString {
+    private func text(ofKey key: Value) throws(TemplateError) -> TemplateString {
         switch key {
         case .string(let string): return string
         case .null: return TemplateString("null", origin: .data)
@@ -76,7 +76,7 @@ struct TemplateJSON {
     }
 
     /// Refuses to go on where the text is too long, or one more line at this depth would make it.
-    private func check(_ writer: JSONWriter<TemplateJSONText>) throws(TemplateError) {
+    private func check(_ writer: JSONWriter<JSONText>) throws(TemplateError) {
         let indentation = style.indentation?.unicodeScalars.count ?? 0
         let margin = (writer.depth + 1) * indentation
         guard writer.output.string.count + margin <= runtime.limits.maxStringLength else {
@@ -88,7 +88,7 @@ struct TemplateJSON {
 /// JSON as a template's string.
 ///
 /// Punctuation and numbers count as data: no control token may be formed of them.
-private struct TemplateJSONText: JSONOutput {
+private struct JSONText: JSONOutput {
     private(set) var string = TemplateString()
 
     mutating func append(_ text: String) { string.append(text, origin: .data) }

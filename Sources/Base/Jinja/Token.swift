@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// One lexical element of a template.
-struct TemplateToken: Sendable {
+struct Token: Sendable {
     enum Kind: Equatable, Sendable {
         case data([Unicode.Scalar])
         case variableBegin

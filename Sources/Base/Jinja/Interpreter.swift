@@ -3,7 +3,7 @@
 /// Renders the statements of a template.
 ///
 /// Scopes follow Jinja2: loops, macros and blocks have their own, `if` has none.
-final class TemplateInterpreter {
+final class Interpreter {
     /// How a list of statements was left.
     enum Flow {
         case next
@@ -11,7 +11,7 @@ final class TemplateInterpreter {
         case continues
     }
 
-    let runtime: TemplateRuntime
+    let runtime: Runtime
 
     /// What `strftime_now` tells.
     let now: WallClockTime
@@ -20,17 +20,17 @@ final class TemplateInterpreter {
     private var output = TemplateString()
     private var depth = 0
 
-    init(runtime: TemplateRuntime, now: WallClockTime) {
+    init(runtime: Runtime, now: WallClockTime) {
         self.runtime = runtime
         self.now = now
     }
 
     /// Renders statements in a scope that holds the context.
     func render(
-        _ statements: [TemplateStatement], in scope: TemplateScope
+        _ statements: [Statement], in scope: Scope
     ) throws(TemplateError) -> TemplateString {
         defer { runtime.finish() }
-        _ = try execute(statements, in: TemplateScope(parent: scope))
+        _ = try execute(statements, in: Scope(parent: scope))
         return output
     }
 
@@ -56,7 +56,7 @@ final class TemplateInterpreter {
 
     /// What the statements render to, kept apart from the output.
     private func capture(
-        _ statements: [TemplateStatement], in scope: TemplateScope
+        _ statements: [Statement], in scope: Scope
     ) throws(TemplateError) -> (TemplateString, Flow) {
         let outer = swapOutput(TemplateString())
         let flow = try execute(statements, in: scope)
@@ -71,7 +71,7 @@ final class TemplateInterpreter {
     }
 
     private func execute(
-        _ statements: [TemplateStatement], in scope: TemplateScope
+        _ statements: [Statement], in scope: Scope
     ) throws(TemplateError) -> Flow {
         try enter()
         defer { leave() }
@@ -85,7 +85,7 @@ final class TemplateInterpreter {
     }
 
     private func execute(
-        _ statement: TemplateStatement, in scope: TemplateScope
+        _ statement: Statement, in scope: Scope
     ) throws(TemplateError) -> Flow {
         // As with expressions, functions of their own keep the frames of this recursion small.
         switch statement.kind {
@@ -105,7 +105,7 @@ final class TemplateInterpreter {
     }
 
     private func executeSimple(
-        _ statement: TemplateStatement, in scope: TemplateScope
+        _ statement: Statement, in scope: Scope
     ) throws(TemplateError) {
         switch statement.kind {
         case .text(let text): try write(text)
@@ -115,14 +115,14 @@ final class TemplateInterpreter {
             try assign(try expressions.evaluate(expression, in: scope), to: target, in: scope)
         case .macro(let definition):
             runtime.register(scope)
-            let macro = TemplateMacro(definition: definition, scope: scope)
+            let macro = Macro(definition: definition, scope: scope)
             scope.variables[definition.name] = .callable(.macro(macro))
         default: break
         }
     }
 
     private func executeBlock(
-        _ statement: TemplateStatement, in scope: TemplateScope
+        _ statement: Statement, in scope: Scope
     ) throws(TemplateError) -> Flow {
         switch statement.kind {
         case .captured(let target, let filters, let body):
@@ -132,21 +132,21 @@ final class TemplateInterpreter {
         case .filtered(let filters, let body):
             return try capture(body, through: filters, into: nil, in: scope)
         case .scope(let bindings, let body):
-            let inner = TemplateScope(parent: scope)
+            let inner = Scope(parent: scope)
             for (target, expression) in bindings {
                 try assign(try expressions.evaluate(expression, in: scope), to: target, in: inner)
             }
             return try execute(body, in: inner)
         case .generation(let body):
-            return try execute(body, in: TemplateScope(parent: scope))
+            return try execute(body, in: Scope(parent: scope))
         default: break
         }
         return .next
     }
 
     private func execute(
-        _ branches: [(test: TemplateExpression, body: [TemplateStatement])],
-        otherwise: [TemplateStatement], in scope: TemplateScope
+        _ branches: [(test: Expression, body: [Statement])],
+        otherwise: [Statement], in scope: Scope
     ) throws(TemplateError) -> Flow {
         for branch in branches where try expressions.evaluate(branch.test, in: scope).isTrue {
             return try execute(branch.body, in: scope)
@@ -155,12 +155,12 @@ final class TemplateInterpreter {
     }
 
     private func capture(
-        _ body: [TemplateStatement], through filters: [TemplateFilterCall],
-        into target: TemplateTarget?, in scope: TemplateScope
+        _ body: [Statement], through filters: [FilterCall],
+        into target: Target?, in scope: Scope
     ) throws(TemplateError) -> Flow {
-        let (text, flow) = try capture(body, in: TemplateScope(parent: scope))
+        let (text, flow) = try capture(body, in: Scope(parent: scope))
         if flow != .next { return flow }
-        var value = TemplateValue.string(text)
+        var value = Value.string(text)
         for filter in filters {
             value = try expressions.apply(filter, to: value, in: scope)
         }
@@ -173,13 +173,13 @@ final class TemplateInterpreter {
     }
 
     private func execute(
-        call: TemplateExpression, caller: TemplateMacroDefinition, in scope: TemplateScope
+        call: Expression, caller: MacroDefinition, in scope: Scope
     ) throws(TemplateError) {
         guard case .call(let callee, let arguments) = call.kind else { return }
         runtime.register(scope)
         var evaluated = try expressions.evaluate(arguments, in: scope)
         evaluated.keywords.append(
-            ("caller", .callable(.macro(TemplateMacro(definition: caller, scope: scope)))))
+            ("caller", .callable(.macro(Macro(definition: caller, scope: scope)))))
         let function = try expressions.evaluate(callee, in: scope)
         runtime.position = call.position
         try write(try runtime.text.string(try self.call(function, evaluated)))
@@ -187,7 +187,7 @@ final class TemplateInterpreter {
 
     /// Binds a value to a target, unpacking it where the target is a tuple.
     private func assign(
-        _ value: TemplateValue, to target: TemplateTarget, in scope: TemplateScope
+        _ value: Value, to target: Target, in scope: Scope
     ) throws(TemplateError) {
         switch target {
         case .name(let name):
@@ -218,14 +218,14 @@ final class TemplateInterpreter {
 
     /// Runs a loop over a sequence.
     private func run(
-        _ definition: TemplateLoopDefinition, over sequence: TemplateValue,
-        in scope: TemplateScope, recursionDepth: Int
+        _ definition: LoopDefinition, over sequence: Value,
+        in scope: Scope, recursionDepth: Int
     ) throws(TemplateError) -> Flow {
         var items = try runtime.iterate(sequence)
         if let filter = definition.filter {
-            var kept: [TemplateValue] = []
+            var kept: [Value] = []
             for item in items {
-                let inner = TemplateScope(parent: scope)
+                let inner = Scope(parent: scope)
                 try assign(item, to: definition.target, in: inner)
                 if try expressions.evaluate(filter, in: inner).isTrue { kept.append(item) }
             }
@@ -233,15 +233,15 @@ final class TemplateInterpreter {
         }
         guard !items.isEmpty else {
             return definition.otherwise.isEmpty
-                ? .next : try execute(definition.otherwise, in: TemplateScope(parent: scope))
+                ? .next : try execute(definition.otherwise, in: Scope(parent: scope))
         }
-        let loop = TemplateLoop(
+        let loop = Loop(
             items: items, definition: definition.isRecursive ? definition : nil, scope: scope,
             recursionDepth: recursionDepth)
         try runtime.checkDepth(loop.depth)
         for (index, item) in items.enumerated() {
             loop.index = index
-            let inner = TemplateScope(parent: scope)
+            let inner = Scope(parent: scope)
             inner.variables["loop"] = .loop(loop)
             try assign(item, to: definition.target, in: inner)
             let flow = try execute(definition.body, in: inner)
@@ -252,8 +252,8 @@ final class TemplateInterpreter {
 
     /// The rendering of a recursive loop's body over an inner sequence.
     private func recurse(
-        _ loop: TemplateLoop, over sequence: TemplateValue
-    ) throws(TemplateError) -> TemplateValue {
+        _ loop: Loop, over sequence: Value
+    ) throws(TemplateError) -> Value {
         guard let definition = loop.definition else {
             throw runtime.failure(
                 "The loop must have the 'recursive' marker to be called recursively.")
@@ -269,8 +269,8 @@ final class TemplateInterpreter {
 
     /// Calls a value.
     func call(
-        _ function: TemplateValue, _ arguments: TemplateArguments
-    ) throws(TemplateError) -> TemplateValue {
+        _ function: Value, _ arguments: Arguments
+    ) throws(TemplateError) -> Value {
         switch function {
         case .undefined(let message): throw runtime.failure(message)
         case .loop(let loop):
@@ -283,25 +283,25 @@ final class TemplateInterpreter {
     }
 
     private func call(
-        _ callable: TemplateCallable, _ arguments: TemplateArguments
-    ) throws(TemplateError) -> TemplateValue {
+        _ callable: Callable, _ arguments: Arguments
+    ) throws(TemplateError) -> Value {
         switch callable {
         case .function(let name):
-            return try TemplateFunctions(runtime: runtime, now: now).call(name, arguments)
+            return try Functions(runtime: runtime, now: now).call(name, arguments)
         case .macro(let macro): return try call(macro, arguments)
         case .method(let receiver, let name):
             switch receiver {
             case .loop(let loop): return try loop.call(name, arguments.positional, runtime)
             default:
-                return try TemplateMethods(runtime: runtime).call(name, of: receiver, arguments)
+                return try Methods(runtime: runtime).call(name, of: receiver, arguments)
             }
         }
     }
 
     /// Renders a macro's body with its arguments.
     private func call(
-        _ macro: TemplateMacro, _ arguments: TemplateArguments
-    ) throws(TemplateError) -> TemplateValue {
+        _ macro: Macro, _ arguments: Arguments
+    ) throws(TemplateError) -> Value {
         // A macro's call takes more of the stack than an expression does.
         try enter()
         try enter()
@@ -310,9 +310,9 @@ final class TemplateInterpreter {
             leave()
         }
         let definition = macro.definition
-        let scope = TemplateScope(parent: macro.scope)
+        let scope = Scope(parent: macro.scope)
         var keywords = arguments.keywords
-        var missing: [TemplateParameter] = []
+        var missing: [Parameter] = []
         for (i, parameter) in definition.parameters.enumerated() {
             if i < arguments.positional.count {
                 scope.variables[parameter.name] = arguments.positional[i]
@@ -347,11 +347,11 @@ final class TemplateInterpreter {
 
     /// What is left over goes to `varargs` and `kwargs` of a macro that names them.
     private func bindRest(
-        _ definition: TemplateMacroDefinition, _ arguments: TemplateArguments,
-        _ keywords: [(name: String, value: TemplateValue)], in scope: TemplateScope
+        _ definition: MacroDefinition, _ arguments: Arguments,
+        _ keywords: [(name: String, value: Value)], in scope: Scope
     ) throws(TemplateError) {
         if definition.usesKeywords {
-            var mapping = TemplateMapping()
+            var mapping = Mapping()
             for (name, value) in keywords {
                 mapping.set(TemplateString(name, origin: .template), to: value)
             }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// A dictionary in insertion order, with Python's equality of keys: 1, 1.0 and True are one key.
-struct TemplateMapping {
-    private(set) var keys: [TemplateValue] = []
-    private(set) var values: [TemplateValue] = []
+struct Mapping {
+    private(set) var keys: [Value] = []
+    private(set) var values: [Value] = []
     private(set) var depth = 1
-    private var indices: [TemplateKey: Int] = [:]
+    private var indices: [MappingKey: Int] = [:]
 
     var count: Int { keys.count }
 
     /// Sets the value of a key, which keeps its place if it is there already.
-    mutating func set(_ key: TemplateValue, _ hashed: TemplateKey, to value: TemplateValue) {
+    mutating func set(_ key: Value, _ hashed: MappingKey, to value: Value) {
         depth = max(depth, value.depth + 1, key.depth + 1)
         if let index = indices[hashed] {
             values[index] = value
@@ -22,21 +22,21 @@ struct TemplateMapping {
     }
 
     /// Sets the value of a key that is a string.
-    mutating func set(_ key: TemplateString, to value: TemplateValue) {
+    mutating func set(_ key: TemplateString, to value: Value) {
         set(.string(key), .string(key.scalars), to: value)
     }
 
-    subscript(key: TemplateKey) -> TemplateValue? {
+    subscript(key: MappingKey) -> Value? {
         indices[key].map { values[$0] }
     }
 
-    subscript(name: String) -> TemplateValue? {
+    subscript(name: String) -> Value? {
         self[.string(Array(name.unicodeScalars))]
     }
 }
 
 /// A value as a key of a dictionary.
-enum TemplateKey: Hashable {
+enum MappingKey: Hashable {
     case null
     case undefined
     case integer(Int)
@@ -44,10 +44,10 @@ enum TemplateKey: Hashable {
     /// All of them are one key, or each would be compared with all the others, and equal none.
     case notANumber
     case string([Unicode.Scalar])
-    indirect case tuple([TemplateKey])
+    indirect case tuple([MappingKey])
 
     /// The key of a value other than a string or tuple; nil if Python cannot hash it.
-    init?(simple value: TemplateValue) {
+    init?(simple value: Value) {
         switch value {
         case .undefined: self = .undefined
         case .null: self = .null

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// What one rendering has used up and may yet use, and where it is in the source.
-final class TemplateRuntime {
+final class Runtime {
     let limits: TemplateLimits
 
     /// The place that errors name.
@@ -9,8 +9,8 @@ final class TemplateRuntime {
 
     private var steps = 0
     private var textWork = 0
-    private var scopes: [TemplateScope] = []
-    private var namespaces: [TemplateNamespace] = []
+    private var scopes: [Scope] = []
+    private var namespaces: [Namespace] = []
 
     /// Python's text of values.
     var text: Representation { Representation(runtime: self) }
@@ -58,19 +58,19 @@ final class TemplateRuntime {
     }
 
     /// A list, unless it is nested too deep.
-    func list(_ items: [TemplateValue]) throws(TemplateError) -> TemplateValue {
+    func list(_ items: [Value]) throws(TemplateError) -> Value {
         .list(try sequence(items))
     }
 
     /// A tuple, unless it is nested too deep.
-    func tuple(_ items: [TemplateValue]) throws(TemplateError) -> TemplateValue {
+    func tuple(_ items: [Value]) throws(TemplateError) -> Value {
         .tuple(try sequence(items))
     }
 
     /// An iterator, unless it is nested too deep.
-    func iterator(_ items: [TemplateValue]) throws(TemplateError) -> TemplateValue {
+    func iterator(_ items: [Value]) throws(TemplateError) -> Value {
         try checkItems(items.count)
-        let iterator = TemplateIterator(items)
+        let iterator = ValueIterator(items)
         try checkDepth(iterator.depth)
         return .iterator(iterator)
     }
@@ -81,9 +81,9 @@ final class TemplateRuntime {
         }
     }
 
-    private func sequence(_ items: [TemplateValue]) throws(TemplateError) -> TemplateSequence {
+    private func sequence(_ items: [Value]) throws(TemplateError) -> ValueList {
         try checkItems(items.count)
-        let sequence = TemplateSequence(items)
+        let sequence = ValueList(items)
         try checkDepth(sequence.depth)
         return sequence
     }
@@ -102,14 +102,14 @@ final class TemplateRuntime {
     }
 
     /// Remembers a scope that a macro refers to, so that `finish` can break the cycle.
-    func register(_ scope: TemplateScope) {
+    func register(_ scope: Scope) {
         guard !scope.isRegistered else { return }
         scope.isRegistered = true
         scopes.append(scope)
     }
 
-    func makeNamespace(_ attributes: TemplateMapping) -> TemplateNamespace {
-        let namespace = TemplateNamespace(attributes)
+    func makeNamespace(_ attributes: Mapping) -> Namespace {
+        let namespace = Namespace(attributes)
         namespaces.append(namespace)
         return namespace
     }
@@ -117,12 +117,12 @@ final class TemplateRuntime {
     /// Empties every scope and namespace that could be part of a cycle or of a long chain.
     func finish() {
         for scope in scopes { scope.variables.removeAll() }
-        for namespace in namespaces { namespace.attributes = TemplateMapping() }
+        for namespace in namespaces { namespace.attributes = Mapping() }
     }
 
     /// What iterating over the value gives; an iterator is used up by it.
-    func iterate(_ value: TemplateValue) throws(TemplateError) -> [TemplateValue] {
-        let items: [TemplateValue]
+    func iterate(_ value: Value) throws(TemplateError) -> [Value] {
+        let items: [Value]
         switch value {
         case .undefined: return []
         case .string(let string):
@@ -145,7 +145,7 @@ final class TemplateRuntime {
     }
 
     /// Python's `len`.
-    func length(of value: TemplateValue) throws(TemplateError) -> Int {
+    func length(of value: Value) throws(TemplateError) -> Int {
         switch value {
         case .undefined: return 0
         case .string(let string): return string.count
@@ -159,14 +159,14 @@ final class TemplateRuntime {
     }
 
     /// Whether Python's `iter` takes the value.
-    func isIterable(_ value: TemplateValue) -> Bool {
+    func isIterable(_ value: Value) -> Bool {
         switch value {
         case .undefined, .string, .list, .tuple, .mapping, .range, .view, .iterator, .loop: true
         default: false
         }
     }
 
-    func isSliceable(_ value: TemplateValue) -> Bool {
+    func isSliceable(_ value: Value) -> Bool {
         switch value {
         case .string, .list, .tuple, .range: true
         default: false
@@ -175,8 +175,8 @@ final class TemplateRuntime {
 
     /// Python's slicing.
     func slice(
-        _ value: TemplateValue, start: Int?, stop: Int?, step: Int?
-    ) throws(TemplateError) -> TemplateValue {
+        _ value: Value, start: Int?, stop: Int?, step: Int?
+    ) throws(TemplateError) -> Value {
         if case .undefined(let message) = value { throw failure(message) }
         guard isSliceable(value) else {
             throw failure("'\(value.typeName)' object is not subscriptable with slices")

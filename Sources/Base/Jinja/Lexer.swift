@@ -3,10 +3,10 @@
 /// Splits a template into tokens, with the white space rules of `trim_blocks` and `lstrip_blocks`.
 ///
 /// - Source: Jinja2 3.1 `lexer.py`, configured as Hugging Face transformers does for chat templates.
-struct TemplateLexer {
+struct Lexer {
     private let source: [Unicode.Scalar]
     private var index = 0
-    private var tokens: [TemplateToken] = []
+    private var tokens: [Token] = []
     private var startsLine = true
 
     // Positions are asked for in ascending order; these remember the last answer.
@@ -21,7 +21,7 @@ struct TemplateLexer {
     /// The tokens of `text`, the last of which is `.end`.
     static func tokens(
         of text: String, limits: TemplateLimits
-    ) throws(TemplateError) -> [TemplateToken] {
+    ) throws(TemplateError) -> [Token] {
         var scalars: [Unicode.Scalar] = []
         var previous: Unicode.Scalar?
         for scalar in text.unicodeScalars {
@@ -38,7 +38,7 @@ struct TemplateLexer {
             previous = scalar
         }
         if scalars.last == "\n" { scalars.removeLast() }
-        var lexer = TemplateLexer(source: scalars)
+        var lexer = Lexer(source: scalars)
         try lexer.run()
         return lexer.tokens
     }
@@ -181,8 +181,8 @@ struct TemplateLexer {
         return true
     }
 
-    private mutating func add(_ kind: TemplateToken.Kind, at offset: Int) {
-        tokens.append(TemplateToken(kind: kind, position: position(offset)))
+    private mutating func add(_ kind: Token.Kind, at offset: Int) {
+        tokens.append(Token(kind: kind, position: position(offset)))
     }
 
     /// The next `{{`, `{%` or `{#` at or after `index`.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Evaluated arguments of a call, a filter or a test.
-struct TemplateArguments {
-    var positional: [TemplateValue] = []
-    var keywords: [(name: String, value: TemplateValue)] = []
+struct Arguments {
+    var positional: [Value] = []
+    var keywords: [(name: String, value: Value)] = []
 
     /// The arguments by parameter, in the parameters' order; nil where one is not given.
     ///
@@ -15,14 +15,14 @@ struct TemplateArguments {
     /// - Returns: one value or nil for each parameter.
     /// - Throws: when an argument is missing, unknown or one too many.
     func bound(
-        _ function: String, _ parameters: [String], required: Int = 0, _ runtime: TemplateRuntime
-    ) throws(TemplateError) -> [TemplateValue?] {
+        _ function: String, _ parameters: [String], required: Int = 0, _ runtime: Runtime
+    ) throws(TemplateError) -> [Value?] {
         guard positional.count <= parameters.count else {
             throw runtime.failure(
                 "\(function) takes at most \(parameters.count) arguments, got \(positional.count)")
         }
-        var values: [TemplateValue?] = positional
-        values += [TemplateValue?](repeating: nil, count: parameters.count - positional.count)
+        var values: [Value?] = positional
+        values += [Value?](repeating: nil, count: parameters.count - positional.count)
         for (name, value) in keywords {
             guard let index = parameters.firstIndex(of: name) else {
                 throw runtime.failure("\(function) got an unexpected keyword argument '\(name)'")
@@ -39,10 +39,10 @@ struct TemplateArguments {
     }
 }
 
-extension TemplateRuntime {
+extension Runtime {
     /// An argument that must be an integer where it is given.
     func integer(
-        _ value: TemplateValue?, default fallback: Int
+        _ value: Value?, default fallback: Int
     ) throws(TemplateError) -> Int {
         guard let value else { return fallback }
         if case .undefined(let message) = value { throw failure(message) }
@@ -53,7 +53,7 @@ extension TemplateRuntime {
     }
 
     /// An argument that must be a string.
-    func string(argument value: TemplateValue) throws(TemplateError) -> TemplateString {
+    func string(argument value: Value) throws(TemplateError) -> TemplateString {
         guard case .string(let string) = value else {
             throw failure("expected str, got \(value.typeName)")
         }
@@ -61,7 +61,7 @@ extension TemplateRuntime {
     }
 
     /// An argument that must be a string, or None, or not given.
-    func optionalString(_ value: TemplateValue?) throws(TemplateError) -> TemplateString? {
+    func optionalString(_ value: Value?) throws(TemplateError) -> TemplateString? {
         switch value {
         case .some(.null), nil: return nil
         case .some(let value): return try string(argument: value)

@@ -3,7 +3,7 @@
 import JSON
 
 /// The filters of Jinja2, with `tojson` as transformers overrides it.
-struct TemplateFilters {
+struct Filters {
     static let names: Set<String> = [
         "abs", "capitalize", "count", "d", "default", "dictsort", "e", "escape", "first", "float",
         "indent", "int", "items", "join", "last", "length", "list", "lower", "map", "max", "min",
@@ -18,12 +18,12 @@ struct TemplateFilters {
         "xmlattr",
     ]
 
-    let runtime: TemplateRuntime
+    let runtime: Runtime
 
     /// The filtered value.
     func apply(
-        _ name: String, to value: TemplateValue, _ arguments: TemplateArguments
-    ) throws(TemplateError) -> TemplateValue {
+        _ name: String, to value: Value, _ arguments: Arguments
+    ) throws(TemplateError) -> Value {
         switch name {
         case "default", "d":
             let values = try arguments.bound(name, ["default_value", "boolean"], runtime)
@@ -42,10 +42,10 @@ struct TemplateFilters {
             "rejectattr", "reverse", "select", "selectattr", "sort", "sum", "unique":
             return try SequenceFilters(runtime: runtime).apply(name, to: value, arguments)
         default:
-            if TemplateFilters.leftOut.contains(name) {
+            if Filters.leftOut.contains(name) {
                 throw runtime.unsupported("filter \"\(name)\"")
             }
-            guard TemplateFilters.names.contains(name) else {
+            guard Filters.names.contains(name) else {
                 throw runtime.failure("No filter named '\(name.prefix(40))' found.")
             }
             return try TextFilters(runtime: runtime).apply(name, to: value, arguments)
@@ -53,8 +53,8 @@ struct TemplateFilters {
     }
 
     private func json(
-        _ value: TemplateValue, _ arguments: TemplateArguments
-    ) throws(TemplateError) -> TemplateValue {
+        _ value: Value, _ arguments: Arguments
+    ) throws(TemplateError) -> Value {
         let values = try arguments.bound(
             "tojson", ["ensure_ascii", "indent", "separators", "sort_keys"], runtime)
         var style = JSONStyle.python
@@ -74,16 +74,16 @@ struct TemplateFilters {
             style.itemSeparator = try runtime.string(argument: pair[0]).text
             style.keySeparator = try runtime.string(argument: pair[1]).text
         }
-        let writer = TemplateJSON(
+        let writer = JSONDump(
             runtime: runtime, style: style, sortsKeys: values[3]?.isTrue ?? false)
         return .string(try writer.text(of: value))
     }
 
-    private func items(of value: TemplateValue) throws(TemplateError) -> TemplateValue {
+    private func items(of value: Value) throws(TemplateError) -> Value {
         switch value {
         case .undefined: return try runtime.iterator([])
         case .mapping(let mapping):
-            return try runtime.iterator(TemplateMappingView(kind: .items, mapping: mapping).items)
+            return try runtime.iterator(MappingView(kind: .items, mapping: mapping).items)
         default: throw runtime.failure("Can only get item pairs from a mapping.")
         }
     }

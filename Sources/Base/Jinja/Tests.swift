@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The tests of Jinja2, which templates use after `is` and in `select`.
-struct TemplateTests {
+struct Tests {
     static let names: Set<String> = [
         "odd", "even", "divisibleby", "defined", "undefined", "filter", "test", "none", "boolean",
         "false", "true", "integer", "float", "lower", "upper", "string", "mapping", "number",
@@ -12,10 +12,10 @@ struct TemplateTests {
     /// The tests of Jinja2 that no chat template uses.
     static let leftOut: Set<String> = ["escaped"]
 
-    let runtime: TemplateRuntime
+    let runtime: Runtime
 
     func check(
-        _ name: String, _ value: TemplateValue, _ arguments: TemplateArguments
+        _ name: String, _ value: Value, _ arguments: Arguments
     ) throws(TemplateError) -> Bool {
         if let operation = comparison(name) {
             let values = try arguments.bound(name, ["other"], required: 1, runtime)
@@ -52,7 +52,7 @@ struct TemplateTests {
 
     /// The tests that take no argument.
     private func checkAlone(
-        _ name: String, _ value: TemplateValue
+        _ name: String, _ value: Value
     ) throws(TemplateError) -> Bool {
         switch (name, value) {
         case ("defined", _): return !value.isUndefined
@@ -73,18 +73,18 @@ struct TemplateTests {
         case ("odd", _), ("even", _):
             let remainder = try runtime.arithmetic.apply(.modulo, value, .integer(2))
             return try runtime.comparison.equals(remainder, .integer(name == "odd" ? 1 : 0))
-        case ("filter", .string(let string)): return TemplateFilters.names.contains(string.text)
-        case ("test", .string(let string)): return TemplateTests.names.contains(string.text)
+        case ("filter", .string(let string)): return Filters.names.contains(string.text)
+        case ("test", .string(let string)): return Tests.names.contains(string.text)
         case ("filter", _), ("test", _): return false
         default:
-            if TemplateTests.leftOut.contains(name) {
+            if Tests.leftOut.contains(name) {
                 throw runtime.unsupported("test \"\(name)\"")
             }
             throw runtime.failure("No test named '\(name)' found.")
         }
     }
 
-    private func isSequence(_ value: TemplateValue) -> Bool {
+    private func isSequence(_ value: Value) -> Bool {
         switch value {
         case .undefined, .string, .list, .tuple, .mapping, .range: true
         default: false
@@ -92,7 +92,7 @@ struct TemplateTests {
     }
 
     private func isSame(
-        _ left: TemplateValue, _ right: TemplateValue
+        _ left: Value, _ right: Value
     ) throws(TemplateError) -> Bool {
         switch (left, right) {
         case (.null, .null), (.bool(true), .bool(true)), (.bool(false), .bool(false)): true

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The global functions that a chat template may call.
-struct TemplateFunctions {
+struct Functions {
     static let names: Set<String> = [
         "range", "dict", "namespace", "raise_exception", "strftime_now",
     ]
@@ -9,14 +9,14 @@ struct TemplateFunctions {
     /// The functions of Jinja2 that no chat template uses.
     static let leftOut: Set<String> = ["cycler", "joiner", "lipsum"]
 
-    let runtime: TemplateRuntime
+    let runtime: Runtime
 
     /// What `strftime_now` tells.
     let now: WallClockTime
 
     func call(
-        _ name: String, _ arguments: TemplateArguments
-    ) throws(TemplateError) -> TemplateValue {
+        _ name: String, _ arguments: Arguments
+    ) throws(TemplateError) -> Value {
         switch name {
         case "range": return try range(arguments)
         case "dict":
@@ -43,7 +43,7 @@ struct TemplateFunctions {
         }
     }
 
-    private func range(_ arguments: TemplateArguments) throws(TemplateError) -> TemplateValue {
+    private func range(_ arguments: Arguments) throws(TemplateError) -> Value {
         var bounds: [Int] = []
         for value in arguments.positional { bounds.append(try runtime.integer(value, default: 0)) }
         guard (1...3).contains(bounds.count), arguments.keywords.isEmpty else {
@@ -53,7 +53,7 @@ struct TemplateFunctions {
         let stop = bounds.count == 1 ? bounds[0] : bounds[1]
         let step = bounds.count == 3 ? bounds[2] : 1
         guard step != 0 else { throw runtime.failure("range() arg 3 must not be zero") }
-        guard let range = TemplateRange(start: start, stop: stop, step: step),
+        guard let range = IntegerRange(start: start, stop: stop, step: step),
             range.count <= runtime.limits.maxItems
         else {
             throw runtime.limit("a range of more than \(runtime.limits.maxItems) items")
@@ -63,12 +63,12 @@ struct TemplateFunctions {
 
     /// The mapping that `dict` makes of a mapping or of pairs, and of keyword arguments.
     private func mapping(
-        _ function: String, _ arguments: TemplateArguments
-    ) throws(TemplateError) -> TemplateMapping {
+        _ function: String, _ arguments: Arguments
+    ) throws(TemplateError) -> Mapping {
         guard arguments.positional.count <= 1 else {
             throw runtime.failure("\(function) expected at most 1 argument")
         }
-        var result = TemplateMapping()
+        var result = Mapping()
         if let first = arguments.positional.first {
             switch first {
             case .mapping(let mapping): result = mapping

@@ -3,22 +3,22 @@
 import JSON
 
 /// A value that a template computes with; the cases are Python's types.
-enum TemplateValue {
+enum Value {
     case undefined(String)
     case null
     case bool(Bool)
     case integer(Int)
     case float(Double)
     case string(TemplateString)
-    case list(TemplateSequence)
-    case tuple(TemplateSequence)
-    case mapping(TemplateMapping)
-    case range(TemplateRange)
-    case view(TemplateMappingView)
-    case iterator(TemplateIterator)
-    case namespace(TemplateNamespace)
-    case loop(TemplateLoop)
-    case callable(TemplateCallable)
+    case list(ValueList)
+    case tuple(ValueList)
+    case mapping(Mapping)
+    case range(IntegerRange)
+    case view(MappingView)
+    case iterator(ValueIterator)
+    case namespace(Namespace)
+    case loop(Loop)
+    case callable(Callable)
 
     /// A JSON value as a template sees it.
     init(_ json: JSONValue, origin: TemplateString.Origin) {
@@ -29,19 +29,19 @@ enum TemplateValue {
         case .number(let value): self = .float(value)
         case .string(let text): self = .string(TemplateString(text, origin: origin))
         case .array(let items):
-            self = .list(TemplateSequence(items.map { TemplateValue($0, origin: origin) }))
+            self = .list(ValueList(items.map { Value($0, origin: origin) }))
         case .object(let object):
-            var mapping = TemplateMapping()
+            var mapping = Mapping()
             for (key, value) in object {
                 mapping.set(
-                    TemplateString(key, origin: origin), to: TemplateValue(value, origin: origin))
+                    TemplateString(key, origin: origin), to: Value(value, origin: origin))
             }
             self = .mapping(mapping)
         }
     }
 
     /// A string that the server itself made, such as an attribute's name.
-    static func text(_ text: String) -> TemplateValue {
+    static func text(_ text: String) -> Value {
         .string(TemplateString(text, origin: .template))
     }
 
@@ -125,12 +125,12 @@ enum TemplateValue {
 }
 
 /// The elements of a list or tuple, which never change.
-struct TemplateSequence {
-    let items: [TemplateValue]
+struct ValueList {
+    let items: [Value]
     let depth: Int
 
     /// A sequence; the depth of its elements is looked up once, here.
-    init(_ items: [TemplateValue]) {
+    init(_ items: [Value]) {
         self.items = items
         var depth = 0
         for item in items { depth = max(depth, item.depth) }
@@ -139,7 +139,7 @@ struct TemplateSequence {
 }
 
 /// Python's `range`.
-struct TemplateRange: Equatable {
+struct IntegerRange: Equatable {
     let start: Int
     let stop: Int
     let step: Int
@@ -164,7 +164,7 @@ struct TemplateRange: Equatable {
 }
 
 /// The keys, values or items of a mapping.
-struct TemplateMappingView {
+struct MappingView {
     enum Kind: String {
         case keys = "dict_keys"
         case values = "dict_values"
@@ -172,42 +172,42 @@ struct TemplateMappingView {
     }
 
     let kind: Kind
-    let mapping: TemplateMapping
+    let mapping: Mapping
 
-    var items: [TemplateValue] {
+    var items: [Value] {
         switch kind {
         case .keys: mapping.keys
         case .values: mapping.values
         case .items:
-            zip(mapping.keys, mapping.values).map { .tuple(TemplateSequence([$0, $1])) }
+            zip(mapping.keys, mapping.values).map { .tuple(ValueList([$0, $1])) }
         }
     }
 }
 
 /// A value that can be iterated once: what `map`, `select`, `reverse` and their like give.
-final class TemplateIterator {
-    private(set) var remaining: ArraySlice<TemplateValue>
+final class ValueIterator {
+    private(set) var remaining: ArraySlice<Value>
     let depth: Int
 
-    init(_ items: [TemplateValue]) {
+    init(_ items: [Value]) {
         remaining = items[...]
-        depth = TemplateSequence(items).depth
+        depth = ValueList(items).depth
     }
 
-    func takeAll() -> [TemplateValue] {
+    func takeAll() -> [Value] {
         let items = Array(remaining)
         remaining = []
         return items
     }
 
-    func next() -> TemplateValue? { remaining.popFirst() }
+    func next() -> Value? { remaining.popFirst() }
 }
 
 /// A mutable set of attributes: the only thing that a template can change.
-final class TemplateNamespace {
-    var attributes: TemplateMapping
+final class Namespace {
+    var attributes: Mapping
 
-    init(_ attributes: TemplateMapping) {
+    init(_ attributes: Mapping) {
         self.attributes = attributes
     }
 }

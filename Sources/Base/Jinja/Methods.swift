@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The methods of Python's strings, dictionaries and lists that a template may call.
-struct TemplateMethods {
+struct Methods {
     static let ofMappings: Set<String> = ["copy", "fromkeys", "get", "items", "keys", "values"]
 
     static let mutatingMappings: Set<String> = ["clear", "pop", "popitem", "setdefault", "update"]
@@ -12,11 +12,11 @@ struct TemplateMethods {
         "append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort",
     ]
 
-    let runtime: TemplateRuntime
+    let runtime: Runtime
 
     func call(
-        _ name: String, of receiver: TemplateValue, _ arguments: TemplateArguments
-    ) throws(TemplateError) -> TemplateValue {
+        _ name: String, of receiver: Value, _ arguments: Arguments
+    ) throws(TemplateError) -> Value {
         switch receiver {
         case .string(let string):
             return try StringMethods(runtime: runtime).call(name, of: string, arguments)
@@ -31,8 +31,8 @@ struct TemplateMethods {
     }
 
     private func call(
-        _ name: String, of mapping: TemplateMapping, _ arguments: TemplateArguments
-    ) throws(TemplateError) -> TemplateValue {
+        _ name: String, of mapping: Mapping, _ arguments: Arguments
+    ) throws(TemplateError) -> Value {
         switch name {
         case "get":
             guard arguments.keywords.isEmpty, (1...2).contains(arguments.positional.count) else {
@@ -46,15 +46,15 @@ struct TemplateMethods {
         _ = try arguments.bound(name, [], runtime)
         switch name {
         case "copy": return .mapping(mapping)
-        case "items": return .view(TemplateMappingView(kind: .items, mapping: mapping))
-        case "keys": return .view(TemplateMappingView(kind: .keys, mapping: mapping))
-        default: return .view(TemplateMappingView(kind: .values, mapping: mapping))
+        case "items": return .view(MappingView(kind: .items, mapping: mapping))
+        case "keys": return .view(MappingView(kind: .keys, mapping: mapping))
+        default: return .view(MappingView(kind: .values, mapping: mapping))
         }
     }
 
     private func call(
-        _ name: String, of sequence: TemplateSequence, _ arguments: TemplateArguments
-    ) throws(TemplateError) -> TemplateValue {
+        _ name: String, of sequence: ValueList, _ arguments: Arguments
+    ) throws(TemplateError) -> Value {
         let values = try arguments.bound(
             name, name == "index" ? ["value", "start", "stop"] : ["value"], required: 1, runtime)
         let wanted = values[0] ?? .null
