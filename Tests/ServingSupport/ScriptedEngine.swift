@@ -67,7 +67,7 @@ package final class ScriptedEngine: CompletionEngine {
                 .promptLogprobs(
                     request.promptTokens.enumerated().map { index, id in
                         index == 0
-                            ? nil : TokenLogprobs(id: id, logprob: -0.5, rank: 1, top: [])
+                            ? nil : TokenLogprobs(id: id, logprob: -0.5, top: [])
                     }))
         }
         let bytes: [(UInt8, String)] =
@@ -107,7 +107,7 @@ package final class ScriptedEngine: CompletionEngine {
         guard let count = request.topLogprobs else { return nil }
         let logprob = choice == 1 ? -0.125 : -0.25 * Double(choice + 1)
         let top = [TokenLogprob(id: id, logprob: logprob), TokenLogprob(id: 90, logprob: -4)]
-        return TokenLogprobs(id: id, logprob: logprob, rank: 1, top: Array(top.prefix(count)))
+        return TokenLogprobs(id: id, logprob: logprob, top: Array(top.prefix(count)))
     }
 }
 

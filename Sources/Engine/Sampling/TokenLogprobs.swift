@@ -23,17 +23,13 @@ package struct TokenLogprobs: Hashable, Sendable {
     /// Its natural log probability under the raw distribution.
     package let logprob: Double
 
-    /// 1 for the most probable token; equal logits rank by the lower id.
-    package let rank: Int
-
     /// The most probable tokens, best first, ties to the lower id; may lack `id` itself.
     package let top: [TokenLogprob]
 
     /// Creates the record of one token.
-    package init(id: Int32, logprob: Double, rank: Int, top: [TokenLogprob]) {
+    package init(id: Int32, logprob: Double, top: [TokenLogprob]) {
         self.id = id
         self.logprob = logprob
-        self.rank = rank
         self.top = top
     }
 }
