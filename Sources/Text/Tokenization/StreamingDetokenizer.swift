@@ -21,12 +21,12 @@ package struct StreamingDetokenizer: Sendable {
 
     /// The text that the token completes: whole characters only, often empty.
     package mutating func append(_ token: Int32) -> String {
-        var bytes = tokenizer.bytes(of: token)[...]
-        if dropsNextSpace, let first = bytes.first {
+        let start = pending.count
+        tokenizer.append(bytesOf: token, to: &pending)
+        if dropsNextSpace, pending.count > start {
             dropsNextSpace = false
-            if first == UInt8(ascii: " ") { bytes = bytes.dropFirst() }
+            if pending[start] == UInt8(ascii: " ") { pending.remove(at: start) }
         }
-        pending += bytes
         let ready = UTF8Boundary.completePrefixCount(of: pending)
         if ready == 0 { return "" }
         let text = String(decoding: pending[..<ready], as: UTF8.self)

@@ -61,6 +61,9 @@ package protocol Tokenizer: Sendable {
     /// A single token may stand for part of a character; see `StreamingDetokenizer`.
     func bytes(of token: Int32) -> [UInt8]
 
+    /// Adds those bytes to others, so that a token needs no memory of its own.
+    func append(bytesOf token: Int32, to bytes: inout [UInt8])
+
     /// Whether the token is a control token, which has no text.
     func isControl(_ token: Int32) -> Bool
 
@@ -76,6 +79,11 @@ package protocol Tokenizer: Sendable {
 extension Tokenizer {
     /// The least of the ids that end an answer.
     package var eosTokenID: Int32? { eosTokenIDs.min() }
+
+    /// Adds the bytes that a token stands for.
+    package func append(bytesOf token: Int32, to bytes: inout [UInt8]) {
+        bytes += self.bytes(of: token)
+    }
 
     /// Counts the ids when all of the text has been encoded.
     package func encode(

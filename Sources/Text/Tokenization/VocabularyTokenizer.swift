@@ -170,6 +170,10 @@ package struct VocabularyTokenizer: Tokenizer {
         vocabulary.index(of: token).map { Array(vocabulary.texts[$0]) } ?? []
     }
 
+    package func append(bytesOf token: Int32, to bytes: inout [UInt8]) {
+        if let index = vocabulary.index(of: token) { bytes += vocabulary.texts[index] }
+    }
+
     package func isControl(_ token: Int32) -> Bool {
         vocabulary.index(of: token).map { vocabulary.kinds[$0] == .control } ?? false
     }
