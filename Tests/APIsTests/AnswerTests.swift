@@ -54,15 +54,50 @@ import Testing
         #expect(logprobs.json.serialized() == expected.split(separator: "\n").joined())
     }
 
-    @Test func `every chunk has a finish_reason, be it null`() {
+    @Test func `every chunk has a finish_reason, be it null`() throws {
         let choice = ChatChunkChoice(index: 1, opens: true, content: "")
+        var bytes: [UInt8] = []
+        choice.append(to: &bytes)
         #expect(
-            choice.json.serialized()
+            String(decoding: bytes, as: UTF8.self)
                 == #"{"index":1,"delta":{"role":"assistant","content":""},"logprobs":null,"#
                 + #""finish_reason":null}"#)
-        #expect(header.chunk([], style: .omitted)["usage"] == nil)
-        #expect(header.chunk([], style: .lastChunk)["usage"] == .null)
-        #expect(header.chunk([], usage: UsageReport(), style: .omitted)["usage"] != nil)
+        #expect(try chunk(.omitted)["usage"] == nil)
+        #expect(try chunk(.lastChunk)["usage"] == .null)
+        #expect(try chunk(.omitted, .init(usage: UsageReport()))["usage"] != nil)
+    }
+
+    @Test func `a chunk has every member in its place`() {
+        var rest = ChunkWriter.Rest(usage: UsageReport(promptTokens: 1, completionTokens: 2))
+        rest.tokens = [3, 4]
+        rest.promptTokenIDs = [5]
+        var choice = ChatChunkChoice(
+            index: 0, content: "a\"\n\u{1}é", finishReason: "length",
+            stopReason: "repetition_detected", logprobs: [], tokenIDs: [3, 4])
+        choice.tokens = []
+        var bytes: [UInt8] = []
+        ChunkWriter(header, usage: .lastChunk).append(to: &bytes, rest) { choice.append(to: &$0) }
+        let expected = #"""
+            data: {"id":"chatcmpl-1","object":"chat.completion","created":7,"model":"m",
+            "system_fingerprint":"fp","choices":[{"index":0,"delta":{"content":"a\"\n\u0001é"},
+            "logprobs":{"content":[],"refusal":null},"finish_reason":"length",
+            "stop_reason":"repetition_detected","token_ids":[3,4],"tokens":[]}],
+            "usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3,
+            "prompt_tokens_details":{"cached_tokens":0},
+            "completion_tokens_details":{"reasoning_tokens":0}},"tokens":[3,4],
+            "prompt_token_ids":[5]}
+            """#
+        #expect(
+            String(decoding: bytes, as: UTF8.self)
+                == expected.split(separator: "\n").joined() + "\n\n")
+    }
+
+    private func chunk(
+        _ usage: StreamUsage, _ rest: ChunkWriter.Rest = .init()
+    ) throws -> JSONValue {
+        var bytes: [UInt8] = []
+        ChunkWriter(header, usage: usage).append(to: &bytes, rest) { _ in }
+        return try JSONParser.parse(Array(bytes.dropFirst(6)))
     }
 
     @Test func `a model card answers to its id, its aliases and default`() {

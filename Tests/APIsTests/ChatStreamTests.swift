@@ -35,6 +35,27 @@ import Testing
             ])
     }
 
+    @Test func `an OpenAI stream has the same bytes but for its identity`() async throws {
+        let reply = try await TestClient().chat(#""stream":true"#)
+        let id = try #require(
+            try JSONParser.parse(String(reply.text.dropFirst(6).prefix { $0 != "\n" }))["id"]?
+                .stringValue)
+        #expect(id.hasPrefix("chatcmpl-") && id.utf8.count == 41)
+        let beginning =
+            #"data: {"id":"\#(id)","object":"chat.completion.chunk","created":7,"#
+            + #""model":"maker/model","system_fingerprint":"fp","choices":[{"index":0,"delta":{"#
+        let middle = #"},"logprobs":null,"finish_reason":null}]}"#
+        #expect(
+            reply.text
+                == [
+                    beginning + #""role":"assistant","content":"""# + middle,
+                    beginning + #""content":"H""# + middle, beginning + #""content":"é""# + middle,
+                    beginning + #""content":"!""# + middle,
+                    beginning + #"},"logprobs":null,"finish_reason":"stop"}],\#(Self.usage)}"#,
+                    "data: [DONE]", "",
+                ].joined(separator: "\n\n"))
+    }
+
     @Test func `an OpenAI stream tells no usage if asked not to`() async throws {
         let reply = try await TestClient().chat(
             #""stream":true,"stream_options":{"include_usage":false}"#)

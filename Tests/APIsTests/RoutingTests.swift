@@ -55,7 +55,11 @@ import Testing
         #expect(reply.status == 404)
         let message = try #require(try reply.json["error"]?["message"]?.stringValue)
         #expect(message.hasPrefix("GET /"))
-        #expect(message.contains("The API's routes begin with /v1"))
+        #expect(
+            message.contains(
+                "The API's routes begin with /v1: POST /v1/chat/completions, /v1/completions, "
+                    + "/v1/fim/completions, /v1/tokenize and /v1/detokenize, GET /v1/models. "
+                    + "Beside them are GET /health, /metrics and /version."))
         #expect(message.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "<") })
         #expect(message.utf8.count < 500)
     }

@@ -1,106 +1,89 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Generation
-import JSON
 import Serving
 
 /// The stream of a chat answer.
 struct ChatStream: AnswerStream {
-    /// What is the same for the whole stream.
-    struct Context: Sendable {
-        let header: AnswerHeader
-        let dialect: Dialect
-        let choiceCount: Int
-        let usageStyle: StreamUsage
-        /// The prompt's tokens if every chunk tells the usage so far (vLLM), else nil.
-        let continuousPromptTokens: Int?
-        /// Whether ids are returned under llama.cpp's name.
-        let returnsTokens: Bool
-        /// Text that the answer begins with, though it was not generated (Mistral's prefix).
-        let prefix: String
-        /// The prompt's ids, if ids are to be returned.
-        let promptTokenIDs: [Int32]?
-        /// How to spell out log probabilities, if they are to be returned.
-        let logprobs: LogprobFormatter?
-    }
-
-    private let context: Context
+    private let codec: ChatCodec
+    private let writer: ChunkWriter
+    /// Whether chunks tell of tokens, and so are sent for those without text, too.
+    private let tellsTokens: Bool
     /// The end of a choice, held back for the usage that may belong to it.
     private var heldEnd: ChatChunkChoice?
     private var completionTokens = 0
 
-    init(_ context: Context) { self.context = context }
-
-    mutating func opening() -> [JSONObject] {
-        var chunks: [JSONObject] = []
-        for index in 0..<context.choiceCount {
-            var chunk = chunk(ChatChunkChoice(index: index, opens: true, content: ""))
-            if index == 0, let ids = context.promptTokenIDs { chunk["prompt_token_ids"] = ids.json }
-            chunks.append(chunk)
-            if !context.prefix.isEmpty {
-                chunks.append(self.chunk(ChatChunkChoice(index: index, content: context.prefix)))
-            }
-        }
-        return chunks
+    init(_ codec: ChatCodec, _ header: AnswerHeader) {
+        self.codec = codec
+        let options = codec.options
+        writer = ChunkWriter(header, usage: StreamUsage(options, in: codec.dialect))
+        tellsTokens = options.returnsTokenIDs || options.returnsTokens || codec.logprobs != nil
     }
 
-    mutating func chunks(for event: AnswerEvent) -> [JSONObject] {
+    mutating func open(_ bytes: inout [UInt8]) {
+        for index in 0..<codec.options.choiceCount {
+            append(
+                ChatChunkChoice(index: index, opens: true, content: ""), to: &bytes,
+                promptTokenIDs: index == 0 ? codec.promptTokenIDs : nil)
+            if !codec.prefix.isEmpty {
+                append(ChatChunkChoice(index: index, content: codec.prefix), to: &bytes)
+            }
+        }
+    }
+
+    mutating func add(_ event: AnswerEvent, to bytes: inout [UInt8]) {
         switch event {
-        case .promptLogprobs, .failed: return []
+        case .promptLogprobs, .failed: break
         case .output(let index, let piece, let tokens):
             let text = piece.answerText
             completionTokens += tokens.count
-            let returnsIDs = context.promptTokenIDs != nil
-            let wantsTokens = returnsIDs || context.returnsTokens || context.logprobs != nil
-            if text.isEmpty, tokens.isEmpty || !wantsTokens { return [] }
+            if text.isEmpty, tokens.isEmpty || !tellsTokens { return }
             var choice = ChatChunkChoice(
-                index: index, content: text, logprobs: context.logprobs?.chat(tokens),
-                tokenIDs: returnsIDs ? tokens.map(\.id) : nil)
-            if context.returnsTokens { choice.tokens = tokens.map(\.id) }
-            return [chunk(choice)]
+                index: index, content: text, logprobs: codec.logprobs?.chat(tokens))
+            if codec.options.returnsTokenIDs { choice.tokenIDs = tokens.map(\.id) }
+            if codec.options.returnsTokens { choice.tokens = tokens.map(\.id) }
+            append(choice, to: &bytes)
         case .finished(let index, let reason):
             let end = ChatChunkChoice(
-                index: index, content: context.dialect.endingText,
-                finishReason: reason.name(in: context.dialect),
-                stopReason: reason.stopReason)
-            guard context.usageStyle.holdsEnd else { return [chunk(end)] }
-            let previous = heldEnd
+                index: index, content: codec.dialect.endingText,
+                finishReason: reason.name(in: codec.dialect), stopReason: reason.stopReason)
+            guard writer.usage.holdsEnd else { return append(end, to: &bytes) }
+            releaseEnd(to: &bytes)
             heldEnd = end
-            return previous.map { [chunk($0)] } ?? []
-        case .usage(_, let usage):
-            return closing(UsageReport(usage))
+        case .usage(_, let usage): close(UsageReport(usage), &bytes)
         }
     }
 
-    /// The chunk that tells the usage, if one does.
-    private mutating func closing(_ usage: UsageReport) -> [JSONObject] {
-        let choices: [JSONValue]
-        switch context.usageStyle {
-        case .omitted: return []
-        case .lastChunk: choices = []
-        case .unasked, .finishingChunk: choices = heldEnd.map { [$0.json] } ?? []
-        }
-        heldEnd = nil
-        return [context.header.chunk(choices, usage: usage, style: context.usageStyle)]
+    /// Appends the chunk that tells the usage, if one does.
+    private mutating func close(_ usage: UsageReport, _ bytes: inout [UInt8]) {
+        if writer.usage == .omitted { return }
+        let end = heldEnd.take()
+        writer.append(to: &bytes, .init(usage: usage)) { end?.append(to: &$0) }
     }
 
-    mutating func failure(_ error: APIError) -> [JSONObject] {
+    mutating func fail(_ error: APIError, to bytes: inout [UInt8]) {
         // What had ended before the failure has ended all the same.
-        let ended = heldEnd.map { [chunk($0)] } ?? []
-        heldEnd = nil
-        guard let reason = context.dialect.failureReason else {
-            return ended + [error.body(in: context.dialect).objectValue ?? [:]]
+        releaseEnd(to: &bytes)
+        guard let reason = codec.dialect.failureReason else {
+            return ChunkWriter.append(error, in: codec.dialect, to: &bytes)
         }
-        return ended + [chunk(ChatChunkChoice(index: 0, content: "", finishReason: reason))]
+        append(ChatChunkChoice(index: 0, content: "", finishReason: reason), to: &bytes)
     }
 
-    private func chunk(_ choice: ChatChunkChoice) -> JSONObject {
-        let usage = context.continuousPromptTokens.map {
-            UsageReport(promptTokens: $0, completionTokens: completionTokens)
+    private mutating func releaseEnd(to bytes: inout [UInt8]) {
+        if let end = heldEnd.take() { append(end, to: &bytes) }
+    }
+
+    private func append(
+        _ choice: ChatChunkChoice, to bytes: inout [UInt8], promptTokenIDs: [Int32]? = nil
+    ) {
+        var rest = ChunkWriter.Rest()
+        if codec.options.tellsUsageContinuously {
+            rest.usage = UsageReport(
+                promptTokens: codec.promptCount, completionTokens: completionTokens)
         }
-        var chunk = context.header.chunk(
-            [choice.json], usage: usage, style: context.usageStyle)
-        if let tokens = choice.tokens { chunk["tokens"] = tokens.json }
-        return chunk
+        rest.tokens = choice.tokens
+        rest.promptTokenIDs = promptTokenIDs
+        writer.append(to: &bytes, rest) { choice.append(to: &$0) }
     }
 }

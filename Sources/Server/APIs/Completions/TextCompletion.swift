@@ -1,37 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import JSON
+import JSON
 
 /// The answer of `POST /v1/completions`, and each chunk of its stream.
-package struct TextCompletion: Hashable, Sendable {
+struct TextCompletion: Hashable, Sendable {
     /// One continuation, or in a stream a part of one.
-    package struct Choice: Hashable, Sendable {
+    struct Choice: Hashable, Sendable {
         /// Its place, from 0: those of the first prompt come first.
-        package var index: Int
+        var index: Int
 
         /// The text.
-        package var text: String
+        var text: String
 
         /// Why it ended; nil while it goes on.
-        package var finishReason: String?
+        var finishReason: String?
 
         /// What else is to be said of that.
-        package var stopReason: String?
+        var stopReason: String?
 
         /// What the model thought of each token, if asked.
-        package var logprobs: CompletionLogprobs?
+        var logprobs: CompletionLogprobs?
 
         /// The generated ids, if asked.
-        package var tokenIDs: [Int32]?
+        var tokenIDs: [Int32]?
 
         /// The same under llama.cpp's name, if asked by it.
-        package var tokens: [Int32]?
+        var tokens: [Int32]?
 
         /// The ids of its prompt, if asked.
-        package var promptTokenIDs: [Int32]?
+        var promptTokenIDs: [Int32]?
 
         /// Creates a choice.
-        package init(
+        init(
             index: Int, text: String, finishReason: String? = nil, stopReason: String? = nil,
             logprobs: CompletionLogprobs? = nil, tokenIDs: [Int32]? = nil,
             promptTokenIDs: [Int32]? = nil
@@ -45,35 +45,50 @@ package struct TextCompletion: Hashable, Sendable {
             self.promptTokenIDs = promptTokenIDs
         }
 
-        /// The element of `choices`.
-        package var json: JSONValue {
-            var object: JSONObject = [
-                "index": .integer(index), "text": .string(text),
-                "logprobs": logprobs?.json ?? .null,
-                "finish_reason": finishReason.map { .string($0) } ?? .null,
-            ]
-            if let stopReason { object["stop_reason"] = .string(stopReason) }
-            if let tokenIDs { object["token_ids"] = tokenIDs.json }
-            if let tokens { object["tokens"] = tokens.json }
-            if let promptTokenIDs { object["prompt_token_ids"] = promptTokenIDs.json }
-            return .object(object)
+        /// Appends the element of `choices`.
+        func append(to bytes: inout [UInt8]) {
+            bytes.append(text: #"{"index":"#)
+            bytes.append(number: index)
+            bytes.append(text: #","text":"#)
+            bytes.append(quoted: text)
+            bytes.append(text: #","logprobs":"#)
+            bytes.append(json: logprobs?.json)
+            bytes.append(text: #","finish_reason":"#)
+            bytes.append(quoted: finishReason)
+            if let stopReason {
+                bytes.append(text: #","stop_reason":"#)
+                bytes.append(quoted: stopReason)
+            }
+            if let tokenIDs {
+                bytes.append(text: #","token_ids":"#)
+                bytes.append(ids: tokenIDs)
+            }
+            if let tokens {
+                bytes.append(text: #","tokens":"#)
+                bytes.append(ids: tokens)
+            }
+            if let promptTokenIDs {
+                bytes.append(text: #","prompt_token_ids":"#)
+                bytes.append(ids: promptTokenIDs)
+            }
+            bytes.append(text: "}")
         }
     }
 
     /// What the answer begins with.
-    package var header: AnswerHeader
+    var header: AnswerHeader
 
     /// The continuations, by index.
-    package var choices: [Choice]
+    var choices: [Choice]
 
     /// The token counts.
-    package var usage: UsageReport
+    var usage: UsageReport
 
     /// The first prompt's ids, if asked.
-    package var promptTokenIDs: [Int32]?
+    var promptTokenIDs: [Int32]?
 
     /// Creates an answer.
-    package init(
+    init(
         header: AnswerHeader, choices: [Choice], usage: UsageReport,
         promptTokenIDs: [Int32]? = nil
     ) {
@@ -83,14 +98,26 @@ package struct TextCompletion: Hashable, Sendable {
         self.promptTokenIDs = promptTokenIDs
     }
 
-    /// The body.
-    package var json: JSONValue {
-        var object = header.json
-        object["choices"] = .array(choices.map(\.json))
-        object["usage"] = usage.json
-        if let promptTokenIDs { object["prompt_token_ids"] = promptTokenIDs.json }
+    /// The bytes of the body.
+    var serialized: [UInt8] {
+        var bytes = header.opened
+        bytes.append(text: #","choices":["#)
+        for (place, choice) in choices.enumerated() {
+            if place > 0 { bytes.append(text: ",") }
+            choice.append(to: &bytes)
+        }
+        bytes.append(text: #"],"usage":"#)
+        bytes.append(json: usage.json)
+        if let promptTokenIDs {
+            bytes.append(text: #","prompt_token_ids":"#)
+            bytes.append(ids: promptTokenIDs)
+        }
         // Where llama.cpp has the ids of its one answer.
-        if let tokens = choices.first?.tokens { object["tokens"] = tokens.json }
-        return .object(object)
+        if let tokens = choices.first?.tokens {
+            bytes.append(text: #","tokens":"#)
+            bytes.append(ids: tokens)
+        }
+        bytes.append(text: "}")
+        return bytes
     }
 }

@@ -1,31 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Generation
-import JSON
 import Sampling
 import Serving
 
 /// The stream of a completion's answer.
 struct TextStream: AnswerStream {
-    /// What is the same for the whole stream.
-    struct Context: Sendable {
-        let header: AnswerHeader
-        let dialect: Dialect
-        let prompts: [TextPrompt]
-        /// Choices of each prompt.
-        let choiceCount: Int
-        let usageStyle: StreamUsage
-        /// Whether every chunk tells the usage so far (vLLM).
-        let tellsUsageContinuously: Bool
-        let echoes: Bool
-        let returnsTokenIDs: Bool
-        /// Whether ids are returned under llama.cpp's name.
-        let returnsTokens: Bool
-        /// How to spell out log probabilities, if they are to be returned.
-        let logprobs: LogprobFormatter?
-    }
-
-    private let context: Context
+    private let codec: TextCodec
+    private let writer: ChunkWriter
     private var usage = UsageReport()
     private var openPromptCount: Int
     /// Whether a choice has sent nothing yet.
@@ -33,73 +15,74 @@ struct TextStream: AnswerStream {
     private var heldEnd: TextCompletion.Choice?
     private var completionTokens = 0
 
-    init(_ context: Context) {
-        self.context = context
-        openPromptCount = context.prompts.count
-        isFresh = Array(repeating: true, count: context.prompts.count * context.choiceCount)
+    init(_ codec: TextCodec, _ header: AnswerHeader) {
+        self.codec = codec
+        writer = ChunkWriter(header, usage: StreamUsage(codec.options, in: codec.dialect))
+        openPromptCount = codec.prompts.count
+        isFresh = Array(
+            repeating: true, count: codec.prompts.count * codec.options.choiceCount)
     }
 
-    mutating func opening() -> [JSONObject] {
-        guard context.echoes, context.logprobs == nil else { return [] }
-        return context.prompts.indices.flatMap { echo(prompt: $0, logprobs: nil) }
+    mutating func open(_ bytes: inout [UInt8]) {
+        guard codec.echoes, codec.logprobs == nil else { return }
+        for prompt in codec.prompts.indices { echo(prompt: prompt, logprobs: nil, to: &bytes) }
     }
 
-    mutating func chunks(for event: AnswerEvent) -> [JSONObject] {
+    mutating func add(_ event: AnswerEvent, to bytes: inout [UInt8]) {
         switch event {
-        case .failed: return []
+        case .failed: break
         case .promptLogprobs(let prompt, let logprobs):
-            return context.echoes ? echo(prompt: prompt, logprobs: logprobs) : []
+            if codec.echoes { echo(prompt: prompt, logprobs: logprobs, to: &bytes) }
         case .output(let place, let piece, let tokens):
-            return output(place, piece.answerText, tokens)
+            output(place, piece.answerText, tokens, to: &bytes)
         case .finished(let place, let reason):
             var end = choice(place, text: "", finishReason: reason.name(in: .openAI))
             end.stopReason = reason.stopReason
-            guard context.usageStyle.holdsEnd else { return [chunk(end)] }
-            let previous = heldEnd
+            guard writer.usage.holdsEnd else { return append(end, to: &bytes) }
+            releaseEnd(to: &bytes)
             heldEnd = end
-            return previous.map { [chunk($0)] } ?? []
         case .usage(_, let usage):
             self.usage += UsageReport(usage)
             openPromptCount -= 1
-            return openPromptCount == 0 ? closing() : []
+            if openPromptCount == 0 { close(&bytes) }
         }
     }
 
-    /// The prompt as the first text of each of its choices.
-    private mutating func echo(prompt: Int, logprobs: [TokenLogprobs?]?) -> [JSONObject] {
+    /// Appends the prompt as the first text of each of its choices.
+    private mutating func echo(
+        prompt: Int, logprobs: [TokenLogprobs?]?, to bytes: inout [UInt8]
+    ) {
         var spelled: CompletionLogprobs?
-        if let formatter = context.logprobs, let logprobs {
+        if let formatter = codec.logprobs, let logprobs {
             var result = CompletionLogprobs()
-            let prompt = context.prompts[prompt]
+            let prompt = codec.prompts[prompt]
             formatter.append(prompt: prompt.tokens, of: prompt.text, logprobs, to: &result)
             spelled = result
         }
-        return (0..<context.choiceCount).map { index in
+        for index in 0..<codec.options.choiceCount {
             var choice = choice(
-                prompt * context.choiceCount + index, text: context.prompts[prompt].text)
+                prompt * codec.options.choiceCount + index, text: codec.prompts[prompt].text)
             choice.logprobs = spelled
-            return chunk(choice)
+            append(choice, to: &bytes)
         }
     }
 
     private mutating func output(
-        _ place: Int, _ text: String, _ tokens: TokenRun
-    ) -> [JSONObject] {
+        _ place: Int, _ text: String, _ tokens: TokenRun, to bytes: inout [UInt8]
+    ) {
         completionTokens += tokens.count
-        let wantsTokens =
-            context.returnsTokenIDs || context.returnsTokens || context.logprobs != nil
-        if text.isEmpty, tokens.isEmpty || !wantsTokens { return [] }
+        if text.isEmpty, tokens.isEmpty || !codec.tellsTokens { return }
         var choice = choice(place, text: text)
-        if let formatter = context.logprobs {
+        if let formatter = codec.logprobs {
             var logprobs = CompletionLogprobs()
-            let prompt = context.prompts[place / context.choiceCount]
-            let offset = context.echoes ? prompt.text.unicodeScalars.count : 0
+            let prompt = codec.prompts[place / codec.options.choiceCount]
+            let offset = codec.echoes ? prompt.text.unicodeScalars.count : 0
             formatter.append(tokens, offset: offset, to: &logprobs)
             choice.logprobs = logprobs
         }
-        if context.returnsTokenIDs { choice.tokenIDs = tokens.map(\.id) }
-        if context.returnsTokens { choice.tokens = tokens.map(\.id) }
-        return [chunk(choice)]
+        if codec.options.returnsTokenIDs { choice.tokenIDs = tokens.map(\.id) }
+        if codec.options.returnsTokens { choice.tokens = tokens.map(\.id) }
+        append(choice, to: &bytes)
     }
 
     /// A part of a choice; its first one carries the prompt's ids if ids are asked for.
@@ -107,47 +90,41 @@ struct TextStream: AnswerStream {
         _ place: Int, text: String, finishReason: String? = nil
     ) -> TextCompletion.Choice {
         var choice = TextCompletion.Choice(index: place, text: text, finishReason: finishReason)
-        if isFresh[place], context.returnsTokenIDs {
-            choice.promptTokenIDs = context.prompts[place / context.choiceCount].tokens
+        if isFresh[place], codec.options.returnsTokenIDs {
+            choice.promptTokenIDs = codec.prompts[place / codec.options.choiceCount].tokens
         }
         isFresh[place] = false
         return choice
     }
 
-    private mutating func closing() -> [JSONObject] {
-        let choices: [JSONValue]
-        switch context.usageStyle {
-        case .omitted: return []
-        case .lastChunk: choices = []
-        case .unasked, .finishingChunk: choices = heldEnd.map { [$0.json] } ?? []
-        }
-        heldEnd = nil
-        return [context.header.chunk(choices, usage: usage, style: context.usageStyle)]
+    private mutating func close(_ bytes: inout [UInt8]) {
+        if writer.usage == .omitted { return }
+        let end = heldEnd.take()
+        writer.append(to: &bytes, .init(usage: usage)) { end?.append(to: &$0) }
     }
 
-    mutating func failure(_ error: APIError) -> [JSONObject] {
+    mutating func fail(_ error: APIError, to bytes: inout [UInt8]) {
         // What had ended before the failure has ended all the same.
-        let ended = heldEnd.map { [chunk($0)] } ?? []
-        heldEnd = nil
-        guard let reason = context.dialect.failureReason else {
-            return ended + [error.body(in: context.dialect).objectValue ?? [:]]
+        releaseEnd(to: &bytes)
+        guard let reason = codec.dialect.failureReason else {
+            return ChunkWriter.append(error, in: codec.dialect, to: &bytes)
         }
-        return ended + [chunk(TextCompletion.Choice(index: 0, text: "", finishReason: reason))]
+        append(TextCompletion.Choice(index: 0, text: "", finishReason: reason), to: &bytes)
     }
 
-    private func chunk(_ choice: TextCompletion.Choice) -> JSONObject {
-        var usage: UsageReport?
-        if context.tellsUsageContinuously {
-            usage = UsageReport(
-                promptTokens: context.prompts.reduce(0) { $0 + $1.tokenCount },
+    private mutating func releaseEnd(to bytes: inout [UInt8]) {
+        if let end = heldEnd.take() { append(end, to: &bytes) }
+    }
+
+    private func append(_ choice: TextCompletion.Choice, to bytes: inout [UInt8]) {
+        var rest = ChunkWriter.Rest()
+        if codec.options.tellsUsageContinuously {
+            rest.usage = UsageReport(
+                promptTokens: codec.prompts.reduce(0) { $0 + $1.tokenCount },
                 completionTokens: completionTokens)
         }
-        var chunk = context.header.chunk(
-            [choice.json], usage: usage, style: context.usageStyle)
-        if let tokens = choice.tokens { chunk["tokens"] = tokens.json }
-        if choice.index == 0, let ids = choice.promptTokenIDs {
-            chunk["prompt_token_ids"] = ids.json
-        }
-        return chunk
+        rest.tokens = choice.tokens
+        if choice.index == 0 { rest.promptTokenIDs = choice.promptTokenIDs }
+        writer.append(to: &bytes, rest) { choice.append(to: &$0) }
     }
 }

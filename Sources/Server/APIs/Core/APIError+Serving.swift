@@ -37,14 +37,3 @@ extension APIError {
         Int(min(120, max(1, (delay / .seconds(1)).rounded(.up))))
     }
 }
-
-extension APIServer {
-    /// The model of that name, or the one that is served where there is none.
-    func model(named name: String? = nil) throws(APIError) -> ServedModel {
-        do throws(ServingError) {
-            return try models.model(named: name)
-        } catch {
-            throw APIError(error)
-        }
-    }
-}

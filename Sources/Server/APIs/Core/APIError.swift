@@ -70,9 +70,7 @@ extension APIError: CustomStringConvertible {
             "The model '\(EchoableText.of(name))' does not exist; GET /v1/models lists those that do."
         case .routeNotFound(let route, let nearest):
             "\(route): there is no such route" + (nearest.map { "; do you mean \($0)?" } ?? ".")
-                + " The API's routes begin with /v1: POST /v1/chat/completions, /v1/completions, "
-                + "/v1/fim/completions, /v1/tokenize and /v1/detokenize, GET /v1/models. "
-                + "Beside them are GET /health, /metrics and /version."
+                + " " + RouteTable.standard.summary
         case .unbuilt(let route, let instead, _):
             "\(route): this server does not have that route; \(instead)."
         case .methodNotAllowed(let allowed):

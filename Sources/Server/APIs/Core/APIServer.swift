@@ -2,21 +2,24 @@
 
 import Generation
 package import HTTP
-import HTTPTypes
+package import HTTPTypes
 import JSON
 package import Logging
 package import Serving
 package import Telemetry
 
-/// Answers the requests of OpenAI's and Mistral's APIs with one model.
+/// Answers the requests of OpenAI's and Mistral's APIs with the models of a server.
+///
+/// A request walks straight down: ``handle(_:)`` reads its head and admits it, the route table
+/// says which endpoint answers, the family reads the body into a plan, and `GeneratedResponse`
+/// hands that to the engine and writes what comes of it.
 package struct APIServer: Sendable {
-    let configuration: Configuration
-    let models: ModelRegistry
-    let registry: MetricsRegistry
-    let metrics: RequestMetrics
-    let unixTime: @Sendable () -> Int
-    let logger: Logger
-    let workers = RequestWorkers()
+    private let backend: Backend
+    private let metrics: RequestMetrics
+    private let logger: Logger
+    private let workers = RequestWorkers()
+
+    private var configuration: Configuration { backend.configuration }
 
     /// Creates a server, which answers `503` until there are models.
     ///
@@ -32,31 +35,25 @@ package struct APIServer: Sendable {
         unixTime: @escaping @Sendable () -> Int,
         logger: Logger = Logger(label: "cierzo.api")
     ) {
-        self.models = models
-        self.configuration = configuration
-        self.registry = registry
+        backend = Backend(
+            configuration: configuration, models: models, registry: registry, unixTime: unixTime)
         metrics = RequestMetrics(registry: registry)
-        self.unixTime = unixTime
         self.logger = logger
     }
 
     /// Answers a request; every error has become a response.
     package func handle(_ request: ServerRequest) async -> ServerResponse {
         let route = Route(path: request.head.path ?? "/")
-        let fixedDialect = route.dialect(for: request.head.headerFields)
         var context = context(of: request.head, route)
         let response: ServerResponse
         do throws(APIError) {
             if let preflight = try preflight(request.head, route) {
                 return finish(ServerResponse(head: preflight, body: .bytes([])), context)
             }
-            let endpoint = try admit(request.head, route, as: &context.client)
-            if request.head.method == .options {
-                response = Self.options(endpoint)
+            if let endpoint = try admit(request.head, route, as: &context.client) {
+                response = try await answer(request, endpoint, route, &context)
             } else {
-                let prepared = try await prepare(endpoint, request, fixedDialect, context)
-                context.dialect = prepared.dialect
-                response = try await answer(try prepared.plan.get(), context)
+                response = Self.options(route)
             }
         } catch {
             if Task.isCancelled {
@@ -69,58 +66,136 @@ package struct APIServer: Sendable {
         return finish(response, context)
     }
 
+    /// Looks at a request before its body is read, so that nobody without a key can make the
+    /// server hold one.
+    ///
+    /// - Returns: the refusal, or nil if ``handle(_:)`` is to answer.
+    package func admit(_ arrival: ArrivingRequest) -> ServerResponse? {
+        let route = Route(path: arrival.head.path ?? "/")
+        var client = 0
+        do throws(APIError) {
+            if try preflight(arrival.head, route) != nil { return nil }
+            _ = try admit(arrival.head, route, as: &client)
+            if arrival.isOverLimit, !route.isOpen(for: arrival.head.method) {
+                throw .unavailable(reason: "The server has too many connections; try again.")
+            }
+            return nil
+        } catch {
+            let context = context(of: arrival.head, route)
+            count(error, context)
+            return finish(ServerResponse(error, in: context.dialect), context)
+        }
+    }
+
+    /// What a client is told whose request never became one, such as a body that is too large.
+    ///
+    /// - Parameters:
+    ///   - status: the status.
+    ///   - reason: one sentence.
+    ///   - head: the request's header, if that could be read.
+    /// - Returns: an error in the shape of the client's API.
+    package func refusal(
+        _ status: HTTPResponse.Status, _ reason: String, _ head: HTTPRequest?
+    ) -> ServerResponse {
+        let route = Route(path: head?.path ?? "/")
+        let dialect = route.dialect(for: head?.headerFields ?? [:]) ?? configuration.defaultDialect
+        let type = status.code < 500 ? "invalid_request_error" : "server_error"
+        var response = ServerResponse(json: dialect.errors.refusal(reason, type), status: status)
+        if let head {
+            for (name, value) in configuration.browsers.fields(for: head) {
+                response.head.headerFields[name: name] = value
+            }
+        }
+        return response
+    }
+
     /// What is known of a request from its header.
-    func context(of head: HTTPRequest, _ route: Route) -> RequestContext {
+    private func context(of head: HTTPRequest, _ route: Route) -> RequestContext {
         let id = RequestContext.requestID(head.headerFields)
-        let dialect = route.dialect(for: head.headerFields)
         return RequestContext(
-            id: id, browserFields: configuration.browsers.fields(for: head),
-            dialect: dialect ?? configuration.defaultDialect,
+            backend: backend, id: id, parameter: route.parameter,
+            browserFields: configuration.browsers.fields(for: head),
+            dialect: route.dialect(for: head.headerFields) ?? configuration.defaultDialect,
             record: RequestRecord(
-                id: id, route: route.endpoint?.name ?? "unknown", metrics: metrics,
-                logger: logger))
+                id: id, route: route.name(for: head.method), metrics: metrics, logger: logger))
+    }
+
+    /// Checks the host, and answers a browser that asks for a page.
+    ///
+    /// The path need not exist, so that the page gets to read the error.
+    private func preflight(
+        _ head: HTTPRequest, _ route: Route
+    ) throws(APIError) -> HTTPResponse? {
+        if !configuration.keys.isRequired { try configuration.browsers.checkHost(head) }
+        return configuration.browsers.preflight(
+            head, allowedMethods: route.endpoints.isEmpty ? nil : route.allowedMethods)
     }
 
     /// Checks key, route, method and origin; the host has been checked.
-    func admit(
+    ///
+    /// - Returns: what is to answer; nil where the client asks which methods there are.
+    private func admit(
         _ head: HTTPRequest, _ route: Route, as client: inout Int
-    ) throws(APIError) -> Endpoint {
+    ) throws(APIError) -> Endpoint? {
         let method = head.method
-        if route.endpoint?.isOpen != true, method != .options {
+        if !route.isOpen(for: method), method != .options {
             guard let known = configuration.keys.client(of: head.headerFields) else {
                 throw .unauthorized
             }
             client = known
         }
-        guard let endpoint = route.endpoint else {
-            throw route.absence(method.rawValue)
+        if route.endpoints.isEmpty { throw route.absence(method) }
+        let endpoint = route.endpoint(for: method)
+        if endpoint == nil, method != .options {
+            throw .methodNotAllowed(allowed: route.allowedMethods)
         }
-        let isAllowed =
-            method == endpoint.method || method == .options
-            || (method == .head && endpoint.method == .get)
-        if !isAllowed { throw .methodNotAllowed(allowed: endpoint.allowedMethods) }
         if !configuration.keys.isRequired { try configuration.browsers.checkOrigin(head) }
         return endpoint
+    }
+
+    private static func options(_ route: Route) -> ServerResponse {
+        var response = ServerResponse(head: HTTPResponse(status: .noContent), body: .bytes([]))
+        response.head.headerFields[.allow] = route.allowedMethods.joined(separator: ", ")
+        return response
+    }
+
+    private func answer(
+        _ request: ServerRequest, _ endpoint: Endpoint, _ route: Route,
+        _ context: inout RequestContext
+    ) async throws(APIError) -> ServerResponse {
+        switch endpoint.answer {
+        case .toHead(let answer): return try answer(context)
+        case .toBody(let read):
+            let isFixed = route.dialect(for: request.head.headerFields) != nil
+            let (dialect, plan) = try await plan(request, read, isFixed: isFixed, context)
+            context.dialect = dialect
+            switch try plan.get() {
+            case .response(let response): return response
+            case .generation(let plan):
+                return try await GeneratedResponse(
+                    workers: workers, logger: logger, context: context
+                ).make(plan)
+            }
+        }
     }
 
     /// What is to be answered, and in which dialect: all work that grows with the body.
     ///
     /// The body and all that was read of it are gone afterwards, but for what the plan holds.
-    private func prepare(
-        _ endpoint: Endpoint, _ request: ServerRequest, _ fixedDialect: Dialect?,
-        _ context: RequestContext
+    private func plan(
+        _ request: ServerRequest,
+        _ read: @escaping @Sendable (JSONObject, RequestContext) throws(APIError) -> RequestPlan,
+        isFixed: Bool, _ context: RequestContext
     ) async throws(APIError) -> (dialect: Dialect, plan: Result<RequestPlan, APIError>) {
-        guard endpoint.method == .post else {
-            return (context.dialect, .success(.response(try answer(endpoint, context))))
-        }
         let byteCount = request.body.count
         return try await workers.run(byteCount, for: context.client) { () throws(APIError) in
             let body = try Self.parse(request.takeBody())
-            let dialect = fixedDialect ?? Dialect.spoken(in: body) ?? context.dialect
+            var context = context
+            if !isFixed, let dialect = Dialect.spoken(in: body) { context.dialect = dialect }
             do throws(APIError) {
-                return (dialect, .success(try plan(endpoint, body, dialect)))
+                return (context.dialect, .success(try read(body, context)))
             } catch {
-                return (dialect, .failure(error))
+                return (context.dialect, .failure(error))
             }
         }
     }
@@ -143,71 +218,7 @@ package struct APIServer: Sendable {
         return object
     }
 
-    private func plan(
-        _ endpoint: Endpoint, _ body: JSONObject, _ dialect: Dialect
-    ) throws(APIError) -> RequestPlan {
-        switch endpoint {
-        case .chatCompletions: .chat(try chatCompletion(body, dialect))
-        case .completions: .text(try textCompletion(body, dialect))
-        case .fimCompletions: .chat(try fimCompletion(body, dialect))
-        case .chatInputTokens: .response(try inputTokens(body))
-        case .tokenize: .response(try tokenize(body))
-        case .detokenize: .response(try detokenize(body))
-        case .models, .model, .tokenizerInfo, .ready, .live, .root, .version, .metrics:
-            throw .methodNotAllowed(allowed: endpoint.allowedMethods)
-        }
-    }
-
-    /// The answer of an endpoint that needs no body.
-    private func answer(
-        _ endpoint: Endpoint, _ context: RequestContext
-    ) throws(APIError) -> ServerResponse {
-        switch endpoint {
-        case .tokenizerInfo: try tokenizerInfo()
-        case .models: modelList()
-        case .model(let id): model(id, context)
-        case .ready: ready()
-        case .live: ServerResponse(json: ["status": "ok"])
-        case .root: root()
-        case .version: ServerResponse(json: ["version": .string(configuration.version)])
-        case .metrics: exposition()
-        case .chatCompletions, .completions, .fimCompletions, .chatInputTokens, .tokenize,
-            .detokenize:
-            throw .methodNotAllowed(allowed: endpoint.allowedMethods)
-        }
-    }
-
-    private func answer(
-        _ plan: RequestPlan, _ context: RequestContext
-    ) async throws(APIError) -> ServerResponse {
-        switch plan {
-        case .chat(let plan): try await answer(plan, context)
-        case .text(let plan): try await answer(plan, context)
-        case .response(let response): response
-        }
-    }
-
-    /// `GET /`: what this is, for whoever opens it in a browser or probes it.
-    private func root() -> ServerResponse {
-        let text = """
-            Cierzo \(configuration.version): an inference server that speaks the OpenAI and the \
-            Mistral HTTP API.
-
-            The API is below /v1 (POST /v1/chat/completions, /v1/completions; GET /v1/models): give
-            clients this address with /v1 as their base URL. GET /health says whether it can answer.
-
-            """
-        return ServerResponse(
-            status: .ok, contentType: "text/plain; charset=utf-8", body: Array(text.utf8))
-    }
-
-    private static func options(_ endpoint: Endpoint) -> ServerResponse {
-        var response = ServerResponse(head: HTTPResponse(status: .noContent), body: .bytes([]))
-        response.head.headerFields[.allow] = endpoint.allowedMethods.joined(separator: ", ")
-        return response
-    }
-
-    func count(_ error: APIError, _ context: RequestContext) {
+    private func count(_ error: APIError, _ context: RequestContext) {
         switch error {
         case .overloaded: metrics.refused(reason: "overloaded")
         case .tooLate: metrics.refused(reason: "too_late")
@@ -219,7 +230,7 @@ package struct APIServer: Sendable {
     }
 
     /// Adds what every response carries, and counts it when it has been sent.
-    func finish(_ response: ServerResponse, _ context: RequestContext) -> ServerResponse {
+    private func finish(_ response: ServerResponse, _ context: RequestContext) -> ServerResponse {
         var response = response
         for (name, value) in context.browserFields {
             response.head.headerFields[name: name] = value

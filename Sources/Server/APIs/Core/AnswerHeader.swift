@@ -37,9 +37,7 @@ package struct AnswerHeader: Hashable, Sendable {
             "model": .string(model), "system_fingerprint": .string(systemFingerprint),
         ]
     }
-}
 
-extension [Int32] {
-    /// An array of numbers.
-    package var json: JSONValue { .array(map { .integer(Int($0)) }) }
+    /// The bytes of an object that begins with the members, without the brace that ends it.
+    var opened: [UInt8] { Array(JSONValue.object(json).serializedBytes().dropLast()) }
 }

@@ -1,13 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import HTTP
 import HTTPTypes
-import JSON
+import Serving
+import Telemetry
 
-/// What the handlers know of the request besides its body.
+/// What stands behind all endpoints.
+struct Backend: Sendable {
+    /// Limits, keys and names.
+    let configuration: APIServer.Configuration
+
+    /// What answers.
+    let models: ModelRegistry
+
+    /// What `/metrics` shows.
+    let registry: MetricsRegistry
+
+    /// The seconds since 1970.
+    let unixTime: @Sendable () -> Int
+
+    /// The model of that name, or the default one where there is none.
+    func model(named name: String? = nil) throws(APIError) -> ServedModel {
+        do throws(ServingError) {
+            return try models.model(named: name)
+        } catch {
+            throw APIError(error)
+        }
+    }
+}
+
+/// What an endpoint knows of the request besides its body.
 struct RequestContext: Sendable {
+    /// What stands behind all endpoints.
+    let backend: Backend
+
     /// The identity for `x-request-id`.
     let id: String
+
+    /// The part of the path that stands for the endpoint's parameter.
+    let parameter: String
 
     /// The fields that let a page read the answer.
     let browserFields: [(name: String, value: String)]
@@ -40,9 +70,18 @@ struct RequestContext: Sendable {
         }.joined()
     }
 
-    /// The identity of an answer, as the dialect writes it.
-    func answerID(prefix: String) -> String {
-        (dialect.prefixesAnswerIDs ? prefix : "") + Self.randomHex()
+    /// What an answer of a model begins with.
+    ///
+    /// - Parameters:
+    ///   - model: the model that answers.
+    ///   - object: the kind of the answer.
+    ///   - idPrefix: what its identity begins with, in dialects that tell.
+    /// - Returns: the members.
+    func header(_ model: ServedModel, object: String, idPrefix: String) -> AnswerHeader {
+        AnswerHeader(
+            id: (dialect.prefixesAnswerIDs ? idPrefix : "") + Self.randomHex(), object: object,
+            created: backend.unixTime(), model: model.description.name,
+            systemFingerprint: model.fingerprint)
     }
 
     private static func isHarmless(_ byte: UInt8) -> Bool {

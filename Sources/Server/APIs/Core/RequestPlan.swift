@@ -1,15 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Generation
 import HTTP
+import Serving
 
 /// What a request has become once it was read: no more than its answer needs.
 enum RequestPlan: Sendable {
-    /// A chat's or an infilling's answer is to be generated.
-    case chat(ChatPlan)
-
-    /// A completion is to be generated.
-    case text(TextPlan)
-
     /// There is nothing left to do.
     case response(ServerResponse)
+
+    /// An answer is to be generated.
+    case generation(PlannedAnswer)
+}
+
+/// An answer that is about to be generated.
+struct PlannedAnswer: Sendable {
+    /// What generates.
+    let model: ServedModel
+
+    /// What is generated, one for each prompt.
+    var requests: [GenerationRequest]
+
+    /// Where that came from.
+    let fields: QuestionFields
+
+    /// How the answer is written.
+    let codec: any AnswerCodec
+}
+
+extension APIError {
+    /// Reads a body; an error in it becomes the API's.
+    static func reading<Request>(
+        _ read: () throws(FieldError) -> Request
+    ) throws(APIError) -> Request {
+        do throws(FieldError) { return try read() } catch { throw .invalidRequest(error) }
+    }
 }

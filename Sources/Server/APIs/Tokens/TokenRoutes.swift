@@ -6,13 +6,22 @@ import JSON
 import Serving
 import Tokenization
 
-extension APIServer {
+extension RouteGroup {
+    /// Texts as ids, and ids as texts.
+    static let tokens = RouteGroup(
+        .post("/v1/chat/completions/input_tokens", answer: TokenRoutes.count),
+        .post("/v1/tokenize", answer: TokenRoutes.tokenize),
+        .post("/v1/detokenize", answer: TokenRoutes.detokenize),
+        .get("/tokenizer_info", "/v1/tokenizer_info", isListed: false, answer: TokenRoutes.describe)
+    )
+}
+
+private enum TokenRoutes {
     /// `POST /v1/tokenize`.
-    func tokenize(_ body: JSONObject) throws(APIError) -> ServerResponse {
-        let request = try decode { () throws(FieldError) in
-            try TokenizeRequest(body, limits: configuration.limits)
-        }
-        let model = try model(named: request.model)
+    static func tokenize(
+        _ body: JSONObject, _ context: RequestContext
+    ) throws(APIError) -> RequestPlan {
+        let (request, model) = try read(body, context)
         let tokens = try tokens(of: request.input, model)
         var answer: JSONObject = [
             "tokens": tokens.json, "count": .integer(tokens.count),
@@ -21,25 +30,39 @@ extension APIServer {
         if request.returnsTokenStrings {
             answer["token_strs"] = .array(tokens.map { .string(model.tokenizer.piece(of: $0)) })
         }
-        return ServerResponse(json: .object(answer))
+        return .response(ServerResponse(json: .object(answer)))
+    }
+
+    /// `POST /v1/chat/completions/input_tokens`: how long the prompt would be.
+    static func count(
+        _ body: JSONObject, _ context: RequestContext
+    ) throws(APIError) -> RequestPlan {
+        let (request, model) = try read(body, context)
+        return .response(
+            ServerResponse(json: [
+                "object": "chat.completion.input_tokens",
+                "input_tokens": .integer(try tokens(of: request.input, model).count),
+            ]))
     }
 
     /// `POST /v1/detokenize`.
-    func detokenize(_ body: JSONObject) throws(APIError) -> ServerResponse {
-        let request = try decode { () throws(FieldError) in try DetokenizeRequest(body) }
-        let model = try model(named: request.model)
+    static func detokenize(
+        _ body: JSONObject, _ context: RequestContext
+    ) throws(APIError) -> RequestPlan {
+        let request = try APIError.reading { () throws(FieldError) in try DetokenizeRequest(body) }
+        let model = try context.backend.model(named: request.model)
         let tokens = try QuestionFields(prompt: "tokens").naming { () throws(ServingError) in
             try model.tokens(of: .tokens(request.tokens), limit: .max)
         }
         let text = model.tokenizer.decode(
             tokens, namesControls: !request.skipsSpecialTokens)
-        return ServerResponse(json: ["prompt": .string(text)])
+        return .response(ServerResponse(json: ["prompt": .string(text)]))
     }
 
     /// `GET /tokenizer_info`: what a client needs to apply the chat template itself, in the fields
     /// of vLLM and of `tokenizer_config.json`.
-    func tokenizerInfo() throws(APIError) -> ServerResponse {
-        let model = try model()
+    static func describe(_ context: RequestContext) throws(APIError) -> ServerResponse {
+        let model = try context.backend.model()
         let tokenizer = model.tokenizer
         func name(_ token: Int32?) -> JSONValue {
             token.map { .string(tokenizer.piece(of: $0)) } ?? .null
@@ -59,19 +82,16 @@ extension APIServer {
         ])
     }
 
-    /// `POST /v1/chat/completions/input_tokens`: how long the prompt would be.
-    func inputTokens(_ body: JSONObject) throws(APIError) -> ServerResponse {
-        let request = try decode { () throws(FieldError) in
-            try TokenizeRequest(body, limits: configuration.limits)
+    private static func read(
+        _ body: JSONObject, _ context: RequestContext
+    ) throws(APIError) -> (TokenizeRequest, ServedModel) {
+        let request = try APIError.reading { () throws(FieldError) in
+            try TokenizeRequest(body, limits: context.backend.configuration.limits)
         }
-        let model = try model(named: request.model)
-        return ServerResponse(json: [
-            "object": "chat.completion.input_tokens",
-            "input_tokens": .integer(try tokens(of: request.input, model).count),
-        ])
+        return (request, try context.backend.model(named: request.model))
     }
 
-    private func tokens(
+    private static func tokens(
         of input: TokenizeRequest.Input, _ model: ServedModel
     ) throws(APIError) -> [Int32] {
         switch input {
@@ -95,12 +115,5 @@ extension APIServer {
                 try model.tokens(of: .chat(prompt), limit: .max)
             }
         }
-    }
-
-    /// Reads a body; its error becomes the API's.
-    func decode<Request>(
-        _ read: () throws(FieldError) -> Request
-    ) throws(APIError) -> Request {
-        do throws(FieldError) { return try read() } catch { throw .invalidRequest(error) }
     }
 }

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Generation
+import HTTP
+import HTTPTypes
+import JSON
+import Logging
+import Serving
+
+/// Hands what was planned to the engine, and makes a response of what comes of it.
+struct GeneratedResponse: Sendable {
+    let workers: RequestWorkers
+    let logger: Logger
+    let context: RequestContext
+
+    private var configuration: APIServer.Configuration { context.backend.configuration }
+
+    /// The response to a request that was planned.
+    ///
+    /// - Throws: `APIError` for what the engine refuses, and without heartbeats for what fails.
+    func make(_ plan: consuming PlannedAnswer) async throws(APIError) -> ServerResponse {
+        let client = Client(
+            number: context.client, weight: configuration.keys.weight(of: context.client),
+            sharesPrefixes: configuration.sharesPrefixes)
+        let answer = try plan.fields.naming { () throws(ServingError) in
+            try plan.model.submit(plan.requests, for: client)
+        }
+        context.record.queued(answer.place)
+        // The answer may take long, and the engine has what it needs of the prompts.
+        plan.requests = []
+        return try await respond(with: answer, of: plan.model, plan.codec)
+    }
+
+    private func respond(
+        with answer: Answer, of model: ServedModel, _ codec: some AnswerCodec
+    ) async throws(APIError) -> ServerResponse {
+        let kind = type(of: codec).kind
+        let header = context.header(
+            model, object: codec.streams ? kind.chunk : kind.whole, idPrefix: kind.idPrefix)
+        if codec.streams { return stream(codec.stream(header), answer) }
+        return try await whole { () async throws(APIError) in
+            let collected = try await collect(answer)
+            // Long ones are written where long bodies are read.
+            guard codec.tellsTokens, collected.tokenCount > 1024 else {
+                return try codec.whole(header, collected)
+            }
+            return try await workers.run(
+                collected.tokenCount * 64, for: context.client, isRefusable: false
+            ) { () throws(APIError) in try codec.whole(header, collected) }
+        }
+    }
+
+    /// Waits for the whole answer, and counts what it consumed.
+    private func collect(_ answer: Answer) async throws(APIError) -> CollectedAnswer {
+        do throws(ServingError) {
+            let collected = try await answer.collected()
+            for part in collected.parts {
+                if let usage = part.usage { context.record.consumed(usage) }
+            }
+            return collected
+        } catch {
+            throw APIError(error)
+        }
+    }
+
+    /// Sends the events of a stream as they come, and comments while none do.
+    private func stream(
+        _ stream: some AnswerStream, _ answer: Answer
+    ) -> ServerResponse {
+        // Half the interval: a silence is noticed at the second tick at the latest.
+        let interval = configuration.keepAliveInterval / 2
+        return .events { writer in
+            var stream = stream
+            var isSilent = false
+            do {
+                var opening: [UInt8] = []
+                stream.open(&opening)
+                try await writer.write(opening)
+                try await answer.forEach(tickingEvery: interval) { item in
+                    switch item {
+                    case .tick:
+                        if isSilent {
+                            try await writer.write(ServerSentEvents.comment("keep-alive"))
+                        }
+                        isSilent = true
+                    case .event(.failed(_, let error)): throw APIError(error)
+                    case .event(let event):
+                        if case .usage(_, let usage) = event { context.record.consumed(usage) }
+                        var bytes: [UInt8] = []
+                        stream.add(event, to: &bytes)
+                        if bytes.isEmpty { break }
+                        isSilent = false
+                        try await writer.write(bytes)
+                    }
+                }
+                try await writer.write(ServerSentEvents.encode(data: "[DONE]"))
+            } catch let error as APIError {
+                logger.error("stream failed: \(error)")
+                var bytes: [UInt8] = []
+                stream.fail(error, to: &bytes)
+                try await writer.write(bytes)
+            }
+        }
+    }
+
+    /// Answers with the JSON that is computed, all at once.
+    ///
+    /// With heartbeats the status is sent before: white space, which JSON allows before a value,
+    /// resets the read timeouts of both SDKs until the answer is there. A failure then breaks the
+    /// connection off, for a 200 must not carry an error.
+    private func whole(
+        _ compute: @escaping @Sendable () async throws(APIError) -> [UInt8]
+    ) async throws(APIError) -> ServerResponse {
+        guard configuration.sendsHeartbeats else {
+            return ServerResponse(
+                status: .ok, contentType: "application/json", body: try await compute())
+        }
+        let interval = configuration.keepAliveInterval
+        var head = HTTPResponse(status: .ok)
+        head.headerFields[.contentType] = "application/json"
+        return ServerResponse(
+            head: head,
+            body: .stream { writer in
+                let json = try await withThrowingTaskGroup(of: [UInt8]?.self) { group in
+                    group.addTask { try await compute() }
+                    group.addTask {
+                        while true {
+                            try await Task.sleep(for: interval)
+                            try await writer.write([UInt8(ascii: " ")])
+                        }
+                    }
+                    let json = try await group.next() ?? nil
+                    group.cancelAll()
+                    return json ?? []
+                }
+                try await writer.write(json)
+            })
+    }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import JSON
+
+extension [UInt8] {
+    /// Appends text as it is.
+    mutating func append(text: String) { append(contentsOf: text.utf8) }
+
+    /// Appends a whole number.
+    mutating func append(number: Int) { append(contentsOf: number.description.utf8) }
+
+    /// Appends a string of JSON.
+    mutating func append(quoted text: String) {
+        // Nearly always nothing is to be escaped, and then no other buffer is needed.
+        let isPlain = text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x22 && $0 != 0x5C }
+        guard isPlain else { return append(json: .string(text)) }
+        append(UInt8(ascii: "\""))
+        append(contentsOf: text.utf8)
+        append(UInt8(ascii: "\""))
+    }
+
+    /// Appends a value of JSON.
+    mutating func append(json value: JSONValue) { append(contentsOf: value.serializedBytes()) }
+
+    /// Appends a value of JSON, or `null`.
+    mutating func append(json value: JSONValue?) {
+        if let value { append(json: value) } else { append(text: "null") }
+    }
+
+    /// Appends a string of JSON, or `null`.
+    mutating func append(quoted text: String?) {
+        if let text { append(quoted: text) } else { append(text: "null") }
+    }
+
+    /// Appends ids as an array of JSON.
+    mutating func append(ids: some Sequence<Int32>) {
+        append(UInt8(ascii: "["))
+        var isFirst = true
+        for id in ids {
+            if !isFirst { append(UInt8(ascii: ",")) }
+            isFirst = false
+            append(number: Int(id))
+        }
+        append(UInt8(ascii: "]"))
+    }
+}
+
+extension [Int32] {
+    /// An array of numbers.
+    package var json: JSONValue { .array(map { .integer(Int($0)) }) }
+}

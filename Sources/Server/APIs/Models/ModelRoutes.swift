@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTP
+import HTTPTypes
+import JSON
+import Serving
+
+extension RouteGroup {
+    /// The models that can be asked; they are shown while they are loading, too.
+    static let models = RouteGroup(
+        .get("/v1/models") { context in
+            let models = context.backend.models
+            let cards = models.slots.compactMap { ModelCard.json(of: $0, in: models) }
+            return ServerResponse(json: ["object": "list", "data": .array(cards)])
+        },
+        .get("/v1/models/{id}") { context in
+            let models = context.backend.models
+            if let slot = models.slot(named: context.parameter),
+                let card = ModelCard.json(of: slot, in: models)
+            {
+                return ServerResponse(json: card)
+            }
+            // Mistral's 400 is for a wrong field; here the path itself leads nowhere.
+            var response = ServerResponse(.modelNotFound(context.parameter), in: context.dialect)
+            response.head.status = .notFound
+            return response
+        })
+}
+
+extension ModelCard {
+    /// The card of a model, unless nothing is known of it yet.
+    fileprivate static func json(of slot: ModelSlot, in models: ModelRegistry) -> JSONValue? {
+        let status =
+            switch slot.state {
+            case .serving, .stopping: "loaded"
+            case .loading: "loading"
+            case .failed: "failed"
+            }
+        let isDefault = models.slot(named: ModelRegistry.defaultName) === slot
+        return slot.description.map { ModelCard($0, isDefault: isDefault).json(status: status) }
+    }
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTP
+import HTTPTypes
+import JSON
+
+extension RouteGroup {
+    /// What operators, probes and whoever opens the address in a browser want to know.
+    static let service = RouteGroup(
+        .get("/health", "/health/ready", "/v1/health", isOpen: true) {
+            Health($0.backend).response
+        },
+        .get("/health/live", isOpen: true, isListed: false) { _ in
+            ServerResponse(json: ["status": "ok"])
+        },
+        .get("/metrics") { Exposition.response($0.backend) },
+        .get("/version", "/v1/version") {
+            ServerResponse(json: ["version": .string($0.backend.configuration.version)])
+        },
+        .get("/", isOpen: true, isListed: false) {
+            greeting(version: $0.backend.configuration.version)
+        }
+    )
+
+    /// `GET /`: what this is.
+    private static func greeting(version: String) -> ServerResponse {
+        let text = """
+            Cierzo \(version): an inference server that speaks the OpenAI and the \
+            Mistral HTTP API.
+
+            The API is below /v1 (POST /v1/chat/completions, /v1/completions; GET /v1/models): give
+            clients this address with /v1 as their base URL. GET /health says whether it can answer.
+
+            """
+        return ServerResponse(
+            status: .ok, contentType: "text/plain; charset=utf-8", body: Array(text.utf8))
+    }
+}
