@@ -2,18 +2,21 @@
 
 import APIs
 import Conversation
+import Generation
 import JSON
+import Sampling
+import Serving
 import Testing
 
 /// Fields of llama.cpp, Ollama, vLLM and others: read, taken at their neutral value, or refused.
 @Suite struct PeerFieldTests {
     private static let bodies = [FieldTableTests.chat, FieldTableTests.completion]
 
-    private func chat(_ members: String, _ dialect: Dialect = .openAI) throws -> GenerationOptions {
+    private func chat(_ members: String, _ dialect: Dialect = .openAI) throws -> GenerationRequest {
         let body = #"{"model":"m","messages":[{"role":"user","content":"Hi"}],\#(members)}"#
         return try ChatCompletionRequest(
             #require(try JSONParser.parse(body).objectValue), dialect: dialect
-        ).options
+        ).options.question.generation
     }
 
     private func completion(_ members: String) throws -> CompletionRequest {
@@ -29,29 +32,33 @@ import Testing
     ])
     func `the most tokens go by many names, and -1 is no limit`(name: String) throws {
         #expect(try chat("\"\(name)\":3").maxTokens == 3)
-        #expect(try completion("\"\(name)\":3").options.maxTokens == 3)
+        #expect(try completion("\"\(name)\":3").options.question.generation.maxTokens == 3)
         #expect(try chat("\"\(name)\":-1").maxTokens == nil)
-        #expect(try completion("\"\(name)\":-1").options.maxTokens == nil)
+        #expect(try completion("\"\(name)\":-1").options.question.generation.maxTokens == nil)
         #expect(try chat("\"\(name)\":-1", .mistral).maxTokens == nil)
     }
 
     @Test func `null is no limit where leaving max_tokens out is 16`() throws {
-        #expect(try completion(#""max_tokens":null"#).options.maxTokens == nil)
-        #expect(try completion(#""max_tokens":null,"n_predict":3"#).options.maxTokens == 3)
-        #expect(try completion(#""n_predict":-2"#).options.maxTokens == nil)
-        #expect(try completion(#""min_tokens":20"#).options.maxTokens == 20)
+        #expect(try completion(#""max_tokens":null"#).options.question.generation.maxTokens == nil)
+        #expect(
+            try completion(#""max_tokens":null,"n_predict":3"#).options.question.generation
+                .maxTokens == 3)
+        #expect(try completion(#""n_predict":-2"#).options.question.generation.maxTokens == nil)
+        #expect(try completion(#""min_tokens":20"#).options.question.generation.maxTokens == 20)
     }
 
     @Test(arguments: ["repetition_penalty", "repeat_penalty", "rep_pen"])
     func `a repetition penalty goes by three names`(name: String) throws {
-        #expect(try chat("\"\(name)\":1.5").repetitionPenalty == 1.5)
+        #expect(try chat("\"\(name)\":1.5").sampling.repetitionPenalty == 1.5)
     }
 
     @Test func `the names of one field must agree`() throws {
         #expect(try chat(#""max_tokens":5,"n_predict":5"#).maxTokens == 5)
         #expect(try chat(#""max_tokens":5,"n_predict":-1"#).maxTokens == 5)
         #expect(try chat(#""max_tokens":-1,"n_predict":5"#).maxTokens == 5)
-        #expect(try chat(#""repetition_penalty":1,"repeat_penalty":1.5"#).repetitionPenalty == 1.5)
+        #expect(
+            try chat(#""repetition_penalty":1,"repeat_penalty":1.5"#).sampling.repetitionPenalty
+                == 1.5)
         for members in [
             #""max_tokens":5,"n_predict":6"#, #""repetition_penalty":1.25,"repeat_penalty":1.5"#,
             #""n":2,"n_cmpl":3"#, #""logprobs":true,"top_logprobs":2,"n_probs":3"#,
@@ -63,21 +70,24 @@ import Testing
 
     @Test(arguments: ["seed", "random_seed", "sampler_seed"])
     func `a seed of -1 is a new one each time`(name: String) throws {
-        #expect(try chat("\"\(name)\":-1").seed == nil)
-        #expect(try chat("\"\(name)\":7").seed == 7)
+        #expect(try chat("\"\(name)\":-1").sampling.seed == nil)
+        #expect(try chat("\"\(name)\":7").sampling.seed == 7)
     }
 
     @Test func `another negative seed stays one`() throws {
-        #expect(try chat(#""seed":-2"#).seed == -2)
+        #expect(try chat(#""seed":-2"#).sampling.seed == UInt64(bitPattern: -2))
     }
 
     @Test func `stop strings of all names end a choice, empty and equal ones dropped`() throws {
         let options = try chat(
             #""stop":["a","","e\u0301"],"stop_sequences":["a","b"],"stopping_strings":["é"]"#)
-        #expect(options.stop.map { Array($0.utf8) } == [[97], [101, 204, 129], [98], [195, 169]])
-        #expect(try chat(#""stop":"""#).stop.isEmpty)
+        #expect(
+            options.stopStrings.map { Array($0.utf8) } == [
+                [97], [101, 204, 129], [98], [195, 169],
+            ])
+        #expect(try chat(#""stop":"""#).stopStrings.isEmpty)
         let many = (0..<256).map { "\"\($0)\"" }.joined(separator: ",")
-        #expect(try chat("\"stop\":[\(many)]").stop.count == 256)
+        #expect(try chat("\"stop\":[\(many)]").stopStrings.count == 256)
         #expect(throws: FieldError.self) {
             try chat("\"stop\":[\(many)],\"stop_sequences\":[\"x\"]")
         }
@@ -204,10 +214,10 @@ import Testing
             "grammar_string":"","json_schema":{},"repeat_penalty":1.2,"n_predict":300,
             "num_predict":300,"num_ctx":2048,"mirostat":0,"ignore_eos":false,"stream":true
             """)
-        #expect(request.options.maxTokens == 300)
-        #expect(request.options.repetitionPenalty == 1.2)
-        #expect(request.options.stop == ["\nYou:"])
-        #expect(request.options.seed == nil)
+        #expect(request.options.question.generation.maxTokens == 300)
+        #expect(request.options.question.generation.sampling.repetitionPenalty == 1.2)
+        #expect(request.options.question.generation.stopStrings == ["\nYou:"])
+        #expect(request.options.question.generation.sampling.seed == nil)
     }
 
     @Test func `a penalty that covers less than everything is refused`() throws {

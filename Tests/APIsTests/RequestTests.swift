@@ -2,7 +2,10 @@
 
 import APIs
 import Conversation
+import Generation
 import JSON
+import Sampling
+import Serving
 import Testing
 
 @Suite struct RequestTests {
@@ -29,28 +32,32 @@ import Testing
             "logprobs":true,"top_logprobs":20,"chat_template_kwargs":{"enable_thinking":false},
             "reasoning_effort":"low"}
             """)
-        var options = GenerationOptions()
-        options.maxTokens = 7
-        options.minTokens = 2
-        options.temperature = 0.5
-        options.topP = 0.9
-        options.topK = 40
-        options.minP = 0.05
-        options.frequencyPenalty = 1
-        options.presencePenalty = -1
-        options.repetitionPenalty = 1.1
-        options.logitBias = [5: -100]
-        options.seed = -3
-        options.stop = ["a", "b"]
-        options.stopTokenIDs = [7]
-        options.ignoresEOS = true
-        options.includesStopString = true
-        options.stopsOnRepetition = false
-        options.choiceCount = 3
-        options.returnsTokenIDs = true
-        options.streams = true
-        options.includesUsage = true
-        #expect(request.options == options)
+        let question = request.options.question
+        #expect(question.temperature == 0.5)
+        #expect(question.stopTokenIDs == [7])
+        #expect(question.neededContext == nil)
+        #expect(question.prompts.isEmpty)
+        let generation = question.generation
+        #expect(
+            generation.sampling
+                == SamplingParameters(
+                    topP: 0.9, topK: 40, minP: 0.05, frequencyPenalty: 1, presencePenalty: -1,
+                    repetitionPenalty: 1.1, logitBias: [5: -100], seed: UInt64(bitPattern: -3)))
+        #expect(generation.maxTokens == 7)
+        #expect(generation.minTokens == 2)
+        #expect(generation.stopStrings == ["a", "b"])
+        #expect(generation.ignoresEOS)
+        #expect(generation.includesStopString)
+        #expect(!generation.stopsOnRepetition)
+        #expect(generation.choiceCount == 3)
+        #expect(generation.priority == 0)
+        #expect(generation.cacheScope == "")
+        #expect(generation.timeLimit == nil)
+        #expect(request.options.returnsTokenIDs)
+        #expect(!request.options.returnsTokens)
+        #expect(request.options.streams)
+        #expect(request.options.includesUsage == true)
+        #expect(!request.options.tellsUsageContinuously)
         #expect(request.topLogprobs == 20)
         #expect(
             request.messages == [
@@ -63,7 +70,7 @@ import Testing
     @Test(arguments: ["0", "-1"])
     func `top_k of nothing means every token`(value: String) throws {
         let request = try completion(#"{"model":"m","prompt":"a","top_k":\#(value)}"#)
-        #expect(request.options.topK == nil)
+        #expect(request.options.question.generation.sampling.topK == nil)
     }
 
     @Test func `random_seed is a seed and a prefix continues the last message`() throws {
@@ -72,7 +79,7 @@ import Testing
             {"model":"m","random_seed":5,"messages":[{"role":"user","content":"Hi"},
             {"role":"assistant","content":"The","prefix":true}]}
             """, .mistral)
-        #expect(request.options.seed == 5)
+        #expect(request.options.question.generation.sampling.seed == 5)
         #expect(request.continuesFinalMessage)
         #expect(!request.addsGenerationPrompt)
     }
@@ -123,10 +130,12 @@ import Testing
     }
 
     @Test func `a completion generates 16 tokens unless told otherwise`() throws {
-        #expect(try completion(#"{"model":"m","prompt":"a"}"#).options.maxTokens == 16)
+        #expect(
+            try completion(#"{"model":"m","prompt":"a"}"#).options.question.generation.maxTokens
+                == 16)
         let scoring = try completion(
             #"{"model":"m","prompt":"a","max_tokens":0,"echo":true,"logprobs":5}"#)
-        #expect(scoring.options.maxTokens == 0)
+        #expect(scoring.options.question.generation.maxTokens == 0)
         #expect(scoring.echoes)
         #expect(scoring.topLogprobs == 5)
     }

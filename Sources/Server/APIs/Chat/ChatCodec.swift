@@ -45,7 +45,7 @@ struct ChatCodec: AnswerCodec {
                 body, dialect: context.dialect, limits: context.backend.configuration.limits)
         }
         let model = try context.backend.model(named: request.model)
-        var question = Question([.chat(ChatPrompt(request))], request.options)
+        var question = request.options.asking([.chat(ChatPrompt(request))])
         question.generation.topLogprobs = request.topLogprobs
         question.generation.promptLogprobs = request.promptTopLogprobs
         question.generation.continuesText = request.continuesFinalMessage

@@ -137,7 +137,7 @@ extension Question {
                     ?? .text(text, addsSpecialTokens: request.addsSpecialTokens)
             }
         }
-        self.init(prompts, request.options)
+        self = request.options.asking(prompts)
         generation.choiceCount = request.bestOf
         generation.continuesText = true
         let ranks = request.bestOf > request.options.choiceCount

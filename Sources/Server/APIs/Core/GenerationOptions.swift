@@ -1,71 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Generation
 import JSON
+import Sampling
+package import Serving
 
-/// The fields that say how to generate, which all generating endpoints share.
-package struct GenerationOptions: Hashable, Sendable {
-    /// The most tokens of a choice; nil for as many as the context holds.
-    package var maxTokens: Int?
-
-    /// The fewest tokens of a choice.
-    package var minTokens = 0
-
-    /// Nil for the default of the dialect or the model.
-    package var temperature: Double?
-
-    /// In `0...1`; 0 keeps the most probable token only.
-    package var topP = 1.0
-
-    /// Nil for all tokens.
-    package var topK: Int?
-
-    /// In `0...1`.
-    package var minP = 0.0
-
-    /// In `-2...2`.
-    package var frequencyPenalty = 0.0
-
-    /// In `-2...2`.
-    package var presencePenalty = 0.0
-
-    /// Above 0; 1 changes nothing.
-    package var repetitionPenalty = 1.0
-
-    /// Added to logits, by token id; in `-100...100`.
-    package var logitBias: [Int32: Double] = [:]
-
-    /// Makes the choice of tokens reproducible.
-    package var seed: Int?
-
-    /// Texts that end a choice.
-    package var stop: [String] = []
-
-    /// Tokens that end a choice.
-    package var stopTokenIDs: [Int32] = []
-
-    /// Whether end-of-sequence tokens are generated like any other.
-    package var ignoresEOS = false
-
-    /// Whether a choice ends that repeats itself, where no limit of tokens is given.
-    package var stopsOnRepetition = true
-
-    /// Whether the stop string that ended a choice is part of its text.
-    package var includesStopString = false
-
-    /// How many choices to return.
-    package var choiceCount = 1
-
-    /// Lower ones come first, always.
-    package var priority = 0
-
-    /// Separates cached prompts: only requests with the same salt share them.
-    package var cacheSalt: String?
-
-    /// The seconds after which the answer is of no use any more.
-    package var maxTime: Double?
+/// The fields that all generating endpoints share.
+package struct GenerationOptions: Sendable {
+    /// How to generate; without its prompts.
+    package var question = Question(prompts: [])
 
     /// Whether to return the ids of the prompt and of each choice.
     package var returnsTokenIDs = false
+
+    /// Whether the answer's ids are returned as llama.cpp does, the first choice's beside `choices`.
+    package var returnsTokens = false
 
     /// Whether to answer with a stream of events.
     package var streams = false
@@ -76,14 +25,15 @@ package struct GenerationOptions: Hashable, Sendable {
     /// Whether every chunk of a stream tells the usage so far (vLLM).
     package var tellsUsageContinuously = false
 
-    /// Whether the answer's ids are returned as llama.cpp does, the first choice's beside `choices`.
-    package var returnsTokens = false
+    /// How many choices to return of each prompt.
+    package var choiceCount: Int { question.generation.choiceCount }
 
-    /// The context that the client counts on (Ollama's `num_ctx`); nil where it did not say.
-    package var neededContext: Int?
-
-    /// Options that ask for nothing.
-    package init() {}
+    /// The question with its prompts.
+    func asking(_ prompts: [Question.Prompt]) -> Question {
+        var question = question
+        question.prompts = prompts
+        return question
+    }
 }
 
 extension GenerationOptions {
@@ -102,38 +52,40 @@ extension GenerationOptions {
         _ fields: FieldReader, dialect: Dialect, limits: RequestLimits, leastMaxTokens: Int,
         defaultMaxTokens: Int? = nil
     ) throws(FieldError) {
-        minTokens =
+        let minTokens =
             try fields.agreed(["min_tokens", "min_new_tokens"], neutral: 0) {
                 (name) throws(FieldError) in
                 try fields.integer(name, in: 0...Self.maxTokenCount)
             } ?? 0
-        maxTokens =
-            try Self.maxTokens(fields, least: leastMaxTokens)
-            ?? defaultMaxTokens.map {
-                Swift.max($0, minTokens)
-            }
-        if maxTokens == Self.unlimited { maxTokens = nil }
+        let given = try Self.maxTokens(fields, least: leastMaxTokens)
+        let limit = given ?? defaultMaxTokens.map { Swift.max($0, minTokens) }
+        let maxTokens = limit == Self.unlimited ? nil : limit
         if let maxTokens, minTokens > maxTokens {
             throw .invalid(
                 fields.path.appending("min_tokens"), expected: "at most max_tokens (\(maxTokens))")
         }
+        question.generation.minTokens = minTokens
+        question.generation.maxTokens = maxTokens
         try readDistribution(fields, dialect: dialect, limits: limits)
         try readEnds(fields, limits: limits)
         let maxChoices = Swift.max(1, Swift.min(128, limits.maxChoices))
-        choiceCount =
+        question.generation.choiceCount =
             try fields.agreed(["n", "n_cmpl"], neutral: 1) { (name) throws(FieldError) in
                 try fields.integer(name, in: 1...maxChoices)
             } ?? 1
         returnsTokenIDs = try fields.bool("return_token_ids") ?? false
         returnsTokens = try fields.bool("return_tokens") ?? false
-        neededContext = try fields.agreed(["num_ctx", "n_ctx"], neutral: 0) {
+        question.neededContext = try fields.agreed(["num_ctx", "n_ctx"], neutral: 0) {
             (name) throws(FieldError) in
             try fields.integer(name, in: 0...Self.maxTokenCount)
         }
         // A client may put itself behind others, not before them.
-        priority = try fields.integer("priority", in: 0...1_000) ?? 0
-        cacheSalt = try fields.string("cache_salt", maxCharacters: 256)
-        maxTime = try fields.number("max_time", in: 0...86_400, excludingLowerBound: true)
+        question.generation.priority = try fields.integer("priority", in: 0...1_000) ?? 0
+        question.generation.cacheScope =
+            try fields.string("cache_salt", maxCharacters: 256) ?? ""
+        question.generation.timeLimit = try fields.number(
+            "max_time", in: 0...86_400, excludingLowerBound: true
+        ).map { .seconds($0) }
         try readStreaming(fields, dialect: dialect)
         try PeerField.check(fields)
     }
@@ -173,38 +125,42 @@ extension GenerationOptions {
     private mutating func readDistribution(
         _ fields: FieldReader, dialect: Dialect, limits: RequestLimits
     ) throws(FieldError) {
-        temperature = try fields.number(
-            "temperature", in: dialect.temperatures)
-        topP =
+        question.temperature = try fields.number("temperature", in: dialect.temperatures)
+        let topP =
             try fields.number(
                 "top_p", in: 0...1, excludingLowerBound: dialect.excludesEmptyNucleus) ?? 1
         // vLLM and llama.cpp write "all" as 0 or -1.
         let leadingCount = try fields.integer("top_k", in: -1...Self.maxTokenCount) ?? 0
-        topK = leadingCount > 0 ? leadingCount : nil
-        minP = try fields.number("min_p", in: 0...1) ?? 0
-        frequencyPenalty = try fields.number("frequency_penalty", in: -2...2) ?? 0
-        presencePenalty = try fields.number("presence_penalty", in: -2...2) ?? 0
+        let minP = try fields.number("min_p", in: 0...1) ?? 0
+        let frequencyPenalty = try fields.number("frequency_penalty", in: -2...2) ?? 0
+        let presencePenalty = try fields.number("presence_penalty", in: -2...2) ?? 0
         // Below a hundredth, logits that are divided by it could leave the range of floats.
-        repetitionPenalty =
+        let repetitionPenalty =
             try fields.agreed(
                 ["repetition_penalty", "repeat_penalty", "rep_pen"], neutral: 1
             ) { (name) throws(FieldError) in
                 try fields.number(name, in: 0.01...100)
             } ?? 1
-        try checkPenaltyScope(fields)
-        logitBias = try Self.logitBias(fields, maxCount: limits.maxLogitBiases)
+        if frequencyPenalty != 0 || presencePenalty != 0 || repetitionPenalty != 1 {
+            try Self.checkPenaltyScope(fields)
+        }
+        let logitBias = try Self.logitBias(fields, maxCount: limits.maxLogitBiases)
         let koboldSeed = try fields.integer("sampler_seed")
         let randomSeed = try fields.integer("random_seed", in: -1...Int.max)
-        seed = try fields.integer("seed") ?? randomSeed ?? koboldSeed
-        // Clients that cannot leave the field out write "a new one each time" as -1.
-        if seed == -1 { seed = nil }
+        let seed = try fields.integer("seed") ?? randomSeed ?? koboldSeed
+        // A nucleus of no probability holds the most probable token only.
+        let keepsBestOnly = topP == 0
+        question.generation.sampling = SamplingParameters(
+            topP: keepsBestOnly ? 1 : max(Float(topP), .leastNonzeroMagnitude),
+            topK: keepsBestOnly ? 1 : leadingCount > 0 ? leadingCount : nil, minP: Float(minP),
+            frequencyPenalty: Float(frequencyPenalty), presencePenalty: Float(presencePenalty),
+            repetitionPenalty: Float(repetitionPenalty), logitBias: logitBias,
+            // Clients that cannot leave the field out write "a new one each time" as -1.
+            seed: seed == -1 ? nil : seed.map { UInt64(bitPattern: Int64($0)) })
     }
 
     /// Penalties count every token of prompt and answer; a client that narrows that is told so.
-    private func checkPenaltyScope(_ fields: FieldReader) throws(FieldError) {
-        guard frequencyPenalty != 0 || presencePenalty != 0 || repetitionPenalty != 1 else {
-            return
-        }
+    private static func checkPenaltyScope(_ fields: FieldReader) throws(FieldError) {
         for key in [
             "repeat_last_n", "penalty_last_n", "repetition_penalty_range", "rep_pen_range",
         ] {
@@ -224,18 +180,18 @@ extension GenerationOptions {
 
     private static func logitBias(
         _ fields: FieldReader, maxCount: Int
-    ) throws(FieldError) -> [Int32: Double] {
+    ) throws(FieldError) -> [Int32: Float] {
         guard let biases = try fields.object("logit_bias") else { return [:] }
         guard biases.object.count <= maxCount else {
             throw .invalid(biases.path, expected: "at most \(maxCount) members")
         }
-        var result: [Int32: Double] = [:]
+        var result: [Int32: Float] = [:]
         for (key, value) in biases.object {
             guard let token = Int32(key), token >= 0 else {
                 throw .invalid(biases.path.appending(key), expected: "a token id as the key")
             }
-            result[token] = try FieldReader.number(
-                value, at: biases.path.appending(key), in: -100...100)
+            result[token] = Float(
+                try FieldReader.number(value, at: biases.path.appending(key), in: -100...100))
         }
         return result
     }
@@ -247,12 +203,14 @@ extension GenerationOptions {
             try readStops(key, fields, limits)
         }
         for (value, path) in try fields.array("stop_token_ids", maxCount: limits.maxStops) ?? [] {
-            stopTokenIDs.append(
+            question.stopTokenIDs.append(
                 Int32(try FieldReader.integer(value, at: path, in: 0...Self.maxTokenCount)))
         }
-        ignoresEOS = try fields.bool("ignore_eos") ?? false
-        includesStopString = try fields.bool("include_stop_str_in_output") ?? false
-        stopsOnRepetition = try fields.bool("stop_on_repetition") ?? limits.stopsOnRepetition
+        question.generation.ignoresEOS = try fields.bool("ignore_eos") ?? false
+        question.generation.includesStopString =
+            try fields.bool("include_stop_str_in_output") ?? false
+        question.generation.stopsOnRepetition =
+            try fields.bool("stop_on_repetition") ?? limits.stopsOnRepetition
     }
 
     /// Adds the strings of one name; each of them ends a choice, whoever named it.
@@ -273,7 +231,7 @@ extension GenerationOptions {
             throw .wrongType(
                 path, expected: "a string or an array of strings", found: value.kindName)
         }
-        guard stop.count <= limits.maxStops else {
+        guard question.generation.stopStrings.count <= limits.maxStops else {
             throw .invalid(path, expected: "at most \(limits.maxStops) strings in all")
         }
     }
@@ -288,8 +246,10 @@ extension GenerationOptions {
             throw .invalid(path, expected: "at most \(limits.maxStopBytes) bytes")
         }
         // An empty one would end every answer before it begins: it asks for nothing.
-        let isKnown = stop.contains { $0.utf8.elementsEqual(text.utf8) }
-        if !text.isEmpty, !isKnown { stop.append(text) }
+        let isKnown = question.generation.stopStrings.contains {
+            $0.utf8.elementsEqual(text.utf8)
+        }
+        if !text.isEmpty, !isKnown { question.generation.stopStrings.append(text) }
     }
 
     private mutating func readStreaming(

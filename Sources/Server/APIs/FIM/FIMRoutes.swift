@@ -13,8 +13,9 @@ extension RouteGroup {
                     body, dialect: context.dialect, limits: context.backend.configuration.limits)
             }
             let model = try context.backend.model(named: request.model)
-            var question = Question(
-                [.gap(before: request.prompt, after: request.suffix)], request.options)
+            var question = request.options.asking([
+                .gap(before: request.prompt, after: request.suffix)
+            ])
             question.generation.continuesText = true
             let fields = QuestionFields(prompt: "prompt", gap: "model")
             let requests = try fields.naming { () throws(ServingError) in
