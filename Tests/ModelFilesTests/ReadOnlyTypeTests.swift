@@ -56,13 +56,16 @@ struct ReadOnlyTypeTests {
         let folder = try TemporaryFolder()
         let model = try ModelFile.open(path: Self.write(type, filledWith: 0x21, in: folder))
         try model.verify()
-        #expect(model.tensors.layers[0].experts[0].w1.type == type)
+        let matrix = model.tensors.layers[0].experts[0].w1
+        #expect(matrix.type == type)
         #expect(model.elementTypes.contains { $0.type == type && $0.parameterCount == 196_608 })
         let packed = "\(folder.path)/packed"
         try Packing(model, using: ThreadPool(threadCount: 1)).run(to: packed)
         let opened = try ModelFile.open(path: packed)
         try opened.verify()
-        #expect(opened.tensors.layers[0].experts[0].w1.type == type)
+        let found = opened.tensors.layers[0].experts[0].w1
+        #expect(found.type == matrix.packedType ?? type)
+        #expect(found.byteCount == matrix.packedByteCount)
     }
 
     @Test(arguments: types.filter { $0 != .nvfp4 })

@@ -143,14 +143,31 @@ package struct WeightMatrix: Sendable {
             rowCount: range.count, columnCount: columnCount, layout: layout)
     }
 
-    /// Whether the matrix can be packed and is not yet.
-    package var canPack: Bool {
-        layout == .rows && Self.canPack(type, columnCount: columnCount)
+    /// The type that the matrix has once it is packed: its own, or one that has the same values,
+    /// all of them; nil where it cannot be packed or is packed already.
+    ///
+    /// - Complexity: reads every scale where the type would be another.
+    package var packedType: ElementType? {
+        guard layout == .rows else { return nil }
+        if Self.canPack(type, columnCount: columnCount) { return type }
+        guard let other = type.rewrittenType, Self.canPack(other, columnCount: columnCount),
+            unsafe type.canRewrite(
+                Span(
+                    _unsafeStart: base.assumingMemoryBound(to: UInt8.self), count: byteCount))
+        else { return nil }
+        return other
     }
 
-    /// The number of bytes that the matrix takes once it is packed, if it can be.
-    package var packedByteCount: Int {
-        guard canPack else { return byteCount }
+    /// Whether the matrix can be packed and is not yet; costs what `packedType` does.
+    package var canPack: Bool { packedType != nil }
+
+    /// The number of bytes that the matrix takes once it is packed, if it can be; costs what
+    /// `packedType` does.
+    package var packedByteCount: Int { packedByteCount(as: packedType) }
+
+    /// The number of bytes that the matrix takes in panels of a type; nil: as it is.
+    package func packedByteCount(as type: ElementType?) -> Int {
+        guard let type else { return byteCount }
         return Self.byteCount(
             of: type, rowCount: rowCount, columnCount: columnCount, layout: .panels) ?? byteCount
     }

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CKernels
 package import Parallelism
+internal import Quantization
 
 /// Packs weights into panels: once per start, on all threads, into one region of memory.
 package struct WeightPacker: Sendable {
     /// What becomes of a matrix: packed, or as it was where it cannot be.
     private struct Place {
         let matrix: WeightMatrix
+        let type: ElementType
         let byteOffset: Int
+        let byteCount: Int
     }
 
     private let pool: ThreadPool
@@ -26,8 +28,7 @@ package struct WeightPacker: Sendable {
     /// one of them is in memory twice.
     ///
     /// - Parameters:
-    ///   - matrices: any; those in panels, of types without a packed form, or of odd sizes stay as
-    ///     they are.
+    ///   - matrices: any; those without a `packedType` stay as they are.
     ///   - progress: receives the number of packed bytes that are done and of all; called on the
     ///     calling thread.
     /// - Returns: as many, in the same order.
@@ -39,40 +40,35 @@ package struct WeightPacker: Sendable {
         var byteCount = 0
         var places: [Place?] = []
         for matrix in matrices {
-            guard matrix.canPack else {
+            guard let type = matrix.packedType else {
                 places.append(nil)
                 continue
             }
-            places.append(Place(matrix: matrix, byteOffset: byteCount))
-            byteCount += matrix.packedByteCount
+            let place = Place(
+                matrix: matrix, type: type, byteOffset: byteCount,
+                byteCount: matrix.packedByteCount(as: type))
+            places.append(place)
+            byteCount += place.byteCount
         }
         guard byteCount > 0 else { return matrices }
         let storage = unsafe try MappedFile(byteCount: byteCount, path: "(packed weights)") {
             region in
             for place in places.compactMap({ $0 }) {
-                unsafe pack(place.matrix, to: region + place.byteOffset)
-                progress(place.byteOffset + place.matrix.packedByteCount, byteCount)
+                let (matrix, start) = (place.matrix, place.byteOffset)
+                let maker = PanelMaker(matrix, packedAs: place.type)
+                unsafe pool.weightPlacement.place(
+                    region + start, panelCount: maker.panelCount,
+                    panelByteCount: maker.panelByteCount)
+                unsafe maker.make(in: region + start, using: pool)
+                matrix.storage.release(matrix.byteOffset..<matrix.byteOffset + matrix.byteCount)
+                progress(start + place.byteCount, byteCount)
             }
         }
         return zip(matrices, places).map { matrix, place in
             guard let place else { return matrix }
             return WeightMatrix(
-                storage: storage, byteOffset: place.byteOffset, type: matrix.type,
+                storage: storage, byteOffset: place.byteOffset, type: place.type,
                 rowCount: matrix.rowCount, columnCount: matrix.columnCount, layout: .panels)
         }
-    }
-
-    private func pack(_ matrix: WeightMatrix, to region: UnsafeMutableRawPointer) {
-        let w = unsafe KernelMatrix(matrix)
-        let panelByteCount = unsafe CK_PANEL_STRIPS * ck_strip_bytes(w.format, w.columnCount)
-        unsafe pool.weightPlacement.place(
-            region, panelCount: w.panelCount, panelByteCount: panelByteCount)
-        unsafe pool.parallel(count: w.panelCount) { panel, _ in
-            let part = unsafe w.panels(panel..<panel + 1)
-            unsafe ck_pack_panel(
-                part.format, part.base, part.bytesPerRow, part.rowCount, part.columnCount,
-                (region + panel * panelByteCount).assumingMemoryBound(to: UInt8.self))
-        }
-        matrix.storage.release(matrix.byteOffset..<matrix.byteOffset + matrix.byteCount)
     }
 }

@@ -131,7 +131,10 @@ package struct ModelTensors: Sendable {
 
     /// The bytes that packing makes, in memory of their own.
     package var bytesToPack: Int {
-        multipliedMatrices.reduce(0) { $0 + ($1.canPack ? $1.packedByteCount : 0) }
+        multipliedMatrices.reduce(0) { sum, matrix in
+            guard let type = matrix.packedType else { return sum }
+            return sum + matrix.packedByteCount(as: type)
+        }
     }
 
     /// The bytes of all weights once they are packed.

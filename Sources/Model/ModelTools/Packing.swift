@@ -135,11 +135,12 @@ private struct PackableTensor: Sendable {
     /// A matrix that becomes panels if it can, unless it is `lookedUp` only.
     init(_ name: String, _ matrix: WeightMatrix, lookedUp: Bool = false) {
         self.matrix = matrix
-        let isPacked = matrix.canPack && !lookedUp
+        let packedType = lookedUp ? nil : matrix.packedType
         packed = PackedTensor(
-            name: name, type: matrix.type, layout: isPacked ? .panels : .rows,
+            name: name, type: packedType ?? matrix.type,
+            layout: packedType == nil ? .rows : .panels,
             rowCount: matrix.rowCount, columnCount: matrix.columnCount, byteOffset: 0,
-            byteCount: isPacked ? matrix.packedByteCount : matrix.byteCount, checksum: 0)
+            byteCount: matrix.packedByteCount(as: packedType), checksum: 0)
     }
 
     init(_ name: String, _ vector: [Float]) {

@@ -101,6 +101,41 @@ package enum ElementType: String, Hashable, Sendable, CaseIterable {
         return overflow ? nil : bytes
     }
 
+    // MARK: Rewriting
+
+    /// The type in which blocks of this one can be written with the same values, as long as
+    /// `canRewrite`; nil: in none.
+    package var rewrittenType: ElementType? {
+        (format as? any Rewritable.Type)?.rewrittenType
+    }
+
+    /// Whether `rewrittenType` has all values of some blocks.
+    ///
+    /// - Complexity: O(blocks).
+    package func canRewrite(_ blocks: Span<UInt8>) -> Bool {
+        (format as? any Rewritable.Type)?.canRewriteAll(blocks) ?? false
+    }
+
+    /// Writes blocks in `rewrittenType`.
+    ///
+    /// - Parameters:
+    ///   - blocks: whole blocks.
+    ///   - target: receives as many blocks of the other type.
+    /// - Precondition: `canRewrite(blocks)`.
+    package func rewrite(_ blocks: Span<UInt8>, to target: inout MutableSpan<UInt8>) {
+        guard let format = format as? any Rewritable.Type else {
+            preconditionFailure("\(name) is written in no other type")
+        }
+        let size = (from: bytesPerBlock, to: format.rewrittenType.bytesPerBlock)
+        let count = blocks.count / size.from
+        precondition(target.count == count * size.to, "\(target.count) bytes for \(count) blocks")
+        for block in 0..<count {
+            let start = block * size.from
+            format.rewrite(
+                blocks.extracting(start..<start + size.from), to: &target, at: block * size.to)
+        }
+    }
+
     // MARK: Coding
 
     /// Decodes whole blocks.

@@ -7,7 +7,7 @@
 /// | u8 e | byte j of 16: q[j] low half, q[j + 16] high half |
 /// ```
 /// - Source: OCP Microscaling Formats (MX) 1.0; levels are twice the numbers, as in ggml.
-enum MXFP4: BlockDecoding {
+enum MXFP4: Rewritable {
     static let layout = BlockLayout(ggufType: 39, elementCount: 32, byteCount: 17)
     static let floatOffsets: [Int] = []
     /// Powers of two from 2^124 on.
@@ -24,5 +24,48 @@ enum MXFP4: BlockDecoding {
             values[j] = d * levels[Int(block[1 + j] & 15)]
             values[j + 16] = d * levels[Int(block[1 + j] >> 4)]
         }
+    }
+
+    // MARK: Rewriting
+
+    /// The levels are whole numbers from −12 to 12, and most scales are halves.
+    static var rewrittenType: ElementType { .q5_0 }
+
+    /// A scale that no half has is of no account where all elements are 0.
+    static func canRewrite(_ blocks: Span<UInt8>, at start: Int) -> Bool {
+        halfScales.contains(blocks[start])
+            || (start + 1..<start + 17).allSatisfy { blocks[$0] & 0x77 == 0 }
+    }
+
+    /// The scales 2^−24 to 2^15.
+    private static let halfScales: ClosedRange<UInt8> = 104...143
+
+    static func rewrite(
+        _ block: Span<UInt8>, to target: inout MutableSpan<UInt8>, at start: Int
+    ) {
+        target.set(halfBits(scale: block[0]), at: start)
+        var high: UInt32 = 0
+        for j in 0..<16 {
+            let first = q5Code(block[1 + j] & 15)
+            let second = q5Code(block[1 + j] >> 4)
+            high |= (first >> 4) << UInt32(j) | (second >> 4) << UInt32(j + 16)
+            target[start + 6 + j] = UInt8(first & 15 | (second & 15) << 4)
+        }
+        target.set(UInt16(truncatingIfNeeded: high), at: start + 2)
+        target.set(UInt16(high >> 16), at: start + 4)
+    }
+
+    /// The half that is 2^(e − 128); 0 where there is none.
+    private static func halfBits(scale e: UInt8) -> UInt16 {
+        guard halfScales.contains(e) else { return 0 }
+        // Below 2^−14 halves are multiples of 2^−24.
+        return e < 114 ? 1 << UInt16(e - 104) : UInt16(e - 113) << 10
+    }
+
+    /// The code of `Q5_0` for a level: 16 more than it is.
+    private static func q5Code(_ code: UInt8) -> UInt32 {
+        // Magnitudes 0, 1, 2, 3, 4, 6, 8 and 12, four bits each.
+        let magnitude = UInt32(0xC864_3210 >> (4 * (UInt32(code) & 7)) & 15)
+        return code < 8 ? 16 + magnitude : 16 - magnitude
     }
 }
