@@ -13,39 +13,18 @@ typedef int16_t ck_h8 __attribute__((vector_size(16)));
 
 size_t ck_block_elements(ck_format format) {
     switch (format) {
-    case CK_F32: case CK_F16: case CK_BF16: return 1;
-    case CK_Q4_0: case CK_Q4_1: case CK_Q5_0: case CK_Q5_1: case CK_Q8_0: case CK_IQ4_NL:
-    case CK_MXFP4: return 32;
-    case CK_NVFP4: return 64;
-    default: return 256;
+#define CK_ELEMENTS(name, number, elements, bytes) case CK_##name: return elements;
+        CK_FORMATS(CK_ELEMENTS)
+#undef CK_ELEMENTS
     }
+    return 256;
 }
 
 size_t ck_block_bytes(ck_format format) {
     switch (format) {
-    case CK_F32: return 4;
-    case CK_F16: case CK_BF16: return 2;
-    case CK_Q4_0: case CK_IQ4_NL: return 18;
-    case CK_Q4_1: return 20;
-    case CK_Q5_0: return 22;
-    case CK_Q5_1: return 24;
-    case CK_Q8_0: return 34;
-    case CK_Q2_K: return 84;
-    case CK_Q3_K: return 110;
-    case CK_Q4_K: return 144;
-    case CK_Q5_K: return 176;
-    case CK_Q6_K: return 210;
-    case CK_IQ4_XS: return 136;
-    case CK_IQ2_XXS: case CK_TQ2_0: return 66;
-    case CK_IQ2_XS: return 74;
-    case CK_IQ2_S: return 82;
-    case CK_IQ3_XXS: return 98;
-    case CK_IQ3_S: return 110;
-    case CK_IQ1_S: return 50;
-    case CK_IQ1_M: return 56;
-    case CK_TQ1_0: return 54;
-    case CK_MXFP4: return 17;
-    case CK_NVFP4: return 36;
+#define CK_BYTES(name, number, elements, bytes) case CK_##name: return bytes;
+        CK_FORMATS(CK_BYTES)
+#undef CK_BYTES
     }
     return 0;
 }

@@ -117,27 +117,16 @@ CK_INLINE void CK_NAME(multiply_format)(
     }
 }
 
-#define CK_FORMAT_CASE(format) \
-    case format: \
-        CK_NAME(multiply_format)(format, p, first_panel, panel_count, scratch); \
-        return
+#define CK_FORMAT_CASE(name, columns, header_bytes, code_bytes) \
+    case CK_##name: \
+        CK_NAME(multiply_format)(CK_##name, p, first_panel, panel_count, scratch); \
+        return;
 
 static void CK_NAME(multiply_packed)(
     const ck_packed_product *p, size_t first_panel, size_t panel_count,
     ck_packed_scratch *scratch) {
     switch (p->format) {
-        CK_FORMAT_CASE(CK_Q4_0);
-        CK_FORMAT_CASE(CK_Q4_1);
-        CK_FORMAT_CASE(CK_Q5_0);
-        CK_FORMAT_CASE(CK_Q5_1);
-        CK_FORMAT_CASE(CK_Q8_0);
-        CK_FORMAT_CASE(CK_Q2_K);
-        CK_FORMAT_CASE(CK_Q3_K);
-        CK_FORMAT_CASE(CK_Q4_K);
-        CK_FORMAT_CASE(CK_Q5_K);
-        CK_FORMAT_CASE(CK_Q6_K);
-        CK_FORMAT_CASE(CK_IQ4_NL);
-        CK_FORMAT_CASE(CK_IQ4_XS);
+        CK_PACKED_FORMATS(CK_FORMAT_CASE)
     default: return;
     }
 }

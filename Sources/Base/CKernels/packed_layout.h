@@ -42,20 +42,20 @@ typedef struct {
     uint16_t code_bytes;
 } ck_packing;
 
+/// Every packed quantised format: X(name, columns, bytes of the header, bytes of codes).
+#define CK_PACKED_FORMATS(X) \
+    X(Q4_0, 64, 64, 256) X(Q4_1, 64, 128, 256) X(Q5_0, 64, 64, 320) \
+    X(Q5_1, 64, 128, 320) X(Q8_0, 64, 64, 512) X(Q2_K, 256, 320, 128) \
+    X(Q3_K, 256, 256, 192) X(Q4_K, 256, 320, 256) X(Q5_K, 256, 320, 320) \
+    X(Q6_K, 256, 320, 384) X(IQ4_NL, 64, 64, 256) X(IQ4_XS, 256, 192, 256)
+
 /// The packing of a format, zero columns where there is none.
 static inline ck_packing ck_packing_of(ck_format format) {
     switch (format) {
-    case CK_Q4_0: case CK_IQ4_NL: return (ck_packing){64, 64, 256};
-    case CK_Q4_1: return (ck_packing){64, 128, 256};
-    case CK_Q5_0: return (ck_packing){64, 64, 320};
-    case CK_Q5_1: return (ck_packing){64, 128, 320};
-    case CK_Q8_0: return (ck_packing){64, 64, 512};
-    case CK_Q2_K: return (ck_packing){256, 320, 128};
-    case CK_Q3_K: return (ck_packing){256, 256, 192};
-    case CK_Q4_K: return (ck_packing){256, 320, 256};
-    case CK_Q5_K: return (ck_packing){256, 320, 320};
-    case CK_Q6_K: return (ck_packing){256, 320, 384};
-    case CK_IQ4_XS: return (ck_packing){256, 192, 256};
+#define CK_PACKING(name, columns, header_bytes, code_bytes) \
+    case CK_##name: return (ck_packing){columns, header_bytes, code_bytes};
+        CK_PACKED_FORMATS(CK_PACKING)
+#undef CK_PACKING
     default: return (ck_packing){0, 0, 0};
     }
 }

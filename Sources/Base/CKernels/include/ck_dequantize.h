@@ -7,34 +7,23 @@
 
 #include "ck_cpu.h"
 
+/// Every element format: X(name, its number in GGUF files, elements of a block, bytes of a block).
+#define CK_FORMATS(X) \
+    X(F32, 0, 1, 4) X(F16, 1, 1, 2) X(Q4_0, 2, 32, 18) \
+    X(Q4_1, 3, 32, 20) X(Q5_0, 6, 32, 22) X(Q5_1, 7, 32, 24) \
+    X(Q8_0, 8, 32, 34) X(Q2_K, 10, 256, 84) X(Q3_K, 11, 256, 110) \
+    X(Q4_K, 12, 256, 144) X(Q5_K, 13, 256, 176) X(Q6_K, 14, 256, 210) \
+    X(IQ2_XXS, 16, 256, 66) X(IQ2_XS, 17, 256, 74) X(IQ3_XXS, 18, 256, 98) \
+    X(IQ1_S, 19, 256, 50) X(IQ4_NL, 20, 32, 18) X(IQ3_S, 21, 256, 110) \
+    X(IQ2_S, 22, 256, 82) X(IQ4_XS, 23, 256, 136) X(IQ1_M, 29, 256, 56) \
+    X(BF16, 30, 1, 2) X(TQ1_0, 34, 256, 54) X(TQ2_0, 35, 256, 66) \
+    X(MXFP4, 39, 32, 17) X(NVFP4, 40, 64, 36)
+
 /// Element formats; the numbers are those of GGUF files.
 typedef enum {
-    CK_F32 = 0,
-    CK_F16 = 1,
-    CK_Q4_0 = 2,
-    CK_Q4_1 = 3,
-    CK_Q5_0 = 6,
-    CK_Q5_1 = 7,
-    CK_Q8_0 = 8,
-    CK_Q2_K = 10,
-    CK_Q3_K = 11,
-    CK_Q4_K = 12,
-    CK_Q5_K = 13,
-    CK_Q6_K = 14,
-    CK_IQ2_XXS = 16,
-    CK_IQ2_XS = 17,
-    CK_IQ3_XXS = 18,
-    CK_IQ1_S = 19,
-    CK_IQ4_NL = 20,
-    CK_IQ3_S = 21,
-    CK_IQ2_S = 22,
-    CK_IQ4_XS = 23,
-    CK_IQ1_M = 29,
-    CK_BF16 = 30,
-    CK_TQ1_0 = 34,
-    CK_TQ2_0 = 35,
-    CK_MXFP4 = 39,
-    CK_NVFP4 = 40,
+#define CK_NUMBER(name, number, elements, bytes) CK_##name = number,
+    CK_FORMATS(CK_NUMBER)
+#undef CK_NUMBER
 } ck_format;
 
 /// The number of elements in a block of `format`.
