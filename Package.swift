@@ -249,6 +249,9 @@ let package = Package(
                 "Serving",
             ],
             from: ["HTTPTypes"]),
-        tests(of: "cierzo", uses: ["HTTP"], from: ["ArgumentParser"]),
+        tests(
+            of: "cierzo",
+            uses: ["Computation", "HTTP", "JSON", "ModelFiles", "Parallelism", "Serving"],
+            from: ["ArgumentParser"]),
     ]
 )

@@ -52,13 +52,12 @@ struct Bench: ParsableCommand {
             throw ValidationError("--\(name): whole numbers from 1 to \(limit)")
         }
         let began = ContinuousClock.now
-        let file = try LoadedModel.open(path: model, acceptsStale: compute.acceptStale).file
-        let kvType = compute.kvType
+        let file = try LoadedModel.open(path: model, acceptsStale: compute.acceptsStale).file
+        let kvType = compute.assembly.kvType
         let compute = try compute.assembly.makeCompute()
-        let line = ProgressLine(preparing: file)
-        defer { line.finish() }
-        let tensors = try file.preparedTensors(for: compute) { line.update($0) }
-        line.finish()
+        let tensors = try ProgressLine.preparing(file) { progress in
+            try file.preparedTensors(for: compute, progress: progress)
+        }
         let cost = TokenCost(tensors, configuration: file.configuration)
         try show(
             cost, threads: compute.pool.threadCount, loaded: ContinuousClock.now - began)

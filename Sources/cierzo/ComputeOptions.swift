@@ -2,39 +2,47 @@
 
 import ArgumentParser
 import Computation
-import Inference
-import ModelFiles
-import Parallelism
-import Serving
+package import Serving
 
-/// The options of every command that runs a model.
-struct ComputeOptions: ParsableArguments {
-    @Option(help: "Compute threads. Default: what affinity and the cgroup quota allow.")
-    var threads: Int?
+/// The options of every command that runs a model: those rows of the table of settings that say what
+/// an engine gets of the machine.
+package struct ComputeOptions: ParsableArguments, CustomReflectable {
+    private static let rows = ["threads", "kernels", "pin", "kv-type", "accept-stale"]
+        .compactMap(SettingTable.row)
 
-    @Option(help: "Kernels: automatic, scalar, avx2, avxvnni, avx512, exact or blas.")
-    var kernels: String = "automatic"
+    private var configuration = ServiceConfiguration()
+    private var rejection: String?
 
-    @Option(
-        help: "Pin threads to cores: automatic (where they fill the cores), always or never.")
-    var pin: ThreadPlacement.Pinning = .automatic
+    /// No options.
+    package init() {}
 
-    @Option(help: "How keys and values are stored.")
-    var kvType = EngineAssembly.defaultKVType
+    /// The options that the argument parser has found.
+    package init(from decoder: any Decoder) throws {
+        let values = try SettingFlags.values(of: Self.rows, from: decoder)
+        for setting in Self.rows {
+            guard let value = values[setting.key] else { continue }
+            do throws(SettingRejection) {
+                try setting.set(value, in: &configuration)
+            } catch {
+                rejection =
+                    "\(setting.flag): expected \(error.expected), found '\(error.found)'"
+            }
+        }
+    }
 
-    @Flag(help: "Use a packed file though the model it was packed from has changed since.")
-    var acceptStale = false
+    /// Refuses values that the table does not allow.
+    package func validate() throws {
+        if let rejection { throw ValidationError(rejection) }
+    }
+
+    /// An option for each row.
+    package var customMirror: Mirror { SettingFlags.mirror(of: self, showing: Self.rows) }
 
     /// The engine that they describe.
-    var assembly: EngineAssembly {
-        var assembly = EngineAssembly()
-        assembly.threads = threads
-        assembly.kernels = kernels
-        assembly.pinning = pin
-        assembly.kvType = kvType
-        return assembly
-    }
+    package var assembly: EngineAssembly { configuration.engine }
+
+    /// Whether a packed file may be older than what it was packed from.
+    package var acceptsStale: Bool { configuration.acceptsStale }
 }
 
-extension ThreadPlacement.Pinning: ExpressibleByArgument {}
 extension KVElementType: ExpressibleByArgument {}

@@ -35,38 +35,24 @@ struct Generate: AsyncParsableCommand {
     var topP: Float = 1
     @Option(help: "The seed of sampling.") var seed: UInt64 = 0
     @Option(help: "Context window in tokens.") var context: Int?
-    @Option(
-        help: ArgumentHelp("A file of token ids to score instead of a prompt.", visibility: .hidden)
-    )
-    var tokenIds: String?
-    @Option(
-        help: ArgumentHelp(
-            "Where to write their logits, f32 [tokens, vocabulary].", visibility: .hidden))
-    var logitsTo: String?
     @OptionGroup var compute: ComputeOptions
 
     func run() async throws {
         do {
-            if let tokenIds, let logitsTo {
-                try writeLogits(of: tokenIds, to: logitsTo)
-            } else {
-                try await converse()
-            }
+            try await converse()
         } catch {
             throw failure(error)
         }
     }
 
     private func converse() async throws {
-        let loaded = try LoadedModel(path: model, acceptsStale: compute.acceptStale)
+        let loaded = try LoadedModel(path: model, acceptsStale: compute.acceptsStale)
         var assembly = compute.assembly
         assembly.context = context
         assembly.maxSequences = 1
-        let line = ProgressLine(preparing: loaded.file)
-        defer { line.finish() }
-        let transformer = try assembly.makeTransformer(
-            for: loaded.file, progress: { line.update($0) })
-        line.finish()
+        let transformer = try ProgressLine.preparing(loaded.file) { progress in
+            try assembly.makeTransformer(for: loaded.file, progress: progress)
+        }
         let engine = GenerationEngine(
             model: transformer, tokenizer: loaded.tokenizer,
             configuration: assembly.engineConfiguration(for: loaded.file))
@@ -139,54 +125,6 @@ struct Generate: AsyncParsableCommand {
 
     private func emit(_ text: String) throws {
         try StandardOutput.write(text)
-    }
-
-    /// Scores token ids in one sequence and writes the logits of every position.
-    private func writeLogits(of idsPath: String, to path: String) throws {
-        let text = try String(contentsOfFile: idsPath, encoding: .utf8)
-        let ids = text.split(whereSeparator: \.isWhitespace).compactMap { Int32($0) }
-        let file = try LoadedModel.open(path: model, acceptsStale: compute.acceptStale).file
-        let blockSize = 16
-        let blocks = (ids.count + blockSize - 1) / blockSize
-        let rows = 128
-        let compute = try compute.assembly.makeCompute()
-        let line = ProgressLine(preparing: file)
-        defer { line.finish() }
-        let tensors = try file.preparedTensors(for: compute) { line.update($0) }
-        line.finish()
-        let transformer = try Transformer(
-            configuration: file.configuration, tensors: tensors, compute: compute,
-            limits: TransformerLimits(
-                maxBatchTokens: rows, blockCount: max(1, blocks), positionsPerBlock: blockSize,
-                maxLogitsRows: rows, kvElementType: self.compute.kvType))
-        var output = try OutputFile(
-            OutputPath(path, canForce: false, sources: [idsPath, file.path]))
-        for start in stride(from: 0, to: ids.count, by: rows) {
-            let part = Array(ids[start..<min(start + rows, ids.count)])
-            let batch = ForwardBatch(
-                tokens: part,
-                slices: [
-                    SequenceSlice(
-                        firstToken: 0, tokenCount: part.count, startPosition: start,
-                        blockTable: (0..<Int32(blocks)).map { $0 }, logitsRows: .all)
-                ])
-            try transformer.validate(batch)
-            let logits = transformer.forward(batch)
-            for row in part.indices {
-                let values = logits.row(row)
-                var data: [UInt8] = []
-                data.reserveCapacity(file.configuration.vocabularySize * 4)
-                for index in 0..<file.configuration.vocabularySize {
-                    var bits = values[index].bitPattern.littleEndian
-                    for _ in 0..<4 {
-                        data.append(UInt8(truncatingIfNeeded: bits))
-                        bits >>= 8
-                    }
-                }
-                try output.write(data)
-            }
-        }
-        try output.finish()
     }
 }
 

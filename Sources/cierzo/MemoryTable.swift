@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Computation
+package import Computation
 import Console
 import Inference
-import JSON
-import ModelFiles
+package import JSON
+package import ModelFiles
 import Parallelism
 import Quantization
 import Serving
 
 /// What a model of some numbers needs in memory, a row for each type its weights could be stored in.
-struct MemoryTable {
+package struct MemoryTable {
     /// One type.
     struct Row {
         let type: ElementType
@@ -27,7 +27,7 @@ struct MemoryTable {
     /// Plans for all types that the model's rows are whole blocks of, the smallest first.
     ///
     /// - Throws: `TransformerError` where the memory cannot be counted.
-    init(
+    package init(
         name: String, configuration: ModelConfiguration, context: Int, kvType: KVElementType
     ) throws {
         let positionsPerBlock = 32
@@ -53,7 +53,7 @@ struct MemoryTable {
     }
 
     /// The table, for people.
-    var text: String {
+    package var text: String {
         let memory = MachineMemory.byteCount()
         var lines = [
             "\(name): \(countText(configuration.parameterCount)) parameters, "
@@ -78,7 +78,7 @@ struct MemoryTable {
     }
 
     /// The table, for programs.
-    var json: JSONValue {
+    package var json: JSONValue {
         .object([
             "name": .string(name), "parameters": .integer(configuration.parameterCount),
             "active_parameters": .integer(configuration.activeParameterCount),

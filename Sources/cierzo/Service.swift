@@ -112,13 +112,12 @@ private struct ModelService: Sendable {
                 "format": "\(loaded.promptFormatName)", "because": "\(loaded.promptReason)",
             ])
         let assembly = configuration.engine
-        let line = ProgressLine(preparing: loaded.file)
-        defer { line.finish() }
-        let transformer = try assembly.makeTransformer(for: loaded.file) { share in
-            line.update(share)
-            slot.report(loaded.file.preparation, share)
+        let transformer = try ProgressLine.preparing(loaded.file) { show in
+            try assembly.makeTransformer(for: loaded.file) { share in
+                show(share)
+                slot.report(loaded.file.preparation, share)
+            }
         }
-        line.finish()
         let plan = transformer.memoryPlan
         logger.info(
             "memory",

@@ -23,9 +23,24 @@ package struct SettingFlags: ParsableArguments, CustomReflectable {
 
     /// The flags that the argument parser has found.
     package init(from decoder: any Decoder) throws {
+        values = try Self.values(of: SettingTable.rows, from: decoder)
+    }
+
+    /// An option or flag for each row.
+    package var customMirror: Mirror { Self.mirror(of: self, showing: SettingTable.rows) }
+
+    /// A mirror that shows an option for each of some rows.
+    static func mirror<Arguments>(of arguments: Arguments, showing rows: [Setting]) -> Mirror {
+        Mirror(arguments, children: rows.map { (label: $0.key, value: option($0)) })
+    }
+
+    /// What the command line sets of some rows, by key.
+    static func values(
+        of rows: [Setting], from decoder: any Decoder
+    ) throws -> [String: SettingValue] {
         let container = try decoder.container(keyedBy: Key.self)
         var values: [String: SettingValue] = [:]
-        for setting in SettingTable.rows {
+        for setting in rows {
             let key = Key(stringValue: setting.key)
             values[setting.key] =
                 switch setting.form {
@@ -44,12 +59,7 @@ package struct SettingFlags: ParsableArguments, CustomReflectable {
                         .flatMap { $0.isEmpty ? nil : .numbers($0) }
                 }
         }
-        self.values = values
-    }
-
-    /// An option or flag for each row.
-    package var customMirror: Mirror {
-        Mirror(self, children: SettingTable.rows.map { (label: $0.key, value: Self.option($0)) })
+        return values
     }
 
     private static func option(_ setting: Setting) -> Any {

@@ -26,7 +26,7 @@ package enum SettingTable {
                 + "Hugging Face directory."),
         Setting(
             "accept-stale", \.acceptsStale, .onOff,
-            "Serve a packed file though the model that it was packed from has changed since."),
+            "Take a packed file though the model that it was packed from has changed since."),
         Setting(
             "verify", \.verifiesWeights, .onOff,
             "Check every weight before serving, which reads the whole model: a packed file's "
