@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Architectures
 import Computation
 import Inference
 import ModelFiles
@@ -28,6 +29,12 @@ import Testing
         Running(positionsPerBlock: 48, chunks: [1], neighbours: [neighbours[0]]),
     ]
 
+    @Test func `every architecture is among the shapes`() {
+        let names = TinyShape.allCases.map { Architecture.of($0.configuration).schema.name }
+
+        #expect(Set(names) == Set(Architecture.all.map(\.schema.name)))
+    }
+
     @Test(arguments: kernels, TinyShape.allCases)
     func `chunks, neighbours, blocks and threads change no bit`(
         kernels: KernelChoice, shape: TinyShape
@@ -42,6 +49,21 @@ import Testing
             let found = try running.logits(model.configuration, model.tensors, tokens)
             #expect(found == expected, "\(running.testDescription)")
         }
+    }
+
+    /// Queries grow at every seventh position.
+    @Test(arguments: 1...15)
+    func `chunks may end anywhere between the steps of the scale of queries`(
+        chunk: Int
+    ) throws {
+        let model = TinyShape.ministral3.model
+        let tokens = model.tokens(60, seed: 11)
+        let expected = try Running().logits(model.configuration, model.tensors, tokens)
+
+        let found = try Running(chunks: [chunk], neighbours: Self.neighbours).logits(
+            model.configuration, model.tensors, tokens)
+
+        #expect(found == expected)
     }
 
     @Test(arguments: [ElementType.bf16, .q8_0, .q4_0, .q4_1])

@@ -36,7 +36,9 @@ struct ReferenceTransformer {
 
     private func attention(_ x: [[Double]], _ layer: TinyModel.Layer) -> [[Double]] {
         let c = model.configuration
-        let q = x.indices.map { rotated(layer.wq.times(x[$0]), position: $0) }
+        let q = x.indices.map { t in
+            rotated(layer.wq.times(x[t]), position: t).map { $0 * queryScale(at: t) }
+        }
         let k = x.indices.map { rotated(layer.wk.times(x[$0]), position: $0) }
         let v = x.map { layer.wv.times($0) }
         let window = c.slidingWindow ?? x.count
@@ -77,6 +79,15 @@ struct ReferenceTransformer {
             }
         }
         return y
+    }
+
+    /// What Ministral 3 multiplies a query with.
+    private func queryScale(at position: Int) -> Double {
+        let c = model.configuration
+        guard let beta = c.numbers[FamilyNumber("scale of queries")],
+            case .yarn(let yarn) = c.ropeScaling
+        else { return 1 }
+        return 1 + beta * log(1 + floor(Double(position) / Double(yarn.originalContextLength)))
     }
 
     private func feedForward(_ x: [Double], _ layer: TinyModel.Layer) -> [Double] {

@@ -13,6 +13,7 @@ enum TinyShape: String, CaseIterable, Sendable {
     case denseWindow
     case wideHeads
     case partlyRotated
+    case ministral3
 
     var configuration: ModelConfiguration {
         var c = ModelConfiguration(
@@ -28,7 +29,7 @@ enum TinyShape: String, CaseIterable, Sendable {
             (c.expertCount, c.expertsPerToken, c.slidingWindow) = (4, 2, 21)
             c.ropePairing = .adjacent
         case .dense: c.ropePairing = .adjacent
-        case .denseWindow: c.slidingWindow = 1
+        case .denseWindow: (c.architecture, c.slidingWindow) = ("MistralForCausalLM", 1)
         case .wideHeads:
             (c.headCount, c.kvHeadCount, c.headDimension) = (3, 1, 20)
             c.ropeDimensionCount = 20
@@ -36,6 +37,13 @@ enum TinyShape: String, CaseIterable, Sendable {
             (c.headDimension, c.kvHeadCount) = (34, 4)
             c.ropeDimensionCount = 8
             c.ropeScaling = .linear(factor: 3)
+        case .ministral3:
+            c.architecture = "Ministral3ForCausalLM"
+            (c.headDimension, c.ropeDimensionCount) = (10, 10)
+            // No stretch, but an original context of which prompts fill several.
+            c.ropeScaling = .yarn(
+                YarnScaling(factor: 1, originalContextLength: 7, attentionFactor: 1))
+            c.numbers[FamilyNumber("scale of queries")] = 0.3
         }
         return c
     }
