@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Console
+import ModelFiles
 
 /// Writes a line for people to stderr, as far as that is possible.
 func note(_ text: String) {
@@ -25,9 +26,22 @@ func failure(_ error: any Error) -> ExitCode {
     if error as? StandardOutputError == .ended {
         return ExitCode(StandardOutputError.endedExitCode)
     }
-    let text = String(describing: error).unicodeScalars.map { scalar in
+    let text = explanation(of: error).unicodeScalars.map { scalar in
         scalar.properties.generalCategory == .control ? " " : String(scalar)
     }.joined()
     note("cierzo: \(text)")
     return ExitCode(1)
+}
+
+/// What went wrong, and what the command line has against it.
+func explanation(of error: any Error) -> String {
+    let text = String(describing: error)
+    return switch error as? ModelFileError {
+    case .refused(_, _, .replacing): text + "; --force replaces it"
+    case .refused(_, _, .requantizing): text + ", or insist with --allow-requantize"
+    case .refused(_, _, .staleness):
+        text + "; accept the packed file as it is with --accept-stale, or run `cierzo pack` again"
+    case .stale: text + ": run `cierzo pack` again"
+    default: text
+    }
 }

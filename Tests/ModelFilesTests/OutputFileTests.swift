@@ -44,7 +44,7 @@ import Testing
 
     @Test func `a regular file is replaced only where that was asked for`() throws {
         try folder.write("old", to: "file")
-        try expectOneLineError(mentions: "--force") {
+        try expectOneLineError(mentions: "it exists") {
             try write("new", OutputPath(path("file")))
         }
         #expect(try contents(path("file")) == Array("old".utf8))
@@ -60,7 +60,7 @@ import Testing
     @Test func `a file that appears meanwhile is not replaced`() throws {
         let finishing = Finishing(try OutputFile(OutputPath(path("file"))))
         try folder.write("other", to: "file")
-        try expectOneLineError(mentions: "--force") { try finishing.finish() }
+        try expectOneLineError(mentions: "it exists") { try finishing.finish() }
         #expect(try contents(path("file")) == Array("other".utf8))
         #expect(try names == ["file"])
     }

@@ -76,7 +76,7 @@ struct PackedFileTests {
         try expectOneLineError(mentions: "packed file already") {
             _ = try Packing(ModelFile.open(path: path), using: pool)
         }
-        try expectOneLineError(mentions: "--force") { try packing.run(to: path) }
+        try expectOneLineError(mentions: "it exists") { try packing.run(to: path) }
         try packing.run(to: path, replaces: true)
         let manifest = try folder.write("{}", to: "manifest.json")
         try expectOneLineError(mentions: "to be read") {
@@ -126,7 +126,9 @@ struct PackedFileTests {
         try Packing(model, using: pool).run(to: path)
         try FileManager.default.setAttributes(
             [.modificationDate: Date(timeIntervalSince1970: 0)], ofItemAtPath: model.path)
-        try expectOneLineError(mentions: "cierzo pack") { _ = try ModelFile.open(path: path) }
+        try expectOneLineError(mentions: "has been written since") {
+            _ = try ModelFile.open(path: path)
+        }
         try FileManager.default.removeItem(atPath: model.path)
         _ = try ModelFile.open(path: path)
     }

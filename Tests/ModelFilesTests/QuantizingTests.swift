@@ -200,8 +200,8 @@ struct QuantizingTests {
         }
         let q8 = "\(folder.path)/q8.gguf"
         try quantize(source, to: q8)
-        try expectOneLineError(mentions: "--force") { try quantize(source, to: q8) }
-        try expectOneLineError(mentions: "--allow-requantize") {
+        try expectOneLineError(mentions: "it exists") { try quantize(source, to: q8) }
+        try expectOneLineError(mentions: "quantised already (Q8_0)") {
             try quantize(q8, to: "\(folder.path)/x.gguf")
         }
         for (value, words) in [(Float.nan, "nan"), (-.infinity, "-inf")] {

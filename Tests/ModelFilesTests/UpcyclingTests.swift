@@ -110,7 +110,7 @@ struct UpcyclingTests {
             }
         }
         let other = try folder.write("other", to: "other")
-        try expectOneLineError(mentions: "--force") { try Upcycling().run(from: moe, to: other) }
+        try expectOneLineError(mentions: "it exists") { try Upcycling().run(from: moe, to: other) }
         try expectOneLineError(mentions: "folder") {
             try Upcycling().run(from: moe, to: folder.path, replaces: true)
         }

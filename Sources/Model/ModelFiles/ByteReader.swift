@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Computation
+package import Quantization
 
 /// A cursor over a part of a mapped file that reads little-endian values and never past its end.
 ///
@@ -55,6 +56,24 @@ package struct ByteReader {
         }
         offset += size
         return values
+    }
+
+    /// Reads `count` elements of any type, a whole number of blocks.
+    package mutating func readFloats(
+        _ type: ElementType, count: Int, what: @autoclosure () -> String
+    ) throws(ModelFileError) -> [Float] {
+        switch type {
+        case .f32: return try readArray(of: Float.self, count: count, what: what())
+        case .f16:
+            let bits = try readArray(of: UInt16.self, count: count, what: what())
+            return bits.map { Float(Float16(bitPattern: $0)) }
+        case .bf16:
+            let bits = try readArray(of: UInt16.self, count: count, what: what())
+            return bits.map { Float(bitPattern: UInt32($0) << 16) }
+        default:
+            let byteCount = count / type.elementsPerBlock * type.bytesPerBlock
+            return type.decoded(try readArray(of: UInt8.self, count: byteCount, what: what()))
+        }
     }
 
     /// Reads `byteCount` bytes of UTF-8.

@@ -179,9 +179,7 @@ package struct ModelFile: Sendable {
         of file: PackedFile, among schemas: [ModelSchema], acceptsStale: Bool
     ) throws(ModelFileError) -> Contents {
         if !acceptsStale, let change = file.header.source.change() {
-            throw .stale(
-                path: file.mapping.path,
-                reason: "\(change); accept the packed file as it is with --accept-stale, or")
+            throw .refused(path: file.mapping.path, reason: change, unless: .staleness)
         }
         let stored = file.storedTensors
         var contents: Contents

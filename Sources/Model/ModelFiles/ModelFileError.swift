@@ -16,13 +16,25 @@ package enum ModelFileError: Error, Equatable, CustomStringConvertible {
     case unwritable(path: String, reason: String)
     /// A sound file that asks for something which Cierzo does not do.
     case unsupported(path: String, problem: String)
-    /// A packed file that no longer fits this program or the files that it was packed from.
+    /// A packed file that does not fit this program: it has to be packed again.
     case stale(path: String, reason: String)
+    /// What is not done unless the caller insists.
+    case refused(path: String, reason: String, unless: Insistence)
+
+    /// On what a caller can insist.
+    package enum Insistence: Sendable, Equatable {
+        /// On replacing a file.
+        case replacing
+        /// On quantising what is quantised already.
+        case requantizing
+        /// On a packed file whose sources have changed.
+        case staleness
+    }
 
     package var description: String {
         switch self {
         case .unreadable(let path, let reason), .unrecognised(let path, let reason),
-            .unwritable(let path, let reason):
+            .unwritable(let path, let reason), .refused(let path, let reason, _):
             "\(printable(path)): \(printable(reason, limit: 400))"
         case .malformed(let path, let offset, let problem):
             "\(printable(path)): byte \(offset): \(printable(problem, limit: 400))"
@@ -33,7 +45,7 @@ package enum ModelFileError: Error, Equatable, CustomStringConvertible {
         case .unsupported(let path, let problem):
             "\(printable(path)): \(printable(problem, limit: 400))"
         case .stale(let path, let reason):
-            "\(printable(path)): \(printable(reason, limit: 600)): run `cierzo pack` again"
+            "\(printable(path)): \(printable(reason, limit: 600))"
         }
     }
 }

@@ -48,7 +48,8 @@ package struct ModelSchema: Sendable {
         name: String, experts: ExpertUse, gguf: GGUFKeys?, huggingFace: HuggingFaceKeys?,
         mistral: MistralKeys?, inputs: [TensorDeclaration],
         layer: @escaping @Sendable (ModelConfiguration, Int) -> [TensorDeclaration],
-        outputs: [TensorDeclaration], prefixes: [(usual: String, own: String)] = [], ignored: [String] = [],
+        outputs: [TensorDeclaration], prefixes: [(usual: String, own: String)] = [],
+        ignored: [String] = [],
         problem: @escaping @Sendable (ModelConfiguration) -> String? = { _ in nil }
     ) {
         self.name = name

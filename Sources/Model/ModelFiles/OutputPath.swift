@@ -9,7 +9,7 @@ package struct OutputPath: Sendable {
     package let path: String
     /// Whether a regular file that is there already is replaced.
     package let replaces: Bool
-    /// Whether the command has an option to replace files.
+    /// Whether the caller lets people insist on replacing it.
     private let canForce: Bool
     /// The files that are read meanwhile, and are therefore never replaced.
     private let sources: [String]
@@ -19,7 +19,7 @@ package struct OutputPath: Sendable {
     /// - Parameters:
     ///   - path: of the file.
     ///   - replaces: whether a regular file of that name is replaced.
-    ///   - canForce: whether the command has an option for that, which errors then name.
+    ///   - canForce: whether people can insist on that; the error says so.
     ///   - sources: files and folders that are read; of a folder all files count but those that
     ///     Cierzo itself writes into such folders.
     package init(
@@ -134,9 +134,12 @@ package struct OutputPath: Sendable {
 
     /// The error about an obstacle.
     func failure(_ obstacle: Obstacle) -> ModelFileError {
+        if case .exists = obstacle, canForce {
+            return .refused(path: path, reason: "it exists", unless: .replacing)
+        }
         let reason =
             switch obstacle {
-            case .exists: canForce ? "it exists; --force replaces it" : "it exists"
+            case .exists: "it exists"
             case .isRead: "it is the model to be read"
             case .isNoFile(let what): what
             }

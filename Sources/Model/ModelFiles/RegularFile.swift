@@ -59,16 +59,6 @@ func openRegularFile(_ path: String) throws(ModelFileError) -> MappedFile {
     return file
 }
 
-/// Reads the JSON object in the file at `path`.
-func readJSONObject(_ path: String, maxBytes: Int) throws(ModelFileError) -> JSONObject {
-    let file = try openRegularFile(path)
-    guard file.byteCount <= maxBytes else {
-        throw .unrecognised(
-            path: path, reason: "\(file.byteCount) bytes, more than the limit of \(maxBytes)")
-    }
-    return try parseJSONObject(file.contents(), path: path)
-}
-
 /// Reads the JSON object in `bytes`, which come from the file at `path`.
 func parseJSONObject(_ bytes: [UInt8], path: String) throws(ModelFileError) -> JSONObject {
     let value: JSONValue

@@ -19,7 +19,7 @@ struct SafetensorsDirectory: Sendable {
     init(_ folder: ModelFolder, stem: String) throws(ModelFileError) {
         let index = "\(stem).safetensors.index.json"
         if folder.contains(index) {
-            self = try Self(directory: folder.path, index: folder.path(of: index))
+            self = try Self(folder, index: index)
             return
         }
         var tensors: [StoredTensor] = []
@@ -123,8 +123,9 @@ struct SafetensorsDirectory: Sendable {
 
     // MARK: With an index
 
-    private init(directory: String, index path: String) throws(ModelFileError) {
-        let index = try readJSONObject(path, maxBytes: SafetensorsFile.maxHeaderByteCount)
+    private init(_ folder: ModelFolder, index name: String) throws(ModelFileError) {
+        let path = folder.path(of: name)
+        let index = try folder.jsonObject(name, maxBytes: SafetensorsFile.maxHeaderByteCount)
         guard let map = index["weight_map"]?.objectValue else {
             throw .metadata(path: path, key: "weight_map", problem: "missing, or not an object")
         }
@@ -151,13 +152,13 @@ struct SafetensorsDirectory: Sendable {
         func takes(_ name: String, of shard: String) throws(ModelFileError) -> Bool {
             if let listed = shardOf[name], listed != shard {
                 throw .tensor(
-                    path: "\(directory)/\(shard)", name: name,
+                    path: folder.path(of: shard), name: name,
                     problem: "the index does not list it in this file, but in \(printable(listed))")
             }
             return found.insert(name).inserted
         }
         for shard in shards {
-            let file = try SafetensorsFile(mapping: openRegularFile("\(directory)/\(shard)"))
+            let file = try SafetensorsFile(mapping: openRegularFile(folder.path(of: shard)))
             for tensor in file.tensors where try takes(tensor.name, of: shard) {
                 tensors.append(tensor)
             }

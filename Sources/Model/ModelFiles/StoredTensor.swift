@@ -89,25 +89,12 @@ package struct StoredTensor: Sendable {
                 path: file.path, name: name,
                 problem: "element type \(type.name) where F32, F16 or BF16 is needed")
         }
-        let values = try floats()
+        var reader = ByteReader(file, range: byteOffset..<byteOffset + byteCount)
+        let values = try reader.readFloats(type, count: elementCount, what: name)
         if let index = values.firstIndex(where: { !$0.isFinite }) {
             throw .tensor(
                 path: file.path, name: name, problem: "element \(index) is \(values[index])")
         }
         return values
-    }
-
-    /// The values of a tensor of type F32, F16 or BF16.
-    private func floats() throws(ModelFileError) -> [Float] {
-        var reader = ByteReader(file, range: byteOffset..<byteOffset + byteCount)
-        switch type {
-        case .f32: return try reader.readArray(of: Float.self, count: elementCount, what: name)
-        case .f16:
-            let bits = try reader.readArray(of: UInt16.self, count: elementCount, what: name)
-            return bits.map { Float(Float16(bitPattern: $0)) }
-        default:
-            let bits = try reader.readArray(of: UInt16.self, count: elementCount, what: name)
-            return bits.map { Float(bitPattern: UInt32($0) << 16) }
-        }
     }
 }

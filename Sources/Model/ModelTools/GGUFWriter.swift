@@ -118,11 +118,7 @@ struct GGUFEncoder {
     }
 
     private mutating func append(_ value: some FixedWidthInteger) {
-        var rest = value
-        for _ in 0..<value.bitWidth / 8 {
-            bytes.append(UInt8(truncatingIfNeeded: rest))
-            rest >>= 8
-        }
+        bytes.append(littleEndian: value)
     }
 
     private mutating func append(_ text: String) {

@@ -84,11 +84,11 @@ package struct Quantizing: Sendable {
         try target.validate()
         guard !allowsRequantizing else { return }
         if let tensor = model.storedTensors.first(where: { $0.type.elementsPerBlock > 1 }) {
-            throw .unsupported(
+            throw .refused(
                 path: model.path,
-                problem: "tensor \(tensor.name) is quantised already (\(tensor.type.name)), and "
-                    + "quantising it again adds up the errors; start from F32, F16 or BF16 weights, "
-                    + "or insist with --allow-requantize")
+                reason: "tensor \(tensor.name) is quantised already (\(tensor.type.name)), and "
+                    + "quantising it again adds up the errors; start from F32, F16 or BF16 weights",
+                unless: .requantizing)
         }
     }
 
@@ -137,7 +137,10 @@ package struct Quantizing: Sendable {
         values.reserveCapacity(rows.count * step.matrices[0].columnCount)
         for row in rows {
             let (matrix, place) = step.source(row: row)
-            values += try matrix.decodedValues(row: place)
+            let start = matrix.byteOffset + place * matrix.bytesPerRow
+            var reader = ByteReader(matrix.storage, range: start..<start + matrix.bytesPerRow)
+            values += try reader.readFloats(
+                matrix.type, count: matrix.columnCount, what: "a row")
         }
         var slice = Slice()
         let type = step.tensor.type
@@ -154,25 +157,5 @@ package struct Quantizing: Sendable {
                     : "element \(place) is \(value)")
         }
         return slice
-    }
-}
-
-extension WeightMatrix {
-    /// The elements of a row.
-    fileprivate func decodedValues(row: Int) throws(ModelFileError) -> [Float] {
-        let start = byteOffset + row * bytesPerRow
-        var reader = ByteReader(storage, range: start..<start + bytesPerRow)
-        switch type {
-        case .f32: return try reader.readArray(of: Float.self, count: columnCount, what: "a row")
-        case .f16:
-            return try reader.readArray(of: UInt16.self, count: columnCount, what: "a row")
-                .map { Float(Float16(bitPattern: $0)) }
-        case .bf16:
-            return try reader.readArray(of: UInt16.self, count: columnCount, what: "a row")
-                .map { Float(bitPattern: UInt32($0) << 16) }
-        default:
-            return type.decoded(
-                try reader.readArray(of: UInt8.self, count: bytesPerRow, what: "a row"))
-        }
     }
 }

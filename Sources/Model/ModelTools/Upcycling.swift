@@ -263,10 +263,7 @@ package struct Upcycling: Sendable {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(count * 4)
         for _ in 0..<count {
-            let bits = (random.nextGaussian() * routerDeviation).bitPattern
-            for shift in [0, 8, 16, 24] as [UInt32] {
-                bytes.append(UInt8(truncatingIfNeeded: bits >> shift))
-            }
+            bytes.append(littleEndian: (random.nextGaussian() * routerDeviation).bitPattern)
         }
         return bytes
     }
