@@ -32,11 +32,6 @@ package struct PreTokenizer: Hashable, Sendable {
         }
     }
 
-    /// Where the words of a text end, counted in Unicode scalars.
-    package func wordEnds(of text: String) -> [Int] {
-        words(of: ClassifiedText(Array(text.utf8))).map(\.upperBound)
-    }
-
     /// The words as ranges of characters: in order, without gaps, none empty; O(n).
     func words(of text: ClassifiedText) -> [Range<Int>] {
         var words = text.count == 0 ? [] : [0..<text.count]

@@ -112,4 +112,17 @@ package struct ToolCall: Hashable, Sendable {
         self.name = name
         self.arguments = arguments
     }
+
+    /// The arguments as a JSON value; text where they are not JSON, no arguments where it is empty.
+    var parsedArguments: JSONValue {
+        if arguments.isEmpty { return .object([:]) }
+        do {
+            // The limits of a body do not hold within its strings; beyond these it stays text.
+            return try JSONParser.parse(
+                arguments,
+                limits: .init(maxDepth: 64, maxValues: 1 << 16, replacesLoneSurrogates: true))
+        } catch {
+            return .string(arguments)
+        }
+    }
 }

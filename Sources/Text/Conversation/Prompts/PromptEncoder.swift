@@ -155,7 +155,7 @@ package struct PromptEncoder: Sendable {
             // These formats have no tokens that open an assistant's turn, so that a last message
             // of the assistant is one to go on with whenever something is to be generated.
             return try format.encode(
-                messages: messages.completed(style), tools: tools, tokenizer: tokenizer,
+                messages: style.completed(messages), tools: tools, tokenizer: tokenizer,
                 leavesFinalOpen: continues || addGenerationPrompt, limit: limit)
         case .template(let template), .fallback(let template):
             let own = tools.isEmpty ? nil : forTools

@@ -22,7 +22,7 @@ struct PromptRenderer {
     func segments(
         _ messages: [Message], continuesLast: Bool
     ) throws(ConversationError) -> [PromptSegment] {
-        let messages = messages.completed(style)
+        let messages = style.completed(messages)
         let first: TemplateError
         do {
             return try render(messages, continuesLast: continuesLast)
@@ -81,7 +81,7 @@ struct PromptRenderer {
     private func context(_ messages: [Message], _ emptyTools: JSONValue) -> JSONObject {
         var context: JSONObject = [:]
         for (key, value) in extra { context[key] = value }
-        context["messages"] = .array(messages.map { $0.context(style) })
+        context["messages"] = .array(messages.map { style.context(of: $0) })
         context["tools"] = tools.isEmpty ? emptyTools : .array(tools)
         if context["documents"] == nil { context["documents"] = .null }
         context["add_generation_prompt"] = .bool(addGenerationPrompt)

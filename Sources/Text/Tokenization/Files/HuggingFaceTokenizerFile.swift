@@ -4,11 +4,10 @@ import JSON
 
 /// Reads `tokenizer.json` of Hugging Face's tokenizers: BPE models, of bytes or of characters.
 ///
-/// What the file says about normalization and pre-tokenization is recognised piece by piece; a
-/// piece that is not known is an error that names it, never ignored.
+/// `HuggingFacePipeline` reads what the file says about normalization and pre-tokenization.
 struct HuggingFaceTokenizerFile {
-    let file: String
-    let json: JSONValue
+    private let file: String
+    private let json: JSONValue
 
     /// Reads a vocabulary.
     ///
@@ -31,8 +30,9 @@ struct HuggingFaceTokenizerFile {
             added[index].isControl = true
         }
         let merges = try reader.merges(model)
-        let normalizer = try reader.normalizer()
-        let words = try reader.words()
+        let pipeline = HuggingFacePipeline(json, file: file)
+        let normalizer = try pipeline.normalizer()
+        let words = try pipeline.words()
         if let byteLevel = words.byteLevel {
             guard normalizer.replacesSpaces == false, normalizer.prefix == .never else {
                 throw .unsupported(file: file, feature: "a byte-level model that replaces spaces")
@@ -55,7 +55,9 @@ struct HuggingFaceTokenizerFile {
 
     private func characters(
         _ vocabulary: Pieces, _ merges: [(left: String, right: String)], _ special: SpecialTokens,
-        _ added: [AddedTokens.Token], _ normalizer: Normalizer, _ words: Words, _ model: JSONValue
+        _ added: [AddedTokens.Token], _ normalizer: HuggingFacePipeline.Normalizer,
+        _ words: HuggingFacePipeline.Words,
+        _ model: JSONValue
     ) throws(TokenizerError) -> SentencePieceVocabulary {
         guard normalizer.replacesSpaces || words.spaces != nil else {
             throw .unsupported(file: file, feature: "a model of neither bytes nor U+2581")
@@ -97,7 +99,7 @@ struct HuggingFaceTokenizerFile {
     }
 
     /// The spelling and kind of every id; ids that the file leaves out are unused and empty.
-    struct Pieces {
+    private struct Pieces {
         var pieces: [String] = []
         var kinds: [TokenKind] = []
     }

@@ -2,7 +2,19 @@
 
 import JSON
 
-extension HuggingFaceTokenizerFile {
+/// Reads what a `tokenizer.json` says of the way from a text to the pieces that are merged.
+///
+/// A step that is not known is an error that names it, never ignored.
+struct HuggingFacePipeline {
+    private let file: String
+    private let json: JSONValue
+
+    /// The pipeline of a file of that name.
+    init(_ json: JSONValue, file: String) {
+        self.file = file
+        self.json = json
+    }
+
     /// What the normalizer does, of what is known.
     struct Normalizer {
         var composes = false
@@ -10,6 +22,7 @@ extension HuggingFaceTokenizerFile {
         var replacesSpaces = false
     }
 
+    /// What `normalizer` says.
     func normalizer() throws(TokenizerError) -> Normalizer {
         var result = Normalizer()
         for step in try steps("normalizer", listedAs: "normalizers") {
@@ -39,6 +52,7 @@ extension HuggingFaceTokenizerFile {
         var spaces: SpaceRule?
     }
 
+    /// What `pre_tokenizer` says.
     func words() throws(TokenizerError) -> Words {
         var result = Words()
         for step in try steps("pre_tokenizer", listedAs: "pretokenizers") {
