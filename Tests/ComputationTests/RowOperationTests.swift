@@ -127,7 +127,7 @@ import Testing
         let compute = Compute(pool: ThreadPool(threadCount: threadCount), kernels: .automatic)
         let alone = buffer(1, 4096)
         let together = FloatBuffer(rowCount: 64, columnCount: 4096)
-        for row in 0..<64 { together.copyRow(0, of: alone, to: row) }
+        for row in 0..<64 { together.setRow(row, to: alone.values(row: 0)) }
         let factors = (0..<64).map { $0 % 3 == 0 ? Float(1.2397895) : 1 + Float($0) / 7 }
 
         compute.scale(alone, rowCount: 1, by: [1.2397895])
