@@ -65,7 +65,10 @@ import Tokenization
                 ServedModel(
                     description: description, engine: engine, tokenizer: ByteTokenizer(),
                     prompts: PlainPrompts(), fingerprint: "fp"))
-            server = APIServer(models: models, unixTime: { 7 })
+            // No comments in the streams, however long the machine takes.
+            server = APIServer(
+                models: models, configuration: .init(keepAliveInterval: .seconds(3_600)),
+                unixTime: { 7 })
         }
 
         /// Everything of an answer that may not depend on anything but its request.
