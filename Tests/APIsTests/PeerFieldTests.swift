@@ -230,7 +230,7 @@ import Testing
         }
         #expect(
             try chat(#""repeat_penalty":1.1,"repeat_last_n":-1,"penalize_nl":true"#)
-                .repetitionPenalty == 1.1)
+                .sampling.repetitionPenalty == 1.1)
     }
 
     @Test func `a switch for thinking reaches the template`() throws {

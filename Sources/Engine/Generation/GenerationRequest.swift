@@ -3,7 +3,7 @@
 package import Sampling
 
 /// One prompt of token ids and what to make of it.
-package struct GenerationRequest: Sendable {
+package struct GenerationRequest: Hashable, Sendable {
     /// The prompt; at least one id, each below the vocabulary's count.
     package var promptTokens: [Int32]
 

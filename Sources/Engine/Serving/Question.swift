@@ -5,7 +5,7 @@ package import Generation
 /// What a client asks of a model, whichever API it speaks.
 ///
 /// How the answer is to be written (streamed, with ids, in which dialect) is no part of it.
-package struct Question: Sendable {
+package struct Question: Hashable, Sendable {
     /// What is to be continued or answered.
     package enum Prompt: Hashable, Sendable {
         /// A conversation, which the model's format turns into a prompt.

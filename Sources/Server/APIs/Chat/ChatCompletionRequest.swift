@@ -4,7 +4,7 @@ package import Conversation
 package import JSON
 
 /// The body of `POST /v1/chat/completions`.
-package struct ChatCompletionRequest: Sendable {
+package struct ChatCompletionRequest: Hashable, Sendable {
     /// Which model is asked.
     package var model: String
 

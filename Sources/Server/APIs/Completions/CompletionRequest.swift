@@ -3,7 +3,7 @@
 package import JSON
 
 /// The body of `POST /v1/completions`.
-package struct CompletionRequest: Sendable {
+package struct CompletionRequest: Hashable, Sendable {
     /// One prompt: a text to be tokenized, or the ids themselves.
     package enum Prompt: Hashable, Sendable {
         case text(String)

@@ -6,7 +6,7 @@ import Sampling
 package import Serving
 
 /// The fields that all generating endpoints share.
-package struct GenerationOptions: Sendable {
+package struct GenerationOptions: Hashable, Sendable {
     /// How to generate; without its prompts.
     package var question = Question(prompts: [])
 

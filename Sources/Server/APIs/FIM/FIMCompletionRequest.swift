@@ -3,7 +3,7 @@
 package import JSON
 
 /// The body of `POST /v1/fim/completions`: fill the gap between a prompt and a suffix.
-package struct FIMCompletionRequest: Sendable {
+package struct FIMCompletionRequest: Hashable, Sendable {
     /// Which model is asked.
     package var model: String
 
