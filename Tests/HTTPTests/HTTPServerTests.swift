@@ -174,6 +174,14 @@ struct HTTPServerTests {
             #expect(known.status == 413)
             #expect(known.body == "/x\n")
             #expect(try await server.exchange("nonsense\r\n\r\n").body == "unread\n")
+            let fields = String(repeating: "X: y\r\n", count: 101)
+            let unfinished = try await server.exchange("GET /y HTTP/1.1\r\n\(fields)")
+            #expect(unfinished.status == 431)
+            #expect(unfinished.body == "/y\n")
+            let unmet = try await server.exchange(
+                "POST /z HTTP/1.1\r\nHost: a\r\nExpect: tea\r\n\r\n")
+            #expect(unmet.status == 417)
+            #expect(unmet.body == "/z\n")
         }
     }
 

@@ -166,7 +166,7 @@ final class HTTPConnection: Sendable {
                 }
             }
         } catch let error as RequestError {
-            await refuse(error.status, error.description)
+            await refuse(error, parser.unfinishedHead)
         } catch {
             // The client is gone or stalled, or a streamed body failed after its head was sent:
             // no one is left to be told. Closing without the last chunk tells what can be told.
@@ -195,9 +195,14 @@ final class HTTPConnection: Sendable {
     }
 
     /// Answers with an error of our own and closes.
-    private func refuse(_ status: HTTPResponse.Status, _ reason: String) async {
+    ///
+    /// - Parameters:
+    ///   - error: why.
+    ///   - unfinished: what came of a header that has not been read to its end.
+    private func refuse(_ error: RequestError, _ unfinished: HTTPRequest?) async {
         let response = Service.withRetryAfter(
-            service.errorResponse(status, reason, state.withLock { $0.head }))
+            service.errorResponse(
+                error.status, error.description, state.withLock { $0.head } ?? unfinished))
         let encoder = ResponseEncoder(
             method: nil, version: .http11, keepsAlive: false,
             serverName: service.configuration.serverName)

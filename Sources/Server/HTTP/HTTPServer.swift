@@ -8,7 +8,7 @@ package actor HTTPServer {
     package typealias Handler = @Sendable (ServerRequest) async -> ServerResponse
     /// Shapes the server's own errors, so that every client can be spoken to in its dialect.
     ///
-    /// The request is nil where not even its header could be read.
+    /// The request is as much of a header as was read; nil where not even its first line was.
     package typealias ErrorResponse =
         @Sendable (HTTPResponse.Status, String, HTTPRequest?) -> ServerResponse
     /// Looks at a request before its body is read: nil lets it pass, a response refuses it.

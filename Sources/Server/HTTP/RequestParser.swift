@@ -84,6 +84,15 @@ package struct RequestParser {
         buffer[offset...].contains { $0 != 0x0D && $0 != 0x0A }
     }
 
+    /// As much of a header as has come, while its end has not or where it was refused; nil before
+    /// the end of the request line, and once there is a head.
+    var unfinishedHead: HTTPRequest? {
+        guard case .header(let line) = state else { return nil }
+        return HTTPRequest(
+            method: line.method, scheme: "http", authority: line.authority, path: line.path,
+            headerFields: fields)
+    }
+
     /// Takes the bytes that came next.
     package mutating func append(_ bytes: [UInt8]) {
         if offset == buffer.count {
