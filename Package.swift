@@ -116,7 +116,7 @@ let package = Package(
             uses: [
                 "Generation", "Sampling", "Conversation", "Tokenization", "Inference", "ModelFiles",
                 "Computation", "Parallelism", "Quantization", "JSON", "Console",
-            ]),
+            ], from: ["Logging"]),
 
         // Server: bytes on a socket to generation requests and back.
         room("HTTP", in: "Server", uses: ["CEpoll", "CZlib"], from: ["HTTPTypes"]),

@@ -50,73 +50,64 @@ struct Generate: AsyncParsableCommand {
         var assembly = compute.assembly
         assembly.context = context
         assembly.maxSequences = 1
-        let transformer = try ProgressLine.preparing(loaded.file) { progress in
-            try assembly.makeTransformer(for: loaded.file, progress: progress)
+        let running = try ProgressLine.preparing(loaded.file) { progress in
+            try assembly.start(loaded, build: Build.version, progress: progress)
         }
-        let engine = GenerationEngine(
-            model: transformer, tokenizer: loaded.tokenizer,
-            configuration: assembly.engineConfiguration(for: loaded.file))
         if let prompt {
             if raw {
-                let ids = loaded.tokenizer.encode(prompt: prompt, addSpecial: true)
-                _ = try await answer(ids, continues: true, engine)
+                var question = Question(.text(prompt))
+                question.generation.continuesText = true
+                _ = try await answer(question, running.model)
             } else {
                 var messages = systemMessages
                 messages.append(Message(.user, prompt))
-                let ids = try loaded.promptEncoder.encode(messages: messages)
-                _ = try await answer(ids, continues: false, engine)
+                _ = try await answer(
+                    Question(.chat(ChatPrompt(messages: messages))), running.model)
             }
         } else {
-            try await chat(loaded, engine)
+            try await chat(loaded.file.name, running.model)
         }
-        await engine.shutdown()
+        await running.engine.shutdown()
     }
 
     private var systemMessages: [Message] {
         system.map { [Message(.system, $0)] } ?? []
     }
 
-    private func chat(_ loaded: LoadedModel, _ engine: GenerationEngine) async throws {
+    private func chat(_ name: String, _ model: ServedModel) async throws {
         var messages = systemMessages
         let isTerminal = isatty(STDIN_FILENO) == 1
-        if isTerminal { note("\(loaded.file.name). A line is a turn; Ctrl-D ends.") }
+        if isTerminal { note("\(name). A line is a turn; Ctrl-D ends.") }
         while true {
             if isTerminal { try emit("> ") }
             guard let line = readLine() else { break }
             guard !line.isEmpty else { continue }
             messages.append(Message(.user, line))
-            let ids = try loaded.promptEncoder.encode(messages: messages)
-            let text = try await answer(ids, continues: false, engine)
+            let text = try await answer(
+                Question(.chat(ChatPrompt(messages: messages))), model)
             messages.append(Message(.assistant, text))
         }
         if isTerminal { try emit("\n") }
     }
 
     /// Streams an answer to stdout.
-    private func answer(
-        _ ids: [Int32], continues: Bool, _ engine: GenerationEngine
-    ) async throws -> String {
-        var sampling = SamplingParameters()
-        sampling.temperature = temperature
-        sampling.topP = topP
-        sampling.seed = seed
-        let stream = GenerationStream()
-        try engine.submit(
-            GenerationRequest(
-                promptTokens: ids, sampling: sampling, maxTokens: maxTokens,
-                continuesText: continues),
-            to: stream)
+    private func answer(_ question: Question, _ model: ServedModel) async throws -> String {
+        var question = question
+        question.temperature = Double(temperature)
+        question.generation.sampling.topP = topP
+        question.generation.sampling.seed = seed
+        question.generation.maxTokens = maxTokens
+        let answer = try model.submit(model.requests(for: question), for: Client())
         var text = ""
-        for await event in stream {
-            switch event {
-            case .output(_, let piece, _):
+        try await answer.forEach(tickingEvery: .seconds(60)) { item in
+            switch item {
+            case .event(.output(_, .text(let piece), _)):
                 text += piece
                 try emit(piece)
-            case .finished(_, .error(let reason), _):
+            case .event(.failed(_, let error)):
                 try emit("\n")
-                throw GenerateFailure(reason: reason)
-            case .finished, .promptLogprobs, .usage:
-                break
+                throw error
+            default: break
             }
         }
         try emit("\n")
@@ -126,10 +117,4 @@ struct Generate: AsyncParsableCommand {
     private func emit(_ text: String) throws {
         try StandardOutput.write(text)
     }
-}
-
-/// A generation that the engine gave up.
-struct GenerateFailure: Error, CustomStringConvertible {
-    let reason: String
-    var description: String { reason }
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Computation
 import Console
 package import Generation
 package import Inference
+package import Logging
 package import ModelFiles
-package import Computation
 package import Parallelism
 
 /// How much of the machine an engine gets.
@@ -154,6 +155,32 @@ package struct EngineAssembly: Sendable {
             configuration: file.configuration,
             tensors: file.preparedTensors(for: compute, progress: progress),
             compute: compute, limits: limits(blockCount: blockCount))
+    }
+
+    /// Prepares a model's weights and starts an engine for it.
+    ///
+    /// - Parameters:
+    ///   - loaded: the model.
+    ///   - name: the name that the operator gave it; nil for its own.
+    ///   - build: the version of the program.
+    ///   - logger: where the engine reports failures of steps.
+    ///   - progress: told the share of the weights that is prepared, on any thread.
+    /// - Returns: the model, which answers at once.
+    /// - Throws: where the machine has too little memory, or a limit is unusable.
+    package func start(
+        _ loaded: LoadedModel, named name: String? = nil, build: String,
+        logger: Logger = Logger(label: "cierzo.engine"),
+        progress: @Sendable (Double) -> Void = { _ in }
+    ) throws -> RunningModel {
+        let transformer = try makeTransformer(for: loaded.file, progress: progress)
+        let memoryPlan = transformer.memoryPlan
+        let watch = WeightsWatch(loaded.file, files: transformer.weights.files)
+        let engine = GenerationEngine(
+            model: transformer, tokenizer: loaded.tokenizer,
+            configuration: engineConfiguration(for: loaded.file), logger: logger)
+        return RunningModel(
+            model: loaded.served(by: engine, build: build, named: name, watchedBy: watch),
+            engine: engine, memoryPlan: memoryPlan, watch: watch)
     }
 
     /// The most positions of one sequence.
