@@ -111,14 +111,15 @@ private struct ModelService: Sendable {
             metadata: [
                 "format": "\(loaded.promptFormatName)", "because": "\(loaded.promptReason)",
             ])
-        let assembly = configuration.engine
-        let transformer = try ProgressLine.preparing(loaded.file) { show in
-            try assembly.makeTransformer(for: loaded.file) { share in
+        let running = try ProgressLine.preparing(loaded.file) { show in
+            try configuration.engine.start(
+                loaded, named: configuration.servedName, build: Build.version, logger: logger
+            ) { share in
                 show(share)
                 slot.report(loaded.file.preparation, share)
             }
         }
-        let plan = transformer.memoryPlan
+        let plan = running.memoryPlan
         logger.info(
             "memory",
             metadata: [
@@ -126,17 +127,10 @@ private struct ModelService: Sendable {
                 "kv": "\(byteText(plan.kvByteCount)) for \(plan.kvPositionCount) positions",
                 "scratch": "\(byteText(plan.activationByteCount))",
             ])
-        let watch = WeightsWatch(loaded.file, files: transformer.weights.files)
-        let engine = GenerationEngine(
-            model: transformer, tokenizer: loaded.tokenizer,
-            configuration: assembly.engineConfiguration(for: loaded.file), logger: logger)
         // From here on there are requests, and a signal lets them end first.
         stop.drains()
-        slot.serve(
-            loaded.served(
-                by: engine, build: Build.version, named: configuration.servedName,
-                watchedBy: watch))
-        keepLooking(watch)
+        slot.serve(running.model)
+        keepLooking(running.watch)
         let seconds = (ContinuousClock.now - began) / .seconds(1)
         logger.info(
             "ready",
@@ -144,7 +138,7 @@ private struct ModelService: Sendable {
                 "model": "\(loaded.names[0])", "seconds": "\((seconds * 10).rounded() / 10)",
             ])
         greet()
-        return engine
+        return running.engine
     }
 
     /// Looks at the model's files every second, on a thread that may wait for a slow disk.

@@ -4,7 +4,7 @@ import Architectures
 import Computation
 package import Conversation
 import Foundation
-package import Generation
+import Generation
 import Inference
 package import ModelFiles
 import Quantization
@@ -106,7 +106,7 @@ package struct LoadedModel: Sendable {
     ///   - servedName: the name that the operator gave it, or nil.
     ///   - watch: notices when the weights are gone.
     /// - Returns: description, engine, tokenizer and prompts together.
-    package func served(
+    func served(
         by engine: GenerationEngine, build: String, named servedName: String?,
         watchedBy watch: WeightsWatch
     ) -> ServedModel {
