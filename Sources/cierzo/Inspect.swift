@@ -31,7 +31,7 @@ struct Inspect: ParsableCommand {
     @Argument(help: "A manifest, a GGUF file or a directory; with --plan also a model's name.")
     var model: String
     @Option(help: "Positions of KV cache to plan memory for.") var context = 8192
-    @Option(help: "How keys and values are stored.") var kvType = EngineAssembly.defaultKVType
+    @Option(help: "How keys and values are stored.") var kvType = EngineAssembly().kvType
     @Flag(help: "Plan the memory of models of this shape, for all types of weights.")
     var plan = false
     @Flag(help: "Check the structure only; do not read the weights.") var quick = false

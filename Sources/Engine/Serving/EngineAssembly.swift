@@ -10,6 +10,9 @@ package import Parallelism
 
 /// How much of the machine an engine gets.
 package struct EngineAssembly: Sendable {
+    private static let modelDefaults = TransformerLimits(blockCount: 1)
+    private static let engineDefaults = GenerationEngine.Configuration()
+
     /// Compute threads; nil for what affinity and the control group's quota allow.
     package var threads: Int?
 
@@ -23,25 +26,25 @@ package struct EngineAssembly: Sendable {
     package var context: Int?
 
     /// Positions of a KV block (S).
-    package var blockSize = 16
+    package var blockSize = Self.modelDefaults.positionsPerBlock
 
     /// How keys and values are stored.
-    package var kvType = Self.defaultKVType
+    package var kvType = Self.modelDefaults.kvElementType
 
     /// Bytes; nil: room for ``defaultContextCount`` contexts, at most a quarter of memory.
     package var kvByteCount: Int?
 
     /// The most sequences that run at the same time.
-    package var maxSequences = 64
+    package var maxSequences = Self.engineDefaults.maxSequences
 
     /// The most sequences that wait besides.
-    package var maxQueue = 256
+    package var maxQueue = Self.engineDefaults.maxQueuedSequences
 
     /// The most tokens of a step.
-    package var maxBatchTokens = 512
+    package var maxBatchTokens = Self.modelDefaults.maxBatchTokens
 
     /// The most prompt tokens of a step while nothing is being decoded.
-    package var prefillChunk = 256
+    package var prefillChunk = Self.engineDefaults.prefillChunkTokens
 
     /// The context where none is asked for, if the model has as much.
     package static let defaultContext = 32_768
@@ -51,10 +54,6 @@ package struct EngineAssembly: Sendable {
 
     /// An engine with all that the machine gives.
     package init() {}
-
-    /// Half precision: half of the memory and of its traffic, for a KL divergence of 1e-6 nats from
-    /// f32 (SmolLM2 135M, 1536 positions, 2026-11-21), a fiftieth of what bf16 costs.
-    package static let defaultKVType = KVElementType.f16
 
     /// What of the machine does not suffice.
     package enum Failure: Error, Equatable, CustomStringConvertible {
@@ -125,7 +124,8 @@ package struct EngineAssembly: Sendable {
         func limits(blockCount: Int) -> TransformerLimits {
             TransformerLimits(
                 maxBatchTokens: maxBatchTokens, blockCount: blockCount,
-                positionsPerBlock: blockSize, maxLogitsRows: max(maxSequences, 64),
+                positionsPerBlock: blockSize,
+                maxLogitsRows: max(maxSequences, Self.modelDefaults.maxLogitsRows),
                 kvElementType: kvType)
         }
         func plan(blockCount: Int) throws -> MemoryPlan {
@@ -194,7 +194,8 @@ package struct EngineAssembly: Sendable {
         GenerationEngine.Configuration(
             maxSequences: maxSequences, maxQueuedSequences: maxQueue,
             contextLength: contextLength(for: file), prefillChunkTokens: prefillChunk,
-            prefillChunkTokensWhileDecoding: min(64, prefillChunk))
+            prefillChunkTokensWhileDecoding: min(
+                Self.engineDefaults.prefillChunkTokensWhileDecoding, prefillChunk))
     }
 }
 
