@@ -202,6 +202,7 @@ let package = Package(
                 "TestSupport",
             ],
             resources: [.copy("Goldens")]),
+        tests(of: "Architectures", uses: ["ModelFiles"]),
         tests(
             of: "Inference",
             uses: [

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Architectures
-import Inference
 import ModelFiles
 import Testing
 
@@ -10,13 +9,13 @@ import Testing
     private static func frequencies(
         theta: Double, dimension: Int, _ scaling: RopeScaling, factors: [Float]? = nil
     ) -> RopeFrequencies {
-        var configuration = TinyShape.dense.configuration
-        configuration.headDimension = dimension
-        configuration.ropeDimensionCount = dimension
-        configuration.ropeTheta = theta
-        configuration.ropeScaling = scaling
-        configuration.ropeFrequencyFactors = factors
-        return RopeFrequencies(configuration)
+        RopeFrequencies(
+            ModelConfiguration(
+                architecture: "llama", hiddenSize: 24, intermediateSize: 40, layerCount: 2,
+                headCount: 4, kvHeadCount: 2, headDimension: dimension, vocabularySize: 50,
+                contextLength: 2048, ropeTheta: theta, ropeScaling: scaling,
+                ropeFrequencyFactors: factors, ropePairing: .adjacent,
+                ropeDimensionCount: dimension, rmsNormEpsilon: 1e-5))
     }
 
     private func expectClose(_ found: [Float], _ expected: [Float]) {

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Architectures
+import ModelFiles
+import Testing
+
+@Suite struct ArchitectureRegistryTests {
+    private static func configuration(
+        _ architecture: String, experts: Int?
+    ) -> ModelConfiguration {
+        ModelConfiguration(
+            architecture: architecture, hiddenSize: 24, intermediateSize: 40, layerCount: 3,
+            headCount: 4, kvHeadCount: 2, headDimension: 6, vocabularySize: 50,
+            expertCount: experts, expertsPerToken: experts == nil ? nil : 2, contextLength: 2048,
+            ropeTheta: 10_000, ropePairing: .adjacent, ropeDimensionCount: 6, rmsNormEpsilon: 1e-5)
+    }
+
+    @Test(
+        arguments: [
+            ("llama", nil, "Llama"), ("llama", 4, "Mixtral"), ("mistral", nil, "Mistral"),
+            ("mixtral", 4, "Mixtral"), ("mistral", 4, "Mixtral"), ("mistral3", nil, "Ministral 3"),
+            ("mistral3", 4, "Ministral 3"), ("LlamaForCausalLM", nil, "Llama"),
+            ("MistralForCausalLM", nil, "Mistral"), ("MixtralForCausalLM", 4, "Mixtral"),
+            ("Ministral3ForCausalLM", nil, "Ministral 3"), ("ministral3", nil, "Ministral 3"),
+        ] as [(String, Int?, String)])
+    func `a model is of the family that its file names`(
+        name: String, experts: Int?, family: String
+    ) {
+        let architecture = Architecture.of(Self.configuration(name, experts: experts))
+        #expect(architecture.schema.name == family)
+    }
+
+    @Test(arguments: [TensorNaming.gguf, .huggingFace, .packed])
+    func `no two tensors of a model are written under one name`(naming: TensorNaming) {
+        for architecture in Architecture.all {
+            let experts = architecture.schema.experts == .never ? nil : 3
+            let configuration = Self.configuration("any", experts: experts)
+            let names = architecture.schema.tensors(of: configuration).map {
+                $0.declaration.writtenName(naming, layer: $0.layer, expert: 0)
+            }
+            #expect(Set(names).count == names.count, "\(architecture.schema.name)")
+        }
+    }
+
+    @Test func `every layer of a model declares all that the Mixtrals have`() {
+        let configuration = Self.configuration("mixtral", experts: 3)
+        let tensors = Architecture.of(configuration).schema.tensors(of: configuration)
+        let roles: [TensorRole] = [
+            .attentionNorm, .query, .key, .value, .attentionOutput, .feedForwardNorm, .router,
+            .gate, .up, .down,
+        ]
+        for layer in 0..<3 {
+            #expect(tensors.filter { $0.layer == layer }.map(\.declaration.role) == roles)
+        }
+    }
+}
