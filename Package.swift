@@ -227,7 +227,8 @@ let package = Package(
         tests(
             of: "Serving",
             uses: [
-                "Generation", "Sampling", "Conversation", "Tokenization", "Inference", "ModelFiles",
+                "Architectures", "Generation", "Sampling", "Conversation", "Tokenization",
+                "Inference", "ModelFiles",
                 "JSON", "ServingSupport", "TestSupport",
             ]),
         tests(of: "HTTP", from: ["HTTPTypes"]),
