@@ -114,8 +114,9 @@ let package = Package(
         room(
             "Serving", in: "Engine",
             uses: [
-                "Generation", "Sampling", "Conversation", "Tokenization", "Inference", "ModelFiles",
-                "Computation", "Parallelism", "Quantization", "JSON", "Console",
+                "Architectures", "Computation", "Console", "Conversation", "Generation",
+                "Inference", "JSON", "ModelFiles", "Parallelism", "Quantization", "Sampling",
+                "Tokenization",
             ], from: ["Logging"]),
 
         // Server: bytes on a socket to generation requests and back.
