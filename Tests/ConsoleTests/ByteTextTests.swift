@@ -16,7 +16,7 @@ import Testing
     }
 
     @Test(arguments: [
-        (0, "0"), (999_999, "999999"), (1_000_000, "1.00 M"), (134_515_008, "134.52 M"),
+        (0, "0"), (999_999, "999999"), (1_000_000, "1.0 M"), (134_515_008, "134.5 M"),
         (46_702_792_704, "46.70 B"),
     ])
     func `counts are told in millions and billions`(count: Int, text: String) {

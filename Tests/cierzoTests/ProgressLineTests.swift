@@ -43,7 +43,7 @@ import cierzo
         line.finish()
         #expect(
             screen.shown
-                == "packing: 0 %\npacking: 10 %\npacking: 20 %\npacking: 100 %\n")
+                == "packing: 10 %\npacking: 20 %\npacking: 100 %\n")
     }
 
     @Test func `on a terminal the line is rewritten ten times a second, and goes away`() {
