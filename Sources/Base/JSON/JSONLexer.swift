@@ -1,6 +1,150 @@
 // SPDX-License-Identifier: Apache-2.0
 
-extension JSONParser {
+/// Reads the strings, numbers and words of a JSON text, one after the other.
+///
+/// It knows nothing of arrays and objects: ``JSONParser`` asks it for what the grammar allows next.
+struct JSONLexer {
+    /// The longest number that is read, which bounds the cost of its conversion from decimal.
+    private static let maxNumberBytes = 4_096
+
+    /// Powers of ten that a double holds exactly.
+    private static let exactPowers: [Double] = [
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+        1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+    ]
+
+    private let bytes: [UInt8]
+    private let replacesLoneSurrogates: Bool
+    /// The first byte that has not been consumed.
+    private(set) var offset = 0
+
+    /// A lexer at the start of a text.
+    init(_ bytes: [UInt8], replacesLoneSurrogates: Bool) {
+        self.bytes = bytes
+        self.replacesLoneSurrogates = replacesLoneSurrogates
+    }
+
+    /// The byte at ``offset``, or nil at the end.
+    var current: UInt8? { offset < bytes.count ? bytes[offset] : nil }
+
+    /// Consumes the byte if it comes next.
+    mutating func skip(_ byte: UInt8) -> Bool {
+        guard offset < bytes.count, bytes[offset] == byte else { return false }
+        offset += 1
+        return true
+    }
+
+    /// Consumes the byte at ``offset``, which has been looked at.
+    mutating func skipByte() { offset += 1 }
+
+    /// Consumes a byte order mark, if there is one at the start.
+    mutating func skipByteOrderMark() {
+        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { offset = 3 }
+    }
+
+    /// Consumes spaces, tabs and line ends.
+    mutating func skipWhiteSpace() {
+        while offset < bytes.count {
+            switch bytes[offset] {
+            case 0x20, 0x0A, 0x0D, 0x09: offset += 1
+            default: return
+            }
+        }
+    }
+
+    /// The error that what stands at ``offset`` is not what the grammar wants.
+    func unexpected(_ expected: String) -> JSONError {
+        let found =
+            switch current {
+            case nil: "end of input"
+            case let byte? where (0x21...0x7E).contains(byte):
+                "'\(Character(UnicodeScalar(byte)))'"
+            case let byte?:
+                "byte 0x" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+            }
+        return .unexpected(offset: offset, expected: expected, found: found)
+    }
+
+    /// Consumes a word such as `true`.
+    mutating func parseWord(_ text: StaticString) throws(JSONError) {
+        for byte in text.description.utf8 {
+            guard skip(byte) else { throw unexpected("'\(text)'") }
+        }
+    }
+
+    /// Parses `[-] int [frac] [exp]` at ``offset``.
+    mutating func parseNumber() throws(JSONError) -> JSONValue {
+        let start = offset
+        let isNegative = skip(UInt8(ascii: "-"))
+        var significand = 0
+        var isExact = true
+
+        let integerStart = offset
+        try parseDigits(start, into: &significand, &isExact)
+        if bytes[integerStart] == UInt8(ascii: "0"), offset - integerStart > 1 {
+            throw .invalidNumber(offset: start, reason: "it has a leading zero")
+        }
+        var fractionDigitCount = 0
+        if skip(UInt8(ascii: ".")) {
+            let fractionStart = offset
+            try parseDigits(start, into: &significand, &isExact)
+            fractionDigitCount = offset - fractionStart
+        }
+        var exponent = 0
+        let hasExponent = skip(UInt8(ascii: "e")) || skip(UInt8(ascii: "E"))
+        if hasExponent {
+            let isNegativeExponent = skip(UInt8(ascii: "-"))
+            if !isNegativeExponent { _ = skip(UInt8(ascii: "+")) }
+            try parseDigits(start, into: &exponent, &isExact)
+            if isNegativeExponent { exponent = -exponent }
+        }
+        guard offset - start <= Self.maxNumberBytes else {
+            throw .limitExceeded(
+                offset: start, limit: "bytes in a number", maximum: Self.maxNumberBytes)
+        }
+
+        let isInteger = fractionDigitCount == 0 && !hasExponent
+        if isInteger, isExact, !(isNegative && significand == 0) {
+            return .integer(isNegative ? -significand : significand)
+        }
+        let text = String(decoding: bytes[start..<offset], as: UTF8.self)
+        if isInteger, let integer = Int(text), integer != 0 { return .integer(integer) }  // Int.min
+        // Exact operands and one rounding give the correctly rounded result (Clinger 1990).
+        let (power, overflow) = exponent.subtractingReportingOverflow(fractionDigitCount)
+        // A range and not `abs(power)`, which traps for the least `Int`.
+        let isExactPower = (1 - Self.exactPowers.count..<Self.exactPowers.count).contains(power)
+        if isExact, !overflow, significand <= 1 << 53, isExactPower {
+            let magnitude = Double(significand)
+            let value =
+                power < 0
+                ? magnitude / Self.exactPowers[-power] : magnitude * Self.exactPowers[power]
+            return .number(isNegative ? -value : value)
+        }
+        guard let value = Double(text), value.isFinite else {
+            throw .invalidNumber(offset: start, reason: "it is beyond the range of a double")
+        }
+        return .number(value)
+    }
+
+    /// Appends one or more decimal digits to `value`; clears `isExact` where they overflow.
+    private mutating func parseDigits(
+        _ start: Int, into value: inout Int, _ isExact: inout Bool
+    ) throws(JSONError) {
+        let first = offset
+        while offset < bytes.count {
+            let digit = bytes[offset] &- UInt8(ascii: "0")
+            guard digit <= 9 else { break }
+            let (product, overflow) = value.multipliedReportingOverflow(by: 10)
+            let (sum, carry) = product.addingReportingOverflow(Int(digit))
+            if overflow || carry { isExact = false } else if isExact { value = sum }
+            offset += 1
+        }
+        guard offset > first else {
+            if first == start { throw unexpected("a digit") }
+            throw .invalidNumber(offset: start, reason: "a digit is missing at byte \(first)")
+        }
+    }
+
     /// Parses the string whose opening quote is at ``offset``.
     mutating func parseString() throws(JSONError) -> String {
         offset += 1
@@ -87,7 +231,7 @@ extension JSONParser {
                 return scalar
             }
         }
-        guard limits.replacesLoneSurrogates else {
+        guard replacesLoneSurrogates else {
             throw .invalidString(offset: escapeStart, reason: "a lone surrogate")
         }
         // What follows the lone half is an escape of its own.

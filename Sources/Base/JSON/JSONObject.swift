@@ -51,6 +51,11 @@ package struct JSONObject: Sendable {
     /// Whether the key is present, be its value null.
     package func contains(_ key: String) -> Bool { index(of: key) != nil }
 
+    /// The JSON text of this object; see ``JSONValue/serialized(_:)``.
+    package func serialized(_ style: JSONStyle = .compact) -> String {
+        JSONValue.object(self).serialized(style)
+    }
+
     private func index(of key: String) -> Int? {
         indices.isEmpty
             ? keys.firstIndex { ExactString($0) == ExactString(key) } : indices[ExactString(key)]

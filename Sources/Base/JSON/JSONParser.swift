@@ -41,9 +41,8 @@ package struct JSONParser {
         }
     }
 
-    let bytes: [UInt8]
-    let limits: Limits
-    var offset = 0
+    private let limits: Limits
+    private var lexer: JSONLexer
     private var depth = 0
     private var valueCount = 0
 
@@ -57,11 +56,11 @@ package struct JSONParser {
             throw .limitExceeded(offset: limits.maxBytes, limit: "bytes", maximum: limits.maxBytes)
         }
         var parser = JSONParser(bytes: bytes, limits: limits)
-        if limits.skipsByteOrderMark, bytes.starts(with: [0xEF, 0xBB, 0xBF]) { parser.offset = 3 }
-        parser.skipWhiteSpace()
+        if limits.skipsByteOrderMark { parser.lexer.skipByteOrderMark() }
+        parser.lexer.skipWhiteSpace()
         let value = try parser.parseValue()
-        parser.skipWhiteSpace()
-        guard parser.offset == bytes.count else { throw parser.unexpected("end of input") }
+        parser.lexer.skipWhiteSpace()
+        guard parser.lexer.current == nil else { throw parser.lexer.unexpected("end of input") }
         return value
     }
 
@@ -73,48 +72,57 @@ package struct JSONParser {
     }
 
     private init(bytes: [UInt8], limits: Limits) {
-        self.bytes = bytes
         self.limits = limits
+        lexer = JSONLexer(bytes, replacesLoneSurrogates: limits.replacesLoneSurrogates)
     }
 
     private mutating func parseValue() throws(JSONError) -> JSONValue {
         valueCount += 1
         guard valueCount <= limits.maxValues else {
-            throw .limitExceeded(offset: offset, limit: "values", maximum: limits.maxValues)
+            throw .limitExceeded(offset: lexer.offset, limit: "values", maximum: limits.maxValues)
         }
-        guard let first = current else { throw unexpected("a value") }
+        guard let first = lexer.current else { throw lexer.unexpected("a value") }
         switch first {
         case UInt8(ascii: "{"): return .object(try parseObject())
         case UInt8(ascii: "["): return .array(try parseArray())
-        case UInt8(ascii: "\""): return .string(try parseString())
-        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return try parseNumber()
-        case UInt8(ascii: "t"): return try parseLiteral("true", .bool(true))
-        case UInt8(ascii: "f"): return try parseLiteral("false", .bool(false))
-        case UInt8(ascii: "n"): return try parseLiteral("null", .null)
-        default: throw unexpected("a value")
+        case UInt8(ascii: "\""): return .string(try lexer.parseString())
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
+            return try lexer.parseNumber()
+        case UInt8(ascii: "t"):
+            try lexer.parseWord("true")
+            return .bool(true)
+        case UInt8(ascii: "f"):
+            try lexer.parseWord("false")
+            return .bool(false)
+        case UInt8(ascii: "n"):
+            try lexer.parseWord("null")
+            return .null
+        default: throw lexer.unexpected("a value")
         }
     }
 
     private mutating func parseObject() throws(JSONError) -> JSONObject {
         try enter()
         var object = JSONObject()
-        if !skip(UInt8(ascii: "}")) {
+        if !lexer.skip(UInt8(ascii: "}")) {
             repeat {
-                skipWhiteSpace()
-                guard current == UInt8(ascii: "\"") else { throw unexpected("a string key") }
-                let start = offset
-                let key = try parseString()
+                lexer.skipWhiteSpace()
+                guard lexer.current == UInt8(ascii: "\"") else {
+                    throw lexer.unexpected("a string key")
+                }
+                let start = lexer.offset
+                let key = try lexer.parseString()
                 guard !limits.rejectsDuplicateKeys || !object.contains(key) else {
                     throw .unexpected(
                         offset: start, expected: "a new key", found: "a key for the second time")
                 }
-                skipWhiteSpace()
-                guard skip(UInt8(ascii: ":")) else { throw unexpected("':'") }
-                skipWhiteSpace()
+                lexer.skipWhiteSpace()
+                guard lexer.skip(UInt8(ascii: ":")) else { throw lexer.unexpected("':'") }
+                lexer.skipWhiteSpace()
                 object[key] = try parseValue()
-                skipWhiteSpace()
-            } while skip(UInt8(ascii: ","))
-            guard skip(UInt8(ascii: "}")) else { throw unexpected("',' or '}'") }
+                lexer.skipWhiteSpace()
+            } while lexer.skip(UInt8(ascii: ","))
+            guard lexer.skip(UInt8(ascii: "}")) else { throw lexer.unexpected("',' or '}'") }
         }
         depth -= 1
         return object
@@ -123,13 +131,13 @@ package struct JSONParser {
     private mutating func parseArray() throws(JSONError) -> [JSONValue] {
         try enter()
         var array: [JSONValue] = []
-        if !skip(UInt8(ascii: "]")) {
+        if !lexer.skip(UInt8(ascii: "]")) {
             repeat {
-                skipWhiteSpace()
+                lexer.skipWhiteSpace()
                 array.append(try parseValue())
-                skipWhiteSpace()
-            } while skip(UInt8(ascii: ","))
-            guard skip(UInt8(ascii: "]")) else { throw unexpected("',' or ']'") }
+                lexer.skipWhiteSpace()
+            } while lexer.skip(UInt8(ascii: ","))
+            guard lexer.skip(UInt8(ascii: "]")) else { throw lexer.unexpected("',' or ']'") }
         }
         depth -= 1
         return array
@@ -139,50 +147,9 @@ package struct JSONParser {
         depth += 1
         guard depth <= limits.maxDepth else {
             throw .limitExceeded(
-                offset: offset, limit: "levels of nesting", maximum: limits.maxDepth)
+                offset: lexer.offset, limit: "levels of nesting", maximum: limits.maxDepth)
         }
-        offset += 1
-        skipWhiteSpace()
-    }
-
-    private mutating func parseLiteral(
-        _ text: StaticString, _ value: JSONValue
-    ) throws(JSONError) -> JSONValue {
-        for byte in text.description.utf8 {
-            guard skip(byte) else { throw unexpected("'\(text)'") }
-        }
-        return value
-    }
-
-    /// The byte at ``offset``, or nil at the end.
-    var current: UInt8? { offset < bytes.count ? bytes[offset] : nil }
-
-    /// Consumes the byte if it comes next.
-    mutating func skip(_ byte: UInt8) -> Bool {
-        guard offset < bytes.count, bytes[offset] == byte else { return false }
-        offset += 1
-        return true
-    }
-
-    private mutating func skipWhiteSpace() {
-        while offset < bytes.count {
-            switch bytes[offset] {
-            case 0x20, 0x0A, 0x0D, 0x09: offset += 1
-            default: return
-            }
-        }
-    }
-
-    /// The error that what stands at ``offset`` is not what the grammar wants.
-    func unexpected(_ expected: String) -> JSONError {
-        let found =
-            switch current {
-            case nil: "end of input"
-            case let byte? where (0x21...0x7E).contains(byte):
-                "'\(Character(UnicodeScalar(byte)))'"
-            case let byte?:
-                "byte 0x" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-            }
-        return .unexpected(offset: offset, expected: expected, found: found)
+        lexer.skipByte()
+        lexer.skipWhiteSpace()
     }
 }
