@@ -64,10 +64,7 @@ package final class Listener: Sendable {
     /// - Throws: `SocketError.closed` after ``close()``.
     package func accept() async throws(SocketError) -> Acceptance {
         while true {
-            try socket.state.withLock { state throws(SocketError) in
-                guard state.isOpen, !state.isShutDown else { throw .closed }
-                state.mayReceive = false
-            }
+            try socket.willTakeInput()
             var descriptor: Int32 = -1
             let address = unsafe SocketAddress { address, length in
                 unsafe descriptor = Glibc.accept(socket.descriptor, address, length)
@@ -84,8 +81,7 @@ package final class Listener: Sendable {
                 return .accepted(socket, remoteAddress: address.host)
             }
             switch errno {
-            case EAGAIN:
-                _ = await socket.wait(for: \.receiver, until: nil) { $0.mayReceive }
+            case EAGAIN: await socket.waitForInput()
             case EMFILE, ENFILE, ENOBUFS, ENOMEM:
                 // Without the spare the connection would stay in the backlog, unanswered.
                 spare.sacrifice { Glibc.close(Glibc.accept(socket.descriptor, nil, nil)) }

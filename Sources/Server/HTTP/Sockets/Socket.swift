@@ -10,12 +10,12 @@ import Synchronization
 /// its deadline, by ``shutDown()``, or when the peer breaks the connection, so cancelling a task
 /// need not disturb a wait: whoever cancels also shuts the socket down if it should stop at once.
 package final class Socket: Sendable {
-    struct Waiter {
+    private struct Waiter {
         let continuation: CheckedContinuation<Void, Never>
         let deadline: ContinuousClock.Instant?
     }
 
-    struct PeerCloseObserver {
+    private struct PeerCloseObserver {
         /// Whether a request already received waits behind the one being served.
         let hasPendingInput: Bool
         /// Finds out whether a peer that has ended its side is still there.
@@ -23,7 +23,7 @@ package final class Socket: Sendable {
         let action: @Sendable () -> Void
     }
 
-    struct State {
+    private struct State {
         var id: UInt64 = 0
         var isOpen = true
         var isShutDown = false
@@ -42,21 +42,21 @@ package final class Socket: Sendable {
         var isSending = false
         var sendQueue: [CheckedContinuation<Void, Never>] = []
         var peerCloseObserver: PeerCloseObserver?
+
+        mutating func takeWaiters() -> [Waiter] {
+            [receiver.take(), sender.take()].compactMap { $0 }
+        }
     }
 
     let descriptor: Int32
-    let poller: Poller
-    let state = Mutex(State())
+    private let poller: Poller
+    private let state = Mutex(State())
 
-    /// Takes over a non-blocking descriptor and closes it in the end.
-    ///
-    /// `maySend` is false for a connection being made, whose first edge must not be missed.
-    init(
-        descriptor: Int32, poller: Poller, maySend: Bool = true
-    ) throws(SocketError) {
+    /// Takes over a non-blocking descriptor, of a connection or a listening socket, and closes it
+    /// in the end.
+    package init(descriptor: Int32, poller: Poller) throws(SocketError) {
         self.descriptor = descriptor
         self.poller = poller
-        state.withLock { $0.maySend = maySend }
         do throws(SocketError) {
             let id = try poller.add(self, descriptor)
             state.withLock { $0.id = id }
@@ -116,10 +116,183 @@ package final class Socket: Sendable {
         waiter?.continuation.resume()
     }
 
+    /// Sets an option that is an `int`.
+    static func set(
+        _ descriptor: Int32, _ level: Int32, _ option: Int32, _ value: Int32
+    ) throws(SocketError) {
+        var value = value
+        let size = socklen_t(MemoryLayout<Int32>.size)
+        guard unsafe setsockopt(descriptor, level, option, &value, size) == 0 else {
+            throw .last("setsockopt")
+        }
+    }
+
+    /// Receives what has arrived, waiting for at least one byte.
+    ///
+    /// - Parameters:
+    ///   - maxBytes: the most to take at once.
+    ///   - deadline: when to give up.
+    ///   - isInterruptible: whether ``interrupt()`` ends the wait.
+    /// - Returns: the bytes, or nil once the peer has ended its side.
+    /// - Throws: ``SocketError``, `timedOut` at the deadline.
+    package func receive(
+        maxBytes: Int, until deadline: ContinuousClock.Instant?, isInterruptible: Bool = false
+    ) async throws(SocketError) -> [UInt8]? {
+        while true {
+            let mayReceive = try state.withLock { state throws(SocketError) in
+                guard state.isOpen, !state.isShutDown else { throw .closed }
+                defer { state.mayReceive = false }
+                return state.mayReceive || state.hasPeerEnded
+            }
+            if mayReceive, let bytes = try receiveNow(maxBytes: maxBytes) {
+                return bytes.isEmpty ? nil : bytes
+            }
+            if isInterruptible, state.withLock({ $0.isInterrupted }) { throw .interrupted }
+            let isReady = await wait(for: \.receiver, until: deadline) { state in
+                state.mayReceive || state.hasPeerEnded
+                    || (isInterruptible && state.isInterrupted)
+            }
+            guard isReady else { throw .timedOut }
+        }
+    }
+
+    /// One system call: nil if nothing has arrived, no bytes at the end.
+    private func receiveNow(maxBytes: Int) throws(SocketError) -> [UInt8]? {
+        var failure: SocketError?
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: maxBytes) { buffer, count in
+            var received: Int
+            repeat {
+                received = unsafe recv(descriptor, buffer.baseAddress, maxBytes, 0)
+            } while received < 0 && errno == EINTR
+            if received < 0 { failure = .last("recv") }
+            count = max(received, 0)
+        }
+        switch failure {
+        case .system(_, EAGAIN): return nil
+        case let failure?: throw failure
+        case nil: break
+        }
+        // With edge triggering a short read means that the next byte brings a new edge.
+        if bytes.count == maxBytes || bytes.isEmpty { state.withLock { $0.mayReceive = true } }
+        return bytes
+    }
+
+    /// Sends all bytes, waiting while the peer takes none.
+    ///
+    /// - Parameters:
+    ///   - bytes: what to send; nothing comes between them.
+    ///   - stallTimeout: how long the peer may take none at all.
+    ///   - needsPeer: whether to fail as soon as the peer is judged to have left, rather than when
+    ///     the kernel says so.
+    /// - Throws: ``SocketError``, `timedOut` when the peer stalls.
+    package func send(
+        _ bytes: [UInt8], stallTimeout: Duration, needsPeer: Bool = false
+    ) async throws(SocketError) {
+        await beginSending()
+        defer { endOfSending() }
+        var offset = 0
+        while offset < bytes.count {
+            try state.withLock { state throws(SocketError) in
+                guard state.isOpen, !state.isShutDown else { throw .closed }
+                guard !(needsPeer && state.isPeerGone) else { throw .peerClosed }
+                state.maySend = false
+            }
+            let sent = unsafe bytes.withUnsafeBytes { buffer in
+                unsafe Glibc.send(
+                    descriptor, buffer.baseAddress?.advanced(by: offset), bytes.count - offset,
+                    Int32(MSG_NOSIGNAL))
+            }
+            if sent >= 0 {
+                offset += sent
+            } else if errno == EAGAIN {
+                let isReady = await wait(for: \.sender, until: .now + stallTimeout) { state in
+                    state.maySend || (needsPeer && state.isPeerGone)
+                }
+                guard isReady else { throw .timedOut }
+            } else if errno != EINTR {
+                throw .last("send")
+            }
+        }
+    }
+
+    /// Sends one byte at once, unless something is being sent or the kernel takes no more.
+    ///
+    /// A peer that does not acknowledge it within the timeout breaks the connection.
+    ///
+    /// - Returns: whether it was sent.
+    func sendAhead(_ byte: UInt8, timeout: Duration) -> Bool {
+        state.withLock { state in
+            guard state.isOpen, !state.isShutDown, !state.isSending else { return false }
+            let milliseconds = Int32(clamping: Int64(timeout / .milliseconds(1)))
+            try? Socket.set(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, milliseconds)
+            var byte = byte
+            return unsafe Glibc.send(
+                descriptor, &byte, 1, Int32(MSG_NOSIGNAL | MSG_DONTWAIT)) == 1
+        }
+    }
+
+    /// Waits until no other task is sending.
+    private func beginSending() async {
+        func take(_ state: inout State) -> Bool {
+            defer { state.isSending = true }
+            return !state.isSending
+        }
+        if state.withLock({ take(&$0) }) { return }
+        await withCheckedContinuation { continuation in
+            let isFree = state.withLock { state in
+                if take(&state) { return true }
+                state.sendQueue.append(continuation)
+                return false
+            }
+            if isFree { continuation.resume() }
+        }
+    }
+
+    private func endOfSending() {
+        let next = state.withLock { state in
+            guard !state.sendQueue.isEmpty else {
+                state.isSending = false
+                return CheckedContinuation<Void, Never>?.none
+            }
+            return state.sendQueue.removeFirst()
+        }
+        next?.resume()
+    }
+
+    /// Lets the peer read what was sent before the connection closes.
+    ///
+    /// Closing with unread input resets the connection, and a reset may overtake the response
+    /// (RFC 9112 §9.6). So: end our side, then discard input until the peer ends its own.
+    package func linger(until deadline: ContinuousClock.Instant, maxBytes: Int) async {
+        endSending()
+        var discarded = 0
+        while discarded < maxBytes {
+            guard let bytes = try? await receive(maxBytes: 64 << 10, until: deadline) else {
+                return
+            }
+            discarded += bytes.count
+        }
+    }
+
+    /// Says that what has arrived is about to be taken, so that only what comes later ends
+    /// ``waitForInput()``.
+    func willTakeInput() throws(SocketError) {
+        try state.withLock { state throws(SocketError) in
+            guard state.isOpen, !state.isShutDown else { throw .closed }
+            state.mayReceive = false
+        }
+    }
+
+    /// Waits until something has arrived since ``willTakeInput()``, a listener's connection or
+    /// bytes, or the socket is shut down.
+    func waitForInput() async {
+        _ = await wait(for: \.receiver, until: nil) { $0.mayReceive }
+    }
+
     /// Suspends until `isOver` or the deadline.
     ///
     /// - Returns: whether it was over before the deadline passed.
-    func wait(
+    private func wait(
         for direction: any WritableKeyPath<State, Waiter?> & Sendable,
         until deadline: ContinuousClock.Instant?, _ isOver: @Sendable (State) -> Bool
     ) async -> Bool {
@@ -142,10 +315,101 @@ package final class Socket: Sendable {
             }
         }
     }
-}
 
-extension Socket.State {
-    mutating func takeWaiters() -> [Socket.Waiter] {
-        [receiver.take(), sender.take()].compactMap { $0 }
+    /// Takes the edges that the poller saw.
+    func handle(_ events: UInt32) {
+        let isHungUp = events & (EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0
+        let hasEnded = isHungUp || events & EPOLLRDHUP.rawValue != 0
+        let (waiters, action) = state.withLock { state in
+            var waiters: [Waiter?] = []
+            state.hasPeerEnded = state.hasPeerEnded || hasEnded
+            state.isHungUp = state.isHungUp || isHungUp
+            if hasEnded || events & EPOLLIN.rawValue != 0 {
+                state.mayReceive = true
+                waiters.append(state.receiver.take())
+            }
+            let action = hasEnded ? judgePeer(&state) : nil
+            if isHungUp || state.isPeerGone || events & EPOLLOUT.rawValue != 0 {
+                state.maySend = true
+                waiters.append(state.sender.take())
+            }
+            return (waiters.compactMap { $0 }, action)
+        }
+        for waiter in waiters { waiter.continuation.resume() }
+        action?()
+    }
+
+    /// Wakes the waits whose deadline has passed, and gives the earliest one that has not.
+    func expire(_ now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
+        let (waiters, earliest) = state.withLock { state in
+            var expired: [Waiter] = []
+            if let deadline = state.receiver?.deadline, deadline <= now {
+                expired.append(contentsOf: [state.receiver.take()].compactMap { $0 })
+            }
+            if let deadline = state.sender?.deadline, deadline <= now {
+                expired.append(contentsOf: [state.sender.take()].compactMap { $0 })
+            }
+            let left = [state.receiver?.deadline, state.sender?.deadline].compactMap { $0 }.min()
+            return (expired, left)
+        }
+        for waiter in waiters { waiter.continuation.resume() }
+        return earliest
+    }
+
+    /// Calls `action` once, from any thread, when the peer turns out to have left.
+    ///
+    /// A FIN cannot tell a client that has left from one that only sends no more. Unless a further
+    /// request has already arrived (a pipelining client that has said all it wants), `probe` is
+    /// called, once: what it sends makes the kernel of a client that has left answer with a reset,
+    /// and that counts.
+    ///
+    /// - Parameters:
+    ///   - hasPendingInput: whether a further request is already buffered.
+    ///   - probe: must not block.
+    ///   - action: must not block.
+    package func whenPeerLeaves(
+        hasPendingInput: Bool, probe: @escaping @Sendable () -> Void,
+        _ action: @escaping @Sendable () -> Void
+    ) {
+        let action = state.withLock { state in
+            state.peerCloseObserver = PeerCloseObserver(
+                hasPendingInput: hasPendingInput, probe: probe, action: action)
+            return state.hasPeerEnded ? judgePeer(&state) : nil
+        }
+        action?()
+    }
+
+    /// Ends ``whenPeerLeaves(hasPendingInput:probe:_:)``.
+    package func ignorePeerLeaving() {
+        state.withLock { state in
+            state.peerCloseObserver = nil
+            state.isPeerGone = false
+        }
+    }
+
+    /// Decides whether the peer, which has ended its side, has left, and what to do then.
+    private func judgePeer(_ state: inout State) -> (@Sendable () -> Void)? {
+        guard state.isOpen, let observer = state.peerCloseObserver else { return nil }
+        guard state.isHungUp else {
+            guard !observer.hasPendingInput, !hasUnreadRequest() else { return nil }
+            state.peerCloseObserver?.probe = nil
+            return observer.probe
+        }
+        state.isPeerGone = true
+        state.peerCloseObserver = nil
+        return observer.action
+    }
+
+    /// Whether a request, or the beginning of one, waits in the kernel.
+    var hasUnreadInput: Bool { state.withLock { $0.isOpen && hasUnreadRequest() } }
+
+    /// Whether anything but line ends waits in the kernel.
+    private func hasUnreadRequest() -> Bool {
+        var bytes = [UInt8](repeating: 0, count: 16)
+        let count = unsafe recv(
+            descriptor, &bytes, bytes.count, Int32(MSG_PEEK | MSG_DONTWAIT))
+        guard count > 0 else { return false }
+        return count == bytes.count
+            || bytes.prefix(count).contains { $0 != 0x0D && $0 != 0x0A }
     }
 }

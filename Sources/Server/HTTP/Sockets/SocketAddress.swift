@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
+package import Glibc
 
 /// An IPv4 or IPv6 address with its port, as the kernel wants it.
 package struct SocketAddress: Sendable, Equatable {
@@ -65,7 +65,9 @@ package struct SocketAddress: Sendable, Equatable {
     }
 
     /// `AF_INET` or `AF_INET6`.
-    var family: Int32 { bytes.count < 2 ? AF_UNSPEC : Int32(bytes[0]) | Int32(bytes[1]) << 8 }
+    package var family: Int32 {
+        bytes.count < 2 ? AF_UNSPEC : Int32(bytes[0]) | Int32(bytes[1]) << 8
+    }
 
     /// The same address with another port; both families keep it at byte 2, big-endian.
     func with(port: UInt16) -> SocketAddress {
@@ -91,7 +93,8 @@ package struct SocketAddress: Sendable, Equatable {
         return host.hasPrefix("::ffff:") && host.contains(".") ? String(host.dropFirst(7)) : host
     }
 
-    func withPointer<Result>(
+    /// Gives the address to a system call such as `bind`.
+    package func withPointer<Result>(
         _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
     ) -> Result {
         // A copy with the alignment that the kernel's headers promise.
