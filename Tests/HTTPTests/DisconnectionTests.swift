@@ -250,6 +250,40 @@ struct DisconnectionTests {
         }
     }
 
+    @Test func `a client that reads late holds up its own stream and nobody else's`()
+        async throws
+    {
+        let byteCount = 64 << 20
+        let begun = Signal(count: 8)
+        let written = Mutex(0)
+        let handler: HTTPServer.Handler = { request in
+            guard request.head.path == "/late" else { return .text(.ok, "hello") }
+            return ServerResponse(
+                head: HTTPResponse(status: .ok),
+                body: .stream { writer in
+                    for _ in 0..<(byteCount >> 16) {
+                        try await writer.write([UInt8](repeating: 97, count: 1 << 16))
+                        written.withLock { $0 += 1 << 16 }
+                        begun.fire()
+                    }
+                })
+        }
+        try await LoopbackServer.run(handler: handler) { server in
+            let late = try await server.connect()
+            try await late.send("GET /late HTTP/1.1\r\nHost: a\r\n\r\n")
+            await begun.wait()
+            for _ in 0..<50 {
+                #expect(try await server.exchange(Self.get).body == "hello\n")
+            }
+            // The writer waits: what it has written is what the kernel buffers, and no more.
+            #expect(written.withLock { $0 } < byteCount)
+            let response = try await late.response()
+            #expect(response.isComplete)
+            #expect(response.body.utf8.count == byteCount)
+            #expect(written.withLock { $0 } == byteCount)
+        }
+    }
+
     @Test func `writes of several tasks do not mix`() async throws {
         let handler: HTTPServer.Handler = { _ in
             ServerResponse(

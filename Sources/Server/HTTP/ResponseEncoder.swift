@@ -139,8 +139,10 @@ package struct ResponseEncoder: Sendable {
     /// - Precondition: `bytes` is not empty; an empty chunk would end the body.
     package static func chunk(_ bytes: [UInt8]) -> [UInt8] {
         precondition(!bytes.isEmpty, "an empty chunk ends the body")
-        var chunk = Array(String(bytes.count, radix: 16).utf8)
-        chunk.reserveCapacity(chunk.count + bytes.count + 4)
+        var chunk: [UInt8] = []
+        // The size has at most 16 digits, and two line ends follow.
+        chunk.reserveCapacity(bytes.count + 20)
+        chunk.append(contentsOf: String(bytes.count, radix: 16).utf8)
         chunk.append(contentsOf: "\r\n".utf8)
         chunk.append(contentsOf: bytes)
         chunk.append(contentsOf: "\r\n".utf8)
