@@ -26,7 +26,7 @@ struct ConnectionTable {
     /// that has the most gives way, and of its connections the one that has waited the longest.
     mutating func makeRoom() -> Bool {
         let now = ContinuousClock.now
-        var idle: [(id: Int, address: String, standing: HTTPConnection.Standing)] = []
+        var idle: [(id: Int, address: String, standing: ConnectionPhase.Standing)] = []
         var counts: [String: Int] = [:]
         for (id, connection) in connections where !leaving.contains(id) {
             guard let standing = connection.standing(at: now) else { continue }

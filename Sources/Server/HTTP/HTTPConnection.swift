@@ -27,24 +27,6 @@ final class HTTPConnection: Sendable {
         }
     }
 
-    /// What a connection is doing, which decides whether it may give way to another.
-    private enum Phase {
-        /// Nothing has come of a request, the first or a further one.
-        case silent(since: ContinuousClock.Instant)
-        /// Some of a header has come.
-        case beginning(since: ContinuousClock.Instant)
-        /// A request is being received or answered.
-        case busy
-        /// All is said; the client has yet to close.
-        case lingering(since: ContinuousClock.Instant)
-    }
-
-    /// How dispensable a connection is.
-    struct Standing {
-        let isSilent: Bool
-        let since: ContinuousClock.Instant
-    }
-
     /// How much of a response has been sent, which decides what can be sent ahead of its time.
     private enum Progress {
         /// Nothing, but so many bytes of ``ResponseEncoder/startOfResponse``.
@@ -60,31 +42,26 @@ final class HTTPConnection: Sendable {
     private struct State {
         var progress = Progress.nothing(ahead: 0)
         var prober: Task<Void, any Error>?
-        var phase = Phase.silent(since: .now)
         var isDraining = false
         var isCancelled = false
-        /// The header of the request being received or answered.
-        var head: HTTPRequest?
         var exchange: Task<Bool, any Error>?
     }
 
-    /// How long a header may take before its connection counts as dispensable.
-    private static let headerPatience = Duration.seconds(1)
-    /// The timeout of everything that a guest does, and the largest header that it may send.
+    /// The timeout of everything that a guest does.
     private static let guestTimeout = Duration.seconds(2)
-    private static let maxGuestHeaderBytes = 8 << 10
     /// When it is found out whether a client that has ended its side is still there.
     private static let probeDelays = [0, 1, 2, 4, 8, 16, 32, 64, 128].map(Duration.seconds)
     private static let maxLeadingZeros = 4
-    /// How much is read at once.
-    static let maxReadBytes = 64 << 10
 
-    let socket: Socket
-    let service: Service
     let remoteAddress: String
-    /// Whether it is one too many: it may ask for health, once, and whatever else costs nothing.
-    let isGuest: Bool
-    let timeouts: HTTPServer.Timeouts
+    private let socket: Socket
+    private let service: Service
+    /// Whether the server already has as many connections as it serves. A guest may send one
+    /// request, and gets no more than the admission answers to that or, for one that it lets pass,
+    /// the handler; see ``ArrivingRequest/isOverLimit``.
+    private let isGuest: Bool
+    private let timeouts: HTTPServer.Timeouts
+    private let phase: ConnectionPhase
     private let state = Mutex(State())
 
     init(socket: Socket, remoteAddress: String, service: Service, isGuest: Bool = false) {
@@ -92,6 +69,7 @@ final class HTTPConnection: Sendable {
         self.remoteAddress = remoteAddress
         self.service = service
         self.isGuest = isGuest
+        phase = ConnectionPhase(isGuest: isGuest)
         var timeouts = service.configuration.timeouts
         if isGuest {
             for timeout in [\HTTPServer.Timeouts.header, \.idle, \.write, \.linger] {
@@ -102,14 +80,8 @@ final class HTTPConnection: Sendable {
     }
 
     /// How dispensable the connection is, or nil while a request is being received or answered.
-    func standing(at now: ContinuousClock.Instant) -> Standing? {
-        switch state.withLock({ $0.phase }) {
-        case .silent(let since), .lingering(let since): Standing(isSilent: true, since: since)
-        // A guest has no such grace: there are few, and the next may be the one to ask for health.
-        case .beginning(let since) where isGuest || since + Self.headerPatience <= now:
-            Standing(isSilent: false, since: since)
-        case .beginning, .busy: nil
-        }
+    func standing(at now: ContinuousClock.Instant) -> ConnectionPhase.Standing? {
+        phase.standing(at: now)
     }
 
     /// Ends the connection if it is still dispensable; whether it was.
@@ -121,41 +93,18 @@ final class HTTPConnection: Sendable {
         return true
     }
 
-    /// Remembers that nothing has come of the next request.
-    func becameSilent() {
-        state.withLock { state in
-            state.head = nil
-            state.phase = .silent(since: .now)
-        }
-    }
-
-    /// Remembers that something has come of a header; its clock starts with the first byte.
-    func began() {
-        state.withLock { state in
-            if case .silent = state.phase { state.phase = .beginning(since: .now) }
-        }
-    }
-
-    /// Remembers the header of the request that has come.
-    func began(_ head: HTTPRequest) {
-        state.withLock { state in
-            state.head = head
-            state.phase = .busy
-        }
-    }
-
     /// Serves until either side ends the connection, then closes it.
     func run() async {
-        var limits = service.configuration.limits
-        if isGuest { limits.maxHeaderBytes = min(limits.maxHeaderBytes, Self.maxGuestHeaderBytes) }
-        var parser = RequestParser(limits: limits)
+        var receiver = RequestReceiver(
+            socket: socket, service: service, remoteAddress: remoteAddress, isGuest: isGuest,
+            timeouts: timeouts, phase: phase)
         do {
-            while let received = try await receiveRequest(&parser) {
+            while let received = try await receiver.next() {
                 let goesOn =
                     switch received {
                     case .request(let request, let head):
                         try await respond(
-                            to: request, head, hasPendingInput: parser.hasPendingInput)
+                            to: request, head, hasPendingInput: receiver.hasPendingInput)
                     case .refused(let response, let head):
                         // What is left of a body would be taken for the next request.
                         try await send(response, encoder(for: head, mayGoOn: head.framing == .none))
@@ -202,7 +151,7 @@ final class HTTPConnection: Sendable {
     private func refuse(_ error: RequestError, _ unfinished: HTTPRequest?) async {
         let response = Service.withRetryAfter(
             service.errorResponse(
-                error.status, error.description, state.withLock { $0.head } ?? unfinished))
+                error.status, error.description, phase.head ?? unfinished))
         let encoder = ResponseEncoder(
             method: nil, version: .http11, keepsAlive: false,
             serverName: service.configuration.serverName)
@@ -216,7 +165,7 @@ final class HTTPConnection: Sendable {
     }
 
     private func linger() async {
-        state.withLock { $0.phase = .lingering(since: .now) }
+        phase.linger()
         await socket.linger(until: .now + timeouts.linger, maxBytes: 64 << 20)
     }
 

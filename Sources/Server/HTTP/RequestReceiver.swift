@@ -2,7 +2,8 @@
 
 import HTTPTypes
 
-extension HTTPConnection {
+/// Receives the requests of one connection, one after the other.
+struct RequestReceiver {
     /// What came of a request.
     enum Received {
         /// It is complete.
@@ -11,22 +12,54 @@ extension HTTPConnection {
         case refused(ServerResponse, RequestHead)
     }
 
+    /// How much is read at once.
+    private static let maxReadBytes = 64 << 10
+    /// The largest header that a guest may send.
+    private static let maxGuestHeaderBytes = 8 << 10
+
+    private let socket: Socket
+    private let service: HTTPConnection.Service
+    private let remoteAddress: String
+    private let isGuest: Bool
+    private let timeouts: HTTPServer.Timeouts
+    private let phase: ConnectionPhase
+    private var parser: RequestParser
+
+    /// A receiver at the start of a connection, which tells the phase what has come.
+    init(
+        socket: Socket, service: HTTPConnection.Service, remoteAddress: String, isGuest: Bool,
+        timeouts: HTTPServer.Timeouts, phase: ConnectionPhase
+    ) {
+        self.socket = socket
+        self.service = service
+        self.remoteAddress = remoteAddress
+        self.isGuest = isGuest
+        self.timeouts = timeouts
+        self.phase = phase
+        var limits = service.configuration.limits
+        if isGuest { limits.maxHeaderBytes = min(limits.maxHeaderBytes, Self.maxGuestHeaderBytes) }
+        parser = RequestParser(limits: limits)
+    }
+
+    /// Whether some of a further request has been read.
+    var hasPendingInput: Bool { parser.hasPendingInput }
+
     /// Receives the next request, or nil when the connection ends between requests.
     ///
     /// Three clocks run, so that no client can hold a connection by sending slowly: one until the
     /// first byte, one from there to the end of the header, one for the body.
     ///
     /// - Throws: ``RequestError`` for what must be answered, ``SocketError`` for what cannot be.
-    func receiveRequest(_ parser: inout RequestParser) async throws -> Received? {
+    mutating func next() async throws -> Received? {
         let idleDeadline = ContinuousClock.now + timeouts.idle
         var headerDeadline: ContinuousClock.Instant?
         var reception: Reception?
-        becameSilent()
+        phase.becomeSilent()
         while true {
             while let event = try parser.next() {
                 switch event {
                 case .head(let head):
-                    began(head.request)
+                    phase.beginRequest(head.request)
                     if let response = refusal(of: head) {
                         // Without a body its end follows at once, and then the next request.
                         if head.framing == .none { _ = try parser.next() }
@@ -56,7 +89,7 @@ extension HTTPConnection {
             let isIdle = !parser.isWithinRequest
             if !isIdle, headerDeadline == nil {
                 headerDeadline = .now + timeouts.header
-                began()
+                phase.beginHeader()
             }
             let deadline =
                 reception?.clock.deadline ?? (isIdle ? idleDeadline : headerDeadline)
@@ -80,7 +113,7 @@ extension HTTPConnection {
         service.admission(
             ArrivingRequest(
                 head: head.request, remoteAddress: remoteAddress, isOverLimit: isGuest)
-        ).map(Service.withRetryAfter)
+        ).map(HTTPConnection.Service.withRetryAfter)
     }
 }
 
@@ -120,7 +153,7 @@ private struct Reception {
     }
 
     /// The request, with the fields that spoke of its transfer brought up to date.
-    func finish(remoteAddress: String) throws(RequestError) -> HTTPConnection.Received {
+    func finish(remoteAddress: String) throws(RequestError) -> RequestReceiver.Received {
         if receivedCount > 0 { try inflater?.finish() }
         var request = head.request
         request.headerFields[.contentEncoding] = nil

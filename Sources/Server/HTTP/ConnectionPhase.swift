@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTPTypes
+import Synchronization
+
+/// What a connection is doing, which decides whether it may give way to another.
+final class ConnectionPhase: Sendable {
+    /// How dispensable a connection is.
+    struct Standing {
+        let isSilent: Bool
+        let since: ContinuousClock.Instant
+    }
+
+    private enum Phase {
+        /// No byte of a request, the first or a further one, has come.
+        case silent(since: ContinuousClock.Instant)
+        /// Some of a header has come.
+        case beginning(since: ContinuousClock.Instant)
+        /// A request is being received or answered.
+        case busy
+        /// The last answer is sent, and the client has yet to close its side.
+        case lingering(since: ContinuousClock.Instant)
+    }
+
+    private struct State {
+        var phase = Phase.silent(since: .now)
+        var head: HTTPRequest?
+    }
+
+    /// How long a header may take before its connection counts as dispensable.
+    private static let headerPatience = Duration.seconds(1)
+
+    private let isGuest: Bool
+    private let state = Mutex(State())
+
+    /// The phase of a connection that has just been accepted.
+    init(isGuest: Bool) { self.isGuest = isGuest }
+
+    /// The header of the request being received or answered.
+    var head: HTTPRequest? { state.withLock { $0.head } }
+
+    /// How dispensable the connection is, or nil while a request is being received or answered.
+    func standing(at now: ContinuousClock.Instant) -> Standing? {
+        switch state.withLock({ $0.phase }) {
+        case .silent(let since), .lingering(let since): Standing(isSilent: true, since: since)
+        // A guest has no such patience: there are few places for guests, and whoever asks for
+        // health next needs one.
+        case .beginning(let since) where isGuest || since + Self.headerPatience <= now:
+            Standing(isSilent: false, since: since)
+        case .beginning, .busy: nil
+        }
+    }
+
+    /// Waits for the first byte of the next request from now on.
+    func becomeSilent() {
+        state.withLock { $0 = State(phase: .silent(since: .now)) }
+    }
+
+    /// Some of a header has come; its clock starts with the first byte.
+    func beginHeader() {
+        state.withLock { state in
+            if case .silent = state.phase { state.phase = .beginning(since: .now) }
+        }
+    }
+
+    /// The header of a request has come.
+    func beginRequest(_ head: HTTPRequest) {
+        state.withLock { $0 = State(phase: .busy, head: head) }
+    }
+
+    /// The last answer is sent.
+    func linger() { state.withLock { $0.phase = .lingering(since: .now) } }
+}
