@@ -3,14 +3,14 @@
 import Foundation
 import Glibc
 
-/// Writes lines for people to a descriptor from a thread of its own, so that whoever has something
-/// to say never waits for whoever reads it.
+/// Writes lines for people to a descriptor from a thread of its own, so that callers never wait for
+/// the reader.
 ///
 /// A reader that went away, a full disk and a closed descriptor cost lines, and so does a reader that
 /// does not read once much waits for it; how many were lost is said as soon as that can be written.
 // Safety: `state` is used only while `condition` is locked.
 package final class DiagnosticWriter: @unchecked Sendable {
-    /// The one of stderr.
+    /// The writer of stderr.
     package static let standardError = DiagnosticWriter(descriptor: STDERR_FILENO)
 
     private struct State {
@@ -77,7 +77,7 @@ package final class DiagnosticWriter: @unchecked Sendable {
         thread.start()
     }
 
-    /// What the thread does for ever.
+    /// Writes what is queued, again and again; the thread never ends.
     private func run() {
         var output = Output(descriptor: descriptor)
         while true {
@@ -92,7 +92,8 @@ package final class DiagnosticWriter: @unchecked Sendable {
             state.hasThread = true
             condition.unlock()
             for text in texts { output.write(text) }
-            // Those lines came after the ones that found a place.
+            // The lines that were dropped came after those that were queued, so their loss is
+            // reported after these.
             output.lostCount += lostCount
             output.reportLosses()
         }

@@ -2,7 +2,7 @@
 
 import Glibc
 
-/// What a command answers with.
+/// The output of a command.
 package enum StandardOutput {
     /// Writes a text to stdout, and waits until it is taken.
     ///
@@ -16,15 +16,15 @@ package enum StandardOutput {
     }
 }
 
-/// Why a command's answer did not get out.
+/// Why a command's output could not be written.
 package enum StandardOutputError: Error, Equatable, CustomStringConvertible {
-    /// Whoever read it has read enough.
+    /// The reader has closed its end, as `head` does once it has its lines.
     case ended
 
-    /// It cannot be written, such as to a full disk.
+    /// The system refuses to write it, such as to a full disk.
     case failed(reason: String)
 
-    /// What the shell shows for a program that a closed pipe ended, 128 + SIGPIPE.
+    /// The exit status that a shell reports for a program that a closed pipe ended, 128 + SIGPIPE.
     package static let endedExitCode: Int32 = 141
 
     package var description: String {
@@ -64,7 +64,7 @@ func write(_ bytes: [UInt8], to descriptor: Int32) throws(WriteError) {
         switch count == 0 ? EIO : errno {
         case EINTR: continue
         case EAGAIN:
-            // Somebody who shares the descriptor has made it not block.
+            // Another process that shares the descriptor has made it non-blocking.
             var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
             unsafe poll(&entry, 1, -1)
         case let code: throw WriteError(code: code, writtenCount: place)

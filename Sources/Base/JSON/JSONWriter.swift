@@ -12,7 +12,7 @@ package protocol JSONOutput {
     mutating func append(contentOf string: Text, in style: JSONStyle)
 }
 
-/// Writes JSON element by element; whoever has the values walks through them.
+/// Writes JSON element by element, for a caller that walks through the values.
 package struct JSONWriter<Output: JSONOutput> {
     /// What has been written.
     package var output: Output

@@ -40,7 +40,8 @@ package final class BodyLease: Sendable {
 
     /// Takes what a body of so many bytes needs.
     ///
-    /// Nobody waits for the others: each of them may be waiting for memory, too.
+    /// A body for which there is no room is refused rather than made to wait: all of them might
+    /// wait for each other.
     ///
     /// - Throws: 503 if the budget has no room.
     package func grow(to byteCount: Int) throws(RequestError) {

@@ -35,7 +35,7 @@ final class HTTPConnection: Sendable {
         case chunks(zeros: Int)
         /// Some of a body that only the end of the connection ends.
         case untilClose
-        /// All that can be known to follow.
+        /// So much that no byte can be sent ahead: all of it, or all but what is being sent.
         case rest
     }
 
@@ -56,9 +56,10 @@ final class HTTPConnection: Sendable {
     let remoteAddress: String
     private let socket: Socket
     private let service: Service
-    /// Whether the server already has as many connections as it serves. A guest may send one
-    /// request, and gets no more than the admission answers to that or, for one that it lets pass,
-    /// the handler; see ``ArrivingRequest/isOverLimit``.
+    /// Whether the connection is beyond those that the server serves.
+    ///
+    /// It may send one request, whose body is not read, and the admission refuses it unless it
+    /// costs next to nothing, such as a question for health.
     private let isGuest: Bool
     private let timeouts: HTTPServer.Timeouts
     private let phase: ConnectionPhase
@@ -118,7 +119,7 @@ final class HTTPConnection: Sendable {
             await refuse(error, parser.unfinishedHead)
         } catch {
             // The client is gone or stalled, or a streamed body failed after its head was sent:
-            // no one is left to be told. Closing without the last chunk tells what can be told.
+            // nobody is left to be told. Closing without the last chunk tells what can be told.
         }
         socket.close()
     }
@@ -228,7 +229,8 @@ final class HTTPConnection: Sendable {
                 if socket.sendAhead(UInt8(ascii: "0"), timeout: timeouts.write) {
                     state.progress = .chunks(zeros: zeros + 1)
                 }
-            // Nothing can be sent ahead, so that a FIN has to count as leaving.
+            // Nothing can be sent ahead to find out, so the end of the client's side counts as
+            // leaving.
             case .untilClose: state.exchange?.cancel()
             case .nothing, .chunks, .rest: break
             }

@@ -63,8 +63,8 @@ package actor HTTPServer {
         let configuration = try service.configuration.validated()
         limits = ConnectionLimits(
             configured: configuration.maxConnections, descriptors: DescriptorLimit.raise())
-        // The runtime makes the descriptors of its timers when first it needs them, and aborts if
-        // there are none; so now.
+        // The runtime opens the descriptors of its timers at the first sleep, and aborts if none
+        // are left. Sleeping here makes it open them while there are enough.
         try? await Task.sleep(for: .nanoseconds(1))
         let poller = try Poller()
         do {
@@ -162,8 +162,10 @@ package actor HTTPServer {
         [connections, guests].flatMap(\.connections.values)
     }
 
-    /// Serves a connection, or hears it as a guest; whether there was room, as there soon will be,
-    /// for guests have little time.
+    /// Serves a connection, or takes it as a guest.
+    ///
+    /// - Returns: false if there was room for neither. There soon will be: guests have short
+    ///   timeouts.
     private func admit(_ socket: Socket, _ remoteAddress: String) -> Bool {
         guard !isShuttingDown else {
             socket.close()

@@ -42,7 +42,7 @@ package struct ListeningHost: Sendable, Equatable {
         return "[\(parts.joined(separator: "%25"))]"
     }
 
-    /// Whether the 16 bytes of an IPv6 address are those of loopback, of IPv4's also as it is mapped.
+    /// Whether the 16 bytes of an IPv6 address are `::1`, or an address 127.x.x.x mapped into IPv6.
     static func isLoopback(_ bytes: [UInt8]) -> Bool {
         let mapped = [UInt8](repeating: 0, count: 10) + [0xFF, 0xFF, 127]
         return bytes == [UInt8](repeating: 0, count: 15) + [1] || bytes.starts(with: mapped)

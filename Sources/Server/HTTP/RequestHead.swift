@@ -30,8 +30,10 @@ package struct RequestHead: Sendable, Equatable {
     /// The codings applied to the body, outermost last, without `identity`.
     package let contentCodings: [String]
 
-    /// Whether there is a body that means nothing (RFC 9110 §9.3.1): it is not read, for it would
-    /// cost memory that others need, also where no key is asked for.
+    /// Whether the request has a body that means nothing (RFC 9110 §9.3.1).
+    ///
+    /// Such a body is not read: it would take memory from others' requests, and some of these
+    /// methods need no API key.
     var ignoresBody: Bool {
         [.get, .head, .options].contains(request.method) && framing != .none
             && framing != .length(0)
@@ -86,7 +88,9 @@ extension RequestHead {
         let lengths = fields[values: .contentLength]
         let transferCodings = fields[values: .transferEncoding]
         if !transferCodings.isEmpty {
-            // Both framings at once, or a coding that a 1.0 hop forwards blindly: smuggling.
+            // A proxy in between may find another end of the body, and so take part of it for a
+            // request of its own: if it goes by the length, or if it speaks HTTP/1.0 and forwards
+            // a coding that it does not know.
             guard lengths.isEmpty else {
                 throw .malformed("both Transfer-Encoding and Content-Length")
             }
@@ -98,7 +102,8 @@ extension RequestHead {
             }
             let value = transferCodings[0].asciiLowercased()
             guard value.isASCIIEqual(to: "chunked") else {
-                // Not even an empty list element: other readers may see something else in it.
+                // The value must be `chunked` alone, without even an empty list element, which
+                // a proxy may understand differently.
                 let chunkedCount = list(fields, .transferEncoding).count { $0 == "chunked" }
                 if chunkedCount > 1 { throw .malformed("chunked twice") }
                 throw .notImplemented("the transfer coding '\(value)'")

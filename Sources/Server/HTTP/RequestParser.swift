@@ -121,7 +121,8 @@ package struct RequestParser {
                 return .head(head)
             case .body(let remaining):
                 if remaining == 0 { return end() }
-                // Not with the header: who may not send a body at all is told that first.
+                // Checked here and not when the header is read, so that a client that may not
+                // send a body at all is told that first.
                 guard remaining <= limits.maxBodyBytes else {
                     throw .bodyTooLarge(maxBytes: limits.maxBodyBytes)
                 }

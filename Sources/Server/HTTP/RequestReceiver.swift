@@ -133,7 +133,7 @@ private struct Reception {
             start: .now, patience: timeouts.body,
             minBytesPerSecond: timeouts.minBodyBytesPerSecond)
         inflater = head.contentCodings.isEmpty ? nil : GzipInflater(maxBytes: maxBytes)
-        // No more than a client could make us reserve by promising alone.
+        // At most 1 MiB at first: a client can promise a long body and never send it.
         if case .length(let count) = head.framing { body.reserveCapacity(min(count, 1 << 20)) }
     }
 

@@ -109,7 +109,8 @@ private final class SpareDescriptor: Sendable {
 
     func sacrifice(_ body: () -> Void) {
         descriptor.withLock { descriptor in
-            // The last time, another thread may have been faster to take it.
+            // It is negative if another thread took the last free descriptor before this one
+            // could reopen it.
             if descriptor >= 0 { Glibc.close(descriptor) }
             body()
             descriptor = unsafe open("/dev/null", O_RDONLY | O_CLOEXEC)

@@ -28,7 +28,8 @@ package final class Socket: Sendable {
         var isOpen = true
         var isShutDown = false
         var isInterrupted = false
-        /// Cleared before a system call, set by an edge: whether trying may be worth it.
+        /// Whether trying to receive or send may be worth it: cleared before a system call, set
+        /// when epoll reports a change.
         var mayReceive = true
         var maySend = true
         /// The peer will send no more (FIN or worse).
@@ -316,7 +317,7 @@ package final class Socket: Sendable {
         }
     }
 
-    /// Takes the edges that the poller saw.
+    /// Notes the changes that the poller saw, and wakes the tasks that wait for them.
     func handle(_ events: UInt32) {
         let isHungUp = events & (EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0
         let hasEnded = isHungUp || events & EPOLLRDHUP.rawValue != 0
