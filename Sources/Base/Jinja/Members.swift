@@ -11,7 +11,7 @@ struct Members {
         if case .undefined(let message) = subject { throw runtime.failure(message) }
         if let value = try member(name, of: subject) { return value }
         if case .mapping(let mapping) = subject, let value = mapping[name] { return value }
-        if name.hasPrefix("_") { return unsafe(name, of: subject) }
+        if name.hasPrefix("_") { return hiddenAttribute(name, of: subject) }
         return .undefined("'\(subject.typeName) object' has no attribute '\(name.prefix(100))'")
     }
 
@@ -45,7 +45,7 @@ struct Members {
         }
         let text = name.text
         if let value = try member(text, of: subject) { return value }
-        if text.hasPrefix("_") { return unsafe(text, of: subject) }
+        if text.hasPrefix("_") { return hiddenAttribute(text, of: subject) }
         return .undefined("'\(subject.typeName) object' has no attribute '\(text.prefix(100))'")
     }
 
@@ -62,7 +62,7 @@ struct Members {
     }
 
     /// What Jinja2's sandbox gives for an attribute that it hides.
-    private func unsafe(_ name: String, of subject: Value) -> Value {
+    private func hiddenAttribute(_ name: String, of subject: Value) -> Value {
         .undefined(
             "access to attribute '\(name.prefix(100))' of '\(subject.typeName)' object is unsafe.")
     }
@@ -79,10 +79,10 @@ struct Members {
             }
             return StringMethods.names.contains(name) ? method : nil
         case .mapping:
-            if Methods.mutatingMappings.contains(name) { return unsafe(name, of: subject) }
+            if Methods.mutatingMappings.contains(name) { return hiddenAttribute(name, of: subject) }
             return Methods.ofMappings.contains(name) ? method : nil
         case .list:
-            if Methods.mutatingLists.contains(name) { return unsafe(name, of: subject) }
+            if Methods.mutatingLists.contains(name) { return hiddenAttribute(name, of: subject) }
             return Methods.ofSequences.contains(name) || name == "copy" ? method : nil
         case .tuple:
             return Methods.ofSequences.contains(name) ? method : nil
