@@ -118,7 +118,7 @@ struct MicroBenchmark: ParsableCommand {
 
     /// Bytes that are finite, not tiny numbers in every format: any byte with bit 5 and without
     /// bit 6, so that no half, bf16 or f32 has the exponent of an infinity or of a denormal.
-    private func randomBytes(count: Int) -> MappedFile {
+    private func randomBytes(count: Int) -> AnonymousMemory {
         var state: UInt64 = 1
         var bytes = [UInt8](repeating: 0, count: count)
         for index in stride(from: 0, to: count, by: 8) {
@@ -127,6 +127,6 @@ struct MicroBenchmark: ParsableCommand {
                 bytes[byte] = UInt8(truncatingIfNeeded: state >> (8 * (byte - index))) & 0xBF | 0x20
             }
         }
-        return MappedFile(bytes: bytes)
+        return AnonymousMemory(bytes: bytes)
     }
 }

@@ -20,7 +20,7 @@ struct ProductBench {
     ///   - type: of the weights.
     ///   - layout: of the weights.
     ///   - memory: random bytes whose every two are a sound half-precision number.
-    init(compute: Compute, type: ElementType, layout: WeightMatrix.Layout, memory: MappedFile) {
+    init(compute: Compute, type: ElementType, layout: WeightMatrix.Layout, memory: ByteStorage) {
         self.compute = compute
         self.type = type
         self.layout = layout

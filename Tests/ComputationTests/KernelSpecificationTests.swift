@@ -30,7 +30,7 @@ import Testing
         let bytes = Self.blocks(type, count: blockCount * 3, seed: 7)
         // An odd address, since files promise no alignment.
         let table = WeightMatrix(
-            storage: MappedFile(bytes: [0] + bytes), byteOffset: 1, type: type, rowCount: 3,
+            storage: AnonymousMemory(bytes: [0] + bytes), byteOffset: 1, type: type, rowCount: 3,
             columnCount: columnCount)
         let compute = Compute(pool: ThreadPool(threadCount: 1), kernels: kernels)
         let y = FloatBuffer(rowCount: 3, columnCount: columnCount)
@@ -50,7 +50,7 @@ import Testing
     func `every half has its value`(kernels: KernelChoice) {
         let bytes = (UInt16.min...UInt16.max).flatMap { [UInt8($0 & 255), UInt8($0 >> 8)] }
         let table = WeightMatrix(
-            storage: MappedFile(bytes: bytes), byteOffset: 0, type: .f16, rowCount: 1,
+            storage: AnonymousMemory(bytes: bytes), byteOffset: 0, type: .f16, rowCount: 1,
             columnCount: 65536)
         let y = FloatBuffer(rowCount: 1, columnCount: 65536)
         let compute = Compute(pool: ThreadPool(threadCount: 1), kernels: kernels)

@@ -28,7 +28,8 @@ import Testing
         let path = temporaryPath()
         try Data(count: 10_000).write(to: URL(fileURLWithPath: path))
         defer { try? FileManager.default.removeItem(atPath: path) }
-        for file in [try MappedFile(path: path), MappedFile(bytes: [1, 2, 3])] {
+        let all: [ByteStorage] = [try MappedFile(path: path), AnonymousMemory(bytes: [1, 2, 3])]
+        for file in all {
             let share = Mutex(0.0)
             file.populate(using: ThreadPool(threadCount: 2)) { done in
                 share.withLock { $0 = max($0, done) }
@@ -75,29 +76,29 @@ import Testing
     @Test func `what is not a file with bytes is refused by name`() throws {
         let missing = temporaryPath()
         #expect(
-            throws: MappedFileError.cannotOpen(path: missing, reason: "No such file or directory")
+            throws: ByteStorageError.cannotOpen(path: missing, reason: "No such file or directory")
         ) { try MappedFile(path: missing) }
-        #expect(throws: MappedFileError.notAFile(path: "/")) { try MappedFile(path: "/") }
-        #expect(throws: MappedFileError.notAFile(path: "/dev/null")) {
+        #expect(throws: ByteStorageError.notAFile(path: "/")) { try MappedFile(path: "/") }
+        #expect(throws: ByteStorageError.notAFile(path: "/dev/null")) {
             try MappedFile(path: "/dev/null")
         }
         let empty = temporaryPath()
         try Data().write(to: URL(fileURLWithPath: empty))
         defer { try? FileManager.default.removeItem(atPath: empty) }
-        #expect(throws: MappedFileError.empty(path: empty)) { try MappedFile(path: empty) }
+        #expect(throws: ByteStorageError.empty(path: empty)) { try MappedFile(path: empty) }
     }
 
     @Test(arguments: [(-1, 1), (0, -1), (0, 4), (4, 0), (3, 1), (Int.max, Int.max), (1, Int.max)])
     func `a range outside the bytes is refused`(offset: Int, count: Int) {
-        let file = MappedFile(bytes: [1, 2, 3])
+        let file = AnonymousMemory(bytes: [1, 2, 3])
         #expect(
-            throws: MappedFileError.outOfRange(
+            throws: ByteStorageError.outOfRange(
                 path: "(memory)", offset: offset, count: count, byteCount: 3)
         ) { _ = try file.bytes(at: offset, count: count).byteCount }
     }
 
     @Test func `an empty array has no bytes`() {
-        let file = MappedFile(bytes: [])
+        let file = AnonymousMemory(bytes: [])
         #expect(file.byteCount == 0 && file.bytes.byteCount == 0)
     }
 }

@@ -34,7 +34,7 @@ import Testing
             }
             weights = type.decoded(bytes)
             w = WeightMatrix(
-                storage: MappedFile(bytes: bytes), byteOffset: 0, type: type, rowCount: rows,
+                storage: AnonymousMemory(bytes: bytes), byteOffset: 0, type: type, rowCount: rows,
                 columnCount: columns)
         }
 

@@ -60,7 +60,7 @@ import Testing
     @Test func `BF16 takes subnormal numbers for zero with every instruction set`() throws {
         let values: [Float] = [0x1p-130, 0x1p-126, 1, -0x1p-70, 0x1p-133, 3]
         let w = WeightMatrix(
-            storage: MappedFile(bytes: ElementType.bf16.encoded(values + values.reversed())),
+            storage: AnonymousMemory(bytes: ElementType.bf16.encoded(values + values.reversed())),
             byteOffset: 0, type: .bf16, rowCount: 2, columnCount: 6)
         let x = FloatBuffer(rowCount: 2, columnCount: 6)
         x.setRow(0, to: [1, 0x1p-129, 0x1p-131, 0x1p-60, 1, 0])

@@ -31,7 +31,7 @@ struct PanelVersionTests {
             return UInt8(state >> 24)
         }
         let matrix = WeightMatrix(
-            storage: MappedFile(bytes: bytes), byteOffset: 0, type: type, rowCount: rows,
+            storage: AnonymousMemory(bytes: bytes), byteOffset: 0, type: type, rowCount: rows,
             columnCount: columns)
         #expect(WeightMatrix.panelVersion == 1)
         #expect(XXH64.of(matrix.panelBytes(using: ThreadPool(threadCount: 2))) == expected)

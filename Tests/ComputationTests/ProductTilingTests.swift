@@ -123,7 +123,7 @@ import Testing
         let compute = Compute(pool: ThreadPool(threadCount: 1), kernels: kernels)
         let results = (0..<4).map { offset in
             let w = WeightMatrix(
-                storage: MappedFile(bytes: [UInt8](repeating: 0xff, count: offset) + bytes),
+                storage: AnonymousMemory(bytes: [UInt8](repeating: 0xff, count: offset) + bytes),
                 byteOffset: offset, type: .f32, rowCount: 19, columnCount: 1025)
             let y = FloatBuffer(rowCount: 8, columnCount: 19)
             compute.multiply(x, rows: 0..<8, w, into: y)

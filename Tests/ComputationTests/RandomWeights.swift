@@ -46,7 +46,7 @@ struct RandomWeights {
         let offset = type == .f32 ? 4 : 3
         let bytes = [UInt8](repeating: 0xff, count: offset)
         return WeightMatrix(
-            storage: MappedFile(bytes: bytes + blocks(of: type, elements: rows * columns)),
+            storage: AnonymousMemory(bytes: bytes + blocks(of: type, elements: rows * columns)),
             byteOffset: offset, type: type, rowCount: rows, columnCount: columns)
     }
 

@@ -26,7 +26,7 @@ import Testing
         of type: ElementType, bytes: [UInt8], rows: Int, columns: Int
     ) -> WeightMatrix {
         WeightMatrix(
-            storage: MappedFile(bytes: bytes), byteOffset: 0, type: type, rowCount: rows,
+            storage: AnonymousMemory(bytes: bytes), byteOffset: 0, type: type, rowCount: rows,
             columnCount: columns)
     }
 

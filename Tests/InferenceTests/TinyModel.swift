@@ -21,7 +21,7 @@ struct TinyModel {
             let bytes = type.encoded(values)
             self.values = type.decoded(bytes)
             weights = WeightMatrix(
-                storage: MappedFile(bytes: bytes), byteOffset: 0, type: type, rowCount: rows,
+                storage: AnonymousMemory(bytes: bytes), byteOffset: 0, type: type, rowCount: rows,
                 columnCount: columns)
         }
 

@@ -49,13 +49,13 @@ struct DamagedPackedFileTests {
         var bytes = sound
         for place in stride(from: 0, to: headEnd, by: 3) {
             bytes[place] ^= 0x11
-            try expectOneLineError { _ = try PackedFile(mapping: MappedFile(bytes: bytes)) }
+            try expectOneLineError { _ = try PackedFile(mapping: AnonymousMemory(bytes: bytes)) }
             bytes[place] ^= 0x11
         }
     }
 
     @Test func `a flipped byte of a tensor is found by verifying`() throws {
-        let file = try PackedFile(mapping: MappedFile(bytes: sound))
+        let file = try PackedFile(mapping: AnonymousMemory(bytes: sound))
         var place = (try #require(metadataEnd(sound)) + 4095) / 4096 * 4096
         place += file.header.tensors[2].byteOffset + 5
         var bytes = sound
@@ -138,7 +138,7 @@ struct DamagedPackedFileTests {
 
 /// Opens `bytes` as a packed model and reads all of it.
 private func openAndVerifyPacked(_ bytes: [UInt8]) throws {
-    try ModelFile.open(packed: PackedFile(mapping: MappedFile(bytes: bytes))).verify()
+    try ModelFile.open(packed: PackedFile(mapping: AnonymousMemory(bytes: bytes))).verify()
 }
 
 private func word(_ bytes: [UInt8], _ offset: Int) -> Int {

@@ -28,7 +28,7 @@ struct GGUFFileTests {
     @Test func `nested arrays are read`() throws {
         var raw = RawGGUF()
         raw.set("x", .nested(depth: 4))
-        let file = try GGUFFile(mapping: MappedFile(bytes: raw.bytes()))
+        let file = try GGUFFile(mapping: AnonymousMemory(bytes: raw.bytes()))
         let innermost = GGUFArray.array([.array([.array([.uint8([7])])])])
         #expect(file.metadata["x"] == .array(innermost))
     }
@@ -36,7 +36,7 @@ struct GGUFFileTests {
     @Test func `version 2 reads as version 3`() throws {
         var raw = RawGGUF.model()
         raw.version = 2
-        let file = try GGUFFile(mapping: MappedFile(bytes: raw.bytes()))
+        let file = try GGUFFile(mapping: AnonymousMemory(bytes: raw.bytes()))
         #expect(file.version == 2)
         #expect(file.tensors.count == raw.tensors.count)
     }
@@ -58,7 +58,7 @@ struct GGUFFileTests {
         let clock = ContinuousClock()
         var count: Int?
         let time = try clock.measure {
-            let file = try GGUFFile(mapping: MappedFile(bytes: bytes))
+            let file = try GGUFFile(mapping: AnonymousMemory(bytes: bytes))
             count = file.metadata["tokenizer.ggml.tokens"]?.arrayValue?.count
         }
         #expect(count == 128_000)

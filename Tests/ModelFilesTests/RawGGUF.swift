@@ -192,7 +192,7 @@ struct RawGGUF {
 
     /// Opens the joined pieces as a model.
     func open() throws -> ModelFile {
-        try ModelFile.open(gguf: GGUFFile(mapping: MappedFile(bytes: bytes())))
+        try ModelFile.open(gguf: GGUFFile(mapping: AnonymousMemory(bytes: bytes())))
     }
 }
 
@@ -205,6 +205,6 @@ extension FixedWidthInteger {
 
 /// Opens `bytes` as a GGUF model and reads all of it.
 func openAndVerify(_ bytes: [UInt8]) throws {
-    let file = try GGUFFile(mapping: MappedFile(bytes: bytes))
+    let file = try GGUFFile(mapping: AnonymousMemory(bytes: bytes))
     try ModelFile.open(gguf: file).verify()
 }

@@ -2,8 +2,8 @@
 
 internal import Glibc
 
-/// Why a file could not be mapped.
-package enum MappedFileError: Error, Hashable, Sendable, CustomStringConvertible {
+/// Why bytes are not to be had.
+package enum ByteStorageError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The file could not be opened or read: a path and the system's reason.
     case cannotOpen(path: String, reason: String)
 
@@ -13,10 +13,10 @@ package enum MappedFileError: Error, Hashable, Sendable, CustomStringConvertible
     /// The file holds no bytes.
     case empty(path: String)
 
-    /// The system refused to map the file: a path and its reason.
+    /// The system refused to map the file or to give memory: a path and its reason.
     case cannotMap(path: String, reason: String)
 
-    /// A range that does not lie within the file was asked for.
+    /// A range that does not lie within the bytes was asked for.
     case outOfRange(path: String, offset: Int, count: Int, byteCount: Int)
 
     package var description: String {

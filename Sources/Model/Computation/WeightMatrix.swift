@@ -21,7 +21,7 @@ package struct WeightMatrix: Sendable {
     package static let rowsPerPanel = CK_PANEL_ROWS
 
     /// The file or memory that holds the rows and that the view keeps alive.
-    package let storage: MappedFile
+    package let storage: ByteStorage
 
     /// Where the matrix begins in `storage`.
     package let byteOffset: Int
@@ -56,7 +56,7 @@ package struct WeightMatrix: Sendable {
     /// - Precondition: rows are whole blocks and the matrix lies within `storage`. Whoever takes
     ///   the numbers from a file checks this first.
     package init(
-        storage: MappedFile, byteOffset: Int, type: ElementType, rowCount: Int, columnCount: Int,
+        storage: ByteStorage, byteOffset: Int, type: ElementType, rowCount: Int, columnCount: Int,
         layout: Layout = .rows
     ) {
         guard let bytesPerRow = type.byteCount(elements: columnCount),
@@ -122,7 +122,7 @@ package struct WeightMatrix: Sendable {
         precondition(values.count == rows * columns, "\(values.count) values, \(rows) × \(columns)")
         let bytes = unsafe values.withUnsafeBytes { unsafe [UInt8]($0) }
         return WeightMatrix(
-            storage: MappedFile(bytes: bytes), byteOffset: 0, type: .f32, rowCount: rows,
+            storage: AnonymousMemory(bytes: bytes), byteOffset: 0, type: .f32, rowCount: rows,
             columnCount: columns)
     }
 

@@ -36,7 +36,7 @@ package struct WeightPacker: Sendable {
     package func pack(
         _ matrices: [WeightMatrix],
         progress: (_ doneByteCount: Int, _ byteCount: Int) -> Void = { _, _ in }
-    ) throws(MappedFileError) -> [WeightMatrix] {
+    ) throws(ByteStorageError) -> [WeightMatrix] {
         var byteCount = 0
         var places: [Place?] = []
         for matrix in matrices {
@@ -51,7 +51,7 @@ package struct WeightPacker: Sendable {
             byteCount += place.byteCount
         }
         guard byteCount > 0 else { return matrices }
-        let storage = unsafe try MappedFile(byteCount: byteCount, path: "(packed weights)") {
+        let storage = unsafe try AnonymousMemory(byteCount: byteCount, path: "(packed weights)") {
             region in
             for place in places.compactMap({ $0 }) {
                 let (matrix, start) = (place.matrix, place.byteOffset)

@@ -8,14 +8,14 @@ package import Quantization
 /// This file holds all of this target's unsafe loads: each is checked against the file's length
 /// right before it.
 package struct ByteReader {
-    let file: MappedFile
+    let file: ByteStorage
     /// Where the next value is read.
     private(set) var offset: Int
     /// One past the last readable byte.
     let end: Int
 
     /// A cursor at the start of `range`, which is cut to the file's length.
-    package init(_ file: MappedFile, range: Range<Int>? = nil) {
+    package init(_ file: ByteStorage, range: Range<Int>? = nil) {
         self.file = file
         let whole = 0..<file.byteCount
         let readable = range?.clamped(to: whole) ?? whole
@@ -124,7 +124,7 @@ package struct ByteReader {
     }
 }
 
-extension MappedFile {
+extension ByteStorage {
     /// The whole content; for small files only.
     func contents() -> [UInt8] {
         unsafe bytes.withUnsafeBytes { unsafe [UInt8]($0) }

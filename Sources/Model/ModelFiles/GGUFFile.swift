@@ -9,7 +9,7 @@ package import Quantization
 /// whole blocks of its type.
 package struct GGUFFile: Sendable {
     /// The mapped bytes.
-    package let mapping: MappedFile
+    package let mapping: ByteStorage
     /// Version of the format: 2 or 3.
     package let version: Int
     /// What every tensor's offset is a multiple of, counted from `dataOffset`.
@@ -26,7 +26,7 @@ package struct GGUFFile: Sendable {
     /// Reads and checks the header of a mapped file.
     ///
     /// - Complexity: O(header bytes + tensors · log(tensors)).
-    package init(mapping: MappedFile) throws(ModelFileError) {
+    package init(mapping: ByteStorage) throws(ModelFileError) {
         var parser = GGUFHeaderParser(mapping)
         try parser.parse()
         self.mapping = mapping

@@ -23,7 +23,7 @@ struct GGUFHeaderParser {
     private(set) var dataOffset = 0
     private var reader: ByteReader
 
-    init(_ file: MappedFile) {
+    init(_ file: ByteStorage) {
         reader = ByteReader(file)
     }
 

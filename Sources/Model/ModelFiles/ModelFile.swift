@@ -190,7 +190,7 @@ package struct ModelFile: Sendable {
                     path: file.mapping.path, key: "files", problem: "\(embeddedGGUFName) missing")
             }
             let metadata = try GGUFFile(
-                mapping: MappedFile(bytes: bytes, path: file.mapping.path))
+                mapping: AnonymousMemory(bytes: bytes, path: file.mapping.path))
             contents = try GGUFModel(metadata, schemas: schemas).contents(
                 stored: stored, naming: .packed)
         case .huggingFace:

@@ -78,8 +78,9 @@ package struct ModelTensors: Sendable {
     /// The files that the matrices are read from as they are used, each once.
     package var files: [MappedFile] {
         var files: [MappedFile] = []
-        for matrix in matrices where matrix.storage.isFile {
-            if !files.contains(where: { $0 === matrix.storage }) { files.append(matrix.storage) }
+        for matrix in matrices {
+            guard let file = matrix.storage as? MappedFile else { continue }
+            if !files.contains(where: { $0 === file }) { files.append(file) }
         }
         return files
     }
@@ -124,7 +125,7 @@ package struct ModelTensors: Sendable {
     package func packed(
         by packer: WeightPacker,
         progress: (_ doneByteCount: Int, _ byteCount: Int) -> Void = { _, _ in }
-    ) throws(MappedFileError) -> ModelTensors {
+    ) throws(ByteStorageError) -> ModelTensors {
         let packed = try packer.pack(multipliedMatrices, progress: progress)
         return replacingMatrices(isTied ? packed : [tokenEmbedding] + packed)
     }

@@ -34,7 +34,7 @@ package struct PackedFile: Sendable {
     package static let pageByteCount = 4096
 
     /// The mapped bytes.
-    package let mapping: MappedFile
+    package let mapping: ByteStorage
     /// What the file says of itself.
     package let header: PackedHeader
     /// The embedded files' contents by name.
@@ -43,7 +43,7 @@ package struct PackedFile: Sendable {
     private let dataOffset: Int
 
     /// Whether a file begins as packed files do.
-    static func isPacked(_ file: MappedFile) -> Bool {
+    static func isPacked(_ file: ByteStorage) -> Bool {
         // The first bytes suffice, so that a damaged one is not taken for a foreign file.
         file.hasPrefix(Array(magic.prefix(4)))
     }
@@ -51,7 +51,7 @@ package struct PackedFile: Sendable {
     /// Reads and checks all but the tensors' bytes.
     ///
     /// - Complexity: O(header and embedded bytes + tensors · log(tensors)).
-    package init(mapping: MappedFile) throws(ModelFileError) {
+    package init(mapping: ByteStorage) throws(ModelFileError) {
         var reader = ByteReader(mapping)
         let preamble = try Preamble(&reader)
         let metadataByteCount = preamble.headerByteCount + preamble.embeddedByteCount

@@ -20,7 +20,7 @@ struct SafetensorsFile: Sendable {
     let unreadable: [UnreadableTensor]
 
     /// Reads and checks the header of a mapped file.
-    init(mapping file: MappedFile) throws(ModelFileError) {
+    init(mapping file: ByteStorage) throws(ModelFileError) {
         var reader = ByteReader(file)
         let length = try reader.read(UInt64.self, what: "the length of the header")
         guard let headerByteCount = Int(exactly: length),
@@ -66,7 +66,7 @@ struct SafetensorsFile: Sendable {
 
 /// Turns the entries of a safetensors header into tensors.
 private struct SafetensorsHeader {
-    let file: MappedFile
+    let file: ByteStorage
     let dataOffset: Int
 
     /// A tensor of the file; every one takes bytes, whether it can be read or not.

@@ -8,7 +8,7 @@ package struct StoredTensor: Sendable {
     /// Its name, unique among the model's.
     package var name: String
     /// What holds its bytes.
-    package var file: MappedFile
+    package var file: ByteStorage
     /// The type of its elements.
     package var type: ElementType
     /// Sizes, the contiguous one last: a matrix is `[rows, columns]`.
@@ -24,7 +24,7 @@ package struct StoredTensor: Sendable {
 
     /// Creates the description of a tensor whose place in `file` has been checked.
     package init(
-        name: String, file: MappedFile, type: ElementType, shape: [Int], byteOffset: Int,
+        name: String, file: ByteStorage, type: ElementType, shape: [Int], byteOffset: Int,
         byteCount: Int, layout: WeightMatrix.Layout = .rows, checksum: UInt64? = nil
     ) {
         self.name = name
@@ -38,7 +38,7 @@ package struct StoredTensor: Sendable {
     }
 
     /// The tensor of a GGUF file.
-    package init(_ tensor: GGUFTensor, of file: MappedFile) {
+    package init(_ tensor: GGUFTensor, of file: ByteStorage) {
         self.init(
             name: tensor.name, file: file, type: tensor.type, shape: tensor.dimensions.reversed(),
             byteOffset: tensor.byteOffset, byteCount: tensor.byteCount)

@@ -204,8 +204,8 @@ package struct Upcycling: Sendable {
     private struct Piece {
         /// The bytes to read; nil for random numbers alone.
         var source: Range<Int>?
-        /// The file that holds them.
-        var file: MappedFile?
+        /// What holds them.
+        var file: ByteStorage?
         var type: ElementType
         var elementCount: Int
         /// The random stream that perturbs the piece; nil: it is copied as it is.
