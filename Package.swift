@@ -91,7 +91,9 @@ let package = Package(
         room(
             "ModelFiles", in: "Model",
             uses: ["Computation", "Parallelism", "Quantization", "JSON", "CFiles"]),
-        room("Architectures", in: "Model", uses: ["Computation", "Parallelism", "ModelFiles"]),
+        room(
+            "Architectures", in: "Model",
+            uses: ["Computation", "Parallelism", "ModelFiles", "JSON"]),
         room(
             "Inference", in: "Model",
             uses: ["Computation", "Parallelism", "Quantization", "ModelFiles", "Architectures"]),

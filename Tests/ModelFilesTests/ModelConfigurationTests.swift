@@ -7,26 +7,8 @@ import TestSupport
 import Testing
 
 struct ModelConfigurationTests {
-    private static func dense(_ architecture: String) -> RawDirectory {
-        var raw = RawDirectory.model()
-        raw.config = [
-            "architectures": [.string(architecture)], "hidden_size": 8, "intermediate_size": 8,
-            "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1,
-            "vocab_size": 6,
-        ]
-        var result = RawDirectory(config: raw.config)
-        for tensor in raw.tensors where !tensor.name.contains("block_sparse_moe") {
-            let shape = tensor.entry["shape"]?.arrayValue?.compactMap(\.intValue) ?? []
-            result.add(tensor.name, shape)
-        }
-        for part in ["gate", "up", "down"] {
-            result.add("model.layers.0.mlp.\(part)_proj.weight", [8, 8])
-        }
-        return result
-    }
-
     @Test func `Mistral's fields have transformers' defaults`() throws {
-        let configuration = try Self.dense("MistralForCausalLM").open().configuration
+        let configuration = try RawDirectory.dense("MistralForCausalLM").open().configuration
         #expect(configuration.slidingWindow == 4096)
         #expect(configuration.contextLength == 131_072)
         #expect(configuration.ropeTheta == 10_000)
@@ -36,13 +18,13 @@ struct ModelConfigurationTests {
     }
 
     @Test func `Llama's fields have transformers' defaults`() throws {
-        let configuration = try Self.dense("LlamaForCausalLM").open().configuration
+        let configuration = try RawDirectory.dense("LlamaForCausalLM").open().configuration
         #expect(configuration.slidingWindow == nil)
         #expect(configuration.contextLength == 2048)
     }
 
     @Test func `null means absent`() throws {
-        var raw = Self.dense("MistralForCausalLM")
+        var raw = RawDirectory.dense("MistralForCausalLM")
         for key in ["sliding_window", "head_dim", "rope_scaling", "quantization_config"] {
             raw.config[key] = .null
         }
@@ -52,7 +34,7 @@ struct ModelConfigurationTests {
     }
 
     @Test func `the model type names the architecture where nothing else does`() throws {
-        var raw = Self.dense("LlamaForCausalLM")
+        var raw = RawDirectory.dense("LlamaForCausalLM")
         raw.config["architectures"] = nil
         raw.config["model_type"] = "llama"
         #expect(try raw.open().configuration.architecture == "LlamaForCausalLM")

@@ -52,6 +52,23 @@ struct RawDirectory {
         return raw
     }
 
+    /// A sound dense model of the same numbers, which states none that transformers has a default for.
+    static func dense(_ architecture: String) -> RawDirectory {
+        var result = RawDirectory(config: [
+            "architectures": [.string(architecture)], "hidden_size": 8, "intermediate_size": 8,
+            "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1,
+            "vocab_size": 6,
+        ])
+        for tensor in model().tensors where !tensor.name.contains("block_sparse_moe") {
+            let shape = tensor.entry["shape"]?.arrayValue?.compactMap(\.intValue) ?? []
+            result.add(tensor.name, shape)
+        }
+        for part in ["gate", "up", "down"] {
+            result.add("model.layers.0.mlp.\(part)_proj.weight", [8, 8])
+        }
+        return result
+    }
+
     /// The same mixture as Mistral's own files have it, for params.json.
     static func mistral() -> RawDirectory {
         var raw = RawDirectory(config: [

@@ -2,6 +2,7 @@
 
 import Computation
 import Foundation
+import JSON
 import ModelFiles
 
 extension FamilyNumber {
@@ -23,8 +24,13 @@ extension Architecture {
         huggingFace: HuggingFaceKeys(
             architecture: "Ministral3ForCausalLM", modelType: "ministral3",
             wrapper: "Mistral3ForConditionalGeneration", kvHeadCount: 8, headDimension: 128,
-            contextLength: 262_144, ropeTheta: 1e6, rmsNormEpsilon: 1e-5,
-            ropeNumbers: [NumberKey("llama_4_scaling_beta", .queryScale, in: 0...100)]),
+            contextLength: 262_144, ropeTheta: 10_000, rmsNormEpsilon: 1e-5,
+            ropeNumbers: [NumberKey("llama_4_scaling_beta", .queryScale, in: 0...100)],
+            ropeParameters: [
+                "rope_type": "yarn", "rope_theta": 1e6, "factor": 16,
+                "original_max_position_embeddings": 16384, "beta_fast": 32, "beta_slow": 1,
+                "mscale": 1, "mscale_all_dim": 1, "llama_4_scaling_beta": 0.1,
+            ]),
         mistral: MistralKeys(
             name: "ministral3", ropeTheta: 1e6, mark: "llama_4_scaling",
             numbers: [
@@ -35,13 +41,7 @@ extension Architecture {
             [RMSNorm.beforeAttention] + Attention.tensors + [RMSNorm.beforeFeedForward]
                 + (c.isMixtureOfExperts ? MixtureOfExperts.tensors : DenseFeedForward.tensors)
         },
-        prefixes: [("", "language_model."), ("model.", "model.language_model.")],
-        // The part for images.
-        ignored: [
-            "vision_tower.", "multi_modal_projector.", "model.vision_tower.",
-            "model.multi_modal_projector.", "vision_encoder.", "vision_language_adapter.",
-            "patch_merger.", "pre_mm_projector_norm.",
-        ],
+        prefixes: MistralWithImages.prefixes, ignored: MistralWithImages.ignored,
         problem: { QueryScale.problem(in: $0) },
         scratch: { c in
             Attention.scratch

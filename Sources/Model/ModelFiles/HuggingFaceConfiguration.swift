@@ -7,6 +7,8 @@ import JSON
 struct HuggingFaceConfiguration {
     /// The family.
     let schema: ModelSchema
+    /// Whether the output matrix is the token embedding; nil: where there is no other.
+    let tied: Bool?
     private let keys: HuggingFaceKeys
     private let object: JSONObject
     private let fields: ConfigurationFields
@@ -23,25 +25,28 @@ struct HuggingFaceConfiguration {
     ) throws(ModelFileError) {
         let architecture = try Self.architecture(object, path: path, among: schemas)
         let whole = ConfigurationFields(object, path: path)
-        if let schema = schemas.first(where: { $0.huggingFace?.wrapper == architecture }),
-            let text = object["text_config"]?.objectValue
-        {
+        let wrapped = schemas.filter { $0.huggingFace?.wrapper == architecture }
+        if !wrapped.isEmpty, let text = object["text_config"]?.objectValue {
             // A model of text and images: its text part is a model of text.
             try Self.rejectUnsupported(whole, object)
             var part = text
             part["architectures"] = nil
             let name = try Self.architecture(part, path: path, among: schemas)
-            guard let keys = schema.huggingFace, keys.architecture == name else {
+            guard let schema = wrapped.first(where: { $0.huggingFace?.architecture == name }),
+                let keys = schema.huggingFace
+            else {
+                let known = wrapped.compactMap { $0.huggingFace?.modelType }
                 throw whole.fail(
                     "text_config.model_type",
                     "“\(printable(name, limit: 60))” is not supported in \(architecture) ("
-                        + "\(schema.huggingFace?.modelType ?? schema.name) is)")
+                        + "\(known.sorted().joined(separator: ", ")) are)")
             }
             self.schema = schema
             self.keys = keys
-            for key in ["tie_word_embeddings", "eos_token_id"] where part[key] == nil {
-                part[key] = object[key]
-            }
+            if part["eos_token_id"] == nil { part["eos_token_id"] = object["eos_token_id"] }
+            // transformers goes by the top level, where tied is the default, and yet uses an output
+            // matrix that a file has.
+            tied = try whole.bool("tie_word_embeddings", default: true) ? nil : false
             self.object = part
             fields = ConfigurationFields(part, path: path, prefix: "text_config.")
             return
@@ -55,17 +60,13 @@ struct HuggingFaceConfiguration {
             throw .unsupported(
                 path: path,
                 problem: "architecture “\(printable(architecture, limit: 60))” is not supported ("
-                    + known.sorted().joined(separator: ", ") + " are)")
+                    + Set(known).sorted().joined(separator: ", ") + " are)")
         }
         self.schema = schema
         self.keys = keys
         self.object = object
         fields = whole
-    }
-
-    /// Whether the output matrix is the token embedding.
-    func isTied() throws(ModelFileError) -> Bool {
-        try fields.bool("tie_word_embeddings", default: false)
+        tied = try whole.bool("tie_word_embeddings", default: false)
     }
 
     /// The part that is about text, for what else is in it.

@@ -15,7 +15,7 @@ struct HuggingFaceRope {
     init(
         _ object: JSONObject, _ top: ConfigurationFields, contextLength: Int, keys: HuggingFaceKeys
     ) throws(ModelFileError) {
-        let own = try Self.fields(object, top)
+        let own = try Self.fields(object, top, keys)
         // What stands among the rope's own parameters goes before what stands at the top.
         theta = try top.number(
             "rope_theta", in: ConfigurationBounds.ropeTheta, default: keys.ropeTheta)
@@ -28,7 +28,7 @@ struct HuggingFaceRope {
                 "partial_rotary_factor", in: 0.001...1, default: partialFactor)
             scaling = try Self.scaling(fields, top, contextLength: contextLength)
             for key in keys.ropeNumbers {
-                numbers[key.number] = try fields.optionalNumber(key.key, in: key.range)
+                numbers[key.number] = try fields.number(key.key, in: key.range)
             }
             try fields.refuseUnknown(
                 names,
@@ -44,9 +44,10 @@ struct HuggingFaceRope {
         }
     }
 
-    /// The one object with rotary parameters that holds for all layers.
+    /// The one object with rotary parameters that holds for all layers: the file's, or the family's
+    /// where the file has none.
     private static func fields(
-        _ object: JSONObject, _ top: ConfigurationFields
+        _ object: JSONObject, _ top: ConfigurationFields, _ keys: HuggingFaceKeys
     ) throws(ModelFileError) -> (fields: ConfigurationFields, keys: [String])? {
         var found: (key: String, object: JSONObject)?
         for key in ["rope_parameters", "rope_scaling"] {
@@ -59,6 +60,11 @@ struct HuggingFaceRope {
                 throw top.fail(key, "differs from \(found.key); leave one of them")
             }
             found = (key, nested)
+        }
+        // An empty rope_parameters is not none.
+        if found == nil, object["rope_parameters"]?.isNull ?? true, let usual = keys.ropeParameters
+        {
+            found = ("rope_parameters", usual)
         }
         guard var (key, nested) = found else { return nil }
         if let kind = try layerKind(nested, object, key, top) {

@@ -56,7 +56,7 @@ struct ModelDirectory {
         let (templates, source) = try chatTemplates()
         return ModelFile.Contents(
             schema: reader.schema, configuration: configuration, stored: [], naming: .huggingFace,
-            tied: try reader.isTied(),
+            tied: reader.tied,
             vocabularySource: .folder(folder), chatTemplates: templates,
             endTokenIDs: ends, chatTemplateSource: source, warnings: warnings)
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Computation
+package import JSON
 
 /// What the files of a family of models hold: the keys of its numbers in each format, and its
 /// tensors.
@@ -188,7 +189,7 @@ package struct HuggingFaceKeys: Sendable {
     package var headDimension: Int?
     /// Positions.
     package var contextLength: Int
-    /// Base of the rotary frequencies.
+    /// Base of the rotary frequencies where neither the rotary parameters nor the top level state it.
     package var ropeTheta: Double
     /// Epsilon of norms.
     package var rmsNormEpsilon: Double
@@ -198,15 +199,17 @@ package struct HuggingFaceKeys: Sendable {
     package var slidingWindow: Int?
     /// E.
     package var expertCount: Int?
-    /// Numbers of its own among the rotary parameters.
+    /// Numbers of its own among the rotary parameters; a file that has some must have these.
     package var ropeNumbers: [NumberKey]
+    /// The rotary parameters of a file that has none.
+    package var ropeParameters: JSONObject?
 
     /// Describes keys and defaults.
     package init(
         architecture: String, modelType: String, wrapper: String? = nil, kvHeadCount: Int? = nil,
         headDimension: Int? = nil, contextLength: Int, ropeTheta: Double, rmsNormEpsilon: Double,
         hasSlidingWindow: Bool = true, slidingWindow: Int? = nil, expertCount: Int? = nil,
-        ropeNumbers: [NumberKey] = []
+        ropeNumbers: [NumberKey] = [], ropeParameters: JSONObject? = nil
     ) {
         self.architecture = architecture
         self.modelType = modelType
@@ -220,6 +223,7 @@ package struct HuggingFaceKeys: Sendable {
         self.slidingWindow = slidingWindow
         self.expertCount = expertCount
         self.ropeNumbers = ropeNumbers
+        self.ropeParameters = ropeParameters
     }
 }
 
