@@ -182,7 +182,7 @@ let package = Package(
             dependencies: [
                 "Architectures", "Computation", "Inference", "ModelFiles", "Parallelism",
             ],
-            path: "Tests/TestSupport", swiftSettings: swiftSettings),
+            path: "Tests/TestSupport", resources: [.copy("Goldens")], swiftSettings: swiftSettings),
 
         // Engines, vocabularies and formats that do as a test says.
         .target(
@@ -203,9 +203,14 @@ let package = Package(
             uses: [
                 "Computation", "Parallelism", "Quantization", "JSON", "Architectures", "ModelTools",
                 "TestSupport",
-            ],
-            resources: [.copy("Goldens")]),
+            ]),
         tests(of: "Architectures", uses: ["ModelFiles"]),
+        tests(
+            of: "ModelTools",
+            uses: [
+                "Computation", "Parallelism", "Quantization", "ModelFiles", "Architectures",
+                "JSON", "TestSupport",
+            ]),
         tests(
             of: "Inference",
             uses: [

@@ -4,6 +4,7 @@ import Architectures
 import JSON
 import ModelFiles
 import ModelTools
+import TestSupport
 import Testing
 
 /// Damaged Hugging Face folders: each must be one clear line, never a trap.

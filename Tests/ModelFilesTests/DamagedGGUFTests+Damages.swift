@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import TestSupport
+
 extension DamagedGGUFTests {
     static let headerDamages: [Damage] = [
         Damage("empty magic", mentions: "GGUF") { $0.magic = [0, 0, 0, 0] },

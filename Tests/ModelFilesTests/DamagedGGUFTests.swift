@@ -3,6 +3,7 @@
 import Computation
 import ModelFiles
 import ModelTools
+import TestSupport
 import Testing
 
 /// Damaged GGUF files: each must be one clear line, never a trap.

@@ -6,6 +6,7 @@ import Foundation
 import ModelFiles
 import ModelTools
 import Parallelism
+import TestSupport
 import Testing
 
 /// Damaged packed files: each must be one clear line, never a trap.

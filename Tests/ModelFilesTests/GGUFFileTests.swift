@@ -3,6 +3,7 @@
 import Computation
 import ModelFiles
 import Quantization
+import TestSupport
 import Testing
 
 struct GGUFFileTests {

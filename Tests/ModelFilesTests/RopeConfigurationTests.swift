@@ -2,6 +2,7 @@
 
 import JSON
 import ModelFiles
+import TestSupport
 import Testing
 
 /// How files spell rotary scalings, and what each comes to.

@@ -3,6 +3,7 @@
 import Architectures
 import JSON
 import ModelFiles
+import TestSupport
 import Testing
 
 /// Where a folder's weights are found.

@@ -5,6 +5,7 @@ import Computation
 import ModelFiles
 import ModelTools
 import Parallelism
+import TestSupport
 import Testing
 
 /// Models in several GGUF files.

@@ -3,6 +3,7 @@
 import Architectures
 import JSON
 import ModelFiles
+import TestSupport
 import Testing
 
 /// Keys that would change a model's arithmetic: understood, neutral, or refused by name.

@@ -2,6 +2,7 @@
 
 import JSON
 import ModelFiles
+import TestSupport
 import Testing
 
 /// Tensors that no product can read.

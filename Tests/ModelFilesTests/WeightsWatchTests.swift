@@ -6,6 +6,7 @@ import Foundation
 import ModelFiles
 import ModelTools
 import Parallelism
+import TestSupport
 import Testing
 
 @Suite struct WeightsWatchTests {

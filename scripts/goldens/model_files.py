@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the goldens of ModelFilesTests: tiny models by the reference writers of each format, and
+"""Writes the goldens of Tests/TestSupport: tiny models by the reference writers of each format, and
 expected.json with every tensor's type, shape and the bytes of its last row.
 
 usage: model_files.py OUTPUT_FOLDER      (needs numpy, gguf, torch, transformers, safetensors)

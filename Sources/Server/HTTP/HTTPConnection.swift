@@ -116,7 +116,7 @@ final class HTTPConnection: Sendable {
                 }
             }
         } catch let error as RequestError {
-            await refuse(error, parser.unfinishedHead)
+            await refuse(error, receiver.unfinishedHead)
         } catch {
             // The client is gone or stalled, or a streamed body failed after its head was sent:
             // nobody is left to be told. Closing without the last chunk tells what can be told.

@@ -44,6 +44,9 @@ struct RequestReceiver {
     /// Whether some of a further request has been read.
     var hasPendingInput: Bool { parser.hasPendingInput }
 
+    /// As much as has been read of a header that has not ended.
+    var unfinishedHead: HTTPRequest? { parser.unfinishedHead }
+
     /// Receives the next request, or nil when the connection ends between requests.
     ///
     /// Three clocks run, so that no client can hold a connection by sending slowly: one until the

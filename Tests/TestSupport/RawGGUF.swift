@@ -2,35 +2,69 @@
 
 import Architectures
 import Computation
-import ModelFiles
+package import ModelFiles
 
 /// A GGUF file taken to pieces, any of which a test may break before `bytes()` joins them.
-struct RawGGUF {
-    struct Key {
-        var name: [UInt8]
-        var type: UInt32
-        var payload: [UInt8]
+package struct RawGGUF: Sendable {
+    /// A key of the metadata.
+    package struct Key: Sendable {
+        /// Its name in UTF-8, unless a test says otherwise.
+        package var name: [UInt8]
+        /// The number of its type.
+        package var type: UInt32
+        /// Its value as the file has it.
+        package var payload: [UInt8]
     }
 
-    struct Tensor {
-        var name: [UInt8]
-        var dimensions: [UInt64]
-        var type: UInt32 = 0
-        var offset: UInt64?
-        var bytes: [UInt8]
-        var dimensionCount: UInt32?
+    /// What the file says of a tensor, and its bytes.
+    package struct Tensor: Sendable {
+        /// Its name in UTF-8, unless a test says otherwise.
+        package var name: [UInt8]
+        /// Its sizes, the contiguous one first.
+        package var dimensions: [UInt64]
+        /// The number of its type.
+        package var type: UInt32 = 0
+        /// Replaces where its bytes begin.
+        package var offset: UInt64?
+        /// Its bytes.
+        package var bytes: [UInt8]
+        /// Replaces how many sizes it has.
+        package var dimensionCount: UInt32?
+
+        /// Describes a tensor.
+        package init(
+            name: [UInt8], dimensions: [UInt64], type: UInt32 = 0, offset: UInt64? = nil,
+            bytes: [UInt8], dimensionCount: UInt32? = nil
+        ) {
+            self.name = name
+            self.dimensions = dimensions
+            self.type = type
+            self.offset = offset
+            self.bytes = bytes
+            self.dimensionCount = dimensionCount
+        }
     }
 
-    var magic = Array("GGUF".utf8)
-    var version: UInt32 = 3
-    var tensorCount: UInt64?
-    var keyCount: UInt64?
-    var keys: [Key] = []
-    var tensors: [Tensor] = []
-    var alignment = 32
+    /// The first four bytes.
+    package var magic = Array("GGUF".utf8)
+    /// The version of the format.
+    package var version: UInt32 = 3
+    /// Replaces the number of tensors.
+    package var tensorCount: UInt64?
+    /// Replaces the number of keys.
+    package var keyCount: UInt64?
+    /// The metadata.
+    package var keys: [Key] = []
+    /// The tensors.
+    package var tensors: [Tensor] = []
+    /// What the bytes of tensors are aligned to.
+    package var alignment = 32
+
+    /// No keys and no tensors.
+    package init() {}
 
     /// Joins the pieces; the counts and offsets are right unless they were set.
-    func bytes() -> [UInt8] {
+    package func bytes() -> [UInt8] {
         var result = magic + version.bytes
         result += (tensorCount ?? UInt64(tensors.count)).bytes
         result += (keyCount ?? UInt64(keys.count)).bytes
@@ -59,26 +93,31 @@ struct RawGGUF {
 
     // MARK: Edits
 
-    mutating func set(_ name: String, _ value: Value) {
+    /// Sets a key, which becomes the last.
+    package mutating func set(_ name: String, _ value: Value) {
         remove(name)
         keys.append(Key(name: Array(name.utf8), type: value.type, payload: value.payload))
     }
 
-    mutating func remove(_ name: String) {
+    /// Removes a key.
+    package mutating func remove(_ name: String) {
         keys.removeAll { $0.name == Array(name.utf8) }
     }
 
-    mutating func edit(_ name: String, _ body: (inout Tensor) -> Void) {
+    /// Changes the tensors of a name.
+    package mutating func edit(_ name: String, _ body: (inout Tensor) -> Void) {
         for index in tensors.indices where tensors[index].name == Array(name.utf8) {
             body(&tensors[index])
         }
     }
 
-    mutating func removeTensor(_ name: String) {
+    /// Removes a tensor.
+    package mutating func removeTensor(_ name: String) {
         tensors.removeAll { $0.name == Array(name.utf8) }
     }
 
-    mutating func addTensor(_ name: String, _ dimensions: [Int], value: Float = 0.5) {
+    /// Adds a tensor of F32, all of one value.
+    package mutating func addTensor(_ name: String, _ dimensions: [Int], value: Float = 0.5) {
         let count = dimensions.reduce(1, *)
         tensors.append(
             Tensor(
@@ -86,7 +125,8 @@ struct RawGGUF {
                 bytes: Array([[UInt8]](repeating: value.bitPattern.bytes, count: count).joined())))
     }
 
-    enum Value {
+    /// A value of the metadata.
+    package enum Value: Sendable {
         case uint16(UInt16)
         case uint32(UInt32)
         case int32(Int32)
@@ -101,7 +141,8 @@ struct RawGGUF {
         case nested(depth: Int)
         case raw(type: UInt32, payload: [UInt8])
 
-        var type: UInt32 {
+        /// The number of its type.
+        package var type: UInt32 {
             switch self {
             case .uint16: 2
             case .uint32: 4
@@ -116,7 +157,8 @@ struct RawGGUF {
             }
         }
 
-        var payload: [UInt8] {
+        /// Its bytes.
+        package var payload: [UInt8] {
             switch self {
             case .uint16(let value): value.bytes
             case .uint32(let value): value.bytes
@@ -144,7 +186,7 @@ struct RawGGUF {
     // MARK: Sound models
 
     /// A sound tiny model: D 8, H 2, K 1, Dh 4, F 8, V 6, one layer.
-    static func model(experts: Int? = nil, stacked: Bool = true) -> RawGGUF {
+    package static func model(experts: Int? = nil, stacked: Bool = true) -> RawGGUF {
         var raw = RawGGUF()
         raw.set("general.architecture", .string("llama"))
         raw.set("general.name", .string("tiny"))
@@ -190,21 +232,26 @@ struct RawGGUF {
         return raw
     }
 
+    /// Writes the joined pieces as `model.gguf` and opens it.
+    package func open(savedIn folder: TemporaryFolder) throws -> ModelFile {
+        try ModelFile.open(path: folder.write(bytes(), to: "model.gguf"))
+    }
+
     /// Opens the joined pieces as a model.
-    func open() throws -> ModelFile {
+    package func open() throws -> ModelFile {
         try ModelFile.open(gguf: GGUFFile(mapping: AnonymousMemory(bytes: bytes())))
     }
 }
 
 extension FixedWidthInteger {
     /// The value's bytes, the lowest first.
-    var bytes: [UInt8] {
+    package var bytes: [UInt8] {
         (0..<bitWidth / 8).map { UInt8(truncatingIfNeeded: self >> ($0 * 8)) }
     }
 }
 
 /// Opens `bytes` as a GGUF model and reads all of it.
-func openAndVerify(_ bytes: [UInt8]) throws {
+package func openAndVerify(_ bytes: [UInt8]) throws {
     let file = try GGUFFile(mapping: AnonymousMemory(bytes: bytes))
     try ModelFile.open(gguf: file).verify()
 }

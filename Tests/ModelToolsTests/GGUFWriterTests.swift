@@ -4,6 +4,7 @@ import Foundation
 import ModelFiles
 import ModelTools
 import Quantization
+import TestSupport
 import Testing
 
 struct GGUFWriterTests {

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import ModelFiles
-import Testing
+package import ModelFiles
+package import Testing
 
 /// Whether an error prints as one line of bounded length without control characters.
-func isOneLine(_ error: ModelFileError) -> Bool {
+package func isOneLine(_ error: ModelFileError) -> Bool {
     let text = "\(error)"
     return !text.isEmpty && text.count < 1000
         && text.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
 }
 
 /// Expects `body` to throw a `ModelFileError` of one line which contains `mentions`.
-func expectOneLineError(
+package func expectOneLineError(
     mentions: String = "", sourceLocation: SourceLocation = #_sourceLocation,
     _ body: () throws -> Void
 ) throws {
@@ -28,5 +28,5 @@ func expectOneLineError(
 
 extension ModelTensors {
     /// The norm before the output matrix.
-    var outputNorm: [Float] { outputs.vector(.outputNorm) }
+    package var outputNorm: [Float] { outputs.vector(.outputNorm) }
 }

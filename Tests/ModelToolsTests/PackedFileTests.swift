@@ -144,10 +144,3 @@ struct PackedFileTests {
             }
     }
 }
-
-extension RawGGUF {
-    /// Writes the joined pieces as `model.gguf` and opens it.
-    func open(savedIn folder: TemporaryFolder) throws -> ModelFile {
-        try ModelFile.open(path: folder.write(bytes(), to: "model.gguf"))
-    }
-}

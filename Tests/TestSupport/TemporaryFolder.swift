@@ -3,10 +3,12 @@
 import Foundation
 
 /// A folder that is removed when the value goes away.
-final class TemporaryFolder {
-    let path: String
+package final class TemporaryFolder {
+    /// Where it is.
+    package let path: String
 
-    init() throws {
+    /// Makes an empty folder.
+    package init() throws {
         let url = FileManager.default.temporaryDirectory.appendingPathComponent(
             "cierzo-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
@@ -19,7 +21,7 @@ final class TemporaryFolder {
 
     /// Writes a file and returns its path.
     @discardableResult
-    func write(_ bytes: [UInt8], to name: String) throws -> String {
+    package func write(_ bytes: [UInt8], to name: String) throws -> String {
         let file = "\(path)/\(name)"
         try Data(bytes).write(to: URL(fileURLWithPath: file))
         return file
@@ -27,18 +29,18 @@ final class TemporaryFolder {
 
     /// Writes a text file and returns its path.
     @discardableResult
-    func write(_ text: String, to name: String) throws -> String {
+    package func write(_ text: String, to name: String) throws -> String {
         try write(Array(text.utf8), to: name)
     }
 }
 
-/// The path of a golden file or folder.
-func golden(_ name: String) throws -> String {
+/// The path of a golden file or folder of the formats that hold models.
+package func golden(_ name: String) throws -> String {
     guard let url = Bundle.module.resourceURL else { throw CocoaError(.fileNoSuchFile) }
     return url.appendingPathComponent("Goldens/\(name)").path
 }
 
 /// The content of a file.
-func contents(_ path: String) throws -> [UInt8] {
+package func contents(_ path: String) throws -> [UInt8] {
     Array(try Data(contentsOf: URL(fileURLWithPath: path)))
 }
