@@ -4,14 +4,11 @@
 struct Arithmetic {
     let runtime: Runtime
 
-    /// What an error says of `%` after a string.
-    static let percentFormats = "% formatting of strings"
-
     func apply(
         _ operation: ArithmeticOperator, _ left: Value, _ right: Value
     ) throws(TemplateError) -> Value {
         if operation == .modulo, case .string = left {
-            throw runtime.unsupported(Self.percentFormats)
+            throw runtime.unsupported("% formatting of strings")
         }
         if case .undefined(let message) = left { throw runtime.failure(message) }
         if case .undefined(let message) = right { throw runtime.failure(message) }

@@ -16,8 +16,7 @@ struct ExpressionEvaluator {
             return value(of: literal)
         case .name(let name):
             try runtime.step()
-            runtime.position = expression.position
-            return try lookUp(name, in: scope)
+            return lookUp(name, in: scope)
         default:
             break
         }
@@ -29,7 +28,8 @@ struct ExpressionEvaluator {
         case .tuple, .list, .mapping: return try collection(expression, in: scope)
         case .attribute, .subscripted, .sliced: return try access(expression, in: scope)
         case .call, .filter, .test: return try application(expression, in: scope)
-        case .not, .negative, .positive, .arithmetic: return try operation(expression, in: scope)
+        case .not, .negative, .positive, .arithmetic, .leftOut:
+            return try operation(expression, in: scope)
         case .and, .or, .conditional: return try choice(expression, in: scope)
         case .comparison, .concatenation: return try chain(expression, in: scope)
         case .literal, .name: return .null
@@ -92,6 +92,9 @@ struct ExpressionEvaluator {
             let right = try evaluate(right, in: scope)
             runtime.position = expression.position
             return try runtime.arithmetic.apply(operation, left, right)
+        case .leftOut(let feature):
+            runtime.position = expression.position
+            throw runtime.unsupported(feature)
         default: return .null
         }
     }
@@ -136,13 +139,10 @@ struct ExpressionEvaluator {
         }
     }
 
-    private func lookUp(
-        _ name: String, in scope: Scope
-    ) throws(TemplateError) -> Value {
+    private func lookUp(_ name: String, in scope: Scope) -> Value {
         if let value = scope.value(of: name) { return value }
-        if Functions.names.contains(name) { return .callable(.function(name)) }
-        if Functions.leftOut.contains(name) {
-            throw runtime.unsupported("function \"\(name)\"")
+        if Functions.names.contains(name) || Functions.leftOut.contains(name) {
+            return .callable(.function(name))
         }
         return .undefined("'\(name)' is undefined")
     }

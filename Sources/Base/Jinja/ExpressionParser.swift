@@ -116,10 +116,7 @@ struct ExpressionParser {
         var level = tightest
         while level >= loosest {
             switch level {
-            case 8:
-                if reader.isCurrent(.power) {
-                    throw .unsupported("operator **", at: reader.current.position)
-                }
+            case 8: left = try power(left)
             case 7:
                 left = try arithmetic(
                     left,
@@ -140,6 +137,19 @@ struct ExpressionParser {
         return left
     }
 
+    private mutating func power(
+        _ first: Expression
+    ) throws(TemplateError) -> Expression {
+        var left = first
+        while reader.isCurrent(.power) {
+            let position = reader.current.position
+            reader.advance()
+            let right = try unary(allowsFilters: true)
+            left = try node(.leftOut("operator **"), at: position, over: [left, right])
+        }
+        return left
+    }
+
     private mutating func arithmetic(
         _ first: Expression, _ table: [Token.Symbol: ArithmeticOperator],
         operand: Int
@@ -148,9 +158,6 @@ struct ExpressionParser {
         while case .symbol(let symbol) = reader.current.kind, let operation = table[symbol] {
             let position = reader.current.position
             reader.advance()
-            if symbol == .modulo, case .literal(.string) = left.kind {
-                throw .unsupported(Arithmetic.percentFormats, at: position)
-            }
             let right = try binary(operand)
             left = try node(.arithmetic(operation, left, right), at: position, over: [left, right])
         }
@@ -375,10 +382,7 @@ struct ExpressionParser {
         let name = try dottedName()
         let arguments =
             reader.isCurrent(.leftParenthesis) ? try callArguments() : CallArguments()
-        if Filters.leftOut.contains(name) {
-            throw .unsupported("filter \"\(name)\"", at: position)
-        }
-        if !allowsUnknownNames, !Filters.names.contains(name) {
+        if !allowsUnknownNames, !Filters.names.contains(name), !Filters.leftOut.contains(name) {
             unknownNames.append(.syntax("no filter named '\(name.prefix(40))'", at: position))
         }
         return FilterCall(name: name, arguments: arguments, position: position)
@@ -399,10 +403,7 @@ struct ExpressionParser {
             arguments.positional = [try postfix(try testOperand())]
             reader.leave()
         }
-        if Tests.leftOut.contains(name) {
-            throw .unsupported("test \"\(name)\"", at: position)
-        }
-        if !allowsUnknownNames, !Tests.names.contains(name) {
+        if !allowsUnknownNames, !Tests.names.contains(name), !Tests.leftOut.contains(name) {
             unknownNames.append(.syntax("no test named '\(name.prefix(40))'", at: position))
         }
         let call = FilterCall(name: name, arguments: arguments, position: position)
@@ -451,6 +452,7 @@ struct ExpressionParser {
         }
         reader.advance()
         var keys: [Expression] = []
+        var hasSliceInTuple = false
         while !reader.isCurrent(.rightBracket) {
             if !keys.isEmpty { try reader.expect(.comma) }
             let start = reader.isCurrent(.colon) ? nil : try expression()
@@ -458,10 +460,12 @@ struct ExpressionParser {
                 if let start { keys.append(start) }
                 continue
             }
-            guard keys.isEmpty else {
-                throw .unsupported("slices in tuple subscripts", at: position)
-            }
             let slice = try slice(from: start)
+            guard keys.isEmpty else {
+                hasSliceInTuple = true
+                keys += [start, slice.stop, slice.step].compactMap { $0 }
+                continue
+            }
             try reader.expect(.rightBracket)
             let depth = max(
                 max(subject.depth, start?.depth ?? 0),
@@ -469,6 +473,10 @@ struct ExpressionParser {
             return try node(.sliced(subject, slice), at: position, above: depth)
         }
         try reader.expect(.rightBracket)
+        if hasSliceInTuple {
+            return try node(
+                .leftOut("slices in tuple subscripts"), at: position, over: [subject] + keys)
+        }
         let key =
             keys.count == 1 ? keys[0] : try node(.tuple(keys), at: position, over: keys)
         return try node(.subscripted(subject, key), at: position, over: [subject, key])

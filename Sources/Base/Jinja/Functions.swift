@@ -6,7 +6,7 @@ struct Functions {
         "range", "dict", "namespace", "raise_exception", "strftime_now",
     ]
 
-    /// The functions of Jinja2 that no chat template uses.
+    /// The functions of Jinja2 that no chat template uses: defined, but an error once called.
     static let leftOut: Set<String> = ["cycler", "joiner", "lipsum"]
 
     let runtime: Runtime
@@ -39,7 +39,11 @@ struct Functions {
             let format = try runtime.string(argument: values[0] ?? .null)
             try runtime.checkLength(format.count * 10)
             return .text(now.formatted(format.text))
-        default: throw runtime.failure("'\(name)' is undefined")
+        default:
+            if Self.leftOut.contains(name) {
+                throw runtime.unsupported("function \"\(name)\"")
+            }
+            throw runtime.failure("'\(name)' is undefined")
         }
     }
 

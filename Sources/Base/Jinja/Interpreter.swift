@@ -89,7 +89,7 @@ final class Interpreter {
     ) throws(TemplateError) -> Flow {
         // As with expressions, functions of their own keep the frames of this recursion small.
         switch statement.kind {
-        case .text, .output, .assignment, .macro:
+        case .text, .output, .assignment, .macro, .leftOut:
             try executeSimple(statement, in: scope)
             return .next
         case .breakLoop: return .breaks
@@ -109,6 +109,7 @@ final class Interpreter {
     ) throws(TemplateError) {
         switch statement.kind {
         case .text(let text): try write(text)
+        case .leftOut(let feature): throw runtime.unsupported(feature)
         case .output(let expression):
             try write(try runtime.text.string(try expressions.evaluate(expression, in: scope)))
         case .assignment(let target, let expression):

@@ -97,12 +97,23 @@ struct Parser {
                 throw .syntax("'\(name)' outside a loop", at: position)
             }
             kind = name == "break" ? .breakLoop : .continueLoop
-        case "block", "extends", "include", "import", "from", "autoescape", "print":
-            throw .unsupported("statement \"\(name)\"", at: position)
+        case "extends", "include", "import", "from", "print":
+            skipTag()
+            kind = .leftOut("statement \"\(name)\"")
+        case "block", "autoescape":
+            skipTag()
+            _ = try innerBody(until: "end\(name)")
+            skipTag()
+            kind = .leftOut("statement \"\(name)\"")
         default:
             throw .syntax("unknown tag '\(name.prefix(40))'", at: position)
         }
         return [Statement(kind: kind, position: position)]
+    }
+
+    /// Passes over what is left of a tag.
+    private func skipTag() {
+        while reader.current.kind != .blockEnd, reader.current.kind != .end { reader.advance() }
     }
 
     private mutating func loop() throws(TemplateError) -> Statement.Kind {

@@ -30,6 +30,9 @@ struct Expression: Sendable {
         case concatenation([Expression])
         case conditional(
             test: Expression, then: Expression, otherwise: Expression?)
+
+        /// An expression of Jinja2 that this engine leaves out: an error once it is reached.
+        case leftOut(String)
     }
 }
 
@@ -159,5 +162,8 @@ struct Statement: Sendable {
         case generation([Statement])
         case breakLoop
         case continueLoop
+
+        /// A statement of Jinja2 that this engine leaves out: an error once it is reached.
+        case leftOut(String)
     }
 }

@@ -40,14 +40,15 @@ package struct TemplateContext: Sendable {
     func scope() -> Scope {
         let scope = Scope(parent: nil)
         for (name, value) in data {
-            scope.variables[name] = Value(value, origin: .data)
-        }
-        if let words, case .array(let items)? = data[words.variable] {
-            scope.variables[words.variable] = .list(
-                ValueList(
-                    items.map { item in
-                        Self.value(item, vouchingFor: words.member, in: words.known)
-                    }))
+            if let words, name == words.variable, case .array(let items) = value {
+                scope.variables[name] = .list(
+                    ValueList(
+                        items.map { item in
+                            Self.value(item, vouchingFor: words.member, in: words.known)
+                        }))
+            } else {
+                scope.variables[name] = Value(value, origin: .data)
+            }
         }
         for (name, value) in vouched {
             scope.variables[name] = Value(value, origin: .template)
