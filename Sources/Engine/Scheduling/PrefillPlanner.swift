@@ -28,8 +28,9 @@ struct PrefillPlanner: Sendable {
     /// - Parameters:
     ///   - step: gets a slice for each prompt that has a share.
     ///   - running: the sequences with blocks.
-    ///   - firstNew: where those begin that were admitted in this step. One of them may need no
-    ///     more than its last token, like a sequence that decodes.
+    ///   - firstNew: the index in `running` of the first sequence admitted in this step. From there
+    ///     on all are prompts, even one that is cached up to its last token and so looks like a
+    ///     sequence that decodes.
     ///   - blocks: where prompts find what has been computed for others in the meantime.
     ///   - clients: whose work is counted.
     mutating func plan(

@@ -2,10 +2,10 @@
 
 /// Which sequences have a place and blocks, and which wait for them.
 ///
-/// Clients share the places. A client's part is by its weight, of the places that its priority has
-/// got. Whoever has more keeps it while nobody else wants it. Nobody takes a place for what would
-/// then be more than its part, and nobody loses one that belongs to its part: so no two clients take
-/// places from each other in turns.
+/// Clients of one priority share the places that this priority holds, in proportion to their
+/// weights. A client may hold more than its share while nobody else wants the places. Another
+/// client can take a place from it only up to that client's own share, and only a place beyond the
+/// share of the one that loses it, so two clients never take the same place back and forth.
 struct SequencePlaces: Sendable {
     private let configuration: Scheduler.Configuration
 

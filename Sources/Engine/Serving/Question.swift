@@ -64,8 +64,8 @@ package struct Question: Hashable, Sendable {
     /// All else that the engine needs to know: lengths, ends, sampling, choices, log probabilities,
     /// and when it is to be done.
     ///
-    /// Prompt, temperature and stop tokens are filled in from the above, whoever asks from the
-    /// ``Client``.
+    /// Its prompt, temperature and stop tokens are overwritten with those of the question, and the
+    /// client that it is counted for with the ``Client`` who asks.
     package var generation = GenerationRequest(promptTokens: [])
 
     /// A question that leaves everything but its prompts to the model.

@@ -15,6 +15,8 @@ package struct RunningModel: Sendable {
     /// The memory that it takes.
     package let memoryPlan: MemoryPlan
 
-    /// Notices when the weights are gone; somebody has to let it look.
+    /// Notices when a file of the weights changes while it is served.
+    ///
+    /// It does not look by itself: the server has to call it every now and then.
     package let watch: WeightsWatch
 }

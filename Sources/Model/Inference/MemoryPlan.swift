@@ -43,7 +43,8 @@ package struct MemoryPlan: Sendable, Equatable {
             throw .outOfMemory(what: "a KV cache of \(limits.blockCount) blocks", byteCount: nil)
         }
         var floats = 0
-        // Products read the largest of these that are not logits.
+        // Scratch for the inputs of products must fit the largest buffer, logits aside: no product
+        // reads those.
         var (largestRowCount, largestColumnCount) = (0, 0)
         for buffer in architecture.scratch(configuration) {
             let rows = buffer.rowCount(

@@ -16,7 +16,8 @@ struct HuggingFaceRope {
         _ object: JSONObject, _ top: ConfigurationFields, contextLength: Int, keys: HuggingFaceKeys
     ) throws(ModelFileError) {
         let own = try Self.fields(object, top, keys)
-        // What stands among the rope's own parameters goes before what stands at the top.
+        // The rope's own object counts for more than the top level of config.json, whose values are
+        // only the defaults.
         theta = try top.number(
             "rope_theta", in: ConfigurationBounds.ropeTheta, default: keys.ropeTheta)
         partialFactor = try top.number("partial_rotary_factor", in: 0.001...1, default: 1)

@@ -163,7 +163,7 @@ package struct GGUFKeys: Sendable {
     package let architectures: [String]
     /// The one under which files are written.
     package let written: String
-    /// Numbers of its own; 0 is none.
+    /// The family's own numbers; a file that states 0 is read as if it did not state the number.
     package let numbers: [NumberKey]
 
     /// Describes the keys.
@@ -234,9 +234,11 @@ package struct MistralKeys: Sendable {
     package let name: String
     /// Base of the rotary frequencies where the file does not state it.
     package let ropeTheta: Double
-    /// A field that none but this family's files have, an object of numbers of its own.
+    /// A field by which the family's files are recognised, since no other family's have it.
+    ///
+    /// It is an object that holds the `numbers`.
     package let mark: String?
-    /// Those numbers.
+    /// The family's own numbers in that object.
     package let numbers: [NumberKey]
     /// Fields of parts that are left out.
     package let ignored: [String]

@@ -25,7 +25,10 @@ package struct TensorDeclaration: Sendable {
     package let huggingFace: [TensorName]
     /// Its names in Mistral's own files, of which packed files have the first.
     package let mistral: [TensorName]
-    /// The tensor whose name decides which of the names counts, where several come together.
+    /// The tensor that this one comes together with.
+    ///
+    /// If that one is in the file under its second name, this one is expected under its second name
+    /// too. Nil: the first of its names that is found counts.
     package let follows: TensorRole?
     /// Whether quantising a model makes it smaller; else it stays F32.
     package let isQuantised: Bool

@@ -10,8 +10,9 @@ struct BlockLayout {
     let byteCount: Int
 }
 
-/// A 32-bit word of a block, at some byte, and the bits of it that are set where the block's scale is
-/// no number, or so large that products with it are none.
+/// Where to see that a block's scale cannot be used: a 32-bit word of the block, at the byte
+/// `offset`, has all bits of `mask` set if the scale is not a number, or is so large that products
+/// with it overflow to infinity.
 package typealias SpreadExponent = (offset: Int, mask: UInt32)
 
 /// An element type's layout and meaning: the specification that every kernel agrees with, bit for

@@ -28,10 +28,12 @@ enum MXFP4: Rewritable {
 
     // MARK: Rewriting
 
-    /// The levels are whole numbers from −12 to 12, and most scales are halves.
+    /// The levels are whole numbers from −12 to 12, and most scales can be written in half precision,
+    /// which is what `Q5_0` has.
     static var rewrittenType: ElementType { .q5_0 }
 
-    /// A scale that no half has is of no account where all elements are 0.
+    /// The scale must be one that half precision has, unless all elements are 0: then it does not
+    /// matter, and 0 is written for it.
     static func canRewrite(_ blocks: Span<UInt8>, at start: Int) -> Bool {
         halfScales.contains(blocks[start])
             || (start + 1..<start + 17).allSatisfy { blocks[$0] & 0x77 == 0 }
@@ -55,7 +57,7 @@ enum MXFP4: Rewritable {
         target.set(UInt16(high >> 16), at: start + 4)
     }
 
-    /// The half that is 2^(e − 128); 0 where there is none.
+    /// The bits of 2^(e − 128) in half precision; 0 where that has no such number.
     private static func halfBits(scale e: UInt8) -> UInt16 {
         guard halfScales.contains(e) else { return 0 }
         // Below 2^−14 halves are multiples of 2^−24.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// A type without packed products of its own whose blocks can be written in a type that has them,
-/// with the same values, bit for bit.
+/// with the same values, bit for bit but for the sign of zero.
 ///
 /// Of the other types that are only read, `IQ3_S` would fit into `Q6_K`, but at twice the bytes. The
 /// levels of the other IQ2 and IQ3 types are too large for it, the eighths of IQ1 take four times

@@ -36,7 +36,7 @@ enum TQ1_0: Rewritable {
 
     // MARK: Rewriting
 
-    /// d · q − d, as `TQ2_0` is written.
+    /// d · q − d, as `TQ2_0` is written: the same values but for the sign of zero.
     static var rewrittenType: ElementType { .q2_K }
 
     static func canRewrite(_ blocks: Span<UInt8>, at start: Int) -> Bool {

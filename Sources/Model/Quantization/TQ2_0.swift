@@ -21,14 +21,18 @@ enum TQ2_0: Rewritable {
 
     // MARK: Rewriting
 
-    /// d · q − d, with the same codes in the same places.
+    /// d · q − d, with the same codes in the same places: the same values, bit for bit but for the
+    /// sign of zero.
+    ///
+    /// Where d is 0, code 0 means 0 · −1 = −0 here, and 0 − 0 = 0 there.
     static var rewrittenType: ElementType { .q2_K }
 
     static func canRewrite(_ blocks: Span<UInt8>, at start: Int) -> Bool {
         isScaleUsual(blocks, at: start + 64)
     }
 
-    /// Whether the half at a byte is finite and not negative, which would turn 0 into −0.
+    /// Whether the scale at a byte, in half precision, is finite and not negative: with a negative
+    /// one, every code 1 would be −0 here and 0 there.
     static func isScaleUsual(_ blocks: Span<UInt8>, at index: Int) -> Bool {
         blocks[index + 1] < 0x7C
     }

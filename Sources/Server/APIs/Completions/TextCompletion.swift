@@ -112,7 +112,8 @@ struct TextCompletion: Hashable, Sendable {
             bytes.append(text: #","prompt_token_ids":"#)
             bytes.append(ids: promptTokenIDs)
         }
-        // Where llama.cpp has the ids of its one answer.
+        // llama.cpp answers with a single choice and puts its ids at the top level, so those of the
+        // first choice stand there.
         if let tokens = choices.first?.tokens {
             bytes.append(text: #","tokens":"#)
             bytes.append(ids: tokens)

@@ -5,8 +5,9 @@ package import JSON
 
 /// All in which a vendor's API differs from the others, one value per vendor.
 ///
-/// Most of an answer is one superset that the official SDKs read. Where they conflict, a field here
-/// says what holds, so that no other file asks which dialect it is.
+/// Most answers have the fields of all vendors at once, since each official SDK ignores what it does
+/// not know. Where vendors contradict each other, a field here says what this one wants, so that no
+/// other file asks which dialect it is.
 package struct Dialect: Sendable {
     /// What `x-api-dialect` and the prefix of a path call it.
     let name: String
