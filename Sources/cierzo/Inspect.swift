@@ -85,7 +85,7 @@ struct Inspect: ParsableCommand {
             ("architecture", c.architecture),
             ("parameters", countText(file.parameterCount)),
             ("size", byteText(file.byteCount)),
-            ("packed size", byteText(file.tensors.packedByteCount)),
+            ("packed size", byteText(packedByteCount(of: file))),
             ("layers", "\(c.layerCount)"),
             ("hidden size", "\(c.hiddenSize)"),
             ("feed-forward", "\(c.intermediateSize)"),
@@ -144,10 +144,17 @@ struct Inspect: ParsableCommand {
         return "theta \(c.ropeTheta), \(c.ropeDimensionCount) dimensions, \(scaling)"
     }
 
+    /// The bytes of the weights in memory, without reading any weight.
+    private func packedByteCount(of file: ModelFile) -> Int {
+        let tensors = file.tensors
+        return file.packed == nil
+            ? tensors.packedByteCount(as: tensors.likelyPackedTypes) : tensors.byteCount
+    }
+
     private func memoryPlan(_ file: ModelFile) throws -> [(key: String, value: String)] {
         let blockSize = 16
         let plan = try MemoryPlan(
-            configuration: file.configuration, weightByteCount: file.tensors.packedByteCount,
+            configuration: file.configuration, weightByteCount: packedByteCount(of: file),
             limits: TransformerLimits(
                 maxBatchTokens: 512, blockCount: max(1, (context + blockSize - 1) / blockSize),
                 positionsPerBlock: blockSize, kvElementType: kvType),

@@ -34,6 +34,7 @@ struct PanelVersionTests {
             storage: AnonymousMemory(bytes: bytes), byteOffset: 0, type: type, rowCount: rows,
             columnCount: columns)
         #expect(WeightMatrix.panelVersion == 1)
-        #expect(XXH64.of(matrix.panelBytes(using: ThreadPool(threadCount: 2))) == expected)
+        #expect(
+            XXH64.of(matrix.panelBytes(as: type, using: ThreadPool(threadCount: 2))) == expected)
     }
 }

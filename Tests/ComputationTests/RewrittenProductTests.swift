@@ -38,6 +38,7 @@ import Testing
     func `its products are those of the other type, bit for bit`(type: ElementType) throws {
         let w = Self.matrix(of: type, rows: 83, columns: 512)
         let other = try #require(w.packedType)
+        #expect(w.likelyPackedType == other)
         var bytes = [UInt8](
             repeating: 0, count: try #require(other.byteCount(elements: 83 * 512)))
         var target = bytes.mutableSpan
@@ -46,7 +47,7 @@ import Testing
         let packed = try WeightPacker(pool: pool).pack([w, same])
         #expect(packed[0].type == other && packed[0].layout == .panels)
         #expect(packed[0].byteCount == w.packedByteCount)
-        #expect(w.panelBytes(using: pool) == same.panelBytes(using: pool))
+        #expect(w.panelBytes(as: other, using: pool) == same.panelBytes(as: other, using: pool))
 
         for kernels in KernelChoice.available where kernels.packsWeights {
             let compute = Compute(pool: pool, kernels: kernels)
@@ -76,5 +77,13 @@ import Testing
         #expect(packed.layout == .rows && packed.type == .mxfp4)
         #expect(packed.storage === w.storage)
         #expect(w.packedByteCount == w.byteCount && !w.canPack)
+        #expect(w.likelyPackedType == .q5_0)
+    }
+
+    @Test func `a packer takes the types that it is told`() throws {
+        let w = Self.matrix(of: .mxfp4, rows: 70, columns: 256)
+        let packed = try WeightPacker(pool: pool).pack([w, w], as: [nil, .q5_0])
+        #expect(packed[0].layout == .rows && packed[0].storage === w.storage)
+        #expect(packed[1].layout == .panels && packed[1].type == .q5_0)
     }
 }

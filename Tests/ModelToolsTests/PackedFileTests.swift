@@ -39,7 +39,7 @@ struct PackedFileTests {
             #expect(new.byteOffset % 64 == 0)
             let oldBytes =
                 new.layout == .panels
-                ? old.panelBytes(using: pool)
+                ? old.panelBytes(as: old.type, using: pool)
                 : Array(
                     try contents(old.storage.path)[
                         old.byteOffset..<old.byteOffset + old.byteCount])

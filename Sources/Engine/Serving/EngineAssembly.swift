@@ -7,6 +7,7 @@ package import Inference
 package import Logging
 package import ModelFiles
 package import Parallelism
+package import Quantization
 
 /// How much of the machine an engine gets.
 package struct EngineAssembly: Sendable {
@@ -119,8 +120,11 @@ package struct EngineAssembly: Sendable {
         let compute = try makeCompute()
         let memory = MachineMemory.byteCount()
         let contextLength = self.contextLength(for: file)
-        let packs = compute.kernels.packsWeights
-        let weightByteCount = packs ? file.tensors.packedByteCount : file.tensors.byteCount
+        // The weights of a packed file are mapped as they are.
+        let packs = compute.kernels.packsWeights && file.packed == nil
+        let packedTypes = packs ? file.tensors.packedTypes : []
+        let weightByteCount =
+            packs ? file.tensors.packedByteCount(as: packedTypes) : file.tensors.byteCount
         func limits(blockCount: Int) -> TransformerLimits {
             TransformerLimits(
                 maxBatchTokens: maxBatchTokens, blockCount: blockCount,
@@ -149,11 +153,12 @@ package struct EngineAssembly: Sendable {
         let whole = try plan(blockCount: blockCount)
         let owned =
             whole.kvByteCount + whole.activationByteCount
-            + (packs ? file.tensors.bytesToPack : 0)
+            + (packs ? file.tensors.bytesToPack(as: packedTypes) : 0)
         guard owned < memory else { throw Failure.memory(needed: owned, available: memory) }
         return try Transformer(
             configuration: file.configuration,
-            tensors: file.preparedTensors(for: compute, progress: progress),
+            tensors: file.preparedTensors(
+                for: compute, packedAs: packs ? packedTypes : nil, progress: progress),
             compute: compute, limits: limits(blockCount: blockCount))
     }
 
@@ -211,11 +216,13 @@ extension ModelFile {
     ///
     /// - Parameters:
     ///   - compute: what multiplies.
+    ///   - packedTypes: the tensors' `packedTypes`, if they are known already.
     ///   - progress: told the share that is done, on any thread.
     /// - Returns: the weights.
     /// - Throws: where there is no memory for packed weights, or none but packed ones in the file.
     package func preparedTensors(
-        for compute: Compute, progress: @Sendable (Double) -> Void = { _ in }
+        for compute: Compute, packedAs packedTypes: [ElementType?]? = nil,
+        progress: @Sendable (Double) -> Void = { _ in }
     ) throws -> ModelTensors {
         if compute.kernels == .exact, tensors.matrices.contains(where: { $0.layout == .panels }) {
             throw EngineAssembly.Failure.packedFile(path: path)
@@ -226,7 +233,8 @@ extension ModelFile {
             }
             try checkIntact()
         } else if compute.kernels.packsWeights {
-            let packed = try tensors.packed(by: WeightPacker(pool: compute.pool)) { done, all in
+            let packer = WeightPacker(pool: compute.pool)
+            let packed = try tensors.packed(by: packer, as: packedTypes) { done, all in
                 progress(Double(done) / Double(all))
             }
             try checkIntact()

@@ -2,7 +2,7 @@
 
 internal import CKernels
 package import Parallelism
-internal import Quantization
+package import Quantization
 
 /// Makes the panels of a matrix of rows; in another type of the same values where its own has none.
 struct PanelMaker {
@@ -14,12 +14,6 @@ struct PanelMaker {
 
     /// The bytes of a panel, unless it is the last.
     let panelByteCount: Int
-
-    /// Nil where the matrix has no packed form.
-    init?(_ matrix: WeightMatrix) {
-        guard let type = matrix.packedType else { return nil }
-        self.init(matrix, packedAs: type)
-    }
 
     /// - Parameters:
     ///   - matrix: what to pack.
@@ -75,16 +69,17 @@ extension WeightMatrix {
     /// change to `pack.c`, so that files of older panels are refused.
     package static let panelVersion: UInt32 = 1
 
-    /// The rows as panels of `packedType`.
+    /// The rows as panels.
     ///
-    /// - Parameter pool: the threads that pack.
-    /// - Returns: `packedByteCount` bytes.
-    /// - Precondition: `canPack`.
-    package func panelBytes(using pool: ThreadPool) -> [UInt8] {
-        guard let maker = PanelMaker(self) else {
-            preconditionFailure("\(rowCount) × \(columnCount) of \(type.name)")
-        }
-        let byteCount = packedByteCount
+    /// - Parameters:
+    ///   - type: the `packedType` of the matrix, or of one that it is a part of.
+    ///   - pool: the threads that pack.
+    /// - Returns: `packedByteCount(as:)` bytes.
+    package func panelBytes(as type: ElementType, using pool: ThreadPool) -> [UInt8] {
+        precondition(
+            type == likelyPackedType, "\(rowCount) × \(columnCount) of \(self.type.name)")
+        let maker = PanelMaker(self, packedAs: type)
+        let byteCount = packedByteCount(as: type)
         return unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { bytes, initializedCount in
             guard let region = bytes.baseAddress else { return }
             unsafe maker.make(in: UnsafeMutableRawPointer(region), using: pool)

@@ -146,15 +146,21 @@ package struct WeightMatrix: Sendable {
     /// The type that the matrix has once it is packed: its own, or one that has the same values,
     /// all of them; nil where it cannot be packed or is packed already.
     ///
-    /// - Complexity: reads every scale where the type would be another.
+    /// - Complexity: reads every scale where the type would be another, so ask once and keep it.
     package var packedType: ElementType? {
+        guard let likely = likelyPackedType, likely != type else { return likelyPackedType }
+        let canRewrite = unsafe type.canRewrite(
+            Span(_unsafeStart: base.assumingMemoryBound(to: UInt8.self), count: byteCount))
+        return canRewrite ? likely : nil
+    }
+
+    /// The `packedType` if all scales are as usual, found without reading any.
+    package var likelyPackedType: ElementType? {
         guard layout == .rows else { return nil }
         if Self.canPack(type, columnCount: columnCount) { return type }
-        guard let other = type.rewrittenType, Self.canPack(other, columnCount: columnCount),
-            unsafe type.canRewrite(
-                Span(
-                    _unsafeStart: base.assumingMemoryBound(to: UInt8.self), count: byteCount))
-        else { return nil }
+        guard let other = type.rewrittenType, Self.canPack(other, columnCount: columnCount) else {
+            return nil
+        }
         return other
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Parallelism
-internal import Quantization
+package import Quantization
 
 /// Packs weights into panels: once per start, on all threads, into one region of memory.
 package struct WeightPacker: Sendable {
@@ -29,18 +29,19 @@ package struct WeightPacker: Sendable {
     ///
     /// - Parameters:
     ///   - matrices: any; those without a `packedType` stay as they are.
+    ///   - types: the `packedType` of each, if it is known already: finding it may take long.
     ///   - progress: receives the number of packed bytes that are done and of all; called on the
     ///     calling thread.
     /// - Returns: as many, in the same order.
     /// - Throws: where there is no memory for them.
     package func pack(
-        _ matrices: [WeightMatrix],
+        _ matrices: [WeightMatrix], as types: [ElementType?]? = nil,
         progress: (_ doneByteCount: Int, _ byteCount: Int) -> Void = { _, _ in }
     ) throws(ByteStorageError) -> [WeightMatrix] {
         var byteCount = 0
         var places: [Place?] = []
-        for matrix in matrices {
-            guard let type = matrix.packedType else {
+        for (matrix, type) in zip(matrices, types ?? matrices.map(\.packedType)) {
+            guard let type else {
                 places.append(nil)
                 continue
             }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Computation
+package import Quantization
 
 /// The weights of a model: views of its mapped file, of shapes checked by the configuration.
 ///
@@ -119,28 +120,37 @@ package struct ModelTensors: Sendable {
     ///
     /// - Parameters:
     ///   - packer: what packs.
+    ///   - types: the `packedTypes`, if they are known already.
     ///   - progress: receives how many packed bytes are done, and how many there will be.
     /// - Returns: the weights.
     /// - Throws: where there is no memory for them.
     package func packed(
-        by packer: WeightPacker,
+        by packer: WeightPacker, as types: [ElementType?]? = nil,
         progress: (_ doneByteCount: Int, _ byteCount: Int) -> Void = { _, _ in }
     ) throws(ByteStorageError) -> ModelTensors {
-        let packed = try packer.pack(multipliedMatrices, progress: progress)
+        let packed = try packer.pack(multipliedMatrices, as: types, progress: progress)
         return replacingMatrices(isTied ? packed : [tokenEmbedding] + packed)
     }
 
+    /// The type that each matrix which products read is packed as; nil for one that stays as it is.
+    ///
+    /// - Complexity: reads every scale of the types that are rewritten, so ask once and keep it.
+    package var packedTypes: [ElementType?] { multipliedMatrices.map(\.packedType) }
+
+    /// The `packedTypes` if all scales are as usual, found without reading any.
+    package var likelyPackedTypes: [ElementType?] { multipliedMatrices.map(\.likelyPackedType) }
+
     /// The bytes that packing makes, in memory of their own.
-    package var bytesToPack: Int {
-        multipliedMatrices.reduce(0) { sum, matrix in
-            guard let type = matrix.packedType else { return sum }
-            return sum + matrix.packedByteCount(as: type)
+    package func bytesToPack(as types: [ElementType?]) -> Int {
+        zip(multipliedMatrices, types).reduce(0) { sum, each in
+            each.1 == nil ? sum : sum + each.0.packedByteCount(as: each.1)
         }
     }
 
     /// The bytes of all weights once they are packed.
-    package var packedByteCount: Int {
-        let grown = multipliedMatrices.reduce(0) { $0 + $1.packedByteCount - $1.byteCount }
-        return byteCount + grown
+    package func packedByteCount(as types: [ElementType?]) -> Int {
+        zip(multipliedMatrices, types).reduce(byteCount) { sum, each in
+            sum + each.0.packedByteCount(as: each.1) - each.0.byteCount
+        }
     }
 }

@@ -195,7 +195,9 @@ private struct PackableTensor: Sendable {
                 path: piece.storage.path, name: packed.name,
                 problem: "row \(row) has a weight or scale that is not a finite number")
         }
-        guard packed.layout == .rows else { return piece.panelBytes(using: pool) }
+        guard packed.layout == .rows else {
+            return piece.panelBytes(as: packed.type, using: pool)
+        }
         var reader = ByteReader(
             piece.storage, range: piece.byteOffset..<piece.byteOffset + piece.byteCount)
         return try reader.readArray(of: UInt8.self, count: piece.byteCount, what: packed.name)
