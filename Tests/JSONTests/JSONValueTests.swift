@@ -24,6 +24,24 @@ struct JSONValueTests {
         #expect(value.serializedBytes() == Array(text.utf8))
     }
 
+    @Test(arguments: [
+        ("", "", ""), ("plain é", "plain é", #"plain \u00e9"#),
+        (
+            "\"é\"\u{301}\r\n😀\\", "\\\"é\\\"\u{301}\\r\\n😀\\\\",
+            #"\"\u00e9\"\u0301\r\n\ud83d\ude00\\"#
+        ),
+        ("ab\u{1f}cd\n\nef", #"ab\u001fcd\n\nef"#, #"ab\u001fcd\n\nef"#),
+    ])
+    func `only what needs an escape gets one`(text: String, written: String, ascii: String) {
+        #expect(JSONValue.string(text).serialized() == "\"\(written)\"")
+        var style = JSONStyle.compact
+        style.escapesNonASCII = true
+        #expect(JSONValue.string(text).serializedBytes(style) == Array("\"\(ascii)\"".utf8))
+        var bytes = Array("x".utf8)
+        bytes.append(contentOf: text, in: .compact)
+        #expect(bytes == Array("x\(written)".utf8))
+    }
+
     @Test func `pretty text has one member a line`() {
         let value: JSONValue = ["a": [1, 2], "b": [:], "c": []]
         #expect(

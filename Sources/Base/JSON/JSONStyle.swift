@@ -62,6 +62,13 @@ package struct JSONStyle: Hashable, Sendable {
         return (value < 0 ? "-" : "") + digits.prefix(1) + fraction + "e+16"
     }
 
+    /// Whether a byte of UTF-8 stands for itself within a string; ``escape(_:)`` has an escape for
+    /// every other one, or for the character that it belongs to.
+    func isPlain(_ byte: UInt8) -> Bool {
+        byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+            && (byte < 0x80 || !escapesNonASCII)
+    }
+
     /// What stands for a character within a string; nil where it stands for itself.
     package func escape(_ scalar: Unicode.Scalar) -> String? {
         switch scalar {

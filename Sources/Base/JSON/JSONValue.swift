@@ -160,18 +160,36 @@ private struct JSONBytes: JSONOutput {
     mutating func append(_ text: String) { bytes.append(contentsOf: text.utf8) }
 
     mutating func append(contentOf string: String, in style: JSONStyle) {
-        func isPlain(_ byte: UInt8) -> Bool {
-            byte >= 0x20 && byte != 0x22 && byte != 0x5C
-                && (byte < 0x80 || !style.escapesNonASCII)
-        }
-        if string.utf8.allSatisfy(isPlain) { return append(string) }
-        for scalar in string.unicodeScalars {
-            if let escape = style.escape(scalar) {
-                append(escape)
-            } else {
-                bytes.append(contentsOf: String(scalar).utf8)
+        bytes.append(contentOf: string, in: style)
+    }
+}
+
+extension [UInt8] {
+    /// Appends what stands between a string's quotes.
+    ///
+    /// - Parameters:
+    ///   - string: the string.
+    ///   - style: says what is escaped.
+    package mutating func append(contentOf string: String, in style: JSONStyle) {
+        let utf8 = string.utf8
+        let bytes = utf8.span
+        var start = utf8.startIndex
+        for offset in bytes.indices where !style.isPlain(bytes[offset]) {
+            let end = utf8.index(utf8.startIndex, offsetBy: offset)
+            append(contentsOf: utf8[start..<end])
+            if bytes[offset] >= 0x80 {
+                // An escape takes more than one byte: the rest goes by scalars.
+                for scalar in string.unicodeScalars[end...] {
+                    append(contentsOf: (style.escape(scalar) ?? String(scalar)).utf8)
+                }
+                return
             }
+            if let escape = style.escape(Unicode.Scalar(bytes[offset])) {
+                append(contentsOf: escape.utf8)
+            }
+            start = utf8.index(after: end)
         }
+        append(contentsOf: utf8[start...])
     }
 }
 

@@ -11,11 +11,8 @@ extension [UInt8] {
 
     /// Appends a string of JSON.
     mutating func append(quoted text: String) {
-        // Nearly always nothing is to be escaped, and then no other buffer is needed.
-        let isPlain = text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x22 && $0 != 0x5C }
-        guard isPlain else { return append(json: .string(text)) }
         append(UInt8(ascii: "\""))
-        append(contentsOf: text.utf8)
+        append(contentOf: text, in: .compact)
         append(UInt8(ascii: "\""))
     }
 
