@@ -7,8 +7,12 @@ import Synchronization
 import Testing
 
 @Suite struct GenerationStreamTests {
-    /// How many events may wait for each choice: the unjoined ones, its end, and the usage.
-    private static let bound = GenerationStream.eventsPerChoice + 3
+    /// How many events may wait for each choice: the unjoined ones, the joined ones, its end, and the
+    /// usage.
+    private static func bound(tokenCount: Int) -> Int {
+        let eventCount = GenerationStream.eventsPerChoice
+        return eventCount + 3 + (tokenCount - eventCount) / GenerationStream.tokensPerEvent
+    }
 
     private func engine(
         willForward: @escaping @Sendable (ForwardBatch) -> Void = { _ in }
@@ -58,7 +62,7 @@ import Testing
         await engine.shutdown(grace: .seconds(600))
         let result = await Generated(stopped)
         #expect(result == expected)
-        #expect(result.events.count <= 3 * Self.bound)
+        #expect(result.events.count <= 3 * Self.bound(tokenCount: 400))
         #expect(outputs(result.events).reduce(0, +) == 1_200)
     }
 
@@ -75,15 +79,17 @@ import Testing
             source.send(.usage(Usage()))
         }
         var ids: [[Int32]] = [[], [], []]
-        var eventCount = 0
+        var (eventCount, longest) = (0, 0)
         var texts = ["", "", ""]
         while case .event(let event, let request) = await stream.next() {
             eventCount += 1
             guard case .output(let choice, let text, let tokens) = event else { continue }
+            longest = max(longest, tokens.count)
             ids[request + choice] += tokens.map(\.id)
             texts[request + choice] += text
         }
-        #expect(eventCount <= 3 * Self.bound)
+        #expect(eventCount <= 3 * Self.bound(tokenCount: 1_000))
+        #expect(longest == GenerationStream.tokensPerEvent)
         for place in 0..<3 {
             let expected = (0..<1_000).map { Int32(1_000 * place + $0) }
             #expect(ids[place] == expected)
@@ -100,6 +106,20 @@ import Testing
         let events = await reader.value.map(\.event)
         #expect(outputs(events).reduce(0, +) == 1_000)
         #expect(events.last == .usage(Usage(completionTokens: 1_000)))
+    }
+
+    @Test func `what ended requests consumed is left when collecting is cancelled`() async {
+        let stream = GenerationStream()
+        let (ended, open) = (stream.open(), stream.open())
+        let (cancelled, cancel) = AsyncStream.makeStream(of: Void.self)
+        open.onCancellation { cancel.finish() }
+        let reader = Task { await stream.collect() }
+        ended.send(output(1))
+        ended.send(.usage(Usage(promptTokens: 2)))
+        open.send(output(3))
+        reader.cancel()
+        for await _ in cancelled {}
+        #expect(await reader.value.map(\.event) == [.usage(Usage(promptTokens: 2))])
     }
 
     @Test func `a stream ends with the last of its requests`() async {

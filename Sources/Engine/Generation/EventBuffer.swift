@@ -48,9 +48,12 @@ final class EventBuffer: Sendable {
         /// Adds an event, or its tokens to an event of the same choice if too many wait.
         mutating func append(_ event: GenerationEvent, of request: Int) {
             let isFull = pending.count >= (isCollecting ? 0 : limit)
+            // One who waits for the whole answer gets it in one event.
+            let joinableCount = isCollecting ? Int.max : GenerationStream.tokensPerEvent
             if isFull, case .output(let choice, let text, let tokens) = event,
                 let index = lastOutput(ofChoice: choice, request),
-                case .output(_, var joinedText, var joinedTokens) = pending[index].event
+                case .output(_, var joinedText, var joinedTokens) = pending[index].event,
+                joinedTokens.count < joinableCount
             {
                 // Without the placeholder the text would be shared, and copied each time it grows.
                 pending[index].event = .promptLogprobs([])
@@ -116,11 +119,14 @@ final class EventBuffer: Sendable {
         if isTooLate { cancel() }
     }
 
-    /// Forgets everything and cancels the requests that have not ended.
+    /// Forgets everything, save for one who collects what the ended requests consumed, and cancels
+    /// the requests that have not ended.
     func cancel() {
         let (reader, requests) = state.withLock { state in
             state.isCancelled = true
-            state.pending.removeAll()
+            state.pending.removeAll { entry in
+                if state.isCollecting, case .usage = entry.event { false } else { true }
+            }
             let requests = state.requests
             for index in requests.indices { state.end(index) }
             return (state.takeReader(), requests)
@@ -158,7 +164,8 @@ final class EventBuffer: Sendable {
         }
     }
 
-    /// Everything that is left, once all requests have ended.
+    /// Everything that is left, once all requests have ended; after a cancellation, the usage of
+    /// those that had ended before.
     func collect() async -> [(request: Int, event: GenerationEvent)] {
         state.withLock { $0.isCollecting = true }
         await waitForMore()

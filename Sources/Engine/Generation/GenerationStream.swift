@@ -4,8 +4,8 @@
 ///
 /// The engine never waits for a reader. One that keeps up gets an event for every token; while one
 /// is behind by more than `eventsPerChoice` for each choice, the tokens of a choice are joined into
-/// its last event, so that what waits is at most that many events and the rest of the answer, which
-/// `maxTokens` bounds. To hold the engine back instead would let a client that does not read keep
+/// its last event, up to `tokensPerEvent` of them, so that what waits is at most that many events
+/// and the rest of the answer in few more, which `maxTokens` bounds. To hold the engine back instead would let a client that does not read keep
 /// its place and its KV blocks from the others.
 ///
 /// The requests are cancelled when the task that reads is cancelled, or when the stream is dropped.
@@ -35,6 +35,9 @@ package final class GenerationStream: AsyncSequence, Sendable {
 
     /// How many events of each choice may wait before tokens are joined.
     package static let eventsPerChoice = 256
+
+    /// How many tokens are joined before another event begins.
+    package static let tokensPerEvent = 64
 
     private let buffer = EventBuffer()
 
@@ -85,8 +88,8 @@ package final class GenerationStream: AsyncSequence, Sendable {
 
     /// Waits until all requests have ended, for those who need the answer as a whole.
     ///
-    /// - Returns: the events that are left, the tokens of a choice in one event; none if the task
-    ///   was cancelled.
+    /// - Returns: the events that are left, the tokens of a choice in one event; if the task was
+    ///   cancelled, only the usage of requests that had ended before.
     package func collect() async -> [(request: Int, event: GenerationEvent)] {
         await buffer.collect()
     }
