@@ -53,13 +53,20 @@ package struct SettingFlags: ParsableArguments, CustomReflectable {
                         ? .onOff(true) : nil
                 case .texts:
                     try container.decodeIfPresent([String].self, forKey: key)
-                        .flatMap { $0.isEmpty ? nil : .texts($0) }
+                        .flatMap { $0.isEmpty ? nil : .texts(parts(of: $0, for: setting)) }
                 case .numbers:
                     try container.decodeIfPresent([Int].self, forKey: key)
                         .flatMap { $0.isEmpty ? nil : .numbers($0) }
                 }
         }
         return values
+    }
+
+    /// The texts of a list, between which commas may stand as they do in the environment.
+    private static func parts(of texts: [String], for setting: Setting) -> [String] {
+        // Keys are taken apart where they are checked, for none of them may be empty.
+        if setting.isSecret { return texts }
+        return texts.flatMap { $0.split(separator: ",").map(String.init) }
     }
 
     private static func option(_ setting: Setting) -> Any {

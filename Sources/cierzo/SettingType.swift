@@ -160,7 +160,7 @@ where Value: RawRepresentable, Value.RawValue == String, Value: CaseIterable {
 }
 
 extension SettingType<[String]> {
-    /// Texts, of which none has a comma in it; within a text, commas separate several.
+    /// Texts; empty ones are left out.
     ///
     /// - Parameter rejection: says what is wrong with a text, if anything.
     /// - Returns: the type.
@@ -168,13 +168,11 @@ extension SettingType<[String]> {
         rejection: @escaping @Sendable (String) -> SettingRejection? = { _ in nil }
     ) -> Self {
         list { (texts) throws(SettingRejection) in
-            let parts = texts.flatMap { text in
-                text.contains(",") ? text.split(separator: ",").map(String.init) : [text]
+            let texts = texts.filter { !$0.isEmpty }
+            for text in texts {
+                if let rejection = rejection(text) { throw rejection }
             }
-            for part in parts {
-                if let rejection = rejection(part) { throw rejection }
-            }
-            return parts
+            return texts
         }
     }
 

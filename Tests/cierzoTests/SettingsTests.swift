@@ -82,6 +82,26 @@ import cierzo
                 == .texts(["one.example", "two.example", "three.example"]))
     }
 
+    @Test func `an empty text makes an empty list, whatever stood there`() throws {
+        let hosts = SettingTable.row("allowed-hosts")
+        let flag = try Settings(
+            flags: flags(["--allowed-origins", "", "--allowed-hosts", ""]), file: nil,
+            environment: ["CIERZO_ALLOWED_HOSTS": "one.example"])
+        #expect(hosts?.value(in: flag.configuration) == .texts([]))
+        let variable = try Settings(
+            flags: [:], file: nil,
+            environment: ["CIERZO_ALLOWED_ORIGINS": "", "CIERZO_ALLOWED_HOSTS": ""])
+        #expect(hosts?.value(in: variable.configuration) == .texts([]))
+    }
+
+    @Test func `commas separate nothing within an element of the file`() throws {
+        let hosts = try withConfigurationFile("allowed-hosts: [\"one,two\", three]\n") { path in
+            let settings = try Settings(flags: [:], file: path, environment: [:])
+            return SettingTable.row("allowed-hosts")?.value(in: settings.configuration)
+        }
+        #expect(hosts == .texts(["one,two", "three"]))
+    }
+
     @Test func `the listing of defaults is as operators know it`() throws {
         let settings = try Settings(flags: [:], file: nil, environment: [:])
         #expect(settings.listing() == Self.defaultListing)
