@@ -36,6 +36,7 @@ import Testing
         ("/V1/completions?x=1", "/v1/completions"), ("/v1/modells", "/v1/models"),
         ("/chat/completons", "/v1/chat/completions"), ("/healthz", "/health"),
         ("/v1/tokenise", "/v1/tokenize"), ("/fim", "/v1/fim/completions"),
+        ("/v1/tokens", "/v1/models"), ("/v1/etokenize", "/v1/detokenize"), ("/V1", "/v1/tokenize"),
     ])
     func `an unknown path is told which route is near`(path: String, near: String) async throws {
         let reply = try await TestClient().send(.post, path, "{}")

@@ -5,7 +5,7 @@ import HTTPTypes
 /// All paths that the server answers.
 struct RouteTable: Sendable {
     /// Every family.
-    static let standard = RouteTable(.chat, .completions, .fim, .tokens, .models, .service)
+    static let standard = RouteTable(.chat, .completions, .fim, .models, .tokens, .service)
 
     /// A path with a parameter in it.
     private struct Pattern {
@@ -21,7 +21,10 @@ struct RouteTable: Sendable {
         }
     }
 
-    /// The paths without a parameter of endpoints that clients are told of, the longest first.
+    /// The paths without a parameter of endpoints that clients are told of.
+    ///
+    /// Those with the most parts come first, for a shorter one may be their end; then they stand in
+    /// the order of their families, the longest first in each.
     let listedPaths: [String]
 
     /// What a client is told that asked for something else.
@@ -33,9 +36,16 @@ struct RouteTable: Sendable {
     private init(_ groups: RouteGroup...) {
         let endpoints = groups.flatMap(\.endpoints)
         let listed = endpoints.filter { $0.isListed && !$0.name.contains("{") }
-        listedPaths = listed.map(\.name).enumerated().sorted {
-            ($1.element.utf8.count, $0.offset) < ($0.element.utf8.count, $1.offset)
-        }.map(\.element)
+        let names = Set(listed.map(\.name))
+        let ranks = groups.enumerated().flatMap { place, group in
+            group.endpoints.map(\.name).filter(names.contains).map { name in
+                (name: name, parts: name.split(separator: "/").count, family: place)
+            }
+        }
+        listedPaths = ranks.sorted {
+            ($1.parts, $0.family, $1.name.utf8.count, $0.name)
+                < ($0.parts, $1.family, $0.name.utf8.count, $1.name)
+        }.map(\.name)
         summary = Self.summary(of: listed)
         for endpoint in endpoints {
             for path in Set(endpoint.paths.flatMap(Self.spellings)) { add(endpoint, at: path) }
