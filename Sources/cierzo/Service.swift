@@ -65,7 +65,7 @@ struct Service: Sendable {
         let engine = try await Self.onThread("cierzo-loading") { try loading.load() }
         await stop.wait()
         logger.info("draining; a second signal ends at once")
-        slot.stop()
+        models.stop()
         // The engine first: what it cuts off still tells its client so.
         await engine.shutdown(grace: configuration.shutdownGrace)
         await http.shutdown(grace: .seconds(2))

@@ -84,17 +84,16 @@ import Testing
         #expect(registry.readiness(stallLimit: limit) == .stopping)
     }
 
-    @Test func `a model that cannot be loaded is no obstacle to another`() throws {
+    @Test func `a model that has failed is no obstacle to another`() throws {
         let registry = ModelRegistry()
         registry.announce(description("a")).serve(model(description("a")))
-        registry.announce(description("b")).fail("b.gguf: the file is cut short")
+        let problem = "b.gguf: the file is cut short"
+        registry.announce(description("b")).serve(model(description("b"), problem: problem))
         #expect(try registry.model(named: "a").description.name == "a")
-        #expect(throws: ServingError.broken(reason: "b.gguf: the file is cut short")) {
+        #expect(throws: ServingError.broken(reason: problem)) {
             try registry.model(named: "b")
         }
-        #expect(
-            registry.readiness(stallLimit: .seconds(60))
-                == .failed(reason: "b.gguf: the file is cut short"))
+        #expect(registry.readiness(stallLimit: .seconds(60)) == .failed(reason: problem))
     }
 
     @Test func `an engine that stands still and lost weights are told`() {

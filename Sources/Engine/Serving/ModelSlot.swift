@@ -15,9 +15,6 @@ package final class ModelSlot: Sendable {
 
         /// A model that only ends what it has begun.
         case stopping(ServedModel)
-
-        /// Nothing, for loading failed; what would stand there, if that is known, and why not.
-        case failed(ModelDescription?, reason: String)
     }
 
     /// How far loading has come.
@@ -57,13 +54,6 @@ package final class ModelSlot: Sendable {
     /// Lets requests reach the model.
     package func serve(_ model: ServedModel) { current.withLock { $0 = .serving(model) } }
 
-    /// Gives up a model that cannot be loaded.
-    package func fail(_ reason: String) {
-        current.withLock { state in
-            if case .loading(let announced) = state { state = .failed(announced, reason: reason) }
-        }
-    }
-
     /// Refuses new requests; those under way go on.
     package func stop() {
         current.withLock { state in
@@ -81,7 +71,7 @@ package final class ModelSlot: Sendable {
     package var description: ModelDescription? {
         switch state {
         case .serving(let model), .stopping(let model): model.description
-        case .loading(let announced), .failed(let announced, _): announced
+        case .loading(let announced): announced
         }
     }
 
@@ -96,7 +86,6 @@ package final class ModelSlot: Sendable {
             return model
         case .loading: throw .loading
         case .stopping: throw .stopping
-        case .failed(_, let reason): throw .broken(reason: reason)
         }
     }
 
@@ -108,7 +97,6 @@ package final class ModelSlot: Sendable {
         switch state {
         case .loading: return .loading(progress)
         case .stopping: return .stopping
-        case .failed(_, let reason): return .failed(reason: reason)
         case .serving(let model):
             if let problem = model.problem() { return .failed(reason: problem) }
             return model.engine.statistics.isStalled(limit: stallLimit) ? .stalled : .ready

@@ -61,11 +61,6 @@ package struct ModelCard: Hashable, Sendable {
         self.meta = meta
     }
 
-    /// Whether a request's `model` means this one.
-    package func isNamed(_ name: String) -> Bool {
-        name == id || isDefault && name == "default" || aliases.contains(name)
-    }
-
     /// The card; members that only one dialect knows do not disturb the other.
     ///
     /// - Parameter status: `loaded` or `loading`.

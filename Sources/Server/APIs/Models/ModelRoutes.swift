@@ -34,7 +34,6 @@ extension ModelCard {
             switch slot.state {
             case .serving, .stopping: "loaded"
             case .loading: "loading"
-            case .failed: "failed"
             }
         let isDefault = models.slot(named: ModelRegistry.defaultName) === slot
         return slot.description.map { ModelCard($0, isDefault: isDefault).json(status: status) }
