@@ -34,6 +34,10 @@ package final class ScriptedEngine: CompletionEngine {
     package func accept(
         _ request: GenerationRequest, to stream: GenerationStream
     ) throws(SubmissionError) -> QueuePlace {
+        let promptCount = request.promptTokens.count
+        guard promptCount + (request.maxTokens == 0 ? 0 : 1) <= contextLength else {
+            throw .promptTooLong(tokenCount: promptCount, contextLength: contextLength)
+        }
         state.withLock { $0.requests.append(request) }
         let waiting = statistics.waitingSequences
         let events = try script(request)

@@ -83,6 +83,20 @@ import Testing
         await #expect(throws: ServingError.cancelled) { try await answer(by: script).collected() }
     }
 
+    @Test func `prompts that have ended are counted where another broke off`() async throws {
+        let script: ScriptedEngine.Script = { request throws(SubmissionError) in
+            ScriptedEngine.events(
+                request.promptTokens.count > 2 ? [] : ScriptedEngine.greetingEvents(request))
+        }
+        var counts: [Int] = []
+        await #expect(throws: ServingError.cancelled) {
+            try await answer([.text("a"), .text("bc")], by: script).collected {
+                counts.append($0.promptTokens)
+            }
+        }
+        #expect(counts == [2])
+    }
+
     @Test func `a refusal of one prompt refuses the question`() throws {
         let script: ScriptedEngine.Script = { request throws(SubmissionError) in
             if request.promptTokens.count > 2 { throw .overloaded(retryAfter: .seconds(3)) }
@@ -91,5 +105,15 @@ import Testing
         #expect(throws: ServingError.overloaded(retryAfter: .seconds(3))) {
             try answer([.text("a"), .text("bc")], by: script)
         }
+        let model = ServedModel(
+            description: ModelDescription(name: "m", creationTime: 0, contextLength: 512),
+            engine: ScriptedEngine(script), tokenizer: ByteTokenizer(), prompts: PlainPrompts(),
+            fingerprint: "f")
+        var places: [Int] = []
+        let requests = try model.requests(for: Question(.text("a"), .text("bc")))
+        #expect(throws: ServingError.overloaded(retryAfter: .seconds(3))) {
+            try model.submit(requests, for: Client()) { places.append($0.position) }
+        }
+        #expect(places == [0])
     }
 }

@@ -23,7 +23,7 @@ import Tokenization
 
     private func error(_ question: Question, _ model: ServedModel) -> ServingError? {
         do throws(ServingError) {
-            _ = try model.requests(for: question)
+            _ = try model.submit(model.requests(for: question), for: Client())
             return nil
         } catch {
             return error
@@ -107,6 +107,17 @@ import Tokenization
         question.generation.sampling.logitBias = [400: 1]
         #expect(
             error(question, model()) == .invalid(.bias(400), expected: "token ids from 0 to 260"))
+    }
+
+    @Test func `what is wrong with the question is told before what is wrong with later prompts`() {
+        var question = Question(.text("a"), .tokens([300]))
+        question.stopTokenIDs = [300]
+        let expected = "a token id from 0 to 260"
+        #expect(error(question, model()) == .invalid(.stopToken(0), expected: expected))
+        question.prompts = [.tokens([300]), .text("a")]
+        #expect(
+            error(question, model())
+                == .invalid(.promptToken(prompt: 0, index: 0), expected: expected))
     }
 
     @Test func `what the model cannot do is named`() {

@@ -13,9 +13,6 @@ package struct Answer: Sendable {
         case tick
     }
 
-    /// Where the question stood in the queue; of several prompts, the one furthest behind.
-    package let place: QueuePlace
-
     private let stream: GenerationStream
     private let promptCount: Int
     /// The choices of each prompt.
@@ -26,22 +23,24 @@ package struct Answer: Sendable {
     /// - Parameters:
     ///   - requests: one for each prompt, with the same number of choices.
     ///   - engine: what generates.
-    /// - Throws: `ServingError` for what the engine refuses.
+    ///   - queued: is told where each request stands in the queue.
+    /// - Throws: `ServingError` for an empty prompt and for what the engine refuses.
     init(
-        to requests: [GenerationRequest], by engine: any CompletionEngine
+        to requests: [GenerationRequest], by engine: any CompletionEngine,
+        queued: (QueuePlace) -> Void
     ) throws(ServingError) {
         // What was accepted before a refusal is cancelled when this goes away.
         let stream = GenerationStream()
-        var place = QueuePlace()
         for (prompt, request) in requests.enumerated() {
+            guard !request.promptTokens.isEmpty else {
+                throw .invalid(.prompt(prompt), expected: "a prompt of at least one token")
+            }
             do throws(SubmissionError) {
-                let next = try engine.accept(request, to: stream)
-                if prompt == 0 || next.position > place.position { place = next }
+                queued(try engine.accept(request, to: stream))
             } catch {
                 throw ServingError(error, prompt: prompt)
             }
         }
-        self.place = place
         self.stream = stream
         promptCount = requests.count
         choiceCount = requests.first?.choiceCount ?? 1
@@ -72,12 +71,19 @@ package struct Answer: Sendable {
 
     /// Waits for the whole answer.
     ///
+    /// - Parameter consumed: is told what each prompt that has ended has consumed, also if the answer
+    ///   broke off.
     /// - Returns: all that was said.
     /// - Throws: `ServingError.cancelled` if the answer broke off.
-    package func collected() async throws(ServingError) -> CollectedAnswer {
+    package func collected(
+        consumed: (Usage) -> Void = { _ in }
+    ) async throws(ServingError) -> CollectedAnswer {
         var answer = CollectedAnswer(promptCount: promptCount, choiceCount: choiceCount)
         for (prompt, event) in await stream.collect() {
             answer.receive(answerEvent(event, ofPrompt: prompt))
+        }
+        for part in answer.parts {
+            if let usage = part.usage { consumed(usage) }
         }
         guard answer.isComplete else { throw .cancelled }
         return answer

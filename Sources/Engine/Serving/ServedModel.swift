@@ -98,30 +98,26 @@ package struct ServedModel: Sendable {
         }
     }
 
-    /// What is to be generated for each prompt of a question: all work that grows with the prompts,
-    /// and all checks of them.
+    /// What is to be generated for each prompt of a question: all work that grows with the prompts.
+    ///
+    /// What is wrong with the question itself is told before its second prompt is looked at.
     ///
     /// - Parameter question: what is asked.
-    /// - Returns: a request for each prompt, which ``submit(_:for:)`` takes.
+    /// - Returns: a request for each prompt, which ``submit(_:for:queued:)`` takes.
     /// - Throws: `ServingError`, which names the part of the question that is wrong.
     package func requests(for question: Question) throws(ServingError) -> [GenerationRequest] {
-        var prompts: [[Int32]] = []
-        for (place, prompt) in question.prompts.enumerated() {
-            if case .chat(let chat) = prompt, !chat.tools.isEmpty, !self.prompts.takesTools {
-                throw .unsupported(
-                    .tools, reason: "this model's chat format has no place for tools")
-            }
-            prompts.append(try tokens(of: prompt, in: place, limit: engine.contextLength))
-        }
-        try check(question)
         var request = question.generation
         request.sampling.temperature = Float(
             question.temperature ?? description.defaultTemperature ?? 1)
         request.stopTokenIDs = Set(question.stopTokenIDs)
         var requests: [GenerationRequest] = []
-        for (place, tokens) in prompts.enumerated() {
-            try check(tokens, in: place, isOnlyScored: request.maxTokens == 0)
-            request.promptTokens = tokens
+        for (place, prompt) in question.prompts.enumerated() {
+            if case .chat(let chat) = prompt, !chat.tools.isEmpty, !self.prompts.takesTools {
+                throw .unsupported(
+                    .tools, reason: "this model's chat format has no place for tools")
+            }
+            request.promptTokens = try tokens(of: prompt, in: place, limit: engine.contextLength)
+            if place == 0 { try check(question) }
             requests.append(request)
         }
         return requests
@@ -132,10 +128,12 @@ package struct ServedModel: Sendable {
     /// - Parameters:
     ///   - requests: what ``requests(for:)`` made of a question.
     ///   - client: who asks.
+    ///   - queued: is told where each request stands in the queue, also if a later one is refused.
     /// - Returns: the answer that is being generated.
-    /// - Throws: `ServingError` for what the engine refuses.
+    /// - Throws: `ServingError` for an empty prompt and for what the engine refuses.
     package func submit(
-        _ requests: [GenerationRequest], for client: Client
+        _ requests: [GenerationRequest], for client: Client,
+        queued: (QueuePlace) -> Void = { _ in }
     ) throws(ServingError) -> Answer {
         try Answer(
             to: requests.map { request in
@@ -144,7 +142,7 @@ package struct ServedModel: Sendable {
                 request.weight = client.weight
                 request.cacheScope = client.cacheScope(request.cacheScope)
                 return request
-            }, by: engine)
+            }, by: engine, queued: queued)
     }
 
     /// Checks what names tokens or a context.
@@ -160,20 +158,6 @@ package struct ServedModel: Sendable {
         for token in question.generation.sampling.logitBias.keys where isForeign(token) {
             throw .invalid(
                 .bias(token), expected: "token ids from 0 to \(engine.vocabularyCount - 1)")
-        }
-    }
-
-    /// Checks that a prompt is there and leaves room for an answer.
-    private func check(
-        _ tokens: [Int32], in place: Int, isOnlyScored: Bool
-    ) throws(ServingError) {
-        guard !tokens.isEmpty else {
-            throw .invalid(.prompt(place), expected: "a prompt of at least one token")
-        }
-        guard tokens.count + (isOnlyScored ? 0 : 1) <= engine.contextLength else {
-            throw .promptTooLong(
-                prompt: place, tokenCount: tokens.count, contextLength: engine.contextLength,
-                isLeastCount: false)
         }
     }
 

@@ -23,9 +23,8 @@ struct GeneratedResponse: Sendable {
             number: context.client, weight: configuration.keys.weight(of: context.client),
             sharesPrefixes: configuration.sharesPrefixes)
         let answer = try plan.fields.naming { () throws(ServingError) in
-            try plan.model.submit(plan.requests, for: client)
+            try plan.model.submit(plan.requests, for: client, queued: context.record.queued)
         }
-        context.record.queued(answer.place)
         // The answer may take long, and the engine has what it needs of the prompts.
         plan.requests = []
         return try await respond(with: answer, of: plan.model, plan.codec)
@@ -53,11 +52,7 @@ struct GeneratedResponse: Sendable {
     /// Waits for the whole answer, and counts what it consumed.
     private func collect(_ answer: Answer) async throws(APIError) -> CollectedAnswer {
         do throws(ServingError) {
-            let collected = try await answer.collected()
-            for part in collected.parts {
-                if let usage = part.usage { context.record.consumed(usage) }
-            }
-            return collected
+            return try await answer.collected(consumed: context.record.consumed)
         } catch {
             throw APIError(error)
         }
