@@ -46,7 +46,7 @@ import Testing
         let same = Self.matrix(of: other, bytes: bytes, rows: 83, columns: 512)
         let packed = try WeightPacker(pool: pool).pack([w, same])
         #expect(packed[0].type == other && packed[0].layout == .panels)
-        #expect(packed[0].byteCount == w.packedByteCount)
+        #expect(packed[0].byteCount == w.packedByteCount(as: w.packedType))
         #expect(w.panelBytes(as: other, using: pool) == same.panelBytes(as: other, using: pool))
 
         for kernels in KernelChoice.available where kernels.packsWeights {
@@ -76,7 +76,7 @@ import Testing
         let packed = try WeightPacker(pool: pool).pack([w])[0]
         #expect(packed.layout == .rows && packed.type == .mxfp4)
         #expect(packed.storage === w.storage)
-        #expect(w.packedByteCount == w.byteCount && !w.canPack)
+        #expect(w.packedByteCount(as: w.packedType) == w.byteCount && w.packedType == nil)
         #expect(w.likelyPackedType == .q5_0)
     }
 

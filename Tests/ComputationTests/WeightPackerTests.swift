@@ -32,8 +32,8 @@ import Testing
             let packed = try packer.pack([w])[0]
             // 64 columns: 64 bytes of scales and 512 of codes; the 32 that are left: 64 and 256.
             #expect(packed.byteCount == strips * (64 + 512 + 64 + 256))
-            #expect(w.packedByteCount == packed.byteCount)
-            #expect(packed.packedByteCount == packed.byteCount)
+            #expect(w.packedByteCount(as: w.packedType) == packed.byteCount)
+            #expect(packed.packedByteCount(as: packed.packedType) == packed.byteCount)
         }
     }
 
@@ -43,11 +43,11 @@ import Testing
         var seen: [Int] = []
 
         _ = try packer.pack(matrices) { done, all in
-            #expect(all == matrices.reduce(0) { $0 + $1.packedByteCount })
+            #expect(all == matrices.reduce(0) { $0 + $1.packedByteCount(as: $1.packedType) })
             seen.append(done)
         }
 
-        let sizes = matrices.map(\.packedByteCount)
+        let sizes = matrices.map { $0.packedByteCount(as: $0.packedType) }
         #expect(seen == [sizes[0], sizes[0] + sizes[1], sizes[0] + sizes[1] + sizes[2]])
     }
 

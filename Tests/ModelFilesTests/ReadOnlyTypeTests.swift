@@ -65,7 +65,7 @@ struct ReadOnlyTypeTests {
         try opened.verify()
         let found = opened.tensors.layers[0].experts[0].w1
         #expect(found.type == matrix.packedType ?? type)
-        #expect(found.byteCount == matrix.packedByteCount)
+        #expect(found.byteCount == matrix.packedByteCount(as: matrix.packedType))
     }
 
     @Test(arguments: types.filter { $0 != .nvfp4 })

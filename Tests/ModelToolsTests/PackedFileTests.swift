@@ -45,7 +45,7 @@ struct PackedFileTests {
                         old.byteOffset..<old.byteOffset + old.byteCount])
             #expect(Array(bytes[new.byteOffset..<new.byteOffset + new.byteCount]) == oldBytes)
         }
-        let canPack = source.tensors.layers[0].wq.canPack
+        let canPack = source.tensors.layers[0].wq.packedType != nil
         #expect(packed.tensors.layers[0].wq.layout == (canPack ? .panels : .rows))
     }
 

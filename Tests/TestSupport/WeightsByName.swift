@@ -12,7 +12,9 @@ extension TensorGroup {
     package var wv: WeightMatrix { matrix(.value) }
     package var wo: WeightMatrix { matrix(.attentionOutput) }
     package var ffnNorm: [Float] { vector(.feedForwardNorm) }
-    package var router: WeightMatrix? { contains(.router) ? matrix(.router) : nil }
+    package var router: WeightMatrix? {
+        members.contains { $0.declaration.role == .router } ? matrix(.router) : nil
+    }
 
     /// The networks of a mixture, or the only one.
     package var experts: [(w1: WeightMatrix, w2: WeightMatrix, w3: WeightMatrix)] {

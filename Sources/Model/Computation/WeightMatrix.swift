@@ -164,13 +164,6 @@ package struct WeightMatrix: Sendable {
         return other
     }
 
-    /// Whether the matrix can be packed and is not yet; costs what `packedType` does.
-    package var canPack: Bool { packedType != nil }
-
-    /// The number of bytes that the matrix takes once it is packed, if it can be; costs what
-    /// `packedType` does.
-    package var packedByteCount: Int { packedByteCount(as: packedType) }
-
     /// The number of bytes that the matrix takes in panels of a type; nil: as it is.
     package func packedByteCount(as type: ElementType?) -> Int {
         guard let type else { return byteCount }

@@ -33,11 +33,6 @@ package struct TensorGroup: Sendable {
         self.members = members
     }
 
-    /// Whether there is a tensor of this role.
-    package func contains(_ role: TensorRole) -> Bool {
-        members.contains { $0.declaration.role == role }
-    }
-
     /// The numbers of a vector.
     ///
     /// - Precondition: the architecture declares it.

@@ -54,20 +54,8 @@ package struct ChatChunkChoice: Hashable, Sendable {
         }
         bytes.append(text: #"},"logprobs":"#)
         bytes.append(json: logprobs?.chatJSON)
-        bytes.append(text: #","finish_reason":"#)
-        bytes.append(quoted: finishReason)
-        if let stopReason {
-            bytes.append(text: #","stop_reason":"#)
-            bytes.append(quoted: stopReason)
-        }
-        if let tokenIDs {
-            bytes.append(text: #","token_ids":"#)
-            bytes.append(ids: tokenIDs)
-        }
-        if let tokens {
-            bytes.append(text: #","tokens":"#)
-            bytes.append(ids: tokens)
-        }
+        bytes.append(
+            finishReason: finishReason, stopReason: stopReason, tokenIDs: tokenIDs, tokens: tokens)
         bytes.append(text: "}")
     }
 }

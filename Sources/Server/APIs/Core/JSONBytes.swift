@@ -40,6 +40,27 @@ extension [UInt8] {
         }
         append(UInt8(ascii: "]"))
     }
+
+    /// Appends what all APIs say of a choice after its text and log probabilities; `finish_reason` is
+    /// always there, null while the choice goes on.
+    mutating func append(
+        finishReason: String?, stopReason: String?, tokenIDs: [Int32]?, tokens: [Int32]?
+    ) {
+        append(text: #","finish_reason":"#)
+        append(quoted: finishReason)
+        if let stopReason {
+            append(text: #","stop_reason":"#)
+            append(quoted: stopReason)
+        }
+        if let tokenIDs {
+            append(text: #","token_ids":"#)
+            append(ids: tokenIDs)
+        }
+        if let tokens {
+            append(text: #","tokens":"#)
+            append(ids: tokens)
+        }
+    }
 }
 
 extension [Int32] {
