@@ -104,21 +104,26 @@ let package = Package(
         // Text: text to ids and back; knows no tensors.
         room("Tokenization", in: "Text", uses: ["ModelFiles", "JSON"]),
         room("Conversation", in: "Text", uses: ["Tokenization", "Jinja", "JSON"]),
+        room("Recognition", in: "Text", uses: ["JSON"]),
+        room("StructuredOutput", in: "Text", uses: ["Recognition", "Tokenization"]),
+        room(
+            "AnswerParsing", in: "Text",
+            uses: ["Conversation", "Recognition", "Tokenization", "JSON"]),
 
         // Engine: requests of ids to streams of ids and text.
-        room("Sampling", in: "Engine", uses: ["Tokenization"]),
+        room("Sampling", in: "Engine", uses: ["StructuredOutput", "Tokenization"]),
         room("Scheduling", in: "Engine"),
         room(
             "Generation", in: "Engine",
-            uses: ["Inference", "Scheduling", "Sampling", "Tokenization"],
+            uses: ["Inference", "Scheduling", "Sampling", "StructuredOutput", "Tokenization"],
             from: ["DequeModule", "Logging", "Metrics"]),
 
         room(
             "Serving", in: "Engine",
             uses: [
-                "Architectures", "Computation", "Console", "Conversation", "Generation",
-                "Inference", "JSON", "ModelFiles", "Parallelism", "Quantization", "Sampling",
-                "Tokenization",
+                "AnswerParsing", "Architectures", "Computation", "Console", "Conversation",
+                "Generation", "Inference", "JSON", "ModelFiles", "Parallelism", "Quantization",
+                "Recognition", "Sampling", "StructuredOutput", "Tokenization",
             ], from: ["Logging"]),
 
         // Server: bytes on a socket to generation requests and back.
@@ -127,8 +132,8 @@ let package = Package(
         room(
             "APIs", in: "Server",
             uses: [
-                "HTTP", "JSON", "Tokenization", "Conversation", "Sampling",
-                "Generation", "Serving", "Telemetry",
+                "HTTP", "JSON", "Tokenization", "Conversation", "Recognition", "AnswerParsing",
+                "Sampling", "Generation", "Serving", "Telemetry",
             ],
             from: ["HTTPTypes", "Logging"]),
 
@@ -148,9 +153,11 @@ let package = Package(
                 "ModelTools",
                 "Parallelism",
                 "Quantization",
+                "Recognition",
                 "Sampling",
                 "Scheduling",
                 "Serving",
+                "StructuredOutput",
                 "Telemetry",
                 "Tokenization",
                 products["ArgumentParser"], products["Configuration"], products["HTTPTypes"],
@@ -188,7 +195,8 @@ let package = Package(
         .target(
             name: "ServingSupport",
             dependencies: [
-                "Serving", "Generation", "Sampling", "Conversation", "Tokenization", "JSON",
+                "Serving", "AnswerParsing", "Generation", "Recognition", "Sampling",
+                "StructuredOutput", "Conversation", "Tokenization", "JSON",
             ],
             path: "Tests/ServingSupport", swiftSettings: swiftSettings),
 
@@ -224,13 +232,23 @@ let package = Package(
         tests(
             of: "Conversation", uses: ["Tokenization", "Jinja", "JSON"],
             resources: [.copy("Goldens")]),
-        tests(of: "Sampling"),
+        tests(of: "Recognition", uses: ["JSON"]),
+        tests(
+            of: "StructuredOutput",
+            uses: ["Recognition", "Tokenization", "JSON", "ModelFiles"]),
+        tests(
+            of: "AnswerParsing",
+            uses: [
+                "Conversation", "Recognition", "StructuredOutput", "Tokenization", "JSON",
+                "ModelFiles",
+            ], resources: [.copy("Goldens")]),
+        tests(of: "Sampling", uses: ["StructuredOutput"]),
         tests(of: "Scheduling"),
         tests(
             of: "Generation",
             uses: [
                 "Inference", "Scheduling", "Sampling", "Tokenization", "ModelFiles", "Computation",
-                "Parallelism", "TestSupport",
+                "Parallelism", "Recognition", "StructuredOutput", "TestSupport",
             ]),
         tests(
             of: "Serving",

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A place in a text, as the recognizer that made it packs it.
+///
+/// Two equal states of a recognizer have the same future, unless the recognizer says that they are
+/// guarded, in which case it depends on the text before them, too.
+package struct RecognizerState: Hashable, Sendable {
+    /// The packed place.
+    package let rawValue: UInt64
+
+    /// A state of that value.
+    package init(rawValue: UInt64) {
+        self.rawValue = rawValue
+    }
+
+    /// The state of a text that cannot be completed.
+    package static let dead = RecognizerState(rawValue: .max)
+
+    /// Whether the text cannot be completed.
+    package var isDead: Bool { rawValue == .max }
+}
+
+/// The bytes of a text so far, for recognizers that look back when a value closes.
+package final class RecognizedText {
+    /// The bytes, all of which the recognizer has accepted.
+    package var bytes: [UInt8]
+
+    /// A text that begins with these bytes.
+    package init(_ bytes: [UInt8] = []) {
+        self.bytes = bytes
+    }
+}
+
+/// Says of each byte whether a text can still be completed after it.
+///
+/// States are made on demand and stay valid until ``forgetStates()``. A recognizer is not safe to
+/// use from two threads at once. Nothing that it is asked may trap, and each call takes bounded
+/// time and memory.
+///
+/// A long lexeme, such as a string, is read by a *scanner*, whose moves do not depend on what
+/// stands around the lexeme. Masks over a vocabulary are kept by scanner, which is what makes them
+/// fast: most tokens stay within the string that they are in.
+package protocol Recognizer: AnyObject {
+    /// The state of the empty text.
+    var start: RecognizerState { get }
+
+    /// The state after one more byte; dead where no text goes on so.
+    ///
+    /// - Parameters:
+    ///   - state: of the text so far; not dead.
+    ///   - byte: what follows.
+    ///   - text: the bytes so far, without this one; only guarded states look at it.
+    /// - Returns: the next state, or dead.
+    func advance(
+        _ state: RecognizerState, by byte: UInt8, after text: RecognizedText
+    ) -> RecognizerState
+
+    /// Whether the text may end here.
+    func canEnd(_ state: RecognizerState, after text: RecognizedText) -> Bool
+
+    /// Whether what may follow depends on the text before the state.
+    func isGuarded(_ state: RecognizerState) -> Bool
+
+    // MARK: Control tokens
+
+    /// The control tokens, which have no bytes, that may follow here.
+    func controls(at state: RecognizerState) -> [Int32]
+
+    /// The state after a control token; dead where it may not stand.
+    func advance(_ state: RecognizerState, byControl token: Int32) -> RecognizerState
+
+    // MARK: Scanners
+
+    /// The scanner that reads the lexeme which the state is within, or -1 where that is no long one.
+    func scanner(of state: RecognizerState) -> Int32
+
+    /// What a scanner makes of a byte: a scanner of 0 or more within the same lexeme; -1 where the
+    /// lexeme cannot go on so; `-2 - exit` where the byte completes the lexeme.
+    func scan(_ scanner: Int32, by byte: UInt8) -> Int32
+
+    /// The exit of a lexeme that may end before whatever byte follows, such as a number; -1 for none.
+    func exit(of scanner: Int32) -> Int32
+
+    /// The state after the lexeme that a state is within, complete by an exit of its scanner.
+    func leave(
+        _ state: RecognizerState, by exit: Int32, after text: RecognizedText
+    ) -> RecognizerState
+
+    // MARK: Memory
+
+    /// About how many bytes the states take.
+    var byteCount: Int { get }
+
+    /// Gives up all states but what ``start`` needs; who has others reads the text again.
+    func forgetStates()
+}
+
+extension Recognizer {
+    package func isGuarded(_ state: RecognizerState) -> Bool { false }
+
+    package func controls(at state: RecognizerState) -> [Int32] { [] }
+
+    package func advance(
+        _ state: RecognizerState, byControl token: Int32
+    ) -> RecognizerState { .dead }
+
+    package func scanner(of state: RecognizerState) -> Int32 { -1 }
+
+    package func scan(_ scanner: Int32, by byte: UInt8) -> Int32 { -1 }
+
+    package func exit(of scanner: Int32) -> Int32 { -1 }
+
+    package func leave(
+        _ state: RecognizerState, by exit: Int32, after text: RecognizedText
+    ) -> RecognizerState { .dead }
+}

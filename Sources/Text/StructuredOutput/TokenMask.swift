@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Which tokens of a vocabulary may come next.
+package struct TokenMask: Hashable, Sendable {
+    /// One bit for each id, the lowest id in the lowest bit of the first word.
+    package private(set) var words: [UInt64]
+
+    /// The size of the vocabulary.
+    package let tokenCount: Int
+
+    /// A mask that allows no token.
+    package init(tokenCount: Int) {
+        self.tokenCount = tokenCount
+        words = Array(repeating: 0, count: (tokenCount + 63) / 64)
+    }
+
+    /// Whether a token is allowed; ids beyond the vocabulary are not.
+    package subscript(token: Int32) -> Bool {
+        get {
+            guard token >= 0, Int(token) < tokenCount else { return false }
+            return words[Int(token) >> 6] >> UInt64(token & 63) & 1 == 1
+        }
+        set {
+            guard token >= 0, Int(token) < tokenCount else { return }
+            let bit = UInt64(1) << UInt64(token & 63)
+            if newValue {
+                words[Int(token) >> 6] |= bit
+            } else {
+                words[Int(token) >> 6] &= ~bit
+            }
+        }
+    }
+
+    /// How many tokens are allowed.
+    package var count: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
+}
