@@ -44,6 +44,9 @@ package protocol AnswerFormat: Sendable {
 
 /// Reads one answer as it is generated.
 package protocol AnswerReader: Sendable {
+    /// How many tokens the model has thought with so far, marks included.
+    var thinkingTokenCount: Int { get }
+
     /// Takes the next tokens and the text that became certain with them.
     ///
     /// - Parameters:
@@ -57,4 +60,8 @@ package protocol AnswerReader: Sendable {
 
     /// The answer has ended: gives out what was held back, and ends calls that are open.
     mutating func finish() -> [AnswerPiece]
+}
+
+extension AnswerReader {
+    package var thinkingTokenCount: Int { 0 }
 }
