@@ -37,6 +37,11 @@ package final class RecognizedText {
 /// use from two threads at once. Nothing that it is asked may trap, and each call takes bounded
 /// time and memory.
 ///
+/// A recognizer may be part of another one, which reads what stands around its text. Then the
+/// ``RecognizedText`` holds all bytes from the beginning of the answer: where a value begins is
+/// `text.bytes.count` when its first byte comes, never 0. States of a recognizer that may be
+/// embedded stay below 2^48 where they can, so that the outer one packs them into its own.
+///
 /// A long lexeme, such as a string, is read by a *scanner*, whose moves do not depend on what
 /// stands around the lexeme. Masks over a vocabulary are kept by scanner, which is what makes them
 /// fast: most tokens stay within the string that they are in.
@@ -64,14 +69,20 @@ package protocol Recognizer: AnyObject {
     // MARK: Control tokens
 
     /// The control tokens, which have no bytes, that may follow here.
-    func controls(at state: RecognizerState) -> [Int32]
+    func controls(at state: RecognizerState, after text: RecognizedText) -> [Int32]
 
     /// The state after a control token; dead where it may not stand.
-    func advance(_ state: RecognizerState, byControl token: Int32) -> RecognizerState
+    func advance(
+        _ state: RecognizerState, byControl token: Int32, after text: RecognizedText
+    ) -> RecognizerState
 
     // MARK: Scanners
 
     /// The scanner that reads the lexeme which the state is within, or -1 where that is no long one.
+    ///
+    /// What follows a state that has a scanner is exactly what its scanner makes of the bytes: those
+    /// within the lexeme, and after each exit that it comes to, what follows ``leave(_:by:after:)``.
+    /// There may be both, where a lexeme may end before a byte that could also go on with it.
     func scanner(of state: RecognizerState) -> Int32
 
     /// What a scanner makes of a byte: a scanner of 0 or more within the same lexeme; -1 where the
@@ -82,6 +93,12 @@ package protocol Recognizer: AnyObject {
     func exit(of scanner: Int32) -> Int32
 
     /// The state after the lexeme that a state is within, complete by an exit of its scanner.
+    ///
+    /// - Parameters:
+    ///   - state: any state within the lexeme, such as the one that the scanner was asked of.
+    ///   - exit: what the scanner came to since.
+    ///   - text: all bytes to the end of the lexeme, the one that completed it among them.
+    /// - Returns: the next state, or dead.
     func leave(
         _ state: RecognizerState, by exit: Int32, after text: RecognizedText
     ) -> RecognizerState
@@ -98,10 +115,10 @@ package protocol Recognizer: AnyObject {
 extension Recognizer {
     package func isGuarded(_ state: RecognizerState) -> Bool { false }
 
-    package func controls(at state: RecognizerState) -> [Int32] { [] }
+    package func controls(at state: RecognizerState, after text: RecognizedText) -> [Int32] { [] }
 
     package func advance(
-        _ state: RecognizerState, byControl token: Int32
+        _ state: RecognizerState, byControl token: Int32, after text: RecognizedText
     ) -> RecognizerState { .dead }
 
     package func scanner(of state: RecognizerState) -> Int32 { -1 }
