@@ -21,13 +21,45 @@ package struct RecognizerState: Hashable, Sendable {
 }
 
 /// The bytes of a text so far, for recognizers that look back when a value closes.
+///
+/// It notes that it was read: a mask that was made without that holds for every text of the state.
 package final class RecognizedText {
-    /// The bytes, all of which the recognizer has accepted.
-    package var bytes: [UInt8]
+    private var storage: [UInt8]
+
+    /// How many bytes there are.
+    package private(set) var count: Int
+
+    /// Whether a recognizer has looked at ``bytes`` since this was last set to false.
+    package var wasRead = false
 
     /// A text that begins with these bytes.
     package init(_ bytes: [UInt8] = []) {
-        self.bytes = bytes
+        storage = bytes
+        count = bytes.count
+    }
+
+    /// The bytes, all of which the recognizer has accepted.
+    package var bytes: ArraySlice<UInt8> {
+        wasRead = true
+        return storage[..<count]
+    }
+
+    /// Adds a byte.
+    package func append(_ byte: UInt8) {
+        if count < storage.count {
+            storage[count] = byte
+        } else {
+            storage.append(byte)
+        }
+        count += 1
+    }
+
+    /// Takes back all but the first bytes.
+    ///
+    /// - Precondition: there are so many.
+    package func truncate(to newCount: Int) {
+        precondition(newCount <= count, "\(count) bytes cannot become \(newCount)")
+        count = newCount
     }
 }
 
@@ -122,6 +154,12 @@ extension Recognizer {
     ) -> RecognizerState { .dead }
 
     package func scanner(of state: RecognizerState) -> Int32 { -1 }
+
+    package func scanner(of state: RecognizerState, within byteCount: Int) -> Int32 {
+        scanner(of: state)
+    }
+
+    package func identity(of scanner: Int32) -> UInt64? { nil }
 
     package func scan(_ scanner: Int32, by byte: UInt8) -> Int32 { -1 }
 
