@@ -70,8 +70,8 @@ package final class RecognizedText {
 /// time and memory.
 ///
 /// A recognizer may be part of another one, which reads what stands around its text. Then the
-/// ``RecognizedText`` holds all bytes from the beginning of the answer: where a value begins is
-/// `text.bytes.count` when its first byte comes, never 0. States of a recognizer that may be
+/// ``RecognizedText`` holds all bytes from the beginning of the answer: where a value begins is its
+/// `count` when its first byte comes, never 0. States of a recognizer that may be
 /// embedded stay below 2^48 where they can, so that the outer one packs them into its own.
 ///
 /// A long lexeme, such as a string, is read by a *scanner*, whose moves do not depend on what
@@ -117,6 +117,16 @@ package protocol Recognizer: AnyObject {
     /// There may be both, where a lexeme may end before a byte that could also go on with it.
     func scanner(of state: RecognizerState) -> Int32
 
+    /// A scanner that reads the next so many bytes, and leaves within them, as the state's own does.
+    ///
+    /// Such as one that need not count, where the lexeme's longest length is out of reach; the more
+    /// states have one scanner, the fewer masks are made.
+    func scanner(of state: RecognizerState, within byteCount: Int) -> Int32
+
+    /// A number that scanners of any recognizers have in common which read alike, exits and all, such
+    /// as that of a string without rules; nil where a scanner is the recognizer's own.
+    func identity(of scanner: Int32) -> UInt64?
+
     /// What a scanner makes of a byte: a scanner of 0 or more within the same lexeme; -1 where the
     /// lexeme cannot go on so; `-2 - exit` where the byte completes the lexeme.
     func scan(_ scanner: Int32, by byte: UInt8) -> Int32
@@ -137,10 +147,11 @@ package protocol Recognizer: AnyObject {
 
     // MARK: Memory
 
-    /// About how many bytes the states take.
+    /// About how many bytes the states and scanners take.
     var byteCount: Int { get }
 
-    /// Gives up all states but what ``start`` needs; who has others reads the text again.
+    /// Gives up all states and scanners but what ``start`` needs; who has others reads the text
+    /// again.
     func forgetStates()
 }
 
