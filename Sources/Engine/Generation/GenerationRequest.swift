@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Sampling
+package import StructuredOutput
 
 /// One prompt of token ids and what to make of it.
 package struct GenerationRequest: Hashable, Sendable {
@@ -45,6 +46,12 @@ package struct GenerationRequest: Hashable, Sendable {
     /// Whether a choice ends that repeats itself without end, where `maxTokens` is nil and
     /// end-of-sequence tokens count.
     package var stopsOnRepetition = true
+
+    /// What every choice is held to; nil where any text will do.
+    package var constraint: Constraint?
+
+    /// The most tokens that a choice may think with; nil for as many as the model likes.
+    package var thinkingBudget: Int?
 
     /// Lower ones come first, always; 0 is for those that say nothing.
     package var priority = 0

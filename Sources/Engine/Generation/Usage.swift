@@ -8,6 +8,10 @@ package struct Usage: Hashable, Sendable {
     /// The generated tokens of all choices, those that ended them included.
     package var completionTokens: Int
 
+    /// How many of the generated tokens the model has thought with; whoever reads the answer counts
+    /// them, for the engine does not know.
+    package var thinkingTokens = 0
+
     /// How many of the prompt's tokens were found in the cache and not computed.
     package var cachedPromptTokens: Int
 
