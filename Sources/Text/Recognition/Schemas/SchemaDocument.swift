@@ -4,31 +4,39 @@ package import JSON
 
 /// A JSON Schema as a client sent it, read and with its references resolved.
 ///
-/// Reading is total: what cannot be honoured is an error that names its JSON pointer.
-package final class SchemaDocument {
+/// Reading is total: what cannot be honoured is an error that names its JSON pointer. Only what can
+/// be reached from the root is read, so a definition that nothing refers to may be wrong.
+package final class SchemaDocument: Sendable {
     /// The schema of the whole text.
     package let root: Schema
 
+    /// All schemas that can be reached from the root, by ``Schema/index``.
+    package let schemas: [Schema]
+
+    /// The distinct regular expressions, by ``Schema/Pattern/index``.
+    package let patterns: [Schema.Pattern]
+
+    /// Whether any reference depends on how it was reached.
+    package let hasDynamicReferences: Bool
+
     /// Reads a schema of any draft from 4 to 2020-12, as `$schema` says (2020-12 unless stated, but
     /// the older spellings are understood where they cannot mean anything else).
+    ///
+    /// - Parameters:
+    ///   - schema: an object or a boolean.
+    ///   - limits: bounds for its size and depth and for the time and memory that reading takes.
+    /// - Throws: what cannot be honoured, at its pointer.
     package init(
         _ schema: JSONValue, limits: RecognitionLimits = .init()
     ) throws(RecognitionError) {
-        throw RecognitionError(at: "", "not built yet")
+        var reader = SchemaReader(schema, limits: limits)
+        root = try reader.read()
+        schemas = reader.schemas
+        patterns = reader.patterns
+        hasDynamicReferences = reader.hasDynamicReferences
     }
-}
 
-/// A decimal number of any size, compared exactly: 1, 1.0 and 10e-1 are equal.
-package struct ExactNumber: Hashable, Sendable {
-    /// Parses the text of a JSON number.
-    package init?(_ text: some StringProtocol) { nil }
-}
-
-/// A `format` that is checked, by the name that JSON Schema has for it.
-package struct StringFormat: Hashable, Sendable {
-    /// The format's name.
-    package let name: String
-
-    /// The format of that name; nil where it is unknown, and so an annotation only.
-    package init?(named name: String) { nil }
+    deinit {
+        for schema in schemas { schema.disconnect() }
+    }
 }

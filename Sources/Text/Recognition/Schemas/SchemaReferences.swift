@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import JSON
+
+/// Finds what a reference of a schema document names.
+///
+/// A document consists of *resources*: its root, and every schema in it with an address of its own.
+/// Each is found by its address, and what is in it by a JSON pointer or an anchor.
+struct SchemaReferences {
+    /// A schema that has an address.
+    struct Resource {
+        /// The address, without a fragment; empty for a root without one.
+        let address: String
+        /// Its pointer from the root of the document.
+        let pointer: String
+        let value: JSONValue
+        let dialect: SchemaDialect
+    }
+
+    /// A schema within the document.
+    struct Location {
+        var value: JSONValue
+        /// From the root of the document.
+        var pointer: String
+        /// What references within it are relative to.
+        var resource: Int
+    }
+
+    /// What a reference names.
+    struct Target {
+        var location: Location
+        /// The anchor by which it was named, if it is a dynamic one.
+        var dynamicAnchor: String?
+    }
+
+    private struct AnchorName: Hashable {
+        let resource: Int
+        let name: ExactString
+    }
+
+    private(set) var resources: [Resource] = []
+    private var resourceIndices: [ExactString: Int] = [:]
+    private var anchors: [AnchorName: Location] = [:]
+    private var dynamicAnchors: [ExactString: [Location]] = [:]
+    /// Whether all the document's addresses and anchors have been collected.
+    private var isIndexed = false
+
+    /// The references of a document.
+    init(_ document: JSONValue) throws(RecognitionError) {
+        var dialect = SchemaDialect.draft2020
+        if let name = document["$schema"]?.stringValue {
+            guard let named = SchemaDialect(named: name) else {
+                throw RecognitionError(
+                    at: "/$schema", "drafts older than 4 are not read; write it in 2020-12")
+            }
+            dialect = named
+        }
+        var address = ""
+        if let identifier = Self.identifier(of: document, dialect) {
+            address = URIReference(identifier).address
+        }
+        resources.append(
+            Resource(address: address, pointer: "", value: document, dialect: dialect))
+        resourceIndices[ExactString(address)] = 0
+    }
+
+    /// The resource of a schema: a new one if it has an address, else the one around it.
+    mutating func resource(
+        of value: JSONValue, within outer: Int, at pointer: @autoclosure () -> String
+    ) throws(RecognitionError) -> Int {
+        var dialect = resources[outer].dialect
+        if let name = value["$schema"]?.stringValue, value[dialect.identifierKeyword] != nil,
+            let named = SchemaDialect(named: name)
+        {
+            dialect = named
+        }
+        guard let identifier = Self.identifier(of: value, dialect) else { return outer }
+        let base = URIReference(resources[outer].address)
+        let address = URIReference(identifier).resolved(against: base).address
+        if let known = resourceIndices[ExactString(address)] { return known }
+        resources.append(
+            Resource(address: address, pointer: pointer(), value: value, dialect: dialect))
+        resourceIndices[ExactString(address)] = resources.count - 1
+        return resources.count - 1
+    }
+
+    /// The address that a schema gives itself, if it does.
+    private static func identifier(of value: JSONValue, _ dialect: SchemaDialect) -> String? {
+        guard let identifier = value[dialect.identifierKeyword]?.stringValue else { return nil }
+        if dialect.referenceHidesSiblings, value["$ref"] != nil { return nil }
+        return identifier.utf8.first == UInt8(ascii: "#") ? nil : identifier
+    }
+
+    /// What a reference names.
+    ///
+    /// - Parameters:
+    ///   - reference: the value of `$ref`.
+    ///   - resource: the one in which it stands.
+    ///   - place: the pointer of the reference, for errors.
+    /// - Returns: the schema's place, read or not.
+    /// - Throws: that it is not in the document.
+    mutating func target(
+        of reference: String, within resource: Int, at place: () -> String
+    ) throws(RecognitionError) -> Target {
+        let parts = URIReference(reference)
+        var resource = resource
+        if reference.utf8.first != UInt8(ascii: "#"), !reference.isEmpty {
+            let base = URIReference(resources[resource].address)
+            let address = parts.resolved(against: base).address
+            if address != resources[resource].address {
+                try index()
+                guard let known = resourceIndices[ExactString(address)] else {
+                    throw RecognitionError(
+                        at: place(),
+                        "\"\(address)\" is not in this schema, and nothing is fetched; put what "
+                            + "it names under \"$defs\"")
+                }
+                resource = known
+            }
+        }
+        guard let fragment = URIReference.percentDecoded(parts.fragment ?? "") else {
+            throw RecognitionError(at: place(), "the fragment of \"\(reference)\" is not UTF-8")
+        }
+        if fragment.isEmpty {
+            let root = resources[resource]
+            return Target(
+                location: Location(value: root.value, pointer: root.pointer, resource: resource))
+        }
+        if fragment.utf8.first == UInt8(ascii: "/") {
+            // What is not found in an inner resource may have been meant from the root: many
+            // schemas have an "id" that was never meant as an address.
+            for start in resource == 0 ? [0] : [resource, 0] {
+                if let location = try location(of: fragment, from: start) {
+                    return Target(location: location)
+                }
+            }
+            throw RecognitionError(at: place(), "\"\(reference)\" names nothing in this schema")
+        }
+        try index()
+        let name = AnchorName(resource: resource, name: ExactString(fragment))
+        guard let location = anchors[name] else {
+            throw RecognitionError(
+                at: place(), "there is no anchor \"\(fragment)\" in this schema")
+        }
+        let isDynamic = dynamicAnchors[name.name, default: []].contains {
+            $0.pointer == location.pointer
+        }
+        return Target(location: location, dynamicAnchor: isDynamic ? fragment : nil)
+    }
+
+    /// What `$recursiveRef` names; the dynamic anchor of `$recursiveAnchor` has an empty name.
+    mutating func recursiveTarget(within resource: Int) throws(RecognitionError) -> Target {
+        try index()
+        let root = resources[resource]
+        return Target(
+            location: Location(value: root.value, pointer: root.pointer, resource: resource),
+            dynamicAnchor: root.value["$recursiveAnchor"]?.boolValue == true ? "" : nil)
+    }
+
+    /// All schemas of a dynamic anchor, at most one for each resource.
+    func locations(ofDynamicAnchor name: String) -> [Location] {
+        dynamicAnchors[ExactString(name), default: []]
+    }
+
+    /// Follows a JSON pointer (RFC 6901) from the root of a resource; nil where it ends nowhere.
+    private mutating func location(
+        of pointer: String, from resource: Int
+    ) throws(RecognitionError) -> Location? {
+        let start = resources[resource]
+        var location = Location(value: start.value, pointer: start.pointer, resource: resource)
+        let steps = pointer.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
+        for step in steps {
+            var name = String(step)
+            if step.utf8.contains(UInt8(ascii: "~")) {
+                name = Self.unescaped(step)
+            }
+            let next: JSONValue?
+            switch location.value {
+            case .object(let object): next = object[name]
+            case .array(let array):
+                let isIndex = name == "0" || (name.utf8.first != UInt8(ascii: "0"))
+                let index = name.utf8.allSatisfy { $0 &- 0x30 < 10 } ? Int(name) : nil
+                next = index.flatMap { isIndex && $0 < array.count ? array[$0] : nil }
+            default: next = nil
+            }
+            guard let next else { return nil }
+            location.value = next
+            location.pointer += "/" + step
+            location.resource = try self.resource(
+                of: next, within: location.resource, at: location.pointer)
+        }
+        return location
+    }
+
+    private static func unescaped(_ step: Substring) -> String {
+        var name = ""
+        var rest = step.unicodeScalars
+        while let scalar = rest.popFirst() {
+            switch (scalar, rest.first) {
+            case ("~", "0"): rest.removeFirst()
+            case ("~", "1"):
+                rest.removeFirst()
+                name += "/"
+                continue
+            default: break
+            }
+            name.unicodeScalars.append(scalar)
+        }
+        return name
+    }
+
+    // MARK: Addresses and anchors
+
+    /// Collects the addresses and anchors of all schemas in the document, once.
+    private mutating func index() throws(RecognitionError) {
+        guard !isIndexed else { return }
+        isIndexed = true
+        var pending = [Location(value: resources[0].value, pointer: "", resource: 0)]
+        while let location = pending.popLast() {
+            guard case .object(let object) = location.value else { continue }
+            let dialect = resources[location.resource].dialect
+            note(object, at: location, dialect)
+            for (name, value) in object {
+                guard let keyword = SchemaKeyword.named(name), keyword.dialect <= dialect else {
+                    continue
+                }
+                try Self.forEachSchema(of: keyword, value) {
+                    (step, inner) throws(RecognitionError) in
+                    guard inner.objectValue != nil else { return }
+                    let pointer = location.pointer + "/" + name + step
+                    pending.append(
+                        Location(
+                            value: inner, pointer: pointer,
+                            resource: try resource(
+                                of: inner, within: location.resource, at: pointer)))
+                }
+            }
+        }
+    }
+
+    /// Notes the anchors that a schema gives itself.
+    private mutating func note(
+        _ object: JSONObject, at location: Location, _ dialect: SchemaDialect
+    ) {
+        if dialect.identifiersMayBeAnchors {
+            guard object["$ref"] == nil,
+                let identifier = object[dialect.identifierKeyword]?.stringValue,
+                let fragment = URIReference(identifier).fragment, !fragment.isEmpty
+            else { return }
+            add(String(fragment), location)
+            return
+        }
+        if let name = object["$anchor"]?.stringValue { add(name, location) }
+        if dialect == .draft2019, object["$recursiveAnchor"]?.boolValue == true,
+            location.pointer == resources[location.resource].pointer
+        {
+            dynamicAnchors[ExactString(""), default: []].append(location)
+        }
+        if dialect == .draft2020, let name = object["$dynamicAnchor"]?.stringValue {
+            add(name, location)
+            dynamicAnchors[ExactString(name), default: []].append(location)
+        }
+    }
+
+    private mutating func add(_ name: String, _ location: Location) {
+        let name = AnchorName(resource: location.resource, name: ExactString(name))
+        if anchors[name] == nil { anchors[name] = location }
+    }
+
+    private static func forEachSchema(
+        of keyword: SchemaKeyword, _ value: JSONValue,
+        _ body: (_ step: String, JSONValue) throws(RecognitionError) -> Void
+    ) throws(RecognitionError) {
+        switch (keyword.schemas, value) {
+        case (.one, _), (.oneOrList, .object): try body("", value)
+        case (.list, .array(let list)), (.oneOrList, .array(let list)):
+            for index in list.indices { try body("/\(index)", list[index]) }
+        case (.map, .object(let map)), (.mapOfSomeSchemas, .object(let map)):
+            for (name, value) in map { try body("/" + Schema.escaped(name), value) }
+        default: break
+        }
+    }
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import JSON
+import Recognition
+import Testing
+
+final class SchemaDocumentTests {
+    /// What was read, for schemas live as long as their documents.
+    private var documents: [SchemaDocument] = []
+
+    private func read(_ text: String) throws -> Schema {
+        try document(text).root
+    }
+
+    private func document(_ text: String) throws -> SchemaDocument {
+        documents.append(try SchemaDocument(JSONParser.parse(text)))
+        return documents[documents.count - 1]
+    }
+
+    /// The pointer of the error that reading ends with; nil where it does not.
+    private func place(_ text: String) throws -> String? {
+        let schema = try JSONParser.parse(text, limits: .init(maxDepth: 512))
+        do throws(RecognitionError) {
+            _ = try SchemaDocument(schema)
+            return nil
+        } catch {
+            return error.place
+        }
+    }
+
+    @Test func `what asks for nothing has a verdict`() throws {
+        #expect(try read("true").verdict == true)
+        #expect(try read("false").verdict == false)
+        #expect(try read("{}").verdict == true)
+        #expect(try read(##"{"title": "any", "$defs": {"a": 1}}"##).verdict == true)
+        #expect(try read(##"{"type": "null"}"##).verdict == nil)
+    }
+
+    @Test func `types are a set in which numbers hold integers`() throws {
+        #expect(try read(##"{"type": "number"}"##).types == [.integer, .fraction])
+        #expect(try read(##"{"type": ["integer", "null"]}"##).types == [.integer, .null])
+    }
+
+    @Test func `bounds are exact, and those of draft 4 are understood`() throws {
+        let schema = try read(##"{"minimum": 0.1, "exclusiveMinimum": true, "maximum": 10}"##)
+        #expect(schema.exclusiveMinimum == ExactNumber("0.1"))
+        #expect(schema.minimum == ExactNumber("1e-1"))
+        #expect(schema.maximum == ExactNumber("10.0"))
+    }
+
+    @Test func `items of the older drafts become those of the newest`() throws {
+        let schema = try read(##"{"items": [{"type": "null"}, true], "additionalItems": false}"##)
+        #expect(schema.prefixItems.count == 2)
+        #expect(schema.items?.verdict == false)
+        #expect(try read(##"{"items": {}, "additionalItems": false}"##).items?.verdict == true)
+        let draft7 = ##"{"$schema": "http://json-schema.org/draft-07/schema#","##
+        #expect(try read(draft7 + ##""prefixItems": [true]}"##).prefixItems.isEmpty)
+    }
+
+    @Test func `dependencies become those of names and those of schemas`() throws {
+        let schema = try read(##"{"dependencies": {"a": ["b"], "c": {"type": "null"}}}"##)
+        #expect(schema.dependentRequired.map(\.name) == ["a"])
+        #expect(schema.dependentSchemas.map(\.name) == ["c"])
+    }
+
+    @Test func `a schema knows its pointer`() throws {
+        let schema = try read(##"{"properties": {"a/b": {"allOf": [true, {"not": {}}]}}}"##)
+        #expect(schema.properties[0].schema.allOf[1].not?.pointer == "/properties/a~1b/allOf/1/not")
+    }
+
+    // MARK: References
+
+    @Test func `references by pointer, anchor and address lead to one schema`() throws {
+        let schema = try read(
+            """
+            {"$id": "https://example.com/all", "$defs": {"a b/c": {"$anchor": "here", "type": "null"},
+             "inner": {"$id": "inner.json", "$defs": {"x": {"type": "string"}}}},
+             "allOf": [{"$ref": "#/$defs/a%20b~1c"}, {"$ref": "#here"}, {"$ref": "all#here"},
+                       {"$ref": "inner.json#/$defs/x"}]}
+            """)
+        let targets = schema.allOf.map(\.reference?.pointer)
+        #expect(
+            targets == [
+                "/$defs/a b~1c", "/$defs/a b~1c", "/$defs/a b~1c", "/$defs/inner/$defs/x",
+            ])
+        #expect(schema.allOf[0].reference === schema.allOf[1].reference)
+    }
+
+    @Test func `a recursive schema refers to itself`() throws {
+        let schema = try read(##"{"properties": {"next": {"$ref": "#"}}}"##)
+        #expect(schema.properties[0].schema.reference === schema)
+    }
+
+    @Test func `a reference hides what stands beside it up to draft 7`() throws {
+        let rest = ##""$ref": "#/definitions/a", "type": "null", "definitions": {"a": {}}}"##
+        let draft7 = try read(##"{"$schema": "http://json-schema.org/draft-07/schema","## + rest)
+        #expect(draft7.types == .any)
+        #expect(draft7.reference?.verdict == true)
+        #expect(try read("{" + rest).types == .null)
+    }
+
+    @Test func `a dynamic reference with one possible target is a plain one`() throws {
+        let one = try document(
+            ##"{"$defs": {"a": {"$dynamicAnchor": "x"}}, "items": {"$dynamicRef": "#x"}}"##)
+        #expect(!one.hasDynamicReferences)
+        #expect(one.root.items?.reference?.pointer == "/$defs/a")
+        let two = try document(
+            """
+            {"$id": "https://example.com/two", "$dynamicAnchor": "x", "type": "array",
+             "items": {"$id": "inner", "$dynamicAnchor": "x", "items": {"$dynamicRef": "#x"}}}
+            """)
+        #expect(two.hasDynamicReferences)
+        #expect(two.root.items?.items?.dynamicReference?.candidates.count == 2)
+    }
+
+    // MARK: Errors
+
+    @Test(arguments: [
+        (##"{"properties": {"a": {"minLength": "3"}}}"##, "/properties/a/minLength"),
+        (##"{"properties": {"a": {"minLength": -1}}}"##, "/properties/a/minLength"),
+        (##"{"maxItems": 1.5}"##, "/maxItems"),
+        (##"{"type": "text"}"##, "/type"),
+        (##"{"type": ["null", 3]}"##, "/type"),
+        (##"{"enum": "a"}"##, "/enum"),
+        (##"{"required": true}"##, "/required"),
+        (##"{"required": [1]}"##, "/required"),
+        (##"{"properties": []}"##, "/properties"),
+        (##"{"properties": {"a": 1}}"##, "/properties/a"),
+        (##"{"items": "a"}"##, "/items"),
+        (##"{"allOf": {}}"##, "/allOf"),
+        (##"{"oneOf": [true, 3]}"##, "/oneOf/1"),
+        (##"{"multipleOf": 0}"##, "/multipleOf"),
+        (##"{"uniqueItems": 1}"##, "/uniqueItems"),
+        (##"{"format": 1}"##, "/format"),
+        (##"{"pattern": 1}"##, "/pattern"),
+        (##"{"dependentRequired": {"a/b": "c"}}"##, "/dependentRequired/a~1b"),
+        (##"{"$ref": 1}"##, "/$ref"),
+        (##"{"$ref": "#/$defs/a"}"##, "/$ref"),
+        (##"{"items": {"$ref": "#a"}}"##, "/items/$ref"),
+        (##"{"items": {"$ref": "https://example.com/a"}}"##, "/items/$ref"),
+        (##"{"$schema": "http://json-schema.org/draft-03/schema#"}"##, "/$schema"),
+        ("[]", ""),
+    ])
+    func `what cannot be honoured is refused at its pointer`(schema: String, pointer: String) throws
+    {
+        #expect(try place(schema) == pointer)
+    }
+
+    @Test(arguments: [
+        ##"{"$ref": "#"}"##,
+        ##"{"$ref": "#/$defs/a", "$defs": {"a": {"allOf": [{"$ref": "#/$defs/b"}]}, "b": {"anyOf": [{"$ref": "#/$defs/a"}]}}}"##,
+        ##"{"not": {"$ref": "#"}}"##,
+        ##"{"dependentSchemas": {"a": {"$ref": "#"}}}"##,
+    ])
+    func `references that lead back without a step are refused`(schema: String) throws {
+        #expect(try place(schema) != nil)
+    }
+
+    @Test func `unknown keywords and definitions that nothing names are not read`() throws {
+        #expect(try place(##"{"$defs": {"a": {"type": "text"}}, "x-order": {"type": 3}}"##) == nil)
+    }
+}
