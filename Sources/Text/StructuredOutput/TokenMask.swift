@@ -33,4 +33,7 @@ package struct TokenMask: Hashable, Sendable {
 
     /// How many tokens are allowed.
     package var count: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
+
+    /// Whether no token is allowed.
+    package var isEmpty: Bool { words.allSatisfy { $0 == 0 } }
 }

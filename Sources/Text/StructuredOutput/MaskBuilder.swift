@@ -1,0 +1,450 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Recognition
+
+/// Makes masks over a vocabulary for the states of a recognizer, and keeps them.
+///
+/// The mask of a state within a lexeme is put together from what the lexeme's scanner makes of all
+/// tokens, which is kept for all places where such a lexeme may stand, and a short walk over what
+/// tokens have behind the lexeme's end. Elsewhere the vocabulary's tree is walked with the
+/// recognizer, which most often stops at the first byte of a token.
+///
+/// Used by one thread at a time.
+final class MaskBuilder {
+    /// Reads the texts.
+    let recognizer: any Recognizer
+
+    /// The tokens.
+    let vocabulary: ConstraintVocabulary
+
+    private struct StateKey: Hashable {
+        let state: RecognizerState
+        let dropsSpace: Bool
+    }
+
+    private var rows = ScannerRows()
+    private var scannerMasks: RecentMasks<Int32, ScannerMask>
+    private var stateMasks: RecentMasks<StateKey, TokenMask>
+    private let maxBytes: Int
+
+    /// Scanners that too many tokens leave for a mask of their own.
+    private var wideScanners: Set<Int32> = []
+
+    // The path of a walk, by depth: the state before the byte there, or where a lexeme began and the
+    // row of the scanner that has read it since.
+    private var states: [RecognizerState]
+    private var rowsByDepth: [Int32]
+    private var path: [UInt8]
+
+    /// How often the states have been forgotten.
+    private(set) var generation = 0
+
+    /// More tokens than these behind the ends of a lexeme are not sorted by what follows.
+    private static let maxBranchCount = 1 << 16
+
+    /// A builder without any mask.
+    ///
+    /// - Parameters:
+    ///   - recognizer: nobody else uses it.
+    ///   - vocabulary: the model's.
+    ///   - maxBytes: how much memory states and masks may take, about.
+    init(_ recognizer: any Recognizer, _ vocabulary: ConstraintVocabulary, maxBytes: Int) {
+        self.recognizer = recognizer
+        self.vocabulary = vocabulary
+        self.maxBytes = maxBytes
+        scannerMasks = RecentMasks(maxBytes: maxBytes / 4)
+        stateMasks = RecentMasks(maxBytes: maxBytes / 4)
+        let depth = vocabulary.longestTokenByteCount + 2
+        states = Array(repeating: .dead, count: depth)
+        rowsByDepth = Array(repeating: -1, count: depth)
+        path = Array(repeating: 0, count: depth)
+    }
+
+    /// About how many bytes the recognizer and the masks take.
+    var byteCount: Int {
+        recognizer.byteCount + scannerMasks.byteCount + stateMasks.byteCount + rows.byteCount
+    }
+
+    /// Forgets all states where they take too much; the generation says that it did.
+    func trim() {
+        guard recognizer.byteCount > maxBytes / 2 else { return }
+        recognizer.forgetStates()
+        rows = ScannerRows()
+        wideScanners = []
+        scannerMasks = RecentMasks(maxBytes: maxBytes / 4)
+        stateMasks = RecentMasks(maxBytes: maxBytes / 4)
+        generation += 1
+    }
+
+    /// Writes the mask of a state.
+    ///
+    /// - Parameters:
+    ///   - mask: receives it, whatever it held.
+    ///   - state: not dead.
+    ///   - text: all bytes so far; unchanged afterwards.
+    ///   - dropsSpace: whether a space at the beginning of the next token is not part of the text.
+    func fill(
+        _ mask: inout TokenMask, at state: RecognizerState, after text: RecognizedText,
+        dropsSpace: Bool
+    ) {
+        let key = StateKey(state: state, dropsSpace: dropsSpace)
+        if let kept = stateMasks.value(of: key, byteCount: { $0.words.count * 8 }) {
+            mask = kept
+            return
+        }
+        rows.trim()
+        text.wasRead = false
+        var made: TokenMask
+        var wasRead = false
+        if dropsSpace {
+            made = TokenMask(tokenCount: vocabulary.tokenCount)
+            walkDroppingSpace(from: state, after: text, &made)
+        } else if let lexeme = scannerMask(at: state) {
+            made = lexeme.staying
+            for branch in lexeme.branches {
+                leave(state, by: branch, after: text, &wasRead, &made)
+            }
+        } else {
+            made = TokenMask(tokenCount: vocabulary.tokenCount)
+            walk(vocabulary.trie, 0..<vocabulary.trie.nodes.count, from: state, after: text, &made)
+        }
+        for token in recognizer.controls(at: state, after: text) { made[token] = true }
+        if recognizer.canEnd(state, after: text) {
+            for token in vocabulary.endTokens { made[token] = true }
+        }
+        if !wasRead, !text.wasRead {
+            stateMasks.insert(made, of: key, byteCount: made.words.count * 8)
+        }
+        mask = made
+    }
+
+    /// Whether a token may come next.
+    func allows(
+        _ token: Int32, at state: RecognizerState, after text: RecognizedText, dropsSpace: Bool
+    ) -> Bool {
+        let count = text.count
+        defer { text.truncate(to: count) }
+        return !advance(state, byTextOf: token, after: text, dropsSpace: dropsSpace).isDead
+    }
+
+    /// The state after the bytes of a token, which are added to the text as far as they fit.
+    func advance(
+        _ state: RecognizerState, byTextOf token: Int32, after text: RecognizedText,
+        dropsSpace: Bool
+    ) -> RecognizerState {
+        var range = vocabulary.range(of: token)
+        if range.isEmpty { return .dead }
+        if dropsSpace, vocabulary.storage[range.lowerBound] == UInt8(ascii: " ") {
+            range.removeFirst()
+        }
+        var state = state
+        for index in range {
+            let byte = vocabulary.storage[index]
+            state = recognizer.advance(state, by: byte, after: text)
+            if state.isDead { return state }
+            text.append(byte)
+        }
+        return state
+    }
+
+    /// Whether any token below a node of the vocabulary's tree may follow, by the bytes it has there.
+    func allowsAny(below node: Int, from state: RecognizerState, after text: RecognizedText) -> Bool
+    {
+        var mask = TokenMask(tokenCount: vocabulary.tokenCount)
+        let end = Int(vocabulary.trie.nodes[node].end)
+        walk(vocabulary.trie, node + 1..<end, from: state, after: text, &mask)
+        return !mask.isEmpty
+    }
+
+    /// A space at the beginning of a token is skipped, so that the token's next byte comes first.
+    private func walkDroppingSpace(
+        from state: RecognizerState, after text: RecognizedText, _ mask: inout TokenMask
+    ) {
+        let trie = vocabulary.trie
+        var index = 0
+        while index < trie.nodes.count {
+            let node = trie.nodes[index]
+            let end = Int(node.end)
+            if node.byte == UInt8(ascii: " ") {
+                trie.forEachToken(of: node) { mask[$0] = true }
+                walk(trie, index + 1..<end, from: state, after: text, &mask)
+            } else {
+                walk(trie, index..<end, from: state, after: text, &mask)
+            }
+            index = end
+        }
+    }
+
+    // MARK: Scanners
+
+    /// What the scanner of a state makes of all tokens; nil where there is no scanner.
+    private func scannerMask(at state: RecognizerState) -> ScannerMask? {
+        let horizon = vocabulary.longestTokenByteCount
+        let scanner = recognizer.scanner(of: state, within: horizon)
+        guard scanner >= 0 else { return nil }
+        if let mask = scannerMasks.value(of: scanner, byteCount: \.byteCount) { return mask }
+        let identity = recognizer.identity(of: scanner)
+        if let identity, let mask = vocabulary.sharedMasks.mask(of: identity) {
+            scannerMasks.insert(mask, of: scanner, byteCount: 64)
+            return mask
+        }
+        guard !wideScanners.contains(scanner) else { return nil }
+        guard let mask = makeMask(of: scanner) else {
+            wideScanners.insert(scanner)
+            return nil
+        }
+        if let identity { vocabulary.sharedMasks.insert(mask, of: identity) }
+        scannerMasks.insert(mask, of: scanner, byteCount: identity == nil ? mask.byteCount : 64)
+        return mask
+    }
+
+    /// Nodes of the vocabulary's tree after which a lexeme ends by one exit.
+    private struct Leaves {
+        /// The byte of the node completes the lexeme.
+        var closing: [Int] = []
+        /// The lexeme may end after the node.
+        var before: [Int] = []
+    }
+
+    /// What a scanner makes of all tokens; nil where too many leave it.
+    private func makeMask(of scanner: Int32) -> ScannerMask? {
+        let trie = vocabulary.trie
+        var staying = TokenMask(tokenCount: vocabulary.tokenCount)
+        var leaves: [Int32: Leaves] = [:]
+        var leafCount = 0
+        let first = rows.row(of: scanner, in: recognizer)
+        rowsByDepth[0] = first
+        var index = 0
+        while index < trie.nodes.count {
+            let node = trie.nodes[index]
+            let depth = Int(node.depth)
+            let move = rows.move(rowsByDepth[depth], by: node.byte, in: recognizer)
+            if move >= 0 {
+                trie.forEachToken(of: node) { staying[$0] = true }
+                let exit = rows.exits[Int(move)]
+                if exit >= 0, Int(node.end) > index + 1 {
+                    leaves[exit, default: Leaves()].before.append(index)
+                    leafCount += Int(node.end) - index
+                }
+                rowsByDepth[depth + 1] = move
+                index += 1
+            } else {
+                if move < -1 {
+                    leaves[-2 - move, default: Leaves()].closing.append(index)
+                    leafCount += Int(node.end) - index
+                }
+                index = Int(node.end)
+            }
+            if leafCount > Self.maxBranchCount { return nil }
+        }
+        let immediate = rows.exits[Int(first)]
+        if immediate >= 0, leaves[immediate] == nil { leaves[immediate] = Leaves() }
+        let branches = leaves.keys.sorted().map { exit in
+            branch(by: exit, leaves[exit] ?? Leaves(), isImmediate: exit == immediate)
+        }
+        return ScannerMask(staying: staying, branches: branches)
+    }
+
+    private func branch(by exit: Int32, _ leaves: Leaves, isImmediate: Bool) -> ScannerMask.Branch {
+        let trie = vocabulary.trie
+        var ending: [Int32] = []
+        var rests: [TokenTrie.Spelling] = []
+        for index in leaves.closing {
+            trie.forEachToken(of: trie.nodes[index]) { ending.append($0) }
+        }
+        for index in leaves.closing + leaves.before {
+            let used = Int(trie.nodes[index].depth) + 1
+            for inner in index + 1..<Int(trie.nodes[index].end) {
+                trie.forEachToken(of: trie.nodes[inner]) { token in
+                    let range = vocabulary.range(of: token)
+                    rests.append(
+                        TokenTrie.Spelling(
+                            token: token, start: range.lowerBound + used,
+                            count: range.count - used, in: vocabulary.storage))
+                }
+            }
+        }
+        return ScannerMask.Branch(
+            exit: exit, ending: ending, rest: TokenTrie(rests, in: vocabulary.storage),
+            isImmediate: isImmediate)
+    }
+
+    /// Adds the tokens that leave a lexeme by one exit.
+    ///
+    /// The branch does not tell what its tokens have within the lexeme, so the text is wrong while it
+    /// is walked. Where the recognizer looks at the text, tokens are tried one by one instead.
+    private func leave(
+        _ state: RecognizerState, by branch: ScannerMask.Branch, after text: RecognizedText,
+        _ wasRead: inout Bool, _ mask: inout TokenMask
+    ) {
+        text.wasRead = false
+        let after = recognizer.leave(state, by: branch.exit, after: text)
+        let dependsOnText = text.wasRead
+        if branch.isImmediate, !after.isDead {
+            // Nothing of a token comes before the end of the lexeme: the text is right.
+            walk(vocabulary.trie, 0..<vocabulary.trie.nodes.count, from: after, after: text, &mask)
+            if text.wasRead { wasRead = true }
+            text.wasRead = false
+        }
+        if dependsOnText {
+            wasRead = true
+            for token in branch.ending where !mask[token] {
+                mask[token] = allows(token, at: state, after: text, dropsSpace: false)
+            }
+            tryTokens(of: branch.rest, 0..<branch.rest.nodes.count, at: state, after: text, &mask)
+            text.wasRead = false
+            return
+        }
+        guard !after.isDead else { return }
+        for token in branch.ending { mask[token] = true }
+        walk(
+            branch.rest, 0..<branch.rest.nodes.count, from: after, after: text, &mask,
+            within: state, &wasRead)
+    }
+
+    /// Tries tokens one by one.
+    private func tryTokens(
+        of trie: TokenTrie, _ range: Range<Int>, at state: RecognizerState,
+        after text: RecognizedText, _ mask: inout TokenMask
+    ) {
+        for index in range {
+            trie.forEachToken(of: trie.nodes[index]) { token in
+                if !mask[token] {
+                    mask[token] = allows(token, at: state, after: text, dropsSpace: false)
+                }
+            }
+        }
+    }
+
+    // MARK: Walks
+
+    /// Adds the tokens below some nodes whose bytes the recognizer reads.
+    private func walk(
+        _ trie: TokenTrie, _ range: Range<Int>, from state: RecognizerState,
+        after text: RecognizedText, _ mask: inout TokenMask
+    ) {
+        var wasRead = false
+        walk(trie, range, from: state, after: text, &mask, within: nil, &wasRead)
+    }
+
+    /// Adds the tokens below some nodes whose bytes the recognizer reads.
+    ///
+    /// - Parameters:
+    ///   - trie: of whole tokens or of their ends.
+    ///   - range: nodes with all that is below them.
+    ///   - start: the state before the first of them.
+    ///   - text: the bytes so far; unchanged afterwards.
+    ///   - mask: receives the tokens.
+    ///   - origin: the state before the whole tokens where these are ends; those ends for which the
+    ///     recognizer looks at the text are tried from there.
+    ///   - wasRead: set where the recognizer looked at the text, if an origin is given.
+    private func walk(
+        _ trie: TokenTrie, _ range: Range<Int>, from start: RecognizerState,
+        after text: RecognizedText, _ mask: inout TokenMask, within origin: RecognizerState?,
+        _ wasRead: inout Bool
+    ) {
+        guard let first = range.first else { return }
+        let firstDepth = Int(trie.nodes[first].depth)
+        let count = text.count
+        enter(start, at: firstDepth)
+        var index = first
+        while index < range.upperBound {
+            let node = trie.nodes[index]
+            let depth = Int(node.depth)
+            text.truncate(to: count + depth - firstDepth)
+            var row: Int32 = -1
+            let next = step(node.byte, at: depth, after: text, count - firstDepth, firstDepth, &row)
+            if origin != nil, text.wasRead {
+                wasRead = true
+                text.truncate(to: count)
+                if let origin {
+                    tryTokens(of: trie, index..<Int(node.end), at: origin, after: text, &mask)
+                }
+                text.wasRead = false
+                restore(to: count + depth - firstDepth, from: firstDepth, text)
+                index = Int(node.end)
+                continue
+            }
+            if next.isDead {
+                index = Int(node.end)
+                continue
+            }
+            trie.forEachToken(of: node) { mask[$0] = true }
+            index += 1
+            if index < Int(node.end) {
+                path[depth] = node.byte
+                text.truncate(to: count + depth - firstDepth)
+                text.append(node.byte)
+                if row >= 0 {
+                    states[depth + 1] = next
+                    rowsByDepth[depth + 1] = row
+                } else {
+                    enter(next, at: depth + 1)
+                }
+            }
+        }
+        text.truncate(to: count)
+    }
+
+    /// Puts a state on the path, and the scanner of the lexeme that begins or goes on there.
+    ///
+    /// Lexemes that may end before a byte are read by the recognizer itself.
+    private func enter(_ state: RecognizerState, at depth: Int) {
+        states[depth] = state
+        rowsByDepth[depth] = -1
+        let scanner = recognizer.scanner(of: state, within: vocabulary.longestTokenByteCount)
+        guard scanner >= 0 else { return }
+        let row = rows.row(of: scanner, in: recognizer)
+        if rows.exits[Int(row)] < 0 { rowsByDepth[depth] = row }
+    }
+
+    /// The state after one more byte of the path; within a lexeme the state where that began, and
+    /// the row of its scanner.
+    private func step(
+        _ byte: UInt8, at depth: Int, after text: RecognizedText, _ base: Int, _ firstDepth: Int,
+        _ row: inout Int32
+    ) -> RecognizerState {
+        let scanning = rowsByDepth[depth]
+        guard scanning >= 0 else {
+            return recognizer.advance(states[depth], by: byte, after: text)
+        }
+        let move = rows.move(scanning, by: byte, in: recognizer)
+        if move >= 0 {
+            if rows.exits[Int(move)] < 0 {
+                row = move
+                return states[depth]
+            }
+            return replay(byte, at: depth, after: text, base, firstDepth)
+        }
+        if move == -1 { return .dead }
+        text.append(byte)
+        return recognizer.leave(states[depth], by: -2 - move, after: text)
+    }
+
+    /// Reads the lexeme again by the recognizer, from its beginning to the byte.
+    private func replay(
+        _ byte: UInt8, at depth: Int, after text: RecognizedText, _ base: Int, _ firstDepth: Int
+    ) -> RecognizerState {
+        var state = states[depth]
+        var start = depth
+        while start > firstDepth, rowsByDepth[start - 1] >= 0, states[start - 1] == state {
+            start -= 1
+        }
+        text.truncate(to: base + start)
+        for place in start..<depth {
+            state = recognizer.advance(state, by: path[place], after: text)
+            if state.isDead { return state }
+            text.append(path[place])
+        }
+        return recognizer.advance(state, by: byte, after: text)
+    }
+
+    /// Puts the bytes of the path back behind the text.
+    private func restore(to count: Int, from firstDepth: Int, _ text: RecognizedText) {
+        var depth = firstDepth
+        while text.count < count {
+            text.append(path[depth])
+            depth += 1
+        }
+    }
+}
