@@ -75,7 +75,9 @@ struct ExpressionArena: Sendable {
     /// More than this is not made; `isExhausted` tells.
     var maxBytes = 64 << 20
 
-    /// Whether something was left out because it was too much. What was made since is worthless.
+    /// Whether something was left out because it was too much.
+    ///
+    /// What was made since is worthless.
     private(set) var isExhausted = false
 
     init() {

@@ -310,8 +310,9 @@ struct ExpressionCompiler {
         return result
     }
 
-    /// Any number of iterations, as the solution of an equation: what follows is the rest, or an
-    /// iteration and then what follows. Only iterations that are not empty matter.
+    /// Any number of iterations, as the solution of an equation.
+    ///
+    /// What follows is the rest, or an iteration and then what follows. Only iterations that are not empty matter.
     private mutating func star(
         _ body: ExpressionSyntax, before rest: Rest
     ) throws(RecognitionError) -> Rest {

@@ -31,11 +31,34 @@ struct ExpressionLife {
         return known(node, arena)
     }
 
-    private func known(_ node: ExpressionArena.Node, _ arena: ExpressionArena) -> Verdict {
-        if node == ExpressionArena.nothing { return .dead }
-        let record = arena.records[Int(node)]
-        if record.isNullable || record.isPlain { return .live }
-        return Int(node) < verdicts.count ? verdicts[Int(node)] : .unknown
+    /// What can be seen without following derivatives.
+    private func known(
+        _ node: ExpressionArena.Node, _ arena: ExpressionArena, depth: Int = 0
+    ) -> Verdict {
+        var node = node
+        while true {
+            if node == ExpressionArena.nothing { return .dead }
+            let record = arena.records[Int(node)]
+            if record.isNullable || record.isPlain { return .live }
+            if Int(node) < verdicts.count, verdicts[Int(node)] != .unknown {
+                return verdicts[Int(node)]
+            }
+            if depth > 16 { return .unknown }
+            switch record.kind {
+            case .concatenation:
+                let first = known(record.a, arena, depth: depth + 1)
+                if first != .live { return first == .dead ? .dead : .unknown }
+                node = record.b
+            case .union:
+                for index in Int(record.a)..<Int(record.a + record.b)
+                where known(arena.operands[index], arena, depth: depth + 1) == .live {
+                    return .live
+                }
+                return .unknown
+            case .repetition: node = record.a
+            default: return .unknown
+            }
+        }
     }
 
     private mutating func set(_ node: ExpressionArena.Node, _ verdict: Verdict) {

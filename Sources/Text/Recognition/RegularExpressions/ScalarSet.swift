@@ -145,10 +145,10 @@ package struct ScalarSet: Hashable, Sendable {
 }
 
 extension ScalarSet {
-    /// `\d`
+    /// The members of `\d`.
     package static let digits = ScalarSet([ScalarRange(0x30, 0x39)])
 
-    /// `\w`
+    /// The members of `\w`.
     package static let word = ScalarSet([
         ScalarRange(0x30, 0x39), ScalarRange(0x41, 0x5A), ScalarRange(0x5F, 0x5F),
         ScalarRange(0x61, 0x7A),
