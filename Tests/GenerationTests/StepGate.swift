@@ -35,4 +35,7 @@ final class StepGate: Sendable {
         isOpen.withLock { $0 = true }
         allowed.signal()
     }
+
+    /// Holds further steps again, all but one.
+    func close() { isOpen.withLock { $0 = false } }
 }

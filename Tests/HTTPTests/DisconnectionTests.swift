@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 /// Clients that leave, stall or take their time, and servers that stop.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct DisconnectionTests {
     private static let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
     private static let greet: HTTPServer.Handler = { _ in .text(.ok, "hello") }
@@ -208,6 +208,10 @@ struct DisconnectionTests {
         ) { server in
             let fresh = try await server.connect()
             #expect(try await !fresh.fill())
+        }
+        try await LoopbackServer.run(
+            timeouts: .init(idle: .seconds(5)), handler: Self.greet
+        ) { server in
             let used = try await server.connect()
             try await used.send(Self.get)
             #expect(try await used.response().body == "hello\n")

@@ -12,10 +12,15 @@ struct LoopbackServer {
     let port: Int
     private let poller: Poller
 
+    /// Timeouts that no test meets that does not wait for one, however busy the machine is.
+    static let patient = HTTPServer.Timeouts(
+        header: .seconds(300), body: .seconds(300), idle: .seconds(300), write: .seconds(300),
+        linger: .milliseconds(200))
+
     /// Runs `body` against a server, which is shut down afterwards.
     static func run(
         host: String = "127.0.0.1", limits: RequestParser.Limits = .init(),
-        timeouts: HTTPServer.Timeouts = .init(linger: .milliseconds(200)),
+        timeouts: HTTPServer.Timeouts = Self.patient,
         maxConnections: Int = 1_000, maxBodyMemoryBytes: Int? = nil,
         errorResponse: @escaping HTTPServer.ErrorResponse = { status, reason, _ in
             .text(status, reason)
@@ -79,7 +84,7 @@ final class LoopbackClient {
     func send(_ text: String) async throws { try await send(Array(text.utf8)) }
 
     func send(_ bytes: [UInt8]) async throws {
-        try await socket.send(bytes, stallTimeout: .seconds(20))
+        try await socket.send(bytes, stallTimeout: .seconds(300))
     }
 
     /// Reads one response; `hasBody` is false for the answer to HEAD.
@@ -146,7 +151,7 @@ final class LoopbackClient {
     /// Waits for more bytes; false at the end, regular or not.
     func fill() async throws -> Bool {
         do throws(SocketError) {
-            let bytes = try await socket.receive(maxBytes: 1 << 16, until: .now + .seconds(20))
+            let bytes = try await socket.receive(maxBytes: 1 << 16, until: .now + .seconds(300))
             buffer.append(contentsOf: bytes ?? [])
             return bytes != nil
         } catch {
