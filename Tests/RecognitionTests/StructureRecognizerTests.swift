@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Recognition
+import Testing
+
+struct StructureRecognizerTests {
+    @Test func `a literal is read byte by byte and ends where it ends`() throws {
+        let reading = try Reading(.literal("né"))
+        #expect(reading.verdict("né") == .complete)
+        #expect(reading.verdict("n") == .open)
+        #expect(reading.verdict("ne") == .refused(at: 1))
+        #expect(reading.verdict("néa") == .refused(at: 3))
+    }
+
+    @Test func `an empty structure is the empty text`() throws {
+        #expect(try Reading(.sequence([])).verdict("") == .complete)
+        #expect(try Reading(.literal("")).verdict("") == .complete)
+        #expect(throws: RecognitionError.self) { try Reading(.choice([])) }
+    }
+
+    @Test func `thousands of literals that begin alike are one of them`() throws {
+        let names = (0..<5000).map { "name_\($0)" }
+        let reading = try Reading(
+            .sequence([.choice(names.map { .literal($0) }), .literal(".")]))
+        #expect(reading.verdict("name_4999.") == .complete)
+        #expect(reading.verdict("name_49.") == .complete)
+        #expect(reading.verdict("name_5000") == .refused(at: 8))
+    }
+
+    @Test(arguments: [(0, 3), (2, 5), (7, 7), (0, 100_000), (3000, 3001), (1100, 2300)])
+    func `a repetition counts exactly`(least: Int, most: Int) throws {
+        for part in [Structure.literal("a"), .choice([.literal("ab"), .literal("xyzuv")])] {
+            let reading = try Reading(.repetition(part, least: least, most: most))
+            let text = part == .literal("a") ? "a" : "ab"
+            for count in [0, 1, least - 1, least, least + 1, most - 1, most]
+            where 0 <= count && count <= most {
+                guard count < 3500 else { continue }
+                let verdict = reading.verdict(String(repeating: text, count: count))
+                #expect(verdict == (count < least ? .open : .complete))
+            }
+            guard most < 3500 else { continue }
+            let long = reading.verdict(String(repeating: text, count: most + 1))
+            #expect(long == .refused(at: most * text.utf8.count))
+        }
+    }
+
+    @Test func `an unbounded repetition comes back to the same state`() throws {
+        let recognizer = try StructureRecognizer(
+            .repetition(.choice([.literal("ab"), .literal("c")]), least: 0, most: nil))
+        let text = RecognizedText()
+        var state = recognizer.start
+        for byte in "abcab".utf8 { state = recognizer.advance(state, by: byte, after: text) }
+        let bytes = recognizer.byteCount
+        for _ in 0..<1000 {
+            for byte in "cabab".utf8 { state = recognizer.advance(state, by: byte, after: text) }
+        }
+        #expect(recognizer.byteCount < bytes + 2000)
+    }
+
+    @Test func `repetitions of nothing end`() throws {
+        let nothing = Structure.repetition(.literal(""), least: 0, most: nil)
+        let reading = try Reading(
+            .sequence([.repetition(nothing, least: 3, most: nil), .literal("x")]))
+        #expect(reading.verdict("x") == .complete)
+        #expect(reading.verdict("xx") == .refused(at: 1))
+    }
+
+    @Test func `random structures accept what they spell and nothing else`() throws {
+        var random = SplitMix(seed: 7)
+        for _ in 0..<300 {
+            let structure = random.structure(depth: 4)
+            let spelled = Spelling.texts(of: structure, upTo: 6)
+            guard let reading = try? Reading(structure) else {
+                #expect(spelled.isEmpty)
+                continue
+            }
+            for text in Spelling.all(upTo: 6) {
+                let verdict = reading.verdict(text)
+                #expect((verdict == .complete) == spelled.contains(text), "\(structure) \(text)")
+                guard text.count < 4, spelled.contains(where: { $0.hasPrefix(text) }) else {
+                    continue
+                }
+                #expect(verdict != .refused(at: text.utf8.count - 1), "\(structure) \(text)")
+            }
+        }
+    }
+
+    // MARK: Free text and control tokens
+
+    @Test func `free text ends where a trigger begins`() throws {
+        let reading = try Reading(
+            .sequence([
+                .freeText(until: ["<tool>", "[end]"], orControls: []),
+                .choice([.literal("<tool>now"), .literal("[end]")]),
+            ]))
+        #expect(reading.verdict("some <text> <to <tool>now") == .complete)
+        #expect(reading.verdict("some [end") == .open)
+        #expect(reading.verdict("some [end]") == .complete)
+        #expect(reading.verdict("<tool>nix") == .refused(at: 7))
+        #expect(reading.verdict("<<tool>now") == .complete)
+    }
+
+    @Test func `free text that nothing has to follow may end anywhere`() throws {
+        let call = Structure.sequence([
+            .literal("<call>"), .choice([.literal("a"), .literal("b")]), .literal("</call>"),
+        ])
+        let free = Structure.freeText(until: ["<call>"], orControls: [])
+        let reading = try Reading(
+            .sequence([free, .repetition(.sequence([call, free]), least: 0, most: nil)]))
+        #expect(reading.verdict("") == .complete)
+        #expect(reading.verdict("text <cal") == .complete)
+        #expect(reading.verdict("text <call>") == .open)
+        #expect(reading.verdict("text <call>a</call> and <call>b</call>.") == .complete)
+        #expect(reading.verdict("text <call>c") == .refused(at: 11))
+    }
+
+    @Test func `a trigger that ends within another one leads to what begins with either`() throws {
+        let reading = try Reading(
+            .sequence([
+                .freeText(until: ["abc", "b"], orControls: []),
+                .choice([.literal("abc"), .literal("bx")]),
+            ]))
+        #expect(reading.verdict("zabx") == .complete)
+        #expect(reading.verdict("zbx") == .complete)
+        #expect(reading.verdict("zby") == .refused(at: 2))
+    }
+
+    @Test func `control tokens stand where they may and nowhere else`() throws {
+        let recognizer = try StructureRecognizer(
+            .sequence([
+                .freeText(until: [], orControls: [7]), .control(7),
+                .choice([.literal("yes"), .sequence([.control(8), .literal("no")])]),
+            ]))
+        let text = RecognizedText()
+        var state = recognizer.start
+        #expect(recognizer.controls(at: state, after: text) == [7])
+        state = recognizer.advance(state, by: 65, after: text)
+        #expect(recognizer.controls(at: state, after: text) == [7])
+        #expect(!recognizer.canEnd(state, after: text))
+        #expect(recognizer.advance(state, byControl: 8, after: text).isDead)
+        state = recognizer.advance(state, byControl: 7, after: text)
+        #expect(recognizer.controls(at: state, after: text) == [8])
+        #expect(!recognizer.advance(state, by: UInt8(ascii: "y"), after: text).isDead)
+        #expect(recognizer.advance(state, by: UInt8(ascii: "n"), after: text).isDead)
+        state = recognizer.advance(state, byControl: 8, after: text)
+        #expect(!recognizer.advance(state, by: UInt8(ascii: "n"), after: text).isDead)
+    }
+
+    @Test func `a scanner of free text says what the states say`() throws {
+        let recognizer = try StructureRecognizer(
+            .sequence([
+                .freeText(until: ["<call>"], orControls: []), .literal("<call>x"),
+            ]))
+        let text = RecognizedText()
+        let start = recognizer.start
+        var scanner = recognizer.scanner(of: start)
+        #expect(scanner >= 0)
+        var state = start
+        for byte in "text <<call".utf8 {
+            scanner = recognizer.scan(scanner, by: byte)
+            state = recognizer.advance(state, by: byte, after: text)
+            #expect(scanner == recognizer.scanner(of: state))
+            #expect(scanner >= 0)
+        }
+        let exit = -2 - recognizer.scan(scanner, by: UInt8(ascii: ">"))
+        #expect(exit >= 0)
+        let left = recognizer.leave(start, by: exit, after: text)
+        #expect(left == recognizer.advance(state, by: UInt8(ascii: ">"), after: text))
+        #expect(!recognizer.advance(left, by: UInt8(ascii: "x"), after: text).isDead)
+    }
+
+    @Test func `states that are forgotten are made again`() throws {
+        let recognizer = try StructureRecognizer(.literal("abc"))
+        let text = RecognizedText()
+        _ = recognizer.advance(recognizer.start, by: 97, after: text)
+        recognizer.forgetStates()
+        let state = recognizer.advance(recognizer.start, by: 97, after: text)
+        #expect(!recognizer.advance(state, by: 98, after: text).isDead)
+    }
+
+    @Test func `a structure that nests too deeply is an error`() {
+        var structure = Structure.literal("x")
+        for _ in 0..<2000 { structure = .sequence([structure]) }
+        #expect(throws: RecognitionError.self) { try StructureRecognizer(structure) }
+    }
+}
