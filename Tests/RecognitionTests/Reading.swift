@@ -28,7 +28,7 @@ struct Reading {
         for (index, byte) in string.utf8.enumerated() {
             state = recognizer.advance(state, by: byte, after: text)
             if state.isDead { return .refused(at: index) }
-            text.bytes.append(byte)
+            text.append(byte)
         }
         return recognizer.canEnd(state, after: text) ? .complete : .open
     }

@@ -50,8 +50,8 @@ enum GrammarTerminal {
             guard let byte else {
                 return recognizer.canEnd(RecognizerState(rawValue: state), after: text)
             }
-            text.bytes.append(byte)
-            defer { text.bytes.removeLast() }
+            text.append(byte)
+            defer { text.truncate(to: text.count - 1) }
             return recognizer.canEnd(RecognizerState(rawValue: state), after: text)
         }
     }
@@ -83,6 +83,12 @@ enum GrammarTerminal {
         }
     }
 
+    /// A scanner that reads the next so many bytes as that of a state, or -1.
+    func scanner(of state: UInt64, within byteCount: Int) -> Int32 {
+        guard case .embedded(let recognizer) = self else { return scanner(of: state) }
+        return recognizer.scanner(of: RecognizerState(rawValue: state), within: byteCount)
+    }
+
     /// What a scanner makes of a byte, as ``Recognizer/scan(_:by:)`` has it; the exit of a free text
     /// is the state of its automaton.
     func scan(_ scanner: Int32, by byte: UInt8) -> Int32 {
@@ -112,6 +118,15 @@ enum GrammarTerminal {
         case .automaton(let automaton): automaton.byteCount
         case .embedded(let recognizer): recognizer.byteCount
         case .freeText(let triggers): triggers.byteCount
+        }
+    }
+
+    /// Gives up all states but the first.
+    func forgetStates() {
+        switch self {
+        case .automaton(let automaton): automaton.forgetStates()
+        case .embedded(let recognizer): recognizer.forgetStates()
+        case .freeText: break
         }
     }
 }

@@ -68,8 +68,8 @@ struct StructureCompiler {
         ofExpression pattern: String
     ) throws(RecognitionError) -> Int {
         if let known = expressions[pattern] { return known }
-        let expression = try RegularExpression(ecmaScript: "^(?:\(pattern))$")
-        let terminal = add(.automaton(LazyAutomaton(expression, limits: limits)))
+        let expression = try RegularExpression(wholly: pattern, limits: limits)
+        let terminal = add(.automaton(try LazyAutomaton(expression, limits: limits)))
         expressions[pattern] = terminal
         return terminal
     }

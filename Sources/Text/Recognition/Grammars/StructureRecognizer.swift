@@ -296,13 +296,13 @@ package final class StructureRecognizer: Recognizer {
         for trigger in triggers.triggers(endingIn: found) {
             var state = exit(context)
             // What follows may look at the text before it, which ends where the trigger begins.
-            let known = max(0, text.bytes.count - trigger.count + (byte == nil ? 0 : 1))
+            let known = max(0, text.count - trigger.count + (byte == nil ? 0 : 1))
             let before =
                 self.isGuarded(state) ? RecognizedText(Array(text.bytes.prefix(known))) : noText
             for byte in trigger where !state.isDead {
                 isGuarded = isGuarded || self.isGuarded(state)
                 state = advance(state, by: byte, after: before)
-                if before !== noText { before.bytes.append(byte) }
+                if before !== noText { before.append(byte) }
             }
             if !state.isDead { ends.append(state) }
         }
@@ -400,7 +400,8 @@ package final class StructureRecognizer: Recognizer {
 
     // MARK: Scanners
 
-    // The scanners and exits of a terminal are every n-th number, where n is how many there are.
+    // The scanners of a terminal are every n-th number, where n is how many terminals there are.
+    // Exits are the terminal's own, since they are of a state, which knows its terminal.
 
     package func scanner(of state: RecognizerState) -> Int32 {
         guard let (context, inner) = split(state) else { return -1 }
@@ -408,43 +409,52 @@ package final class StructureRecognizer: Recognizer {
         return numbered(terminals[terminal].scanner(of: inner), terminal)
     }
 
+    package func scanner(of state: RecognizerState, within byteCount: Int) -> Int32 {
+        guard let (context, inner) = split(state) else { return -1 }
+        let terminal = contexts[context].terminal
+        return numbered(terminals[terminal].scanner(of: inner, within: byteCount), terminal)
+    }
+
     private func numbered(_ local: Int32, _ terminal: Int) -> Int32 {
         guard local >= 0 else { return -1 }
-        let number = Int(local) * terminals.count + terminal
-        return Int32(exactly: number) ?? -1
+        return Int32(exactly: Int(local) * terminals.count + terminal) ?? -1
+    }
+
+    /// The terminal of a scanner and its own number for it.
+    private func divided(_ scanner: Int32) -> (terminal: GrammarTerminal, local: Int32)? {
+        guard scanner >= 0, !terminals.isEmpty else { return nil }
+        let (local, terminal) = Int(scanner).quotientAndRemainder(dividingBy: terminals.count)
+        return (terminals[terminal], Int32(truncatingIfNeeded: local))
+    }
+
+    package func identity(of scanner: Int32) -> UInt64? {
+        guard let (terminal, local) = divided(scanner) else { return nil }
+        guard case .embedded(let recognizer) = terminal else { return nil }
+        return recognizer.identity(of: local)
     }
 
     package func scan(_ scanner: Int32, by byte: UInt8) -> Int32 {
         guard scanner >= 0, !terminals.isEmpty else { return -1 }
         let (local, terminal) = Int(scanner).quotientAndRemainder(dividingBy: terminals.count)
         let next = terminals[terminal].scan(Int32(truncatingIfNeeded: local), by: byte)
-        if next >= -1 { return numbered(next, terminal) }
-        let exit = numbered(-2 - next, terminal)
-        return exit < 0 ? -1 : -2 - exit
+        return next >= 0 ? numbered(next, terminal) : next
     }
 
     package func exit(of scanner: Int32) -> Int32 {
-        guard scanner >= 0, !terminals.isEmpty else { return -1 }
-        let (local, terminal) = Int(scanner).quotientAndRemainder(dividingBy: terminals.count)
-        return numbered(terminals[terminal].exit(of: Int32(truncatingIfNeeded: local)), terminal)
+        guard let (terminal, local) = divided(scanner) else { return -1 }
+        return terminal.exit(of: local)
     }
 
     package func leave(
         _ state: RecognizerState, by exit: Int32, after text: RecognizedText
     ) -> RecognizerState {
-        guard exit >= 0, !terminals.isEmpty, let (context, inner) = split(state) else {
-            return .dead
-        }
-        let (local, terminal) = Int(exit).quotientAndRemainder(dividingBy: terminals.count)
-        guard terminal == contexts[context].terminal else { return .dead }
-        switch terminals[terminal] {
+        guard exit >= 0, let (context, inner) = split(state) else { return .dead }
+        switch terminals[contexts[context].terminal] {
         case .automaton: return self.exit(context)
         case .freeText(let triggers):
-            return ending(
-                context, triggers, Int32(truncatingIfNeeded: local), after: text, adding: nil)
+            return ending(context, triggers, exit, after: text, adding: nil)
         case .embedded(let recognizer):
-            let next = recognizer.leave(
-                RecognizerState(rawValue: inner), by: Int32(truncatingIfNeeded: local), after: text)
+            let next = recognizer.leave(RecognizerState(rawValue: inner), by: exit, after: text)
             return next.isDead ? .dead : within(context, next.rawValue, after: text)
         }
     }
@@ -459,9 +469,7 @@ package final class StructureRecognizer: Recognizer {
     }
 
     package func forgetStates() {
-        for terminal in terminals {
-            if case .embedded(let recognizer) = terminal { recognizer.forgetStates() }
-        }
+        for terminal in terminals { terminal.forgetStates() }
         starts = terminals.map(\.start)
         stacks = GrammarStacks()
         columns = GrammarColumns()
