@@ -191,6 +191,28 @@ package final class Schema: @unchecked Sendable {
         return schemas
     }
 
+    /// Whether any keyword but those for all types looks at numbers.
+    var limitsNumbers: Bool {
+        minimum != nil || maximum != nil || exclusiveMinimum != nil || exclusiveMaximum != nil
+            || multipleOf != nil
+    }
+
+    /// Whether any keyword looks at the members of objects.
+    var limitsMembers: Bool {
+        !properties.isEmpty || !patternProperties.isEmpty || additionalProperties != nil
+            || propertyNames != nil || !required.isEmpty || !dependentRequired.isEmpty
+            || !dependentSchemas.isEmpty
+    }
+
+    /// Whether there is no schema within it.
+    var isLeaf: Bool {
+        properties.isEmpty && patternProperties.isEmpty && additionalProperties == nil
+            && propertyNames == nil && dependentSchemas.isEmpty && prefixItems.isEmpty
+            && items == nil && contains == nil && unevaluatedItems == nil
+            && unevaluatedProperties == nil && allOf.isEmpty && anyOf == nil && oneOf == nil
+            && not == nil && condition == nil && reference == nil && dynamicReference == nil
+    }
+
     /// Forgets other schemas, so that cycles of them can go.
     func disconnect() {
         parent = nil

@@ -102,7 +102,8 @@ struct SchemaReader {
         _ object: JSONObject, into schema: Schema
     ) throws(RecognitionError) {
         guard var references else { return }
-        if object.contains("$id") || object.contains("id") {
+        // What a reference names is in its own resource already.
+        if schema.depth > 0, object.contains("$id") || object.contains("id") {
             schema.resource = try references.resource(
                 of: .object(object), within: schema.resource, at: schema.pointer)
             self.references = references
