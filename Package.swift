@@ -141,6 +141,7 @@ let package = Package(
             name: "cierzo",
             dependencies: [
                 "APIs",
+                "AnswerParsing",
                 "Architectures",
                 "Computation",
                 "Console",
@@ -253,7 +254,8 @@ let package = Package(
         tests(
             of: "Serving",
             uses: [
-                "Architectures", "Generation", "Sampling", "Conversation", "Tokenization",
+                "AnswerParsing", "Recognition", "Architectures", "Generation", "Sampling",
+                "Conversation", "Tokenization",
                 "Inference", "ModelFiles",
                 "JSON", "ServingSupport", "TestSupport",
             ]),
@@ -264,6 +266,7 @@ let package = Package(
             uses: [
                 "HTTP",
                 "JSON",
+                "AnswerParsing", "Recognition",
                 "Generation",
                 "Inference",
                 "ModelFiles",

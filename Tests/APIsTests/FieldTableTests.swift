@@ -77,9 +77,7 @@ struct WrongField: Sendable, CustomTestStringConvertible {
                 "stream_options", "{\"include_usage\": 1}", at: "stream_options.include_usage"),
             WrongField("metadata", "[]"), WrongField("user", "{}"),
             WrongField("model", "null"), WrongField("model", "3"),
-            WrongField("guided_json", "{\"type\": \"object\"}"),
-            WrongField("structured_outputs", "{\"regex\": \"a\"}"),
-            WrongField("grammar", "\"root ::= 1\""), WrongField("use_beam_search", "true"),
+            WrongField("use_beam_search", "true"),
             WrongField("cache_salt", "1"), WrongField("cache_salt", "[]"),
             WrongField("max_time", "\"1\""), WrongField("max_time", "0"),
             WrongField("max_time", "-1"), WrongField("max_time", "1e18"),
@@ -89,10 +87,8 @@ struct WrongField: Sendable, CustomTestStringConvertible {
             WrongField("response_format", "\"json\""),
             WrongField("response_format", "{}", at: "response_format.type"),
             WrongField(
-                "response_format", "{\"type\": \"json_object\"}", at: "response_format.type"),
-            WrongField(
                 "response_format", "{\"type\": \"json_schema\", \"json_schema\": {}}",
-                at: "response_format.type"),
+                at: "response_format.json_schema.name"),
             WrongField("response_format", "{\"type\": \"xml\"}", at: "response_format.type"),
         ]
 
@@ -106,7 +102,7 @@ struct WrongField: Sendable, CustomTestStringConvertible {
             WrongField("messages", "[1]", at: "messages[0]"),
             WrongField("messages", "[{}]", at: "messages[0].role"),
             WrongField("messages", message("\"role\": \"wizard\""), at: "messages[0].role"),
-            WrongField("messages", message("\"role\": \"function\""), at: "messages[0].role"),
+            WrongField("messages", message("\"role\": \"function\""), at: "messages[0].name"),
             WrongField("messages", message("\"role\": \"user\""), at: "messages[0].content"),
             WrongField(
                 "messages", message("\"role\": \"user\", \"content\": 1"),
@@ -154,9 +150,10 @@ struct WrongField: Sendable, CustomTestStringConvertible {
             WrongField("tool_choice", "\"required\""), WrongField("tool_choice", "\"any\""),
             WrongField("tool_choice", "\"maybe\""), WrongField("tool_choice", "1"),
             WrongField("tool_choice", "{\"type\":\"function\",\"function\":{\"name\":\"f\"}}"),
-            WrongField("functions", "[{}]"), WrongField("function_call", "{\"name\":\"f\"}"),
+            WrongField("functions", "[{}]", at: "functions[0].name"),
+            WrongField("function_call", "{\"name\":\"f\"}"),
             WrongField("audio", "{\"voice\":\"a\"}"), WrongField("store", "true"),
-            WrongField("guardrails", "[{}]"), WrongField("prompt_mode", "\"reasoning\""),
+            WrongField("guardrails", "[{}]"), WrongField("prompt_mode", "\"fast\""),
             WrongField("modalities", "[\"text\",\"audio\"]", at: "modalities[1]"),
             WrongField("reasoning_effort", "\"huge\""), WrongField("echo", "true"),
             WrongField("chat_template", "\"{{ 1 }}\""), WrongField("chat_template_kwargs", "[]"),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import AnswerParsing
 package import Generation
 
 /// An answer that is being generated; it is cancelled when nobody reads it any more.
@@ -17,17 +18,20 @@ package struct Answer: Sendable {
     private let promptCount: Int
     /// The choices of each prompt.
     private let choiceCount: Int
+    /// How it is read, where it may be more than text.
+    private let reading: AnswerReading?
 
     /// Submits requests of one question, all of them or none.
     ///
     /// - Parameters:
     ///   - requests: one for each prompt, with the same number of choices.
     ///   - engine: what generates.
+    ///   - reading: how the choices are read; nil where they are text and nothing else.
     ///   - queued: is told where each request stands in the queue.
     /// - Throws: `ServingError` for an empty prompt and for what the engine refuses.
     init(
         to requests: [GenerationRequest], by engine: any CompletionEngine,
-        queued: (QueuePlace) -> Void
+        reading: AnswerReading? = nil, queued: (QueuePlace) -> Void
     ) throws(ServingError) {
         // What was accepted before a refusal is cancelled when this goes away.
         let stream = GenerationStream()
@@ -42,6 +46,7 @@ package struct Answer: Sendable {
             }
         }
         self.stream = stream
+        self.reading = reading
         promptCount = requests.count
         choiceCount = requests.first?.choiceCount ?? 1
     }
@@ -58,12 +63,15 @@ package struct Answer: Sendable {
         tickingEvery interval: Duration, _ body: (Item) async throws -> Void
     ) async throws {
         var openCount = promptCount
+        var read = makeRead()
         try await stream.forEach(tickingEvery: interval) { item in
             switch item {
             case .tick: try await body(.tick)
             case .event(let event, let prompt):
                 if case .usage = event { openCount -= 1 }
-                try await body(.event(answerEvent(event, ofPrompt: prompt)))
+                let event = answerEvent(event, ofPrompt: prompt)
+                guard read != nil else { return try await body(.event(event)) }
+                for event in read?.receive(event) ?? [] { try await body(.event(event)) }
             }
         }
         if openCount > 0 { try await body(.event(.failed(choice: nil, .cancelled))) }
@@ -79,14 +87,24 @@ package struct Answer: Sendable {
         consumed: (Usage) -> Void = { _ in }
     ) async throws(ServingError) -> CollectedAnswer {
         var answer = CollectedAnswer(promptCount: promptCount, choiceCount: choiceCount)
+        var read = makeRead()
         for (prompt, event) in await stream.collect() {
-            answer.receive(answerEvent(event, ofPrompt: prompt))
+            let event = answerEvent(event, ofPrompt: prompt)
+            guard read != nil else {
+                answer.receive(event)
+                continue
+            }
+            for event in read?.receive(event) ?? [] { answer.receive(event) }
         }
         for part in answer.parts {
             if let usage = part.usage { consumed(usage) }
         }
         guard answer.isComplete else { throw .cancelled }
         return answer
+    }
+
+    private func makeRead() -> ReadAnswer? {
+        reading.map { ReadAnswer($0, promptCount: promptCount, choiceCount: choiceCount) }
     }
 
     private func answerEvent(_ event: GenerationEvent, ofPrompt prompt: Int) -> AnswerEvent {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import AnswerParsing
 package import Generation
 package import Sampling
 
@@ -10,28 +11,13 @@ package import Sampling
 /// mixed, too. Choices are counted over all prompts: those of the first one, of the second, and so
 /// on. The pieces of a choice concatenate to its whole text.
 package enum AnswerEvent: Hashable, Sendable {
-    /// A piece of a choice.
-    package enum Piece: Hashable, Sendable {
-        /// Text that answers.
-        case text(String)
-
-        /// Text that the model thinks before it answers.
-        case thinking(String)
-
-        /// A call of a tool begins; calls of a choice are counted from 0.
-        case callBegun(Int, id: String, name: String)
-
-        /// More of the JSON text of a call's arguments.
-        case callArguments(Int, String)
-
-        /// A call is complete.
-        case callEnded(Int)
-    }
-
     /// Why a choice ended.
     package enum End: Hashable, Sendable {
         /// An end-of-sequence token, a stop token or a stop string, which is told if it is known.
         case stop(MatchedStop?)
+
+        /// The model waits for the results of the tools that it has called.
+        case toolCalls
 
         /// As many tokens were generated as were asked for.
         case length
@@ -48,8 +34,9 @@ package enum AnswerEvent: Hashable, Sendable {
 
     /// Generated tokens, and what became certain with them.
     ///
-    /// The text is empty while a character is incomplete or a stop string may be beginning.
-    case output(choice: Int, Piece, tokens: TokenRun)
+    /// The text is empty while a character is incomplete, or a stop string, thinking or a call of a
+    /// tool may be beginning. Tokens that lead to several pieces come with the first of them.
+    case output(choice: Int, AnswerPiece, tokens: TokenRun)
 
     /// The choice is complete.
     case finished(choice: Int, End)

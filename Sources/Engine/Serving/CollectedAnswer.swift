@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import AnswerParsing
 package import Generation
 package import Sampling
 
@@ -7,8 +8,26 @@ package import Sampling
 package struct CollectedAnswer: Sendable {
     /// One choice.
     package struct Choice: Sendable {
+        /// A call of a tool.
+        package struct Call: Hashable, Sendable {
+            /// The call's identity.
+            package let id: String
+
+            /// The tool's name.
+            package let name: String
+
+            /// The JSON text of its arguments, or a custom tool's input.
+            package fileprivate(set) var arguments = ""
+        }
+
         /// Its text.
         package private(set) var text = ""
+
+        /// What the model thought before it answered.
+        package private(set) var thinking = ""
+
+        /// The tools that it calls, in order.
+        package private(set) var calls: [Call] = []
 
         /// Its tokens, one that ended it included.
         package private(set) var tokens: [TokenOutput] = []
@@ -31,8 +50,15 @@ package struct CollectedAnswer: Sendable {
             return logprobs.reduce(0, +) / Double(logprobs.count)
         }
 
-        fileprivate mutating func receive(_ piece: AnswerEvent.Piece, _ tokens: TokenRun) {
-            if case .text(let text) = piece { self.text += text }
+        fileprivate mutating func receive(_ piece: AnswerPiece, _ tokens: TokenRun) {
+            switch piece {
+            case .text(let text): self.text += text
+            case .thinking(let text): thinking += text
+            case .callBegun(_, let id, let name): calls.append(Call(id: id, name: name))
+            case .callArguments(let call, let text):
+                if calls.indices.contains(call) { calls[call].arguments += text }
+            case .callEnded: break
+            }
             self.tokens += tokens
         }
 

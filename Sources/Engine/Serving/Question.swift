@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import AnswerParsing
 package import Generation
+package import Recognition
 
 /// What a client asks of a model, whichever API it speaks.
 ///
@@ -33,6 +35,15 @@ package struct Question: Hashable, Sendable {
         /// The tools of a conversation.
         case tools
 
+        /// What a call of the tool in that place carries.
+        case tool(Int)
+
+        /// What the text of an answer must look like.
+        case output
+
+        /// How long the model may think.
+        case thinkingBudget
+
         /// That a gap is to be filled.
         case gap
 
@@ -61,12 +72,39 @@ package struct Question: Hashable, Sendable {
     /// The context that the client counts on; nil where it did not say.
     package var neededContext: Int?
 
+    /// What form the answers have: which tools they call, and what their text looks like.
+    package var plan = AnswerPlan()
+
+    /// How freely that may be written.
+    package var style = RecognitionStyle.generated
+
+    /// The most tokens that the model may think with; nil for as many as it likes.
+    package var thinkingBudget: Int?
+
     /// All else that the engine needs to know: lengths, ends, sampling, choices, log probabilities,
     /// and when it is to be done.
     ///
     /// Its prompt, temperature and stop tokens are overwritten with those of the question, and the
     /// client that it is counted for with the ``Client`` who asks.
     package var generation = GenerationRequest(promptTokens: [])
+
+    /// Whether it asks for an answer in a conversation.
+    var isChat: Bool {
+        if case .chat? = prompts.first { true } else { false }
+    }
+
+    /// What the form of the answers is made of, part by part.
+    var formParts: [(part: Part, structure: Structure)] {
+        let inputs = plan.tools.enumerated().compactMap { index, tool -> (Part, Structure)? in
+            switch tool.input {
+            case .arguments(let schema): (.tool(index), .schema(schema))
+            case .text: nil
+            case .grammar(let grammar): (.tool(index), .grammar(grammar))
+            case .expression(let expression): (.tool(index), .expression(expression))
+            }
+        }
+        return inputs + (plan.output.map { [(.output, $0)] } ?? [])
+    }
 
     /// A question that leaves everything but its prompts to the model.
     package init(_ prompts: Prompt...) { self.prompts = prompts }

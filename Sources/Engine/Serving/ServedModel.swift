@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import AnswerParsing
 package import Generation
+import Recognition
 import Sampling
+import StructuredOutput
 package import Tokenization
 
 /// A model that is ready to answer.
@@ -27,20 +30,29 @@ package struct ServedModel: Sendable {
     /// Why it cannot answer any more, if that is so.
     package let problem: @Sendable () -> String?
 
+    /// How it writes calls of tools and thinking; nil where its answers are text and nothing else.
+    package let answerFormat: (any AnswerFormat)?
+
+    /// What compiles the forms that its answers are held to.
+    package let constraints: ConstraintSource
+
     /// How its vocabulary marks a gap to fill, if it can.
     package let fim: FIMFormat?
 
     /// Puts a model together.
     package init(
         description: ModelDescription, engine: any CompletionEngine, tokenizer: any Tokenizer,
-        prompts: any PromptSource, chatTemplate: String? = nil, fingerprint: String,
+        prompts: any PromptSource, answerFormat: (any AnswerFormat)? = nil,
+        chatTemplate: String? = nil, fingerprint: String,
         problem: @escaping @Sendable () -> String? = { nil }
     ) {
         self.problem = problem
         self.engine = engine
         self.tokenizer = tokenizer
         self.prompts = prompts
+        self.answerFormat = answerFormat
         self.chatTemplate = chatTemplate
+        constraints = ConstraintSource(tokenizer)
         self.fingerprint = fingerprint
         fim = FIMFormat(tokenizer: tokenizer)
         var description = description
@@ -102,10 +114,14 @@ package struct ServedModel: Sendable {
     ///
     /// What is wrong with the question itself is told before its second prompt is looked at.
     ///
-    /// - Parameter question: what is asked.
-    /// - Returns: a request for each prompt, which ``submit(_:for:queued:)`` takes.
+    /// - Parameters:
+    ///   - question: what is asked.
+    ///   - client: who asks.
+    /// - Returns: a request for each prompt, which ``submit(_:for:reading:queued:)`` takes.
     /// - Throws: `ServingError`, which names the part of the question that is wrong.
-    package func requests(for question: Question) throws(ServingError) -> [GenerationRequest] {
+    package func requests(
+        for question: Question, of client: Client = Client()
+    ) throws(ServingError) -> [GenerationRequest] {
         var request = question.generation
         request.sampling.temperature = Float(
             question.temperature ?? description.defaultTemperature ?? 1)
@@ -117,10 +133,51 @@ package struct ServedModel: Sendable {
                     .tools, reason: "this model's chat format has no place for tools")
             }
             request.promptTokens = try tokens(of: prompt, in: place, limit: engine.contextLength)
-            if place == 0 { try check(question) }
+            if place == 0 {
+                try check(question)
+                request.constraint = try constraint(for: question, of: client)
+            }
             requests.append(request)
         }
         return requests
+    }
+
+    /// How the answers to a question are read; nil where they are text and nothing else.
+    package func reading(of question: Question) -> AnswerReading? {
+        guard let answerFormat, question.isChat, !question.plan.tools.isEmpty else { return nil }
+        return AnswerReading(question.plan, as: answerFormat, by: tokenizer)
+    }
+
+    /// What holds the answers to the form that is asked for; nil where anything will do.
+    private func constraint(
+        for question: Question, of client: Client
+    ) throws(ServingError) -> Constraint? {
+        let plan = question.plan
+        let structure =
+            if let answerFormat, question.isChat {
+                answerFormat.structure(for: plan, tokenizer: tokenizer)
+            } else {
+                plan.output
+            }
+        guard let structure else { return nil }
+        let scope = client.cacheScope(question.generation.cacheScope)
+        func compile(_ structure: Structure) throws(RecognitionError) -> Constraint {
+            try constraints.constraint(for: structure, style: question.style, scope: scope)
+        }
+        do throws(RecognitionError) {
+            return try compile(structure)
+        } catch {
+            // Which part it is shows when each is compiled alone; only then a place in it means
+            // something.
+            for (part, structure) in question.formParts {
+                do throws(RecognitionError) { _ = try compile(structure) } catch {
+                    throw .unrecognizable(part, error)
+                }
+            }
+            throw .unrecognizable(
+                plan.output == nil ? .tools : .output,
+                RecognitionError(at: "", "all together: \(error)"))
+        }
     }
 
     /// Hands requests to the engine.
@@ -128,11 +185,12 @@ package struct ServedModel: Sendable {
     /// - Parameters:
     ///   - requests: what ``requests(for:)`` made of a question.
     ///   - client: who asks.
+    ///   - reading: what ``reading(of:)`` says of the question.
     ///   - queued: is told where each request stands in the queue, also if a later one is refused.
     /// - Returns: the answer that is being generated.
     /// - Throws: `ServingError` for an empty prompt and for what the engine refuses.
     package func submit(
-        _ requests: [GenerationRequest], for client: Client,
+        _ requests: [GenerationRequest], for client: Client, reading: AnswerReading? = nil,
         queued: (QueuePlace) -> Void = { _ in }
     ) throws(ServingError) -> Answer {
         try Answer(
@@ -142,7 +200,7 @@ package struct ServedModel: Sendable {
                 request.weight = client.weight
                 request.cacheScope = client.cacheScope(request.cacheScope)
                 return request
-            }, by: engine, queued: queued)
+            }, by: engine, reading: reading, queued: queued)
     }
 
     /// Checks what names tokens or a context.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Generation
+package import Recognition
 
 /// Why a question gets no answer.
 ///
@@ -23,6 +24,9 @@ package enum ServingError: Error, Hashable {
 
     /// A part asks for something that this model does not do.
     case unsupported(Question.Part, reason: String)
+
+    /// What a part says of the answer's form cannot be kept to; the error says where in it and why.
+    case unrecognizable(Question.Part, RecognitionError)
 
     /// The model's format cannot hold the conversation.
     case conversation(reason: String)
@@ -59,6 +63,7 @@ extension ServingError: CustomStringConvertible {
         case .broken(let reason), .conversation(let reason), .failed(let reason): reason
         case .invalid(let part, let expected): "\(part): expected \(expected)"
         case .unsupported(let part, let reason): "\(part): \(reason)"
+        case .unrecognizable(let part, let error): "\(part): \(error)"
         case .promptTooLong(_, let count, let limit, let isLeastCount):
             "the prompt has \(isLeastCount ? "at least " : "")\(count) tokens and the context holds "
                 + "\(limit), the answer included"

@@ -13,6 +13,15 @@ package struct ChatChunkChoice: Hashable, Sendable {
     /// The text that is added; nil to leave the member out.
     package var content: String?
 
+    /// What the model thought more.
+    package var thinking: String?
+
+    /// Whether thoughts are parts of the content (Mistral).
+    package var thinksInContent = false
+
+    /// Calls of tools that begin, or more of their arguments, or whole ones.
+    package var calls: [WrittenCall] = []
+
     /// Why the choice ended; nil while it goes on, which the chunk says as null.
     package var finishReason: String?
 
@@ -48,14 +57,29 @@ package struct ChatChunkChoice: Hashable, Sendable {
         bytes.append(number: index)
         bytes.append(text: #","delta":{"#)
         if opens { bytes.append(text: #""role":"assistant""#) }
-        if let content {
+        if let thinking {
+            append(thinking: thinking, to: &bytes)
+        } else if let content {
             bytes.append(text: opens ? #","content":"# : #""content":"#)
             bytes.append(quoted: content)
         }
+        calls.append(to: &bytes, after: content == nil ? "" : ",")
         bytes.append(text: #"},"logprobs":"#)
         bytes.append(json: logprobs?.chatJSON)
         bytes.append(
             finishReason: finishReason, stopReason: stopReason, tokenIDs: tokenIDs, tokens: tokens)
         bytes.append(text: "}")
+    }
+
+    private func append(thinking: String, to bytes: inout [UInt8]) {
+        if thinksInContent {
+            bytes.append(
+                text: #""content":[{"type":"thinking","thinking":[{"type":"text","text":"#)
+            bytes.append(quoted: thinking)
+            bytes.append(text: "}]}]")
+        } else {
+            bytes.append(text: #""reasoning_content":"#)
+            bytes.append(quoted: thinking)
+        }
     }
 }

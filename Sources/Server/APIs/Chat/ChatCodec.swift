@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import AnswerParsing
 import Conversation
 import Generation
 import JSON
@@ -27,6 +28,10 @@ struct ChatCodec: AnswerCodec {
     let promptCount: Int
     /// The prompt's ids, if ids are to be returned.
     let promptTokenIDs: [Int32]?
+    /// Tools that take any text.
+    private var customTools: Set<String> = []
+    /// Whether calls are those of OpenAI's older API.
+    private var callsFunctions = false
 
     init(_ options: GenerationOptions, _ requests: [GenerationRequest], in dialect: Dialect) {
         self.dialect = dialect
@@ -49,17 +54,38 @@ struct ChatCodec: AnswerCodec {
         question.generation.topLogprobs = request.topLogprobs
         question.generation.promptLogprobs = request.promptTopLogprobs
         question.generation.continuesText = request.continuesFinalMessage
-        let fields = QuestionFields(prompt: "messages")
+        question.plan = request.plan
+        let fields = QuestionFields(
+            prompt: "messages", output: request.options.output?.path,
+            tools: request.calls.inputPaths)
         let requests = try fields.naming { () throws(ServingError) in
-            try model.requests(for: question)
+            try model.requests(for: question, of: context.asker)
         }
         var codec = ChatCodec(request.options, requests, in: context.dialect)
         let formatter = LogprobFormatter(tokenizer: model.tokenizer)
         if request.topLogprobs != nil { codec.logprobs = formatter }
         if request.promptTopLogprobs != nil { codec.promptLogprobs = formatter }
         if let last = request.messages.last, last.isPrefix { codec.prefix = last.content ?? "" }
+        codec.customTools = Set(request.calls.tools.filter(\.isCustom).map(\.name))
+        codec.callsFunctions = request.calls.areFunctions
         return .generation(
-            PlannedAnswer(model: model, requests: requests, fields: fields, codec: codec))
+            PlannedAnswer(
+                model: model, requests: requests, reading: model.reading(of: question),
+                fields: fields, codec: codec))
+    }
+
+    /// A call as it begins.
+    func call(_ index: Int, id: String, name: String) -> WrittenCall {
+        WrittenCall(index: index, kind: kind(of: name), id: id, name: name, input: "")
+    }
+
+    private func kind(of name: String) -> WrittenCall.Kind {
+        callsFunctions ? .legacy : customTools.contains(name) ? .custom : .function
+    }
+
+    /// Why a choice ended, as the client knows it.
+    func finishReason(_ end: AnswerEvent.End) -> String {
+        end == .toolCalls && callsFunctions ? "function_call" : end.name(in: dialect)
     }
 
     var streams: Bool { options.streams }
@@ -88,14 +114,28 @@ struct ChatCodec: AnswerCodec {
     ) throws(APIError) -> ChatCompletion.Choice {
         let end = try choice.written()
         var written = ChatCompletion.Choice(
-            index: index, content: prefix + choice.text, finishReason: end.name(in: dialect),
+            index: index, content: prefix + choice.text, finishReason: finishReason(end),
             stopReason: end.stopReason, logprobs: logprobs?.chat(choice.tokens),
             promptLogprobs: promptLogprobs.map { formatter in
                 part.promptLogprobs.compactMap { $0.map(formatter.probability) }
             })
+        written.thinking = choice.thinking
+        written.thinksInContent = dialect.thinksInContent
+        written.contentBesideCalls = dialect.contentBesideCalls
+        written.calls = choice.calls.enumerated().map { index, call in
+            var written = self.call(index, id: call.id, name: call.name)
+            written.input = call.arguments
+            return written
+        }
         if options.returnsTokenIDs { written.tokenIDs = choice.tokens.map(\.id) }
         if options.returnsTokens { written.tokens = choice.tokens.map(\.id) }
         return written
+    }
+}
+
+extension Tool {
+    fileprivate var isCustom: Bool {
+        if case .arguments = input { false } else { true }
     }
 }
 

@@ -12,6 +12,18 @@ package struct ChatCompletion: Hashable, Sendable {
         /// The text.
         package var content: String
 
+        /// What the model thought before; empty for nothing.
+        package var thinking = ""
+
+        /// Whether thoughts are parts of the content (Mistral), and not a member beside it.
+        package var thinksInContent = false
+
+        /// What the content is where there are calls and no text; nil for null.
+        package var contentBesideCalls: String?
+
+        /// The tools that are called.
+        package var calls: [WrittenCall] = []
+
         /// Why it ended.
         package var finishReason: String
 
@@ -48,10 +60,7 @@ package struct ChatCompletion: Hashable, Sendable {
         fileprivate var json: JSONValue {
             var object: JSONObject = [
                 "index": .integer(index),
-                "message": [
-                    "role": "assistant", "content": .string(content), "refusal": .null,
-                    "tool_calls": .null,
-                ],
+                "message": message,
                 "logprobs": logprobs?.chatJSON ?? .null,
                 "finish_reason": .string(finishReason),
             ]
@@ -60,6 +69,38 @@ package struct ChatCompletion: Hashable, Sendable {
             if let tokenIDs { object["token_ids"] = tokenIDs.json }
             if let tokens { object["tokens"] = tokens.json }
             return .object(object)
+        }
+
+        private var message: JSONValue {
+            var message: JSONObject = [
+                "role": "assistant", "content": .string(content), "refusal": .null,
+                "tool_calls": .null,
+            ]
+            if !calls.isEmpty, content.isEmpty {
+                message["content"] = contentBesideCalls.map { .string($0) } ?? .null
+            }
+            if let call = calls.first, call.kind == .legacy {
+                message["function_call"] = call.json
+            } else if !calls.isEmpty {
+                message["tool_calls"] = .array(calls.map(\.json))
+            }
+            if thinking.isEmpty { return .object(message) }
+            guard thinksInContent else {
+                message["reasoning_content"] = .string(thinking)
+                return .object(message)
+            }
+            let text: [JSONValue] =
+                content.isEmpty ? [] : [["type": "text", "text": .string(content)]]
+            message["content"] = .array([Self.thought(thinking)] + text)
+            return .object(message)
+        }
+
+        /// A part of Mistral's content that was thought.
+        private static func thought(_ text: String) -> JSONValue {
+            [
+                "type": "thinking", "thinking": [["type": "text", "text": .string(text)]],
+                "closed": true,
+            ]
         }
     }
 

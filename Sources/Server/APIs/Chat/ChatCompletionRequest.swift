@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import AnswerParsing
 package import Conversation
 package import JSON
 
@@ -11,8 +12,8 @@ package struct ChatCompletionRequest: Hashable, Sendable {
     /// The conversation; never empty.
     package var messages: [Message]
 
-    /// The tools for the prompt, as the client wrote them; empty if the model shall call none.
-    package var tools: [JSONValue] = []
+    /// The tools that the model may call.
+    package var calls: ToolFields
 
     /// How to generate.
     package var options: GenerationOptions
@@ -43,13 +44,13 @@ extension ChatCompletionRequest {
         let fields = FieldReader(body)
         model = try fields.require("model", fields.string("model", maxCharacters: 1024))
         messages = try Self.messages(fields, limits: limits)
+        calls = try ToolFields(fields, limits: limits)
         options = try GenerationOptions(
             fields, dialect: dialect, limits: limits,
             leastMaxTokens: dialect.leastChatTokens)
         try readLogprobs(fields)
-        try readTools(fields, limits: limits)
         try readTemplate(fields)
-        try Self.checkResponseFormat(fields)
+        try checkPrefix()
         try Self.checkHints(fields)
         try Self.refuseUnsupported(fields)
         if limits.isStrictMistral, let known = dialect.knownFields {
@@ -77,7 +78,25 @@ extension ChatCompletionRequest {
             }
             messages.append(message)
         }
+        nameFunctionCalls(in: &messages)
         return messages
+    }
+
+    /// Gives calls of OpenAI's older API that were answered an identity, by which formats know what
+    /// a result answers.
+    private static func nameFunctionCalls(in messages: inout [Message]) {
+        var last: [String: (message: Int, call: Int)] = [:]
+        for index in messages.indices {
+            for (place, call) in messages[index].toolCalls.enumerated() where call.id == nil {
+                last[call.name] = (index, place)
+            }
+            guard messages[index].role == .function, let name = messages[index].name,
+                let place = last.removeValue(forKey: name)
+            else { continue }
+            let id = ToolCallIdentifier.shortened("call \(place)")
+            messages[place.message].toolCalls[place.call].id = id
+            messages[index].toolCallID = id
+        }
     }
 
     private mutating func readLogprobs(_ fields: FieldReader) throws(FieldError) {
@@ -110,33 +129,6 @@ extension ChatCompletionRequest {
         return isOn ? topCount ?? 0 : nil
     }
 
-    private mutating func readTools(
-        _ fields: FieldReader, limits: RequestLimits
-    ) throws(FieldError) {
-        let offered = try ToolDefinition.read(fields, limits: limits)
-        let choice = fields.value("tool_choice")
-        switch choice?["type"].flatMap({ ["auto", "none"].contains($0) ? $0 : nil }) ?? choice {
-        case nil, .string("auto")?: tools = offered
-        case .string("none")?: break
-        case .string("any")?, .string("required")?, .object?:
-            throw .unsupported(
-                fields.path.appending("tool_choice"),
-                reason: "forcing a tool call is not supported; use 'auto' or 'none'")
-        case .string?:
-            throw .invalid(
-                fields.path.appending("tool_choice"), expected: "one of 'auto', 'none'")
-        case let value?:
-            throw .wrongType(
-                fields.path.appending("tool_choice"), expected: "a string or an object",
-                found: value.kindName)
-        }
-        if try fields.bool("parallel_tool_calls") == false, !tools.isEmpty {
-            throw .unsupported(
-                fields.path.appending("parallel_tool_calls"),
-                reason: "limiting the number of calls is not supported")
-        }
-    }
-
     private mutating func readTemplate(_ fields: FieldReader) throws(FieldError) {
         let addsPrompt = try fields.bool("add_generation_prompt")
         continuesFinalMessage = try fields.bool("continue_final_message") ?? false
@@ -158,6 +150,28 @@ extension ChatCompletionRequest {
         }
     }
 
+    /// The text that a client gives the answer would be no part of what is held to a form.
+    private func checkPrefix() throws(FieldError) {
+        if let output = options.output, messages.last?.isPrefix == true {
+            throw .unsupported(
+                output.path, reason: "not together with a prefix, which is a part of the answer")
+        }
+    }
+
+    /// The tools for the prompt, as the client wrote them; empty if the model shall call none.
+    package var tools: [JSONValue] { calls.definitions }
+
+    /// What is asked of the answer's form.
+    var plan: AnswerPlan {
+        var plan = AnswerPlan()
+        plan.tools = calls.tools
+        plan.choice = calls.choice
+        plan.allowsParallelCalls = calls.allowsParallelCalls
+        plan.output = options.output?.structure
+        plan.allowsThinking = options.thinking.isAllowed
+        return plan
+    }
+
     /// What Mistral's deprecated `safe_prompt` puts before a conversation.
     package static let safePrompt = """
         Always assist with care, respect, and truth. Respond with utmost utility yet securely. \
@@ -167,18 +181,6 @@ extension ChatCompletionRequest {
 }
 
 extension ChatCompletionRequest {
-    /// Accepts plain text only; a constraint that cannot be kept is an error.
-    static func checkResponseFormat(_ fields: FieldReader) throws(FieldError) {
-        guard let format = try fields.object("response_format") else { return }
-        let type = try format.require(
-            "type", format.string("type", oneOf: ["text", "json_object", "json_schema"]))
-        if type != "text" {
-            throw .unsupported(
-                format.path.appending("type"),
-                reason: "'\(type)' is not supported by this server; only 'text' is")
-        }
-    }
-
     /// Checks the types of fields that do not change the answer.
     static func checkHints(_ fields: FieldReader) throws(FieldError) {
         for key in [
@@ -198,15 +200,14 @@ extension ChatCompletionRequest {
 
     static func refuseUnsupported(_ fields: FieldReader) throws(FieldError) {
         let hasFunctions = fields.value("functions").map { !$0.asksForNothing } ?? false
-        let harmlessCalls: [JSONValue] = hasFunctions ? ["none"] : ["none", "auto"]
-        if let call = fields.value("function_call"), !harmlessCalls.contains(call) {
-            throw .unsupported(
+        if !hasFunctions, let call = fields.value("function_call"),
+            !["none", "auto"].contains(call)
+        {
+            throw .invalid(
                 fields.path.appending("function_call"),
-                reason: "deprecated and not supported; use tools and tool_choice")
+                expected: "'auto' or 'none', for there are no functions")
         }
-        try fields.refuse(
-            "functions", reason: "deprecated and not supported; use tools and tool_choice")
-        for key in ["audio", "web_search_options", "moderation", "guardrails", "prompt_mode"] {
+        for key in ["audio", "web_search_options", "moderation", "guardrails"] {
             try fields.refuse(key, reason: "not supported by this server")
         }
         try fields.refuse("store", reason: "this server stores nothing; leave it out or false")

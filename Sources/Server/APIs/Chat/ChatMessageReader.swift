@@ -13,7 +13,9 @@ struct ChatMessageReader {
     /// An assistant's reasoning before the text, by the name that the client gave it.
     private var reasoning = JSONObject()
 
-    private static let roles: [Message.Role] = [.system, .developer, .user, .assistant, .tool]
+    private static let roles: [Message.Role] = [
+        .system, .developer, .user, .assistant, .tool, .function,
+    ]
 
     /// The message of an object.
     static func message(
@@ -27,11 +29,6 @@ struct ChatMessageReader {
         self.fields = fields
         self.limits = limits
         let name = try fields.require("role", fields.string("role"))
-        if name == "function" {
-            throw .unsupported(
-                fields.path.appending("role"),
-                reason: "the role function is not supported; use tool")
-        }
         role = Message.Role(rawValue: name)
         guard Self.roles.contains(role) else {
             throw .invalid(
@@ -43,21 +40,23 @@ struct ChatMessageReader {
     private mutating func read() throws(FieldError) -> Message {
         try readContent()
         let name = try fields.string("name", maxCharacters: 256)
+        if role == .function { _ = try fields.require("name", name) }
         let toolCallID = try toolCallID()
-        let calls = try toolCalls()
+        var calls = try toolCalls()
+        if let call = try functionCall() { calls.append(call) }
         let isPrefix = try fields.bool("prefix") ?? false
         if isPrefix, role != .assistant {
             throw .invalid(
                 fields.path.appending("prefix"), expected: "false, for the role is not assistant")
         }
-        try fields.refuse("function_call", reason: "not supported; use tool_calls")
         try fields.refuse("audio", reason: "audio is not supported by this server")
         for key in ["reasoning_content", "reasoning", "thinking"] {
             if let text = try fields.string(key) { reasoning[key] = .string(text) }
         }
         if parts.isEmpty, calls.isEmpty {
             // A tool that returned nothing has answered; an empty list is an empty text.
-            let isEmptyText = role == .tool || fields.value("content") != nil
+            let isResult = role == .tool || role == .function
+            let isEmptyText = isResult || fields.value("content") != nil
             guard isEmptyText || role == .assistant, !isPrefix else {
                 throw .missing(fields.path.appending("content"))
             }
@@ -89,12 +88,37 @@ struct ChatMessageReader {
         return calls
     }
 
+    /// The call of OpenAI's older API.
+    private func functionCall() throws(FieldError) -> ToolCall? {
+        guard let function = try fields.object("function_call"), !function.object.isEmpty else {
+            return nil
+        }
+        guard role == .assistant else {
+            throw .invalid(function.path, expected: "nothing, for the role is not assistant")
+        }
+        return try Self.call(of: function, id: nil)
+    }
+
     private static func toolCall(_ fields: FieldReader) throws(FieldError) -> ToolCall {
-        _ = try fields.string("type", oneOf: ["function"])
-        let id = try fields.string("id", maxCharacters: 256)
-        let function = try fields.require("function", fields.object("function"))
+        let type = try fields.string("type", oneOf: ["function", "custom"])
+        let given = try fields.string("id", maxCharacters: 256)
+        // The Mistral SDK writes "null" where there is no id.
+        let id = given == "" || given == "null" ? nil : given
+        guard type == "custom" else {
+            return try call(of: fields.require("function", fields.object("function")), id: id)
+        }
+        let custom = try fields.require("custom", fields.object("custom"))
+        let name = try custom.require("name", custom.string("name"))
+        try ToolFields.checkName(name, at: custom.path.appending("name"))
+        return ToolCall(
+            id: id, name: name, arguments: try custom.require("input", custom.string("input")))
+    }
+
+    private static func call(
+        of function: FieldReader, id: String?
+    ) throws(FieldError) -> ToolCall {
         let name = try function.require("name", function.string("name"))
-        try ToolDefinition.checkName(name, at: function.path.appending("name"))
+        try ToolFields.checkName(name, at: function.path.appending("name"))
         let arguments: String
         switch function.value("arguments") {
         case nil: arguments = "{}"
@@ -106,9 +130,7 @@ struct ChatMessageReader {
                 function.path.appending("arguments"), expected: "a string or an object",
                 found: value.kindName)
         }
-        // The Mistral SDK writes "null" where there is no id.
-        let isNone = id == nil || id == "" || id == "null"
-        return ToolCall(id: isNone ? nil : id, name: name, arguments: arguments)
+        return ToolCall(id: id, name: name, arguments: arguments)
     }
 
     private mutating func readContent() throws(FieldError) {

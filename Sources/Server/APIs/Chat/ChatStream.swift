@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import AnswerParsing
 import Generation
 import Serving
 
@@ -11,6 +12,9 @@ struct ChatStream: AnswerStream {
     private let tellsTokens: Bool
     /// The end of a choice, held back for the usage that may belong to it.
     private var heldEnd: ChatChunkChoice?
+    /// The calls that have begun: which choice they are of, and what of them has come, or where
+    /// they are sent in parts, what of them is next.
+    private var calls: [(choice: Int, call: WrittenCall)] = []
     private var completionTokens = 0
 
     init(_ codec: ChatCodec, _ header: AnswerHeader) {
@@ -35,23 +39,65 @@ struct ChatStream: AnswerStream {
         switch event {
         case .promptLogprobs, .failed: break
         case .output(let index, let piece, let tokens):
-            let text = piece.answerText
             completionTokens += tokens.count
-            if text.isEmpty, tokens.isEmpty || !tellsTokens { return }
-            var choice = ChatChunkChoice(
-                index: index, content: text, logprobs: codec.logprobs?.chat(tokens))
+            var choice = ChatChunkChoice(index: index)
+            if !add(piece, to: &choice) {
+                if tokens.isEmpty || !tellsTokens { return }
+                choice.content = ""
+            }
+            choice.logprobs = codec.logprobs?.chat(tokens)
             if codec.options.returnsTokenIDs { choice.tokenIDs = tokens.map(\.id) }
             if codec.options.returnsTokens { choice.tokens = tokens.map(\.id) }
             append(choice, to: &bytes)
         case .finished(let index, let reason):
             let end = ChatChunkChoice(
                 index: index, content: codec.dialect.endingText,
-                finishReason: reason.name(in: codec.dialect), stopReason: reason.stopReason)
+                finishReason: codec.finishReason(reason), stopReason: reason.stopReason)
             guard writer.usage.holdsEnd else { return append(end, to: &bytes) }
             releaseEnd(to: &bytes)
             heldEnd = end
         case .usage(_, let usage): close(UsageReport(usage), &bytes)
         }
+    }
+
+    /// Adds a piece to a chunk's choice.
+    ///
+    /// - Returns: whether there is something to send; of calls that are sent whole, only their end.
+    private mutating func add(_ piece: AnswerPiece, to choice: inout ChatChunkChoice) -> Bool {
+        switch piece {
+        case .text(let text):
+            choice.content = text
+            return !text.isEmpty
+        case .thinking(let text):
+            choice.thinking = text
+            choice.thinksInContent = codec.dialect.thinksInContent
+            return !text.isEmpty
+        case .callBegun(let index, let id, let name):
+            var call = codec.call(index, id: id, name: name)
+            choice.calls = [call]
+            if !codec.dialect.streamsWholeCalls { (call.id, call.name) = (nil, nil) }
+            calls.append((choice.index, call))
+        case .callArguments(let index, let text):
+            guard let place = place(of: index, choice.index) else { return false }
+            if codec.dialect.streamsWholeCalls {
+                calls[place].call.input += text
+            } else {
+                choice.calls = [calls[place].call]
+                choice.calls[0].input = text
+            }
+        case .callEnded(let index):
+            guard let place = place(of: index, choice.index) else { return false }
+            let call = calls.remove(at: place).call
+            guard codec.dialect.streamsWholeCalls else { return false }
+            choice.content = codec.dialect.contentBesideCalls
+            choice.calls = [call]
+            return true
+        }
+        return !codec.dialect.streamsWholeCalls
+    }
+
+    private func place(of call: Int, _ choice: Int) -> Int? {
+        calls.firstIndex { $0.choice == choice && $0.call.index == call }
     }
 
     /// Appends the chunk that tells the usage, if one does.

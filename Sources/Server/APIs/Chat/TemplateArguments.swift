@@ -35,6 +35,10 @@ enum TemplateArguments {
         if let effort, !arguments.contains("reasoning_effort") {
             arguments["reasoning_effort"] = .string(effort)
         }
+        // Mistral's switch for the system prompt that makes a model reason.
+        if let mode = try fields.string("prompt_mode", oneOf: ["reasoning"]) {
+            arguments["prompt_mode"] = .string(mode)
+        }
         return arguments
     }
 }

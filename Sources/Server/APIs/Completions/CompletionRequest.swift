@@ -79,7 +79,6 @@ extension CompletionRequest {
             throw .unsupported(fields.path.appending("echo"), reason: "not together with suffix")
         }
         addsSpecialTokens = try fields.bool("add_special_tokens") ?? true
-        try ChatCompletionRequest.checkResponseFormat(fields)
         try ChatCompletionRequest.checkHints(fields)
         try PeerField.refuse(
             ["prompt_logprobs"], fields, reason: "not supported; use echo with logprobs")

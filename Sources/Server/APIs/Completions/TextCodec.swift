@@ -51,10 +51,11 @@ struct TextCodec: AnswerCodec {
             throw .invalid("suffix", expected: "no suffix, for the prompt is token ids")
         }
         let fields = QuestionFields(
-            prompt: "prompt", isList: request.prompts.count > 1, gap: "suffix")
+            prompt: "prompt", isList: request.prompts.count > 1, gap: "suffix",
+            output: request.options.output?.path)
         let question = Question(request)
         let requests = try fields.naming { () throws(ServingError) in
-            try model.requests(for: question)
+            try model.requests(for: question, of: context.asker)
         }
         let needsTokens =
             request.options.returnsTokenIDs || (request.echoes && request.topLogprobs != nil)

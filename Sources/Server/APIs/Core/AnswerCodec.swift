@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import AnswerParsing
 import Serving
 
 /// How a family writes the answer to one request, without any I/O.
@@ -61,6 +62,7 @@ extension AnswerEvent.End {
     func name(in dialect: Dialect) -> String {
         switch self {
         case .stop: "stop"
+        case .toolCalls: "tool_calls"
         // No SDK knows a word for the second; `stopReason` says it.
         case .length, .repetition: "length"
         case .contextLength: dialect.fullContextReason
@@ -71,7 +73,7 @@ extension AnswerEvent.End {
     var stopReason: String? { self == .repetition ? "repetition_detected" : nil }
 }
 
-extension AnswerEvent.Piece {
+extension AnswerPiece {
     /// The text, if it is a piece of the answer itself.
     var answerText: String {
         if case .text(let text) = self { text } else { "" }

@@ -54,6 +54,15 @@ package struct Dialect: Sendable {
     /// Where a stream tells its usage; nil where the client chooses.
     let streamUsage: StreamUsage?
 
+    /// What the content of a message is that has calls of tools and no text; nil for null.
+    let contentBesideCalls: String?
+
+    /// Whether a stream has each call of a tool in one piece, since the SDK reads no parts of one.
+    let streamsWholeCalls: Bool
+
+    /// Whether what the model thinks is a part of the content, and not a member beside it.
+    let thinksInContent: Bool
+
     /// The text of a chat's chunk that ends a choice; nil to leave it out.
     let endingText: String?
 
@@ -85,8 +94,9 @@ extension Dialect: RawRepresentable, CaseIterable {
         bodyHints: [], messageHints: [],
         temperatures: 0...2, excludesEmptyNucleus: false, leastChatTokens: 1,
         refusesUsageWithoutStream: true, knownFields: nil,
-        prefixesAnswerIDs: true, fullContextReason: "length", streamUsage: nil, endingText: nil,
-        failureReason: nil, errors: .openAI)
+        prefixesAnswerIDs: true, fullContextReason: "length", streamUsage: nil,
+        contentBesideCalls: nil, streamsWholeCalls: false, thinksInContent: false,
+        endingText: nil, failureReason: nil, errors: .openAI)
 
     /// The Mistral API.
     package static let mistral = Dialect(
@@ -97,6 +107,7 @@ extension Dialect: RawRepresentable, CaseIterable {
         temperatures: 0...1.5, excludesEmptyNucleus: true, leastChatTokens: 0,
         refusesUsageWithoutStream: false, knownFields: .mistral,
         prefixesAnswerIDs: false, fullContextReason: "model_length", streamUsage: .finishingChunk,
+        contentBesideCalls: "", streamsWholeCalls: true, thinksInContent: true,
         endingText: "", failureReason: "error", errors: .mistral)
 
     /// The dialect whose own client sent these fields, if one did.

@@ -11,6 +11,9 @@ package struct FieldPath: Hashable, Sendable {
 
         /// Into an element of an array.
         case index(Int)
+
+        /// To a part of a document of its own, such as a schema, by its JSON pointer.
+        case pointer(String)
     }
 
     /// The steps from the whole body.
@@ -28,6 +31,11 @@ package struct FieldPath: Hashable, Sendable {
     /// The path of an element of the array here.
     package func appending(_ index: Int) -> FieldPath { FieldPath(components + [.index(index)]) }
 
+    /// The path of a part of the document here.
+    package func appending(pointer: String) -> FieldPath {
+        FieldPath(components + [.pointer(pointer)])
+    }
+
     /// The path as Mistral reports it: an array that begins with `"body"`.
     package var location: JSONValue {
         .array(
@@ -36,6 +44,7 @@ package struct FieldPath: Hashable, Sendable {
                     switch component {
                     case .key(let key): .string(EchoableText.of(key))
                     case .index(let index): .integer(index)
+                    case .pointer(let pointer): .string(EchoableText.sentence(pointer))
                     }
                 })
     }
@@ -51,6 +60,7 @@ extension FieldPath: CustomStringConvertible {
             case .key(let key):
                 text += (text.isEmpty ? "" : ".") + EchoableText.of(key)
             case .index(let index): text += "[\(index)]"
+            case .pointer(let pointer): text += EchoableText.sentence(pointer)
             }
         }
         return text

@@ -19,11 +19,10 @@ struct GeneratedResponse: Sendable {
     ///
     /// - Throws: `APIError` for what the engine refuses, and without heartbeats for what fails.
     func make(_ plan: consuming PlannedAnswer) async throws(APIError) -> ServerResponse {
-        let client = Client(
-            number: context.client, weight: configuration.keys.weight(of: context.client),
-            sharesPrefixes: configuration.sharesPrefixes)
         let answer = try plan.fields.naming { () throws(ServingError) in
-            try plan.model.submit(plan.requests, for: client, queued: context.record.queued)
+            try plan.model.submit(
+                plan.requests, for: context.asker, reading: plan.reading,
+                queued: context.record.queued)
         }
         // The answer may take long, and the engine has what it needs of the prompts.
         plan.requests = []

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import AnswerParsing
 import Generation
 import JSON
 import Sampling
@@ -25,6 +26,12 @@ package struct GenerationOptions: Hashable, Sendable {
     /// Whether every chunk of a stream tells the usage so far (vLLM).
     package var tellsUsageContinuously = false
 
+    /// What the text that answers must look like; nil for any.
+    package var output: RequestedOutput?
+
+    /// How much the model may think.
+    package var thinking = ThinkingFields()
+
     /// How many choices to return of each prompt.
     package var choiceCount: Int { question.generation.choiceCount }
 
@@ -32,6 +39,8 @@ package struct GenerationOptions: Hashable, Sendable {
     func asking(_ prompts: [Question.Prompt]) -> Question {
         var question = question
         question.prompts = prompts
+        question.plan.output = output?.structure
+        question.thinkingBudget = thinking.budget
         return question
     }
 }
@@ -87,6 +96,8 @@ extension GenerationOptions {
             "max_time", in: 0...86_400, excludingLowerBound: true
         ).map { .seconds($0) }
         try readStreaming(fields, dialect: dialect)
+        output = try OutputFields.read(fields)
+        thinking = try ThinkingFields(fields)
         try PeerField.check(fields)
     }
 

@@ -52,16 +52,15 @@ extension PeerField {
 
     private typealias Row = (names: [String], neutral: [JSONValue]?, reason: String)
 
-    /// Constraints and adapters.
+    /// Constraints under names of their own, and adapters.
     private static let switches: [Row] = [
         (
             [
-                "structured_outputs", "guided_json", "guided_regex", "guided_choice",
-                "guided_grammar", "guided_decoding", "structural_tag", "grammar", "json_schema",
-                "regex", "ebnf", "format", "grammar_string", "allowed_token_ids",
+                "guided_decoding", "structural_tag", "regex", "ebnf", "format", "grammar_string",
             ],
-            nil, "structured output is not supported by this server"
+            nil, "not read; use response_format, or structured_outputs"
         ),
+        (["allowed_token_ids"], nil, "not supported; use structured_outputs or logit_bias"),
         (
             ["lora", "lora_path", "lora_request", "adapter_id", "adapter"], nil,
             "adapters are not supported"
@@ -153,13 +152,6 @@ extension PeerField {
         (
             ["reasoning"], [false, [:], ["effort": "none"], ["enabled": false]],
             "not read; use reasoning_effort"
-        ),
-        (
-            [
-                "thinking_budget", "thinking_budget_tokens", "thinking_token_budget",
-                "reasoning_budget",
-            ], [0, -1],
-            "not supported; use reasoning_effort"
         ),
         (["plugins", "search_parameters"], nil, "this server searches nothing; leave it out"),
         (["background"], nil, "not supported; leave it out"),

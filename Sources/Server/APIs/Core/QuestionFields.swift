@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Recognition
 import Serving
 
 /// Where the parts of a question stand in a body.
@@ -13,12 +14,21 @@ struct QuestionFields: Sendable {
     /// What asks for a gap to be filled.
     var gap = FieldPath("prompt")
 
+    /// What says what the text of an answer must look like.
+    var output: FieldPath?
+
+    /// What says what a call of each tool carries.
+    var tools: [FieldPath] = []
+
     /// The field of a part.
     func path(of part: Question.Part) -> FieldPath {
         switch part {
         case .prompt(let index): isList ? prompt.appending(index) : prompt
         case .promptToken(let index, let token): path(of: .prompt(index)).appending(token)
         case .tools: "tools"
+        case .tool(let index): tools.indices.contains(index) ? tools[index] : "tools"
+        case .output: output ?? "response_format"
+        case .thinkingBudget: "thinking_token_budget"
         case .gap: gap
         case .stopToken(let index): FieldPath("stop_token_ids").appending(index)
         case .bias(let token): FieldPath("logit_bias").appending(String(token))
@@ -51,6 +61,8 @@ extension APIError {
                 .invalid(fields.path(of: part), expected: expected)
             case .unsupported(let part, let reason):
                 .invalidRequest(.unsupported(fields.path(of: part), reason: reason))
+            case .unrecognizable(let part, let error):
+                .invalidRequest(FieldError(error, in: fields.path(of: part)))
             case .conversation(let reason):
                 .invalidConversation(reason: EchoableText.sentence(reason))
             case .promptTooLong(let prompt, let count, let limit, let isLeastCount):
@@ -68,5 +80,20 @@ extension APIError {
     /// Whole seconds; above 120 the OpenAI SDK gives up instead of waiting.
     private static func retrySeconds(_ delay: Duration) -> Int {
         Int(min(120, max(1, (delay / .seconds(1)).rounded(.up))))
+    }
+}
+
+extension FieldError {
+    /// What of a schema, an expression or a grammar cannot be kept to.
+    fileprivate init(_ error: RecognitionError, in path: FieldPath) {
+        let reason = EchoableText.sentence(error.reason)
+        if error.place.isEmpty {
+            self = .unsupported(path, reason: reason)
+        } else if error.place.hasPrefix("/") {
+            self = .unsupported(path.appending(pointer: error.place), reason: reason)
+        } else {
+            self = .unsupported(
+                path, reason: EchoableText.sentence(error.place) + ": " + reason)
+        }
     }
 }

@@ -23,6 +23,13 @@ struct RequestContext: Sendable {
     /// Whose key it came with: 0 where no key is needed, else a number of its own.
     var client = 0
 
+    /// Who asks, and what others let it share.
+    var asker: Client {
+        Client(
+            number: client, weight: backend.configuration.keys.weight(of: client),
+            sharesPrefixes: backend.configuration.sharesPrefixes)
+    }
+
     /// What is counted of it.
     let record: RequestRecord
 

@@ -21,6 +21,9 @@ struct PlannedAnswer: Sendable {
     /// What is generated, one for each prompt.
     var requests: [GenerationRequest]
 
+    /// How the choices are read, where they may be more than text.
+    var reading: AnswerReading?
+
     /// Where that came from.
     let fields: QuestionFields
 

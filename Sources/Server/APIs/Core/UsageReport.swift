@@ -15,8 +15,15 @@ package struct UsageReport: Hashable, Sendable {
     /// How many of the prompts' tokens were not computed again.
     package var cachedTokens: Int
 
+    /// How many of the choices' tokens the model has thought with.
+    package var thinkingTokens: Int
+
     /// Creates a report.
-    package init(promptTokens: Int = 0, completionTokens: Int = 0, cachedTokens: Int = 0) {
+    package init(
+        promptTokens: Int = 0, completionTokens: Int = 0, cachedTokens: Int = 0,
+        thinkingTokens: Int = 0
+    ) {
+        self.thinkingTokens = thinkingTokens
         self.promptTokens = promptTokens
         self.completionTokens = completionTokens
         self.cachedTokens = cachedTokens
@@ -29,7 +36,7 @@ package struct UsageReport: Hashable, Sendable {
             "completion_tokens": .integer(completionTokens),
             "total_tokens": .integer(promptTokens + completionTokens),
             "prompt_tokens_details": ["cached_tokens": .integer(cachedTokens)],
-            "completion_tokens_details": ["reasoning_tokens": 0],
+            "completion_tokens_details": ["reasoning_tokens": .integer(thinkingTokens)],
         ]
     }
 
@@ -38,6 +45,7 @@ package struct UsageReport: Hashable, Sendable {
         left.promptTokens += right.promptTokens
         left.completionTokens += right.completionTokens
         left.cachedTokens += right.cachedTokens
+        left.thinkingTokens += right.thinkingTokens
     }
 }
 
@@ -46,7 +54,7 @@ extension UsageReport {
     init(_ usage: Usage) {
         self.init(
             promptTokens: usage.promptTokens, completionTokens: usage.completionTokens,
-            cachedTokens: usage.cachedPromptTokens)
+            cachedTokens: usage.cachedPromptTokens, thinkingTokens: usage.thinkingTokens)
     }
 }
 

@@ -29,7 +29,8 @@ package struct FIMCompletionRequest: Hashable, Sendable {
         options = try GenerationOptions(
             fields, dialect: dialect, limits: limits, leastMaxTokens: 0)
         try ChatCompletionRequest.checkHints(fields)
-        try ChatCompletionRequest.checkResponseFormat(fields)
+        try OutputFields.refuse(
+            fields, reason: "not a field of fill-in-the-middle requests")
         var refused = [
             "tools", "logprobs", "n_probs", "top_logprobs", "prompt_logprobs", "messages", "echo",
         ]

@@ -66,7 +66,7 @@ package struct TokenizeRequest: Hashable, Sendable {
         let continues =
             try fields.bool("continue_final_message") ?? (messages.last?.isPrefix ?? false)
         return .chat(
-            messages: messages, tools: try ToolDefinition.read(fields, limits: limits),
+            messages: messages, tools: try ToolFields(fields, limits: limits).definitions,
             addsGenerationPrompt: try fields.bool("add_generation_prompt") ?? !continues,
             continuesFinalMessage: continues, templateArguments: try TemplateArguments.read(fields))
     }

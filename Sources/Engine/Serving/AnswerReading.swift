@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import AnswerParsing
+import Generation
+package import Tokenization
+
+/// How answers are read that may be more than text.
+package struct AnswerReading: Sendable {
+    /// What was asked of their form.
+    package let plan: AnswerPlan
+
+    private let format: any AnswerFormat
+    private let tokenizer: any Tokenizer
+
+    /// A reading of the answers to a plan.
+    ///
+    /// - Parameters:
+    ///   - plan: what is asked of their form.
+    ///   - format: how the model writes calls and thinking.
+    ///   - tokenizer: its vocabulary.
+    package init(_ plan: AnswerPlan, as format: any AnswerFormat, by tokenizer: any Tokenizer) {
+        self.plan = plan
+        self.format = format
+        self.tokenizer = tokenizer
+    }
+
+    /// What reads one choice.
+    fileprivate func makeReader() -> any AnswerReader {
+        format.reader(for: plan, tokenizer: tokenizer)
+    }
+
+    /// Whether a stop is the model's own, and not one that the client asked for.
+    fileprivate func isOwn(_ stop: MatchedStop?) -> Bool {
+        switch stop {
+        case .token(let token)?: tokenizer.eosTokenIDs.contains(token)
+        case .string?: false
+        case nil: true
+        }
+    }
+}
+
+/// An answer as far as it has been read: text becomes thinking, calls of tools, and what is left.
+struct ReadAnswer {
+    private struct Choice {
+        var reader: any AnswerReader
+        var begunCount = 0
+        var endedCount = 0
+    }
+
+    private let reading: AnswerReading
+    private let choiceCount: Int
+    private var choices: [Choice]
+
+    /// An answer of which nothing has come yet.
+    ///
+    /// - Parameters:
+    ///   - reading: how it is read.
+    ///   - promptCount: how many prompts it answers.
+    ///   - choiceCount: the choices of each of them.
+    init(_ reading: AnswerReading, promptCount: Int, choiceCount: Int) {
+        self.reading = reading
+        self.choiceCount = choiceCount
+        choices = (0..<promptCount * choiceCount).map { _ in
+            Choice(reader: reading.makeReader())
+        }
+    }
+
+    /// Reads the next event; what becomes certain by it is said in the order of the answer.
+    mutating func receive(_ event: AnswerEvent) -> [AnswerEvent] {
+        switch event {
+        case .output(let choice, .text(let text), let tokens):
+            let pieces = choices[choice].reader.append(
+                text, tokens: tokens.map { ($0.id, $0.textOffset) })
+            return events(pieces, of: choice, tokens)
+        case .finished(let choice, let end): return finish(choice, end)
+        case .usage(let prompt, var usage):
+            let own = choices[prompt * choiceCount..<(prompt + 1) * choiceCount]
+            usage.thinkingTokens = own.reduce(0) { $0 + $1.reader.thinkingTokenCount }
+            return [.usage(prompt: prompt, usage)]
+        default: return [event]
+        }
+    }
+
+    /// The pieces as events, the first of which has the tokens.
+    private mutating func events(
+        _ pieces: [AnswerPiece], of choice: Int, _ tokens: TokenRun
+    ) -> [AnswerEvent] {
+        for piece in pieces {
+            switch piece {
+            case .callBegun: choices[choice].begunCount += 1
+            case .callEnded: choices[choice].endedCount += 1
+            default: break
+            }
+        }
+        var events = pieces.map { AnswerEvent.output(choice: choice, $0, tokens: []) }
+        guard !tokens.isEmpty else { return events }
+        let first = pieces.first ?? .text("")
+        events.replaceSubrange(
+            0..<min(1, events.count), with: [.output(choice: choice, first, tokens: tokens)])
+        return events
+    }
+
+    private mutating func finish(_ choice: Int, _ end: AnswerEvent.End) -> [AnswerEvent] {
+        let endedCount = choices[choice].endedCount
+        let events = events(choices[choice].reader.finish(), of: choice, [])
+        guard case .stop(let stop) = end else {
+            return events + [.finished(choice: choice, end)]
+        }
+        let callCount = choices[choice].begunCount
+        let isOwn = reading.isOwn(stop)
+        if case .required = reading.plan.choice, callCount == 0, isOwn {
+            // What holds the model to a call has failed; text must not pass for one.
+            let error = ServingError.failed(reason: "the model has called no tool, as it had to")
+            return [.failed(choice: choice, error)]
+        }
+        // A client's stop may have cut the last call short.
+        let hasCalls = callCount > 0 && (isOwn || endedCount == callCount)
+        return events + [.finished(choice: choice, hasCalls ? .toolCalls : end)]
+    }
+}

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import AnswerParsing
+package import JSON
+
+/// The tools that a request offers, and which of them shall be called.
+package struct ToolFields: Hashable, Sendable {
+    /// The tools, in the client's order; none where none may be called.
+    package private(set) var tools: [Tool] = []
+
+    /// What of each tool says what a call carries, for errors.
+    package private(set) var inputPaths: [FieldPath] = []
+
+    /// Which of them are called.
+    package private(set) var choice = ToolChoice.auto(allowed: nil)
+
+    /// Whether there may be more than one call.
+    package private(set) var allowsParallelCalls = true
+
+    /// Whether they came in OpenAI's older `functions`, whose answers have one `function_call`.
+    package private(set) var areFunctions = false
+
+    /// Reads `tools`, `tool_choice` and `parallel_tool_calls`, or `functions` and `function_call`.
+    init(_ fields: FieldReader, limits: RequestLimits) throws(FieldError) {
+        try readTools(fields, limits: limits)
+        try readFunctions(fields, limits: limits)
+        let allowsParallelCalls = try fields.bool("parallel_tool_calls") ?? true
+        if areFunctions {
+            choice = try functionChoice(fields)
+        } else {
+            let choice = try toolChoice(fields)
+            self.choice = choice.choice
+            // A tool that is named is called once.
+            self.allowsParallelCalls = allowsParallelCalls && !choice.isNamed
+        }
+        if choice == .none {
+            tools = []
+            inputPaths = []
+        }
+    }
+
+    /// The definitions for the prompt, as the client wrote them.
+    package var definitions: [JSONValue] { tools.map(\.definition) }
+
+    // MARK: Tools
+
+    private mutating func readTools(
+        _ fields: FieldReader, limits: RequestLimits
+    ) throws(FieldError) {
+        for (value, path) in try fields.array("tools", maxCount: limits.maxTools) ?? [] {
+            let tool = try FieldReader(value, at: path)
+            let type = try tool.string("type") ?? "function"
+            switch type {
+            case "function":
+                let function = try tool.require("function", tool.object("function"))
+                try add(Self.function(function, definition: value), function, "parameters")
+            case "custom":
+                let custom = try tool.require("custom", tool.object("custom"))
+                try add(Self.custom(custom, definition: value), custom, "format")
+            default:
+                throw .unsupported(
+                    path.appending("type"),
+                    reason: "tools of type '\(EchoableText.of(type))' are not supported; "
+                        + "only 'function' and 'custom' are")
+            }
+        }
+    }
+
+    private mutating func readFunctions(
+        _ fields: FieldReader, limits: RequestLimits
+    ) throws(FieldError) {
+        let functions = try fields.array("functions", maxCount: limits.maxTools) ?? []
+        guard !functions.isEmpty else { return }
+        guard tools.isEmpty else {
+            throw .invalid(
+                fields.path.appending("functions"), expected: "nothing, for tools are there")
+        }
+        for (value, path) in functions {
+            let function = try FieldReader(value, at: path)
+            try add(
+                Self.function(function, definition: ["type": "function", "function": value]),
+                function, "parameters")
+        }
+        areFunctions = true
+        allowsParallelCalls = false
+    }
+
+    /// Adds a tool, unless an equal one is there already.
+    private mutating func add(
+        _ tool: Tool, _ fields: FieldReader, _ input: String
+    ) throws(FieldError) {
+        if let other = tools.first(where: { $0.name == tool.name }) {
+            if other == tool { return }
+            throw .invalid(
+                fields.path.appending("name"), expected: "a name that no other tool has")
+        }
+        tools.append(tool)
+        inputPaths.append(fields.path.appending(input))
+    }
+
+    private static func function(
+        _ function: FieldReader, definition: JSONValue
+    ) throws(FieldError) -> Tool {
+        let name = try function.require("name", function.string("name"))
+        try checkName(name, at: function.path.appending("name"))
+        // Arguments are always kept to their schema.
+        _ = try function.bool("strict")
+        return Tool(
+            name: name, description: try function.string("description"),
+            input: .arguments(try parameters(function)), definition: definition)
+    }
+
+    /// The schema of a function's arguments.
+    ///
+    /// A function without parameters takes none, as OpenAI says. Any other schema is one of objects,
+    /// though it may not say so.
+    private static func parameters(_ function: FieldReader) throws(FieldError) -> JSONValue {
+        guard let given = try function.object("parameters") else {
+            return ["type": "object", "properties": [:], "additionalProperties": false]
+        }
+        var schema = given.object
+        let object: JSONValue = "object"
+        switch schema["type"] {
+        case object?: break
+        case .array(let types)? where types.contains(object): schema["type"] = object
+        case nil, .null?:
+            // Drafts before 2019-09 read nothing beside a reference.
+            if let reference = schema["$ref"] {
+                schema["$ref"] = nil
+                let others = schema["allOf"]?.arrayValue ?? []
+                schema["allOf"] = .array([["$ref": reference]] + others)
+            }
+            if !schema.isEmpty { schema["type"] = object }
+        default:
+            throw .invalid(
+                given.path.appending("type"), expected: "'object', for arguments have names")
+        }
+        return .object(schema)
+    }
+
+    private static func custom(
+        _ custom: FieldReader, definition: JSONValue
+    ) throws(FieldError) -> Tool {
+        let name = try custom.require("name", custom.string("name"))
+        try checkName(name, at: custom.path.appending("name"))
+        return Tool(
+            name: name, description: try custom.string("description"),
+            input: try input(custom), definition: definition)
+    }
+
+    /// What a custom tool takes, by its `format`.
+    private static func input(_ custom: FieldReader) throws(FieldError) -> Tool.Input {
+        guard let format = try custom.object("format") else { return .text }
+        let type = try format.require("type", format.string("type", oneOf: ["text", "grammar"]))
+        guard type == "grammar" else { return .text }
+        // The Responses API has the members of `grammar` beside `type`.
+        let grammar = try format.object("grammar") ?? format
+        let text = try grammar.require("definition", grammar.string("definition"))
+        let syntax = try grammar.require(
+            "syntax", grammar.string("syntax", oneOf: ["lark", "regex"]))
+        return syntax == "lark" ? .grammar(text) : .expression(text)
+    }
+
+    /// Throws unless the name can stand in every format.
+    ///
+    /// OpenAI allows 64 letters, digits, `_` and `-`. Names that were made of a server's name and a
+    /// tool's, as clients of MCP make them, are longer and have `.`, `:` and `/` in them.
+    static func checkName(_ name: String, at path: FieldPath) throws(FieldError) {
+        let isValid =
+            (1...128).contains(name.utf8.count)
+            && name.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+                    UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"), UInt8(ascii: "-"),
+                    UInt8(ascii: "."), UInt8(ascii: ":"), UInt8(ascii: "/"):
+                    true
+                default: false
+                }
+            }
+        if !isValid {
+            throw .invalid(path, expected: "1 to 128 letters, digits, '_', '-', '.', ':' or '/'")
+        }
+    }
+
+    // MARK: Which of them
+
+    private func toolChoice(
+        _ fields: FieldReader
+    ) throws(FieldError) -> (choice: ToolChoice, isNamed: Bool) {
+        let path = fields.path.appending("tool_choice")
+        switch fields.value("tool_choice") {
+        case nil: return (tools.isEmpty ? .none : .auto(allowed: nil), false)
+        case .string(let mode)?: return (try self.mode(mode, at: path), false)
+        case .object(let object)?:
+            let choice = FieldReader(object, at: path)
+            return try self.choice(choice, type: choice.string("type") ?? "function")
+        case let value?:
+            throw .wrongType(path, expected: "a string or an object", found: value.kindName)
+        }
+    }
+
+    private static let modes = ["auto", "none", "any", "required"]
+
+    private func mode(_ mode: String, at path: FieldPath) throws(FieldError) -> ToolChoice {
+        guard Self.modes.contains(mode) else {
+            throw .invalid(path, expected: "one of \(FieldReader.list(Self.modes)), or an object")
+        }
+        if mode == "none" { return .none }
+        if mode == "auto" { return tools.isEmpty ? .none : .auto(allowed: nil) }
+        try checkOffered(at: path)
+        return .required(allowed: nil)
+    }
+
+    private func choice(
+        _ choice: FieldReader, type: String
+    ) throws(FieldError) -> (choice: ToolChoice, isNamed: Bool) {
+        switch type {
+        case "auto", "none", "any", "required":
+            return (try mode(type, at: choice.path), false)
+        case "function", "custom":
+            try checkOffered(at: choice.path)
+            // The Responses API has the name beside `type`.
+            let named = try choice.object(type) ?? choice
+            return (.required(allowed: [try name(named)]), true)
+        case "allowed_tools":
+            try checkOffered(at: choice.path)
+            let allowed = try choice.object("allowed_tools") ?? choice
+            return (try allowedTools(allowed), false)
+        default:
+            throw .invalid(
+                choice.path.appending("type"),
+                expected: "one of 'function', 'custom', 'allowed_tools', "
+                    + FieldReader.list(Self.modes))
+        }
+    }
+
+    private func allowedTools(_ allowed: FieldReader) throws(FieldError) -> ToolChoice {
+        let mode = try allowed.require(
+            "mode", allowed.string("mode", oneOf: ["auto", "required"]))
+        var names: Set<String> = []
+        for (value, path) in try allowed.require(
+            "tools", allowed.array("tools", maxCount: tools.count))
+        {
+            let tool = try FieldReader(value, at: path)
+            let type = try tool.string("type", oneOf: ["function", "custom"]) ?? "function"
+            names.insert(try name(tool.object(type) ?? tool))
+        }
+        if names.isEmpty {
+            throw .invalid(allowed.path.appending("tools"), expected: "at least one tool")
+        }
+        return mode == "auto" ? .auto(allowed: names) : .required(allowed: names)
+    }
+
+    private func functionChoice(_ fields: FieldReader) throws(FieldError) -> ToolChoice {
+        let path = fields.path.appending("function_call")
+        switch fields.value("function_call") {
+        case nil, .string("auto")?: return .auto(allowed: nil)
+        case .string("none")?: return .none
+        case .object(let object)?:
+            return .required(allowed: [try name(FieldReader(object, at: path))])
+        case let value?:
+            throw .invalid(
+                path, expected: "'none', 'auto' or an object with a name, found \(value.kindName)")
+        }
+    }
+
+    /// The name of a tool that is offered.
+    private func name(_ fields: FieldReader) throws(FieldError) -> String {
+        let name = try fields.require("name", fields.string("name"))
+        guard tools.contains(where: { $0.name == name }) else {
+            throw .invalid(fields.path.appending("name"), expected: "the name of one of the tools")
+        }
+        return name
+    }
+
+    private func checkOffered(at path: FieldPath) throws(FieldError) {
+        if tools.isEmpty {
+            throw .invalid(path, expected: "'auto' or 'none', for there are no tools")
+        }
+    }
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import JSON
+package import Recognition
+
+/// What a request says of the text that answers.
+package struct RequestedOutput: Hashable, Sendable {
+    /// What the text must look like.
+    package var structure: Structure
+
+    /// The member that says so.
+    package var path: FieldPath
+}
+
+/// Reads what a request says of the text that answers, by the names of all servers.
+///
+/// `response_format` is OpenAI's and Mistral's, `structured_outputs` and `guided_…` are vLLM's, and
+/// `grammar` and `json_schema` llama-server's.
+enum OutputFields {
+    /// The names, in the order in which they are read.
+    static let names = [
+        "response_format", "structured_outputs", "guided_json", "guided_regex", "guided_choice",
+        "guided_grammar", "guided_json_object", "grammar", "json_schema",
+    ]
+
+    /// The most choices of a list, and the most bytes of all of them together.
+    private static let maxChoices = 65_536
+
+    /// What the names say together.
+    ///
+    /// - Returns: the form of the text; nil for any text.
+    /// - Throws: `FieldError`, which names the member that is wrong, or both of those that disagree.
+    static func read(_ fields: FieldReader) throws(FieldError) -> RequestedOutput? {
+        var found: RequestedOutput?
+        for name in names {
+            guard let output = try read(name, fields) else { continue }
+            if let found, found.structure != output.structure {
+                throw .invalid(
+                    output.path,
+                    expected: "nothing here, for \(found.path) says something else already")
+            }
+            found = found ?? output
+        }
+        for name in ["guided_whitespace_pattern", "grammar_lazy", "grammar_triggers"] {
+            try fields.refuse(name, reason: refusals[name] ?? "not supported")
+        }
+        return found
+    }
+
+    /// Refuses all of them, where an answer's text cannot be held to anything.
+    static func refuse(_ fields: FieldReader, reason: String) throws(FieldError) {
+        guard let output = try read(fields) else { return }
+        throw .unsupported(output.path, reason: reason)
+    }
+
+    private static let refusals = [
+        "guided_whitespace_pattern": "white space in JSON is one space or none; leave it out",
+        "grammar_lazy": "a grammar holds from the first token; leave it out",
+        "grammar_triggers": "a grammar holds from the first token; use tools or structural_tag",
+    ]
+
+    private static func read(
+        _ name: String, _ fields: FieldReader
+    ) throws(FieldError) -> RequestedOutput? {
+        let path = fields.path.appending(name)
+        switch name {
+        case "response_format":
+            return try fields.object(name).flatMap(responseFormat)
+        case "structured_outputs":
+            return try fields.object(name).flatMap(structuredOutputs)
+        case "json_schema":
+            // Clients that cannot leave the field out send an empty object.
+            guard let value = fields.value(name), !value.asksForNothing else { return nil }
+            return RequestedOutput(structure: .schema(try schema(value, at: path)), path: path)
+        case "grammar":
+            guard fields.value(name)?.asksForNothing == false else { return nil }
+            return try kind("grammar", fields)
+        default:
+            return try kind(name.replacing("guided_", with: ""), fields, named: name)
+        }
+    }
+
+    // MARK: OpenAI's and Mistral's
+
+    private static func responseFormat(
+        _ format: FieldReader
+    ) throws(FieldError) -> RequestedOutput? {
+        let type = try format.require(
+            "type",
+            format.string(
+                "type", oneOf: ["text", "json_object", "json_schema", "structural_tag"]))
+        switch type {
+        case "json_schema":
+            let container = try format.require("json_schema", format.object("json_schema"))
+            _ = try container.require("name", container.string("name", maxCharacters: 256))
+            _ = try container.string("description")
+            // Both are kept to in the same way.
+            _ = try container.bool("strict")
+            return try nested("schema", of: container)
+        case "json_object":
+            // llama-server takes a schema here.
+            if format.value("schema") != nil { return try nested("schema", of: format) }
+            return RequestedOutput(structure: .anyObject, path: format.path.appending("type"))
+        case "structural_tag":
+            return RequestedOutput(
+                structure: try StructuralTag.structure(format), path: format.path)
+        default: return nil
+        }
+    }
+
+    private static func nested(
+        _ key: String, of fields: FieldReader
+    ) throws(FieldError) -> RequestedOutput {
+        let path = fields.path.appending(key)
+        let value = try fields.require(key, fields.value(key))
+        return RequestedOutput(structure: .schema(try schema(value, at: path)), path: path)
+    }
+
+    // MARK: vLLM's
+
+    private static func structuredOutputs(
+        _ fields: FieldReader
+    ) throws(FieldError) -> RequestedOutput? {
+        var found: RequestedOutput?
+        for name in ["json", "json_object", "regex", "choice", "grammar", "structural_tag"] {
+            guard let output = try kind(name, fields) else { continue }
+            if let found {
+                throw .invalid(output.path, expected: "nothing here, for \(found.path) is there")
+            }
+            found = output
+        }
+        try fields.refuse(
+            "whitespace_pattern",
+            reason: "white space in JSON is one space or none; leave it out")
+        try fields.refuse(
+            "disable_additional_properties",
+            reason: "not supported; put additionalProperties: false into the schema")
+        _ = try fields.bool("disable_any_whitespace")
+        if found == nil, let name = fields.object.keys.first(where: { !options.contains($0) }) {
+            throw .unsupported(
+                fields.path.appending(name),
+                reason: "not known; use json, json_object, regex, choice, grammar or "
+                    + "structural_tag")
+        }
+        return found
+    }
+
+    /// Members of `structured_outputs` that say how and not what.
+    private static let options: Set<String> = [
+        "json", "json_object", "regex", "choice", "grammar", "structural_tag", "backend",
+        "whitespace_pattern", "disable_any_whitespace", "disable_additional_properties",
+        "disable_fallback", "_backend", "_backend_was_auto",
+    ]
+
+    /// One of vLLM's kinds of constraint.
+    private static func kind(
+        _ kind: String, _ fields: FieldReader, named name: String? = nil
+    ) throws(FieldError) -> RequestedOutput? {
+        let name = name ?? kind
+        let path = fields.path.appending(name)
+        guard let value = fields.value(name) else { return nil }
+        let structure: Structure
+        switch kind {
+        case "json": structure = .schema(try schema(value, at: path))
+        case "json_object":
+            guard try fields.bool(name) == true else { return nil }
+            structure = .anyObject
+        case "regex":
+            structure = .expression(try fields.require(name, fields.string(name)))
+        case "grammar": structure = .grammar(try fields.require(name, fields.string(name)))
+        case "choice": structure = .choice(try choices(name, fields))
+        default:
+            structure = try StructuralTag.structure(FieldReader(parsed(value, at: path), at: path))
+        }
+        return RequestedOutput(structure: structure, path: path)
+    }
+
+    private static func choices(
+        _ name: String, _ fields: FieldReader
+    ) throws(FieldError) -> [Structure] {
+        var choices: [Structure] = []
+        for (value, path) in try fields.array(name, maxCount: maxChoices) ?? [] {
+            guard case .string(let text) = value else {
+                throw .wrongType(path, expected: "a string", found: value.kindName)
+            }
+            choices.append(.literal(text))
+        }
+        if choices.isEmpty {
+            throw .invalid(fields.path.appending(name), expected: "at least one string")
+        }
+        return choices
+    }
+
+    /// A schema, which some clients send as a text of JSON.
+    static func schema(_ value: JSONValue, at path: FieldPath) throws(FieldError) -> JSONValue {
+        let schema = try parsed(value, at: path)
+        switch schema {
+        case .object, .bool: return schema
+        default:
+            throw .wrongType(
+                path, expected: "a JSON Schema: an object", found: schema.kindName)
+        }
+    }
+
+    /// A value, which may be written as a text of JSON.
+    private static func parsed(
+        _ value: JSONValue, at path: FieldPath
+    ) throws(FieldError) -> JSONValue {
+        guard case .string(let text) = value else { return value }
+        do {
+            return try JSONParser.parse(
+                text, limits: .init(maxDepth: 64, maxValues: 1 << 20, replacesLoneSurrogates: true))
+        } catch {
+            throw .invalid(
+                path,
+                expected: "an object, or its JSON text ("
+                    + EchoableText.sentence(error.description) + ")")
+        }
+    }
+}
