@@ -13,6 +13,7 @@ package final class JSONRecognizer: Recognizer {
     private let shapes: ShapeTable
     private let scanners: ScannerTable
     private let frames = FrameTable()
+    private let validator: SchemaValidator
 
     package private(set) var start = RecognizerState.dead
 
@@ -28,6 +29,7 @@ package final class JSONRecognizer: Recognizer {
         hasFixedSpace = style.whiteSpace == .fixed
         shapes = ShapeTable(document, style: style, limits: limits)
         scanners = ScannerTable(shapes)
+        validator = SchemaValidator(document, limits: limits)
         let root = shapes.expectation([shapes.satisfying(document.root)])
         guard shapes.isPossible(root) else {
             throw RecognitionError(
@@ -475,7 +477,8 @@ package final class JSONRecognizer: Recognizer {
     private func holds(_ requirement: Requirement, of value: ArraySlice<UInt8>) -> Bool {
         // The text of a constant is written by rules that need no second look.
         guard requirement.relation != .equals else { return true }
-        let isValid = false
+        let schema = document.schemas[Int(requirement.index)]
+        let isValid = validator.accepts(value, at: schema)
         return isValid == (requirement.relation == .satisfies)
     }
 
