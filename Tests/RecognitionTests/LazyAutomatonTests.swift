@@ -21,6 +21,16 @@ struct LazyAutomatonTests {
         ("(?=.*\\d)(?=.*[a-z])^.{3,5}$", "a1_", true),
         ("(?=.*\\d)(?=.*[a-z])^.{3,5}$", "a__", false),
         ("^(?:a|b$)*$", "aab", true), ("^(?:a|b$)*$", "aaba", false),
+        ("^[a-z-]+(?<!-)$", "a-b", true), ("^[a-z-]+(?<!-)$", "ab-", false),
+        ("^(?:a|(?<=a)b)+$", "aab", true), ("^(?:a|(?<=a)b)+$", "aabb", false),
+        ("(?<=^|,)x", "x", true), ("(?<=^|,)x", "a,x", true), ("(?<=^|,)x", "ax", false),
+        ("^.*(?<!foo)$", "afoo", false), ("^.*(?<!foo)$", "afo", true),
+        ("^(?!x)[a-z]+(?<!ab)(?<!cd)$", "aab", false),
+        ("^(?!x)[a-z]+(?<!ab)(?<!cd)$", "xaa", false),
+        ("^(?!x)[a-z]+(?<!ab)(?<!cd)$", "axcx", true),
+        ("\\p{Lu}\\p{Script=Greek}", "aÉλ", true), ("^\\P{L}$", "é", false),
+        ("(?i)straße", "STRAßE", true), ("^[\\uD800-\\uDBFF]$", "a", false),
+        ("^\\uD83D\\uDE00$", "😀", true), ("^(?i:k)b$", "\u{212A}b", true),
         ("^[\\w-]+$", "a-b", true), ("^.$", "\u{2028}", false), ("^.{2}$", "é😀", true),
     ])
     func `a pattern is found where ECMAScript finds it`(

@@ -8,136 +8,211 @@
 struct ExpressionCompiler {
     typealias Node = ExpressionArena.Node
 
-    /// What follows, by what stands before: no text at all, a code point of `\w` or another.
+    /// What follows, by what stands before: no text at all, or a code point of a context.
     private struct Rest: Equatable {
         var atStart: Node
-        var afterOther: Node
-        var afterWord: Node
-        /// What follows after a code point of what is being compiled; the same as the others except
-        /// within a repetition, where an iteration must not be empty to begin another.
-        var thenOther: Node
-        var thenWord: Node
+        /// By context; empty where it is always the same.
+        var after: [Node]
+        /// After a code point of what is being compiled; the same as `after` except within a
+        /// repetition, where an iteration must not be empty to begin another.
+        var then: [Node]
 
         init(_ node: Node) {
             atStart = node
-            afterOther = node
-            afterWord = node
-            thenOther = node
-            thenWord = node
+            after = []
+            then = []
         }
 
-        init(then other: Node, _ word: Node) {
-            self.init(ExpressionArena.nothing)
-            thenOther = other
-            thenWord = word
+        init(atStart: Node, after: [Node], then: [Node]) {
+            self.init(atStart)
+            // Mostly there is one context, and nothing depends on it.
+            if !(after.allSatisfy { $0 == atStart } && then.allSatisfy { $0 == atStart }) {
+                self.after = after
+                self.then = then
+            }
         }
 
-        var uniform: Node? {
-            atStart == afterOther && atStart == afterWord && atStart == thenOther
-                && atStart == thenWord ? atStart : nil
-        }
+        var isUniform: Bool { after.isEmpty }
 
-        func map(_ transform: (Node) -> Node) -> Rest {
-            if let uniform { return Rest(transform(uniform)) }
-            var result = self
-            result.atStart = transform(atStart)
-            result.afterOther = transform(afterOther)
-            result.afterWord = transform(afterWord)
-            result.thenOther = transform(thenOther)
-            result.thenWord = transform(thenWord)
-            return result
-        }
+        func after(_ context: Int) -> Node { isUniform ? atStart : after[context] }
 
-        func zip(_ other: Rest, _ transform: (Node, Node) -> Node) -> Rest {
-            if let uniform, let second = other.uniform { return Rest(transform(uniform, second)) }
-            var result = self
-            result.atStart = transform(atStart, other.atStart)
-            result.afterOther = transform(afterOther, other.afterOther)
-            result.afterWord = transform(afterWord, other.afterWord)
-            result.thenOther = transform(thenOther, other.thenOther)
-            result.thenWord = transform(thenWord, other.thenWord)
-            return result
-        }
+        func then(_ context: Int) -> Node { isUniform ? atStart : then[context] }
     }
+
+    /// Each makes the expressions longer.
+    private static let maxContexts = 16
 
     private(set) var arena = ExpressionArena()
     private let pattern: String
-    private var endsInWord: Node?
+    private let deadline: ContinuousClock.Instant
+    /// Sets of code points that no assertion about the code point before tells apart.
+    private var contexts: [ScalarSet] = [.all]
+    private var steps = 0
 
-    private init(_ pattern: String) {
+    private init(_ pattern: String, _ limits: RecognitionLimits) {
         self.pattern = pattern
+        deadline = .now + limits.maxTime
+        arena.maxBytes = limits.maxBytes
     }
 
     /// The expression of the texts in which a pattern is found, or which it matches wholly.
     static func compile(
         _ syntax: ExpressionSyntax, of pattern: String, wholly: Bool, limits: RecognitionLimits
     ) throws(RecognitionError) -> (ExpressionArena, Node) {
-        var compiler = ExpressionCompiler(pattern)
-        compiler.arena.maxBytes = limits.maxBytes
-        let root =
-            wholly
-            ? try compiler.compile(syntax, before: Rest(ExpressionArena.empty)).atStart
-            : try compiler.search(syntax)
-        if compiler.arena.isExhausted || compiler.arena.byteCount > limits.maxBytes {
-            throw RecognitionError(at: "", "the pattern is too complex")
-        }
+        var compiler = ExpressionCompiler(pattern, limits)
+        if !syntax.isPlain { try compiler.findContexts(syntax) }
+        let root = try compiler.search(syntax, wholly: wholly)
+        try compiler.checkLimits()
         return (compiler.arena, root)
+    }
+
+    private func checkLimits() throws(RecognitionError) {
+        if arena.isExhausted || arena.byteCount > arena.maxBytes || .now > deadline {
+            throw RecognitionError(
+                at: "byte 0", "the pattern is too complex; shorten it, or repeat less in it")
+        }
+    }
+
+    // MARK: Contexts
+
+    private mutating func findContexts(_ syntax: ExpressionSyntax) throws(RecognitionError) {
+        var stack = [syntax]
+        var sets: Set<ScalarSet> = []
+        while let next = stack.popLast() {
+            switch next.shape {
+            case .set, .literal, .start, .end, .backReference: break
+            case .sequence(let parts), .choice(let parts): stack += parts.filter { !$0.isPlain }
+            case .repetition(let body, _, _): stack.append(body)
+            case .boundary: sets.insert(.word)
+            case .look(let body, let isAhead, _, let place):
+                if !isAhead, let set = Self.single(body)?.set { sets.insert(set) }
+                if sets.count > Self.maxContexts {
+                    throw error("the pattern looks behind in too many ways", at: place)
+                }
+                stack.append(body)
+            }
+        }
+        for set in sets {
+            contexts = contexts.flatMap { context in
+                [context.intersection(set), context.intersection(set.complement)]
+            }.filter { !$0.isEmpty }
+            if contexts.count > Self.maxContexts {
+                throw error("the pattern looks behind in too many ways", at: 0)
+            }
+        }
+    }
+
+    /// What is looked for behind where that is one code point or the start of the text.
+    private static func single(_ syntax: ExpressionSyntax) -> (orStart: Bool, set: ScalarSet)? {
+        switch syntax.shape {
+        case .set(let set): return (false, set)
+        case .start: return (true, .none)
+        case .choice(let choices):
+            var result = (orStart: false, set: ScalarSet.none)
+            for choice in choices {
+                guard let one = single(choice) else { return nil }
+                result = (result.orStart || one.orStart, result.set.union(one.set))
+            }
+            return result
+        default: return nil
+        }
     }
 
     // MARK: Search
 
-    private mutating func search(_ syntax: ExpressionSyntax) throws(RecognitionError) -> Node {
-        var alternatives: [ExpressionSyntax] = [syntax]
-        if case .choice(let choices) = syntax.shape, choices.contains(where: Self.looksBehindFirst)
-        {
+    private mutating func search(
+        _ syntax: ExpressionSyntax, wholly: Bool
+    ) throws(RecognitionError) -> Node {
+        let end = Rest(wholly ? ExpressionArena.empty : ExpressionArena.everything)
+        let alternatives: [ExpressionSyntax]
+        if case .choice(let choices) = syntax.shape {
             alternatives = choices
+        } else {
+            alternatives = [syntax]
+        }
+        if !alternatives.contains(where: { Self.placeOfLookingFar($0) != nil }) {
+            let rest = try compile(syntax, before: end)
+            return wholly ? rest.atStart : join(ExpressionArena.everything, rest)
         }
         var found: [Node] = []
         for alternative in alternatives {
-            guard Self.looksBehindFirst(alternative),
-                let (prefix, rest) = try splitBehind(alternative)
-            else {
-                let rest = try compile(alternative, before: Rest(ExpressionArena.everything))
-                found.append(join(ExpressionArena.everything, rest))
-                continue
-            }
-            let following = try compile(rest, before: Rest(ExpressionArena.everything))
-            found.append(join(prefix, following))
+            var parts = [alternative]
+            if case .sequence(let all) = alternative.shape { parts = all }
+            if wholly { parts.insert(ExpressionSyntax(.start), at: 0) }
+            found.append(try lookFar(parts[...], before: end))
         }
         return arena.union(found)
+    }
+
+    /// The last part of a sequence that looks behind for more than a code point.
+    private static func placeOfLookingFar(_ syntax: ExpressionSyntax) -> Int? {
+        switch syntax.shape {
+        case .look: looksFar(syntax) ? 0 : nil
+        case .sequence(let parts): parts.lastIndex(where: looksFar)
+        default: nil
+        }
+    }
+
+    private static func looksFar(_ syntax: ExpressionSyntax) -> Bool {
+        if case .look(let body, false, _, _) = syntax.shape { return single(body) == nil }
+        return false
+    }
+
+    /// Whole texts in which a sequence is found: what stands before the place where it looks
+    /// behind is an expression of its own, and must end as that says.
+    private mutating func lookFar(
+        _ parts: ArraySlice<ExpressionSyntax>, before end: Rest
+    ) throws(RecognitionError) -> Node {
+        guard let place = parts.lastIndex(where: Self.looksFar),
+            case .look(let body, _, let isNegative, let byte) = parts[place].shape
+        else {
+            let rest = try compile(ExpressionSyntax(.sequence(Array(parts))), before: end)
+            return join(ExpressionArena.everything, rest)
+        }
+        var head = parts[..<place]
+        var conditions: [Node] = []
+        if let first = head.first, case .start = first.shape {
+            // What the text must look like from its start on does not end where looking behind
+            // begins.
+            while head.count > 1, case .look(_, true, _, _) = head[head.startIndex + 1].shape {
+                let ahead = head.remove(at: head.startIndex + 1)
+                conditions.append(
+                    try compile(ahead, before: Rest(ExpressionArena.everything)).atStart)
+            }
+        }
+        for part in head where Self.looksAhead(part) {
+            throw error("looking ahead before looking behind is not supported", at: byte)
+        }
+        let before = try lookFar(head, before: Rest(ExpressionArena.empty))
+        let behind = try compile(body, before: Rest(ExpressionArena.empty))
+        let ending = join(ExpressionArena.everything, behind)
+        let prefix = arena.intersection([
+            before, isNegative ? arena.complement(ending) : ending,
+        ])
+        let rest = try compile(
+            ExpressionSyntax(.sequence(Array(parts[(place + 1)...]))), before: end)
+        conditions.append(join(prefix, rest))
+        return arena.intersection(conditions)
+    }
+
+    /// Whether a part depends on what follows it.
+    private static func looksAhead(_ syntax: ExpressionSyntax) -> Bool {
+        if syntax.isPlain { return false }
+        return switch syntax.shape {
+        case .set, .literal, .start: false
+        case .end, .boundary, .backReference: true
+        case .look(_, let isAhead, _, _): isAhead
+        case .sequence(let parts), .choice(let parts): parts.contains(where: looksAhead)
+        case .repetition(let body, _, _): looksAhead(body)
+        }
     }
 
     /// The texts that begin with one of an expression's, at the start of all text, and go on as
     /// the rest says.
     private mutating func join(_ prefix: Node, _ rest: Rest) -> Node {
-        if let uniform = rest.uniform { return arena.concatenation(prefix, uniform) }
+        if rest.isUniform { return arena.concatenation(prefix, rest.atStart) }
         let start = arena.isNullable(prefix) ? rest.atStart : ExpressionArena.nothing
         return arena.union([start, consume(prefix, rest)])
-    }
-
-    private static func looksBehindFirst(_ syntax: ExpressionSyntax) -> Bool {
-        switch syntax.shape {
-        case .look(_, let isAhead, _, _): !isAhead
-        case .sequence(let parts): parts.first.map(looksBehindFirst) ?? false
-        default: false
-        }
-    }
-
-    /// The texts before an alternative that begins by looking behind, and what follows that.
-    private mutating func splitBehind(
-        _ syntax: ExpressionSyntax
-    ) throws(RecognitionError) -> (Node, ExpressionSyntax)? {
-        var parts = [syntax]
-        if case .sequence(let all) = syntax.shape { parts = all }
-        var conditions: [Node] = []
-        while let first = parts.first, case .look(let body, false, let isNegative, _) = first.shape
-        {
-            let rest = try compile(body, before: Rest(ExpressionArena.empty))
-            let ending = join(ExpressionArena.everything, rest)
-            conditions.append(isNegative ? arena.complement(ending) : ending)
-            parts.removeFirst()
-        }
-        return (arena.intersection(conditions), ExpressionSyntax(.sequence(parts)))
     }
 
     // MARK: Parts
@@ -145,9 +220,8 @@ struct ExpressionCompiler {
     private mutating func compile(
         _ syntax: ExpressionSyntax, before rest: Rest
     ) throws(RecognitionError) -> Rest {
-        if arena.byteCount > arena.maxBytes {
-            throw RecognitionError(at: "", "the pattern is too complex")
-        }
+        steps += 1
+        if steps & 63 == 0 { try checkLimits() }
         if syntax.isPlain {
             if case .sequence(let parts) = syntax.shape {
                 var result = rest
@@ -167,21 +241,27 @@ struct ExpressionCompiler {
             for choice in choices { compiled.append(try compile(choice, before: rest)) }
             return union(compiled)
         case .start:
-            var result = Rest(ExpressionArena.nothing)
-            result.atStart = rest.atStart
-            return result
+            let never = contexts.map { _ in ExpressionArena.nothing }
+            return Rest(atStart: rest.atStart, after: never, then: never)
         case .end:
-            return rest.map {
-                arena.isNullable($0) ? ExpressionArena.empty : ExpressionArena.nothing
+            return map(rest) { arena, node in
+                arena.isNullable(node) ? ExpressionArena.empty : ExpressionArena.nothing
             }
         case .boundary(let isBoundary): return boundary(isBoundary, before: rest)
         case .look(let body, true, let isNegative, _):
             let ahead = try compile(body, before: Rest(ExpressionArena.everything))
-            return rest.zip(ahead) { following, seen in
+            return zip(rest, ahead) { arena, following, seen in
                 arena.intersection([following, isNegative ? arena.complement(seen) : seen])
             }
-        case .look(_, false, _, let place):
-            throw error("looking behind is supported at the start of a pattern only", at: place)
+        case .look(let body, false, let isNegative, let place):
+            guard let one = Self.single(body) else {
+                throw error(
+                    "looking behind for more than one character is supported outside of groups only",
+                    at: place)
+            }
+            return behind(one, isNegative: isNegative, before: rest)
+        case .backReference(let place):
+            throw error("back-references are not supported", at: place)
         case .repetition(let body, let least, let most):
             return try repetition(body, least, most, before: rest)
         }
@@ -207,29 +287,60 @@ struct ExpressionCompiler {
         case .repetition(let body, let least, let most):
             let node = language(body)
             return arena.repetition(node, least, most)
-        case .start, .end, .boundary, .look: return ExpressionArena.nothing
+        case .start, .end, .boundary, .look, .backReference: return ExpressionArena.nothing
         }
     }
 
     /// An expression before a rest.
     private mutating func plain(_ node: Node, before rest: Rest) -> Rest {
-        if let uniform = rest.uniform { return Rest(arena.concatenation(node, uniform)) }
+        if rest.isUniform { return Rest(arena.concatenation(node, rest.atStart)) }
         let consumed = consume(node, rest)
         guard arena.isNullable(node) else { return Rest(consumed) }
-        return rest.map { arena.union([consumed, $0]) }
+        return map(rest) { arena, node in arena.union([consumed, node]) }
     }
 
     /// An expression's texts that are not empty, before a rest.
     private mutating func consume(_ node: Node, _ rest: Rest) -> Node {
-        if rest.thenOther == rest.thenWord {
-            let some = arena.isNullable(node) ? nonEmpty(node) : node
-            return arena.concatenation(some, rest.thenOther)
+        var found: [Node] = []
+        var targets: [Node] = []
+        for context in contexts.indices where !targets.contains(rest.then(context)) {
+            targets.append(rest.then(context))
         }
-        let word = ending(node, in: .word)
-        let other = ending(node, in: .nonWord)
-        let first = arena.concatenation(word, rest.thenWord)
-        let second = arena.concatenation(other, rest.thenOther)
-        return arena.union([first, second])
+        for target in targets {
+            // Contexts before which the same follows are one.
+            let same = contexts.indices.filter { rest.then($0) == target }
+            let ranges = same.flatMap { contexts[$0].ranges }
+            let some =
+                targets.count > 1
+                ? ending(node, in: ScalarSet(ranges))
+                : arena.isNullable(node) ? nonEmpty(node) : node
+            found.append(arena.concatenation(some, target))
+        }
+        return arena.union(found)
+    }
+
+    private mutating func map(
+        _ rest: Rest, _ transform: (inout ExpressionArena, Node) -> Node
+    ) -> Rest {
+        let start = transform(&arena, rest.atStart)
+        if rest.isUniform { return Rest(start) }
+        return Rest(
+            atStart: start, after: rest.after.map { transform(&arena, $0) },
+            then: rest.then.map { transform(&arena, $0) })
+    }
+
+    private mutating func zip(
+        _ first: Rest, _ second: Rest, _ transform: (inout ExpressionArena, Node, Node) -> Node
+    ) -> Rest {
+        let start = transform(&arena, first.atStart, second.atStart)
+        if first.isUniform, second.isUniform { return Rest(start) }
+        var after: [Node] = []
+        var then: [Node] = []
+        for context in contexts.indices {
+            after.append(transform(&arena, first.after(context), second.after(context)))
+            then.append(transform(&arena, first.then(context), second.then(context)))
+        }
+        return Rest(atStart: start, after: after, then: then)
     }
 
     private mutating func nonEmpty(_ node: Node) -> Node {
@@ -267,23 +378,45 @@ struct ExpressionCompiler {
         let word = arena.concatenation(arena.set(.word), ExpressionArena.everything)
         let other = arena.complement(word)
         let (afterWord, afterOther) = isBoundary ? (other, word) : (word, other)
-        var result = rest
-        result.atStart = arena.intersection([rest.atStart, afterOther])
-        result.afterOther = arena.intersection([rest.afterOther, afterOther])
-        result.thenOther = arena.intersection([rest.thenOther, afterOther])
-        result.afterWord = arena.intersection([rest.afterWord, afterWord])
-        result.thenWord = arena.intersection([rest.thenWord, afterWord])
-        return result
+        var conditions: [Node] = []
+        for context in contexts {
+            let isWord = !context.intersection(.word).isEmpty
+            conditions.append(isWord ? afterWord : afterOther)
+        }
+        return zip(rest, Rest(atStart: afterOther, after: conditions, then: conditions)) {
+            arena, following, condition in
+            arena.intersection([following, condition])
+        }
+    }
+
+    private func behind(
+        _ one: (orStart: Bool, set: ScalarSet), isNegative: Bool, before rest: Rest
+    ) -> Rest {
+        let nothing = ExpressionArena.nothing
+        var result = Rest(atStart: nothing, after: [], then: [])
+        result.atStart = one.orStart != isNegative ? rest.atStart : nothing
+        for (index, context) in contexts.enumerated() {
+            let isMember = !context.intersection(one.set).isEmpty
+            result.after.append(isMember != isNegative ? rest.after(index) : nothing)
+            result.then.append(isMember != isNegative ? rest.then(index) : nothing)
+        }
+        return Rest(atStart: result.atStart, after: result.after, then: result.then)
     }
 
     private mutating func union(_ rests: [Rest]) -> Rest {
-        var result = Rest(ExpressionArena.nothing)
-        result.atStart = arena.union(rests.map(\.atStart))
-        result.afterOther = arena.union(rests.map(\.afterOther))
-        result.afterWord = arena.union(rests.map(\.afterWord))
-        result.thenOther = arena.union(rests.map(\.thenOther))
-        result.thenWord = arena.union(rests.map(\.thenWord))
-        return result
+        var result = rests[0]
+        if rests.allSatisfy(\.isUniform) {
+            result.atStart = arena.union(rests.map(\.atStart))
+            return result
+        }
+        let start = arena.union(rests.map(\.atStart))
+        var after: [Node] = []
+        var then: [Node] = []
+        for context in contexts.indices {
+            after.append(arena.union(rests.map { $0.after(context) }))
+            then.append(arena.union(rests.map { $0.then(context) }))
+        }
+        return Rest(atStart: start, after: after, then: then)
     }
 
     // MARK: Repetition of what has assertions
@@ -296,6 +429,7 @@ struct ExpressionCompiler {
             result = try star(body, before: rest)
         } else {
             for _ in 0..<(most - least) {
+                try checkLimits()
                 let once = try compile(body, before: result)
                 let next = union([rest, once])
                 if next == result { break }
@@ -303,6 +437,7 @@ struct ExpressionCompiler {
             }
         }
         for _ in 0..<least {
+            try checkLimits()
             let next = try compile(body, before: result)
             if next == result { break }
             result = next
@@ -310,34 +445,37 @@ struct ExpressionCompiler {
         return result
     }
 
-    /// Any number of iterations, as the solution of an equation.
+    /// Any number of iterations, as the solution of an equation for each context.
     ///
-    /// What follows is the rest, or an iteration and then what follows. Only iterations that are not empty matter.
+    /// What follows is the rest, or an iteration and then what follows. Only iterations that are
+    /// not empty matter.
     private mutating func star(
         _ body: ExpressionSyntax, before rest: Rest
     ) throws(RecognitionError) -> Rest {
-        var isNullable = (arena.isNullable(rest.thenOther), arena.isNullable(rest.thenWord))
+        let nothing = ExpressionArena.nothing
+        var areNullable = contexts.indices.map { arena.isNullable(rest.then($0)) }
         while true {
-            let other = arena.variable(isNullable: isNullable.0)
-            let word = arena.variable(isNullable: isNullable.1)
-            let once = try compile(body, before: Rest(then: other, word))
-            let otherDefinition = arena.union([rest.thenOther, once.afterOther])
-            let wordDefinition = arena.union([rest.thenWord, once.afterWord])
-            let found = (arena.isNullable(otherDefinition), arena.isNullable(wordDefinition))
+            let variables = areNullable.map { arena.variable(isNullable: $0) }
+            let never = contexts.map { _ in nothing }
+            let once = try compile(
+                body, before: Rest(atStart: nothing, after: never, then: variables))
+            let definitions = contexts.indices.map { context in
+                arena.union([rest.then(context), once.after(context)])
+            }
+            let found = definitions.map { arena.isNullable($0) }
             // An iteration may match the empty text at the end, which is known only now.
-            if found != isNullable {
-                isNullable = (isNullable.0 || found.0, isNullable.1 || found.1)
+            if found != areNullable {
+                areNullable = Swift.zip(areNullable, found).map { $0 || $1 }
                 continue
             }
-            arena.define(other, as: otherDefinition)
-            arena.define(word, as: wordDefinition)
-            var result = Rest(ExpressionArena.nothing)
-            result.atStart = arena.union([rest.atStart, once.atStart])
-            result.afterOther = arena.union([rest.afterOther, once.afterOther])
-            result.afterWord = arena.union([rest.afterWord, once.afterWord])
-            result.thenOther = other
-            result.thenWord = word
-            return result
+            for (variable, definition) in Swift.zip(variables, definitions) {
+                arena.define(variable, as: definition)
+            }
+            let after = contexts.indices.map { context in
+                arena.union([rest.after(context), once.after(context)])
+            }
+            return Rest(
+                atStart: arena.union([rest.atStart, once.atStart]), after: after, then: variables)
         }
     }
 

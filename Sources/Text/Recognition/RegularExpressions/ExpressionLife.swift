@@ -15,7 +15,7 @@ struct ExpressionLife {
     }
 
     /// How many derivatives are followed for one question.
-    static let maxVisits = 20_000
+    static let maxVisits = 10_000
 
     private var verdicts: [Verdict] = []
 
@@ -66,17 +66,24 @@ struct ExpressionLife {
         verdicts[Int(node)] = verdict
     }
 
+    /// Follows derivatives until one is live, those first in which the fewest conditions are left.
     private mutating func explore(_ root: ExpressionArena.Node, _ arena: inout ExpressionArena) {
-        var queue = [root]
+        var queues: [[ExpressionArena.Node]] = Array(repeating: [], count: Self.maxConditions + 1)
+        var heads = Array(repeating: 0, count: Self.maxConditions + 1)
         var origins: [ExpressionArena.Node: ExpressionArena.Node] = [root: root]
-        var index = 0
-        while index < queue.count {
-            if queue.count > Self.maxVisits || arena.isExhausted {
-                for node in queue { set(node, .unsettled) }
+        var fewest = conditions(root, arena)
+        queues[fewest].append(root)
+        while fewest <= Self.maxConditions {
+            guard heads[fewest] < queues[fewest].count else {
+                fewest += 1
+                continue
+            }
+            if origins.count > Self.maxVisits || arena.isExhausted {
+                for node in origins.keys { set(node, .unsettled) }
                 return
             }
-            let node = queue[index]
-            index += 1
+            let node = queues[fewest][heads[fewest]]
+            heads[fewest] += 1
             let (first, end) = arena.derivative(of: node)
             for place in first..<end {
                 let target = arena.arrows[place].target
@@ -94,10 +101,30 @@ struct ExpressionLife {
                     return
                 case .unknown:
                     origins[target] = node
-                    queue.append(target)
+                    let count = conditions(target, arena)
+                    queues[count].append(target)
+                    fewest = min(fewest, count)
                 }
             }
         }
-        for node in queue { set(node, .dead) }
+        for node in origins.keys { set(node, .dead) }
+    }
+
+    private static let maxConditions = 40
+
+    /// How many expressions must hold together, at least.
+    private func conditions(_ node: ExpressionArena.Node, _ arena: ExpressionArena) -> Int {
+        let record = arena.records[Int(node)]
+        switch record.kind {
+        case .intersection: return min(Int(record.b), Self.maxConditions)
+        case .union:
+            var fewest = Self.maxConditions
+            for index in Int(record.a)..<Int(record.a + record.b) {
+                let operand = arena.records[Int(arena.operands[index])]
+                fewest = min(fewest, operand.kind == .intersection ? Int(operand.b) : 1)
+            }
+            return fewest
+        default: return 1
+        }
     }
 }

@@ -14,6 +14,9 @@ struct ExpressionParser {
     /// Groups within groups.
     private static let maxDepth = 250
 
+    /// Far more than a pattern that was written by hand, and read in some hundredths of a second.
+    private static let maxBytes = 256 << 10
+
     private let scalars: [UInt32]
     private let strictness: Strictness
     private var index = 0
@@ -21,6 +24,8 @@ struct ExpressionParser {
     private var ignoresCase = false
     private var dotIsAll = false
     private var groupNames: Set<String> = []
+    private var groupCount: Int32 = 0
+    private var references: [(name: String, number: Int32?, place: Int)] = []
 
     private init(_ pattern: String, _ strictness: Strictness) {
         scalars = pattern.unicodeScalars.map(\.value)
@@ -31,13 +36,14 @@ struct ExpressionParser {
     static func parse(
         _ pattern: String, strictness: Strictness = .lenient, limits: RecognitionLimits
     ) throws(RecognitionError) -> ExpressionSyntax {
-        guard pattern.utf8.count <= limits.maxSourceBytes else {
-            throw RecognitionError(
-                at: "", "the pattern is longer than \(limits.maxSourceBytes) bytes")
+        let most = min(maxBytes, limits.maxSourceBytes)
+        guard pattern.utf8.count <= most else {
+            throw RecognitionError(at: "byte \(most)", "the pattern is longer than \(most) bytes")
         }
         var parser = ExpressionParser(pattern, strictness)
         let syntax = try parser.parseChoice()
         if parser.index < parser.scalars.count { throw parser.error("unmatched )") }
+        try parser.checkReferences()
         return syntax
     }
 
@@ -66,6 +72,11 @@ struct ExpressionParser {
         }
         while let scalar = peek, scalar != "|", scalar != ")" {
             let start = index
+            if !ignoresCase, !Self.isSyntax(scalars[index]), !isQuantifier(at: index + 1) {
+                literal.append(scalars[index])
+                index += 1
+                continue
+            }
             let term = try parseTerm()
             if let quantifier = try parseQuantifier() {
                 try checkRepeatable(term, at: start)
@@ -84,6 +95,22 @@ struct ExpressionParser {
         }
         flush()
         return parts.count == 1 ? parts[0] : ExpressionSyntax(.sequence(parts))
+    }
+
+    /// Whether a code point may mean anything but itself.
+    private static func isSyntax(_ scalar: UInt32) -> Bool {
+        switch scalar {
+        case 0x24, 0x28...0x2B, 0x2E, 0x3F, 0x5B...0x5E, 0x7B...0x7D: true
+        default: false
+        }
+    }
+
+    private func isQuantifier(at place: Int) -> Bool {
+        guard place < scalars.count else { return false }
+        return switch scalars[place] {
+        case 0x2A, 0x2B, 0x3F, 0x7B: true
+        default: false
+        }
     }
 
     private func checkRepeatable(
@@ -211,6 +238,8 @@ struct ExpressionParser {
                 // `(?i)` holds to the end of the group that it stands in.
                 if isWhole { return .empty }
             }
+        } else {
+            groupCount += 1
         }
         let body = try parseChoice()
         (ignoresCase, dotIsAll) = flags
@@ -233,6 +262,7 @@ struct ExpressionParser {
             index += 1
         }
         guard take(">"), !name.isEmpty else { throw error("invalid name of a group", at: start) }
+        groupCount += 1
         if !groupNames.insert(name).inserted, strictness == .exact {
             throw error("two groups named \(name)", at: start)
         }
@@ -275,13 +305,46 @@ struct ExpressionParser {
         case "z" where strictness == .lenient, "Z" where strictness == .lenient:
             index += 1
             return ExpressionSyntax(.end)
-        case "1"..."9", "k": throw error("back-references are not supported", at: start)
+        case "1"..."9", "k": return try parseBackReference(at: start)
         default: break
         }
         if let set = try parseClassEscape(at: start) {
             return ExpressionSyntax(.set(ignoresCase ? set.ignoringCase : set))
         }
-        return character(try parseCharacterEscape(at: start, inClass: false))
+        let value = try parseCharacterEscape(at: start, inClass: false)
+        // A surrogate alone is in no text.
+        guard let scalar = Unicode.Scalar(value) else { return ExpressionSyntax(.set(.none)) }
+        return character(scalar)
+    }
+
+    /// `\1` or `\k<name>`, which is syntax, but not to be had without remembering what was read.
+    private mutating func parseBackReference(
+        at start: Int
+    ) throws(RecognitionError) -> ExpressionSyntax {
+        let syntax = ExpressionSyntax(.backReference(place: start))
+        if take("k") {
+            guard take("<") else { throw error("\\k must be followed by <", at: start) }
+            var name = ""
+            while let scalar = peek, scalar != ">" {
+                name.unicodeScalars.append(scalar)
+                index += 1
+            }
+            guard take(">") else { throw error("missing >", at: start) }
+            references.append((name, nil, start))
+            return syntax
+        }
+        let digits = index
+        guard let number = parseCount() else { throw error("no number", at: digits) }
+        references.append(("", number, start))
+        return syntax
+    }
+
+    /// References may come before the groups that they name.
+    private func checkReferences() throws(RecognitionError) {
+        for (name, number, place) in references {
+            let isKnown = number.map { $0 <= groupCount } ?? groupNames.contains(name)
+            if !isKnown { throw error("a reference to a group that is not there", at: place) }
+        }
     }
 
     /// `\d`, `\w`, `\s`, `\p{…}` and their complements; nil where none follows.
@@ -291,7 +354,7 @@ struct ExpressionParser {
         case "d": set = .digits
         case "D": set = ScalarSet.digits.complement
         case "w": set = .word
-        case "W": set = .nonWord
+        case "W": set = ignoresCase ? ScalarSet.word.ignoringCase.complement : .nonWord
         case "s": set = .space
         case "S": set = ScalarSet.space.complement
         case "p", "P":
@@ -316,47 +379,45 @@ struct ExpressionParser {
 
     private mutating func parseCharacterEscape(
         at start: Int, inClass: Bool
-    ) throws(RecognitionError) -> Unicode.Scalar {
+    ) throws(RecognitionError) -> UInt32 {
         guard let scalar = peek else { throw error("\\ at the end of the pattern", at: start) }
         index += 1
         switch scalar {
-        case "t": return "\t"
-        case "n": return "\n"
-        case "v": return "\u{B}"
-        case "f": return "\u{C}"
-        case "r": return "\r"
-        case "b" where inClass: return "\u{8}"
+        case "t": return 0x09
+        case "n": return 0x0A
+        case "v": return 0x0B
+        case "f": return 0x0C
+        case "r": return 0x0D
+        case "b" where inClass: return 0x08
         case "0":
             if let next = peek, ("0"..."9").contains(next) {
                 throw error("octal escapes are not supported", at: start)
             }
-            return "\0"
+            return 0
         case "c":
             guard let letter = peek, letter.isASCII, letter.properties.isAlphabetic else {
                 throw error("\\c must be followed by a letter", at: start)
             }
             index += 1
-            return Unicode.Scalar(UInt8(letter.value & 31))
+            return letter.value & 31
         case "x":
-            guard let value = parseHexadecimal(count: 2), let scalar = Unicode.Scalar(value) else {
+            guard let value = parseHexadecimal(count: 2) else {
                 throw error("\\x must be followed by two hexadecimal digits", at: start)
             }
-            return scalar
+            return value
         case "u": return try parseUnicodeEscape(at: start)
         case "^", "$", "\\", ".", "*", "+", "?", "(", ")", "[", "]", "{", "}", "|", "/":
-            return scalar
-        case "-" where inClass: return scalar
+            return scalar.value
+        case "-" where inClass: return scalar.value
         default:
             let isWord = scalar.properties.isAlphabetic || ("0"..."9").contains(scalar)
-            if strictness == .lenient, !isWord { return scalar }
+            if strictness == .lenient, !isWord { return scalar.value }
             throw error("\\\(scalar) is not an escape", at: start)
         }
     }
 
-    /// What follows `\u`; a lone surrogate, which no text has, stands for U+FFFF_ in no set.
-    private mutating func parseUnicodeEscape(
-        at start: Int
-    ) throws(RecognitionError) -> Unicode.Scalar {
+    /// What follows `\u`: a code point, or a surrogate that stands alone.
+    private mutating func parseUnicodeEscape(at start: Int) throws(RecognitionError) -> UInt32 {
         if take("{") {
             var value: UInt32 = 0
             var count = 0
@@ -365,24 +426,22 @@ struct ExpressionParser {
                 index += 1
                 count += 1
             }
-            guard count > 0, take("}"), let scalar = Unicode.Scalar(value) else {
+            guard count > 0, take("}"), value <= ScalarSet.maximum else {
                 throw error("\\u{ must be followed by a code point and }", at: start)
             }
-            return scalar
+            return value
         }
         guard let value = parseHexadecimal(count: 4) else {
             throw error("\\u must be followed by four hexadecimal digits", at: start)
         }
-        if let scalar = Unicode.Scalar(value) { return scalar }
         let rest = index
-        if value < 0xDC00, take("\\"), take("u"), let low = parseHexadecimal(count: 4),
-            (0xDC00...0xDFFF).contains(low),
-            let scalar = Unicode.Scalar(0x1_0000 + (value & 0x3FF) << 10 + low & 0x3FF)
+        if (0xD800...0xDBFF).contains(value), take("\\"), take("u"),
+            let low = parseHexadecimal(count: 4), (0xDC00...0xDFFF).contains(low)
         {
-            return scalar
+            return 0x1_0000 + (value & 0x3FF) << 10 + low & 0x3FF
         }
         index = rest
-        throw error("a surrogate alone is in no text", at: start)
+        return value
     }
 
     private mutating func parseHexadecimal(count: Int) -> UInt32? {
@@ -446,7 +505,7 @@ struct ExpressionParser {
         index += 1
         guard scalar == "\\" else { return (scalar.value, nil) }
         if let set = try parseClassEscape(at: place) { return (0, set) }
-        return (try parseCharacterEscape(at: place, inClass: true).value, nil)
+        return (try parseCharacterEscape(at: place, inClass: true), nil)
     }
 
     // MARK: Reading

@@ -16,6 +16,8 @@ struct ExpressionSyntax: Sendable {
         case boundary(Bool)
         /// `(?=…)`, `(?!…)`, `(?<=…)`, `(?<!…)`, at a place of the pattern
         case look(ExpressionSyntax, isAhead: Bool, isNegative: Bool, place: Int)
+        /// `\1`, at a place of the pattern.
+        case backReference(place: Int)
     }
 
     let shape: Shape
@@ -29,7 +31,7 @@ struct ExpressionSyntax: Sendable {
         case .set, .literal: isPlain = true
         case .sequence(let parts), .choice(let parts): isPlain = parts.allSatisfy(\.isPlain)
         case .repetition(let body, _, _): isPlain = body.isPlain
-        case .start, .end, .boundary, .look: isPlain = false
+        case .start, .end, .boundary, .look, .backReference: isPlain = false
         }
     }
 

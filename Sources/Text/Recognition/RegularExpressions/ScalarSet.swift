@@ -34,7 +34,8 @@ package struct ScalarSet: Hashable, Sendable {
 
     /// The set of one code point.
     package init(_ scalar: UInt32) {
-        self.init([ScalarRange(scalar, scalar)])
+        ranges = [ScalarRange(scalar, scalar)]
+        if scalar >= 0xD7FF, scalar < 0xE000 { normalize() }
     }
 
     /// The set of these characters.
@@ -98,24 +99,38 @@ package struct ScalarSet: Hashable, Sendable {
         return ScalarSet(result)
     }
 
-    /// The members and what they are in the other case.
+    /// The members and all that are equal to one of them but for case.
     package var ignoringCase: ScalarSet {
-        var result = ranges
-        for range in ranges where range.lower < 0x1_E944 {
-            for value in range.lower...min(range.upper, 0x1_E943) {
-                guard let scalar = Unicode.Scalar(value) else { continue }
-                for text in [
-                    scalar.properties.lowercaseMapping, scalar.properties.uppercaseMapping,
-                ] {
-                    let other = text.unicodeScalars
-                    if let only = other.first, other.count == 1, only.value != value {
-                        result.append(ScalarRange(only.value, only.value))
-                    }
+        var result = self
+        // Twice, since three may be alike: k, K and the sign of kelvins.
+        for _ in 0..<2 {
+            var others: [ScalarRange] = []
+            for (upper, lower) in Self.casePairs {
+                if result.contains(upper) != result.contains(lower) {
+                    others.append(ScalarRange(upper, upper))
+                    others.append(ScalarRange(lower, lower))
+                }
+            }
+            if others.isEmpty { break }
+            result = ScalarSet(result.ranges + others)
+        }
+        return result
+    }
+
+    /// Each code point that has one other in the other case, with that.
+    private static let casePairs: [(UInt32, UInt32)] = {
+        var pairs: [(UInt32, UInt32)] = []
+        for code in 0x41...0x1_E943 as ClosedRange<UInt32> {
+            guard let scalar = Unicode.Scalar(code), scalar.properties.isCased else { continue }
+            for text in [scalar.properties.lowercaseMapping, scalar.properties.uppercaseMapping] {
+                let other = text.unicodeScalars
+                if let only = other.first, other.count == 1, only != scalar {
+                    pairs.append((code, only.value))
                 }
             }
         }
-        return ScalarSet(result)
-    }
+        return pairs
+    }()
 
     private mutating func normalize() {
         var sorted: [ScalarRange] = []
