@@ -26,7 +26,8 @@ struct SchemaSuiteTests {
         var total = 0
     }
 
-    /// The share of a file; schemas that refer to other documents are refused, and not counted.
+    /// The share of a file; schemas that refer to other documents are refused, and not counted,
+    /// nor are those of a metaschema that would have to be fetched.
     private func share(ofFile file: URL, dialect: String) throws -> Share {
         let groups = try JSONParser.parse([UInt8](Data(contentsOf: file)))
         var share = Share()
@@ -36,6 +37,7 @@ struct SchemaSuiteTests {
                 object["$schema"] = .string(dialect)
                 schema = .object(object)
             }
+            if schema["$schema"]?.stringValue?.contains("localhost") == true { continue }
             let tests = try #require(group["tests"]?.arrayValue)
             let document: SchemaDocument
             do throws(RecognitionError) {

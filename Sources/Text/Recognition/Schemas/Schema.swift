@@ -32,13 +32,19 @@ package final class Schema: @unchecked Sendable {
     }
 
     /// A regular expression of the document; equal patterns are one.
-    package struct Pattern: Sendable {
+    package final class Pattern: Sendable {
         /// The expression as it was written.
         package let source: String
         /// Stands for the strings in which the pattern is found.
         package let expression: RegularExpression
         /// The place in ``SchemaDocument/patterns``.
         package let index: Int
+
+        init(source: String, expression: RegularExpression, index: Int) {
+            self.source = source
+            self.expression = expression
+            self.index = index
+        }
     }
 
     /// What `$dynamicRef` names, where that depends on how the schema was reached.
@@ -122,7 +128,7 @@ package final class Schema: @unchecked Sendable {
     package internal(set) var dynamicReference: DynamicReference?
 
     /// The schema within which this one stands; nil for the root and for what a reference names.
-    private var parent: Schema?
+    private unowned let parent: Schema?
     /// The pointer below the parent: a keyword, and the name or index within its value.
     private let keyword: String
     private let member: String?
@@ -133,6 +139,7 @@ package final class Schema: @unchecked Sendable {
     init(pointer: String, resource: Int, index: Int) {
         self.index = index
         self.resource = resource
+        parent = nil
         keyword = pointer
         member = nil
         depth = 0
@@ -215,7 +222,6 @@ package final class Schema: @unchecked Sendable {
 
     /// Forgets other schemas, so that cycles of them can go.
     func disconnect() {
-        parent = nil
         prefixItems = []
         items = nil
         contains = nil

@@ -11,23 +11,38 @@ enum SchemaDialect: Int, Comparable, CaseIterable {
     ///
     /// - Returns: nil for a draft that is too old to be read.
     init?(named uri: String) {
+        if let dialect = SchemaDialect(metaschemaAt: uri) {
+            self = dialect
+            return
+        }
+        for draft in ["-01", "-02", "-03"]
+        where Self.name(ofMetaschemaAt: uri) == "json-schema.org/draft\(draft)/schema" {
+            return nil
+        }
+        self = .draft2020
+    }
+
+    /// The dialect whose own metaschema has an address.
+    init?(metaschemaAt uri: String) {
+        switch Self.name(ofMetaschemaAt: uri) {
+        case "json-schema.org/draft-04/schema", "json-schema.org/draft-05/schema": self = .draft4
+        case "json-schema.org/draft-06/schema": self = .draft6
+        case "json-schema.org/draft-07/schema": self = .draft7
+        case "json-schema.org/draft/2019-09/schema": self = .draft2019
+        case "json-schema.org/draft/2020-12/schema", "json-schema.org/schema": self = .draft2020
+        default: return nil
+        }
+    }
+
+    /// An address without its scheme and without what may stand at its end.
+    private static func name(ofMetaschemaAt uri: String) -> Substring {
         var name = Substring(uri)
         if name.hasSuffix("#") { name.removeLast() }
         if name.hasSuffix("/") { name.removeLast() }
         for scheme in ["http://", "https://"] where name.hasPrefix(scheme) {
             name.removeFirst(scheme.count)
         }
-        switch name {
-        case "json-schema.org/draft-01/schema", "json-schema.org/draft-02/schema",
-            "json-schema.org/draft-03/schema":
-            return nil
-        case "json-schema.org/draft-04/schema": self = .draft4
-        case "json-schema.org/draft-05/schema": self = .draft4
-        case "json-schema.org/draft-06/schema": self = .draft6
-        case "json-schema.org/draft-07/schema": self = .draft7
-        case "json-schema.org/draft/2019-09/schema": self = .draft2019
-        default: self = .draft2020
-        }
+        return name
     }
 
     static func < (left: SchemaDialect, right: SchemaDialect) -> Bool {
@@ -59,6 +74,8 @@ enum SchemaKeyword: String, CaseIterable {
     case dependentRequired, dependentSchemas, unevaluatedProperties
     case allOf, anyOf, oneOf, not
     case `if`, then, `else`
+    case identifier = "$id"
+    case olderIdentifier = "id"
     case ref = "$ref"
     case dynamicRef = "$dynamicRef"
     case recursiveRef = "$recursiveRef"
@@ -103,7 +120,7 @@ enum SchemaKeyword: String, CaseIterable {
     static func named(_ name: String) -> SchemaKeyword? {
         var index = hash(name)
         while let keyword = table[index] {
-            if keyword.name.utf8.elementsEqual(name.utf8) { return keyword.keyword }
+            if keyword.name == name { return keyword.keyword }
             index = (index + 1) & (table.count - 1)
         }
         return nil
@@ -122,8 +139,12 @@ enum SchemaKeyword: String, CaseIterable {
     }()
 
     private static func hash(_ name: String) -> Int {
+        let utf8 = name.utf8
+        let bytes = utf8.span
         var hash: UInt32 = 0x811C_9DC5
-        for byte in name.utf8.prefix(24) { hash = (hash ^ UInt32(byte)) &* 0x0100_0193 }
+        for index in 0..<min(24, bytes.count) {
+            hash = (hash ^ UInt32(bytes[index])) &* 0x0100_0193
+        }
         return Int((hash ^ hash >> 16) & 255)
     }
 }

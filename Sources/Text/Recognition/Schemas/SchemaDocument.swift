@@ -19,6 +19,8 @@ package final class SchemaDocument: Sendable {
     /// Whether any reference depends on how it was reached.
     package let hasDynamicReferences: Bool
 
+    private let hasReferences: Bool
+
     /// Reads a schema of any draft from 4 to 2020-12, as `$schema` says (2020-12 unless stated, but
     /// the older spellings are understood where they cannot mean anything else).
     ///
@@ -29,14 +31,17 @@ package final class SchemaDocument: Sendable {
     package init(
         _ schema: JSONValue, limits: RecognitionLimits = .init()
     ) throws(RecognitionError) {
-        var reader = SchemaReader(schema, limits: limits)
+        var reader = try SchemaReader(schema, limits: limits)
         root = try reader.read()
         schemas = reader.schemas
         patterns = reader.patterns
+        hasReferences = reader.hasReferences
         hasDynamicReferences = reader.hasDynamicReferences
     }
 
     deinit {
+        // Without references, schemas are a tree, which goes by itself.
+        guard hasReferences else { return }
         for schema in schemas { schema.disconnect() }
     }
 }

@@ -10,33 +10,44 @@ struct SchemaReader {
     /// About how many bytes a schema takes.
     private static let schemaByteCount = 1_024
 
+    private struct Reference: Hashable {
+        let text: ExactString
+        let resource: Int
+    }
+
     private let document: JSONValue
     private let limits: RecognitionLimits
     private let deadline: ContinuousClock.Instant
-    private var references: SchemaReferences?
+    private var references: SchemaReferences
     /// The schemas whose keywords have not been read.
     private var pending: [(schema: Schema, object: JSONObject)] = []
     /// The schemas that references name, by their pointers.
     private var targets: [ExactString: Schema] = [:]
+    /// What references name, as they are written.
+    private var targetsByReference: [Reference: Schema] = [:]
+    /// The keywords of the schema that is being read.
+    private var keywords: [SchemaKeyword?] = []
     private var patternIndices: [ExactString: Int] = [:]
 
     /// All schemas so far.
     private(set) var schemas: [Schema] = []
     /// The distinct patterns so far.
     private(set) var patterns: [Schema.Pattern] = []
+    /// Whether there are references.
+    private(set) var hasReferences = false
     /// Whether what a reference names may depend on how it was reached.
     private(set) var hasDynamicReferences = false
 
     /// A reader of a document.
-    init(_ document: JSONValue, limits: RecognitionLimits) {
+    init(_ document: JSONValue, limits: RecognitionLimits) throws(RecognitionError) {
         self.document = document
         self.limits = limits
+        references = try SchemaReferences(document)
         deadline = .now + limits.maxTime
     }
 
     /// Reads all that can be reached from the root.
     mutating func read() throws(RecognitionError) -> Schema {
-        references = try SchemaReferences(document)
         let root = try schema(
             of: SchemaReferences.Location(value: document, pointer: "", resource: 0))
         while let (schema, object) = pending.popLast() {
@@ -45,7 +56,7 @@ struct SchemaReader {
             }
             try read(object, into: schema)
         }
-        if !targets.isEmpty { try refuseCycles() }
+        if hasReferences { try refuseCycles() }
         return root
     }
 
@@ -101,24 +112,34 @@ struct SchemaReader {
     private mutating func read(
         _ object: JSONObject, into schema: Schema
     ) throws(RecognitionError) {
-        guard var references else { return }
+        let names = object.keys
+        let values = object.values
+        keywords.removeAll(keepingCapacity: true)
+        var reference: Int?
+        var hasIdentifier = false
+        for index in names.indices {
+            let keyword = SchemaKeyword.named(names[index])
+            keywords.append(keyword)
+            switch keyword {
+            case .ref: reference = index
+            case .identifier, .olderIdentifier: hasIdentifier = true
+            default: break
+            }
+        }
         // What a reference names is in its own resource already.
-        if schema.depth > 0, object.contains("$id") || object.contains("id") {
+        if hasIdentifier, schema.depth > 0 {
             schema.resource = try references.resource(
                 of: .object(object), within: schema.resource, at: schema.pointer)
-            self.references = references
         }
         let dialect = references.resources[schema.resource].dialect
         schema.containsEvaluates = dialect.containsEvaluates
-        if dialect.referenceHidesSiblings, let reference = object["$ref"] {
-            try read(.ref, reference, of: object, into: schema)
+        if dialect.referenceHidesSiblings, let reference {
+            try readReference(.ref, values[reference], into: schema)
             return
         }
         var asksForNothing = true
-        let (names, values) = (object.keys, object.values)
         for index in names.indices {
-            guard let keyword = SchemaKeyword.named(names[index]), keyword.dialect <= dialect
-            else { continue }
+            guard let keyword = keywords[index], keyword.dialect <= dialect else { continue }
             if try read(keyword, values[index], of: object, into: schema) {
                 asksForNothing = false
             }
@@ -129,7 +150,6 @@ struct SchemaReader {
     /// Reads one keyword.
     ///
     /// - Returns: whether it asks anything of a value.
-    @discardableResult
     private mutating func read(
         _ keyword: SchemaKeyword, _ value: JSONValue, of object: JSONObject, into schema: Schema
     ) throws(RecognitionError) -> Bool {
@@ -156,7 +176,7 @@ struct SchemaReader {
             try readMembers(keyword, value, into: schema)
         case .allOf, .anyOf, .oneOf, .not, .if, .then, .else, .ref, .dynamicRef, .recursiveRef:
             return try readInPlace(keyword, value, of: object, into: schema)
-        case .defs, .definitions, .contentSchema: return false
+        case .identifier, .olderIdentifier, .defs, .definitions, .contentSchema: return false
         }
         return true
     }
@@ -244,9 +264,10 @@ struct SchemaReader {
         case .properties:
             let map = try self.object(value, schema, keyword)
             schema.properties.reserveCapacity(map.count)
-            for (name, value) in map {
-                let inner = try self.schema(value, within: schema, keyword, name)
-                schema.properties.append((name, inner))
+            let (names, values) = (map.keys, map.values)
+            for index in names.indices {
+                let inner = try self.schema(values[index], within: schema, keyword, names[index])
+                schema.properties.append((names[index], inner))
             }
         case .patternProperties:
             for (source, value) in try self.object(value, schema, keyword) {
@@ -280,7 +301,7 @@ struct SchemaReader {
         _ keyword: SchemaKeyword, _ value: JSONValue, of object: JSONObject, into schema: Schema
     ) throws(RecognitionError) -> Bool {
         switch keyword {
-        case .allOf: schema.allOf = try schemas(value, schema, keyword)
+        case .allOf: schema.allOf += try schemas(value, schema, keyword)
         case .anyOf: schema.anyOf = try schemas(value, schema, keyword)
         case .oneOf: schema.oneOf = try schemas(value, schema, keyword)
         case .not: schema.not = try self.schema(value, within: schema, keyword)
@@ -306,7 +327,11 @@ struct SchemaReader {
         guard let text = value.stringValue else {
             throw mismatch(schema, keyword, "a string", value)
         }
-        guard var references else { return }
+        hasReferences = true
+        let name = Reference(text: ExactString(text), resource: schema.resource)
+        if keyword == .ref, let known = targetsByReference[name] {
+            return refer(schema, to: known)
+        }
         let target =
             if keyword == .recursiveRef {
                 try references.recursiveTarget(within: schema.resource)
@@ -315,26 +340,32 @@ struct SchemaReader {
                     of: text, within: schema.resource,
                     at: { schema.pointer + "/" + keyword.rawValue })
             }
-        self.references = references
         let fallback = try self.schema(of: target.location)
-        fallback.referenceCount += 1
+        if keyword == .ref {
+            targetsByReference[name] = fallback
+            return refer(schema, to: fallback)
+        }
         let locations =
-            keyword == .ref
-            ? [] : target.dynamicAnchor.map { references.locations(ofDynamicAnchor: $0) } ?? []
-        if locations.count > 1 {
-            hasDynamicReferences = true
-            var dynamic = Schema.DynamicReference(candidates: [], fallback: fallback)
-            for location in locations {
-                let candidate = try self.schema(of: location)
-                candidate.referenceCount += 1
-                dynamic.candidates.append((location.resource, candidate))
-            }
-            schema.dynamicReference = dynamic
-        } else if schema.reference == nil {
-            schema.reference = fallback
+            target.dynamicAnchor.map { references.locations(ofDynamicAnchor: $0) } ?? []
+        guard locations.count > 1 else { return refer(schema, to: fallback) }
+        hasDynamicReferences = true
+        var dynamic = Schema.DynamicReference(candidates: [], fallback: fallback)
+        for location in locations {
+            let candidate = try self.schema(of: location)
+            candidate.referenceCount += 1
+            dynamic.candidates.append((location.resource, candidate))
+        }
+        fallback.referenceCount += 1
+        schema.dynamicReference = dynamic
+    }
+
+    private func refer(_ schema: Schema, to target: Schema) {
+        target.referenceCount += 1
+        if schema.reference == nil {
+            schema.reference = target
         } else {
             // Both `$ref` and a dynamic one that turned out to be static.
-            schema.allOf.append(fallback)
+            schema.allOf.append(target)
         }
     }
 
@@ -437,8 +468,11 @@ struct SchemaReader {
         enum Mark { case new, open, done }
         var marks = [Mark](repeating: .new, count: schemas.count)
         var heights = [Int](repeating: 0, count: schemas.count)
+        var path: [(schema: Schema, rest: [Schema])] = []
         for start in schemas where marks[start.index] == .new {
-            var path: [(schema: Schema, rest: [Schema])] = [(start, start.inPlace)]
+            let first = start.inPlace
+            guard !first.isEmpty else { continue }
+            path.append((start, first))
             marks[start.index] = .open
             while let last = path.indices.last {
                 let schema = path[last].schema

@@ -102,6 +102,10 @@ struct SchemaReferences {
     mutating func target(
         of reference: String, within resource: Int, at place: () -> String
     ) throws(RecognitionError) -> Target {
+        if reference.utf8.starts(with: "#/".utf8), !reference.utf8.contains(UInt8(ascii: "%")) {
+            return try target(
+                ofPointer: String(reference.dropFirst()), within: resource, reference, at: place)
+        }
         let parts = URIReference(reference)
         var resource = resource
         if reference.utf8.first != UInt8(ascii: "#"), !reference.isEmpty {
@@ -109,6 +113,7 @@ struct SchemaReferences {
             let address = parts.resolved(against: base).address
             if address != resources[resource].address {
                 try index()
+                if resourceIndices[ExactString(address)] == nil { addMetaschema(at: address) }
                 guard let known = resourceIndices[ExactString(address)] else {
                     throw RecognitionError(
                         at: place(),
@@ -127,14 +132,7 @@ struct SchemaReferences {
                 location: Location(value: root.value, pointer: root.pointer, resource: resource))
         }
         if fragment.utf8.first == UInt8(ascii: "/") {
-            // What is not found in an inner resource may have been meant from the root: many
-            // schemas have an "id" that was never meant as an address.
-            for start in resource == 0 ? [0] : [resource, 0] {
-                if let location = try location(of: fragment, from: start) {
-                    return Target(location: location)
-                }
-            }
-            throw RecognitionError(at: place(), "\"\(reference)\" names nothing in this schema")
+            return try target(ofPointer: fragment, within: resource, reference, at: place)
         }
         try index()
         let name = AnchorName(resource: resource, name: ExactString(fragment))
@@ -146,6 +144,29 @@ struct SchemaReferences {
             $0.pointer == location.pointer
         }
         return Target(location: location, dynamicAnchor: isDynamic ? fragment : nil)
+    }
+
+    private mutating func target(
+        ofPointer pointer: String, within resource: Int, _ reference: String, at place: () -> String
+    ) throws(RecognitionError) -> Target {
+        // What is not found in an inner resource may have been meant from the root: many schemas
+        // have an "id" that was never meant as an address.
+        for start in resource == 0 ? [0] : [resource, 0] {
+            if let location = try location(of: pointer, from: start) {
+                return Target(location: location)
+            }
+        }
+        throw RecognitionError(at: place(), "\"\(reference)\" names nothing in this schema")
+    }
+
+    /// Makes a draft's own metaschema one of the resources, where that is what an address names.
+    private mutating func addMetaschema(at address: String) {
+        guard let dialect = SchemaDialect(metaschemaAt: address) else { return }
+        resources.append(
+            Resource(
+                address: address, pointer: address + "#", value: dialect.metaschema,
+                dialect: dialect))
+        resourceIndices[ExactString(address)] = resources.count - 1
     }
 
     /// What `$recursiveRef` names; the dynamic anchor of `$recursiveAnchor` has an empty name.
