@@ -42,7 +42,7 @@ package struct CierzoCommand: AsyncParsableCommand {
         version: Build.version,
         subcommands: [
             Serve.self, Generate.self, Inspect.self, Pack.self, Quantize.self, Upcycle.self,
-            Bench.self, Logits.self,
+            Bench.self, Grammar.self, Logits.self,
         ])
 
     /// A command line without a command.

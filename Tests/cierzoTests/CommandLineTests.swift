@@ -31,7 +31,9 @@ import cierzo
         #expect(ending?.message.hasPrefix("Error: ") == true)
     }
 
-    @Test(arguments: ["serve", "generate", "inspect", "pack", "quantize", "upcycle", "bench"])
+    @Test(arguments: [
+        "serve", "generate", "inspect", "pack", "quantize", "upcycle", "bench", "grammar",
+    ])
     func `every command explains itself`(_ command: String) {
         let ending = ending([command, "--help"])
         #expect(ending?.code == 0)

@@ -27,7 +27,8 @@ package final class Constraint: @unchecked Sendable {
         _ structure: Structure, vocabulary: ConstraintVocabulary,
         style: RecognitionStyle = .generated, limits: RecognitionLimits = .init()
     ) throws(RecognitionError) {
-        throw RecognitionError(at: "", "not built yet")
+        let recognizer = try StructureRecognizer(structure, style: style, limits: limits)
+        self.init(recognizer, vocabulary: vocabulary, structure: structure, limits: limits)
     }
 
     /// Holds answers to a recognizer.

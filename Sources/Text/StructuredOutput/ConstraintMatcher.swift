@@ -42,6 +42,9 @@ package final class ConstraintMatcher {
     /// How many tokens have been accepted.
     package var tokenCount: Int { tokens.count }
 
+    /// How many bytes the text of the answer has.
+    package var byteCount: Int { text.count }
+
     /// Whether an end token has been accepted.
     package var hasEnded: Bool { isEnded }
 
@@ -103,6 +106,17 @@ package final class ConstraintMatcher {
     /// Whether one token may come next.
     package func allows(_ token: Int32) -> Bool {
         !next(token).isDead
+    }
+
+    /// How many bytes of the text could come of a token that may not come as a whole.
+    package func fittingByteCount(of token: Int32) -> Int {
+        let dropsSpace = dropsNextSpace
+        return use { builder, state in
+            let count = text.count
+            defer { text.truncate(to: count) }
+            _ = builder.advance(state, byTextOf: token, after: text, dropsSpace: dropsSpace)
+            return text.count - count
+        }
     }
 
     /// Takes the next token; false, and no change, where it may not come.

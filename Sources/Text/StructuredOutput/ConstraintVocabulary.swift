@@ -81,4 +81,71 @@ package final class ConstraintVocabulary: Sendable {
     package var byteCount: Int {
         trie.byteCount + storage.count + starts.count * MemoryLayout<Int32>.stride
     }
+
+    // MARK: Spelling
+
+    /// The tokens of some bytes, of as many of them as are whole characters.
+    ///
+    /// Those that the tokenizer has for the text, if they stand for exactly these bytes, or else the
+    /// longest that fit.
+    ///
+    /// - Parameters:
+    ///   - bytes: UTF-8; what is not is left out, with all that follows.
+    ///   - beginsText: whether nothing comes before; then a tokenizer's own leading space does.
+    /// - Returns: the tokens; empty where some byte has no token.
+    package func tokens(of bytes: [UInt8], beginsText: Bool) -> [Int32] {
+        let (string, count) = Self.wholeCharacters(of: bytes)
+        let whole = bytes[..<count]
+        if whole.isEmpty { return [] }
+        guard tokenizer.dropsLeadingSpace else {
+            let tokens = tokenizer.encode(string, addSpecial: false)
+            return spells(tokens, whole) ? tokens : longestTokens(of: whole)
+        }
+        let space = UInt8(ascii: " ")
+        if beginsText {
+            let tokens = tokenizer.encode(string, addSpecial: false)
+            if spells(tokens, [space] + whole) { return tokens }
+            if whole.first != space { return longestTokens(of: whole) }
+            return longestTokens(of: [space] + whole)
+        }
+        // The space that is put before a text comes before a line break, and goes with it.
+        let tokens = tokenizer.encode("\n" + string, addSpecial: false)
+        for index in 1...3 where index < tokens.count {
+            let rest = Array(tokens[index...])
+            if spells(rest, whole) { return rest }
+        }
+        return longestTokens(of: whole)
+    }
+
+    /// The longest beginning that is UTF-8.
+    private static func wholeCharacters(of bytes: [UInt8]) -> (String, Int) {
+        if let string = String(validating: bytes, as: UTF8.self) { return (string, bytes.count) }
+        let repaired = String(decoding: bytes, as: UTF8.self).utf8
+        // A character that is not whole is replaced, which is where the texts begin to differ.
+        var count = zip(bytes, repaired).prefix { $0 == $1 }.count
+        while count > 0, count < bytes.count, bytes[count] & 0xC0 == 0x80 { count -= 1 }
+        let string = String(decoding: bytes[..<count], as: UTF8.self)
+        return string.utf8.count == count ? (string, count) : ("", 0)
+    }
+
+    private func spells(_ tokens: [Int32], _ bytes: ArraySlice<UInt8>) -> Bool {
+        var rest = bytes
+        for token in tokens {
+            let spelling = storage[range(of: token)]
+            guard !spelling.isEmpty, rest.starts(with: spelling) else { return false }
+            rest = rest.dropFirst(spelling.count)
+        }
+        return rest.isEmpty
+    }
+
+    private func longestTokens(of bytes: ArraySlice<UInt8>) -> [Int32] {
+        var rest = bytes
+        var tokens: [Int32] = []
+        while !rest.isEmpty {
+            guard let (token, count) = trie.longestToken(of: rest) else { return [] }
+            tokens.append(token)
+            rest = rest.dropFirst(count)
+        }
+        return tokens
+    }
 }

@@ -29,7 +29,7 @@ struct ForcedText {
             let runStart = text.count
             let control = read(&state, upTo: count + Self.maxByteCount)
             let run = Array(text.bytes[runStart...])
-            let spelled = spelling(of: run)
+            let spelled = builder.vocabulary.tokens(of: run, beginsText: isFirst)
             if !run.isEmpty { isFirst = false }
             guard let control else {
                 tokens += spelled.dropLast(joinedCount(of: spelled, run, before: state))
@@ -98,55 +98,5 @@ struct ForcedText {
             }
         }
         return 0
-    }
-
-    // MARK: Spelling
-
-    /// The tokens of some bytes, of as many of them as are whole characters.
-    private func spelling(of bytes: [UInt8]) -> [Int32] {
-        if bytes.isEmpty { return [] }
-        var whole = bytes[...]
-        while !whole.isEmpty, String(validating: whole, as: UTF8.self) == nil { whole.removeLast() }
-        guard let string = String(validating: whole, as: UTF8.self), !whole.isEmpty else {
-            return []
-        }
-        let tokenizer = builder.vocabulary.tokenizer
-        guard tokenizer.dropsLeadingSpace else {
-            let tokens = tokenizer.encode(string, addSpecial: false)
-            return spell(tokens) == Array(whole) ? tokens : longestTokens(of: whole)
-        }
-        if isFirst {
-            let tokens = tokenizer.encode(string, addSpecial: false)
-            let spelled = spell(tokens)
-            if spelled.elementsEqual([UInt8(ascii: " ")] + whole) { return tokens }
-            if spelled.elementsEqual(whole), whole.first != UInt8(ascii: " ") { return tokens }
-            return whole.first == UInt8(ascii: " ") ? [] : longestTokens(of: whole)
-        }
-        // The space that is put before a text comes before a line break, and goes with it.
-        let tokens = tokenizer.encode("\n" + string, addSpecial: false)
-        for index in 1...max(1, min(3, tokens.count)) where index < tokens.count {
-            let rest = Array(tokens[index...])
-            if spell(rest) == Array(whole) { return rest }
-        }
-        return longestTokens(of: whole)
-    }
-
-    private func spell(_ tokens: [Int32]) -> [UInt8] {
-        let vocabulary = builder.vocabulary
-        return tokens.flatMap { vocabulary.storage[vocabulary.range(of: $0)] }
-    }
-
-    /// The longest token that the bytes begin with, and so on; none where there is none.
-    private func longestTokens(of bytes: ArraySlice<UInt8>) -> [Int32] {
-        var rest = bytes
-        var tokens: [Int32] = []
-        while !rest.isEmpty {
-            guard let (token, count) = builder.vocabulary.trie.longestToken(of: rest) else {
-                return []
-            }
-            tokens.append(token)
-            rest = rest.dropFirst(count)
-        }
-        return tokens
     }
 }

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Recognition
+import Synchronization
+
+/// Constraints that were compiled for one vocabulary and used lately.
+///
+/// A constraint is shared only between requests of one scope, such as a tenant, so that the time that
+/// a request takes tells nothing of what others ask for. What cannot be honoured is remembered, too.
+package final class ConstraintCache: Sendable {
+    private struct Key: Hashable {
+        let scope: String
+        let structure: Structure
+        let style: RecognitionStyle
+    }
+
+    /// One compilation; whoever wants its result waits for the lock.
+    private final class Entry: Sendable {
+        let result = Mutex<Result<Constraint, RecognitionError>?>(nil)
+        let lastUse = Atomic<Int>(0)
+
+        var byteCount: Int {
+            // What is being compiled is not waited for.
+            let constraint = result.withLockIfAvailable { result in try? result?.get() }
+            return 4096 + (constraint.flatMap(\.self)?.byteCount ?? 0)
+        }
+    }
+
+    private struct Content {
+        var entries: [Key: Entry] = [:]
+        var useCount = 0
+    }
+
+    private let vocabulary: ConstraintVocabulary
+    private let limits: RecognitionLimits
+    private let maxCount: Int
+    private let maxBytes: Int
+    private let content = Mutex(Content())
+
+    /// An empty cache.
+    ///
+    /// - Parameters:
+    ///   - vocabulary: the model's.
+    ///   - limits: how much work one constraint may be.
+    ///   - maxCount: how many constraints are kept.
+    ///   - maxBytes: about how much memory those that are kept may take.
+    package init(
+        _ vocabulary: ConstraintVocabulary, limits: RecognitionLimits = .init(),
+        maxCount: Int = 512, maxBytes: Int = 512 << 20
+    ) {
+        self.vocabulary = vocabulary
+        self.limits = limits
+        self.maxCount = max(1, maxCount)
+        self.maxBytes = maxBytes
+    }
+
+    /// How many constraints there are, refused ones among them.
+    package var count: Int { content.withLock { $0.entries.count } }
+
+    /// The constraint of a structure, compiled now if it was not before.
+    ///
+    /// May take as long as compiling may: not for a thread that others wait for.
+    ///
+    /// - Parameters:
+    ///   - structure: what an answer must look like.
+    ///   - style: how freely it may be written.
+    ///   - scope: who asks.
+    /// - Returns: a constraint that others may have, too.
+    /// - Throws: `RecognitionError`, which says where and why it cannot be honoured.
+    package func constraint(
+        for structure: Structure, style: RecognitionStyle = .generated, scope: String = ""
+    ) throws(RecognitionError) -> Constraint {
+        let key = Key(scope: scope, structure: structure, style: style)
+        let (entry, isNew) = content.withLock { content in
+            content.useCount += 1
+            let known = content.entries[key]
+            let entry = known ?? Entry()
+            entry.lastUse.store(content.useCount, ordering: .relaxed)
+            content.entries[key] = entry
+            return (entry, known == nil)
+        }
+        let result = entry.result.withLock { result in
+            let made = result ?? compile(structure, style)
+            result = made
+            return made
+        }
+        if isNew { trim() }
+        return try result.get()
+    }
+
+    private func compile(
+        _ structure: Structure, _ style: RecognitionStyle
+    ) -> Result<Constraint, RecognitionError> {
+        Result { () throws(RecognitionError) in
+            try Constraint(structure, vocabulary: vocabulary, style: style, limits: limits)
+        }
+    }
+
+    /// Gives up what was not used for longest until the rest is within the limits.
+    private func trim() {
+        let entries = content.withLock { $0.entries }
+        let newestFirst = entries.sorted {
+            $0.value.lastUse.load(ordering: .relaxed) > $1.value.lastUse.load(ordering: .relaxed)
+        }
+        var byteCount = 0
+        for (index, element) in newestFirst.enumerated() {
+            byteCount += element.value.byteCount
+            guard index > 0, index >= maxCount || byteCount > maxBytes else { continue }
+            content.withLock { content in
+                if content.entries[element.key] === element.value {
+                    content.entries[element.key] = nil
+                }
+            }
+        }
+    }
+}
