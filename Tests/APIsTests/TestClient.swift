@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import APIs
+import AnswerParsing
 import HTTP
 import HTTPTypes
 import JSON
@@ -56,7 +57,8 @@ struct TestClient {
     init(
         _ configuration: APIServer.Configuration = .init(),
         engine: ScriptedEngine = ScriptedEngine(), tokenizer: ByteTokenizer = ByteTokenizer(),
-        prompts: PlainPrompts = PlainPrompts(), isLoaded: Bool = true,
+        prompts: PlainPrompts = PlainPrompts(), answerFormat: (any AnswerFormat)? = nil,
+        isLoaded: Bool = true,
         problem: String? = nil
     ) {
         self.engine = engine
@@ -74,7 +76,7 @@ struct TestClient {
             slot.serve(
                 ServedModel(
                     description: description, engine: engine, tokenizer: tokenizer,
-                    prompts: prompts,
+                    prompts: prompts, answerFormat: answerFormat,
                     fingerprint: "fp", problem: { problem }))
         }
         server = APIServer(models: models, configuration: configuration, unixTime: { 7 })

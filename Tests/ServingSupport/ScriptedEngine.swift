@@ -58,6 +58,31 @@ package final class ScriptedEngine: CompletionEngine {
         return stream
     }
 
+    /// Says those texts, one for each choice, a byte at a time, and ends them for that reason.
+    package static func saying(
+        _ texts: String..., ending reason: FinishReason = .stop,
+        stop: MatchedStop? = .token(ByteTokenizer.eos)
+    ) -> ScriptedEngine {
+        ScriptedEngine { request throws(SubmissionError) in
+            var script: [GenerationEvent] = []
+            for choice in 0..<request.choiceCount {
+                let bytes = Array(texts[choice % texts.count].utf8)
+                for (offset, byte) in bytes.enumerated() {
+                    let id = Int32(byte)
+                    let token = TokenOutput(
+                        id: id, logprobs: logprobs(id, choice, request), textOffset: offset)
+                    let text = String(decoding: [byte], as: UTF8.self)
+                    script.append(.output(choice: choice, text: text, tokens: [token]))
+                }
+                script.append(
+                    .finished(
+                        choice: choice, reason: reason, stop: reason == .stop ? stop : nil))
+            }
+            script.append(.usage(Usage(promptTokens: 1, completionTokens: 2)))
+            return events(script)
+        }
+    }
+
     /// Says "Hé!" in three tokens of which one is half a character, and stops.
     package static let greeting: Script = { request throws(SubmissionError) in
         events(greetingEvents(request))
