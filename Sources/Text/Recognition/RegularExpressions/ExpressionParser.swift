@@ -244,7 +244,8 @@ struct ExpressionParser {
         let body = try parseChoice()
         (ignoresCase, dotIsAll) = flags
         guard take(")") else { throw error("missing )", at: start) }
-        guard let look else { return body }
+        // An assertion may be repeated in a group, but not alone.
+        guard let look else { return body.isPlain ? body : ExpressionSyntax(.sequence([body])) }
         return ExpressionSyntax(
             .look(body, isAhead: look.isAhead, isNegative: look.isNegative, place: start))
     }
