@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import JSON
 import Recognition
 import StructuredOutput
 import Testing
@@ -15,6 +16,18 @@ struct ConstraintCacheTests {
         #expect(try cache.constraint(for: .literal("b"), scope: "x") !== first)
         #expect(try cache.constraint(for: .literal("a"), style: .any, scope: "x") !== first)
         #expect(cache.count == 4)
+    }
+
+    @Test func `what equality does not see is told apart`() throws {
+        let cache = ConstraintCache(vocabulary)
+        let composed = try cache.constraint(for: .literal("\u{E9}"))
+        #expect(try cache.constraint(for: .literal("e\u{301}")) !== composed)
+        let members: [Structure] = [
+            .schema(["properties": ["a": true, "b": true]]),
+            .schema(["properties": ["b": true, "a": true]]),
+        ]
+        #expect(members[0] == members[1])
+        #expect(members[0].spellingDigest != members[1].spellingDigest)
     }
 
     @Test func `what was not used for longest goes first`() throws {

@@ -183,8 +183,10 @@ package struct EngineAssembly: Sendable {
         let engine = GenerationEngine(
             model: transformer, tokenizer: loaded.tokenizer,
             configuration: engineConfiguration(for: loaded.file), logger: logger)
+        let model = loaded.served(by: engine, build: build, named: name, watchedBy: watch)
+        model.constraints.prepareInBackground()
         return RunningModel(
-            model: loaded.served(by: engine, build: build, named: name, watchedBy: watch),
+            model: model,
             engine: engine, memoryPlan: memoryPlan, watch: watch)
     }
 

@@ -39,3 +39,47 @@ package indirect enum Structure: Hashable, Sendable {
     /// stands; the text may also be all that there is if what follows may be empty.
     case freeText(until: [String], orControls: [Int32])
 }
+
+extension Structure {
+    /// A digest of how the texts in it are spelled and of the order of the keys in its schemas,
+    /// neither of which equality sees.
+    package var spellingDigest: Int {
+        var hasher = Hasher()
+        spell(into: &hasher)
+        return hasher.finalize()
+    }
+
+    private func spell(into hasher: inout Hasher) {
+        switch self {
+        case .control, .anyObject: break
+        case .literal(let text), .expression(let text), .grammar(let text):
+            Self.spell(text, into: &hasher)
+        case .schema(let schema): Self.spell(schema, into: &hasher)
+        case .sequence(let parts), .choice(let parts):
+            for part in parts { part.spell(into: &hasher) }
+        case .repetition(let part, _, _): part.spell(into: &hasher)
+        case .freeText(let texts, _):
+            for text in texts { Self.spell(text, into: &hasher) }
+        }
+    }
+
+    private static func spell(_ text: String, into hasher: inout Hasher) {
+        for byte in text.utf8 { hasher.combine(byte) }
+        hasher.combine(text.utf8.count)
+    }
+
+    /// Schemas nest no deeper than what they were parsed from.
+    private static func spell(_ value: JSONValue, into hasher: inout Hasher) {
+        switch value {
+        case .array(let values):
+            for value in values { spell(value, into: &hasher) }
+        case .object(let object):
+            for (key, value) in object {
+                spell(key, into: &hasher)
+                spell(value, into: &hasher)
+            }
+        // Equality of values is exact, but for the order of keys.
+        case .null, .bool, .integer, .number, .string: break
+        }
+    }
+}

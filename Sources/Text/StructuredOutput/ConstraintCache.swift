@@ -12,6 +12,16 @@ package final class ConstraintCache: Sendable {
         let scope: String
         let structure: Structure
         let style: RecognitionStyle
+        /// What equality of structures does not see: which code points texts are made of, and the
+        /// order of keys, which is that of the answer.
+        let spelling: Int
+
+        init(_ scope: String, _ structure: Structure, _ style: RecognitionStyle) {
+            self.scope = scope
+            self.structure = structure
+            self.style = style
+            spelling = structure.spellingDigest
+        }
     }
 
     /// One compilation; whoever wants its result waits for the lock.
@@ -70,7 +80,7 @@ package final class ConstraintCache: Sendable {
     package func constraint(
         for structure: Structure, style: RecognitionStyle = .generated, scope: String = ""
     ) throws(RecognitionError) -> Constraint {
-        let key = Key(scope: scope, structure: structure, style: style)
+        let key = Key(scope, structure, style)
         let (entry, isNew) = content.withLock { content in
             content.useCount += 1
             let known = content.entries[key]

@@ -1,0 +1,347 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The first examples with tools and with schemas of the frameworks that speak to a server."""
+
+import os
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from sdkchecks import check, expect, options, root, same
+
+# No framework is to look for anything outside.
+os.environ.update({
+    "OPENAI_API_KEY": options.api_key, "MISTRAL_API_KEY": options.api_key,
+    "OPENAI_AGENTS_DISABLE_TRACING": "1", "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "LANGSMITH_TRACING": "false", "HF_HUB_OFFLINE": "1",
+})
+
+QUESTION = "What is the weather in Paris for the next 3 days?"
+MOST = 128
+
+
+class City(BaseModel):
+    """A city."""
+
+    name: Literal["Paris", "Berlin", "Zaragoza"] = Field(description="Its name.")
+    is_capital: bool
+
+
+def get_weather(city: Literal["Paris", "Berlin", "Zaragoza"], unit: Literal["C", "F"]) -> str:
+    """Get the weather of a city.
+
+    Args:
+        city: The city.
+        unit: Degrees.
+    """
+    return f"Sunny in {city}, 21 {unit}."
+
+
+def is_weather(name, arguments):
+    same(name, "get_weather", "tool")
+    expect(arguments["city"] in ("Paris", "Berlin", "Zaragoza"), f"city of {arguments}")
+    expect(arguments["unit"] in ("C", "F"), f"unit of {arguments}")
+
+
+def is_city(value):
+    expect(isinstance(value, City), f"{value!r} is no City")
+
+
+# --- LangChain ----------------------------------------------------------------------------------
+
+
+def langchain_openai():
+    from langchain_openai import ChatOpenAI
+
+    return ChatOpenAI(model=options.model, base_url=f"{root}/v1", api_key=options.api_key,
+                      max_tokens=MOST, temperature=0, max_retries=0)
+
+
+def langchain_mistral():
+    from langchain_mistralai import ChatMistralAI
+
+    return ChatMistralAI(model=options.model, endpoint=f"{root}/v1", api_key=options.api_key,
+                         max_tokens=MOST, temperature=0, max_retries=1)
+
+
+def langchain_tools(model):
+    bound = model.bind_tools([get_weather], tool_choice="any")
+    call = bound.invoke(QUESTION).tool_calls[0]
+    is_weather(call["name"], call["args"])
+    whole = None
+    for chunk in bound.stream(QUESTION):
+        whole = chunk if whole is None else whole + chunk
+    is_weather(whole.tool_calls[0]["name"], whole.tool_calls[0]["args"])
+    # Under auto, whatever comes is a message.
+    model.bind_tools([get_weather]).invoke(QUESTION)
+
+
+@check("langchain-openai")
+def bind_tools():
+    langchain_tools(langchain_openai())
+
+
+@check("langchain-openai")
+def structured_output():
+    for method in ("json_schema", "function_calling"):
+        is_city(langchain_openai().with_structured_output(City, method=method).invoke("A city?"))
+    strict = langchain_openai().with_structured_output(City, method="json_schema", strict=True)
+    is_city(strict.invoke("A city?"))
+
+
+@check("langchain-mistralai")
+def bind_tools():  # noqa: F811
+    langchain_tools(langchain_mistral())
+
+
+@check("langchain-mistralai")
+def structured_output():  # noqa: F811
+    for method in ("json_schema", "function_calling"):
+        is_city(langchain_mistral().with_structured_output(City, method=method).invoke("A city?"))
+
+
+# --- instructor ---------------------------------------------------------------------------------
+
+
+def instruct(mode):
+    import instructor
+    import openai
+
+    client = instructor.from_openai(
+        openai.OpenAI(base_url=f"{root}/v1", api_key=options.api_key, max_retries=0),
+        mode=getattr(instructor.Mode, mode))
+    return client.chat.completions.create(
+        model=options.model, response_model=City, max_retries=1, max_tokens=MOST, temperature=0,
+        messages=[{"role": "user", "content": "Paris is the capital of France."}])
+
+
+@check("instructor")
+def response_model_by_tools():
+    is_city(instruct("TOOLS"))
+
+
+@check("instructor")
+def response_model_by_strict_tools():
+    is_city(instruct("TOOLS_STRICT"))
+
+
+@check("instructor")
+def response_model_by_schema():
+    is_city(instruct("JSON_SCHEMA"))
+
+
+@check("instructor")
+def response_model_by_json():
+    from instructor.core import InstructorRetryException
+
+    try:
+        is_city(instruct("JSON"))
+    except InstructorRetryException as failure:
+        # An object it is; that it is a City, nothing says to the server.
+        expect("validation error" in str(failure), str(failure))
+
+
+# --- pydantic-ai --------------------------------------------------------------------------------
+
+
+def pydantic_models():
+    from pydantic_ai.models.mistral import MistralModel
+    from pydantic_ai.models.openai import OpenAIChatModel
+    from pydantic_ai.providers.mistral import MistralProvider
+    from pydantic_ai.providers.openai import OpenAIProvider
+
+    return [
+        OpenAIChatModel(options.model, provider=OpenAIProvider(
+            base_url=f"{root}/v1", api_key=options.api_key)),
+        MistralModel(options.model, provider=MistralProvider(
+            base_url=root, api_key=options.api_key)),
+    ]
+
+
+@check("pydantic-ai")
+def output_by_tool():
+    from pydantic_ai import Agent
+
+    for model in pydantic_models():
+        agent = Agent(model, output_type=City, model_settings={"max_tokens": MOST})
+        is_city(agent.run_sync("Paris is the capital of France.").output)
+
+
+@check("pydantic-ai")
+def output_by_schema():
+    from pydantic_ai import Agent, NativeOutput
+
+    model = pydantic_models()[0]
+    agent = Agent(model, output_type=NativeOutput(City), model_settings={"max_tokens": MOST})
+    is_city(agent.run_sync("Paris is the capital of France.").output)
+
+
+@check("pydantic-ai")
+def tools():
+    from pydantic_ai import Agent, UsageLimits
+    from pydantic_ai.exceptions import UsageLimitExceeded
+
+    called = []
+
+    def weather(city: Literal["Paris", "Berlin", "Zaragoza"], unit: Literal["C", "F"]) -> str:
+        """Get the weather of a city."""
+        called.append((city, unit))
+        return "Sunny."
+
+    # With a tool for the output, one of both is forced.
+    agent = Agent(pydantic_models()[0], output_type=City, tools=[weather],
+                  model_settings={"max_tokens": MOST})
+    try:
+        is_city(agent.run_sync(QUESTION, usage_limits=UsageLimits(request_limit=2)).output)
+    except UsageLimitExceeded:
+        expect(called, "neither output nor a call")
+
+
+# --- openai-agents ------------------------------------------------------------------------------
+
+
+def run_agent(**members):
+    import agents
+    import openai
+
+    agents.set_tracing_disabled(True)
+    client = openai.AsyncOpenAI(
+        base_url=f"{root}/v1", api_key=options.api_key, max_retries=0)
+    agent = agents.Agent(
+        name="Assistant", instructions="Be brief.",
+        model=agents.OpenAIChatCompletionsModel(model=options.model, openai_client=client),
+        **members)
+    return agents.Runner.run_sync(agent, QUESTION, max_turns=2).final_output
+
+
+@check("openai-agents")
+def function_tool():
+    import agents
+
+    output = run_agent(
+        tools=[agents.function_tool(get_weather)], tool_use_behavior="stop_on_first_tool",
+        model_settings=agents.ModelSettings(tool_choice="required", max_tokens=MOST))
+    expect(output.startswith("Sunny in "), output)
+
+
+@check("openai-agents")
+def output_type():
+    import agents
+
+    is_city(run_agent(
+        output_type=City, model_settings=agents.ModelSettings(max_tokens=MOST)))
+
+
+# --- LlamaIndex ---------------------------------------------------------------------------------
+
+
+def llama_openai():
+    from llama_index.llms.openai_like import OpenAILike
+
+    return OpenAILike(
+        model=options.model, api_base=f"{root}/v1", api_key=options.api_key, is_chat_model=True,
+        is_function_calling_model=True, context_window=4096, max_tokens=MOST, temperature=0,
+        max_retries=0, timeout=600)
+
+
+def llama_mistral():
+    from llama_index.llms.mistralai import MistralAI
+
+    return MistralAI(model="mistral-small-latest" if options.model == "default" else options.model,
+                     endpoint=root, api_key=options.api_key, max_tokens=MOST, temperature=0,
+                     max_retries=1, timeout=600,
+                     additional_kwargs={"model": options.model})
+
+
+def llama_tools(model):
+    from llama_index.core.tools import FunctionTool
+
+    tool = FunctionTool.from_defaults(get_weather)
+    answer = model.chat_with_tools([tool], user_msg=QUESTION, tool_required=True)
+    call = model.get_tool_calls_from_response(answer)[0]
+    is_weather(call.tool_name, call.tool_kwargs)
+    # Without having to, it may answer in words; its default is one call at a time.
+    model.chat_with_tools([tool], user_msg=QUESTION)
+
+
+def llama_schema(model):
+    from llama_index.core.prompts import PromptTemplate
+
+    is_city(model.structured_predict(City, PromptTemplate("Which city is {what}?"), what="it"))
+
+
+@check("llama-index-openai-like")
+def chat_with_tools():
+    llama_tools(llama_openai())
+
+
+@check("llama-index-openai-like")
+def structured_predict():
+    llama_schema(llama_openai())
+
+
+@check("llama-index-mistralai")
+def chat_with_tools():  # noqa: F811
+    llama_tools(llama_mistral())
+
+
+@check("llama-index-mistralai")
+def structured_predict():  # noqa: F811
+    llama_schema(llama_mistral())
+
+
+# --- litellm ------------------------------------------------------------------------------------
+
+
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "get_weather", "description": "Get the weather of a city.",
+        "parameters": {
+            "type": "object", "required": ["city", "unit"],
+            "properties": {
+                "city": {"type": "string", "enum": ["Paris", "Berlin", "Zaragoza"]},
+                "unit": {"type": "string", "enum": ["C", "F"]},
+            },
+        },
+    },
+}
+
+
+def complete(provider, **members):
+    import litellm
+
+    base = root if provider == "mistral" else f"{root}/v1"
+    return litellm.completion(
+        model=f"{provider}/{options.model}", api_base=base, api_key=options.api_key,
+        messages=[{"role": "user", "content": QUESTION}], max_tokens=MOST, temperature=0,
+        num_retries=0, **members)
+
+
+@check("litellm")
+def tool_calls():
+    import json
+
+    for provider in ("openai", "mistral", "hosted_vllm"):
+        answer = complete(provider, tools=[TOOL], tool_choice="required")
+        call = answer.choices[0].message.tool_calls[0].function
+        is_weather(call.name, json.loads(call.arguments))
+
+
+@check("litellm")
+def tool_calls_streamed():
+    import json
+
+    import litellm
+
+    for provider in ("openai", "mistral"):
+        chunks = list(complete(provider, tools=[TOOL], tool_choice="required", stream=True))
+        answer = litellm.stream_chunk_builder(chunks)
+        call = answer.choices[0].message.tool_calls[0].function
+        is_weather(call.name, json.loads(call.arguments))
+
+
+@check("litellm")
+def schema():
+    for provider in ("openai", "hosted_vllm"):
+        answer = complete(provider, response_format=City)
+        City.model_validate_json(answer.choices[0].message.content)
