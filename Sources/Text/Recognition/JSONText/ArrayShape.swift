@@ -16,6 +16,9 @@ final class ArrayShape {
     private(set) var least: Int
     private(set) var most: Int
 
+    /// Whether no two items may be equal.
+    private(set) var isUnique = false
+
     /// The count from which on all items are alike.
     let settledCount: Int
 
@@ -30,6 +33,7 @@ final class ArrayShape {
             prefixCount = max(prefixCount, schema.prefixItems.count)
             least = max(least, schema.minItems ?? 0)
             most = min(most, schema.maxItems ?? Int.max)
+            if schema.uniqueItems { isUnique = true }
             if schema.contains != nil { least = max(least, schema.minContains ?? 1) }
         }
         for item in rules.items { prefixCount = max(prefixCount, item.index + 1) }
@@ -39,6 +43,11 @@ final class ArrayShape {
             most = min(most, values.count)
         }
         self.prefixCount = prefixCount
+        if isUnique, prefixCount == 0,
+            let valueCount = table.valueCount(of: Self.rest(rules, table))
+        {
+            most = min(most, valueCount)
+        }
         settledCount = max(prefixCount, least, most == Int.max ? 0 : most)
         known = Array(repeating: -2, count: min(prefixCount, 1 << 16))
     }
@@ -57,6 +66,12 @@ final class ArrayShape {
     private func possible(_ requirements: [Requirement]) -> Int32 {
         let expectation = table.expectation(requirements)
         return table.isPossible(expectation) ? expectation : -1
+    }
+
+    /// What is asked of the items where none has rules of its own.
+    private static func rest(_ rules: Conjunction, _ table: ShapeTable) -> [Requirement] {
+        rules.everyItem
+            + rules.leaves.compactMap { table.schemas[Int($0)].items.map(table.satisfying) }
     }
 
     private func requirements(of index: Int) -> [Requirement] {

@@ -200,18 +200,16 @@ struct Expansion {
         if kind == .array, schema.contains != nil || schema.uniqueItems {
             result = leave(requirement, of: result)
         }
-        if kind == .object, let names = schema.propertyNames, table.isInexact(names) {
-            result = leave(requirement, of: result)
-        }
-        if schema.dynamicReference != nil { result = leave(requirement, of: result) }
+        if kind == .object, table.needsLook(schema) { result = leave(requirement, of: result) }
         if let reference = schema.reference {
             result = add(table.satisfying(reference), to: result)
         }
         for part in schema.allOf { result = add(table.satisfying(part), to: result) }
         if let choices = schema.anyOf { result = choose(choices, requirement, result) }
         if let choices = schema.oneOf {
-            result = choose(choices, requirement, result)
-            if !table.areExclusive(choices, kind) { result = leave(requirement, of: result) }
+            result =
+                table.areExclusive(choices, kind)
+                ? choose(choices, requirement, result) : chooseOne(choices, requirement, result)
         }
         if let excluded = schema.not { result = add(table.violating(excluded), to: result) }
         if let condition = schema.condition { result = branch(condition, requirement, result) }
@@ -228,6 +226,29 @@ struct Expansion {
             if result.count > Self.maxAlternatives {
                 return leave(requirement, of: alternatives)
             }
+        }
+        return Self.distinct(result)
+    }
+
+    /// One choice and none of the others, if that takes not many more alternatives.
+    private mutating func chooseOne(
+        _ choices: [Schema], _ requirement: Requirement, _ alternatives: [Conjunction]
+    ) -> [Conjunction] {
+        let plain = choose(choices, requirement, alternatives)
+        let limit = 4 * plain.count + 8
+        var result: [Conjunction] = []
+        for (index, choice) in choices.enumerated() where choices.count <= 8 {
+            var one = add(table.satisfying(choice), to: alternatives)
+            for (other, excluded) in choices.enumerated()
+            where other != index && !table.areExclusive([choice, excluded], kind) {
+                one = add(table.violating(excluded), to: one)
+                if one.count > limit { break }
+            }
+            result += one
+            if result.count > limit { break }
+        }
+        guard choices.count <= 8, result.count <= limit else {
+            return leave(requirement, of: plain)
         }
         return Self.distinct(result)
     }
@@ -394,7 +415,7 @@ extension Schema {
     /// Whether keywords of its own say something about arrays.
     var hasArrayRules: Bool {
         !prefixItems.isEmpty || items != nil || minItems != nil || maxItems != nil
-            || contains != nil
+            || contains != nil || uniqueItems
     }
 
     /// Whether what violates it cannot be told but by looking at the whole value.

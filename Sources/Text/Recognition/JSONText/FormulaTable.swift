@@ -18,6 +18,8 @@ enum ScalarAtom: Hashable {
     case multiple(of: ExactNumber)
     /// A number that is in the number list of that number.
     case numbers(Int32)
+    /// What is only known of the whole document.
+    case unknown
 }
 
 /// Boolean formulas over ``ScalarAtom``s, equal ones stored once.

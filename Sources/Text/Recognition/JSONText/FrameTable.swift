@@ -18,6 +18,8 @@ struct Frame: Hashable {
     /// What is checked when the value closes, and the byte where it began, if anything is.
     var guards: Int32 = 0
     var offset: Int32 = 0
+    /// Whether it is an array no two of whose items may be equal.
+    var isUnique = false
     /// The set of frames that are open when this one closes, already past its value.
     var parents: Int32 = -1
 
@@ -74,6 +76,9 @@ final class FrameTable {
 
     /// Whether any frame of the set, or around it, is checked when it closes.
     func isGuarded(_ set: Int32) -> Bool { guarded[Int(set)] }
+
+    /// Whether any frame of the set is an array of items that differ.
+    func hasUnique(_ set: Int32) -> Bool { sets[Int(set)].contains(where: \.isUnique) }
 
     /// The set of some frames; -1 for none.
     func set(_ frames: [Frame]) -> Int32 {

@@ -159,9 +159,9 @@ package final class JSONRecognizer: Recognizer {
         _ set: Int32, _ place: JSONPlace, _ byte: UInt8, _ text: RecognizedText
     ) -> RecognizerState {
         switch place.expected {
-        case .null: return word(set, place, "null", .null, byte)
-        case .false: return word(set, place, "false", .false, byte)
-        case .true: return word(set, place, "true", .true, byte)
+        case .null: return word(set, place, "null", .null, byte, text)
+        case .false: return word(set, place, "false", .false, byte, text)
+        case .true: return word(set, place, "true", .true, byte, text)
         case .spaceBeforeKey:
             return byte == 0x20 ? state(set, JSONPlace(.key)) : .dead
         case .spaceBeforeValue:
@@ -236,7 +236,7 @@ package final class JSONRecognizer: Recognizer {
 
     private func word(
         _ set: Int32, _ place: JSONPlace, _ word: StaticString, _ event: FrameTable.Event,
-        _ byte: UInt8
+        _ byte: UInt8, _ text: RecognizedText
     ) -> RecognizerState {
         let read = place.readCount
         guard read < word.utf8CodeUnitCount, unsafe word.utf8Start[read] == byte else {
@@ -245,7 +245,10 @@ package final class JSONRecognizer: Recognizer {
         if read + 1 < word.utf8CodeUnitCount {
             return state(set, JSONPlace(place.expected, read: read + 1))
         }
-        return state(outcome(set, event), JSONPlace(.next))
+        let after = outcome(set, event)
+        guard after >= 0, frames.hasUnique(after) else { return state(after, JSONPlace(.next)) }
+        return state(
+            frames.set(withoutRepeated(frames.frames(after), text, with: byte)), JSONPlace(.next))
     }
 
     // MARK: Frames
@@ -362,6 +365,10 @@ package final class JSONRecognizer: Recognizer {
                 }
             }
         }
+        if left.contains(where: \.isUnique) {
+            wasChecked = true
+            left = withoutRepeated(left, text, with: last)
+        }
         let outcome = frames.set(left)
         if !wasChecked { frames.keep(outcome, leaving: exit, at: set) }
         return state(outcome, place(after: exit))
@@ -421,6 +428,7 @@ package final class JSONRecognizer: Recognizer {
                 frame.members.shape = rule.shape
             } else {
                 frame.shape = rule.shape
+                frame.isUnique = shapes.arrays[Int(rule.shape)].isUnique
             }
             return frame
         }
@@ -446,6 +454,10 @@ package final class JSONRecognizer: Recognizer {
                 guard holds(frame.guards, from: frame.offset, to: byte, text) else { continue }
             }
             if frame.parents >= 0 { parents += frames.frames(frame.parents) }
+        }
+        if parents.contains(where: \.isUnique) {
+            wasChecked = true
+            parents = withoutRepeated(parents, text, with: byte)
         }
         let outcome = frames.set(parents)
         if !wasChecked { frames.keep(outcome, of: event, at: set) }
@@ -502,6 +514,26 @@ package final class JSONRecognizer: Recognizer {
             holds($0, of: value[start...])
         }
     }
+
+    /// The frames but for arrays whose last item equals another, where none may.
+    private func withoutRepeated(
+        _ frames: [Frame], _ text: RecognizedText, with last: UInt8?
+    ) -> [Frame] {
+        let bytes = text.bytes
+        return frames.filter { frame in
+            // A long array is left to its guard: looking at it again with each item adds up.
+            guard frame.isUnique, bytes.count - Int(frame.offset) < 1 << 14 else { return true }
+            guard let uniqueness, Int(frame.offset) <= bytes.count else { return false }
+            var value = Array(bytes[(bytes.startIndex + Int(frame.offset))...])
+            if let last { value.append(last) }
+            value.append(UInt8(ascii: "]"))
+            return uniqueness.accepts(value[...])
+        }
+    }
+
+    /// Validates that all items of an array differ.
+    private lazy var uniqueness: SchemaValidator? =
+        (try? SchemaDocument(["uniqueItems": true])).map { SchemaValidator($0, limits: limits) }
 
     /// The frames of a document whose beginning is known.
     private func placed(_ set: Int32, at offset: Int) -> Int32 {

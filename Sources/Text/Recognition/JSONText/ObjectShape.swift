@@ -65,6 +65,7 @@ final class ObjectShape {
         var indices: [ExactString: Int] = [:]
         addGroups(&indices)
         for member in rules.members { place(of: member.name, &indices) }
+        for name in rules.absent { place(of: name, &indices) }
         for name in rules.required { properties[place(of: name, &indices)].isRequired = true }
         addDependents(&indices)
         names = WordList(properties.enumerated().map { ($1.name, $0) })

@@ -91,6 +91,9 @@ final class ScalarTerms {
     private var termIndices: [Int64: Int32] = [:]
     private let limits: RecognitionLimits
 
+    /// Up to which length an automaton counts code points by itself.
+    private static let maxSpelledLength = 128
+
     init(limits: RecognitionLimits) {
         self.limits = limits
         _ = stringTerm(FormulaTable.always)
@@ -173,6 +176,7 @@ final class ScalarTerms {
                 return Tendency(count >= least && count <= most ?? Int.max)
             case .words(let list):
                 return Tendency(self.wordLists[Int(list)].index(of: string) != nil)
+            case .unknown: return .open
             default: return .never
             }
         } != .never
@@ -218,9 +222,10 @@ final class ScalarTerms {
             case .multiple(let unit): Tendency(number.isMultiple(of: unit))
             case .numbers(let list):
                 Tendency(self.numberLists[Int(list)].values.contains(number))
+            case .unknown: .open
             default: .never
             }
-        } == .always
+        } != .never
     }
 
     // MARK: Narrowing
@@ -276,6 +281,7 @@ final class ScalarTerms {
         var parts: [Int32] = []
         var combined: [RegularExpression] = []
         var others: [Int32] = []
+        var lengthCount = 0
         for operand in operands {
             switch formulas.nodes[Int(operand)] {
             case .atom(.automaton(let index)) where !inexactAutomata.contains(index):
@@ -290,10 +296,14 @@ final class ScalarTerms {
                 } else {
                     others.append(operand)
                 }
+            case .atom(.length(let least, let most)) where most ?? least <= Self.maxSpelledLength:
+                parts.append(operand)
+                combined.append(RegularExpression(.all).repeated(least, most))
+                lengthCount += 1
             default: others.append(operand)
             }
         }
-        guard parts.count > 1 else { return formula }
+        guard parts.count > max(1, lengthCount) else { return formula }
         let whole = intersections[parts] ?? matching(.intersection(combined))
         intersections[parts] = whole
         return formulas.all(others + [whole])

@@ -130,9 +130,9 @@ final class ShapeTable {
         let expectation = expectations[Int(expectation)]
         if let words = expectation.words { return words }
         let words = (
-            null: formula(expectation, .null) == FormulaTable.always,
-            false: formula(expectation, .false) == FormulaTable.always,
-            true: formula(expectation, .true) == FormulaTable.always
+            null: formula(expectation, .null) != FormulaTable.never,
+            false: formula(expectation, .false) != FormulaTable.never,
+            true: formula(expectation, .true) != FormulaTable.never
         )
         expectation.words = words
         return words
@@ -147,9 +147,12 @@ final class ShapeTable {
         formula(requirement, .string, depth: 0)
     }
 
-    /// Whether the strings that satisfy a schema must be looked at again.
-    func isInexact(_ schema: Schema) -> Bool {
-        terms.isInexact(Formula(stringFormula(satisfying(schema)), in: terms.formulas))
+    /// Whether an object must be looked at again that has come by the rules of a schema's own.
+    func needsLook(_ schema: Schema) -> Bool {
+        // A key that is known by no name may come twice, and would be counted twice.
+        if let least = schema.minProperties, least > max(1, schema.required.count) { return true }
+        guard let names = schema.propertyNames else { return false }
+        return terms.isInexact(Formula(stringFormula(satisfying(names)), in: terms.formulas))
     }
 
     private func formula(_ requirement: Requirement, _ kind: ValueKind, depth: Int) -> Int32 {
@@ -158,6 +161,19 @@ final class ShapeTable {
         case .violates: terms.formulas.not(formula(requirement.index, kind, depth: depth))
         case .equals: formula(ofAny: [constants[Int(requirement.index)]], kind)
         }
+    }
+
+    /// How many values meet all of some requirements, where they are listed strings.
+    func valueCount(of requirements: [Requirement]) -> Int? {
+        let expectation = expectation(requirements)
+        let words = words(expectation)
+        let term = stringTerm(expectation)
+        guard term >= 0, !words.null, !words.false, !words.true, numberTerm(expectation) < 0,
+            objects(expectation).isEmpty, arrays(expectation).isEmpty,
+            let atom = terms.terms[Int(term)].formula.atoms.first,
+            case .words(let list) = atom, terms.terms[Int(term)].formula.atoms.count == 1
+        else { return nil }
+        return terms.wordLists[Int(list)].words.count
     }
 
     private func formula(ofAny constants: [JSONValue], _ kind: ValueKind) -> Int32 {
@@ -191,6 +207,7 @@ final class ShapeTable {
         if let constant = schema.constant { parts.append(formula(ofAny: [constant], kind)) }
         if let values = schema.enumeration { parts.append(formula(ofAny: values, kind)) }
         guard !parts.contains(FormulaTable.never) else { return FormulaTable.never }
+        if schema.dynamicReference != nil { parts.append(terms.formulas.atom(.unknown)) }
         if let reference = schema.reference { parts.append(part(reference)) }
         parts += schema.allOf.map(part)
         if let choices = schema.anyOf { parts.append(terms.formulas.any(choices.map(part))) }
@@ -296,6 +313,8 @@ final class ShapeTable {
     }
 
     private func guards(_ requirements: [Requirement]) -> Int32 {
+        // What a dynamic reference names is known at the root only, where all is checked then.
+        if document.hasDynamicReferences, !isRoot(requirements) { return 0 }
         let sorted = requirements.sorted()
         if let index = guardIndices[sorted] { return index }
         let index = Int32(guards.count)
@@ -322,6 +341,10 @@ final class ShapeTable {
         arrays.append(ArrayShape(rules, in: self))
         arrayIndices[rules] = index
         return index
+    }
+
+    private func isRoot(_ requirements: [Requirement]) -> Bool {
+        requirements == [satisfying(document.root)]
     }
 
     // MARK: Possibility

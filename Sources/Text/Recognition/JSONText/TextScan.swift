@@ -394,6 +394,7 @@ struct TextScan: Hashable {
                 case .length(let least, let most):
                     if let most { return Int(scan.count) > most ? .never : .open }
                     return Int(scan.count) >= least ? .always : .open
+                case .unknown: return .open
                 default: return .never
                 }
             } != .never
@@ -416,6 +417,7 @@ struct TextScan: Hashable {
                 case .length(let least, let most):
                     return Tendency(
                         Int(scan.count) >= least && Int(scan.count) <= most ?? Int.max)
+                case .unknown: return .open
                 default: return .never
                 }
             } != .never
