@@ -161,15 +161,6 @@ import Tokenization
         #expect(prompts.renderings.value == 1)
     }
 
-    @Test func `tools that the format has no place for are refused`() async throws {
-        let client = TestClient(prompts: PlainPrompts(mentionsTools: false))
-        let tools = #""tools":[{"type":"function","function":{"name":"f"}}]"#
-        let reply = try await client.chat(tools)
-        #expect(reply.status == 400)
-        #expect(try reply.json["error"]?["param"] == "tools")
-        #expect(try await client.chat(tools + #","tool_choice":"none""#).status == 200)
-    }
-
     @Test(arguments: [
         (FinishReason.stop, "stop", "stop"), (.length, "length", "length"),
         (.contextLength, "length", "model_length"),

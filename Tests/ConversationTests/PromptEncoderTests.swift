@@ -113,7 +113,14 @@ import Tokenization
                 Message(.assistant, nil, toolCalls: [call]),
                 Message(.tool, "42", toolCallID: "1"),
             ])
-        #expect(text == "user:;assistant:Hi;user:Go;assistant:f({\"x\": 1});user:42;")
+        #expect(
+            text == """
+                user:;assistant:Hi;user:Go;assistant:<tool_call>
+                {"name": "f", "arguments": {"x": 1}}
+                </tool_call>;user:<tool_response>
+                42
+                </tool_response>;
+                """)
     }
 
     @Test func `what a template refuses for another reason is its own message`() throws {
@@ -196,30 +203,36 @@ import Tokenization
         ("{% if tools %}{% endif %}{{ messages[0].content }}", false),
         ("{% if messages[0].role == 'system' %}{{ tools }}{% endif %}", true),
         ("{% if messages | length > 2 and tools %}{{ tools[0].function.name }}{% endif %}", true),
-        ("{% if tools %}{{ raise_exception('no tools') }}{% endif %}", true),
-        ("{% if not tools %}{{ raise_exception('needs tools') }}{% endif %}", true),
+        ("{% if tools %}{{ raise_exception('no tools') }}{% endif %}", false),
+        ("{% if not tools %}{{ raise_exception('needs tools') }}{% endif %}{{ tools }}", true),
         ("{{ raise_exception('nothing pleases it') }}", true),
     ])
-    func `a template takes tools if they change what it makes`(
+    func `a template takes tools if they show in what it makes`(
         source: String, takesTools: Bool
     ) throws {
         let encoder = PromptEncoder(
             tokenizer: tokenizer, format: .template(try ChatTemplate(source: source)))
-        #expect(encoder.takesTools == takesTools)
+        #expect(encoder.describesTools != takesTools)
     }
 
     @Test func `arguments of tool calls reach a template as values`() throws {
         let call = ToolCall(id: "call_1", name: "f", arguments: "{\"x\":[1,2.0]}")
         let messages = [Message(.user, "A"), Message(.assistant, nil, toolCalls: [call])]
-        let source = "{{ messages[-1].tool_calls[0] | tojson }}{{ messages[-1].content == '' }}"
+        let source = """
+            {% for m in messages %}{% for c in m.tool_calls %}{{ c | tojson }}{% endfor %}\
+            {% if m.role == 'tool' %}{{ m.content }}{% endif %}{% endfor %}\
+            {{ messages[-1].content == '' }}
+            """
         #expect(
             try prompt(source, messages)
                 == #"{"id": "call_1", "type": "function", "function": {"name": "f", "#
                 + #""arguments": {"x": [1, 2.0]}}}True"#)
         let strict =
-            "{% if messages[-1].tool_calls[0].id|length != 9 %}"
+            "{% for m in messages %}{% for c in m.tool_calls %}{{ c.function }}{% endfor %}"
+            + "{% if m.role == 'tool' %}{{ m.content }}{% endif %}{% endfor %}"
+            + "{% if messages[1].tool_calls[0].id|length != 9 %}"
             + "{{ raise_exception('ids should be alphanumeric strings with length 9!') }}{% endif %}ok"
-        #expect(try prompt(strict, messages) == "ok")
+        #expect(try prompt(strict, messages).hasSuffix("}ok"))
     }
 
     @Test func `reasoning is found under any of its names`() throws {
@@ -275,7 +288,7 @@ import Tokenization
         #expect(throws: ConversationError.self) { try kind(nil, nil, mistral, stated: "v7") }
     }
 
-    @Test(arguments: ["v15", "v99", "15", ""])
+    @Test(arguments: ["v16", "v99", "15", ""])
     func `a version whose prompts cannot be written is an error that names it`(
         version: String
     ) throws {
@@ -303,13 +316,14 @@ import Tokenization
 
     @Test func `a conversation with tools is written with the template for tools`() throws {
         let choice = try PromptFormat.choose(
-            .init(templates: ["default": "plain", "tool_use": "{{ tools|length }} tools"]),
+            .init(templates: ["default": "plain", "tool_use": "{{ tools | tojson }} tools"]),
             tokenizer: tokenizer)
         let encoder = PromptEncoder(
             tokenizer: tokenizer, format: choice.format, toolTemplate: choice.toolTemplate)
         let messages = [Message(.user, "A")]
         #expect(tokenizer.shown(try encoder.encode(messages: messages)) == "plain")
-        #expect(tokenizer.shown(try encoder.encode(messages: messages, tools: [[:]])) == "1 tools")
+        #expect(
+            tokenizer.shown(try encoder.encode(messages: messages, tools: [[:]])) == "[{}] tools")
         let only = try PromptFormat.choose(
             .init(templates: ["tool_use": "y"]), tokenizer: tokenizer)
         #expect(only.warnings.count == 1 && only.toolTemplate == nil)
@@ -342,7 +356,11 @@ import Tokenization
             Message(.user, "A"), Message(.assistant, nil, toolCalls: [call]),
             Message(.function, "42", toolCallID: "c"),
         ]
-        #expect(try prompt("{{ messages[2].role }} {{ messages[2].name }}", messages) == "tool f")
+        let source = """
+            {% for m in messages %}{{ m.tool_calls }}{% if m.role == 'tool' %}{{ m.role }} \
+            {{ m.name }} {{ m.content }}{% endif %}{% endfor %}
+            """
+        #expect(try prompt(source, messages).hasSuffix("tool f 42"))
     }
 
     @Test func `a very long conversation is no error`() throws {

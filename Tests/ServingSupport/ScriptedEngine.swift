@@ -215,16 +215,13 @@ package struct ByteTokenizer: Tokenizer {
 
 /// Renders a conversation as `role=content;` and refuses the content "raise".
 package struct PlainPrompts: PromptSource {
-    private let mentionsTools: Bool
-    package var takesTools: Bool { mentionsTools }
     /// How many conversations were rendered.
     package let renderings = Counter()
     /// What rendering waits for; nil to go on at once.
     private let gate: DispatchSemaphore?
 
-    /// A format of all that conversations have, or one without a place for tools.
-    package init(mentionsTools: Bool = true, gate: DispatchSemaphore? = nil) {
-        self.mentionsTools = mentionsTools
+    /// A format of all that conversations have.
+    package init(gate: DispatchSemaphore? = nil) {
         self.gate = gate
     }
 
@@ -241,7 +238,7 @@ package struct PlainPrompts: PromptSource {
         var text = prompt.messages
             .map { "\($0.role.rawValue)=\($0.parts.joined(separator: "\n"))" }.joined(
                 separator: ";")
-        for tool in prompt.tools where mentionsTools { text += tool.serialized() }
+        for tool in prompt.tools { text += tool.serialized() }
         if prompt.addsGenerationPrompt { text += ";assistant=" }
         return ByteTokenizer().encode(text, addSpecial: true)
     }

@@ -121,11 +121,6 @@ import Tokenization
     }
 
     @Test func `what the model cannot do is named`() {
-        let chat = ChatPrompt(messages: [Message(.user, "a")], tools: [["name": "f"]])
-        #expect(
-            error(Question(.chat(chat)), model(prompts: PlainPrompts(mentionsTools: false)))
-                == .unsupported(
-                    .tools, reason: "this model's chat format has no place for tools"))
         guard case .unsupported(.gap, _)? = error(Question(.gap(before: "a", after: "")), model())
         else {
             Issue.record("a gap was filled without tokens for it")

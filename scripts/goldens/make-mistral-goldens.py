@@ -23,7 +23,10 @@ from mistral_common.tokens.tokenizers.base import SpecialTokens, TokenizerVersio
 from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
 from mistral_common.tokens.tokenizers.tekken import Tekkenizer
 
-VERSIONS = ["v1", "v2", "v3", "v7", "v11", "v13"]
+VERSIONS = ["v1", "v2", "v3", "v7", "v11", "v13", "v15"]
+SETTINGS = ModelSettingsBuilder(
+    reasoning_effort={"type": "enum", "values": list(ReasoningEffort), "accepts_none": True, "default": "none"}
+)
 NAMES = [token.value for token in SpecialTokens]
 
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import AnswerParsing
 import Architectures
 import Computation
 package import Conversation
@@ -23,6 +24,12 @@ package struct LoadedModel: Sendable {
 
     /// Why conversations are written as they are.
     package let promptReason: String
+
+    /// How it thinks and calls tools.
+    package let answerFormat: any AnswerFormat
+
+    /// Why answers are read as they are.
+    package let answerReason: String
 
     /// The manifest that names the model or was packed along; nil if there is none.
     package let manifest: ModelManifest?
@@ -53,8 +60,13 @@ package struct LoadedModel: Sendable {
         }
         let choice = try PromptFormat.choose(
             setting: manifest?.promptFormat, sources, tokenizer: tokenizer)
-        promptEncoder = PromptEncoder(
+        let prompts = PromptEncoder(
             tokenizer: tokenizer, format: choice.format, toolTemplate: choice.toolTemplate)
+        let answers = try AnswerFormats.choose(
+            setting: manifest?.answerFormat, prompts: prompts, tokenizer: tokenizer)
+        promptEncoder = answers.prompts
+        answerFormat = answers.format
+        answerReason = answers.reason
         promptReason = choice.reason
         if acceptsStale, let change = file.sourceChange {
             warnings.append("the packed file is stale: \(change)")
@@ -120,7 +132,7 @@ package struct LoadedModel: Sendable {
         if manifest?.capabilities["completion_chat"] ?? true {
             description.capabilities.insert(.chat)
         }
-        if manifest?.capabilities["function_calling"] ?? false {
+        if manifest?.capabilities["function_calling"] ?? true {
             description.capabilities.insert(.toolCalls)
         }
         description.parameterCount = file.parameterCount
@@ -130,7 +142,7 @@ package struct LoadedModel: Sendable {
         description.expertsPerToken = configuration.expertsPerToken
         return ServedModel(
             description: description, engine: engine, tokenizer: tokenizer, prompts: promptEncoder,
-            chatTemplate: chatTemplate,
+            answerFormat: answerFormat, chatTemplate: chatTemplate,
             fingerprint: "cierzo-\(build)-\(weightsFingerprint())",
             problem: {
                 watch.lost.map {

@@ -39,6 +39,9 @@ package struct ModelManifest: Sendable, Equatable {
     /// `template` or the name of a Mistral format.
     package var promptFormat: String
 
+    /// The name of an answer format; nil to find it out.
+    package var answerFormat: String?
+
     /// The temperature where a request says none; nil if the manifest says none either.
     package var defaultTemperature: Double?
 
@@ -85,6 +88,7 @@ package struct ModelManifest: Sendable, Equatable {
         aliases = value["aliases"]?.arrayValue?.compactMap(\.stringValue) ?? []
         description = value["description"]?.stringValue ?? name
         promptFormat = try text("prompt_format")
+        answerFormat = value["answer_format"] == nil ? nil : try text("answer_format")
         defaultTemperature = value["default_temperature"]?.doubleValue
         capabilities = [:]
         if let listed = value["capabilities"]?.objectValue {

@@ -36,9 +36,6 @@ package struct ChatPrompt: Hashable, Sendable {
 
 /// Turns conversations into token ids.
 package protocol PromptSource: Sendable {
-    /// Whether the format has a place for tools; without one the model would never see them.
-    var takesTools: Bool { get }
-
     /// The ids of a conversation.
     ///
     /// - Parameter prompt: the conversation.

@@ -128,10 +128,6 @@ package struct ServedModel: Sendable {
         request.stopTokenIDs = Set(question.stopTokenIDs)
         var requests: [GenerationRequest] = []
         for (place, prompt) in question.prompts.enumerated() {
-            if case .chat(let chat) = prompt, !chat.tools.isEmpty, !self.prompts.takesTools {
-                throw .unsupported(
-                    .tools, reason: "this model's chat format has no place for tools")
-            }
             request.promptTokens = try tokens(of: prompt, in: place, limit: engine.contextLength)
             if place == 0 {
                 try check(question)

@@ -3,35 +3,14 @@
 package import Recognition
 package import Tokenization
 
-/// What is asked of one answer, as far as its form goes.
-package struct AnswerPlan: Hashable, Sendable {
-    /// The tools, in the order of the prompt.
-    package var tools: [Tool] = []
-
-    /// Which of them are called.
-    package var choice = ToolChoice.auto(allowed: nil)
-
-    /// Whether there may be more than one call.
-    package var allowsParallelCalls = true
-
-    /// What the answer's text must look like where it calls no tool; nil for any text.
-    package var output: Structure?
-
-    /// Whether the prompt ends within the model's thinking, as some templates leave it.
-    package var beginsThinking = false
-
-    /// Whether the model may think before it answers.
-    package var allowsThinking = true
-
-    /// A plan without tools or constraints.
-    package init() {}
-}
-
 /// How a family of models writes thinking, answers and tool calls: declared once, and from it come
 /// what reads an answer and what holds it to its form.
 package protocol AnswerFormat: Sendable {
     /// What manifests and logs call it.
     var name: String { get }
+
+    /// What opens and closes the model's thinking; nil where it does not think.
+    var thinking: ThinkingMarks? { get }
 
     /// What an answer must look like, or nil where anything will do.
     ///
@@ -40,6 +19,70 @@ package protocol AnswerFormat: Sendable {
 
     /// What reads one answer.
     func reader(for plan: AnswerPlan, tokenizer: any Tokenizer) -> any AnswerReader
+}
+
+extension AnswerFormat {
+    /// A format whose models do not think, or not so that it shows.
+    package var thinking: ThinkingMarks? { nil }
+}
+
+/// What stands before and after a model's thinking.
+package struct ThinkingMarks: Hashable, Sendable {
+    /// What opens it, such as `<think>`.
+    package var opening: String
+
+    /// What closes it, such as `</think>`.
+    package var closing: String
+
+    /// What closes it and begins the answer proper, where that is more than ``closing``.
+    package var transition: String?
+
+    /// Whether line feeds next to the marks, within and without, belong to the marks.
+    package var dropsLineFeeds = true
+
+    /// Marks that the thinking stands between.
+    package init(
+        opening: String, closing: String, transition: String? = nil, dropsLineFeeds: Bool = true
+    ) {
+        self.opening = opening
+        self.closing = closing
+        self.transition = transition
+        self.dropsLineFeeds = dropsLineFeeds
+    }
+
+    /// The marks that many models share.
+    package static let tags = ThinkingMarks(opening: "<think>", closing: "</think>")
+
+    /// Mistral's control tokens.
+    package static let mistral = ThinkingMarks(
+        opening: "[THINK]", closing: "[/THINK]", dropsLineFeeds: false)
+
+    /// The ids that a model writes to begin its thinking.
+    package func openingTokens(_ tokenizer: any Tokenizer) -> [Int32] {
+        tokenizer.encode([.templated(opening)])
+    }
+
+    /// Whether a prompt ends where thinking has begun, so that the answer goes on with it.
+    package func areOpen(atEndOf prompt: [Int32], _ tokenizer: any Tokenizer) -> Bool {
+        let end = tokenizer.decode(Array(prompt.suffix(16)), namesControls: true)
+        let opening = opening.trimmingSpace()
+        let text = end.trimmingSpace()
+        return text.utf8.suffix(opening.utf8.count).elementsEqual(opening.utf8)
+    }
+
+    /// The ids that end a model's thinking, to be forced where its budget is spent.
+    package func closingTokens(_ tokenizer: any Tokenizer) -> [Int32] {
+        let spaced = dropsLineFeeds ? "\n" + closing + "\n\n" : closing
+        return tokenizer.encode([.templated(transition ?? spaced)])
+    }
+}
+
+extension String {
+    fileprivate func trimmingSpace() -> Substring {
+        var text = self[...]
+        while text.last?.isWhitespace == true { text.removeLast() }
+        return text
+    }
 }
 
 /// Reads one answer as it is generated.

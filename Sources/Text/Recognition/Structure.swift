@@ -38,6 +38,14 @@ package indirect enum Structure: Hashable, Sendable {
     /// What follows in the sequence must begin with one of them, so that the text ends where it
     /// stands; the text may also be all that there is if what follows may be empty.
     case freeText(until: [String], orControls: [Int32])
+
+    /// What stands between the quotation marks of a JSON string that stands for a text of a
+    /// structure, with the escapes that `json.dumps` writes and no others.
+    case escaped(Structure)
+
+    /// The text of a string that satisfies a schema, as it is, without quotation marks or escapes;
+    /// none of these texts appears in it, so that it may end before one of them.
+    case unquoted(schema: JSONValue, without: [String])
 }
 
 extension Structure {

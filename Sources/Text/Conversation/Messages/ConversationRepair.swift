@@ -19,7 +19,8 @@ enum ConversationRepair: CaseIterable {
         case .merged: Self.merge(Self.gatherSystem(messages))
         case .foldedSystem: Self.startWithUser(Self.merge(Self.foldSystem(messages)))
         case .plainTools:
-            Self.startWithUser(Self.merge(Self.foldSystem(messages.map(Self.plain))))
+            Self.startWithUser(
+                Self.merge(Self.foldSystem(ToolInstructions.plain(messages).map(Self.plain))))
         }
     }
 
@@ -78,18 +79,9 @@ enum ConversationRepair: CaseIterable {
         messages.first?.role == .user ? messages : [Message(.user, "")] + messages
     }
 
+    /// The message with one of the roles that every template knows.
     private static func plain(_ message: Message) -> Message {
-        switch message.role {
-        case .tool, .function: return Message(.user, message.text())
-        case .assistant where !message.toolCalls.isEmpty:
-            let calls = message.toolCalls.map { "\($0.name)(\($0.arguments))" }
-            var plain = message
-            plain.toolCalls = []
-            plain.parts += calls
-            plain.parts = [plain.text()]
-            return plain
-        case .user, .assistant: return message
-        default: return isSystem(message) ? message : Message(.user, message.text())
-        }
+        if [.user, .assistant].contains(message.role) || isSystem(message) { return message }
+        return Message(.user, message.text())
     }
 }

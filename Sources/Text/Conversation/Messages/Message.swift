@@ -81,6 +81,18 @@ package struct Message: Hashable, Sendable {
             toolCallID: toolCallID, name: name, isPrefix: isPrefix, extra: extra)
     }
 
+    /// The names by which messages carry what an assistant thought before it spoke.
+    static let thinkingKeys = ["reasoning_content", "thinking", "reasoning"]
+
+    /// What an assistant thought before it spoke: a text in ``extra`` under one of the names by
+    /// which templates and clients know it.
+    package var thinking: String? {
+        Self.thinkingKeys.lazy.compactMap { extra[$0]?.stringValue }.first { !$0.isEmpty }
+    }
+
+    /// Whether the thinking goes on in the answer: `thinking_closed` in ``extra`` is false.
+    package var isThinkingOpen: Bool { extra["thinking_closed"] == false }
+
     /// All parts, a line each, as a client reads them back; nil if there is none.
     package var content: String? {
         parts.isEmpty ? nil : parts.joined(separator: "\n")

@@ -64,7 +64,7 @@ struct MessageStyle: Equatable {
         if let name = message.name { object["name"] = .string(name) }
         for (key, value) in message.extra where object[key] == nil { object[key] = value }
         // Templates know a model's reasoning under one of two names.
-        for key in ["reasoning_content", "thinking", "reasoning"] {
+        for key in Message.thinkingKeys {
             guard let reasoning = message.extra[key], reasoning != .null else { continue }
             if object["thinking"] == nil { object["thinking"] = reasoning }
             object["reasoning_content"] = reasoning

@@ -7,8 +7,14 @@ struct MistralConversation {
     enum Turn {
         case system(String)
         case user(String)
-        case assistant(String, calls: [ToolCall], isOpen: Bool)
+        case assistant([Said], calls: [ToolCall], isOpen: Bool)
         case tool(String, id: String?, name: String?)
+    }
+
+    /// A part of what an assistant said.
+    enum Said {
+        case text(String)
+        case thinking(String, isClosed: Bool)
     }
 
     private(set) var turns: [Turn] = []
@@ -23,7 +29,8 @@ struct MistralConversation {
 
     init(_ messages: [Message], format: MistralFormat, leavesFinalOpen: Bool) {
         self.format = format
-        let hasSystemTurns = ![.v1, .v2, .v3].contains(format)
+        let messages = format.supportsTools ? messages : ToolInstructions.plain(messages)
+        let hasSystemTurns = format.hasSystemTurns
         var group: [Message] = []
         for message in messages.map(normalized) {
             if let role = group.first?.role, role != message.role {
@@ -43,8 +50,8 @@ struct MistralConversation {
             if case .user = first { startsWell = true } else { startsWell = false }
         }
         if !startsWell { turns.insert(.user(""), at: 0) }
-        if leavesFinalOpen, case .assistant(let text, let calls, false) = turns.last {
-            turns[turns.count - 1] = .assistant(text, calls: calls, isOpen: calls.isEmpty)
+        if leavesFinalOpen, case .assistant(let said, let calls, false) = turns.last {
+            turns[turns.count - 1] = .assistant(said, calls: calls, isOpen: calls.isEmpty)
         }
     }
 
@@ -59,7 +66,7 @@ struct MistralConversation {
         return false
     }
 
-    /// The message with one of the four roles, and without tools where the format has none.
+    /// The message with one of the four roles.
     private func normalized(_ message: Message) -> Message {
         var result = message
         switch message.role {
@@ -68,37 +75,57 @@ struct MistralConversation {
         case .system, .user, .assistant, .tool: break
         default: result.role = .user
         }
-        guard !format.supportsTools else { return result }
-        if result.role == .tool { result.role = .user }
-        if !result.toolCalls.isEmpty {
-            result.parts += result.toolCalls.map { "\($0.name)(\($0.arguments))" }
-            result.toolCalls = []
-        }
         return result
     }
 
     /// Appends neighbours of one role as one turn, or as one each for systems and tools.
     private mutating func append(_ group: [Message], hasSystemTurns: Bool) {
         guard let role = group.first?.role else { return }
-        let text = group.map { $0.text() }.filter { !$0.isEmpty }.joined(separator: "\n\n")
+        let text = group.map { words(of: $0) }.filter { !$0.isEmpty }.joined(separator: "\n\n")
         switch role {
         case .system:
-            if hasSystemTurns { turns += group.map { .system($0.text()) } }
+            if hasSystemTurns { turns += group.map { .system(words(of: $0)) } }
         case .assistant:
             let isOpen = group.contains(where: \.isPrefix)
             let calls = group.flatMap(\.toolCalls)
-            turns.append(.assistant(text, calls: calls, isOpen: isOpen))
+            turns.append(.assistant(said(by: group), calls: calls, isOpen: isOpen))
             lastCalls = calls
         case .tool:
-            turns += ordered(group).map { .tool($0.text(), id: $0.toolCallID, name: $0.name) }
+            turns += ordered(group).map { .tool(words(of: $0), id: $0.toolCallID, name: $0.name) }
         default:
             turns.append(.user(text))
         }
     }
 
+    /// The text of a message; v15 joins its parts without anything between them.
+    private func words(of message: Message) -> String {
+        message.text(joinedBy: format == .v15 ? "" : "\n\n")
+    }
+
+    /// What messages of an assistant in a row say: texts are joined where no thinking parts them.
+    private func said(by group: [Message]) -> [Said] {
+        var said: [Said] = []
+        var text: String?
+        func flush() {
+            if let text, !text.isEmpty { said.append(.text(text)) }
+            text = nil
+        }
+        for message in group {
+            if format.isLate, let thinking = message.thinking {
+                flush()
+                said.append(.thinking(thinking, isClosed: !message.isThinkingOpen))
+            }
+            let own = words(of: message)
+            if own.isEmpty { continue }
+            text = text.map { $0 + "\n\n" + own } ?? own
+        }
+        flush()
+        return said
+    }
+
     /// Results in the order of their calls, which v11 and later insist on.
     private func ordered(_ results: [Message]) -> [Message] {
-        guard format == .v11 || format == .v13, let calls = lastCalls else { return results }
+        guard format == .v11 || format.isLate, let calls = lastCalls else { return results }
         let places = Dictionary(
             calls.enumerated().map { ($0.element.id, $0.offset) },
             uniquingKeysWith: { first, _ in first })

@@ -26,6 +26,9 @@ package enum MistralFormat: String, Sendable, CaseIterable {
     /// As v11, with the tools before the first user message and without identities of calls.
     case v13
 
+    /// As v13, with the model's settings before the first user message.
+    case v15
+
     /// The format of a name such as `v3`, `v3-tekken`, `mistral-v7` or `v7m1`.
     package init?(named name: String) {
         var version = name.lowercased()[...]
@@ -44,6 +47,7 @@ package enum MistralFormat: String, Sendable, CaseIterable {
     package static func detected(in tokenizer: any Tokenizer) -> MistralFormat? {
         func has(_ name: String) -> Bool { tokenizer.id(ofControl: name) != nil }
         guard has("[INST]"), has("[/INST]") else { return nil }
+        if has("[MODEL_SETTINGS]") { return .v15 }
         if has("[ARGS]") { return has("[CALL_ID]") ? .v11 : .v13 }
         // Tekken vocabularies of v3 name the tokens of v7 already, so that these prove nothing.
         if has("[SYSTEM_PROMPT]"), !has("<pad>") { return .v7 }
@@ -56,8 +60,20 @@ package enum MistralFormat: String, Sendable, CaseIterable {
         case .v1: []
         case .v2, .v3: ["[INST]", "[/INST]"]
         case .v7, .v11, .v13: ["[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]"]
+        case .v15:
+            [
+                "[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[MODEL_SETTINGS]",
+                "[/MODEL_SETTINGS]",
+            ]
         }
     }
+
+    /// Whether system messages stand where they are, and not in a user message.
+    var hasSystemTurns: Bool { ![.v1, .v2, .v3].contains(self) }
+
+    /// Whether tools stand before the first user message, calls and results have no identities, and
+    /// there are tokens for thinking.
+    var isLate: Bool { self == .v13 || self == .v15 }
 
     /// Whether the format has tokens for tools.
     package var supportsTools: Bool { self != .v1 }
@@ -72,18 +88,19 @@ package enum MistralFormat: String, Sendable, CaseIterable {
     ///   - messages: the conversation.
     ///   - tools: the tools' definitions, as OpenAI spells them.
     ///   - tokenizer: the model's vocabulary.
+    ///   - settings: the model's settings, for v15.
     ///   - leavesFinalOpen: whether an assistant's message at the end is a prefix in any case.
     ///   - limit: how many ids there may be.
     /// - Returns: token ids, the first of which is BOS.
     /// - Throws: `ConversationError` where the format or the vocabulary lacks what is needed.
     package func encode(
         messages: [Message], tools: [JSONValue] = [], tokenizer: any Tokenizer,
-        leavesFinalOpen: Bool = false, limit: Int = .max
+        settings: JSONObject = [:], leavesFinalOpen: Bool = false, limit: Int = .max
     ) throws(ConversationError) -> [Int32] {
         guard supportsTools || tools.isEmpty else { throw .unsupported("tools") }
         var writer = try MistralPromptWriter(format: self, tokenizer: tokenizer, limit: limit)
         let turns = MistralConversation(messages, format: self, leavesFinalOpen: leavesFinalOpen)
-        try writer.write(turns, tools: tools)
+        try writer.write(turns, tools: tools, settings: settings)
         return writer.ids
     }
 

@@ -26,9 +26,9 @@ struct MistralPromptWriter {
     }
 
     mutating func write(
-        _ conversation: MistralConversation, tools: [JSONValue]
+        _ conversation: MistralConversation, tools: [JSONValue], settings: JSONObject
     ) throws(ConversationError) {
-        let toolsAt = format == .v13 ? conversation.firstUser : conversation.lastUser
+        let toolsAt = format.isLate ? conversation.firstUser : conversation.lastUser
         let systemAt = format == .v1 ? conversation.firstUser : conversation.lastUser
         // v2 leaves tools of the past out.
         let pastEnd = format == .v2 ? conversation.lastUser ?? 0 : 0
@@ -41,11 +41,12 @@ struct MistralPromptWriter {
                 try control("[/SYSTEM_PROMPT]")
             case .user(let text):
                 if i == toolsAt, !tools.isEmpty { try write(tools: tools) }
+                if i == toolsAt, format == .v15 { try write(settings: settings) }
                 let system = i == systemAt ? conversation.systemPrompt : nil
                 try writeUser(system.map { $0 + "\n\n" + text } ?? text)
-            case .assistant(let text, let calls, let isOpen):
+            case .assistant(let said, let calls, let isOpen):
                 if isForgotten, !calls.isEmpty { continue }
-                try writeAssistant(text)
+                try writeAssistant(said)
                 if !calls.isEmpty { try write(calls: calls) }
                 if !isOpen { ids.append(eos) }
             case .tool(let text, let id, let name):
@@ -70,6 +71,23 @@ struct MistralPromptWriter {
         try control("[/INST]")
     }
 
+    private mutating func writeAssistant(
+        _ said: [MistralConversation.Said]
+    ) throws(ConversationError) {
+        if case .text(let text)? = said.first, said.count == 1 {
+            return try writeAssistant(text)
+        }
+        for part in said {
+            switch part {
+            case .text(let text): try plain(text)
+            case .thinking(let text, let isClosed):
+                try control("[THINK]")
+                try plain(text)
+                if isClosed { try control("[/THINK]") }
+            }
+        }
+    }
+
     private mutating func writeAssistant(_ text: String) throws(ConversationError) {
         guard !text.isEmpty else { return }
         guard format != .v1 else { return try plain(text) }
@@ -80,6 +98,17 @@ struct MistralPromptWriter {
         try control("[AVAILABLE_TOOLS]")
         try plain(json(.array(tools.map(definition))))
         try control("[/AVAILABLE_TOOLS]")
+    }
+
+    /// The settings by name; they are JSON objects themselves, whose order is kept.
+    private mutating func write(settings: JSONObject) throws(ConversationError) {
+        let sorted = settings.keys.sorted().compactMap { key in
+            settings[key].flatMap { $0 == .null ? nil : (key, $0) }
+        }
+        if sorted.isEmpty { return }
+        try control("[MODEL_SETTINGS]")
+        try plain(json(.object(JSONObject(sorted))))
+        try control("[/MODEL_SETTINGS]")
     }
 
     /// A tool's definition with the fields that the models were trained on, in their order.
@@ -98,7 +127,7 @@ struct MistralPromptWriter {
     }
 
     private mutating func write(calls: [ToolCall]) throws(ConversationError) {
-        if format == .v11 || format == .v13 {
+        if format == .v11 || format.isLate {
             for call in calls {
                 try control("[TOOL_CALLS]")
                 try plain(call.name)
@@ -143,7 +172,7 @@ struct MistralPromptWriter {
             try plain(id)
             try control("[TOOL_CONTENT]")
             try plain(text)
-        case .v13:
+        case .v13, .v15:
             try plain(text)
         }
         try control("[/TOOL_RESULTS]")

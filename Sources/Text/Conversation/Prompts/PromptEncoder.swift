@@ -12,8 +12,9 @@ package struct PromptEncoder: Sendable {
     /// How the model wants its conversations written.
     package let format: PromptFormat
 
-    /// Whether tools of a request can show in the prompt.
-    package let takesTools: Bool
+    /// Whether tools are told of in the system message, because the format has no place for them or
+    /// the model is to call them in the general way.
+    package private(set) var describesTools: Bool
 
     private let tokenizer: any Tokenizer
     private let specialTokens: JSONObject
@@ -21,6 +22,8 @@ package struct PromptEncoder: Sendable {
     private let style: MessageStyle
     /// The template for conversations with tools, and how it wants its messages.
     private let forTools: (template: ChatTemplate, style: MessageStyle)?
+    /// What the template for conversations with tools makes of them.
+    private let abilities: TemplateAbilities
 
     /// An encoder for one model.
     ///
@@ -52,12 +55,14 @@ package struct PromptEncoder: Sendable {
         switch format {
         case .mistral(let format):
             style = MessageStyle()
-            takesTools = format.supportsTools
+            abilities = TemplateAbilities(all: format.supportsTools)
+            describesTools = !format.supportsTools
         case .template(let template), .fallback(let template):
             style = Self.style(of: template, specialTokens: vouched, limits: limits)
             let (template, style) = forTools ?? (template, style)
-            takesTools = Self.takesTools(
-                template, style: style, specialTokens: vouched, limits: limits)
+            abilities = TemplateAbilities(
+                of: template, style: style, specialTokens: vouched, limits: limits)
+            describesTools = !abilities.showsTools
         }
     }
 
@@ -88,42 +93,20 @@ package struct PromptEncoder: Sendable {
         return style
     }
 
-    /// Whether a template makes something of tools in any of some conversations.
-    ///
-    /// It counts as doing so where it refuses the conversation with them or without them, for then
-    /// it looks at them, and where it refuses every conversation, for then nothing is known.
-    private static func takesTools(
-        _ template: ChatTemplate, style: MessageStyle, specialTokens: JSONObject,
-        limits: TemplateLimits
-    ) -> Bool {
-        func segments(_ messages: [Message], _ tools: [JSONValue]) -> [PromptSegment]? {
-            let renderer = PromptRenderer(
-                template: template, style: style, specialTokens: specialTokens, limits: limits,
-                tools: tools, addGenerationPrompt: true, extra: [:])
-            do {
-                return try renderer.segments(messages, continuesLast: false)
-            } catch {
-                return nil
-            }
+    /// The same encoder, but tools are told of in the system message whatever the format has.
+    package func describingTools() -> PromptEncoder {
+        var encoder = self
+        encoder.describesTools = true
+        return encoder
+    }
+
+    /// The source of the template that writes conversations with tools; nil for Mistral's formats.
+    package var toolTemplateSource: String? {
+        switch format {
+        case .mistral: nil
+        case .template(let template), .fallback(let template):
+            (forTools?.template ?? template).source
         }
-        let tool: JSONValue = [
-            "type": "function",
-            "function": [
-                "name": "probe", "description": "probe",
-                "parameters": ["type": "object", "properties": [:]],
-            ],
-        ]
-        let user = Message(.user, "probe")
-        let conversations = [
-            [user], [Message(.system, "probe"), user], [user, Message(.assistant, "probe"), user],
-        ]
-        var isKnown = false
-        for messages in conversations {
-            let (without, with) = (segments(messages, []), segments(messages, [tool]))
-            if without != with { return true }
-            if without != nil { isKnown = true }
-        }
-        return !isKnown
     }
 
     /// The ids of a conversation's prompt.
@@ -146,16 +129,48 @@ package struct PromptEncoder: Sendable {
         messages: [Message], tools: [JSONValue] = [], addGenerationPrompt: Bool = true,
         continueFinal: Bool = false, extra: JSONObject = [:], limit: Int = .max
     ) throws(ConversationError) -> [Int32] {
-        guard let last = messages.last else {
+        guard !messages.isEmpty else {
             throw .invalid("a conversation needs at least one message")
         }
-        let continues = continueFinal || (last.role == .assistant && last.isPrefix)
+        let messages = (tools.isEmpty ? style : forTools?.style ?? style).completed(messages)
+        func encode(
+            _ messages: [Message], _ tools: [JSONValue]
+        ) throws(ConversationError) -> [Int32] {
+            try self.encode(
+                messages, tools: tools, addGenerationPrompt: addGenerationPrompt,
+                continueFinal: continueFinal, extra: extra, limit: limit)
+        }
+        guard describesTools, !tools.isEmpty else {
+            let showsHistory = abilities.showsCalls && abilities.showsResults
+            return try encode(showsHistory ? messages : ToolInstructions.plain(messages), tools)
+        }
+        for detail in ToolInstructions.Detail.allCases.dropLast() {
+            let described = ToolInstructions.described(messages, tools: tools, detail: detail)
+            do throws(ConversationError) {
+                let ids = try encode(described, [])
+                // The answer and what comes after it need room, too.
+                if ids.count <= limit - limit / 4 { return ids }
+            } catch {
+                guard case .tooLong = error else { throw error }
+            }
+        }
+        return try encode(ToolInstructions.described(messages, tools: tools, detail: .names), [])
+    }
+
+    /// The ids of a conversation as the format has it.
+    private func encode(
+        _ messages: [Message], tools: [JSONValue], addGenerationPrompt: Bool,
+        continueFinal: Bool, extra: JSONObject, limit: Int
+    ) throws(ConversationError) -> [Int32] {
+        let isPrefix = messages.last.map { $0.role == .assistant && $0.isPrefix } ?? false
+        let continues = continueFinal || isPrefix
         switch format {
         case .mistral(let format):
             // These formats have no tokens that open an assistant's turn, so that a last message
             // of the assistant is one to go on with whenever something is to be generated.
             return try format.encode(
-                messages: style.completed(messages), tools: tools, tokenizer: tokenizer,
+                messages: messages, tools: tools, tokenizer: tokenizer,
+                settings: try Self.settings(for: format, extra),
                 leavesFinalOpen: continues || addGenerationPrompt, limit: limit)
         case .template(let template), .fallback(let template):
             let own = tools.isEmpty ? nil : forTools
@@ -171,6 +186,19 @@ package struct PromptEncoder: Sendable {
                 throw .tooLong(error)
             }
         }
+    }
+
+    /// What v15 calls the model's settings: how much it reasons, which is not at all unless stated.
+    private static func settings(
+        for format: MistralFormat, _ extra: JSONObject
+    ) throws(ConversationError) -> JSONObject {
+        guard format == .v15 else { return [:] }
+        let efforts = ["none", "minimal", "low", "medium", "high", "xhigh"]
+        let effort = extra["reasoning_effort"] ?? "none"
+        guard let name = effort.stringValue, efforts.contains(name) else {
+            throw .invalid("reasoning_effort must be one of \(efforts.joined(separator: ", "))")
+        }
+        return ["reasoning_effort": effort]
     }
 
     /// The ids with exactly one BOS in front, where the vocabulary asks for one.

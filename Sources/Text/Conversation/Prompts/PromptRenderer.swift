@@ -13,6 +13,8 @@ struct PromptRenderer {
     let tools: [JSONValue]
     let addGenerationPrompt: Bool
     let extra: JSONObject
+    /// Whether an order of roles that the template refuses is mended.
+    var mendsOrder = true
 
     /// What marks the end of the last message while it is rendered; no message can contain it,
     /// since it is taken out of them.
@@ -29,6 +31,7 @@ struct PromptRenderer {
         } catch {
             first = error
         }
+        if !mendsOrder { throw .template(first) }
         // Only a template's own refusal, or its failing on the data, can be about the roles.
         switch first {
         case .raised, .evaluation: break
