@@ -1,14 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import StructuredOutput
+
 /// Chooses tokens from logits.
 ///
 /// The choice depends on the logits, the parameters, the history, the seed, the position and the
 /// index of the choice, and on nothing else. All arithmetic is IEEE 754 in a fixed order; equal
 /// logits are ordered by the lower id. The scratch memory is allocated once.
+///
+/// A mask means the same as logits of −∞ for the tokens that it leaves out, to the last bit, and
+/// damaged logits of those tokens do no harm.
 package struct Sampler {
     private var adjusted: [Float]
     private var weights: [Float]
     private var exponentials: [Double]
+
+    /// The tokens of a mask that allows few, in order.
+    ///
+    /// `adjusted` has the logits of these alone then, and there is a count of them.
+    private var ids: [Int32]
+    private var gatheredCount: Int?
+
     private var heap = CandidateHeap()
     private var histogram = WeightHistogram()
 
@@ -17,6 +29,7 @@ package struct Sampler {
         adjusted = Array(repeating: 0, count: vocabularyCount)
         weights = Array(repeating: 0, count: vocabularyCount)
         exponentials = Array(repeating: 0, count: vocabularyCount)
+        ids = Array(repeating: 0, count: vocabularyCount)
     }
 
     /// Chooses the next token.
@@ -26,28 +39,111 @@ package struct Sampler {
     ///   - parameters: how to choose; validated before.
     ///   - history: the tokens so far; needed only if the parameters have penalties.
     ///   - maskedTokens: tokens that may not be chosen.
+    ///   - mask: the tokens that may be chosen, but for those; nil for all.
     ///   - seed: of the request.
     ///   - position: of the token that is being chosen, counted from the start of the prompt.
     ///   - choice: the index of the choice within its request.
     /// - Returns: the token's id.
     /// - Throws: `SamplingError` if the logits are damaged or all are masked.
-    /// - Complexity: O(V), plus the sorting of the tokens that `topK` or `topP` keep.
+    /// - Complexity: O(V), or O(V / 64 + allowed tokens) where a mask leaves out more than half;
+    ///   plus the sorting of the tokens that `topK` or `topP` keep.
     package mutating func sample(
         logits: Span<Float>, parameters: SamplingParameters, history: TokenHistory? = nil,
-        maskedTokens: [Int32] = [], seed: UInt64, position: Int, choice: Int = 0
+        maskedTokens: [Int32] = [], mask: TokenMask? = nil, seed: UInt64, position: Int,
+        choice: Int = 0
     ) throws(SamplingError) -> Int32 {
         precondition(logits.count == adjusted.count, "\(logits.count) logits of \(adjusted.count)")
         let isAdjusted =
             parameters.hasPenalties || !parameters.logitBias.isEmpty || !maskedTokens.isEmpty
-        if !isAdjusted, parameters.temperature == 0 { return try Self.argmax(logits) }
+        let isMasked = mask.map { $0.count(below: logits.count) < logits.count } ?? false
+        if !isAdjusted, parameters.temperature == 0 {
+            guard isMasked, let mask else { return try Self.argmax(logits) }
+            return try Self.argmax(logits, allowed: mask.words.span)
+        }
 
-        copy(logits)
+        gatheredCount = nil
+        if isMasked, let mask { take(logits, mask) } else { copy(logits) }
         if isAdjusted { adjust(parameters, history: history, maskedTokens: maskedTokens) }
-        let best = try Self.argmax(adjusted.span)
-        if parameters.temperature == 0 { return best }
+        let count = gatheredCount ?? adjusted.count
+        let best: Int32
+        do {
+            best = try Self.argmax(adjusted.span.extracting(0..<count))
+        } catch .invalidLogit(let index) {
+            throw .invalidLogit(token: token(at: Int(index)))
+        }
+        if parameters.temperature == 0 { return token(at: Int(best)) }
 
         let uniform = CounterRandom.uniform(seed: seed, position: position, choice: choice)
-        return choose(parameters, maximum: adjusted[Int(best)], uniform: uniform)
+        let chosen = choose(
+            parameters, count: count, maximum: adjusted[Int(best)], uniform: uniform)
+        return token(at: Int(chosen))
+    }
+
+    /// The id of a token by its place in `adjusted`.
+    private func token(at index: Int) -> Int32 {
+        gatheredCount == nil ? Int32(truncatingIfNeeded: index) : ids[index]
+    }
+
+    /// The place of a token in `adjusted`; nil where it is not there.
+    private func index(of token: Int32) -> Int? {
+        guard let gatheredCount else { return Int(token) < adjusted.count ? Int(token) : nil }
+        var low = 0
+        var high = gatheredCount
+        while low < high {
+            let middle = (low + high) / 2
+            if ids[middle] < token { low = middle + 1 } else { high = middle }
+        }
+        return low < gatheredCount && ids[low] == token ? low : nil
+    }
+
+    /// Takes the logits of the tokens that a mask allows: alone where they are few, or else among
+    /// the others, which become −∞.
+    private mutating func take(_ logits: Span<Float>, _ mask: TokenMask) {
+        let words = mask.words.span
+        if mask.count(below: logits.count) <= logits.count / 2 {
+            gather(logits, words)
+        } else {
+            copy(logits)
+            hide(words)
+        }
+    }
+
+    private mutating func gather(_ logits: Span<Float>, _ words: Span<UInt64>) {
+        let count = gatherIDs(words)
+        let ids = ids
+        var adjusted = adjusted.mutableSpan
+        for index in 0..<count { adjusted[index] = logits[Int(ids[index])] }
+        gatheredCount = count
+    }
+
+    private mutating func gatherIDs(_ words: Span<UInt64>) -> Int {
+        var ids = ids.mutableSpan
+        var count = 0
+        for word in 0..<words.count {
+            var bits = words[word]
+            while bits != 0 {
+                let index = word << 6 + bits.trailingZeroBitCount
+                bits &= bits &- 1
+                guard index < ids.count else { return count }
+                ids[count] = Int32(truncatingIfNeeded: index)
+                count += 1
+            }
+        }
+        return count
+    }
+
+    private mutating func hide(_ words: Span<UInt64>) {
+        var adjusted = adjusted.mutableSpan
+        for start in stride(from: 0, to: adjusted.count, by: 64) {
+            let word = start >> 6
+            var bits = word < words.count ? ~words[word] : .max
+            while bits != 0 {
+                let index = start + bits.trailingZeroBitCount
+                bits &= bits &- 1
+                guard index < adjusted.count else { break }
+                adjusted[index] = -.infinity
+            }
+        }
     }
 
     private mutating func copy(_ logits: Span<Float>) {
@@ -73,6 +169,32 @@ package struct Sampler {
         return Int32(truncatingIfNeeded: bestIndex)
     }
 
+    /// The index of the greatest of the allowed values, the lowest of several.
+    private static func argmax(
+        _ values: Span<Float>, allowed words: Span<UInt64>
+    ) throws(SamplingError) -> Int32 {
+        var best = -Float.infinity
+        var bestIndex: Int?
+        for word in 0..<words.count {
+            var bits = words[word]
+            while bits != 0 {
+                let index = word << 6 + bits.trailingZeroBitCount
+                bits &= bits &- 1
+                guard index < values.count else { break }
+                let value = values[index]
+                if value > best {
+                    best = value
+                    bestIndex = index
+                } else if value.isNaN {
+                    throw .invalidLogit(token: Int32(truncatingIfNeeded: index))
+                }
+            }
+        }
+        guard let bestIndex else { throw .noCandidate }
+        if best == .infinity { throw .invalidLogit(token: Int32(truncatingIfNeeded: bestIndex)) }
+        return Int32(truncatingIfNeeded: bestIndex)
+    }
+
     /// Applies bias, mask and penalties; each token's logit changes by itself, in any order.
     ///
     /// What they make too great or too small for a float becomes the greatest or least there is, for
@@ -80,13 +202,15 @@ package struct Sampler {
     private mutating func adjust(
         _ parameters: SamplingParameters, history: TokenHistory?, maskedTokens: [Int32]
     ) {
-        for (token, bias) in parameters.logitBias where Int(token) < adjusted.count {
-            let value = adjusted[Int(token)]
-            adjusted[Int(token)] = Self.bounded(value + bias, from: value)
+        for (token, bias) in parameters.logitBias {
+            guard let index = index(of: token) else { continue }
+            let value = adjusted[index]
+            adjusted[index] = Self.bounded(value + bias, from: value)
         }
         if parameters.hasPenalties, let history {
-            for (token, count) in history.generatedCounts where Int(token) < adjusted.count {
-                var value = adjusted[Int(token)]
+            for (token, count) in history.generatedCounts {
+                guard let index = index(of: token) else { continue }
+                var value = adjusted[index]
                 value =
                     value > 0
                     ? value / parameters.repetitionPenalty : value * parameters.repetitionPenalty
@@ -94,11 +218,11 @@ package struct Sampler {
                     value -= Float(count) * parameters.frequencyPenalty
                     value -= parameters.presencePenalty
                 }
-                adjusted[Int(token)] = Self.bounded(value, from: adjusted[Int(token)])
+                adjusted[index] = Self.bounded(value, from: adjusted[index])
             }
         }
-        for token in maskedTokens where Int(token) < adjusted.count {
-            adjusted[Int(token)] = -.infinity
+        for token in maskedTokens {
+            if let index = index(of: token) { adjusted[index] = -.infinity }
         }
     }
 
@@ -114,23 +238,25 @@ package struct Sampler {
     ///
     /// - Parameters:
     ///   - parameters: with a temperature above 0.
+    ///   - count: how many of the adjusted logits there are.
     ///   - maximum: the greatest adjusted logit, finite.
     ///   - uniform: a random number in `[0, 1)`.
-    /// - Returns: a token whose weight is above 0.
+    /// - Returns: the place of a token whose weight is above 0.
     private mutating func choose(
-        _ parameters: SamplingParameters, maximum: Float, uniform: Double
+        _ parameters: SamplingParameters, count: Int, maximum: Float, uniform: Double
     ) -> Int32 {
-        let values = adjusted
+        let allValues = adjusted
+        let values = allValues.span.extracting(0..<count)
         let scale = min(1 / parameters.temperature, .greatestFiniteMagnitude)
         let threshold = Self.threshold(parameters, maximum: maximum)
 
-        if let topK = parameters.topK, topK < values.count {
-            heap.select(topK, from: values.span, threshold: threshold)
+        if let topK = parameters.topK, topK < allValues.count {
+            heap.select(topK, from: values, threshold: threshold)
             return draw(
                 uniform, topP: parameters.topP, total: nil, maximum: maximum, scale: scale)
         }
         let total = weigh(values, maximum: maximum, scale: scale, threshold: threshold)
-        if parameters.topP == 1 { return drawFromAll(uniform * total) }
+        if parameters.topP == 1 { return drawFromAll(uniform * total, count: count) }
 
         selectNucleus(
             values, mass: Double(parameters.topP) * total, maximum: maximum, scale: scale)
@@ -148,28 +274,28 @@ package struct Sampler {
     ///
     /// The loop is free of branches so that it becomes vector instructions.
     private mutating func weigh(
-        _ values: [Float], maximum: Float, scale: Float, threshold: Float
+        _ values: Span<Float>, maximum: Float, scale: Float, threshold: Float
     ) -> Double {
-        let values = values.span
         var weights = weights.mutableSpan
-        for index in 0..<min(values.count, weights.count) {
+        let count = min(values.count, weights.count)
+        for index in 0..<count {
             let value = values[index]
             let weight = PortableMath.exp((value - maximum) * scale)
             weights[index] = value >= threshold ? weight : 0
         }
         var total = 0.0
-        for index in 0..<weights.count { total += Double(weights[index]) }
+        for index in 0..<count { total += Double(weights[index]) }
         return total
     }
 
     /// Makes the heap hold, in order, at least the tokens that it takes to reach the mass.
     private mutating func selectNucleus(
-        _ values: [Float], mass: Double, maximum: Float, scale: Float
+        _ values: Span<Float>, mass: Double, maximum: Float, scale: Float
     ) {
         let weights = weights
         let nucleus = histogram.nucleus(
-            of: values.span, weights: weights.span, maximum: maximum, scale: scale, mass: mass)
-        heap.select(nucleus.count, from: values.span, threshold: nucleus.threshold)
+            of: values, weights: weights.span, maximum: maximum, scale: scale, mass: mass)
+        heap.select(nucleus.count, from: values, threshold: nucleus.threshold)
     }
 
     /// Draws from the sorted candidates, of which it takes those that hold `topP` of the total.
@@ -204,10 +330,10 @@ package struct Sampler {
     }
 
     /// Draws from all tokens, in the order of their ids.
-    private func drawFromAll(_ target: Double) -> Int32 {
+    private func drawFromAll(_ target: Double, count: Int) -> Int32 {
         var sum = 0.0
         var chosen = 0
-        for index in weights.indices where weights[index] > 0 {
+        for index in 0..<count where weights[index] > 0 {
             chosen = index
             sum += Double(weights[index])
             if target < sum { break }

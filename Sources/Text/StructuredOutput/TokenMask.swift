@@ -32,7 +32,17 @@ package struct TokenMask: Hashable, Sendable {
     }
 
     /// How many tokens are allowed.
-    package var count: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
+    package var count: Int { count(below: tokenCount) }
+
+    /// How many tokens are allowed whose ids are below a limit.
+    package func count(below limit: Int) -> Int {
+        let words = words.span
+        let wholeCount = min(limit >> 6, words.count)
+        var count = 0
+        for word in 0..<wholeCount { count &+= words[word].nonzeroBitCount }
+        guard wholeCount < words.count, limit & 63 != 0 else { return count }
+        return count + (words[wholeCount] & (1 << UInt64(limit & 63) - 1)).nonzeroBitCount
+    }
 
     /// Whether no token is allowed.
     package var isEmpty: Bool { words.allSatisfy { $0 == 0 } }
