@@ -23,9 +23,17 @@ struct RandomWalk {
     /// What the walk knows of a sequence.
     private struct Walker {
         let id: SequenceID
+        let promptCount: Int
         var hashes: [UInt64]
         var leftTokens: Int
         var forkCount: Int
+
+        mutating func append(_ tokens: [Int32]) {
+            for token in tokens {
+                hashes.append(PagedMemory.hash(hashes[hashes.count - 1], token))
+            }
+            leftTokens -= tokens.count
+        }
     }
 
     /// What has happened.
@@ -38,6 +46,8 @@ struct RandomWalk {
         var preempted = 0
         var forked = 0
         var copied = 0
+        var continued = 0
+        var rewound = 0
     }
 
     let configuration: Scheduler.Configuration
@@ -96,8 +106,8 @@ struct RandomWalk {
         hashes.removeFirst()
         walkers.append(
             Walker(
-                id: id, hashes: hashes, leftTokens: request.maxTokens,
-                forkCount: request.forkCount))
+                id: id, promptCount: hashes.count, hashes: hashes,
+                leftTokens: request.maxTokens, forkCount: request.forkCount))
         events.added += 1
     }
 
@@ -174,28 +184,45 @@ struct RandomWalk {
     private mutating func sample(
         _ slice: ScheduledStep.Slice, for index: Int
     ) -> SliceOutcome {
-        let prefix = walkers[index].hashes
-        for _ in 0..<walkers[index].forkCount where walkers[index].leftTokens > 1 {
+        let origin = walkers[index]
+        for _ in 0..<origin.forkCount where origin.leftTokens > 1 {
             let id = SequenceID(rawValue: nextID)
             nextID += 1
-            let token = Int32(generator.next() % 2)
-            scheduler.fork(slice, into: id, token: token)
-            walkers.append(
-                Walker(
-                    id: id, hashes: prefix + [PagedMemory.hash(prefix[prefix.count - 1], token)],
-                    leftTokens: walkers[index].leftTokens - 1, forkCount: 0))
+            let tokens = nextTokens(fewerThan: origin.leftTokens)
+            scheduler.fork(slice, into: id, token: tokens[0], then: Array(tokens.dropFirst()))
+            var fork = Walker(
+                id: id, promptCount: origin.promptCount, hashes: origin.hashes,
+                leftTokens: origin.leftTokens, forkCount: 0)
+            fork.append(tokens)
+            walkers.append(fork)
             events.forked += 1
         }
         walkers[index].forkCount = 0
-        walkers[index].leftTokens -= 1
-        if walkers[index].leftTokens == 0 || generator.once(in: 50) {
+        if origin.leftTokens == 1 || generator.once(in: 50) {
             walkers.remove(at: index)
             events.finished += 1
             return .finished
         }
-        let token = Int32(generator.next() % 2)
-        walkers[index].hashes.append(PagedMemory.hash(prefix[prefix.count - 1], token))
-        return .sampled(token)
+        if origin.hashes.count > origin.promptCount, generator.once(in: 12) {
+            let count = Int.random(
+                in: origin.promptCount..<origin.hashes.count, using: &generator)
+            walkers[index].leftTokens += origin.hashes.count - count
+            walkers[index].hashes.removeLast(origin.hashes.count - count)
+            events.rewound += 1
+            return .rewound(toCount: count)
+        }
+        let tokens = nextTokens(fewerThan: origin.leftTokens)
+        walkers[index].append(tokens)
+        if tokens.count == 1 { return .sampled(tokens[0]) }
+        events.continued += 1
+        return .continued(tokens)
+    }
+
+    /// Mostly one token, sometimes several.
+    private mutating func nextTokens(fewerThan limit: Int) -> [Int32] {
+        let isRun = generator.once(in: 6)
+        let count = isRun ? Int.random(in: 1..<min(limit, 12), using: &generator) : 1
+        return (0..<count).map { _ in Int32(generator.next() % 2) }
     }
 
     private var logitsRowCount: Int {

@@ -131,6 +131,9 @@ package struct BlockPool: Sendable {
     /// Whether more than one sequence owns the block, so that a writer must copy it first.
     package func isShared(_ block: Int32) -> Bool { blocks[Int(block)].ownerCount > 1 }
 
+    /// Whether others may find the block, so that nobody writes to it any more.
+    package func isPublished(_ block: Int32) -> Bool { blocks[Int(block)].prefix != nil }
+
     /// Finds the next tokens of a prefix.
     ///
     /// - Parameters:

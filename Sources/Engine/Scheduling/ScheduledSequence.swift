@@ -29,6 +29,9 @@ struct ScheduledSequence: Sendable {
     /// How many of the tokens are in the KV cache.
     var computedCount = 0
 
+    /// Where the tokens begin that were appended last, if they were several.
+    var runStart = Int.max
+
     /// How many of the prompt's tokens have had their logits, whatever was preempted since.
     var scoredCount = 0
 
@@ -55,8 +58,11 @@ struct ScheduledSequence: Sendable {
 
     var remainingCount: Int { targetCount - computedCount }
 
-    /// Whether a running sequence goes on by one token, which gives the next one.
-    var isDecoding: Bool { maxTokens > 0 && computedCount > 0 && remainingCount == 1 }
+    /// Whether a running sequence goes on by the tokens that were appended last, mostly one, which
+    /// give the next one.
+    var isDecoding: Bool {
+        maxTokens > 0 && computedCount > 0 && (remainingCount == 1 || computedCount >= runStart)
+    }
 
     /// Whether the logits of the next tokens are wanted for the prompt's own sake.
     var isScoring: Bool { scoresPrompt && scoredCount < promptCount - 1 }
@@ -67,6 +73,18 @@ struct ScheduledSequence: Sendable {
     /// The most tokens that may be taken from the cache: at least one is computed for its logits,
     /// and every one whose logits are wanted.
     var cacheableCount: Int { min(targetCount - 1, isScoring ? scoredCount : targetCount) }
+
+    /// Adds a generated token.
+    mutating func append(_ token: Int32) {
+        tokens.append(token)
+        runStart = .max
+    }
+
+    /// Adds generated tokens.
+    mutating func append(contentsOf newTokens: [Int32]) {
+        runStart = newTokens.count > 1 ? tokens.count : .max
+        tokens += newTokens
+    }
 
     /// Whether it comes before another when both have blocks.
     func isSenior(to other: ScheduledSequence) -> Bool {

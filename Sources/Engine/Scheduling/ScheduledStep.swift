@@ -58,6 +58,9 @@ package struct ScheduledStep: Sendable {
     /// The number of sequences that decode.
     package internal(set) var decodeCount = 0
 
+    /// How many tokens these have beyond one each, because several were appended at once.
+    package internal(set) var runTokenCount = 0
+
     /// Sequences that got their blocks in this step, possibly again after a preemption.
     package internal(set) var admitted: [SequenceID] = []
 
@@ -71,7 +74,7 @@ package struct ScheduledStep: Sendable {
     package init() {}
 
     /// The number of prompt tokens, those computed again included.
-    package var prefillCount: Int { tokenCount - decodeCount }
+    package var prefillCount: Int { tokenCount - decodeCount - runTokenCount }
 
     /// Adds the next tokens of a running sequence.
     ///
@@ -106,6 +109,7 @@ package struct ScheduledStep: Sendable {
         copies.removeAll(keepingCapacity: true)
         tokenCount = 0
         decodeCount = 0
+        runTokenCount = 0
     }
 }
 
@@ -116,6 +120,14 @@ package enum SliceOutcome: Hashable, Sendable {
 
     /// The next token.
     case sampled(Int32)
+
+    /// The next tokens, at least one: one that was sampled, perhaps, and those that must follow it.
+    /// The one after them is sampled from the logits of the last.
+    case continued([Int32])
+
+    /// The last tokens are taken back, so that the sequence has this many, its prompt included and
+    /// at least that; the one after them is sampled again.
+    case rewound(toCount: Int)
 
     /// The sequence has ended, for whichever reason; its tokens are in the cache.
     case finished

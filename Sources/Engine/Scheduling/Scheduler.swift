@@ -13,7 +13,7 @@ package struct Scheduler: Sendable {
         let id: SequenceID
         let arrival: UInt64
         let originIndex: Int
-        let token: Int32
+        let tokens: [Int32]
     }
 
     /// The limits.
@@ -74,6 +74,7 @@ package struct Scheduler: Sendable {
         precondition(outcomes.count == step.slices.count, "\(outcomes.count) outcomes")
         hasOpenStep = false
         var hasFinished = false
+        var hasLost = false
         for (slice, outcome) in zip(step.slices, outcomes) {
             let index = slice.runningIndex
             precondition(places.running[index].id == slice.id, "the step is not the last one")
@@ -92,13 +93,24 @@ package struct Scheduler: Sendable {
                 precondition(!slice.samples, "a token should have been sampled")
             case .sampled(let token):
                 precondition(slice.samples, "no token should have been sampled")
-                places.running[index].tokens.append(token)
+                places.running[index].append(token)
+            case .continued(let tokens):
+                precondition(slice.samples && !tokens.isEmpty, "no token should have been sampled")
+                places.running[index].append(contentsOf: tokens)
+            case .rewound(let count):
+                precondition(slice.samples, "no token should have been sampled")
+                if !places.blocks.rewind(
+                    &places.running[index], toCount: count, copies: &pendingCopies)
+                {
+                    hasLost = true
+                }
             case .finished, .failed:
                 hasFinished = true
             }
         }
         makeForks()
         if hasFinished { removeFinished(step, outcomes) }
+        if hasLost { places.requeueThoseWithoutBlocks() }
         places.sortRunning()
     }
 
@@ -141,25 +153,37 @@ package struct Scheduler: Sendable {
 
     /// Adds every sequence that decodes, the senior ones first.
     ///
-    /// One that needs a block while none is free takes those of a junior, possibly its own.
+    /// One that needs a block while none is free takes those of a junior, possibly its own. One
+    /// that got several tokens at once has as many of them as the step and the free blocks hold
+    /// without keeping another from its own.
     ///
     /// - Returns: whether all of them found a place.
     private mutating func scheduleDecodes(into step: inout ScheduledStep) -> Bool {
         let countBefore = step.preempted.count
+        var spareCount = configuration.maxBatchTokens - places.running.count
+        let runLimit =
+            places.running.count > 1
+            ? configuration.prefillChunkTokensWhileDecoding : configuration.prefillChunkTokens
         var index = 0
         while index < places.running.count {
             guard places.running[index].isDecoding else {
                 index += 1
                 continue
             }
-            guard places.blocks.reserveNext(for: &places.running[index]) else {
+            let wanted = min(
+                places.running[index].remainingCount, 1 + min(spareCount, runLimit))
+            let count = places.blocks.reserveNext(wanted, for: &places.running[index])
+            guard count > 0 else {
                 // Those before have their slices already; another may stand here afterwards.
                 places.preempt(places.victim(from: index), into: &step)
                 continue
             }
-            step.append(1, of: &places.running[index], at: index, &places.blocks)
+            step.append(count, of: &places.running[index], at: index, &places.blocks)
             step.decodeCount += 1
-            places.clients.charge(places.running[index].client, work: configuration.decodeWork)
+            step.runTokenCount += count - 1
+            spareCount -= count - 1
+            places.clients.charge(
+                places.running[index].client, work: configuration.decodeWork + Double(count - 1))
             index += 1
         }
         return step.preempted.count == countBefore
@@ -167,7 +191,7 @@ package struct Scheduler: Sendable {
 
     // MARK: Forks
 
-    /// Goes on from a slice with a second sequence, whose next token is another.
+    /// Goes on from a slice with a second sequence, whose next tokens are others.
     ///
     /// Both share the blocks that are full; the last one is copied if it is not. Where no block or
     /// no place is free, the new sequence waits and finds the full blocks in the cache later.
@@ -176,14 +200,17 @@ package struct Scheduler: Sendable {
     ///   - slice: one that samples, of the open step and of a sequence with `forkCount` left.
     ///   - id: the new sequence.
     ///   - token: its next token.
-    package mutating func fork(_ slice: ScheduledStep.Slice, into id: SequenceID, token: Int32) {
+    ///   - rest: the tokens that follow this one, as in ``SliceOutcome/continued(_:)``.
+    package mutating func fork(
+        _ slice: ScheduledStep.Slice, into id: SequenceID, token: Int32, then rest: [Int32] = []
+    ) {
         let index = slice.runningIndex
         precondition(hasOpenStep && slice.samples, "nothing to fork")
         precondition(places.running[index].forkCount > 0, "\(slice.id) was not to be forked")
         let arrival = places.running[index].arrival + UInt64(places.running[index].forkCount)
         places.running[index].forkCount -= 1
         pendingForks.append(
-            PendingFork(id: id, arrival: arrival, originIndex: index, token: token))
+            PendingFork(id: id, arrival: arrival, originIndex: index, tokens: [token] + rest))
     }
 
     /// Adds the sequences that were forked from the step being committed.
@@ -196,7 +223,8 @@ package struct Scheduler: Sendable {
                 maxTokens: origin.maxTokens, scoresPrompt: false, priority: origin.priority,
                 client: origin.client, scope: origin.scope, deadline: origin.deadline,
                 dueTime: origin.dueTime, forkCount: 0,
-                tokens: origin.tokens[..<origin.computedCount] + [fork.token])
+                tokens: Array(origin.tokens[..<origin.computedCount]))
+            sequence.append(contentsOf: fork.tokens)
             sequence.cachedCount = origin.cachedCount
             sequence.countedCount = origin.promptCount
             places.add(sequence, forkedFrom: fork.originIndex, copies: &pendingCopies)

@@ -60,13 +60,83 @@ struct SequenceBlocks: Sendable {
         }
     }
 
-    /// Makes sure that the next token has a place; false if there is no free block.
-    mutating func reserveNext(for sequence: inout ScheduledSequence) -> Bool {
-        let capacity = sequence.blockTable.count * configuration.positionsPerBlock
-        if sequence.computedCount < capacity { return true }
-        guard let block = pool.allocate() else { return false }
-        sequence.blockTable.append(block)
+    /// Makes sure that the next tokens have places.
+    ///
+    /// - Returns: how many of them have, which are less than wanted if there is no free block.
+    mutating func reserveNext(_ wanted: Int, for sequence: inout ScheduledSequence) -> Int {
+        let size = configuration.positionsPerBlock
+        while sequence.blockTable.count * size < sequence.computedCount + wanted {
+            guard let block = pool.allocate() else { break }
+            sequence.blockTable.append(block)
+        }
+        return min(wanted, sequence.blockTable.count * size - sequence.computedCount)
+    }
+
+    /// Takes back the last tokens of a sequence, and what was computed of them and of the one before
+    /// them, whose logits are wanted again.
+    ///
+    /// What others may read stays as it is: the sequence goes on in a copy.
+    ///
+    /// - Parameters:
+    ///   - sequence: a running one; all of its tokens may have been computed.
+    ///   - count: how many tokens it keeps, at least its prompt.
+    ///   - copies: receives what to copy before the next step.
+    /// - Returns: false if the sequence has lost its blocks, because there is none for a copy or
+    ///   what its tokens would see again has left the attention window.
+    mutating func rewind(
+        _ sequence: inout ScheduledSequence, toCount count: Int,
+        copies: inout [ScheduledStep.BlockCopy]
+    ) -> Bool {
+        precondition(
+            count >= sequence.promptCount && count < sequence.tokens.count,
+            "\(sequence.id) cannot go back to \(count) of \(sequence.tokens.count) tokens")
+        sequence.tokens.removeLast(sequence.tokens.count - count)
+        sequence.runStart = .max
+        let size = configuration.positionsPerBlock
+        let computedCount = min(sequence.computedCount, count - 1)
+        let place = computedCount / size
+        guard keepsWhatItSees(sequence, after: computedCount) else {
+            release(&sequence)
+            return false
+        }
+        while sequence.blockTable.count > place + 1 {
+            pool.release(sequence.blockTable.removeLast())
+        }
+        if place < sequence.publishedCount {
+            sequence.publishedCount = place
+            sequence.prefix =
+                place == 0
+                ? .empty : pool.contents(of: sequence.blockTable[place - 1]).prefix ?? .empty
+        }
+        sequence.computedCount = computedCount
+        let last = sequence.blockTable[place]
+        if pool.isPublished(last) || pool.isShared(last) {
+            guard let block = pool.allocate() else {
+                release(&sequence)
+                return false
+            }
+            if computedCount % size > 0 {
+                copies.append(ScheduledStep.BlockCopy(source: last, destination: block))
+            }
+            pool.release(last)
+            sequence.blockTable[place] = block
+        }
         return true
+    }
+
+    /// Whether a sequence still owns everything that its tokens from a position on see, and knows
+    /// what its blocks before that position continue.
+    private func keepsWhatItSees(
+        _ sequence: ScheduledSequence, after computedCount: Int
+    ) -> Bool {
+        guard sequence.leftCount > 0, let window = configuration.attentionWindow else {
+            return true
+        }
+        let size = configuration.positionsPerBlock
+        let firstSeen = max(computedCount - window + 1, 0)
+        let place = computedCount / size
+        return sequence.leftCount * size <= firstSeen
+            && (place >= sequence.publishedCount || place > sequence.leftCount)
     }
 
     /// Gives a fork the blocks of its origin: those that are full are shared, and one that is not is

@@ -230,10 +230,21 @@ struct SequencePlaces: Sendable {
 
     /// Takes the blocks of a running sequence, which will be computed again.
     mutating func preempt(_ index: Int, into step: inout ScheduledStep) {
+        step.preempted.append(running[index].id)
+        requeue(index)
+    }
+
+    /// Puts the running sequences that have lost their blocks into the queue.
+    mutating func requeueThoseWithoutBlocks() {
+        for index in running.indices.reversed() where running[index].blockTable.isEmpty {
+            requeue(index)
+        }
+    }
+
+    private mutating func requeue(_ index: Int) {
         blocks.release(&running[index])
         var sequence = running.remove(at: index)
         sequence.wasPreempted = true
-        step.preempted.append(sequence.id)
         waiting.append(sequence)
     }
 
@@ -401,7 +412,9 @@ struct SequencePlaces: Sendable {
         let wronged = waiting.sequences.filter {
             isAnyOver && $0.priority == priority && shares.isUnderServed($0.client)
         }
-        let canRun = wronged.allSatisfy {
+        // Nothing overtakes the sequence that is next, which with a place more may be another.
+        let next = counted.nextWaiting().map { waiting.sequences[$0] }
+        let canRun = (wronged + (next.map { [$0] } ?? [])).allSatisfy {
             configuration.blocks(for: $0.targetCount) + running.count <= blocks.freeCount
         }
         return canRun ? wronged.map { "\($0.id) waits for a place of its client's" } : []
