@@ -2,104 +2,221 @@
 
 internal import Sampling
 internal import Scheduling
+internal import StructuredOutput
 internal import Tokenization
 
-/// One continuation of a request's prompt: its tokens become text here, and its end is noticed.
+/// One continuation of a request's prompt: its tokens become text here, what must and what may
+/// follow is known, and its end is noticed.
 ///
-/// Belongs to the engine's thread.
+/// What a constraint may have to take back does not come out before it is certain. At a dead end
+/// the choice goes back to the last token of those that might have been another, which then must
+/// be another.
+///
+/// Belongs to the engine's thread; only its matcher is shared.
 final class ActiveChoice {
-    /// How a choice ended.
-    struct End {
-        var reason: FinishReason
-        var stop: MatchedStop?
+    /// A token that nobody chose.
+    struct ForcedToken {
+        var id: Int32
+
+        /// Whether the constraint has the answer end with it.
+        var endsAnswer = false
     }
+
+    /// Tokens that may be taken back.
+    private struct Provisional {
+        /// What the answer and its thinking were before the first of them.
+        let text: AnswerText
+        let thinking: ThinkingProgress?
+
+        /// How many tokens the answer had at each choice among several that was made since.
+        var choices: [Int] = []
+    }
+
+    /// How often an answer may go back, and by how many tokens each time and altogether.
+    private static let mostRewinds = 32
+    private static let mostTokensBack = 256
+    private static let mostTokensBackTogether = 1_024
+
+    /// How many forced tokens are asked for at a time.
+    private static let forcedLimit = 64
 
     let active: ActiveRequest
     let index: Int
     let id: SequenceID
 
-    /// The tokens so far, if penalties ask for them.
-    private(set) var history: TokenHistory?
+    /// What holds the answer to its constraint.
+    let matcher: SharedMatcher?
 
-    private(set) var generatedCount = 0
+    private var text: AnswerText
+    private var thinking: ThinkingProgress?
 
-    private var detokenizer: StreamingDetokenizer
-    private var matcher: StopMatcher
+    /// Tokens that come next without being sampled; the last one first.
+    private var forced: [ForcedToken] = []
 
-    /// Watches an answer whose length nobody has limited.
-    private var repetition: RepetitionDetector?
+    private var provisional: Provisional?
 
-    /// The Unicode scalars of the text so far, whether they have come out or not.
-    private var textLength = 0
+    /// What came before those and has not come out.
+    private var settled = (text: "", tokens: TokenRun())
 
-    private var hasEnded = false
+    private var rewindCount = 0
+    private var takenBackCount = 0
 
     init(of active: ActiveRequest, index: Int, id: SequenceID, tokenizer: any Tokenizer) {
         self.active = active
         self.index = index
         self.id = id
-        let request = active.request
-        detokenizer = StreamingDetokenizer(
-            tokenizer: tokenizer, continuesText: request.continuesText)
-        matcher = active.submission.stopMatcher
-        if request.sampling.hasPenalties {
-            history = TokenHistory(promptTokens: request.promptTokens)
+        text = AnswerText(of: active.submission, tokenizer: tokenizer)
+        matcher = active.request.constraint.map {
+            SharedMatcher($0, continuesText: active.request.continuesText)
         }
-        if request.stopsOnRepetition, request.maxTokens == nil, !request.ignoresEOS {
-            repetition = RepetitionDetector()
-        }
+        thinking = active.request.thinkingBudget.map(ThinkingProgress.init)
+        demandNext()
     }
 
-    /// The tokens that may not be chosen next: those that would end a choice that is too short.
+    /// The tokens so far, if penalties ask for them.
+    var history: TokenHistory? { text.history }
+
+    var generatedCount: Int { text.tokenCount }
+
+    /// The tokens that may not be chosen next: those that would end a choice that is too short, or
+    /// that are not to end it.
     var maskedTokens: [Int32] {
-        generatedCount < active.request.minTokens ? active.submission.endTokensInOrder : []
+        generatedCount < active.request.minTokens
+            ? active.submission.endTokensInOrder : active.submission.ignoredEndTokens
     }
+
+    /// Whether the mask of the next token is wanted.
+    var needsMask: Bool { matcher != nil && forced.isEmpty }
+
+    // MARK: Tokens
+
+    /// Takes the next token from those that come without being sampled.
+    func takeForced() -> ForcedToken? { forced.popLast() }
 
     /// Takes the next token.
     ///
     /// - Parameters:
-    ///   - token: what was sampled.
+    ///   - token: what was sampled or forced.
+    ///   - endsAnswer: whether the constraint has the answer end with it.
+    ///   - wasChosen: whether it might have been another.
     ///   - logprobs: what the model thought of it, if the request asks.
-    /// - Returns: the text that is certain now, the token, and the end if this was the last one.
+    /// - Returns: the end if this was the last one.
     func append(
-        _ token: Int32, _ logprobs: TokenLogprobs?
-    ) -> (text: String, output: TokenOutput, end: End?) {
+        _ token: Int32, endsAnswer: Bool = false, wasChosen: Bool, _ logprobs: TokenLogprobs?
+    ) -> AnswerText.End? {
         let submission = active.submission
-        history?.append(token)
-        generatedCount += 1
-
-        let isEnd = submission.endTokens.contains(token)
-        let piece = isEnd ? "" : detokenizer.append(token)
-        let output = TokenOutput(
-            id: token, logprobs: logprobs, textOffset: textLength, isStop: isEnd)
-        textLength += piece.unicodeScalars.count
-
-        var text = piece
-        var stop: MatchedStop?
-        if isEnd {
-            stop = .token(token)
-        } else if generatedCount > submission.request.minTokens {
-            let matched = matcher.append(piece)
-            text = matched.text
-            stop = matched.match.map { .string($0) }
+        let isEnd =
+            endsAnswer || submission.endTokens.contains(token)
+            || submission.constraintEndTokens.contains(token)
+        if let matcher, !endsAnswer {
+            guard let mayBeTakenBack = matcher.accept(token) else {
+                return .init(reason: .error("token \(token) breaks the constraint"))
+            }
+            noteCertainty(mayBeTakenBack && !isEnd, wasChosen: wasChosen)
         }
-        let isFull = generatedCount == submission.maxTokens
-        let repeats =
-            (repetition?.append(token) ?? false) && generatedCount >= submission.request.minTokens
-        guard stop != nil || isFull || repeats else { return (text, output, nil) }
-
-        // What follows a stop string is no part of the answer.
-        if case .string = stop {} else { text += flush() }
-        hasEnded = true
-        let limit = isFull ? submission.limitReason : .repetition
-        return (text, output, End(reason: stop == nil ? limit : .stop, stop: stop))
+        active.usage.completionTokens += 1
+        let end = text.append(token, logprobs, isEnd: isEnd, of: submission)
+        thinking?.append(token)
+        if end == nil, forced.isEmpty { demandNext() }
+        // A stop that the request asks for may end the answer anywhere.
+        guard let matcher, end?.stop == .token(token),
+            submission.constraintEndTokens.contains(token)
+        else { return end }
+        return matcher.problem().map { problem in
+            .init(reason: .error("the answer does not keep to its constraint: \(problem)"))
+        } ?? end
     }
 
-    /// The text that was held back in case a stop string or a character was beginning, in which a
-    /// stop string may still be found; empty after the last token.
-    func flush() -> String {
-        if hasEnded { return "" }
-        let rest = matcher.append(detokenizer.flush())
-        return rest.match == nil ? rest.text + matcher.flush() : rest.text
+    /// Remembers where tokens begin that may be taken back, and forgets it when they are certain.
+    private func noteCertainty(_ mayBeTakenBack: Bool, wasChosen: Bool) {
+        guard mayBeTakenBack else {
+            provisional = nil
+            return
+        }
+        if provisional == nil {
+            settle()
+            provisional = Provisional(text: text, thinking: thinking)
+        }
+        if wasChosen { provisional?.choices.append(generatedCount) }
+    }
+
+    /// Finds what must come next.
+    private func demandNext() {
+        if let closing = thinking?.closingTokens, !closing.isEmpty,
+            matcher.map({ $0.allows(closing) }) ?? true
+        {
+            for token in closing.reversed() { forced.append(ForcedToken(id: token)) }
+            return
+        }
+        guard let matcher else { return }
+        switch matcher.demand(limit: Self.forcedLimit) {
+        case .tokens(let tokens):
+            for token in tokens.reversed() { forced.append(ForcedToken(id: token)) }
+        case .end:
+            let endTokens = active.submission.constraintEndTokens
+            if let token = matcher.first(of: endTokens) ?? endTokens.first {
+                forced.append(ForcedToken(id: token, endsAnswer: true))
+            }
+        }
+    }
+
+    // MARK: Dead ends
+
+    /// Goes back to the last choice among several that may be taken back, and forbids its token.
+    ///
+    /// - Returns: how many tokens the answer has now; nil where it cannot go back.
+    func rewind() -> Int? {
+        guard let matcher, let last = provisional?.choices.popLast(), let provisional else {
+            return nil
+        }
+        let distance = generatedCount - last
+        guard rewindCount < Self.mostRewinds, distance <= Self.mostTokensBack,
+            takenBackCount + distance <= Self.mostTokensBackTogether
+        else { return nil }
+        rewindCount += 1
+        takenBackCount += distance
+        active.usage.completionTokens -= distance
+        let tokens = text.newTokens
+        text = provisional.text
+        thinking = provisional.thinking
+        for token in tokens.dropLast(distance) {
+            _ = text.append(token.id, token.logprobs, isEnd: false, of: active.submission)
+            thinking?.append(token.id)
+        }
+        forced.removeAll(keepingCapacity: true)
+        if let token = tokens.dropFirst(tokens.count - distance).first {
+            matcher.rewind(to: last, forbidding: token.id)
+        }
+        return last
+    }
+
+    // MARK: Text
+
+    /// Takes the tokens that are certain and have not come out, with the text that they complete.
+    func takeOutput() -> (text: String, tokens: TokenRun) {
+        if provisional == nil { settle() }
+        defer { settled = ("", TokenRun()) }
+        return settled
+    }
+
+    /// Takes everything that has not come out, certain or not, at the end of the answer.
+    func takeRest() -> (text: String, tokens: TokenRun) {
+        provisional = nil
+        var (text, tokens) = takeOutput()
+        text += self.text.flush()
+        return (text, tokens)
+    }
+
+    /// Gives up what has not come out and may be wrong; it counts as never generated.
+    func discard() {
+        active.usage.completionTokens -= text.newTokens.count
+        text.discard()
+        provisional = nil
+    }
+
+    private func settle() {
+        let (text, tokens) = text.take()
+        settled.text += text
+        settled.tokens.append(contentsOf: tokens)
     }
 }

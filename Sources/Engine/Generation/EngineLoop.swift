@@ -4,6 +4,7 @@ internal import Inference
 internal import Logging
 internal import Sampling
 internal import Scheduling
+internal import StructuredOutput
 internal import Tokenization
 
 /// What runs on the engine's thread, and everything that only that thread touches.
@@ -25,9 +26,19 @@ final class EngineLoop {
     private var batch = ForwardBatch()
     private var outcomes: [SliceOutcome] = []
     private var messages = Mailbox.Messages()
+    private var masked: [SharedMatcher] = []
 
     private var requests: [RequestID: ActiveRequest] = [:]
     private var choices: [SequenceID: ActiveChoice] = [:]
+
+    /// How many of the choices are held to a constraint, and who computes their masks; started for
+    /// the first of them.
+    private var constrainedCount = 0
+    private var maskWorker: MaskWorker?
+
+    /// How many tokens of a choice are appended in one step at most; the others wait.
+    private static let mostTokensAtOnce = 256
+
     private var nextSequence: UInt64 = 1
     private var shutdownDeadline: ContinuousClock.Instant?
 
@@ -80,6 +91,7 @@ final class EngineLoop {
         noteWithdrawals(rest.withdrawnCount)
         for submission in rest.submissions { start(submission) }
         endEverything()
+        maskWorker?.end()
     }
 
     /// One step of everything that runs: schedule → forward → sample → commit.
@@ -96,6 +108,8 @@ final class EngineLoop {
         }
         for slice in scheduled.slices { appendToBatch(slice) }
 
+        beginMasks()
+
         times.scheduled = .now
         var failure: String?
         do {
@@ -106,6 +120,7 @@ final class EngineLoop {
         }
 
         times.computed = .now
+        if constrainedCount > 0 { maskWorker?.stop() }
         var row = 0
         for slice in scheduled.slices {
             outcomes.append(failure.map { fail(slice, $0) } ?? sample(slice, firstRow: row))
@@ -137,6 +152,20 @@ final class EngineLoop {
         batch.tokens += scheduler.tokens(of: slice)
     }
 
+    /// Has the masks computed that the slices' next tokens are sampled with.
+    private func beginMasks() {
+        if constrainedCount == 0 { return }
+        for slice in scheduled.slices {
+            guard let choice = choices[slice.id] else { continue }
+            if choice.needsMask, let matcher = choice.matcher { masked.append(matcher) }
+            for sibling in choice.active.unforked where sibling.needsMask {
+                if let matcher = sibling.matcher { masked.append(matcher) }
+            }
+        }
+        maskWorker?.begin(masked)
+        masked.removeAll(keepingCapacity: true)
+    }
+
     // MARK: Messages
 
     private func receiveMessages() {
@@ -160,6 +189,10 @@ final class EngineLoop {
     private func start(_ submission: Submission) {
         let active = ActiveRequest(submission)
         requests[submission.id] = active
+        if submission.request.constraint != nil {
+            constrainedCount += submission.request.choiceCount
+            if maskWorker == nil { maskWorker = MaskWorker() }
+        }
         for index in 0..<submission.request.choiceCount {
             let id = SequenceID(rawValue: nextSequence)
             nextSequence += 1
@@ -237,40 +270,118 @@ final class EngineLoop {
     ) {
         do {
             let outcome = try sampleNext(for: choice, row: row, position: position)
-            if case .sampled(let token) = outcome {
-                scheduler.fork(slice, into: choice.id, token: token)
+            switch outcome {
+            case .sampled(let token): scheduler.fork(slice, into: choice.id, token: token)
+            case .continued(let tokens):
+                scheduler.fork(
+                    slice, into: choice.id, token: tokens[0], then: Array(tokens.dropFirst()))
+            default: break
             }
         } catch {
             end(choice, .init(reason: .error("\(error)")))
         }
     }
 
-    /// Chooses the next token of a choice and delivers it.
+    /// Chooses the next token of a choice, and delivers it with those that must follow.
     private func sampleNext(
         for choice: ActiveChoice, row: Int, position: Int
     ) throws -> SliceOutcome {
         let active = choice.active
-        let token = try model.withLogits(row: row) { logits in
-            try sampler.sample(
-                logits: logits, parameters: active.request.sampling, history: choice.history,
-                maskedTokens: choice.maskedTokens, seed: active.submission.seed,
-                position: position, choice: choice.index)
-        }
+        let forced = choice.takeForced()
+        let chosen = try forced == nil ? sample(for: choice, row: row, position: position) : nil
+        guard let token = forced?.id ?? chosen?.token else { return rewind(choice) }
         let logprobs = try active.request.topLogprobs.map { topCount in
             try model.withLogits(row: row) { logits in
                 try sampler.logprobs(of: token, topCount: topCount, logits: logits)
             }
         }
+        note(token, isForced: forced != nil, of: active)
+        var end = choice.append(
+            token, endsAnswer: forced?.endsAnswer ?? false, wasChosen: chosen?.wasFree ?? false,
+            logprobs)
+
+        // Log probabilities need the logits before each token, so then they come one at a time.
+        var tokens: [Int32] = []
+        while end == nil, logprobs == nil, tokens.count < Self.mostTokensAtOnce,
+            let forced = choice.takeForced()
+        {
+            if tokens.isEmpty { tokens.append(token) }
+            note(forced.id, isForced: true, of: active)
+            tokens.append(forced.id)
+            end = choice.append(
+                forced.id, endsAnswer: forced.endsAnswer, wasChosen: false, nil)
+        }
+        if let end {
+            self.end(choice, end)
+            return .finished
+        }
+        deliver(choice.takeOutput(), of: choice)
+        return tokens.isEmpty ? .sampled(token) : .continued(tokens)
+    }
+
+    /// Samples from the logits of a row.
+    ///
+    /// - Returns: the token, and whether it might have been another; nil at a dead end of the
+    ///   choice's constraint.
+    private func sample(
+        for choice: ActiveChoice, row: Int, position: Int
+    ) throws -> (token: Int32, wasFree: Bool)? {
+        guard let matcher = choice.matcher else {
+            return (try sample(for: choice, mask: nil, row: row, position: position), false)
+        }
+        let start = ContinuousClock.now
+        let mask = matcher.mask
+        statistics.masks += 1
+        statistics.maskWait += start.duration(to: .now)
+        let wasFree = mask.count > 1
+        do {
+            return (try sample(for: choice, mask: mask, row: row, position: position), wasFree)
+        } catch SamplingError.noCandidate {
+            // Where only an end may follow, the answer ends although it is short.
+            if choice.maskedTokens.isEmpty { return nil }
+        }
+        do {
+            let token = try sample(
+                for: choice, mask: mask, withholdsEnds: false, row: row, position: position)
+            return (token, wasFree)
+        } catch SamplingError.noCandidate {
+            return nil
+        }
+    }
+
+    private func sample(
+        for choice: ActiveChoice, mask: TokenMask?, withholdsEnds: Bool = true, row: Int,
+        position: Int
+    ) throws -> Int32 {
+        try model.withLogits(row: row) { logits in
+            try sampler.sample(
+                logits: logits, parameters: choice.active.request.sampling,
+                history: choice.history, maskedTokens: withholdsEnds ? choice.maskedTokens : [],
+                mask: mask, seed: choice.active.submission.seed, position: position,
+                choice: choice.index)
+        }
+    }
+
+    /// Counts a token.
+    private func note(_ token: Int32, isForced: Bool, of active: ActiveRequest) {
         statistics.generatedTokens += 1
-        active.usage.completionTokens += 1
+        if isForced { statistics.forcedTokens += 1 }
         if active.usage.firstTokenDuration == nil {
             active.usage.firstTokenDuration = active.submission.submitted.duration(to: .now)
         }
-        let (text, output, end) = choice.append(token, logprobs)
-        emit(.output(choice: choice.index, text: text, tokens: TokenRun(output)), of: active)
-        guard let end else { return .sampled(token) }
-        self.end(choice, end)
-        return .finished
+    }
+
+    /// Takes a choice back from a dead end, or ends it where that cannot be.
+    private func rewind(_ choice: ActiveChoice) -> SliceOutcome {
+        guard let count = choice.rewind() else {
+            let reason =
+                "the answer came to a place where the constraint allows nothing that the model "
+                + "can say, and could not go back"
+            end(choice, .init(reason: .error(reason)))
+            return .finished
+        }
+        statistics.rewinds += 1
+        return .rewound(toCount: choice.active.request.promptTokens.count + count)
     }
 
     // MARK: Ends
@@ -308,10 +419,14 @@ final class EngineLoop {
     /// Ends a choice that the scheduler does not know, or will forget with the current step.
     ///
     /// Text that was held back, in case a stop string or a character was beginning, comes out.
-    private func end(_ choice: ActiveChoice, _ end: ActiveChoice.End) {
+    private func end(_ choice: ActiveChoice, _ end: AnswerText.End) {
         let active = choice.active
-        let rest = choice.flush()
-        if !rest.isEmpty { emit(.output(choice: choice.index, text: rest, tokens: []), of: active) }
+        if choice.matcher != nil {
+            constrainedCount -= 1
+            // Nobody is to take a broken answer for one that keeps to its constraint.
+            if case .error = end.reason { choice.discard() }
+        }
+        deliver(choice.takeRest(), of: choice)
         choices[choice.id] = nil
         active.choices.removeAll { $0 === choice }
         ended.append(active.submission.id)
@@ -326,6 +441,14 @@ final class EngineLoop {
     }
 
     // MARK: Delivery
+
+    /// Delivers tokens of a choice and the text that is certain with them.
+    private func deliver(_ output: (text: String, tokens: TokenRun), of choice: ActiveChoice) {
+        if output.tokens.isEmpty, output.text.isEmpty { return }
+        emit(
+            .output(choice: choice.index, text: output.text, tokens: output.tokens),
+            of: choice.active)
+    }
 
     /// Delivers the scores of a prompt, if they were asked for.
     private func finishScoring(_ active: ActiveRequest) {

@@ -35,6 +35,17 @@ package struct EngineStatistics: Hashable, Sendable {
     /// Tokens generated since the start.
     package var generatedTokens: UInt64 = 0
 
+    /// Those of them that were appended without being sampled, since only they could follow.
+    package var forcedTokens: UInt64 = 0
+
+    /// Masks computed for constrained answers since the start, and how long steps waited for them
+    /// after the model had its logits.
+    package var masks: UInt64 = 0
+    package var maskWait = Duration.zero
+
+    /// How often an answer came to a dead end and went back, since the start.
+    package var rewinds: UInt64 = 0
+
     /// Preemptions since the start.
     package var preemptions: UInt64 = 0
 

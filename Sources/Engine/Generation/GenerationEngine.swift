@@ -84,6 +84,8 @@ package final class GenerationEngine: Sendable {
             request.choiceCount, of: request.client, weight: max(1, request.weight),
             maxRunning: maxSequences, limit: limit, timeLimit: request.timeLimit)
         let source = stream.open(choiceCount: request.choiceCount)
+        let constraintEndTokens = request.constraint == nil ? [] : ownEndTokens
+        let ignoredEndTokens = request.ignoresEOS ? constraintEndTokens : []
         let submission = Submission(
             id: id, request: request, maxTokens: maxTokens,
             limitReason: isLimited ? .length : .contextLength,
@@ -91,7 +93,9 @@ package final class GenerationEngine: Sendable {
             stopMatcher: StopMatcher(
                 stopStrings: request.stopStrings, includesStopString: request.includesStopString),
             endTokens: endTokens,
-            endTokensInOrder: request.minTokens > 0 ? endTokens.sorted() : [],
+            endTokensInOrder: request.minTokens > 0
+                ? endTokens.union(ignoredEndTokens).sorted() : [],
+            constraintEndTokens: constraintEndTokens, ignoredEndTokens: ignoredEndTokens,
             source: source, submitted: .now)
         guard mailbox.send(submission) else {
             source.finish()
@@ -100,6 +104,12 @@ package final class GenerationEngine: Sendable {
         // Only now, for what is cancelled before it is sent would run all the same.
         source.onCancellation { [mailbox] in mailbox.cancel(id) }
         return (id, place)
+    }
+
+    /// The tokens that end an answer, first the one that prompts are written with.
+    private var ownEndTokens: [Int32] {
+        let first = tokenizer.eosTokenID
+        return (first.map { [$0] } ?? []) + tokenizer.eosTokenIDs.sorted().filter { $0 != first }
     }
 
     /// Ends a request within one step; its choices finish with `.cancelled`.
@@ -157,6 +167,19 @@ package final class GenerationEngine: Sendable {
         try check(
             "stop", stopBytes <= configuration.maxStopBytes,
             "\(stopBytes) bytes are more than \(configuration.maxStopBytes)")
+        if request.constraint != nil {
+            try check(
+                "response_format", tokenizer.eosTokenID != nil,
+                "this model has no token to end an answer with")
+        }
+        if let budget = request.thinkingBudget {
+            let budgetTokens = budget.openTokens + budget.closeTokens
+            try check(
+                "thinking_token_budget",
+                !budget.closeTokens.isEmpty && budgetTokens.allSatisfy(ids.contains),
+                "this model has no tokens to end its thinking with")
+            try checkRange("thinking_token_budget", budget.tokenLimit, 0...Int.max)
+        }
         do {
             try request.sampling.validate(vocabularyCount: vocabularyCount)
         } catch {

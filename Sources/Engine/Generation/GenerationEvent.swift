@@ -14,7 +14,8 @@ package enum GenerationEvent: Hashable, Sendable {
     /// Generated tokens, and the text that became certain with them.
     ///
     /// The text is empty while a character is incomplete or a stop string may be beginning.
-    /// A reader that keeps up gets one token at a time, one that is behind several.
+    /// A reader that keeps up gets what one step gave: one token, or several where a constraint left
+    /// no choice or was not certain of them before. One that is behind gets more at a time.
     case output(choice: Int, text: String, tokens: TokenRun)
 
     /// The choice has ended; `stop` says what matched when the reason is `.stop`.

@@ -47,12 +47,6 @@ package struct GenerationRequest: Hashable, Sendable {
     /// end-of-sequence tokens count.
     package var stopsOnRepetition = true
 
-    /// What every choice is held to; nil where any text will do.
-    package var constraint: Constraint?
-
-    /// The most tokens that a choice may think with; nil for as many as the model likes.
-    package var thinkingBudget: Int?
-
     /// Lower ones come first, always; 0 is for those that say nothing.
     package var priority = 0
 
@@ -67,6 +61,15 @@ package struct GenerationRequest: Hashable, Sendable {
 
     /// How long after its submission the answer is still wanted; nil for ever.
     package var timeLimit: Duration?
+
+    /// What every choice is held to; nil where any text will do.
+    ///
+    /// Its end is that of the answer, even if end-of-sequence tokens are ignored or the answer is
+    /// shorter than ``minTokens``. Stop strings, stop tokens and limits cut it anywhere.
+    @ConstraintReference package var constraint: (any TokenConstraint)?
+
+    /// How much of the answer may be thinking; nil for all of it.
+    package var thinkingBudget: ThinkingBudget?
 
     /// Creates a request; the defaults sample until an end or the context's limit.
     package init(
@@ -88,4 +91,21 @@ package struct GenerationRequest: Hashable, Sendable {
         self.choiceCount = choiceCount
         self.continuesText = continuesText
     }
+}
+
+/// A constraint that is compared by identity, so that a request can be compared.
+@propertyWrapper package struct ConstraintReference: Hashable, Sendable {
+    /// The constraint.
+    package var wrappedValue: (any TokenConstraint)?
+
+    /// Refers to a constraint.
+    package init(wrappedValue: (any TokenConstraint)?) { self.wrappedValue = wrappedValue }
+
+    private var identity: ObjectIdentifier? { wrappedValue.map { ObjectIdentifier($0) } }
+
+    package static func == (one: ConstraintReference, other: ConstraintReference) -> Bool {
+        one.identity == other.identity
+    }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(identity) }
 }

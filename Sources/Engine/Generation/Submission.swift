@@ -17,8 +17,14 @@ struct Submission: Sendable {
     /// The tokens that end a choice.
     let endTokens: Set<Int32>
 
-    /// The same as a list, to be masked while a choice is too short.
+    /// The same as a list, and the ignored ones, to be masked while a choice is too short.
     let endTokensInOrder: [Int32]
+
+    /// The vocabulary's own end tokens if a constraint ends the answer; the one to take first.
+    let constraintEndTokens: [Int32]
+
+    /// Those of them that the request ignores where the answer need not end.
+    let ignoredEndTokens: [Int32]
 
     let source: EventSource
     let submitted: ContinuousClock.Instant

@@ -5,6 +5,9 @@ package struct TokenRun: Hashable, Sendable {
     private var first: TokenOutput?
     private var rest: [TokenOutput] = []
 
+    /// A run of no tokens.
+    package init() {}
+
     /// A run of one token.
     package init(_ token: TokenOutput) { first = token }
 

@@ -6,6 +6,9 @@ package struct Usage: Hashable, Sendable {
     package var promptTokens: Int
 
     /// The generated tokens of all choices, those that ended them included.
+    ///
+    /// Tokens that must follow by a constraint count as any other. Those that were taken back do not
+    /// count, nor do those that an error kept from coming out.
     package var completionTokens: Int
 
     /// How many of the generated tokens the model has thought with; whoever reads the answer counts
