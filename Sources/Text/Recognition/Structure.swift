@@ -68,6 +68,10 @@ extension Structure {
         case .repetition(let part, _, _): part.spell(into: &hasher)
         case .freeText(let texts, _):
             for text in texts { Self.spell(text, into: &hasher) }
+        case .escaped(let part): part.spell(into: &hasher)
+        case .unquoted(let schema, let texts):
+            Self.spell(schema, into: &hasher)
+            for text in texts { Self.spell(text, into: &hasher) }
         }
     }
 
