@@ -8,6 +8,9 @@ struct Grammar {
         /// What errors call it.
         var name: String
 
+        /// Where it is defined.
+        var place: String
+
         /// What it derives.
         var expression: GrammarExpression
     }

@@ -45,8 +45,6 @@ struct GrammarNetwork {
     private(set) var owners: [Int32]
     /// Where each rule begins.
     private(set) var entries: [Int32]
-    /// What to call each rule.
-    let names: [String]
     /// The rule of the whole text.
     let root: Int32
     /// Whether each rule may derive the empty text.
@@ -63,13 +61,12 @@ struct GrammarNetwork {
     /// empty, and alive, which is to have a text at all, or not.
     init(
         positions: [Position], sets: [ByteSet], owners: [Int32], entries: [Int32],
-        names: [String], root: Int32, terminals: [(isNullable: Bool, isAlive: Bool)]
+        root: Int32, terminals: [(isNullable: Bool, isAlive: Bool)]
     ) {
         self.positions = positions
         self.sets = sets
         self.owners = owners
         self.entries = entries
-        self.names = names
         self.root = root
         removeDead(terminals.map(\.isAlive))
         findNullable(terminals.map(\.isNullable))
@@ -89,7 +86,7 @@ struct GrammarNetwork {
 
     /// About how many bytes the network takes.
     var byteCount: Int {
-        positions.count * (MemoryLayout<Position>.stride + 4) + sets.count * 32 + names.count * 32
+        positions.count * (MemoryLayout<Position>.stride + 4) + sets.count * 32
     }
 
     // MARK: Completing

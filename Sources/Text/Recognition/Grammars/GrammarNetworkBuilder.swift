@@ -11,7 +11,6 @@ struct GrammarNetworkBuilder {
     private var sets: [GrammarNetwork.ByteSet] = []
     private var setNumbers: [GrammarNetwork.ByteSet: Int32] = [:]
     private var entries: [Int32] = []
-    private var names: [String] = []
     /// The rules of the grammar and those made for repetitions; drawn one after the other.
     private var expressions: [GrammarExpression] = []
     private var owner: Int32 = 0
@@ -31,8 +30,8 @@ struct GrammarNetworkBuilder {
         limits: RecognitionLimits
     ) throws(RecognitionError) -> GrammarNetwork {
         var builder = GrammarNetworkBuilder(grammar, limits: limits)
-        for rule in grammar.rules { _ = builder.addRule(rule.name, rule.expression) }
-        let root = builder.addRule("", grammar.root)
+        for rule in grammar.rules { _ = builder.addRule(rule.expression) }
+        let root = builder.addRule(grammar.root)
         var rule = 0
         while rule < builder.expressions.count {
             builder.owner = Int32(rule)
@@ -42,11 +41,10 @@ struct GrammarNetworkBuilder {
         }
         return GrammarNetwork(
             positions: builder.positions, sets: builder.sets, owners: builder.owners,
-            entries: builder.entries, names: builder.names, root: root, terminals: terminals)
+            entries: builder.entries, root: root, terminals: terminals)
     }
 
-    private mutating func addRule(_ name: String, _ expression: GrammarExpression) -> Int32 {
-        names.append(name)
+    private mutating func addRule(_ expression: GrammarExpression) -> Int32 {
         expressions.append(expression)
         return Int32(expressions.count - 1)
     }
@@ -241,13 +239,13 @@ struct GrammarNetworkBuilder {
         if most == 0 { return next }
         var part = part
         if least > 1 || (most ?? 1) > 1, !isSmall(part) {
-            part = .rule(Int(addRule("", part)))
+            part = .rule(Int(addRule(part)))
         }
         var next = next
         if let most {
             let optional = most - least
             if optional > Self.maxCopies {
-                if !isRule(part) { part = .rule(Int(addRule("", part))) }
+                if !isRule(part) { part = .rule(Int(addRule(part))) }
                 next = try draw(counted(part, upTo: optional), to: next, depth: depth + 1)
             } else {
                 let done = next
@@ -261,7 +259,7 @@ struct GrammarNetworkBuilder {
             next = loop
         }
         if least > Self.maxCopies {
-            if !isRule(part) { part = .rule(Int(addRule("", part))) }
+            if !isRule(part) { part = .rule(Int(addRule(part))) }
             return try draw(counted(part, exactly: least), to: next, depth: depth + 1)
         }
         for _ in 0..<least { next = try draw(part, to: next, depth: depth + 1) }
@@ -286,7 +284,7 @@ struct GrammarNetworkBuilder {
         var powers = [part]
         while powers.count < count {
             let half = powers[powers.count - 1]
-            powers.append(.rule(Int(addRule("", .sequence([half, half])))))
+            powers.append(.rule(Int(addRule(.sequence([half, half])))))
         }
         return powers
     }
@@ -308,13 +306,13 @@ struct GrammarNetworkBuilder {
         for power in powers {
             let half = fewer[fewer.count - 1]
             fewer.append(
-                .rule(Int(addRule("", .choice([half, .sequence([power, half])])))))
+                .rule(Int(addRule(.choice([half, .sequence([power, half])])))))
         }
         // 0…count is any number below its highest power, or that power and 0…rest.
         var result = GrammarExpression.empty
         for index in powers.indices where count >> index & 1 == 1 {
             let longer = GrammarExpression.sequence([powers[index], result])
-            result = .rule(Int(addRule("", .choice([fewer[index], longer]))))
+            result = .rule(Int(addRule(.choice([fewer[index], longer]))))
         }
         return result
     }

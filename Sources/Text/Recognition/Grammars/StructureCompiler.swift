@@ -4,6 +4,8 @@ import JSON
 
 /// Makes one grammar of a structure.
 struct StructureCompiler {
+    /// The control tokens that grammars may name.
+    let controls: [String: Int32]
     private let style: RecognitionStyle
     private let limits: RecognitionLimits
     private var grammar = Grammar()
@@ -12,14 +14,18 @@ struct StructureCompiler {
 
     /// The grammar of a structure.
     static func grammar(
-        of structure: Structure, style: RecognitionStyle, limits: RecognitionLimits
+        of structure: Structure, controls: [String: Int32], style: RecognitionStyle,
+        limits: RecognitionLimits
     ) throws(RecognitionError) -> Grammar {
-        var compiler = StructureCompiler(style: style, limits: limits)
+        var compiler = StructureCompiler(controls: controls, style: style, limits: limits)
         compiler.grammar.root = try compiler.compiled(structure, depth: 0)
         return compiler.grammar
     }
 
-    private init(style: RecognitionStyle, limits: RecognitionLimits) {
+    private init(
+        controls: [String: Int32], style: RecognitionStyle, limits: RecognitionLimits
+    ) {
+        self.controls = controls
         self.style = style
         self.limits = limits
     }
@@ -64,7 +70,20 @@ struct StructureCompiler {
         return result
     }
 
-    private mutating func add(_ terminal: GrammarTerminal) -> Int {
+    /// Adds a rule that is not defined yet.
+    mutating func addRule(_ name: String) -> Int {
+        grammar.rules.append(Grammar.Rule(name: name, place: "", expression: .choice([])))
+        return grammar.rules.count - 1
+    }
+
+    /// Defines a rule.
+    mutating func setRule(_ rule: Int, _ expression: GrammarExpression, place: String) {
+        grammar.rules[rule].expression = expression
+        grammar.rules[rule].place = place
+    }
+
+    /// Adds a terminal.
+    mutating func add(_ terminal: GrammarTerminal) -> Int {
         grammar.terminals.append(terminal)
         return grammar.terminals.count - 1
     }
@@ -79,7 +98,8 @@ struct StructureCompiler {
         return terminal
     }
 
-    private mutating func terminal(
+    /// The terminal of a schema.
+    mutating func terminal(
         ofSchema schema: JSONValue
     ) throws(RecognitionError) -> Int {
         if let known = schemas[schema] { return known }
@@ -99,6 +119,28 @@ struct StructureCompiler {
     private mutating func compiled(
         grammar text: String
     ) throws(RecognitionError) -> GrammarExpression {
-        throw RecognitionError(at: "", "grammars are not built yet")
+        guard text.utf8.count <= limits.maxSourceBytes else {
+            throw RecognitionError(
+                at: "", "the grammar is longer than \(limits.maxSourceBytes) bytes")
+        }
+        return Self.isGBNF(text)
+            ? try GBNFParser.parse(text, into: &self, limits: limits)
+            : try LarkCompiler.parse(text, into: &self, limits: limits)
+    }
+
+    /// Whether a grammar is in GBNF: its first rule is defined with `::=`.
+    private static func isGBNF(_ text: String) -> Bool {
+        var cursor = GrammarCursor(text)
+        while let byte = cursor.peek() {
+            if byte == UInt8(ascii: "#") || cursor.isAt("//") {
+                while let byte = cursor.peek(), byte != 10 { cursor.index += 1 }
+            } else if byte == 32 || byte == 9 || byte == 10 || byte == 13 {
+                cursor.index += 1
+            } else {
+                break
+            }
+        }
+        while let byte = cursor.peek(), byte != UInt8(ascii: ":"), byte != 10 { cursor.index += 1 }
+        return cursor.isAt("::=")
     }
 }

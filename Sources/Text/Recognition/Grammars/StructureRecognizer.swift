@@ -44,12 +44,18 @@ package final class StructureRecognizer: Recognizer {
 
     /// A recognizer of a structure.
     ///
+    /// - Parameters:
+    ///   - structure: what a text must look like.
+    ///   - controls: the control tokens that its grammars may name, as the vocabulary does.
+    ///   - style: how freely its JSON texts may be written.
+    ///   - limits: how much work it may be.
     /// - Throws: where it cannot be honoured, or where no text at all has the structure.
     package convenience init(
-        _ structure: Structure, style: RecognitionStyle = .generated,
-        limits: RecognitionLimits = .init()
+        _ structure: Structure, controls: [String: Int32] = [:],
+        style: RecognitionStyle = .generated, limits: RecognitionLimits = .init()
     ) throws(RecognitionError) {
-        let grammar = try StructureCompiler.grammar(of: structure, style: style, limits: limits)
+        let grammar = try StructureCompiler.grammar(
+            of: structure, controls: controls, style: style, limits: limits)
         try self.init(grammar, limits: limits)
     }
 
@@ -63,12 +69,15 @@ package final class StructureRecognizer: Recognizer {
         }
         network = try GrammarNetworkBuilder.network(of: grammar, terminals: facts, limits: limits)
         closure = GrammarClosure(network)
-        let named = network.unproductive.first { [names = network.names] in !names[$0].isEmpty }
-        if let rule = named {
+        let unproductive = network.unproductive.first { [rules = grammar.rules] in
+            $0 < rules.count && !rules[$0].name.isEmpty
+        }
+        if let unproductive {
+            let rule = grammar.rules[unproductive]
             throw RecognitionError(
-                at: "",
-                "the rule \(network.names[rule]) derives no text; give it an alternative"
-                    + " that does not need the rule itself")
+                at: rule.place,
+                "the rule \(rule.name) derives no text; give it an alternative that"
+                    + " does not need the rule itself")
         }
         start = initialState()
         guard !start.isDead else {
