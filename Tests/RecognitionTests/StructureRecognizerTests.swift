@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import JSON
 import Recognition
 import Testing
 
@@ -27,18 +28,18 @@ struct StructureRecognizerTests {
         #expect(reading.verdict("name_5000") == .refused(at: 8))
     }
 
-    @Test(arguments: [(0, 3), (2, 5), (7, 7), (0, 100_000), (3000, 3001), (1100, 2300)])
+    @Test(arguments: [(0, 3), (2, 5), (7, 7), (0, 100_000), (1030, 1031), (20, 1300)])
     func `a repetition counts exactly`(least: Int, most: Int) throws {
         for part in [Structure.literal("a"), .choice([.literal("ab"), .literal("xyzuv")])] {
             let reading = try Reading(.repetition(part, least: least, most: most))
             let text = part == .literal("a") ? "a" : "ab"
             for count in [0, 1, least - 1, least, least + 1, most - 1, most]
             where 0 <= count && count <= most {
-                guard count < 3500 else { continue }
+                guard count < 1500 else { continue }
                 let verdict = reading.verdict(String(repeating: text, count: count))
                 #expect(verdict == (count < least ? .open : .complete))
             }
-            guard most < 3500 else { continue }
+            guard most < 1500 else { continue }
             let long = reading.verdict(String(repeating: text, count: most + 1))
             #expect(long == .refused(at: most * text.utf8.count))
         }
@@ -182,5 +183,89 @@ struct StructureRecognizerTests {
         var structure = Structure.literal("x")
         for _ in 0..<2000 { structure = .sequence([structure]) }
         #expect(throws: RecognitionError.self) { try StructureRecognizer(structure) }
+    }
+
+    // MARK: Schemas
+
+    @Test func `schemas stand in structures, at any place of the text`() throws {
+        let schema: JSONValue = [
+            "type": "object", "properties": ["a": ["type": "integer"]], "required": ["a"],
+            "additionalProperties": false,
+        ]
+        let reading = try Reading(
+            .sequence([
+                .freeText(until: ["<f>"], orControls: []),
+                .repetition(
+                    .sequence([
+                        .literal("<f>"), .schema(schema), .literal("</f>"),
+                        .freeText(until: ["<f>"], orControls: []),
+                    ]), least: 1, most: nil),
+            ]))
+        #expect(reading.verdict("so: <f>{\"a\": 12}</f> and <f>{\"a\": -3}</f>.") == .complete)
+        #expect(reading.verdict("<f>{\"a\": 1.5") == .refused(at: 10))
+        #expect(reading.verdict("<f>{}") == .refused(at: 4))
+        #expect(reading.verdict("<f>{\"a\": 1}}") == .refused(at: 11))
+    }
+
+    @Test func `what is checked when a value closes is checked within a longer text`() throws {
+        let schema: JSONValue = [
+            "type": "array", "items": ["type": "integer"], "uniqueItems": true, "minItems": 2,
+        ]
+        let recognizer = try StructureRecognizer(
+            .sequence([
+                .freeText(until: ["["], orControls: []), .schema(schema), .literal(" or "),
+                .schema(schema),
+            ]))
+        let reading = Reading(recognizer)
+        #expect(reading.verdict("é [1, 2] or [2, 1]") == .complete)
+        #expect(reading.verdict("[1, 1]") == .refused(at: 5))
+        #expect(reading.verdict("[1, 2] or [2, 2]") == .refused(at: 15))
+    }
+
+    @Test func `either of two schemas may be read`() throws {
+        let reading = try Reading(
+            .choice([
+                .schema(["type": "array", "items": ["type": "string"]]),
+                .schema(["type": "array", "items": ["type": "integer"]]), .literal("[]!"),
+            ]))
+        #expect(reading.verdict("[]") == .complete)
+        #expect(reading.verdict("[]!") == .complete)
+        #expect(reading.verdict("[1, 2]") == .complete)
+        #expect(reading.verdict("[\"a\", \"b\"]") == .complete)
+        #expect(reading.verdict("[1, \"b\"]") == .refused(at: 4))
+    }
+
+    @Test func `scanners of schemas and expressions say what the states say`() throws {
+        for (structure, sample) in [
+            (
+                Structure.sequence([
+                    .literal("x"), .schema(["type": "string"]), .literal("y"),
+                ]), "x\"text \\n and more\"y"
+            ),
+            (.sequence([.expression("[a-f]+"), .literal("!")]), "abc!"),
+        ] {
+            let recognizer = try StructureRecognizer(structure)
+            let text = RecognizedText()
+            var state = recognizer.start
+            for (index, byte) in sample.utf8.enumerated() {
+                let scanner = recognizer.scanner(of: state)
+                let next = recognizer.advance(state, by: byte, after: text)
+                text.append(byte)
+                if scanner >= 0 {
+                    let scanned = recognizer.scan(scanner, by: byte)
+                    if scanned >= 0 {
+                        #expect(scanned == recognizer.scanner(of: next), "\(index)")
+                    } else if scanned < -1 {
+                        #expect(recognizer.leave(state, by: -2 - scanned, after: text) == next)
+                    } else {
+                        let left = recognizer.leave(
+                            state, by: recognizer.exit(of: scanner), after: text)
+                        #expect(recognizer.advance(left, by: byte, after: text) == next)
+                    }
+                }
+                state = next
+            }
+            #expect(recognizer.canEnd(state, after: text))
+        }
     }
 }

@@ -50,7 +50,7 @@ struct GrammarClosure {
         freshSeen = Array(repeating: 0, count: network.positions.count)
         called = Array(repeating: 0, count: network.entries.count)
         nodes = Array(repeating: 0, count: network.entries.count)
-        maxSteps = 2 * network.positions.count + 8192
+        maxSteps = 2 * network.positions.count + 32768
     }
 
     /// About how many bytes the closure takes.

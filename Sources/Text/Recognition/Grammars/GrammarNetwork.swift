@@ -69,6 +69,7 @@ struct GrammarNetwork {
         self.entries = entries
         self.root = root
         removeDead(terminals.map(\.isAlive))
+        removeSilent()
         findNullable(terminals.map(\.isNullable))
         groupLeftCorners()
     }
@@ -159,6 +160,30 @@ struct GrammarNetwork {
             positions[index] = Position(kind: .dead, argument: 0, next: 0)
         }
         unproductive = entries.indices.filter { !alive[Int(entries[$0])] }
+    }
+
+    /// Ends rules where nothing but the empty text is left of them, so that such a rest does not
+    /// keep a call from being the last one of its rule.
+    private mutating func removeSilent() {
+        let consuming = consequences { position in
+            switch position.kind {
+            case .end, .dead: .never
+            case .fork: .either(position.argument, position.next)
+            case .range, .set, .control, .terminal: .always
+            case .call: .either(entries[Int(position.argument)], position.next)
+            }
+        }
+        func shortened(_ index: Int32) -> Int32 {
+            let isSilent = !consuming[Int(index)] && positions[Int(index)].kind != .dead
+            return isSilent ? 0 : index
+        }
+        for index in positions.indices.dropFirst() {
+            positions[index].next = shortened(positions[index].next)
+            if positions[index].kind == .fork {
+                positions[index].argument = shortened(positions[index].argument)
+            }
+        }
+        entries = entries.map(shortened)
     }
 
     private mutating func findNullable(_ nullableTerminals: [Bool]) {

@@ -103,7 +103,11 @@ struct StructureCompiler {
         ofSchema schema: JSONValue
     ) throws(RecognitionError) -> Int {
         if let known = schemas[schema] { return known }
-        throw RecognitionError(at: "", "schemas are not built yet")
+        let document = try SchemaDocument(schema, limits: limits)
+        let recognizer = try JSONRecognizer(document, style: style, limits: limits)
+        let terminal = add(.embedded(recognizer))
+        schemas[schema] = terminal
+        return terminal
     }
 
     private mutating func terminal(

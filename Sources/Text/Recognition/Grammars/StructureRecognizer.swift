@@ -245,7 +245,10 @@ package final class StructureRecognizer: Recognizer {
         let known = columns.move(column, byte)
         if known != GrammarColumns.unknown { return RecognizerState(rawValue: known) }
         let next = move(column, by: byte, after: text)
-        if !columns.isGuarded(column) { columns.setMove(column, byte, to: next.rawValue) }
+        // A guarded value remembers where it began, so the move into it is not the same elsewhere.
+        if !columns.isGuarded(column), !isGuarded(next) {
+            columns.setMove(column, byte, to: next.rawValue)
+        }
         return next
     }
 
@@ -303,21 +306,35 @@ package final class StructureRecognizer: Recognizer {
         var isGuarded = false
         var ends: [RecognizerState] = []
         for trigger in triggers.triggers(endingIn: found) {
-            var state = exit(context)
-            // What follows may look at the text before it, which ends where the trigger begins.
+            // What follows may look at the text before it, which ends where the trigger begins; most
+            // often it only counts.
             let known = max(0, text.count - trigger.count + (byte == nil ? 0 : 1))
-            let before =
-                self.isGuarded(state) ? RecognizedText(Array(text.bytes.prefix(known))) : noText
-            for byte in trigger where !state.isDead {
-                isGuarded = isGuarded || self.isGuarded(state)
-                state = advance(state, by: byte, after: before)
-                if before !== noText { before.append(byte) }
+            let blank = RecognizedText(Array(repeating: 0, count: known))
+            var end = afterExit(context, trigger, after: blank)
+            if blank.wasRead {
+                end = afterExit(
+                    context, trigger, after: RecognizedText(Array(text.bytes.prefix(known))))
             }
-            if !state.isDead { ends.append(state) }
+            isGuarded = isGuarded || end.isGuarded
+            if !end.state.isDead { ends.append(end.state) }
         }
         let state = ends.count > 1 ? union(ends) : ends.first ?? .dead
         if !isGuarded { endings[key] = state }
         return state
+    }
+
+    /// The state after a terminal and these bytes, and whether it depends on the text before.
+    private func afterExit(
+        _ context: Int, _ bytes: [UInt8], after text: RecognizedText
+    ) -> (state: RecognizerState, isGuarded: Bool) {
+        var state = exit(context)
+        var isGuarded = false
+        for byte in bytes where !state.isDead {
+            isGuarded = isGuarded || self.isGuarded(state)
+            state = advance(state, by: byte, after: text)
+            text.append(byte)
+        }
+        return (state, isGuarded || self.isGuarded(state) || text.wasRead)
     }
 
     /// A state whose future is that of all of these.
