@@ -57,6 +57,11 @@ struct SchemaReader {
             try read(object, into: schema)
         }
         if hasReferences { try refuseCycles() }
+        if hasDynamicReferences {
+            for schema in schemas {
+                schema.resource = references.representative(of: schema.resource)
+            }
+        }
         return root
     }
 
@@ -128,8 +133,8 @@ struct SchemaReader {
         }
         // What a reference names is in its own resource already.
         if hasIdentifier, schema.depth > 0 {
-            schema.resource = try references.resource(
-                of: .object(object), within: schema.resource, at: schema.pointer)
+            schema.resource = references.resource(
+                of: .object(object), within: schema.resource, at: .schema(schema))
         }
         let dialect = references.resources[schema.resource].dialect
         schema.containsEvaluates = dialect.containsEvaluates
@@ -334,7 +339,7 @@ struct SchemaReader {
         }
         let target =
             if keyword == .recursiveRef {
-                try references.recursiveTarget(within: schema.resource)
+                references.recursiveTarget(within: schema.resource)
             } else {
                 try references.target(
                     of: text, within: schema.resource,
@@ -353,7 +358,8 @@ struct SchemaReader {
         for location in locations {
             let candidate = try self.schema(of: location)
             candidate.referenceCount += 1
-            dynamic.candidates.append((location.resource, candidate))
+            dynamic.candidates.append(
+                (references.representative(of: location.resource), candidate))
         }
         fallback.referenceCount += 1
         schema.dynamicReference = dynamic

@@ -8,13 +8,31 @@ import JSON
 /// Each is found by its address, and what is in it by a JSON pointer or an anchor.
 struct SchemaReferences {
     /// A schema that has an address.
+    ///
+    /// Most are never referred to by it, so it is worked out when it is first asked for.
     struct Resource {
+        /// The schema's own words for its address, relative to that of the resource around it.
+        let identifier: String
+        let outer: Int?
         /// The address, without a fragment; empty for a root without one.
-        let address: String
-        /// Its pointer from the root of the document.
-        let pointer: String
+        var address: String?
+        let place: Place
         let value: JSONValue
         let dialect: SchemaDialect
+
+        /// Its pointer from the root of the document.
+        var pointer: String {
+            switch place {
+            case .pointer(let pointer): pointer
+            case .schema(let schema): schema.pointer
+            }
+        }
+    }
+
+    /// Where a resource stands, for asking its pointer.
+    enum Place {
+        case pointer(String)
+        case schema(Schema)
     }
 
     /// A schema within the document.
@@ -55,19 +73,17 @@ struct SchemaReferences {
             }
             dialect = named
         }
-        var address = ""
-        if let identifier = Self.identifier(of: document, dialect) {
-            address = URIReference(identifier).address
-        }
+        let identifier = Self.identifier(of: document, dialect) ?? ""
+        let address = URIReference(identifier).address
         resources.append(
-            Resource(address: address, pointer: "", value: document, dialect: dialect))
+            Resource(
+                identifier: identifier, outer: nil, address: address, place: .pointer(""),
+                value: document, dialect: dialect))
         resourceIndices[ExactString(address)] = 0
     }
 
     /// The resource of a schema: a new one if it has an address, else the one around it.
-    mutating func resource(
-        of value: JSONValue, within outer: Int, at pointer: @autoclosure () -> String
-    ) throws(RecognitionError) -> Int {
+    mutating func resource(of value: JSONValue, within outer: Int, at place: Place) -> Int {
         var dialect = resources[outer].dialect
         if let name = value["$schema"]?.stringValue, value[dialect.identifierKeyword] != nil,
             let named = SchemaDialect(named: name)
@@ -75,13 +91,35 @@ struct SchemaReferences {
             dialect = named
         }
         guard let identifier = Self.identifier(of: value, dialect) else { return outer }
-        let base = URIReference(resources[outer].address)
-        let address = URIReference(identifier).resolved(against: base).address
-        if let known = resourceIndices[ExactString(address)] { return known }
         resources.append(
-            Resource(address: address, pointer: pointer(), value: value, dialect: dialect))
-        resourceIndices[ExactString(address)] = resources.count - 1
+            Resource(
+                identifier: identifier, outer: outer, address: nil, place: place, value: value,
+                dialect: dialect))
         return resources.count - 1
+    }
+
+    /// The address of a resource.
+    private mutating func address(of resource: Int) -> String {
+        var unknown: [Int] = []
+        var next = resource
+        while resources[next].address == nil, let outer = resources[next].outer {
+            unknown.append(next)
+            next = outer
+        }
+        for index in unknown.reversed() {
+            let base = URIReference(resources[resources[index].outer ?? 0].address ?? "")
+            resources[index].address =
+                URIReference(resources[index].identifier).resolved(against: base).address
+        }
+        return resources[resource].address ?? ""
+    }
+
+    /// One number for all resources of the same address: what is read twice is one resource.
+    mutating func representative(of resource: Int) -> Int {
+        let address = ExactString(address(of: resource))
+        if let known = resourceIndices[address] { return known }
+        resourceIndices[address] = resource
+        return resource
     }
 
     /// The address that a schema gives itself, if it does.
@@ -109,10 +147,10 @@ struct SchemaReferences {
         let parts = URIReference(reference)
         var resource = resource
         if reference.utf8.first != UInt8(ascii: "#"), !reference.isEmpty {
-            let base = URIReference(resources[resource].address)
-            let address = parts.resolved(against: base).address
-            if address != resources[resource].address {
-                try index()
+            let base = address(of: resource)
+            let address = parts.resolved(against: URIReference(base)).address
+            if address != base {
+                index()
                 if resourceIndices[ExactString(address)] == nil { addMetaschema(at: address) }
                 guard let known = resourceIndices[ExactString(address)] else {
                     throw RecognitionError(
@@ -134,8 +172,9 @@ struct SchemaReferences {
         if fragment.utf8.first == UInt8(ascii: "/") {
             return try target(ofPointer: fragment, within: resource, reference, at: place)
         }
-        try index()
-        let name = AnchorName(resource: resource, name: ExactString(fragment))
+        index()
+        let name = AnchorName(
+            resource: representative(of: resource), name: ExactString(fragment))
         guard let location = anchors[name] else {
             throw RecognitionError(
                 at: place(), "there is no anchor \"\(fragment)\" in this schema")
@@ -152,7 +191,7 @@ struct SchemaReferences {
         // What is not found in an inner resource may have been meant from the root: many schemas
         // have an "id" that was never meant as an address.
         for start in resource == 0 ? [0] : [resource, 0] {
-            if let location = try location(of: pointer, from: start) {
+            if let location = location(of: pointer, from: start) {
                 return Target(location: location)
             }
         }
@@ -164,14 +203,14 @@ struct SchemaReferences {
         guard let dialect = SchemaDialect(metaschemaAt: address) else { return }
         resources.append(
             Resource(
-                address: address, pointer: address + "#", value: dialect.metaschema,
-                dialect: dialect))
+                identifier: address, outer: nil, address: address,
+                place: .pointer(address + "#"), value: dialect.metaschema, dialect: dialect))
         resourceIndices[ExactString(address)] = resources.count - 1
     }
 
     /// What `$recursiveRef` names; the dynamic anchor of `$recursiveAnchor` has an empty name.
-    mutating func recursiveTarget(within resource: Int) throws(RecognitionError) -> Target {
-        try index()
+    mutating func recursiveTarget(within resource: Int) -> Target {
+        index()
         let root = resources[resource]
         return Target(
             location: Location(value: root.value, pointer: root.pointer, resource: resource),
@@ -184,9 +223,7 @@ struct SchemaReferences {
     }
 
     /// Follows a JSON pointer (RFC 6901) from the root of a resource; nil where it ends nowhere.
-    private mutating func location(
-        of pointer: String, from resource: Int
-    ) throws(RecognitionError) -> Location? {
+    private mutating func location(of pointer: String, from resource: Int) -> Location? {
         let start = resources[resource]
         var location = Location(value: start.value, pointer: start.pointer, resource: resource)
         let steps = pointer.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
@@ -207,8 +244,8 @@ struct SchemaReferences {
             guard let next else { return nil }
             location.value = next
             location.pointer += "/" + step
-            location.resource = try self.resource(
-                of: next, within: location.resource, at: location.pointer)
+            location.resource = self.resource(
+                of: next, within: location.resource, at: .pointer(location.pointer))
         }
         return location
     }
@@ -233,7 +270,7 @@ struct SchemaReferences {
     // MARK: Addresses and anchors
 
     /// Collects the addresses and anchors of all schemas in the document, once.
-    private mutating func index() throws(RecognitionError) {
+    private mutating func index() {
         guard !isIndexed else { return }
         isIndexed = true
         var pending = [Location(value: resources[0].value, pointer: "", resource: 0)]
@@ -245,15 +282,14 @@ struct SchemaReferences {
                 guard let keyword = SchemaKeyword.named(name), keyword.dialect <= dialect else {
                     continue
                 }
-                try Self.forEachSchema(of: keyword, value) {
-                    (step, inner) throws(RecognitionError) in
+                Self.forEachSchema(of: keyword, value) { step, inner in
                     guard inner.objectValue != nil else { return }
                     let pointer = location.pointer + "/" + name + step
+                    let index = resource(
+                        of: inner, within: location.resource, at: .pointer(pointer))
                     pending.append(
                         Location(
-                            value: inner, pointer: pointer,
-                            resource: try resource(
-                                of: inner, within: location.resource, at: pointer)))
+                            value: inner, pointer: pointer, resource: representative(of: index)))
                 }
             }
         }
@@ -290,14 +326,14 @@ struct SchemaReferences {
 
     private static func forEachSchema(
         of keyword: SchemaKeyword, _ value: JSONValue,
-        _ body: (_ step: String, JSONValue) throws(RecognitionError) -> Void
-    ) throws(RecognitionError) {
+        _ body: (_ step: String, JSONValue) -> Void
+    ) {
         switch (keyword.schemas, value) {
-        case (.one, _), (.oneOrList, .object): try body("", value)
+        case (.one, _), (.oneOrList, .object): body("", value)
         case (.list, .array(let list)), (.oneOrList, .array(let list)):
-            for index in list.indices { try body("/\(index)", list[index]) }
+            for index in list.indices { body("/\(index)", list[index]) }
         case (.map, .object(let map)), (.mapOfSomeSchemas, .object(let map)):
-            for (name, value) in map { try body("/" + Schema.escaped(name), value) }
+            for (name, value) in map { body("/" + Schema.escaped(name), value) }
         default: break
         }
     }
