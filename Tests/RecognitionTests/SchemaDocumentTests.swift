@@ -159,4 +159,85 @@ final class SchemaDocumentTests {
     @Test func `unknown keywords and definitions that nothing names are not read`() throws {
         #expect(try place(##"{"$defs": {"a": {"type": "text"}}, "x-order": {"type": 3}}"##) == nil)
     }
+
+    // MARK: Hostile schemas
+
+    @Test func `a chain of references is followed to the limit and no further`() throws {
+        func chain(_ length: Int) -> JSONValue {
+            let links = (0..<length).map { index -> (String, JSONValue) in
+                ("d\(index)", ["$ref": .string("#/$defs/d\(index + 1)")])
+            }
+            let last: (String, JSONValue) = ("d\(length)", ["type": "null"])
+            return [
+                "$ref": "#/$defs/d0", "$defs": .object(JSONObject(links + [last])),
+            ]
+        }
+        #expect(SchemaValidator(try SchemaDocument(chain(400))).accepts("null"))
+        #expect(throws: RecognitionError.self) { try SchemaDocument(chain(20_000)) }
+    }
+
+    @Test func `deep schemas are read to the limit`() throws {
+        func nest(_ depth: Int) -> String {
+            String(repeating: #"{"items":"#, count: depth) + "true"
+                + String(repeating: "}", count: depth)
+        }
+        #expect(try place(nest(500)) == nil)
+        var limits = RecognitionLimits()
+        limits.maxDepth = 100
+        let deep = try JSONParser.parse(nest(101), limits: .init(maxDepth: 512))
+        #expect(throws: RecognitionError.self) { try SchemaDocument(deep, limits: limits) }
+    }
+
+    @Test func `references to every level of a deep and wide schema stay within the limits`() throws
+    {
+        var inner: JSONValue = .object(
+            JSONObject([
+                (
+                    "properties",
+                    .object(JSONObject((0..<300).map { ("p\($0)", ["type": "null"]) }))
+                )
+            ]))
+        var pointer = "#"
+        var references: [JSONValue] = []
+        for _ in 0..<60 {
+            inner = ["items": inner]
+            pointer += "/items"
+            references.append(["$ref": .string(pointer)])
+        }
+        guard case .object(var root) = inner else { return }
+        root["anyOf"] = .array(references)
+        let schema = JSONValue.object(root)
+        var limits = RecognitionLimits()
+        limits.maxBytes = 4 << 20
+        do throws(RecognitionError) {
+            _ = try SchemaDocument(schema, limits: limits)
+            Issue.record("the schema was read")
+        } catch {
+            #expect(error.reason.contains("parts") || error.reason.contains("too long"))
+        }
+    }
+
+    @Test func `reading takes no longer than it may`() throws {
+        var limits = RecognitionLimits()
+        limits.maxTime = .zero
+        let schema: JSONValue = ["items": ["items": ["items": ["items": ["type": "null"]]]]]
+        #expect(throws: RecognitionError.self) { try SchemaDocument(schema, limits: limits) }
+    }
+
+    @Test func `metaschemas are known, other documents are not`() throws {
+        for address in [
+            "http://json-schema.org/draft-04/schema#", "http://json-schema.org/draft-06/schema#",
+            "http://json-schema.org/draft-07/schema#",
+            "https://json-schema.org/draft/2019-09/schema",
+            "https://json-schema.org/draft/2020-12/schema",
+        ] {
+            let validator = try SchemaValidator(SchemaDocument(["$ref": .string(address)]))
+            #expect(validator.accepts(#"{"properties": {"a": {"minLength": 2}}}"#))
+            #expect(!validator.accepts(#"{"properties": {"a": {"minLength": -2}}}"#))
+            #expect(!validator.accepts(#"{"allOf": [{"type": "text"}]}"#))
+            let itself = try SchemaValidator(
+                SchemaDocument(["$ref": .string(address), "$schema": .string(address)]))
+            #expect(!itself.accepts(#"{"required": 1}"#))
+        }
+    }
 }

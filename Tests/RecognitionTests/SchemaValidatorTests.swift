@@ -17,6 +17,10 @@ struct SchemaValidatorTests {
         ),
         ("false", [], ["1", "{}"]),
         (#"{"type": "integer"}"#, ["1", "1.0", "10e-1", "-0", "1e400"], ["1.5", "\"1\"", "1e-1"]),
+        (
+            #"{"$schema": "http://json-schema.org/draft-04/schema", "type": "integer"}"#,
+            ["1", "-0"], ["1.0", "1e0"]
+        ),
         (#"{"type": ["null", "number"]}"#, ["null", "1.5", "2"], ["true", "[]"]),
         (#"{"const": 1}"#, ["1", "1.0", "1e0"], ["true", "1.1", "\"1\""]),
         (

@@ -402,6 +402,13 @@ struct JSONTree {
         ExactNumber(bytes.span, nodes[node].start..<nodes[node].end) ?? .zero
     }
 
+    /// Whether a number is written without a point and without an exponent.
+    func isPlain(_ node: Int) -> Bool {
+        bytes[nodes[node].start..<nodes[node].end].allSatisfy {
+            $0 <= UInt8(ascii: "9") && $0 != 0x2E
+        }
+    }
+
     /// How many code points a string has.
     func codePointCount(_ node: Int) -> Int {
         var count = 0

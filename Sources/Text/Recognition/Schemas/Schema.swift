@@ -67,6 +67,8 @@ package final class Schema: @unchecked Sendable {
     package internal(set) var verdict: Bool?
 
     package internal(set) var types: Types = .any
+    /// Whether 1.0 and 1e0 are no integers, as in draft 4.
+    package internal(set) var integersArePlain = false
     package internal(set) var constant: JSONValue?
     package internal(set) var enumeration: [JSONValue]?
 

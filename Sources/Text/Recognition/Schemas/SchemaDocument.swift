@@ -6,6 +6,10 @@ package import JSON
 ///
 /// Reading is total: what cannot be honoured is an error that names its JSON pointer. Only what can
 /// be reached from the root is read, so a definition that nothing refers to may be wrong.
+///
+/// Keywords of no draft, such as OpenAPI's `nullable`, are annotations, and so are keywords that are
+/// newer than the draft which `$schema` names. Nothing is fetched: of other documents, only the
+/// metaschemas of the drafts themselves are known.
 package final class SchemaDocument: Sendable {
     /// The schema of the whole text.
     package let root: Schema

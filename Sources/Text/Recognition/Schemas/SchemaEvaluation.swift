@@ -190,6 +190,11 @@ struct SchemaEvaluation {
         guard schema.types.contains(kind.types) else {
             return fail(schema, .type, node, "\(kind.phrase) is not allowed here")
         }
+        if schema.integersArePlain, kind == .integer, !schema.types.contains(.fraction),
+            !tree.isPlain(node)
+        {
+            return fail(schema, .type, node, "an integer has no point and no exponent in draft 4")
+        }
         guard isConstant(schema, node) else { return false }
         var own = base
         let count = Int(tree.nodes[node].count)

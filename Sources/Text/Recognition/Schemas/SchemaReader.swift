@@ -50,10 +50,10 @@ struct SchemaReader {
     mutating func read() throws(RecognitionError) -> Schema {
         let root = try schema(
             of: SchemaReferences.Location(value: document, pointer: "", resource: 0))
+        var readCount = 0
         while let (schema, object) = pending.popLast() {
-            if schemas.count.isMultiple(of: 64), ContinuousClock.now > deadline {
-                throw RecognitionError(at: schema.pointer, "the schema takes too long to read")
-            }
+            if readCount.isMultiple(of: 64) { try checkTime(at: schema) }
+            readCount += 1
             try read(object, into: schema)
         }
         if hasReferences { try refuseCycles() }
@@ -63,6 +63,11 @@ struct SchemaReader {
             }
         }
         return root
+    }
+
+    private func checkTime(at schema: Schema) throws(RecognitionError) {
+        guard ContinuousClock.now > deadline else { return }
+        throw RecognitionError(at: schema.pointer, "the schema takes too long to read")
     }
 
     // MARK: Making schemas
@@ -101,6 +106,7 @@ struct SchemaReader {
                 at: schema.pointer, "the schema has more than \(schemas.count) parts; split it")
         }
         schemas.append(schema)
+        if schemas.count.isMultiple(of: 1_024) { try checkTime(at: schema) }
         switch value {
         case .bool(let verdict): schema.verdict = verdict
         case .object(let object) where object.isEmpty: schema.verdict = true
@@ -138,6 +144,7 @@ struct SchemaReader {
         }
         let dialect = references.resources[schema.resource].dialect
         schema.containsEvaluates = dialect.containsEvaluates
+        schema.integersArePlain = dialect == .draft4
         if dialect.referenceHidesSiblings, let reference {
             try readReference(.ref, values[reference], into: schema)
             return
