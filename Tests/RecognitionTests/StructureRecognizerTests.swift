@@ -268,4 +268,46 @@ struct StructureRecognizerTests {
             #expect(recognizer.canEnd(state, after: text))
         }
     }
+
+    // MARK: Strings without or within quotation marks
+
+    @Test func `strings stand unquoted before a mark`() throws {
+        let schema: JSONValue = [
+            "type": ["string", "null"], "minLength": 2,
+            "anyOf": [["pattern": "^[a-z<]+$"], ["enum": ["A\nB", 5]]],
+            "not": ["const": "no"],
+        ]
+        let reading = try Reading(
+            .sequence([
+                .literal("<p>\n"), .unquoted(schema: schema, without: ["</p>"]),
+                .literal("\n</p>"),
+            ]))
+        #expect(reading.verdict("<p>\nab<c\n</p>") == .complete)
+        #expect(reading.verdict("<p>\nA\nB\n</p>") == .complete)
+        #expect(reading.verdict("<p>\nno\n") == .refused(at: 6))
+        #expect(reading.verdict("<p>\na\n") == .refused(at: 5))
+        #expect(reading.verdict("<p>\nA\nC") == .refused(at: 6))
+        let any = try Reading(
+            .sequence([
+                .unquoted(schema: ["type": "string"], without: ["</p>"]), .literal("\n</p>!"),
+            ]))
+        #expect(any.verdict("é \n\n</p</b>\n</p>!") == .complete)
+        #expect(any.verdict("é</p>") == .refused(at: 5))
+        #expect(any.verdict("é\n</p>?") == .refused(at: 7))
+    }
+
+    @Test func `texts of a grammar stand within a JSON string`() throws {
+        let grammar = #"root ::= ("\"" | "\\" | "é" | "\n" | "\x01" | "\x1f" | [a-c])+ ";""#
+        let reading = try Reading(
+            .sequence([.literal("\""), .escaped(.grammar(grammar)), .literal("\"")]))
+        #expect(reading.verdict(#""a\"\\é\n\u0001\u001f;""#) == .complete)
+        #expect(reading.verdict(#""a\t"#) == .refused(at: 3))
+        #expect(reading.verdict(#""a\u0002"#) == .refused(at: 7))
+        #expect(reading.verdict(#""a\u000a"#) == .refused(at: 7))
+        #expect(reading.verdict(#""a""#) == .refused(at: 2))
+        #expect(reading.verdict(#""a;\"#) == .refused(at: 3))
+        #expect(throws: RecognitionError.self) {
+            try StructureRecognizer(.escaped(.schema(true)))
+        }
+    }
 }

@@ -53,11 +53,9 @@ struct StructureCompiler {
                 try compiled(part, depth: depth + 1), least: least, most: most)
         case .freeText(let triggers, _):
             return .terminal(try terminal(ofFreeTextUntil: triggers))
-        case .escaped:
-            throw RecognitionError(at: "", "texts within JSON strings are not built yet")
-        case .unquoted(_, let marks):
-            // A superset: which of these texts the schema takes is not looked at yet.
-            return .terminal(try terminal(ofFreeTextUntil: marks))
+        case .escaped(let part): return .terminal(try terminal(ofEscaped: part))
+        case .unquoted(let schema, let marks):
+            return .terminal(try terminal(ofStrings: schema, without: marks))
         }
     }
 
@@ -108,6 +106,37 @@ struct StructureCompiler {
         let terminal = add(.embedded(recognizer))
         schemas[schema] = terminal
         return terminal
+    }
+
+    /// The terminal of a structure's texts as they stand within a JSON string.
+    private mutating func terminal(
+        ofEscaped structure: Structure
+    ) throws(RecognitionError) -> Int {
+        let inner = try Self.grammar(of: structure, controls: [:], style: style, limits: limits)
+        for terminal in inner.terminals {
+            if case .embedded = terminal {
+                throw RecognitionError(
+                    at: "", "a text with a schema in it cannot stand within a JSON string")
+            }
+        }
+        let recognizer = try StructureRecognizer(inner, limits: limits)
+        return add(.embedded(EscapedRecognizer(recognizer)))
+    }
+
+    /// The terminal of a schema's strings, written as they are, without these texts in them.
+    private mutating func terminal(
+        ofStrings schema: JSONValue, without marks: [String]
+    ) throws(RecognitionError) -> Int {
+        let document = try SchemaDocument(schema, limits: limits)
+        var all = [StringLanguage.strings(of: document).expression]
+        for mark in marks where !mark.isEmpty {
+            let found = RegularExpression.concatenation([
+                .anyText, RegularExpression(literal: mark), .anyText,
+            ])
+            all.append(found.complement)
+        }
+        let automaton = try LazyAutomaton(.intersection(all), limits: limits)
+        return add(.automaton(automaton))
     }
 
     private mutating func terminal(
