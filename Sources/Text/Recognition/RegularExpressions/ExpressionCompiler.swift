@@ -51,7 +51,8 @@ struct ExpressionCompiler {
 
     private init(_ pattern: String, _ limits: RecognitionLimits) {
         self.pattern = pattern
-        deadline = .now + limits.maxTime
+        // Half of the time; the rest is for what the pattern is a part of.
+        deadline = .now + limits.maxTime / 2
         arena.maxBytes = limits.maxBytes
     }
 

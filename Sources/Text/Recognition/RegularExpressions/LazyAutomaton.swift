@@ -183,6 +183,19 @@ package final class LazyAutomaton {
 
     // MARK: Memory
 
+    /// The expression with all that was found out about it, so that automata of it need not find
+    /// it again.
+    var preparedExpression: RegularExpression { RegularExpression(arena, root) }
+
+    /// Makes the states that are nearest to the start.
+    func prepare(maxStates: Int) {
+        var state: Int32 = 1
+        while state < contents.count, contents.count < maxStates {
+            for byte in representatives { _ = next(state, byte) }
+            state += 1
+        }
+    }
+
     /// About how many bytes the states take.
     package var byteCount: Int {
         let cells = unsafe table.pointee.capacity << (table.pointee.shift + 2)

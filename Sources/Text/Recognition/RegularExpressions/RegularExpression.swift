@@ -9,7 +9,7 @@ package struct RegularExpression: Sendable {
     let arena: ExpressionArena
     let root: ExpressionArena.Node
 
-    private init(_ arena: ExpressionArena, _ root: ExpressionArena.Node) {
+    init(_ arena: ExpressionArena, _ root: ExpressionArena.Node) {
         self.arena = arena
         self.root = root
     }

@@ -44,9 +44,17 @@ package struct StringFormat: Hashable, Sendable {
 
         /// - Precondition: the pattern is one, which the tests of each format see.
         init(_ pattern: String, check: (@Sendable (String) -> Bool)? = nil) {
-            expression = (try? RegularExpression(wholly: pattern)) ?? .nothing
+            let plain = (try? RegularExpression(wholly: pattern)) ?? .nothing
             self.check = check
-            automaton = Mutex(try? LazyAutomaton(expression))
+            // Every schema that names the format begins with the states that are met most.
+            guard let made = try? LazyAutomaton(plain) else {
+                expression = plain
+                automaton = Mutex(nil)
+                return
+            }
+            made.prepare(maxStates: 200)
+            expression = made.preparedExpression
+            automaton = Mutex(made)
         }
 
         func matches(_ text: String) -> Bool {
