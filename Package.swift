@@ -105,7 +105,7 @@ let package = Package(
         room("Tokenization", in: "Text", uses: ["ModelFiles", "JSON"]),
         room("Conversation", in: "Text", uses: ["Tokenization", "Jinja", "JSON"]),
         room("Recognition", in: "Text", uses: ["JSON"]),
-        room("StructuredOutput", in: "Text", uses: ["Recognition", "Tokenization"]),
+        room("StructuredOutput", in: "Text", uses: ["Recognition", "Tokenization", "JSON"]),
         room(
             "AnswerParsing", in: "Text",
             uses: ["Conversation", "Recognition", "Tokenization", "JSON"]),

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Console
 import Glibc
 package import JSON
 package import Recognition

@@ -87,7 +87,7 @@ final class ListRecognizer: Recognizer {
         }
     }
 
-    func identity(of scanner: Int32) -> UInt64? { UInt64(scanner) }
+    func identity(of scanner: Int32) -> UInt64? { 0xA11 << 48 | UInt64(scanner) }
 
     func scan(_ scanner: Int32, by byte: UInt8) -> Int32 {
         switch (scanner, byte) {

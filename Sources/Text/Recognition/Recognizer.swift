@@ -63,6 +63,21 @@ package final class RecognizedText {
     }
 }
 
+/// What a scanner has in common with others.
+package struct ScannerLikeness: Hashable, Sendable {
+    /// The ``Recognizer/identity(of:)`` of scanners that read the same bytes and come to one exit.
+    package var identity: UInt64
+
+    /// The exit that the scanner comes to where these come to theirs.
+    package var exit: Int32
+
+    /// A likeness to the scanners of an identity.
+    package init(identity: UInt64, exit: Int32) {
+        self.identity = identity
+        self.exit = exit
+    }
+}
+
 /// Says of each byte whether a text can still be completed after it.
 ///
 /// States are made on demand and stay valid until ``forgetStates()``. A recognizer is not safe to
@@ -127,6 +142,12 @@ package protocol Recognizer: AnyObject {
     /// as that of a string without rules; nil where a scanner is the recognizer's own.
     func identity(of scanner: Int32) -> UInt64?
 
+    /// Another scanner that a scanner reads like, but for the exit; nil where it reads like no other.
+    ///
+    /// Most tokens that may come in a key, or in a string with a rule, are those that may come in any
+    /// string: a mask of these needs only to be mended where the two differ.
+    func likeness(of scanner: Int32) -> ScannerLikeness?
+
     /// What a scanner makes of a byte: a scanner of 0 or more within the same lexeme; -1 where the
     /// lexeme cannot go on so; `-2 - exit` where the byte completes the lexeme.
     func scan(_ scanner: Int32, by byte: UInt8) -> Int32
@@ -171,6 +192,8 @@ extension Recognizer {
     }
 
     package func identity(of scanner: Int32) -> UInt64? { nil }
+
+    package func likeness(of scanner: Int32) -> ScannerLikeness? { nil }
 
     package func scan(_ scanner: Int32, by byte: UInt8) -> Int32 { -1 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import JSON
 package import Recognition
 import Synchronization
 
@@ -9,9 +10,10 @@ package final class Constraint: @unchecked Sendable {
     /// The vocabulary that it was compiled for.
     package let vocabulary: ConstraintVocabulary
 
-    /// What it was compiled from; nil for a recognizer of its own.
-    let structure: Structure?
+    /// The schema that whole answers are to satisfy; nil where they are not one JSON text.
+    private let document: SchemaDocument?
 
+    private let limits: RecognitionLimits
     private let lock = Mutex(())
     private let builder: MaskBuilder
 
@@ -27,8 +29,20 @@ package final class Constraint: @unchecked Sendable {
         _ structure: Structure, vocabulary: ConstraintVocabulary,
         style: RecognitionStyle = .generated, limits: RecognitionLimits = .init()
     ) throws(RecognitionError) {
-        let recognizer = try StructureRecognizer(structure, style: style, limits: limits)
-        self.init(recognizer, vocabulary: vocabulary, structure: structure, limits: limits)
+        let schema: JSONValue? =
+            switch structure {
+            case .schema(let schema): schema
+            case .anyObject: ["type": "object"]
+            default: nil
+            }
+        if let schema {
+            let document = try SchemaDocument(schema, limits: limits)
+            let recognizer = try JSONRecognizer(document, style: style, limits: limits)
+            self.init(recognizer, vocabulary: vocabulary, document: document, limits: limits)
+        } else {
+            let recognizer = try StructureRecognizer(structure, style: style, limits: limits)
+            self.init(recognizer, vocabulary: vocabulary, limits: limits)
+        }
     }
 
     /// Holds answers to a recognizer.
@@ -36,14 +50,15 @@ package final class Constraint: @unchecked Sendable {
     /// - Parameters:
     ///   - recognizer: nobody else uses it any more.
     ///   - vocabulary: the model's.
-    ///   - structure: what it recognizes.
+    ///   - document: the schema that it recognizes, if it is one; whole texts are validated by it.
     ///   - limits: of these the memory counts here.
     package init(
         _ recognizer: any Recognizer, vocabulary: ConstraintVocabulary,
-        structure: Structure? = nil, limits: RecognitionLimits = .init()
+        document: SchemaDocument? = nil, limits: RecognitionLimits = .init()
     ) {
         self.vocabulary = vocabulary
-        self.structure = structure
+        self.document = document
+        self.limits = limits
         builder = MaskBuilder(recognizer, vocabulary, maxBytes: limits.maxBytes)
     }
 
@@ -54,6 +69,12 @@ package final class Constraint: @unchecked Sendable {
     /// - Returns: a matcher that has accepted nothing.
     package func makeMatcher(continuesText: Bool = false) -> ConstraintMatcher {
         ConstraintMatcher(self, continuesText: continuesText)
+    }
+
+    /// What the schema has against a whole text; nil where that is valid, or there is no schema.
+    func schemaProblem(in text: ArraySlice<UInt8>) -> String? {
+        guard let document else { return nil }
+        return SchemaValidator(document, limits: limits).problem(in: text)?.description
     }
 
     /// About how many bytes it takes by now.

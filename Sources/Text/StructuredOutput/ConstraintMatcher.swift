@@ -199,9 +199,13 @@ package final class ConstraintMatcher {
     ///
     /// - Returns: nil where it is right, or else what is wrong.
     package func problem() -> String? {
-        use { builder, state in
-            builder.recognizer.canEnd(state, after: text) ? nil : "the answer ends too early"
+        let isComplete = use { builder, _ in
+            replay(builder)
+            let end = states[states.count - 1]
+            return !end.isDead && builder.recognizer.canEnd(end, after: text)
         }
+        if !isComplete { return "the answer is not complete" }
+        return constraint.schemaProblem(in: text.bytes)
     }
 
     // MARK: States
@@ -228,11 +232,13 @@ package final class ConstraintMatcher {
         states[0] = state
         for (index, token) in tokens.enumerated() {
             if vocabulary.range(of: token).isEmpty {
-                let next = recognizer.advance(state, byControl: token, after: text)
+                let next =
+                    state.isDead
+                    ? state : recognizer.advance(state, byControl: token, after: text)
                 if !next.isDead { state = next }
             }
             for byte in bytes[byteCounts[index]..<byteCounts[index + 1]] {
-                state = recognizer.advance(state, by: byte, after: text)
+                if !state.isDead { state = recognizer.advance(state, by: byte, after: text) }
                 text.append(byte)
             }
             states[index + 1] = state

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Synchronization
 package import Tokenization
 
 /// A vocabulary as constraints need it: its tokens' bytes as a tree, and its end tokens.
@@ -30,6 +31,11 @@ package final class ConstraintVocabulary: Sendable {
 
     /// What scanners that many constraints have in common allow.
     let sharedMasks = ScannerMaskCache(maxBytes: 64 << 20)
+
+    private let reference = Mutex<StringReference?>(nil)
+
+    /// What a string without rules makes of the tokens.
+    var stringReference: StringReference? { reference.withLock { $0 } }
 
     /// Prepares a vocabulary, which takes tens of milliseconds.
     package init(_ tokenizer: any Tokenizer) {
@@ -62,6 +68,8 @@ package final class ConstraintVocabulary: Sendable {
         trie = TokenTrie(spellings, in: storage)
         self.storage = storage
         self.starts = starts
+        let made = StringReference(self)
+        reference.withLock { $0 = made }
     }
 
     /// Where the bytes of a token lie in ``storage``; empty for control and end tokens and for ids

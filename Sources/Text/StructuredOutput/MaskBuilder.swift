@@ -22,13 +22,11 @@ final class MaskBuilder {
         let dropsSpace: Bool
     }
 
-    private var rows = ScannerRows()
+    private var rows: ScannerRows
+    private let reference: StringReference?
     private var scannerMasks: RecentMasks<Int32, ScannerMask>
     private var stateMasks: RecentMasks<StateKey, TokenMask>
     private let maxBytes: Int
-
-    /// Scanners that too many tokens leave for a mask of their own.
-    private var wideScanners: Set<Int32> = []
 
     // The path of a walk, by depth: the state before the byte there, or where a lexeme began and the
     // row of the scanner that has read it since.
@@ -38,9 +36,6 @@ final class MaskBuilder {
 
     /// How often the states have been forgotten.
     private(set) var generation = 0
-
-    /// More tokens than these behind the ends of a lexeme are not sorted by what follows.
-    private static let maxBranchCount = 1 << 16
 
     /// A builder without any mask.
     ///
@@ -52,6 +47,8 @@ final class MaskBuilder {
         self.recognizer = recognizer
         self.vocabulary = vocabulary
         self.maxBytes = maxBytes
+        reference = vocabulary.stringReference
+        rows = ScannerRows(placeNumbers: reference?.numbers ?? [:])
         scannerMasks = RecentMasks(maxBytes: maxBytes / 4)
         stateMasks = RecentMasks(maxBytes: maxBytes / 4)
         let depth = vocabulary.longestTokenByteCount + 2
@@ -69,8 +66,7 @@ final class MaskBuilder {
     func trim() {
         guard recognizer.byteCount > maxBytes / 2 else { return }
         recognizer.forgetStates()
-        rows = ScannerRows()
-        wideScanners = []
+        rows = ScannerRows(placeNumbers: reference?.numbers ?? [:])
         scannerMasks = RecentMasks(maxBytes: maxBytes / 4)
         stateMasks = RecentMasks(maxBytes: maxBytes / 4)
         generation += 1
@@ -101,6 +97,9 @@ final class MaskBuilder {
             walkDroppingSpace(from: state, after: text, &made)
         } else if let lexeme = scannerMask(at: state) {
             made = lexeme.staying
+            if let branch = lexeme.stringBranch {
+                leaveString(state, by: branch, within: lexeme, after: text, &wasRead, &made)
+            }
             for branch in lexeme.branches {
                 leave(state, by: branch, after: text, &wasRead, &made)
             }
@@ -188,11 +187,7 @@ final class MaskBuilder {
             scannerMasks.insert(mask, of: scanner, byteCount: 64)
             return mask
         }
-        guard !wideScanners.contains(scanner) else { return nil }
-        guard let mask = makeMask(of: scanner) else {
-            wideScanners.insert(scanner)
-            return nil
-        }
+        let mask = makeMask(of: scanner, mending: reference)
         if let identity { vocabulary.sharedMasks.insert(mask, of: identity) }
         scannerMasks.insert(mask, of: scanner, byteCount: identity == nil ? mask.byteCount : 64)
         return mask
@@ -201,72 +196,150 @@ final class MaskBuilder {
     /// Nodes of the vocabulary's tree after which a lexeme ends by one exit.
     private struct Leaves {
         /// The byte of the node completes the lexeme.
-        var closing: [Int] = []
+        var closing: [Int32] = []
         /// The lexeme may end after the node.
-        var before: [Int] = []
+        var before: [Int32] = []
     }
 
-    /// What a scanner makes of all tokens; nil where too many leave it.
-    private func makeMask(of scanner: Int32) -> ScannerMask? {
+    /// What a scanner makes of all tokens.
+    ///
+    /// - Parameters:
+    ///   - scanner: at the first byte of the tokens.
+    ///   - reference: where the scanner reads like this string, the tree is not walked further.
+    /// - Returns: its mask.
+    func makeMask(of scanner: Int32, mending reference: StringReference?) -> ScannerMask {
         let trie = vocabulary.trie
-        var staying = TokenMask(tokenCount: vocabulary.tokenCount)
+        var staying: [Int32] = []
         var leaves: [Int32: Leaves] = [:]
-        var leafCount = 0
+        var alike: [Range<Int>] = []
+        var alikeExit: Int32 = -1
         let first = rows.row(of: scanner, in: recognizer)
+        if let reference, rows.stringPlaces[Int(first)] == reference.firstPlace {
+            let branch = ScannerMask.StringBranch(
+                exit: rows.stringExits[Int(first)], exceptions: [])
+            return ScannerMask(
+                staying: reference.mask.staying, branches: [], stringBranch: branch)
+        }
         rowsByDepth[0] = first
         var index = 0
         while index < trie.nodes.count {
             let node = trie.nodes[index]
             let depth = Int(node.depth)
             let move = rows.move(rowsByDepth[depth], by: node.byte, in: recognizer)
-            if move >= 0 {
-                trie.forEachToken(of: node) { staying[$0] = true }
-                let exit = rows.exits[Int(move)]
-                if exit >= 0, Int(node.end) > index + 1 {
-                    leaves[exit, default: Leaves()].before.append(index)
-                    leafCount += Int(node.end) - index
-                }
-                rowsByDepth[depth + 1] = move
-                index += 1
-            } else {
-                if move < -1 {
-                    leaves[-2 - move, default: Leaves()].closing.append(index)
-                    leafCount += Int(node.end) - index
-                }
+            if move < 0 {
+                if move < -1 { leaves[-2 - move, default: Leaves()].closing.append(Int32(index)) }
                 index = Int(node.end)
+                continue
             }
-            if leafCount > Self.maxBranchCount { return nil }
+            let place = rows.stringPlaces[Int(move)]
+            if place > 0, let reference, reference.places[index] == place {
+                let exit = rows.stringExits[Int(move)]
+                if alikeExit < 0 { alikeExit = exit }
+                if alikeExit == exit {
+                    alike.append(index..<Int(node.end))
+                    index = Int(node.end)
+                    continue
+                }
+            }
+            trie.forEachToken(of: node) { staying.append($0) }
+            let exit = rows.exits[Int(move)]
+            if exit >= 0, Int(node.end) > index + 1 {
+                leaves[exit, default: Leaves()].before.append(Int32(index))
+            }
+            rowsByDepth[depth + 1] = move
+            index += 1
         }
         let immediate = rows.exits[Int(first)]
         if immediate >= 0, leaves[immediate] == nil { leaves[immediate] = Leaves() }
+        var mask = TokenMask(tokenCount: vocabulary.tokenCount)
+        var stringBranch: ScannerMask.StringBranch?
+        if let reference, !alike.isEmpty {
+            (mask, stringBranch) = mend(reference, where: alike, leavingBy: alikeExit, &leaves)
+        }
+        for token in staying { mask[token] = true }
         let branches = leaves.keys.sorted().map { exit in
             branch(by: exit, leaves[exit] ?? Leaves(), isImmediate: exit == immediate)
         }
-        return ScannerMask(staying: staying, branches: branches)
+        return ScannerMask(staying: mask, branches: branches, stringBranch: stringBranch)
+    }
+
+    /// Takes over what a string without rules makes of some nodes and all that is below them.
+    ///
+    /// - Parameters:
+    ///   - reference: the string.
+    ///   - alike: ascending ranges of nodes.
+    ///   - exit: what the lexeme comes to where the string is complete.
+    ///   - leaves: receives the nodes that complete it, where these are few.
+    /// - Returns: the tokens that stay within the lexeme, and those that leave it like the string.
+    private func mend(
+        _ reference: StringReference, where alike: [Range<Int>], leavingBy exit: Int32,
+        _ leaves: inout [Int32: Leaves]
+    ) -> (TokenMask, ScannerMask.StringBranch?) {
+        let trie = vocabulary.trie
+        let isMost = alike.reduce(0) { $0 + $1.count } * 2 > trie.nodes.count
+        var mask = isMost ? reference.mask.staying : TokenMask(tokenCount: vocabulary.tokenCount)
+        var exceptions: [Int32] = []
+        var closing = reference.closingNodes[...]
+        var start = 0
+        for range in alike + [trie.nodes.count..<trie.nodes.count] {
+            while let node = closing.first, node < range.lowerBound {
+                closing.removeFirst()
+                guard isMost else { continue }
+                for index in Int(node)..<Int(trie.nodes[Int(node)].end) {
+                    trie.forEachToken(of: trie.nodes[index]) { exceptions.append($0) }
+                }
+            }
+            while let node = closing.first, node < range.upperBound {
+                closing.removeFirst()
+                if !isMost { leaves[exit, default: Leaves()].closing.append(node) }
+            }
+            if isMost {
+                for index in start..<range.lowerBound {
+                    trie.forEachToken(of: trie.nodes[index]) { mask[$0] = false }
+                }
+            } else {
+                for index in range {
+                    trie.forEachToken(of: trie.nodes[index]) { token in
+                        if reference.mask.staying[token] { mask[token] = true }
+                    }
+                }
+            }
+            start = range.upperBound
+        }
+        let branch = ScannerMask.StringBranch(exit: exit, exceptions: exceptions)
+        return (mask, isMost ? branch : nil)
     }
 
     private func branch(by exit: Int32, _ leaves: Leaves, isImmediate: Bool) -> ScannerMask.Branch {
         let trie = vocabulary.trie
         var ending: [Int32] = []
-        var rests: [TokenTrie.Spelling] = []
+        var nodes: [UInt8: [Int32]] = [:]
         for index in leaves.closing {
-            trie.forEachToken(of: trie.nodes[index]) { ending.append($0) }
+            trie.forEachToken(of: trie.nodes[Int(index)]) { ending.append($0) }
         }
         for index in leaves.closing + leaves.before {
-            let used = Int(trie.nodes[index].depth) + 1
-            for inner in index + 1..<Int(trie.nodes[index].end) {
-                trie.forEachToken(of: trie.nodes[inner]) { token in
-                    let range = vocabulary.range(of: token)
-                    rests.append(
-                        TokenTrie.Spelling(
-                            token: token, start: range.lowerBound + used,
-                            count: range.count - used, in: vocabulary.storage))
-                }
+            var child = index + 1
+            while child < trie.nodes[Int(index)].end {
+                nodes[trie.nodes[Int(child)].byte, default: []].append(child)
+                child = trie.nodes[Int(child)].end
             }
         }
         return ScannerMask.Branch(
-            exit: exit, ending: ending, rest: TokenTrie(rests, in: vocabulary.storage),
+            exit: exit, ending: ending,
+            groups: nodes.keys.sorted().map { TokenGroup(byte: $0, nodes: nodes[$0] ?? []) },
             isImmediate: isImmediate)
+    }
+
+    /// Adds the tokens that leave a lexeme as they would leave a string without rules.
+    private func leaveString(
+        _ state: RecognizerState, by branch: ScannerMask.StringBranch, within lexeme: ScannerMask,
+        after text: RecognizedText, _ wasRead: inout Bool, _ mask: inout TokenMask
+    ) {
+        guard let string = reference?.mask.branches.first else { return }
+        let renamed = ScannerMask.Branch(
+            exit: branch.exit, ending: string.ending, groups: string.groups, isImmediate: false)
+        leave(state, by: renamed, after: text, &wasRead, &mask)
+        for token in branch.exceptions { mask[token] = lexeme.staying[token] }
     }
 
     /// Adds the tokens that leave a lexeme by one exit.
@@ -284,35 +357,47 @@ final class MaskBuilder {
             // Nothing of a token comes before the end of the lexeme: the text is right.
             walk(vocabulary.trie, 0..<vocabulary.trie.nodes.count, from: after, after: text, &mask)
             if text.wasRead { wasRead = true }
-            text.wasRead = false
         }
+        text.wasRead = false
         if dependsOnText {
             wasRead = true
-            for token in branch.ending where !mask[token] {
-                mask[token] = allows(token, at: state, after: text, dropsSpace: false)
-            }
-            tryTokens(of: branch.rest, 0..<branch.rest.nodes.count, at: state, after: text, &mask)
+            for token in branch.ending { tryToken(token, at: state, after: text, &mask) }
+            for group in branch.groups { tryTokens(of: group, at: state, after: text, &mask) }
             text.wasRead = false
             return
         }
         guard !after.isDead else { return }
         for token in branch.ending { mask[token] = true }
-        walk(
-            branch.rest, 0..<branch.rest.nodes.count, from: after, after: text, &mask,
-            within: state, &wasRead)
+        for group in branch.groups {
+            let next = recognizer.advance(after, by: group.byte, after: text)
+            if text.wasRead {
+                wasRead = true
+                tryTokens(of: group, at: state, after: text, &mask)
+                text.wasRead = false
+            } else if !next.isDead {
+                let trie = group.trie(of: vocabulary)
+                walk(
+                    trie, 0..<trie.nodes.count, from: after, after: text, &mask, within: state,
+                    &wasRead)
+            }
+        }
     }
 
-    /// Tries tokens one by one.
     private func tryTokens(
-        of trie: TokenTrie, _ range: Range<Int>, at state: RecognizerState,
-        after text: RecognizedText, _ mask: inout TokenMask
+        of group: TokenGroup, at state: RecognizerState, after text: RecognizedText,
+        _ mask: inout TokenMask
     ) {
-        for index in range {
-            trie.forEachToken(of: trie.nodes[index]) { token in
-                if !mask[token] {
-                    mask[token] = allows(token, at: state, after: text, dropsSpace: false)
-                }
-            }
+        group.forEachToken(of: vocabulary) { token, _ in
+            tryToken(token, at: state, after: text, &mask)
+        }
+    }
+
+    private func tryToken(
+        _ token: Int32, at state: RecognizerState, after text: RecognizedText,
+        _ mask: inout TokenMask
+    ) {
+        if !mask[token] {
+            mask[token] = allows(token, at: state, after: text, dropsSpace: false)
         }
     }
 
@@ -358,7 +443,11 @@ final class MaskBuilder {
                 wasRead = true
                 text.truncate(to: count)
                 if let origin {
-                    tryTokens(of: trie, index..<Int(node.end), at: origin, after: text, &mask)
+                    for inner in index..<Int(node.end) {
+                        trie.forEachToken(of: trie.nodes[inner]) {
+                            tryToken($0, at: origin, after: text, &mask)
+                        }
+                    }
                 }
                 text.wasRead = false
                 restore(to: count + depth - firstDepth, from: firstDepth, text)

@@ -14,8 +14,24 @@ struct ScannerRows {
     /// For each row the exit of a lexeme that may end before the next byte; -1 for none.
     private(set) var exits: [Int32] = []
 
+    /// For each row the place of a string without rules that it reads like, but for the exit; 0 for
+    /// none.
+    private(set) var stringPlaces: [UInt16] = []
+
+    /// The exit that it comes to where that string is complete.
+    private(set) var stringExits: [Int32] = []
+
+    private let placeNumbers: [UInt64: UInt16]
+
     private static let unknown = Int32.min
     private static let maxCount = 4096
+
+    /// No rows yet.
+    ///
+    /// - Parameter placeNumbers: the numbers of a string's places, by the identities of scanners.
+    init(placeNumbers: [UInt64: UInt16]) {
+        self.placeNumbers = placeNumbers
+    }
 
     /// The row of a scanner.
     mutating func row(of scanner: Int32, in recognizer: any Recognizer) -> Int32 {
@@ -24,6 +40,9 @@ struct ScannerRows {
         rows[scanner] = row
         scanners.append(scanner)
         exits.append(recognizer.exit(of: scanner))
+        let likeness = recognizer.likeness(of: scanner)
+        stringPlaces.append(likeness.flatMap { placeNumbers[$0.identity] } ?? 0)
+        stringExits.append(likeness?.exit ?? -1)
         moves.append(contentsOf: repeatElement(Self.unknown, count: 256))
         return row
     }
@@ -41,7 +60,7 @@ struct ScannerRows {
 
     /// Forgets all rows where there are very many; rows that were given out are void.
     mutating func trim() {
-        if scanners.count > Self.maxCount { self = ScannerRows() }
+        if scanners.count > Self.maxCount { self = ScannerRows(placeNumbers: placeNumbers) }
     }
 
     /// About how many bytes it takes.

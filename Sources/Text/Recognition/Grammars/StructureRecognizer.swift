@@ -459,6 +459,12 @@ package final class StructureRecognizer: Recognizer {
         return recognizer.identity(of: local)
     }
 
+    package func likeness(of scanner: Int32) -> ScannerLikeness? {
+        guard let (terminal, local) = divided(scanner) else { return nil }
+        guard case .embedded(let recognizer) = terminal else { return nil }
+        return recognizer.likeness(of: local)
+    }
+
     package func scan(_ scanner: Int32, by byte: UInt8) -> Int32 {
         guard scanner >= 0, !terminals.isEmpty else { return -1 }
         let (local, terminal) = Int(scanner).quotientAndRemainder(dividingBy: terminals.count)

@@ -131,6 +131,10 @@ package final class JSONRecognizer: Recognizer {
 
     package func identity(of scanner: Int32) -> UInt64? { scanners.identity(of: scanner) }
 
+    package func likeness(of scanner: Int32) -> ScannerLikeness? {
+        scanners.likeness(of: scanner)
+    }
+
     package func scan(_ scanner: Int32, by byte: UInt8) -> Int32 {
         scanners.scan(scanner, by: byte)
     }

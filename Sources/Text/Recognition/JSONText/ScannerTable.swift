@@ -148,6 +148,14 @@ final class ScannerTable {
         }
     }
 
+    /// The plain string that a scanner reads like, but for the exit.
+    func likeness(of scanner: Int32) -> ScannerLikeness? {
+        guard case .text(let scan) = contents[Int(scanner)],
+            let likeness = scan.likeness(in: self, shapes)
+        else { return nil }
+        return ScannerLikeness(identity: likeness.identity, exit: exit(likeness.exit))
+    }
+
     // MARK: Offers and sets
 
     /// The keys that may follow.

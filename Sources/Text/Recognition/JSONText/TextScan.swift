@@ -87,7 +87,20 @@ struct TextScan: Hashable {
         guard !isKey, threads.count == 1, threads[0].rule == ScalarTerms.anyString else {
             return nil
         }
-        return switch place {
+        return placeIdentity
+    }
+
+    /// The plain string that it reads like from here on, and what it is itself when complete.
+    func likeness(
+        in table: ScannerTable, _ shapes: ShapeTable
+    ) -> (identity: UInt64, exit: LexemeExit)? {
+        let reader = Reader(table: table, shapes: shapes)
+        guard reader.isFree(self), let exit = reader.exit(of: self) else { return nil }
+        return (placeIdentity, exit)
+    }
+
+    private var placeIdentity: UInt64 {
+        switch place {
         case .plain: 1
         case .character(let left, let low, let high):
             2 << 32 | UInt64(left) << 16 | UInt64(low) << 8 | UInt64(high)
@@ -398,6 +411,43 @@ struct TextScan: Hashable {
                 default: return .never
                 }
             } != .never
+        }
+
+        /// Whether each thread allows whatever may follow, as far as a scan without a count sees.
+        func isFree(_ scan: TextScan) -> Bool {
+            scan.threads.allSatisfy { thread in
+                guard takesAnyEscape(thread, scan) else { return false }
+                guard scan.isKey else {
+                    return isFree(thread.states, 0, scalars.terms[Int(thread.rule)], scan)
+                }
+                let shape = table.offers[Int(thread.rule)].shape
+                let end = TextScan.firstPattern + shape.patterns.count
+                return thread.states[TextScan.word] < 0 && thread.states[TextScan.isOtherOpen] == 1
+                    && thread.states[TextScan.firstPattern..<end].allSatisfy {
+                        $0 == LazyAutomaton.dead
+                    }
+                    && (shape.nameTerm < 0
+                        || isFree(thread.states, end, scalars.terms[Int(shape.nameTerm)], scan))
+            }
+        }
+
+        private func isFree(
+            _ states: [Int32], _ first: Int, _ term: ScalarTerm, _ scan: TextScan
+        ) -> Bool {
+            term.formula.evaluate { index in
+                let state = states[first + index]
+                switch term.formula.atoms[index] {
+                case .automaton(let automaton):
+                    if state == LazyAutomaton.dead { return .never }
+                    return scalars.automata[Int(automaton)].acceptsEverything(state)
+                        ? .always : .open
+                case .words: return state < 0 ? .never : .open
+                case .length(let least, let most):
+                    let isReached = Int(scan.count) >= least
+                    return isReached && (most == nil || scan.isFrozen) ? .always : .open
+                default: return .never
+                }
+            } == .always
         }
 
         private func accepts(
