@@ -74,8 +74,8 @@ struct Expansion {
     private let table: ShapeTable
     private let kind: ValueKind
 
-    /// How many more schemas may be looked at.
-    private var budget = 4_096
+    /// How many more times a schema may be taken into an alternative.
+    private var budget = 16_384
 
     /// How many more may be nested in place, since this recurses.
     private var depth = 160
@@ -105,7 +105,7 @@ struct Expansion {
     private mutating func add(
         _ requirement: Requirement, to alternatives: [Conjunction]
     ) -> [Conjunction] {
-        budget -= 1
+        budget -= max(1, alternatives.count)
         guard budget >= 0, depth > 0, !alternatives.isEmpty else {
             return depth > 0 ? alternatives : leave(requirement, of: alternatives)
         }

@@ -2,6 +2,14 @@
 
 /// Proves that two expectations can have no value in common.
 struct Exclusion {
+    /// Two expectations, the kind of value that is meant, if it is one only, and how deep.
+    struct Pair: Hashable {
+        var left: Int32
+        var right: Int32
+        var kind: ValueKind?
+        var depth: Int
+    }
+
     private let table: ShapeTable
 
     /// How deep into members it looks.
@@ -14,6 +22,14 @@ struct Exclusion {
         _ left: Int32, _ right: Int32, _ kind: ValueKind, depth: Int = 0
     ) -> Bool {
         guard left != right else { return false }
+        let pair = Pair(left: left, right: right, kind: kind, depth: depth)
+        if let known = table.knownExclusion(pair) { return known }
+        let areExclusive = decide(left, right, kind, depth)
+        table.keep(areExclusive, pair)
+        return areExclusive
+    }
+
+    private func decide(_ left: Int32, _ right: Int32, _ kind: ValueKind, _ depth: Int) -> Bool {
         if kind == .object {
             let rights = table.objects(right)
             return table.objects(left).allSatisfy { left in
@@ -70,6 +86,14 @@ struct Exclusion {
     private func areExclusive(_ left: Int32, _ right: Int32, depth: Int) -> Bool {
         guard left >= 0, right >= 0 else { return true }
         guard left != right, depth <= Self.maxDepth else { return false }
+        let pair = Pair(left: left, right: right, kind: nil, depth: depth)
+        if let known = table.knownExclusion(pair) { return known }
+        let areExclusive = decide(left, right, depth)
+        table.keep(areExclusive, pair)
+        return areExclusive
+    }
+
+    private func decide(_ left: Int32, _ right: Int32, _ depth: Int) -> Bool {
         let (words, others) = (table.words(left), table.words(right))
         if words.null && others.null || words.false && others.false || words.true && others.true {
             return false

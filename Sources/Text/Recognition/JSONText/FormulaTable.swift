@@ -156,6 +156,10 @@ struct Formula {
     /// The atoms, in the order in which ``evaluate(_:)`` is asked of them.
     let atoms: [ScalarAtom]
 
+    /// Whether what holds for an atom never speaks against the formula, so that no atom need be
+    /// known to hold before the end.
+    let isMonotone: Bool
+
     private let steps: [Step]
 
     /// Makes a formula of a table ready.
@@ -180,6 +184,12 @@ struct Formula {
         }
         self.atoms = atoms
         self.steps = steps
+        isMonotone = steps.allSatisfy {
+            switch $0 {
+            case .not, .one: false
+            default: true
+            }
+        }
     }
 
     /// Evaluates the formula by what is known of the atom of each index.

@@ -62,6 +62,7 @@ final class FrameTable {
     private static let eventCount = 16
 
     private var sets: [[Frame]] = []
+    private var frameCount = 0
     private var indices: [[Frame]: Int32] = [:]
     private let outcomes = FlatArray<Int32>()
     private let depths = FlatArray<Int32>()
@@ -96,6 +97,7 @@ final class FrameTable {
             depth = max(depth, depths[Int(frame.parents)] + 1)
         }
         sets.append(merged)
+        frameCount += merged.count
         indices[merged] = index
         depths.append(depth)
         guarded.append(isGuarded)
@@ -141,13 +143,14 @@ final class FrameTable {
 
     /// About how many bytes the sets take.
     var byteCount: Int {
-        sets.count * (64 + 2 * 64 + 64 + 5) + sets.reduce(0) { $0 + $1.count - 1 } * 64
+        sets.count * (Self.eventCount * 4 + 80) + frameCount * 2 * MemoryLayout<Frame>.stride
             + leaves.count * 24
     }
 
     /// Gives all sets up.
     func forget() {
         sets = []
+        frameCount = 0
         indices = [:]
         outcomes.removeAll()
         depths.removeAll()

@@ -154,6 +154,7 @@ package final class JSONRecognizer: Recognizer {
     package func forgetStates() {
         frames.forget()
         scanners.forget()
+        shapes.terms.forgetStates()
         begin()
     }
 
@@ -491,11 +492,12 @@ package final class JSONRecognizer: Recognizer {
     }
 
     private func holds(_ requirement: Requirement, of value: ArraySlice<UInt8>) -> Bool {
+        switch requirement.relation {
+        case .satisfies: validator.accepts(value, at: document.schemas[Int(requirement.index)])
+        case .violates: validator.rejects(value, at: document.schemas[Int(requirement.index)])
         // The text of a constant is written by rules that need no second look.
-        guard requirement.relation != .equals else { return true }
-        let schema = document.schemas[Int(requirement.index)]
-        let isValid = validator.accepts(value, at: schema)
-        return isValid == (requirement.relation == .satisfies)
+        case .equals: true
+        }
     }
 
     /// Whether the string that a text ends with is what is expected.

@@ -342,6 +342,11 @@ final class ScalarTerms {
         return formulas.any(words.isEmpty ? others : others + [anyWord(words)])
     }
 
+    /// Gives up the states of the automata.
+    func forgetStates() {
+        for automaton in automata { automaton.forgetStates() }
+    }
+
     /// About how many bytes they take.
     var byteCount: Int {
         automata.reduce(0) { $0 + $1.byteCount } + wordLists.reduce(0) { $0 + $1.byteCount }

@@ -16,6 +16,7 @@ final class ShapeTable {
     private(set) var constants: [JSONValue] = []
     private(set) var expectations: [Expectation] = []
     private(set) var objects: [ObjectShape] = []
+    private var objectBytes = 0
     private(set) var arrays: [ArrayShape] = []
     private(set) var guards: [[Requirement]] = [[]]
 
@@ -30,6 +31,7 @@ final class ShapeTable {
     private var coverages: [Int32: Coverage] = [:]
     private var possibilityBudget = 0
     private var pending: Set<Int32> = []
+    private var exclusions: [Exclusion.Pair: Bool] = [:]
 
     init(_ document: SchemaDocument, style: RecognitionStyle, limits: RecognitionLimits) {
         self.document = document
@@ -328,7 +330,9 @@ final class ShapeTable {
         rules.guards = []
         if let index = objectIndices[rules] { return index }
         let index = Int32(objects.count)
-        objects.append(ObjectShape(rules, in: self))
+        let shape = ObjectShape(rules, in: self)
+        objects.append(shape)
+        objectBytes += shape.byteCount
         objectIndices[rules] = index
         return index
     }
@@ -357,9 +361,9 @@ final class ShapeTable {
             return true
         }
         let isOutermost = pending.isEmpty
-        if isOutermost { possibilityBudget = 200 }
+        if isOutermost { possibilityBudget = 64 }
         // What needs itself within itself is never finished.
-        guard pending.count < 24, possibilityBudget > 0 else { return true }
+        guard pending.count < 16, possibilityBudget > 0 else { return true }
         guard pending.insert(expectation).inserted else { return false }
         defer { pending.remove(expectation) }
         possibilityBudget -= 1
@@ -433,6 +437,12 @@ final class ShapeTable {
         return true
     }
 
+    /// Whether two expectations are known to exclude each other, or not to.
+    func knownExclusion(_ pair: Exclusion.Pair) -> Bool? { exclusions[pair] }
+
+    /// Keeps whether two expectations exclude each other.
+    func keep(_ areExclusive: Bool, _ pair: Exclusion.Pair) { exclusions[pair] = areExclusive }
+
     // MARK: Coverage
 
     /// The members that the keywords in place of a schema evaluate.
@@ -492,6 +502,6 @@ final class ShapeTable {
     /// About how many bytes all of it takes.
     var byteCount: Int {
         terms.byteCount + expectations.count * 160
-            + objects.reduce(0) { $0 + $1.byteCount } + arrays.count * 160 + schemas.count * 64
+            + objectBytes + arrays.count * 160 + schemas.count * 64
     }
 }

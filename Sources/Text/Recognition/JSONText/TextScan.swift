@@ -401,6 +401,7 @@ struct TextScan: Hashable {
                 switch term.formula.atoms[index] {
                 case .automaton(let automaton):
                     if state == LazyAutomaton.dead { return .never }
+                    if term.formula.isMonotone { return .open }
                     return scalars.automata[Int(automaton)].acceptsEverything(state)
                         ? .always : .open
                 case .words: return state < 0 ? .never : .open

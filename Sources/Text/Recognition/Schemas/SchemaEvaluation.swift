@@ -86,6 +86,13 @@ struct SchemaEvaluation {
         return evaluate(schema, 0, into: nil) && !isOverwhelmed
     }
 
+    /// Whether a text is one value that is known to violate a schema.
+    mutating func rejects(_ text: ArraySlice<UInt8>, _ schema: Schema) -> Bool {
+        guard tree.parse(text, maxDepth: limits.maxDepth) == nil else { return false }
+        begin()
+        return !evaluate(schema, 0, into: nil) && !isOverwhelmed
+    }
+
     /// What is wrong with a text that a schema does not accept.
     mutating func problem(in text: ArraySlice<UInt8>, _ schema: Schema) -> SchemaProblem? {
         if let flaw = tree.parse(text, maxDepth: limits.maxDepth) {

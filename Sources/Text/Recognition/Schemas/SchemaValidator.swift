@@ -50,6 +50,11 @@ package final class SchemaValidator {
         evaluation.accepts(text, schema ?? document.root)
     }
 
+    /// Whether a text is one JSON value that is known to violate a schema of the document.
+    package func rejects(_ text: ArraySlice<UInt8>, at schema: Schema) -> Bool {
+        evaluation.rejects(text, schema)
+    }
+
     /// Whether a text is one JSON value that satisfies a schema.
     package func accepts(_ text: String, at schema: Schema? = nil) -> Bool {
         accepts([UInt8](text.utf8)[...], at: schema)
