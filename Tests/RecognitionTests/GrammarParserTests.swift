@@ -137,6 +137,15 @@ struct GrammarParserTests {
         #expect(reading.verdict("[ab:1,2") == .refused(at: 6))
     }
 
+    @Test func `templates without end are errors`() {
+        for body in ["a{b{x, x}}", "a{b{x}}", "a{x} | a{(x x)}"] {
+            let error = #expect(throws: RecognitionError.self) {
+                try StructureRecognizer(.grammar("start: a{\"c\"}\na{x}: \(body)\nb{x}: x"))
+            }
+            #expect(error != nil)
+        }
+    }
+
     @Test func `substrings of llguidance`() throws {
         let reading = try Reading(
             .grammar(

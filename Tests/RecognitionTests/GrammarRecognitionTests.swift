@@ -135,6 +135,26 @@ struct GrammarRecognitionTests {
         }
     }
 
+    @Test func `a lexeme has the same scanner wherever it stands`() throws {
+        let recognizer = try StructureRecognizer(
+            .grammar(
+                #"""
+                root   ::= list
+                list   ::= "[" (item ("," item)*)? "]"
+                item   ::= list | string
+                string ::= "\"" ([^"\\] | "\\" ["\\n])* "\""
+                """#))
+        let text = RecognizedText()
+        func state(after string: String) -> RecognizerState {
+            string.utf8.reduce(recognizer.start) { recognizer.advance($0, by: $1, after: text) }
+        }
+        let scanner = recognizer.scanner(of: state(after: "[\"a"))
+        #expect(scanner >= 0)
+        #expect(recognizer.scanner(of: state(after: "[[[\"x\", \"bc")) == -1)
+        #expect(recognizer.scanner(of: state(after: "[[[\"x\",\"bc")) == scanner)
+        #expect(recognizer.canEnd(state(after: "[[\"a\\n\"],\"\"]"), after: text))
+    }
+
     // MARK: Hostile grammars
 
     @Test func `thousands of brackets are an error or are read`() throws {

@@ -22,6 +22,7 @@ struct LarkCompiler {
     /// What may stand after each terminal.
     private var ignored: GrammarExpression?
     private var automatonBytes = 0
+    private var partCount = 0
 
     /// Reads a grammar into the compiler's and gives its rule `start`.
     static func parse(
@@ -87,8 +88,10 @@ struct LarkCompiler {
         _ syntax: LarkSyntax, _ arguments: [String: LarkSyntax], depth: Int,
         into compiler: inout StructureCompiler
     ) throws(RecognitionError) -> GrammarExpression {
-        guard depth < limits.maxDepth else {
-            throw RecognitionError(at: "", "the grammar nests too deeply")
+        partCount += 1
+        guard depth < limits.maxDepth, partCount < Self.maxParts else {
+            throw RecognitionError(
+                at: "", "the grammar nests too deeply, or its templates make too much of it")
         }
         switch syntax {
         case .string(let text, false): return lexeme(.bytes(Array(text.utf8)))
@@ -162,6 +165,11 @@ struct LarkCompiler {
         into compiler: inout StructureCompiler
     ) throws(RecognitionError) -> Int {
         let key = LarkSyntax.template(name, arguments, place: 0)
+        // A template that uses itself with ever larger arguments has no end.
+        var weight = Self.maxArgumentWeight
+        guard templates.count < 10_000, Self.isLight(key, depth: 0, &weight) else {
+            throw cursor.error("the template \(name) is used in too many ways", at: place)
+        }
         if let known = templates[key] { return known }
         guard let index = definitions[name] else {
             throw cursor.error("the template \(name) is not defined", at: place)
@@ -171,13 +179,28 @@ struct LarkCompiler {
             throw cursor.error(
                 "the template \(name) takes \(parameters.count) arguments", at: place)
         }
-        guard templates.count < 10_000 else {
-            throw cursor.error("the templates are used in too many ways", at: place)
-        }
         let rule = compiler.addRule(name)
         templates[key] = rule
         pending.append((rule, index, Dictionary(zip(parameters, arguments)) { first, _ in first }))
         return rule
+    }
+
+    private static let maxArgumentWeight = 1000
+    private static let maxParts = 1 << 20
+
+    /// Whether a template's arguments are of a size that may be copied.
+    private static func isLight(_ syntax: LarkSyntax, depth: Int, _ weight: inout Int) -> Bool {
+        weight -= 1
+        guard weight > 0, depth < 200 else { return false }
+        switch syntax {
+        case .sequence(let parts), .choice(let parts), .intersection(let parts),
+            .template(_, let parts, _):
+            for part in parts where !isLight(part, depth: depth + 1, &weight) { return false }
+            return true
+        case .complement(let part), .repetition(let part, _, _):
+            return isLight(part, depth: depth + 1, &weight)
+        default: return true
+        }
     }
 
     /// The syntax with the arguments of a template in place of its parameters.

@@ -19,7 +19,7 @@ struct StructureCompiler {
     ) throws(RecognitionError) -> Grammar {
         var compiler = StructureCompiler(controls: controls, style: style, limits: limits)
         compiler.grammar.root = try compiler.compiled(structure, depth: 0)
-        return compiler.grammar
+        return try GrammarLexemes.absorbed(compiler.grammar, limits: limits)
     }
 
     private init(
