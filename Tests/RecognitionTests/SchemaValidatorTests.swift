@@ -184,4 +184,27 @@ struct SchemaValidatorTests {
         #expect(!validator.accepts("-1e1000000000"))
         #expect(validator.accepts("-7e1000000000"))
     }
+
+    @Test func `constants may be deeper than texts`() throws {
+        var limits = RecognitionLimits()
+        limits.maxDepth = 4
+        var constant: JSONValue = []
+        for _ in 0..<8 { constant = [constant] }
+        let document = try SchemaDocument(["enum": [constant, [[1]]]], limits: limits)
+        let validator = SchemaValidator(document, limits: limits)
+        #expect(validator.accepts("[[1.0]]"))
+        #expect(!validator.accepts("[[[[]]]]"))
+        #expect(!validator.accepts(constant.serialized()))
+    }
+
+    @Test func `what is not valid within its limits is not accepted, nor is its contrary`() throws {
+        var patterns: [(String, JSONValue)] = []
+        for index in 0..<1_000 { patterns.append(("^k\(index)x", false)) }
+        let schema: JSONValue = ["not": ["patternProperties": .object(JSONObject(patterns))]]
+        let validator = try SchemaValidator(SchemaDocument(schema))
+        let members = (0..<6_000).map { "\"k\($0)\":0" }.joined(separator: ",")
+        let text = [UInt8]("{\(members)}".utf8)
+        #expect(!validator.accepts(text[...]))
+        #expect(validator.problem(in: text[...])?.reason == "it is too complex to be validated")
+    }
 }

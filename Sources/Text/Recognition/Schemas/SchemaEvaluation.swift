@@ -27,9 +27,9 @@ struct SchemaEvaluation {
         let reason: String
     }
 
-    /// How many evaluations of a schema on a value one text may take, and how many may be within
-    /// one another.
-    private static let maxSteps = 20_000_000
+    /// How many evaluations of a schema on a value and matches of a pattern one text may take, and
+    /// how many evaluations may be within one another: that many take less than 2 MB of stack.
+    private static let maxSteps = 5_000_000
     private static let maxNesting = 2_048
 
     private let document: SchemaDocument
@@ -45,6 +45,7 @@ struct SchemaEvaluation {
     /// range after the other.
     private var marks: [Bool] = []
     private var findings: [Question: Finding] = [:]
+    private var findingByteCount = 0
     private var nesting = 0
     private var steps = 0
     /// Whether the text was too much to decide.
@@ -119,6 +120,7 @@ struct SchemaEvaluation {
     private mutating func begin() {
         marks.removeAll(keepingCapacity: true)
         findings.removeAll(keepingCapacity: true)
+        findingByteCount = 0
         nesting = 0
         steps = 0
         isOverwhelmed = false
@@ -175,7 +177,10 @@ struct SchemaEvaluation {
         let isValid = apply(schema, node, into: own)
         let found = own.map { Array(marks[$0..<$0 + count]) } ?? []
         if let own { closeMarks(own, count, mergingInto: isValid ? base : nil) }
-        findings[question] = Finding(isValid: isValid, marks: found)
+        findingByteCount += 64 + count
+        if findingByteCount < limits.maxBytes / 4 {
+            findings[question] = Finding(isValid: isValid, marks: found)
+        }
         return isValid
     }
 
@@ -367,6 +372,11 @@ struct SchemaEvaluation {
     }
 
     private mutating func matches(_ automaton: LazyAutomaton, _ node: Int) -> Bool {
+        steps += 1
+        guard steps <= Self.maxSteps else {
+            isOverwhelmed = true
+            return false
+        }
         if automaton.isExhausted { automaton.forgetStates() }
         let (start, end) = (tree.nodes[node].start, tree.nodes[node].end)
         let state = Self.run(automaton, tree.bytes.span, start..<end)
@@ -606,7 +616,7 @@ struct SchemaEvaluation {
 
     private mutating func names(of schema: Schema) -> SchemaNames {
         if let known = names[schema.index] { return known }
-        let made = SchemaNames(schema, maxDepth: limits.maxDepth)
+        let made = SchemaNames(schema)
         names[schema.index] = made
         return made
     }
