@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Conversation
+import Foundation
 import JSON
 import Testing
 import Tokenization
@@ -10,7 +11,11 @@ import Tokenization
     private let conversations: [JSONValue]
 
     init() throws {
-        golden = try Goldens.json("mistral-formats")
+        if let path = ProcessInfo.processInfo.environment["CIERZO_MISTRAL_GOLDENS"] {
+            golden = try JSONParser.parse([UInt8](Data(contentsOf: URL(fileURLWithPath: path))))
+        } else {
+            golden = try Goldens.json("mistral-formats")
+        }
         conversations = try #require(golden["conversations"]?.arrayValue)
     }
 
@@ -24,7 +29,8 @@ import Tokenization
         let messages = try #require(conversation["messages"]?.arrayValue)
         return try format.encode(
             messages: messages.map(Message.init(wire:)),
-            tools: conversation["tools"]?.arrayValue ?? [], tokenizer: tokenizer)
+            tools: conversation["tools"]?.arrayValue ?? [], tokenizer: tokenizer,
+            settings: ["reasoning_effort": .string(conversation["effort"]?.stringValue ?? "none")])
     }
 
     @Test(arguments: MistralFormat.allCases)
@@ -188,8 +194,11 @@ extension Message {
     init(wire: JSONValue) {
         var parts: [String] = []
         if let text = wire["content"]?.stringValue { parts = [text] }
-        if let items = wire["content"]?.arrayValue {
-            parts = items.compactMap { $0["text"]?.stringValue }
+        var extra: JSONObject = [:]
+        for item in wire["content"]?.arrayValue ?? [] {
+            if let text = item["text"]?.stringValue { parts.append(text) }
+            if let thinking = item["thinking"] { extra["reasoning_content"] = thinking }
+            if item["closed"] == false { extra["thinking_closed"] = false }
         }
         let calls = (wire["tool_calls"]?.arrayValue ?? []).map { call in
             ToolCall(
@@ -199,6 +208,7 @@ extension Message {
         self.init(
             role: Role(rawValue: wire["role"]?.stringValue ?? "user"), parts: parts,
             toolCalls: calls, toolCallID: wire["tool_call_id"]?.stringValue,
-            name: wire["name"]?.stringValue, isPrefix: wire["prefix"]?.boolValue ?? false)
+            name: wire["name"]?.stringValue, isPrefix: wire["prefix"]?.boolValue ?? false,
+            extra: extra)
     }
 }

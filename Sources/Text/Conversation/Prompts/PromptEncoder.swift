@@ -132,7 +132,11 @@ package struct PromptEncoder: Sendable {
         guard !messages.isEmpty else {
             throw .invalid("a conversation needs at least one message")
         }
-        let messages = (tools.isEmpty ? style : forTools?.style ?? style).completed(messages)
+        let style = tools.isEmpty ? style : forTools?.style ?? style
+        let reasons = extra["prompt_mode"] == "reasoning"
+        let messages = style.completed(reasons ? reasoning(messages) : messages)
+        var extra = extra
+        if reasons, !extra.contains("enable_thinking") { extra["enable_thinking"] = true }
         func encode(
             _ messages: [Message], _ tools: [JSONValue]
         ) throws(ConversationError) -> [Int32] {
@@ -188,13 +192,30 @@ package struct PromptEncoder: Sendable {
         }
     }
 
+    /// The conversation with a system message that makes a model of Mistral's reason, unless it has
+    /// one; templates and v15 have their own ways.
+    private func reasoning(_ messages: [Message]) -> [Message] {
+        guard case .mistral(let format) = format, format != .v15,
+            !messages.contains(where: { $0.role == .system || $0.role == .developer })
+        else { return messages }
+        let marks = format.isLate ? ("[THINK]", "[/THINK]") : ("<think>", "</think>")
+        let text = """
+            Think before you answer. Write down your thoughts between \(marks.0) and \(marks.1) \
+            until you are sure of the answer; then write the answer by itself, in Markdown and in \
+            the language of the question.
+            """
+        return [Message(.system, text)] + messages
+    }
+
     /// What v15 calls the model's settings: how much it reasons, which is not at all unless stated.
     private static func settings(
         for format: MistralFormat, _ extra: JSONObject
     ) throws(ConversationError) -> JSONObject {
         guard format == .v15 else { return [:] }
         let efforts = ["none", "minimal", "low", "medium", "high", "xhigh"]
-        let effort = extra["reasoning_effort"] ?? "none"
+        let unstated: JSONValue = extra["prompt_mode"] == "reasoning" ? "high" : "none"
+        var effort = extra["reasoning_effort"] ?? unstated
+        if effort == "max" { effort = "xhigh" }
         guard let name = effort.stringValue, efforts.contains(name) else {
             throw .invalid("reasoning_effort must be one of \(efforts.joined(separator: ", "))")
         }
