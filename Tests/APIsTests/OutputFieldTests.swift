@@ -126,7 +126,7 @@ import Testing
         (#""guided_whitespace_pattern":"a""#, "guided_whitespace_pattern"),
         (
             #""structured_outputs":{"structural_tag":{}}"#,
-            "structured_outputs.structural_tag.triggers"
+            "structured_outputs.structural_tag"
         ),
     ])
     func `a wrong form is an error that names the member`(members: String, path: String) throws {
@@ -153,25 +153,6 @@ import Testing
         let text = JSONValue.string(tag).serialized()
         #expect(
             try chat(#""structured_outputs":{"structural_tag":\#(text)}"#)?.structure == expected)
-    }
-
-    @Test func `free text of a structural tag ends where the next text begins`() throws {
-        let format = """
-            {"type":"sequence","elements":[{"type":"any_text"},{"type":"tag","begin":"<t>",
-            "content":{"type":"any_text"},"end":"</t>"},{"type":"or","elements":[
-            {"type":"regex","pattern":"a"},{"type":"const_string","value":"b"}]}]}
-            """
-        #expect(
-            try chat(
-                #""response_format":{"type":"structural_tag","format":\#(format)}"#)?.structure
-                == .sequence([
-                    .freeText(until: ["<t>"], orControls: []),
-                    .sequence([
-                        .literal("<t>"), .freeText(until: ["</t>"], orControls: []),
-                        .literal("</t>"),
-                    ]),
-                    .choice([.expression("a"), .literal("b")]),
-                ]))
     }
 
     @Test func `a gap is filled with any text only`() throws {

@@ -242,6 +242,56 @@ import Tokenization
         }
     }
 
+    @Test func `a model that thinks is read without tools, too`() async throws {
+        let model = TestClient(
+            engine: .saying("<think>so</think>ok"), answerFormat: TaggedFormat(thinks: true))
+        let reply = try await model.chat(#""thinking_token_budget":7,"reasoning_effort":"low""#)
+        #expect(try message(reply)["reasoning_content"] == "so")
+        #expect(try message(reply)["content"] == "ok")
+        let budget = try #require(model.engine.requests.first?.thinkingBudget)
+        #expect(budget.tokenLimit == 7)
+        #expect(ByteTokenizer().decode(budget.closeTokens) == "</think>")
+        #expect(!budget.startsOpen)
+    }
+
+    @Test func `what cannot be kept to is an error that names the pointer`() async throws {
+        let schema = #"{"type":"object","properties":{"a":{"type":"string","pattern":"("}}}"#
+        let tool = #"{"type":"function","function":{"name":"h","parameters":\#(schema)}}"#
+        for (members, field) in [
+            (
+                #""response_format":{"type":"json_schema","json_schema":{"name":"a","schema":"#
+                    + schema + "}}", "response_format.json_schema.schema"
+            ),
+            (#""guided_json":\#(schema)"#, "guided_json"),
+            (
+                Self.tools.dropLast() + "," + tool + #"],"tool_choice":"required""#,
+                "tools[2].function.parameters"
+            ),
+        ] {
+            let reply = try await client(.saying("a")).chat(members)
+            #expect(reply.status == 400)
+            let parameter = try reply.json["error"]?["param"]?.stringValue
+            #expect(parameter == field + "/properties/a/pattern")
+            let message = try reply.json["error"]?["message"]?.stringValue
+            #expect(message?.contains("/properties/a/pattern") == true)
+            let mistral = try await client(.saying("a")).chat(members, path: Self.mistral)
+            #expect(mistral.status == 422)
+            let place = try mistral.json["detail"]?[0]?["loc"]?.arrayValue?.last
+            #expect(place == "/properties/a/pattern")
+        }
+    }
+
+    @Test func `a form reaches the engine as a constraint`() async throws {
+        let model = client(.saying("a"))
+        _ = try await model.chat(#""guided_regex":"a+","n":2"#)
+        _ = try await model.complete(#""guided_choice":["a","b"]"#)
+        _ = try await model.chat()
+        #expect(model.engine.requests.map { $0.constraint != nil } == [true, true, false])
+        let wrong = try await model.chat(#""guided_regex":"(""#)
+        #expect(wrong.status == 400)
+        #expect(try wrong.json["error"]?["param"] == "guided_regex")
+    }
+
     @Test func `without tools the text is not read`() async throws {
         let reply = try await client(.saying("<call f>{}</call>")).chat()
         #expect(try message(reply)["content"] == "<call f>{}</call>")

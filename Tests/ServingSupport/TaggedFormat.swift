@@ -8,8 +8,10 @@ package import Tokenization
 package struct TaggedFormat: AnswerFormat {
     package let name = "tagged"
 
-    /// A format that holds answers to nothing of its own.
-    package init() {}
+    package let thinking: ThinkingMarks?
+
+    /// A format of models that think or do not.
+    package init(thinks: Bool = false) { thinking = thinks ? .tags : nil }
 
     package func structure(for plan: AnswerPlan, tokenizer: any Tokenizer) -> Structure? {
         if case .required = plan.choice, !plan.tools.isEmpty {

@@ -24,9 +24,11 @@ package struct AnswerReading: Sendable {
         self.tokenizer = tokenizer
     }
 
-    /// What reads one choice.
-    fileprivate func makeReader() -> any AnswerReader {
-        format.reader(for: plan, tokenizer: tokenizer)
+    /// What reads the choice in a place.
+    fileprivate func makeReader(_ choice: Int) -> any AnswerReader {
+        var plan = plan
+        plan.seed = plan.seed.map { $0 &+ UInt64(choice) &* 0x9E37_79B9_7F4A_7C15 }
+        return format.reader(for: plan, tokenizer: tokenizer)
     }
 
     /// Whether a stop is the model's own, and not one that the client asked for.
@@ -60,8 +62,8 @@ struct ReadAnswer {
     init(_ reading: AnswerReading, promptCount: Int, choiceCount: Int) {
         self.reading = reading
         self.choiceCount = choiceCount
-        choices = (0..<promptCount * choiceCount).map { _ in
-            Choice(reader: reading.makeReader())
+        choices = (0..<promptCount * choiceCount).map { choice in
+            Choice(reader: reading.makeReader(choice))
         }
     }
 

@@ -135,6 +135,7 @@ package struct LoadedModel: Sendable {
         if manifest?.capabilities["function_calling"] ?? true {
             description.capabilities.insert(.toolCalls)
         }
+        if answerFormat.thinking != nil { description.capabilities.insert(.thinking) }
         description.parameterCount = file.parameterCount
         description.quantization = file.elementTypes.first?.type.name ?? "none"
         description.promptFormat = promptFormatName

@@ -12,6 +12,9 @@ package struct ModelDescription: Hashable, Sendable {
 
         /// It calls tools.
         case toolCalls
+
+        /// It thinks before it answers.
+        case thinking
     }
 
     /// The model's own name.

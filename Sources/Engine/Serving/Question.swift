@@ -41,9 +41,6 @@ package struct Question: Hashable, Sendable {
         /// What the text of an answer must look like.
         case output
 
-        /// How long the model may think.
-        case thinkingBudget
-
         /// That a gap is to be filled.
         case gap
 

@@ -129,26 +129,67 @@ package struct ServedModel: Sendable {
         var requests: [GenerationRequest] = []
         for (place, prompt) in question.prompts.enumerated() {
             request.promptTokens = try tokens(of: prompt, in: place, limit: engine.contextLength)
-            if place == 0 {
-                try check(question)
-                request.constraint = try constraint(for: question, of: client)
+            if place == 0 { try check(question) }
+            if place == 0 || question.isChat {
+                let plan = plan(of: question, after: request)
+                request.constraint = try constraint(for: question, plan, of: client)
             }
+            request.thinkingBudget = thinkingBudget(of: question, after: request)
             requests.append(request)
         }
         return requests
     }
 
     /// How the answers to a question are read; nil where they are text and nothing else.
-    package func reading(of question: Question) -> AnswerReading? {
-        guard let answerFormat, question.isChat, !question.plan.tools.isEmpty else { return nil }
-        return AnswerReading(question.plan, as: answerFormat, by: tokenizer)
+    ///
+    /// - Parameters:
+    ///   - question: what is asked.
+    ///   - requests: what ``requests(for:of:)`` made of it.
+    /// - Returns: the reading that ``submit(_:for:reading:queued:)`` takes.
+    package func reading(
+        of question: Question, _ requests: [GenerationRequest]
+    ) -> AnswerReading? {
+        guard let answerFormat, question.isChat, let request = requests.first,
+            !question.plan.tools.isEmpty || answerFormat.thinking != nil
+        else { return nil }
+        return AnswerReading(
+            plan(of: question, after: request), as: answerFormat, by: tokenizer)
+    }
+
+    /// The form of the answers as it is where a prompt has ended.
+    private func plan(of question: Question, after request: GenerationRequest) -> AnswerPlan {
+        var plan = question.plan
+        plan.beginsThinking =
+            answerFormat?.thinking?.areOpen(atEndOf: request.promptTokens, tokenizer) ?? false
+        if let seed = request.sampling.seed {
+            // Each turn of a conversation with one seed has identities of its own.
+            var digest = seed ^ 0xCBF2_9CE4_8422_2325
+            for token in request.promptTokens {
+                digest = (digest ^ UInt64(UInt32(bitPattern: token))) &* 0x100_0000_01B3
+            }
+            plan.seed = digest
+        }
+        return plan
+    }
+
+    /// How long the model may think, if that is limited and the model thinks.
+    private func thinkingBudget(
+        of question: Question, after request: GenerationRequest
+    ) -> ThinkingBudget? {
+        guard let limit = question.thinkingBudget, let marks = answerFormat?.thinking else {
+            return nil
+        }
+        // What closes thinking is looked for, too, so that nothing may stand around it.
+        return ThinkingBudget(
+            openTokens: marks.openingTokens(tokenizer),
+            closeTokens: tokenizer.encode([.templated(marks.closing)]), tokenLimit: limit,
+            startsOpen: marks.areOpen(atEndOf: request.promptTokens, tokenizer))
     }
 
     /// What holds the answers to the form that is asked for; nil where anything will do.
     private func constraint(
-        for question: Question, of client: Client
+        for question: Question, _ plan: AnswerPlan, of client: Client
     ) throws(ServingError) -> Constraint? {
-        let plan = question.plan
         let structure =
             if let answerFormat, question.isChat {
                 answerFormat.structure(for: plan, tokenizer: tokenizer)
@@ -164,8 +205,10 @@ package struct ServedModel: Sendable {
             return try compile(structure)
         } catch {
             // Which part it is shows when each is compiled alone; only then a place in it means
-            // something.
-            for (part, structure) in question.formParts {
+            // something. Many parts may take long one by one.
+            let start = ContinuousClock.now
+            for (part, structure) in question.formParts
+            where ContinuousClock.now - start < RecognitionLimits().maxTime {
                 do throws(RecognitionError) { _ = try compile(structure) } catch {
                     throw .unrecognizable(part, error)
                 }

@@ -70,7 +70,7 @@ struct ChatCodec: AnswerCodec {
         codec.callsFunctions = request.calls.areFunctions
         return .generation(
             PlannedAnswer(
-                model: model, requests: requests, reading: model.reading(of: question),
+                model: model, requests: requests, reading: model.reading(of: question, requests),
                 fields: fields, codec: codec))
     }
 

@@ -35,9 +35,11 @@ enum TemplateArguments {
         if let effort, !arguments.contains("reasoning_effort") {
             arguments["reasoning_effort"] = .string(effort)
         }
-        // Mistral's switch for the system prompt that makes a model reason.
-        if let mode = try fields.string("prompt_mode", oneOf: ["reasoning"]) {
-            arguments["prompt_mode"] = .string(mode)
+        // Mistral's switch for reasoning; what stands for it in prompts is the effort.
+        if try fields.string("prompt_mode", oneOf: ["reasoning"]) != nil,
+            !arguments.contains("reasoning_effort")
+        {
+            arguments["reasoning_effort"] = "high"
         }
         return arguments
     }

@@ -103,7 +103,8 @@ enum OutputFields {
             return RequestedOutput(structure: .anyObject, path: format.path.appending("type"))
         case "structural_tag":
             return RequestedOutput(
-                structure: try StructuralTag.structure(format), path: format.path)
+                structure: try structuralTag(.object(format.object), at: format.path),
+                path: format.path)
         default: return nil
         }
     }
@@ -170,7 +171,7 @@ enum OutputFields {
         case "grammar": structure = .grammar(try fields.require(name, fields.string(name)))
         case "choice": structure = .choice(try choices(name, fields))
         default:
-            structure = try StructuralTag.structure(FieldReader(parsed(value, at: path), at: path))
+            structure = try structuralTag(parsed(value, at: path), at: path)
         }
         return RequestedOutput(structure: structure, path: path)
     }
@@ -189,6 +190,17 @@ enum OutputFields {
             throw .invalid(fields.path.appending(name), expected: "at least one string")
         }
         return choices
+    }
+
+    /// Free text in which tags begin forms (xgrammar's, which vLLM and SGLang take).
+    private static func structuralTag(
+        _ value: JSONValue, at path: FieldPath
+    ) throws(FieldError) -> Structure {
+        do throws(RecognitionError) {
+            return try StructuralTag.structure(of: value)
+        } catch {
+            throw FieldError(error, in: path)
+        }
     }
 
     /// A schema, which some clients send as a text of JSON.

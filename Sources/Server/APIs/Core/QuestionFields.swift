@@ -28,7 +28,6 @@ struct QuestionFields: Sendable {
         case .tools: "tools"
         case .tool(let index): tools.indices.contains(index) ? tools[index] : "tools"
         case .output: output ?? "response_format"
-        case .thinkingBudget: "thinking_token_budget"
         case .gap: gap
         case .stopToken(let index): FieldPath("stop_token_ids").appending(index)
         case .bias(let token): FieldPath("logit_bias").appending(String(token))
@@ -85,7 +84,7 @@ extension APIError {
 
 extension FieldError {
     /// What of a schema, an expression or a grammar cannot be kept to.
-    fileprivate init(_ error: RecognitionError, in path: FieldPath) {
+    init(_ error: RecognitionError, in path: FieldPath) {
         let reason = EchoableText.sentence(error.reason)
         if error.place.isEmpty {
             self = .unsupported(path, reason: reason)

@@ -38,6 +38,9 @@ package struct ModelCard: Hashable, Sendable {
     /// Whether tool calls work.
     package var callsTools: Bool
 
+    /// Whether it thinks before it answers.
+    package var reasons = false
+
     /// More about the model: parameters, experts, quantization, digest.
     package var meta: JSONObject
 
@@ -80,7 +83,8 @@ package struct ModelCard: Hashable, Sendable {
             "deprecation": .null,
             "capabilities": [
                 "completion_chat": .bool(chats), "completion_fim": .bool(fillsInTheMiddle),
-                "function_calling": .bool(callsTools), "reasoning": false, "fine_tuning": false,
+                "function_calling": .bool(callsTools), "reasoning": .bool(reasons),
+                "fine_tuning": false,
                 "vision": false, "ocr": false, "classification": false, "moderation": false,
                 "audio": false, "audio_transcription": false,
             ],
@@ -108,5 +112,6 @@ extension ModelCard {
             fillsInTheMiddle: model.capabilities.contains(.infilling),
             callsTools: model.capabilities.contains(.toolCalls), meta: meta)
         self.isDefault = isDefault
+        reasons = model.capabilities.contains(.thinking)
     }
 }
