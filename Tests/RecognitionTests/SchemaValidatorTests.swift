@@ -198,12 +198,17 @@ struct SchemaValidatorTests {
     }
 
     @Test func `what is not valid within its limits is not accepted, nor is its contrary`() throws {
-        var patterns: [(String, JSONValue)] = []
-        for index in 0..<1_000 { patterns.append(("^k\(index)x", false)) }
-        let schema: JSONValue = ["not": ["patternProperties": .object(JSONObject(patterns))]]
-        let validator = try SchemaValidator(SchemaDocument(schema))
-        let members = (0..<6_000).map { "\"k\($0)\":0" }.joined(separator: ",")
-        let text = [UInt8]("{\(members)}".utf8)
+        // Five schemas within one another for each level of the text.
+        let validator = try validator(
+            ##"""
+            {"not": {"$ref": "#/$defs/deep"}, "$defs": {"deep": {"items":
+              {"allOf": [{"allOf": [{"allOf": [{"allOf": [{"$ref": "#/$defs/deep"}]}]}]}]}}}}
+            """##)
+        func nest(_ depth: Int) -> [UInt8] {
+            [UInt8](repeating: 0x5B, count: depth) + [UInt8](repeating: 0x5D, count: depth)
+        }
+        #expect(validator.problem(in: nest(20)[...])?.pointer == "/not")
+        let text = nest(500)
         #expect(!validator.accepts(text[...]))
         #expect(validator.problem(in: text[...])?.reason == "it is too complex to be validated")
     }
