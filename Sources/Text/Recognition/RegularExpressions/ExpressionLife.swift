@@ -62,7 +62,10 @@ struct ExpressionLife {
     }
 
     private mutating func set(_ node: ExpressionArena.Node, _ verdict: Verdict) {
-        while verdicts.count <= Int(node) { verdicts.append(.unknown) }
+        if verdicts.count <= Int(node) {
+            let missing = Int(node) + 1 - verdicts.count
+            verdicts.append(contentsOf: repeatElement(.unknown, count: missing))
+        }
         verdicts[Int(node)] = verdict
     }
 

@@ -47,6 +47,7 @@ package final class LazyAutomaton {
     private let columns: UnsafeMutablePointer<UInt8>
     /// A byte of each column.
     private let representatives: [UInt8]
+    private let byteColumns: ByteColumns
 
     private var arena: ExpressionArena
     private var life = ExpressionLife()
@@ -69,7 +70,8 @@ package final class LazyAutomaton {
         root = expression.root
         arena = expression.arena
         arena.maxBytes = limits.maxBytes
-        let layout = Self.layOut(expression.arena)
+        let layout = expression.columns ?? ByteColumns(of: expression.arena)
+        byteColumns = layout
         representatives = layout.representatives
         unsafe columns = .allocate(capacity: 256)
         unsafe columns.initialize(from: layout.columns, count: 256)
@@ -185,7 +187,9 @@ package final class LazyAutomaton {
 
     /// The expression with all that was found out about it, so that automata of it need not find
     /// it again.
-    var preparedExpression: RegularExpression { RegularExpression(arena, root) }
+    var preparedExpression: RegularExpression {
+        RegularExpression(arena, root, columns: byteColumns)
+    }
 
     /// Makes the states that are nearest to the start.
     func prepare(maxStates: Int) {
@@ -262,7 +266,10 @@ package final class LazyAutomaton {
         if Int(node) < states.count, states[Int(node)] >= 0 { return states[Int(node)] }
         if life.verdict(of: node, in: &arena) == .dead { return Self.dead }
         if isFull { return Self.dead }
-        while states.count < arena.records.count { states.append(Self.unknown) }
+        if states.count <= Int(node) {
+            let missing = arena.records.count - states.count
+            states.append(contentsOf: repeatElement(Self.unknown, count: missing))
+        }
         let state = append(node)
         states[Int(node)] = state
         return state
@@ -376,52 +383,5 @@ package final class LazyAutomaton {
         windowStates[window] = state
         windowBytes += 96 + 8 * window.arrows.count
         return state
-    }
-
-    // MARK: Columns
-
-    /// Groups the bytes that no set of an expression tells apart.
-    private static func layOut(
-        _ arena: ExpressionArena
-    ) -> (columns: [UInt8], representatives: [UInt8]) {
-        // Where a new group begins.
-        var cuts = Array(repeating: false, count: 257)
-        for byte in [
-            0, 0x80, 0x90, 0xA0, 0xC0, 0xC2, 0xE0, 0xE1, 0xED, 0xEE, 0xF0, 0xF1, 0xF4, 0xF5,
-        ] {
-            cuts[byte] = true
-        }
-        func cut(before scalar: UInt32) {
-            if scalar < 0x80 {
-                cuts[Int(scalar)] = true
-                return
-            }
-            guard let scalar = Unicode.Scalar(scalar) else { return }
-            let bytes = Array(UTF8.encode(scalar).map(Array.init) ?? [])
-            for (index, byte) in bytes.enumerated() {
-                cuts[Int(byte)] = true
-                // Within the bytes that follow, the first character is one like the others.
-                if bytes[(index + 1)...].contains(where: { $0 != 0x80 }) {
-                    cuts[Int(byte) + 1] = true
-                } else {
-                    break
-                }
-            }
-        }
-        for scalar in arena.scalars {
-            cut(before: scalar)
-            cut(before: scalar + 1)
-        }
-        for range in arena.ranges {
-            cut(before: range.lower)
-            cut(before: range.upper + 1)
-        }
-        var columns = Array(repeating: UInt8(0), count: 256)
-        var representatives: [UInt8] = []
-        for byte in 0..<256 {
-            if cuts[byte] { representatives.append(UInt8(byte)) }
-            columns[byte] = UInt8(representatives.count - 1)
-        }
-        return (columns, representatives)
     }
 }

@@ -8,10 +8,13 @@
 package struct RegularExpression: Sendable {
     let arena: ExpressionArena
     let root: ExpressionArena.Node
+    /// The columns of its automata, where they are known already.
+    let columns: ByteColumns?
 
-    init(_ arena: ExpressionArena, _ root: ExpressionArena.Node) {
+    init(_ arena: ExpressionArena, _ root: ExpressionArena.Node, columns: ByteColumns? = nil) {
         self.arena = arena
         self.root = root
+        self.columns = columns
     }
 
     // MARK: Patterns

@@ -76,7 +76,7 @@ package struct StringFormat: Hashable, Sendable {
         case "idn-email": idnEmail
         case "hostname": hostname
         case "idn-hostname": idnHostname
-        case "ipv4", "ip-address": ipv4
+        case "ipv4": ipv4
         case "ipv6": ipv6
         case "uri": uri
         case "uri-reference": uriReference
