@@ -50,7 +50,7 @@ struct SchemaSuiteTests {
             let validator = SchemaValidator(document)
             for test in tests {
                 share.total += 1
-                let text = try #require(test["data"]).serialized()
+                let text = Self.text(of: try #require(test["data"]))
                 let problem = validator.problem(in: [UInt8](text.utf8)[...])
                 if (problem == nil) == test["valid"]?.boolValue {
                     share.agreed += 1
@@ -60,6 +60,16 @@ struct SchemaSuiteTests {
             }
         }
         return share
+    }
+
+    /// An instance as the suite writes it: whole numbers beyond `Int` without an exponent.
+    private static func text(of instance: JSONValue) -> String {
+        guard case .number(let double) = instance, abs(double) >= 0x1p63,
+            let number = ExactNumber(double)
+        else { return instance.serialized() }
+        let digits = number.digits.map { String($0) }.joined()
+        return (number.isNegative ? "-" : "") + digits
+            + String(repeating: "0", count: number.exponent)
     }
 
     /// The sample is JSON lines of `name`, `schema` and `tests`, each with `valid` and `data`.
@@ -125,5 +135,6 @@ struct SchemaSuiteTests {
         print("\(draft) required \(required.agreed)/\(required.total)")
         print("\(draft) formats \(formats.agreed)/\(formats.total)")
         #expect(required.agreed == required.total)
+        #expect(formats.agreed == formats.total)
     }
 }
