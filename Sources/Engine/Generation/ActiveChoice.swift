@@ -33,7 +33,7 @@ final class ActiveChoice {
     }
 
     /// How often an answer may go back, and by how many tokens each time and altogether.
-    private static let mostRewinds = 32
+    private static let mostRewinds = 64
     private static let mostTokensBack = 256
     private static let mostTokensBackTogether = 1_024
 

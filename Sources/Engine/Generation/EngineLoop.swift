@@ -4,7 +4,6 @@ internal import Inference
 internal import Logging
 internal import Sampling
 internal import Scheduling
-internal import StructuredOutput
 internal import Tokenization
 
 /// What runs on the engine's thread, and everything that only that thread touches.
@@ -16,7 +15,7 @@ final class EngineLoop {
     private let metrics = EngineMetrics()
 
     private var scheduler: Scheduler
-    private var sampler: Sampler
+    private var sampler: ChoiceSampler
     private var statistics = EngineStatistics()
     private var pace = CompletionPace()
     private var promptPace = PromptPace()
@@ -31,9 +30,10 @@ final class EngineLoop {
     private var requests: [RequestID: ActiveRequest] = [:]
     private var choices: [SequenceID: ActiveChoice] = [:]
 
-    /// How many of the choices are held to a constraint, and who computes their masks; started for
-    /// the first of them.
+    /// How many of the choices are held to a constraint.
     private var constrainedCount = 0
+
+    /// Computes their masks; started for the first of them.
     private var maskWorker: MaskWorker?
 
     /// How many tokens of a choice are appended in one step at most; the others wait.
@@ -67,7 +67,7 @@ final class EngineLoop {
                 prefillChunkTokens: configuration.prefillChunkTokens,
                 prefillChunkTokensWhileDecoding: configuration.prefillChunkTokensWhileDecoding,
                 attentionWindow: model.attentionWindow))
-        sampler = Sampler(vocabularyCount: model.vocabularyCount)
+        sampler = ChoiceSampler(model: model)
         statistics.freeBlocks = model.blockCount
     }
 
@@ -256,10 +256,8 @@ final class EngineLoop {
             // Row r predicts the token after it; some may be known from before a preemption.
             let position = slice.startPosition + row + 1
             guard position == active.promptLogprobs.count, position < prompt.count else { continue }
-            let logprobs = try model.withLogits(row: firstRow + row) { logits in
-                try sampler.logprobs(of: prompt[position], topCount: topCount, logits: logits)
-            }
-            active.promptLogprobs.append(logprobs)
+            active.promptLogprobs.append(
+                try sampler.logprobs(of: prompt[position], topCount: topCount, row: firstRow + row))
         }
         if !active.isScoring { finishScoring(active) }
     }
@@ -288,14 +286,13 @@ final class EngineLoop {
     ) throws -> SliceOutcome {
         let active = choice.active
         let forced = choice.takeForced()
-        let chosen = try forced == nil ? sample(for: choice, row: row, position: position) : nil
+        let chosen =
+            try forced == nil ? sampler.sample(for: choice, row: row, position: position) : nil
         guard let token = forced?.id ?? chosen?.token else { return rewind(choice) }
-        let logprobs = try active.request.topLogprobs.map { topCount in
-            try model.withLogits(row: row) { logits in
-                try sampler.logprobs(of: token, topCount: topCount, logits: logits)
-            }
+        let logprobs = try active.request.topLogprobs.map {
+            try sampler.logprobs(of: token, topCount: $0, row: row)
         }
-        note(token, isForced: forced != nil, of: active)
+        noteToken(of: active, isForced: forced != nil)
         var end = choice.append(
             token, endsAnswer: forced?.endsAnswer ?? false, wasChosen: chosen?.wasFree ?? false,
             logprobs)
@@ -306,7 +303,7 @@ final class EngineLoop {
             let forced = choice.takeForced()
         {
             if tokens.isEmpty { tokens.append(token) }
-            note(forced.id, isForced: true, of: active)
+            noteToken(of: active, isForced: true)
             tokens.append(forced.id)
             end = choice.append(
                 forced.id, endsAnswer: forced.endsAnswer, wasChosen: false, nil)
@@ -319,51 +316,8 @@ final class EngineLoop {
         return tokens.isEmpty ? .sampled(token) : .continued(tokens)
     }
 
-    /// Samples from the logits of a row.
-    ///
-    /// - Returns: the token, and whether it might have been another; nil at a dead end of the
-    ///   choice's constraint.
-    private func sample(
-        for choice: ActiveChoice, row: Int, position: Int
-    ) throws -> (token: Int32, wasFree: Bool)? {
-        guard let matcher = choice.matcher else {
-            return (try sample(for: choice, mask: nil, row: row, position: position), false)
-        }
-        let start = ContinuousClock.now
-        let mask = matcher.mask
-        statistics.masks += 1
-        statistics.maskWait += start.duration(to: .now)
-        let wasFree = mask.count > 1
-        do {
-            return (try sample(for: choice, mask: mask, row: row, position: position), wasFree)
-        } catch SamplingError.noCandidate {
-            // Where only an end may follow, the answer ends although it is short.
-            if choice.maskedTokens.isEmpty { return nil }
-        }
-        do {
-            let token = try sample(
-                for: choice, mask: mask, withholdsEnds: false, row: row, position: position)
-            return (token, wasFree)
-        } catch SamplingError.noCandidate {
-            return nil
-        }
-    }
-
-    private func sample(
-        for choice: ActiveChoice, mask: TokenMask?, withholdsEnds: Bool = true, row: Int,
-        position: Int
-    ) throws -> Int32 {
-        try model.withLogits(row: row) { logits in
-            try sampler.sample(
-                logits: logits, parameters: choice.active.request.sampling,
-                history: choice.history, maskedTokens: withholdsEnds ? choice.maskedTokens : [],
-                mask: mask, seed: choice.active.submission.seed, position: position,
-                choice: choice.index)
-        }
-    }
-
-    /// Counts a token.
-    private func note(_ token: Int32, isForced: Bool, of active: ActiveRequest) {
+    /// Counts a generated token.
+    private func noteToken(of active: ActiveRequest, isForced: Bool) {
         statistics.generatedTokens += 1
         if isForced { statistics.forcedTokens += 1 }
         if active.usage.firstTokenDuration == nil {
@@ -505,7 +459,11 @@ final class EngineLoop {
             promptPace.note(times.forward / scheduled.prefillCount)
             scheduler.promptTokenTime = promptPace.promptTokenTime
         }
-        metrics.noteStep(scheduled, times)
+        let maskWait = sampler.maskWait - statistics.maskWait
+        let hasMasks = sampler.maskCount > statistics.masks
+        statistics.maskWait = sampler.maskWait
+        statistics.masks = sampler.maskCount
+        metrics.noteStep(scheduled, times, maskWait: hasMasks ? maskWait : nil)
         logger.debug(
             "step",
             metadata: [

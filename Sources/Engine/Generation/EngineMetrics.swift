@@ -10,6 +10,7 @@ internal import Scheduling
 struct EngineMetrics {
     private let stepDuration = Metrics.Timer(label: "cierzo_step_duration")
     private let phases: [Metrics.Timer]
+    private let maskWait = Metrics.Timer(label: "cierzo_step_mask_wait_duration")
     private let stepTokens = Recorder(label: "cierzo_step_tokens")
     private let stepSequences = Recorder(label: "cierzo_step_sequences")
     private let tokenDuration = Metrics.Timer(label: "cierzo_output_token_duration")
@@ -28,11 +29,17 @@ struct EngineMetrics {
     }
 
     /// Records a step.
-    func noteStep(_ step: borrowing ScheduledStep, _ times: StepTimes) {
+    ///
+    /// - Parameters:
+    ///   - step: what it computed.
+    ///   - times: when its phases were.
+    ///   - maskWait: the part of sampling that was spent on getting masks, if it needed any.
+    func noteStep(_ step: borrowing ScheduledStep, _ times: StepTimes, maskWait: Duration?) {
         stepDuration.recordNanoseconds(times.start.duration(to: times.end).nanoseconds)
         phases[0].recordNanoseconds(times.schedule.nanoseconds)
         phases[1].recordNanoseconds(times.forward.nanoseconds)
         phases[2].recordNanoseconds(times.sample.nanoseconds)
+        if let maskWait { self.maskWait.recordNanoseconds(maskWait.nanoseconds) }
         stepTokens.record(step.tokenCount)
         stepSequences.record(step.slices.count)
     }

@@ -15,7 +15,7 @@ package struct Sampler {
     private var weights: [Float]
     private var exponentials: [Double]
 
-    /// The tokens of a mask that allows few, in order.
+    /// The tokens of a mask that leaves out many, in order.
     ///
     /// `adjusted` has the logits of these alone then, and there is a count of them.
     private var ids: [Int32]
@@ -45,7 +45,7 @@ package struct Sampler {
     ///   - choice: the index of the choice within its request.
     /// - Returns: the token's id.
     /// - Throws: `SamplingError` if the logits are damaged or all are masked.
-    /// - Complexity: O(V), or O(V / 64 + allowed tokens) where a mask leaves out more than half;
+    /// - Complexity: O(V), or O(V / 64 + allowed tokens) where a mask leaves out an eighth or more;
     ///   plus the sorting of the tokens that `topK` or `topP` keep.
     package mutating func sample(
         logits: Span<Float>, parameters: SamplingParameters, history: TokenHistory? = nil,
@@ -96,11 +96,11 @@ package struct Sampler {
         return low < gatheredCount && ids[low] == token ? low : nil
     }
 
-    /// Takes the logits of the tokens that a mask allows: alone where they are few, or else among
-    /// the others, which become −∞.
+    /// Takes the logits of the tokens that a mask allows: alone, or if they are nearly all, among the
+    /// others, which become −∞.
     private mutating func take(_ logits: Span<Float>, _ mask: TokenMask) {
         let words = mask.words.span
-        if mask.count(below: logits.count) <= logits.count / 2 {
+        if mask.count(below: logits.count) <= logits.count / 8 * 7 {
             gather(logits, words)
         } else {
             copy(logits)

@@ -125,6 +125,10 @@ extension EngineStatistics {
         sum.steps += other.steps
         sum.prefillTokens += other.prefillTokens
         sum.generatedTokens += other.generatedTokens
+        sum.forcedTokens += other.forcedTokens
+        sum.masks += other.masks
+        sum.maskWait += other.maskWait
+        sum.rewinds += other.rewinds
         sum.preemptions += other.preemptions
         sum.finishedRequests += other.finishedRequests
         sum.wakeUps += other.wakeUps

@@ -29,6 +29,8 @@ enum MetricHelp {
         "cierzo_step_duration_seconds": "Time of a step of the engine, all of its phases together.",
         "cierzo_step_phase_duration_seconds":
             "Time of a phase of a step: schedule, forward, sample.",
+        "cierzo_step_mask_wait_duration_seconds":
+            "Time of a step that was spent on getting masks, where any answer has a constraint.",
         "cierzo_step_tokens": "Tokens that a step computed, those of prompts included.",
         "cierzo_step_sequences": "Sequences that took part in a step.",
     ]

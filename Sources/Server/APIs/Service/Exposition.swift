@@ -52,6 +52,15 @@ enum Exposition {
             "cierzo_generated_tokens_total", Double(statistics.generatedTokens), isCounter: true,
             help: "Tokens generated.")
         text.append(
+            "cierzo_forced_tokens_total", Double(statistics.forcedTokens), isCounter: true,
+            help: "Tokens generated without being sampled, as only they could follow.")
+        text.append(
+            "cierzo_masks_total", Double(statistics.masks), isCounter: true,
+            help: "Masks that tokens of constrained answers were sampled with.")
+        text.append(
+            "cierzo_rewinds_total", Double(statistics.rewinds), isCounter: true,
+            help: "Dead ends from which a constrained answer went back.")
+        text.append(
             "cierzo_preemptions_total", Double(statistics.preemptions), isCounter: true,
             help: "Sequences that lost their KV blocks and were computed again.")
     }
