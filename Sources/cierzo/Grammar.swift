@@ -21,7 +21,8 @@ struct Grammar: AsyncParsableCommand {
               cierzo grammar --model FILE < questions.jsonl > answers.jsonl
 
             A question has one of "schema" (JSON Schema), "regex" (ECMAScript's), "grammar" (GBNF or \
-            Lark) and "choice" (a list of texts), and "instances", the texts to check. The answer is
+            Lark), "choice" (a list of texts) and "structural_tag" (vLLM's), and "instances", the texts \
+            to check. The answer is
 
               {"id": 1, "error": null, "compile_us": 85.2, "instances": \
             [{"accepted": true, "at": 1, "mask_us": [2.1, 0.4]}, …]}

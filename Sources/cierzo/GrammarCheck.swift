@@ -130,7 +130,7 @@ private struct Question {
 
     var id: JSONValue { line["id"] ?? .null }
 
-    private static let kinds = ["schema", "regex", "grammar", "choice"]
+    private static let kinds = ["schema", "regex", "grammar", "choice", "structural_tag"]
 
     func structure() throws(RecognitionError) -> Structure {
         guard let object = line.objectValue else {
@@ -145,6 +145,7 @@ private struct Question {
         case "schema": return .schema(value)
         case "regex": return .expression(try string(value, at: "/regex"))
         case "grammar": return .grammar(try string(value, at: "/grammar"))
+        case "structural_tag": return try StructuralTag.structure(of: value)
         default: return .choice(try strings(value, at: "/choice").map { .literal($0) })
         }
     }

@@ -161,7 +161,7 @@ struct ConstraintMatcherTests {
         #expect(matcher.accept(17) && matcher.accept(8))
         let mask = matcher.mask()
         recognizer.byteCount = 1 << 40
-        #expect(matcher.mask() == mask)
+        for _ in 0..<40 { #expect(matcher.mask() == mask) }
         #expect(recognizer.forgottenCount > 0)
         recognizer.byteCount = 0
         #expect(matcher.accept(15) && matcher.canEnd)

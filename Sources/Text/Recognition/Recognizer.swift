@@ -71,10 +71,14 @@ package struct ScannerLikeness: Hashable, Sendable {
     /// The exit that the scanner comes to where these come to theirs.
     package var exit: Int32
 
+    /// For how many bytes more it reads as they do.
+    package var reach: Int
+
     /// A likeness to the scanners of an identity.
-    package init(identity: UInt64, exit: Int32) {
+    package init(identity: UInt64, exit: Int32, reach: Int = .max) {
         self.identity = identity
         self.exit = exit
+        self.reach = reach
     }
 }
 

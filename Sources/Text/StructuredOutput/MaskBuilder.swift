@@ -34,6 +34,10 @@ final class MaskBuilder {
     private var rowsByDepth: [Int32]
     private var path: [UInt8]
 
+    /// How many masks have been made since the bytes were counted.
+    private var madeCount = 0
+    private static let masksPerCount = 16
+
     /// How often the states have been forgotten.
     private(set) var generation = 0
 
@@ -63,7 +67,12 @@ final class MaskBuilder {
     }
 
     /// Forgets all states where they take too much; the generation says that it did.
+    ///
+    /// States are made where masks are, and to count their bytes takes time, so that this is done
+    /// once for some masks.
     func trim() {
+        guard madeCount >= Self.masksPerCount else { return }
+        madeCount = 0
         guard recognizer.byteCount > maxBytes / 2 else { return }
         recognizer.forgetStates()
         rows = ScannerRows(placeNumbers: reference?.numbers ?? [:])
@@ -88,6 +97,7 @@ final class MaskBuilder {
             mask = kept
             return
         }
+        madeCount += 1
         rows.trim()
         text.wasRead = false
         var made: TokenMask
@@ -214,7 +224,9 @@ final class MaskBuilder {
         var alike: [Range<Int>] = []
         var alikeExit: Int32 = -1
         let first = rows.row(of: scanner, in: recognizer)
-        if let reference, rows.stringPlaces[Int(first)] == reference.firstPlace {
+        if let reference, rows.stringPlaces[Int(first)] == reference.firstPlace,
+            rows.stringReaches[Int(first)] >= trie.depth
+        {
             let branch = ScannerMask.StringBranch(
                 exit: rows.stringExits[Int(first)], exceptions: [])
             return ScannerMask(
@@ -232,7 +244,9 @@ final class MaskBuilder {
                 continue
             }
             let place = rows.stringPlaces[Int(move)]
-            if place > 0, let reference, reference.places[index] == place {
+            if place > 0, let reference, reference.places[index] == place,
+                rows.stringReaches[Int(move)] >= Int(node.height), node.height < .max
+            {
                 let exit = rows.stringExits[Int(move)]
                 if alikeExit < 0 { alikeExit = exit }
                 if alikeExit == exit {

@@ -21,6 +21,9 @@ struct ScannerRows {
     /// The exit that it comes to where that string is complete.
     private(set) var stringExits: [Int32] = []
 
+    /// For how many bytes it does.
+    private(set) var stringReaches: [Int] = []
+
     private let placeNumbers: [UInt64: UInt16]
 
     private static let unknown = Int32.min
@@ -43,6 +46,7 @@ struct ScannerRows {
         let likeness = recognizer.likeness(of: scanner)
         stringPlaces.append(likeness.flatMap { placeNumbers[$0.identity] } ?? 0)
         stringExits.append(likeness?.exit ?? -1)
+        stringReaches.append(likeness?.reach ?? 0)
         moves.append(contentsOf: repeatElement(Self.unknown, count: 256))
         return row
     }

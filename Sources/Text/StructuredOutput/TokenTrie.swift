@@ -15,6 +15,8 @@ struct TokenTrie: Sendable {
         var depth: UInt16
         /// The byte.
         var byte: UInt8
+        /// How many more bytes the longest spelling below has; 255 for that many and more.
+        var height: UInt8 = 0
     }
 
     /// A token's bytes, or their end: a range of some storage, and the token.
@@ -80,7 +82,13 @@ struct TokenTrie: Sendable {
 
     private mutating func close(_ path: inout [Int], downTo count: Int) {
         while path.count > count {
-            nodes[path.removeLast()].end = Int32(nodes.count)
+            let node = path.removeLast()
+            nodes[node].end = Int32(nodes.count)
+            if let parent = path.last {
+                let height = nodes[node].height
+                nodes[parent].height = max(
+                    nodes[parent].height, height == .max ? height : height + 1)
+            }
         }
     }
 

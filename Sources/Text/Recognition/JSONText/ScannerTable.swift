@@ -153,7 +153,8 @@ final class ScannerTable {
         guard case .text(let scan) = contents[Int(scanner)],
             let likeness = scan.likeness(in: self, shapes)
         else { return nil }
-        return ScannerLikeness(identity: likeness.identity, exit: exit(likeness.exit))
+        return ScannerLikeness(
+            identity: likeness.identity, exit: exit(likeness.exit), reach: likeness.reach)
     }
 
     // MARK: Offers and sets

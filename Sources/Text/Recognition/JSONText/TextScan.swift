@@ -90,13 +90,14 @@ struct TextScan: Hashable {
         return placeIdentity
     }
 
-    /// The plain string that it reads like from here on, and what it is itself when complete.
+    /// The plain string that it reads like from here on, for how many bytes, and what it is itself
+    /// when complete.
     func likeness(
         in table: ScannerTable, _ shapes: ShapeTable
-    ) -> (identity: UInt64, exit: LexemeExit)? {
+    ) -> (identity: UInt64, exit: LexemeExit, reach: Int)? {
         let reader = Reader(table: table, shapes: shapes)
         guard reader.isFree(self), let exit = reader.exit(of: self) else { return nil }
-        return (placeIdentity, exit)
+        return (placeIdentity, exit, reader.reach(of: self))
     }
 
     private var placeIdentity: UInt64 {
@@ -414,7 +415,24 @@ struct TextScan: Hashable {
             } != .never
         }
 
-        /// Whether each thread allows whatever may follow, as far as a scan without a count sees.
+        /// For how many bytes no length tells anything new.
+        func reach(of scan: TextScan) -> Int {
+            if scan.isFrozen { return .max }
+            var reach = Int.max
+            for thread in scan.threads {
+                let index =
+                    scan.isKey ? table.offers[Int(thread.rule)].shape.nameTerm : thread.rule
+                guard index >= 0 else { continue }
+                for case .length(let least, let most) in scalars.terms[Int(index)].formula.atoms {
+                    for bound in [least - 1, most ?? -1] where Int(scan.count) <= bound {
+                        reach = min(reach, bound - Int(scan.count))
+                    }
+                }
+            }
+            return reach
+        }
+
+        /// Whether each thread allows whatever may follow, within reach of the next length.
         func isFree(_ scan: TextScan) -> Bool {
             scan.threads.allSatisfy { thread in
                 guard takesAnyEscape(thread, scan) else { return false }
@@ -424,8 +442,10 @@ struct TextScan: Hashable {
                 let shape = table.offers[Int(thread.rule)].shape
                 let end = TextScan.firstPattern + shape.patterns.count
                 return thread.states[TextScan.word] < 0 && thread.states[TextScan.isOtherOpen] == 1
-                    && thread.states[TextScan.firstPattern..<end].allSatisfy {
-                        $0 == LazyAutomaton.dead
+                    && shape.patterns.indices.allSatisfy { index in
+                        let state = thread.states[TextScan.firstPattern + index]
+                        let automaton = scalars.automata[Int(shape.patterns[index])]
+                        return state == LazyAutomaton.dead || automaton.acceptsEverything(state)
                     }
                     && (shape.nameTerm < 0
                         || isFree(thread.states, end, scalars.terms[Int(shape.nameTerm)], scan))
@@ -444,8 +464,9 @@ struct TextScan: Hashable {
                         ? .always : .open
                 case .words: return state < 0 ? .never : .open
                 case .length(let least, let most):
-                    let isReached = Int(scan.count) >= least
-                    return isReached && (most == nil || scan.isFrozen) ? .always : .open
+                    return Tendency(
+                        Int(scan.count) >= least && Int(scan.count) <= most ?? Int.max)
+                case .unknown: return .open
                 default: return .never
                 }
             } == .always
