@@ -2,8 +2,15 @@
 
 /// A random grammar over the letters a and b, and the texts of it, found by trying all.
 struct GrammarOracle {
-    /// A letter, or a rule below 0: `-1 - rule`.
+    /// A letter or a repetition of ``repetitions``, or a rule below 0: `-1 - rule`.
     private let rules: [[[Int]]]
+
+    /// What parts of 2 and more are, and the texts of each up to six letters.
+    private static let repetitions: [(text: String, texts: Set<String>)] = [
+        ("\"a\"*", Set((0...6).map { String(repeating: "a", count: $0) })),
+        ("(\"a\" \"b\")+", Set((1...3).map { String(repeating: "ab", count: $0) })),
+        ("(\"b\" | \"\"){0,20}", Set((0...6).map { String(repeating: "b", count: $0) })),
+    ]
 
     /// A grammar of some rules with some alternatives of up to three parts; empty ones are frequent,
     /// and so is recursion of any kind.
@@ -13,7 +20,7 @@ struct GrammarOracle {
             (0..<Int.random(in: 1...3, using: &random)).map { _ in
                 (0..<Int.random(in: 0...3, using: &random)).map { _ in
                     Bool.random(using: &random)
-                        ? Int.random(in: 0...1, using: &random)
+                        ? max(0, Int.random(in: -2...4, using: &random))
                         : -1 - Int.random(in: 0..<count, using: &random)
                 }
             }
@@ -24,11 +31,19 @@ struct GrammarOracle {
     var text: String {
         rules.indices.map { rule in
             let alternatives = rules[rule].map { parts in
-                parts.map { $0 < 0 ? Self.name(-1 - $0) : $0 == 0 ? "\"a\"" : "\"b\"" }
-                    .joined(separator: " ")
+                parts.map { Self.spelled($0) }.joined(separator: " ")
             }
             return "\(Self.name(rule)) ::= \(alternatives.joined(separator: " | "))\n"
         }.joined()
+    }
+
+    private static func spelled(_ part: Int) -> String {
+        switch part {
+        case ..<0: name(-1 - part)
+        case 0: "\"a\""
+        case 1: "\"b\""
+        default: repetitions[part - 2].text
+        }
     }
 
     private static func name(_ rule: Int) -> String { rule == 0 ? "root" : "r\(rule)" }
@@ -67,7 +82,12 @@ struct GrammarOracle {
             var before: Set<String> = [""]
             for part in parts {
                 let more: Set<String> =
-                    part < 0 ? prefixes[-1 - part] : ["", part == 0 ? "a" : "b"]
+                    part < 0
+                    ? prefixes[-1 - part]
+                    : Set(
+                        Self.texts(of: part, languages).flatMap { text in
+                            (0...text.count).map { String(text.prefix($0)) }
+                        })
                 result.formUnion(Self.joined(before, more, length))
                 before = Self.joined(before, Self.texts(of: part, languages), length)
             }
@@ -89,7 +109,12 @@ struct GrammarOracle {
     }
 
     private static func texts(of part: Int, _ languages: [Set<String>]) -> Set<String> {
-        part < 0 ? languages[-1 - part] : [part == 0 ? "a" : "b"]
+        switch part {
+        case ..<0: languages[-1 - part]
+        case 0: ["a"]
+        case 1: ["b"]
+        default: repetitions[part - 2].texts
+        }
     }
 
     private static func joined(
