@@ -8,6 +8,8 @@ struct StringLanguage {
     var expression: RegularExpression
     /// Whether it stands for no others.
     var isExact: Bool
+    /// Whether nothing is asked of the strings.
+    var isAnyText = false
 
     private static let anything = StringLanguage(expression: .anyText, isExact: false)
 
@@ -29,10 +31,11 @@ struct StringLanguage {
     }
 
     private static func conjunction(_ all: [StringLanguage]) -> StringLanguage {
-        guard all.count != 1 else { return all[0] }
+        let narrowing = all.filter { !$0.isAnyText }
+        guard narrowing.count != 1 else { return narrowing[0] }
         return StringLanguage(
-            expression: all.isEmpty ? .anyText : .intersection(all.map(\.expression)),
-            isExact: all.allSatisfy(\.isExact))
+            expression: narrowing.isEmpty ? .anyText : .intersection(narrowing.map(\.expression)),
+            isExact: narrowing.allSatisfy(\.isExact), isAnyText: narrowing.isEmpty)
     }
 
     private static func exactly(_ expression: RegularExpression) -> StringLanguage {
@@ -43,7 +46,7 @@ struct StringLanguage {
     private static func keywords(
         of schema: Schema, _ known: inout [Int: StringLanguage]
     ) -> [StringLanguage] {
-        if let verdict = schema.verdict { return [exactly(verdict ? .anyText : .nothing)] }
+        if let verdict = schema.verdict { return verdict ? [] : [exactly(.nothing)] }
         guard schema.types.contains(.string) else { return [exactly(.nothing)] }
         var all: [StringLanguage] = []
         for values in [schema.constant.map { [$0] }, schema.enumeration] {

@@ -9,8 +9,11 @@ struct StructureCompiler {
     private let style: RecognitionStyle
     private let limits: RecognitionLimits
     private var grammar = Grammar()
-    private var expressions: [String: Int] = [:]
+    /// Terminals by the bytes of what they read, since strings that Unicode calls equal differ in them.
+    private var expressions: [[UInt8]: Int] = [:]
     private var schemas: [JSONValue: Int] = [:]
+    private var freeTexts: [[[UInt8]]: Int] = [:]
+    private var unquoted: [[[UInt8]]: Int] = [:]
 
     /// The grammar of a structure.
     static func grammar(
@@ -89,10 +92,10 @@ struct StructureCompiler {
     private mutating func terminal(
         ofExpression pattern: String
     ) throws(RecognitionError) -> Int {
-        if let known = expressions[pattern] { return known }
+        if let known = expressions[Array(pattern.utf8)] { return known }
         let expression = try RegularExpression(wholly: pattern, limits: limits)
         let terminal = add(.automaton(try LazyAutomaton(expression, limits: limits)))
-        expressions[pattern] = terminal
+        expressions[Array(pattern.utf8)] = terminal
         return terminal
     }
 
@@ -128,7 +131,11 @@ struct StructureCompiler {
         ofStrings schema: JSONValue, without marks: [String]
     ) throws(RecognitionError) -> Int {
         let document = try SchemaDocument(schema, limits: limits)
-        var all = [StringLanguage.strings(of: document).expression]
+        let strings = StringLanguage.strings(of: document)
+        // Most parameters are any text; they have one automaton, and so one set of masks.
+        let key = marks.map { Array($0.utf8) }
+        if strings.isAnyText, let known = unquoted[key] { return known }
+        var all = [strings.expression]
         for mark in marks where !mark.isEmpty {
             let found = RegularExpression.concatenation([
                 .anyText, RegularExpression(literal: mark), .anyText,
@@ -136,17 +143,22 @@ struct StructureCompiler {
             all.append(found.complement)
         }
         let automaton = try LazyAutomaton(.intersection(all), limits: limits)
-        return add(.automaton(automaton))
+        let terminal = add(.automaton(automaton))
+        if strings.isAnyText { unquoted[key] = terminal }
+        return terminal
     }
 
     private mutating func terminal(
         ofFreeTextUntil triggers: [String]
     ) throws(RecognitionError) -> Int {
         let texts = triggers.map { Array($0.utf8) }
+        if let known = freeTexts[texts] { return known }
         guard TriggerAutomaton.cellCount(texts) < limits.maxBytes / 8 else {
             throw RecognitionError(at: "", "the triggers of a free text are too long")
         }
-        return add(.freeText(TriggerAutomaton(texts)))
+        let terminal = add(.freeText(TriggerAutomaton(texts)))
+        freeTexts[texts] = terminal
+        return terminal
     }
 
     private mutating func compiled(
