@@ -432,4 +432,16 @@ struct TextReader {
         }
         #expect(reader.recognizer.byteCount < 64 << 20)
     }
+
+    @Test func `long lists of constants and dependencies are read in one pass`() throws {
+        let numbers = (0..<20_000).map { "\($0)" }.joined(separator: ",")
+        let reader = try TextReader("{\"enum\":[\(numbers)]}", .generated)
+        #expect(reader.accepts("19999"))
+        #expect(!reader.allows("20000"))
+        let dependents = (0..<4_000).map { "\"k\($0)\":[\"k\($0 + 1)\"]" }
+        let object = try TextReader(
+            "{\"dependentRequired\":{\(dependents.joined(separator: ","))}}")
+        #expect(object.accepts(#"{"k3999":1,"k4000":2}"#))
+        #expect(!object.accepts(#"{"k3998":1,"k4000":2}"#))
+    }
 }

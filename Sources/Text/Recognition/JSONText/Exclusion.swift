@@ -15,6 +15,9 @@ struct Exclusion {
     /// How deep into members it looks.
     private static let maxDepth = 3
 
+    /// At how many of the members that must be there it looks.
+    private static let maxMembers = 32
+
     init(in table: ShapeTable) { self.table = table }
 
     /// Whether no object, or no array, satisfies both; false where that is not easily told.
@@ -57,7 +60,10 @@ struct Exclusion {
     /// Whether a member that one has always can have no value that the other allows.
     private func isMemberDecisive(_ owner: ObjectShape, _ other: ObjectShape, _ depth: Int) -> Bool
     {
-        for (index, property) in owner.properties.enumerated() where property.isRequired {
+        var lookCount = 0
+        for (index, property) in owner.properties.enumerated()
+        where property.isRequired && lookCount < Self.maxMembers {
+            lookCount += 1
             let mine = owner.expectation(of: index)
             let theirs: Int32
             if let word = other.names.index(of: property.name) {

@@ -82,15 +82,11 @@ final class KeyOffer {
     private static func canFollow(
         _ property: Int, in shape: ObjectShape, keepsOrder: Bool, _ isSeen: (Int) -> Bool
     ) -> Bool {
-        for (trigger, required) in shape.dependents where trigger == property {
-            for other in required
-            where !isSeen(other)
-                && (keepsOrder && other < property || shape.expectation(of: other) < 0)
-            {
-                return false
-            }
+        guard let required = shape.dependents[property] else { return true }
+        return required.allSatisfy { other in
+            isSeen(other)
+                || !(keepsOrder && other < property) && shape.expectation(of: other) >= 0
         }
-        return true
     }
 
     private static func contains(_ set: [UInt64], _ element: Int) -> Bool {

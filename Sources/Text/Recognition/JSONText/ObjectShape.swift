@@ -38,7 +38,7 @@ final class ObjectShape {
     private(set) var nameTerm: Int32 = -1
 
     /// Members that others ask for.
-    private(set) var dependents: [(property: Int, required: [Int])] = []
+    private(set) var dependents: [Int: [Int]] = [:]
 
     /// The count of members.
     private(set) var least: Int
@@ -159,7 +159,7 @@ final class ObjectShape {
             for (name, required) in table.schemas[Int(leaf)].dependentRequired {
                 let property = place(of: ExactString(name), &indices)
                 let others = required.map { place(of: ExactString($0), &indices) }
-                dependents.append((property, others.filter { $0 != property }))
+                dependents[property, default: []] += others.filter { $0 != property }
             }
         }
     }

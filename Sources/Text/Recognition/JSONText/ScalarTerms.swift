@@ -50,8 +50,9 @@ final class NumberList {
     init(_ constants: [JSONValue]) {
         var values: [ExactNumber] = []
         var texts: [[UInt8]] = []
+        var known: Set<ExactNumber> = []
         for constant in constants {
-            guard let value = constant.exactNumber, !values.contains(value) else { continue }
+            guard let value = constant.exactNumber, known.insert(value).inserted else { continue }
             values.append(value)
             texts.append(Array(constant.serialized().utf8))
         }
