@@ -29,6 +29,7 @@ struct LazyAutomatonTests {
         ("^(?!x)[a-z]+(?<!ab)(?<!cd)$", "xaa", false),
         ("^(?!x)[a-z]+(?<!ab)(?<!cd)$", "axcx", true),
         ("\\p{Lu}\\p{Script=Greek}", "aÉλ", true), ("^\\P{L}$", "é", false),
+        ("^[\\p{Emoji_Modifier}\\p{ExtPict}]+$", "😀", true), ("^\\p{Math}$", "a", false),
         ("(?i)straße", "STRAßE", true), ("^[\\uD800-\\uDBFF]$", "a", false),
         ("^\\uD83D\\uDE00$", "😀", true), ("^(?i:k)b$", "\u{212A}b", true),
         ("^[\\w-]+$", "a-b", true), ("^.$", "\u{2028}", false), ("^.{2}$", "é😀", true),

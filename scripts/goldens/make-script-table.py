@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Writes Sources/Text/Recognition/RegularExpressions/ScriptTable.swift from the package `regex`.
 
     pip install regex && scripts/goldens/make-script-table.py
@@ -16,7 +17,7 @@ Bopomofo Bopo Han Hani""".split()
 
 
 def ranges(name):
-    script = regex.compile(r"\p{Script=%s}" % name)
+    script = regex.compile(r"\p{%s}" % name)
     found = []
     for value in range(0x110000):
         if 0xD800 <= value < 0xE000 or not script.match(chr(value)):
@@ -26,6 +27,11 @@ def ranges(name):
         else:
             found.append([value, value])
     return " ".join("%X" % a if a == b else "%X-%X" % (a, b) for a, b in found)
+
+
+def wrapped(name, indent):
+    text = textwrap.wrap(ranges(name), 84)
+    return [" " * indent + line + " \\" for line in text[:-1]] + [" " * indent + text[-1]]
 
 
 target = pathlib.Path(__file__).parents[2]
@@ -44,8 +50,10 @@ lines = [
 for name, code in zip(SCRIPTS[::2], SCRIPTS[1::2]):
     lines.append(f'        case "{name}"' + ("" if name == code else f', "{code}"') + ":")
     lines.append('            """')
-    text = textwrap.wrap(ranges(name), 84)
-    lines += [f"            {line} \\" for line in text[:-1]] + [f"            {text[-1]}"]
+    lines += wrapped("Script=" + name, 12)
     lines.append('            """')
-lines += ["        default: nil", "        }", "    }", "}", ""]
+lines += ["        default: nil", "        }", "    }", ""]
+lines.append("    /// The ranges of the property `Extended_Pictographic`.")
+lines += ["    static let pictographs =", '        """']
+lines += wrapped("Extended_Pictographic", 8) + ['        """', "}", ""]
 target.write_text("\n".join(lines))

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Synchronization
+
 /// The sets of code points that `\p{…}` names.
 enum UnicodeProperty {
     /// The set of a property, as ECMAScript spells it.
@@ -117,37 +119,64 @@ enum UnicodeProperty {
         case "Any": .all
         case "ASCII": ScalarSet([ScalarRange(0, 0x7F)])
         case "Assigned": category("Cn")?.complement
-        case "Alphabetic", "Alpha": alphabetic
-        case "Uppercase", "Upper": uppercase
-        case "Lowercase", "Lower": lowercase
-        case "White_Space", "space": whiteSpace
         case "ASCII_Hex_Digit", "AHex":
             ScalarSet([
                 ScalarRange(0x30, 0x39), ScalarRange(0x41, 0x46), ScalarRange(0x61, 0x66),
             ])
-        case "ID_Start", "IDS": identifierStart
-        case "ID_Continue", "IDC": identifierContinue
-        case "Ideographic", "Ideo": ideographic
-        case "Emoji": emoji
-        case "Emoji_Presentation", "EPres": emojiPresentation
-        case "Extended_Pictographic", "ExtPict": pictographic
-        default: nil
+        case "Extended_Pictographic", "ExtPict": ranges(ScriptTable.pictographs)
+        default: asked(name)
         }
     }
 
-    private static let alphabetic = set { $0.isAlphabetic }
-    private static let uppercase = set { $0.isUppercase }
-    private static let lowercase = set { $0.isLowercase }
-    private static let whiteSpace = set { $0.isWhitespace }
-    private static let identifierStart = set { $0.isIDStart }
-    private static let identifierContinue = set { $0.isIDContinue }
-    private static let ideographic = set { $0.isIdeographic }
-    private static let emoji = set { $0.isEmoji }
-    private static let emojiPresentation = set { $0.isEmojiPresentation }
-    /// Emoji that are no parts of others; unassigned ones are left out.
-    private static let pictographic = set {
-        $0.isEmoji && !$0.isEmojiModifier && !($0.generalCategory == .decimalNumber)
-            && $0.numericType == nil && $0.generalCategory != .otherPunctuation
+    /// The sets that were asked for, since each takes a look at all code points.
+    private static let known = Mutex<[String: ScalarSet]>([:])
+
+    /// The set of a property that the standard library knows.
+    private static func asked(_ name: String) -> ScalarSet? {
+        guard let isMember = test(named: name) else { return nil }
+        if let set = known.withLock({ $0[name] }) { return set }
+        let set = set(isMember)
+        known.withLock { $0[name] = set }
+        return set
+    }
+
+    private static func test(named name: String) -> ((Unicode.Scalar.Properties) -> Bool)? {
+        switch name {
+        case "Alphabetic", "Alpha": { $0.isAlphabetic }
+        case "Bidi_Control", "Bidi_C": { $0.isBidiControl }
+        case "Bidi_Mirrored", "Bidi_M": { $0.isBidiMirrored }
+        case "Case_Ignorable", "CI": { $0.isCaseIgnorable }
+        case "Cased": { $0.isCased }
+        case "Dash": { $0.isDash }
+        case "Default_Ignorable_Code_Point", "DI": { $0.isDefaultIgnorableCodePoint }
+        case "Deprecated", "Dep": { $0.isDeprecated }
+        case "Diacritic", "Dia": { $0.isDiacritic }
+        case "Emoji": { $0.isEmoji }
+        case "Emoji_Modifier", "EMod": { $0.isEmojiModifier }
+        case "Emoji_Modifier_Base", "EBase": { $0.isEmojiModifierBase }
+        case "Emoji_Presentation", "EPres": { $0.isEmojiPresentation }
+        case "Extender", "Ext": { $0.isExtender }
+        case "Grapheme_Base", "Gr_Base": { $0.isGraphemeBase }
+        case "Grapheme_Extend", "Gr_Ext": { $0.isGraphemeExtend }
+        case "Hex_Digit", "Hex": { $0.isHexDigit }
+        case "ID_Continue", "IDC": { $0.isIDContinue }
+        case "ID_Start", "IDS": { $0.isIDStart }
+        case "Ideographic", "Ideo": { $0.isIdeographic }
+        case "Join_Control", "Join_C": { $0.isJoinControl }
+        case "Lowercase", "Lower": { $0.isLowercase }
+        case "Math": { $0.isMath }
+        case "Quotation_Mark", "QMark": { $0.isQuotationMark }
+        case "Radical": { $0.isRadical }
+        case "Sentence_Terminal", "STerm": { $0.isSentenceTerminal }
+        case "Soft_Dotted", "SD": { $0.isSoftDotted }
+        case "Unified_Ideograph", "UIdeo": { $0.isUnifiedIdeograph }
+        case "Uppercase", "Upper": { $0.isUppercase }
+        case "Variation_Selector", "VS": { $0.isVariationSelector }
+        case "White_Space", "space": { $0.isWhitespace }
+        case "XID_Continue", "XIDC": { $0.isXIDContinue }
+        case "XID_Start", "XIDS": { $0.isXIDStart }
+        default: nil
+        }
     }
 
     private static func set(_ isMember: (Unicode.Scalar.Properties) -> Bool) -> ScalarSet {
@@ -164,7 +193,10 @@ enum UnicodeProperty {
 
     /// The set of a script by its name or its code of four letters.
     static func script(_ name: String) -> ScalarSet? {
-        guard let text = ScriptTable.ranges(of: name) else { return nil }
+        ScriptTable.ranges(of: name).map(ranges)
+    }
+
+    private static func ranges(_ text: String) -> ScalarSet {
         let ranges = text.split(separator: " ").compactMap { part -> ScalarRange? in
             let ends = part.split(separator: "-")
             guard let first = ends.first.flatMap({ UInt32($0, radix: 16) }),
