@@ -197,7 +197,7 @@ extension Message {
         var extra: JSONObject = [:]
         for item in wire["content"]?.arrayValue ?? [] {
             if let text = item["text"]?.stringValue { parts.append(text) }
-            if let thinking = item["thinking"] { extra["reasoning_content"] = thinking }
+            if let thinking = item["thinking"] { extra["thinking"] = thinking }
             if item["closed"] == false { extra["thinking_closed"] = false }
         }
         let calls = (wire["tool_calls"]?.arrayValue ?? []).map { call in

@@ -86,8 +86,11 @@ package struct Message: Hashable, Sendable {
 
     /// What an assistant thought before it spoke: a text in ``extra`` under one of the names by
     /// which templates and clients know it.
+    ///
+    /// An empty one counts where it is Mistral's, `thinking`; other clients send it for none.
     package var thinking: String? {
-        Self.thinkingKeys.lazy.compactMap { extra[$0]?.stringValue }.first { !$0.isEmpty }
+        if let thinking = extra["thinking"]?.stringValue { return thinking }
+        return Self.thinkingKeys.lazy.compactMap { extra[$0]?.stringValue }.first { !$0.isEmpty }
     }
 
     /// Whether the thinking goes on in the answer: `thinking_closed` in ``extra`` is false.
