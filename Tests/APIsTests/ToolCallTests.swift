@@ -196,6 +196,13 @@ import Tokenization
         #expect(counts?["reasoning_tokens"] == 10)
     }
 
+    @Test func `a client that says any speaks Mistral's dialect`() async throws {
+        let reply = try await client(.saying("<call f>{}</call>")).chat(
+            Self.tools + #","tool_choice":"any""#)
+        #expect(reply.field("x-api-dialect") == "mistral")
+        #expect(try message(reply)["content"] == "")
+    }
+
     @Test func `a call that was cut off ends by length`() async throws {
         let engine = ScriptedEngine.saying(#"<call f>{"a"#, ending: .length)
         let reply = try await client(engine).chat(Self.tools)

@@ -23,6 +23,9 @@ package struct Dialect: Sendable {
     /// Members of a body that only its own clients send.
     let bodyHints: [String]
 
+    /// Values of members that only its own clients send.
+    let valueHints: JSONObject
+
     /// Members of a message that only its own clients send.
     let messageHints: [String]
 
@@ -91,7 +94,7 @@ extension Dialect: RawRepresentable, CaseIterable {
     package static let openAI = Dialect(
         name: "openai",
         clientAgents: ["OpenAI/", "AsyncOpenAI/"], clientFields: ["x-stainless-lang"],
-        bodyHints: [], messageHints: [],
+        bodyHints: [], valueHints: [:], messageHints: [],
         temperatures: 0...2, excludesEmptyNucleus: false, leastChatTokens: 1,
         refusesUsageWithoutStream: true, knownFields: nil,
         prefixesAnswerIDs: true, fullContextReason: "length", streamUsage: nil,
@@ -103,6 +106,9 @@ extension Dialect: RawRepresentable, CaseIterable {
         name: "mistral",
         clientAgents: ["mistral-client-"], clientFields: [],
         bodyHints: ["random_seed", "safe_prompt", "prompt_mode", "guardrails"],
+        // Elsewhere it is `required`. LangChain's client, which says nothing else of itself, reads
+        // no calls in parts.
+        valueHints: ["tool_choice": "any"],
         messageHints: ["prefix"],
         temperatures: 0...1.5, excludesEmptyNucleus: true, leastChatTokens: 0,
         refusesUsageWithoutStream: false, knownFields: .mistral,
@@ -122,6 +128,10 @@ extension Dialect: RawRepresentable, CaseIterable {
         if let dialect = allCases.first(where: { $0.bodyHints.contains { body.contains($0) } }) {
             return dialect
         }
+        let teller = allCases.first { dialect in
+            dialect.valueHints.contains { body[$0.key] == $0.value }
+        }
+        if let teller { return teller }
         guard case .array(let messages)? = body["messages"] else { return nil }
         return allCases.first { dialect in
             dialect.messageHints.contains { hint in
