@@ -146,6 +146,16 @@ struct GrammarParserTests {
         }
     }
 
+    @Test(arguments: [40, 3000])
+    func `terminals that name each other too often are errors`(count: Int) {
+        var text = "start: A0\n"
+        for index in 0..<count { text += "A\(index): A\(index + 1) A\(index + 1)\n" }
+        let error = #expect(throws: RecognitionError.self) {
+            try StructureRecognizer(.grammar(text + "A\(count): \"a\""))
+        }
+        #expect(error?.reason.contains("too large") == true)
+    }
+
     @Test func `substrings of llguidance`() throws {
         let reading = try Reading(
             .grammar(

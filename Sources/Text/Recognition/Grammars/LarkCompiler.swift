@@ -23,6 +23,8 @@ struct LarkCompiler {
     private var ignored: GrammarExpression?
     private var automatonBytes = 0
     private var partCount = 0
+    private var weights: [String: Int] = [:]
+    private var weightDepth = 0
 
     /// Reads a grammar into the compiler's and gives its rule `start`.
     static func parse(
@@ -289,6 +291,34 @@ struct LarkCompiler {
         }
     }
 
+    private static let maxTerminalWeight = 100_000
+
+    /// How long a terminal is with all that it names; terminals that name each other twice double.
+    private mutating func weight(ofTerminal name: String) -> Int {
+        if let known = weights[name] { return known }
+        // One that contains itself is an error elsewhere.
+        weights[name] = 1
+        guard let index = definitions[name] else { return 1 }
+        guard weightDepth < 64 else { return 1 << 40 }
+        weightDepth += 1
+        let weight = weight(of: source.definitions[index].syntax)
+        weightDepth -= 1
+        weights[name] = weight
+        return weight
+    }
+
+    private mutating func weight(of syntax: LarkSyntax) -> Int {
+        switch syntax {
+        case .string(let text, _): return 1 + text.utf8.count
+        case .pattern(let pattern, _, _): return 1 + pattern.utf8.count
+        case .name(let name, _): return weight(ofTerminal: name)
+        case .sequence(let parts), .choice(let parts), .intersection(let parts):
+            return parts.reduce(1) { min(1 << 40, $0 + min(1 << 40, weight(of: $1))) }
+        case .complement(let part), .repetition(let part, _, _): return 1 + weight(of: part)
+        case .range, .template, .controls, .schema, .substring: return 1
+        }
+    }
+
     private mutating func expressions(
         of parts: [LarkSyntax], visiting: [String]
     ) throws(RecognitionError) -> [RegularExpression] {
@@ -306,6 +336,9 @@ struct LarkCompiler {
         }
         guard visiting.count < 64 else {
             throw cursor.error("terminals nest too deeply", at: place)
+        }
+        guard weight(ofTerminal: name) <= Self.maxTerminalWeight else {
+            throw cursor.error("the terminal \(name) is too large with all it names", at: place)
         }
         let result: RegularExpression
         if let index = definitions[name] {
