@@ -282,7 +282,10 @@ let package = Package(
             from: ["HTTPTypes"]),
         tests(
             of: "cierzo",
-            uses: ["Computation", "HTTP", "JSON", "ModelFiles", "Parallelism", "Serving"],
+            uses: [
+                "Computation", "HTTP", "JSON", "ModelFiles", "Parallelism", "Recognition",
+                "Serving", "StructuredOutput",
+            ],
             from: ["ArgumentParser"]),
     ]
 )
