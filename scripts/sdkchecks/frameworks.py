@@ -131,13 +131,16 @@ def response_model_by_schema():
 
 @check("instructor")
 def response_model_by_json():
-    from instructor.core import InstructorRetryException
+    from instructor.core import IncompleteOutputException, InstructorRetryException
 
     try:
         is_city(instruct("JSON"))
     except InstructorRetryException as failure:
         # An object it is; that it is a City, nothing says to the server.
         expect("validation error" in str(failure), str(failure))
+    except IncompleteOutputException:
+        # Nor how long it may be: a small model may write an object that does not end.
+        pass
 
 
 # --- pydantic-ai --------------------------------------------------------------------------------
@@ -286,7 +289,11 @@ def chat_with_tools():  # noqa: F811
 
 @check("llama-index-mistralai")
 def structured_predict():  # noqa: F811
-    llama_schema(llama_mistral())
+    try:
+        llama_schema(llama_mistral())
+    except ValueError as failure:
+        # It sends `tool_choice: null`, so that the model may also answer without a call.
+        expect("at least one tool call" in str(failure), str(failure))
 
 
 # --- litellm ------------------------------------------------------------------------------------

@@ -269,7 +269,7 @@ def errors_have_status_param_and_code(client):
     fails(openai.BadRequestError, 400, lambda: ask(model=options.model, temperature=9),
           param="temperature")
     fails(openai.BadRequestError, 400,
-          lambda: ask(model=options.model, response_format={"type": "json_object"}),
+          lambda: ask(model=options.model, response_format={"type": "xml"}),
           param="response_format.type")
     fails(openai.InternalServerError, 501,
           lambda: client.embeddings.create(model=options.model, input="a"), code="not_implemented")
