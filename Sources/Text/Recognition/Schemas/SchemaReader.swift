@@ -482,6 +482,14 @@ struct SchemaReader {
         var marks = [Mark](repeating: .new, count: schemas.count)
         var heights = [Int](repeating: 0, count: schemas.count)
         var path: [(schema: Schema, rest: [Schema])] = []
+        func raise(_ schema: Schema, above inner: Schema) throws(RecognitionError) {
+            heights[schema.index] = max(heights[schema.index], heights[inner.index] + 1)
+            guard heights[schema.index] <= limits.maxDepth else {
+                throw RecognitionError(
+                    at: schema.pointer,
+                    "more than \(limits.maxDepth) schemas apply to one value within another")
+            }
+        }
         for start in schemas where marks[start.index] == .new {
             let first = start.inPlace
             guard !first.isEmpty else { continue }
@@ -492,14 +500,13 @@ struct SchemaReader {
                 guard let next = path[last].rest.popLast() else {
                     marks[schema.index] = .done
                     path.removeLast()
-                    if let outer = path.last?.schema.index {
-                        heights[outer] = max(heights[outer], heights[schema.index] + 1)
+                    if let outer = path.last?.schema {
+                        try raise(outer, above: schema)
                     }
                     continue
                 }
                 switch marks[next.index] {
-                case .done:
-                    heights[schema.index] = max(heights[schema.index], heights[next.index] + 1)
+                case .done: try raise(schema, above: next)
                 case .open:
                     throw RecognitionError(
                         at: schema.pointer,
@@ -508,11 +515,6 @@ struct SchemaReader {
                 case .new:
                     marks[next.index] = .open
                     path.append((next, next.inPlace))
-                }
-                guard heights[schema.index] <= limits.maxDepth else {
-                    throw RecognitionError(
-                        at: schema.pointer,
-                        "more than \(limits.maxDepth) schemas apply to one value within another")
                 }
             }
         }
