@@ -200,6 +200,11 @@ let package = Package(
             ],
             path: "Tests/TestSupport", resources: [.copy("Goldens")], swiftSettings: swiftSettings),
 
+        // A vocabulary whose ids can be read.
+        .target(
+            name: "ConversationSupport", dependencies: ["Tokenization"],
+            path: "Tests/ConversationSupport", swiftSettings: swiftSettings),
+
         // Engines, vocabularies and formats that do as a test says.
         .target(
             name: "ServingSupport",
@@ -239,7 +244,7 @@ let package = Package(
             of: "Tokenization", uses: ["Architectures", "ModelFiles", "JSON"],
             resources: [.copy("Goldens")]),
         tests(
-            of: "Conversation", uses: ["Tokenization", "Jinja", "JSON"],
+            of: "Conversation", uses: ["ConversationSupport", "Tokenization", "Jinja", "JSON"],
             resources: [.copy("Goldens")]),
         tests(of: "Recognition", uses: ["JSON"]),
         tests(
@@ -247,10 +252,7 @@ let package = Package(
             uses: ["Recognition", "Tokenization", "JSON", "ModelFiles"]),
         tests(
             of: "AnswerParsing",
-            uses: [
-                "Conversation", "Recognition", "StructuredOutput", "Tokenization", "JSON",
-                "ModelFiles",
-            ], resources: [.copy("Goldens")]),
+            uses: ["Conversation", "ConversationSupport", "Recognition", "Tokenization", "JSON"]),
         tests(of: "Sampling", uses: ["StructuredOutput"]),
         tests(of: "Scheduling"),
         tests(

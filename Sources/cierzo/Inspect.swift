@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import AnswerParsing
 import ArgumentParser
 import Computation
 import Console
@@ -127,6 +128,7 @@ struct Inspect: ParsableCommand {
                 } ?? "none"
             ))
         rows.append(("prompt format", "\(loaded.promptFormatName): \(loaded.promptReason)"))
+        rows.append(("tool calls", "\(loaded.answerFormat.name): \(loaded.answerReason)"))
         rows += try memoryPlan(file)
         return rows
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import APIs
+import AnswerParsing
 import Computation
 import Console
 import Foundation
@@ -110,6 +111,7 @@ private struct ModelService: Sendable {
             "prompts",
             metadata: [
                 "format": "\(loaded.promptFormatName)", "because": "\(loaded.promptReason)",
+                "answers": "\(loaded.answerFormat.name): \(loaded.answerReason)",
             ])
         let running = try ProgressLine.preparing(loaded.file) { show in
             try configuration.engine.start(

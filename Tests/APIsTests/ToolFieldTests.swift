@@ -183,6 +183,16 @@ import Testing
         #expect(error?.path?.description == path)
     }
 
+    @Test(arguments: [
+        (#""functions":[{"name":"f"}],"tool_choice":"none""#, "tool_choice"),
+        (#""functions":[{"name":"f"}],"tool_choice":"required""#, "tool_choice"),
+        (Self.two + #","function_call":"none""#, "function_call"),
+    ])
+    func `a choice of the other notation is no choice`(members: String, field: String) {
+        let error = #expect(throws: FieldError.self) { try read(members) }
+        #expect("\(String(describing: error))".contains(field))
+    }
+
     @Test func `a function's result answers the last call of its name`() throws {
         let body = """
             {"model":"m","messages":[{"role":"user","content":"a"},

@@ -2,6 +2,7 @@
 
 import AnswerParsing
 import Conversation
+import ConversationSupport
 import Foundation
 import Testing
 import Tokenization

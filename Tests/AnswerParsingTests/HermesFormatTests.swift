@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AnswerParsing
+import ConversationSupport
 import Recognition
 import Testing
 

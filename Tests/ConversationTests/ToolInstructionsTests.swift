@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Conversation
+import ConversationSupport
 import JSON
 import Testing
 import Tokenization

@@ -129,6 +129,17 @@ struct StructuralTagTests {
         (["type": "json_schema", "json_schema": true, "style": "minimax_xml"], "/format/style"),
     ]
 
+    @Test(arguments: ["at_least_one", "stop_after_first", "trigger_tokens"])
+    func `a member of the wrong type is an error that names it`(member: String) throws {
+        var format: JSONObject = [
+            "type": "triggered_tags", "triggers": ["<f="], "tags": [Self.tag("x")],
+        ]
+        format[member] = 1
+        let tag: JSONValue = ["type": "structural_tag", "format": .object(format)]
+        let error = #expect(throws: RecognitionError.self) { try StructuralTag.structure(of: tag) }
+        #expect(error?.place.hasSuffix("/" + member) == true)
+    }
+
     @Test(arguments: mistakes)
     func `errors name their pointer`(format: JSONValue, pointer: String) {
         let error = #expect(throws: RecognitionError.self) { try verdict(format, "") }

@@ -56,6 +56,17 @@ struct ConstraintCacheTests {
         #expect(cache.count == 1)
     }
 
+    @Test func `a source that is refused counts with its size`() throws {
+        let cache = ConstraintCache(vocabulary, maxBytes: 1 << 20)
+        for letter in ["a", "b", "c"] {
+            let source = "root ::= (" + String(repeating: letter, count: 300_000)
+            #expect(throws: RecognitionError.self) {
+                try cache.constraint(for: .grammar(source))
+            }
+        }
+        #expect(cache.count == 1)
+    }
+
     @Test func `requests at the same time share one compilation`() async throws {
         let cache = ConstraintCache(vocabulary)
         let identities = try await withThrowingTaskGroup(of: ObjectIdentifier.self) { group in

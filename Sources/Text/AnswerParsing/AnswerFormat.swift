@@ -34,19 +34,15 @@ package struct ThinkingMarks: Hashable, Sendable {
     /// What closes it, such as `</think>`.
     package var closing: String
 
-    /// What closes it and begins the answer proper, where that is more than ``closing``.
-    package var transition: String?
-
     /// Whether line feeds next to the marks, within and without, belong to the marks.
     package var dropsLineFeeds = true
 
     /// Marks that the thinking stands between.
     package init(
-        opening: String, closing: String, transition: String? = nil, dropsLineFeeds: Bool = true
+        opening: String, closing: String, dropsLineFeeds: Bool = true
     ) {
         self.opening = opening
         self.closing = closing
-        self.transition = transition
         self.dropsLineFeeds = dropsLineFeeds
     }
 
@@ -68,12 +64,6 @@ package struct ThinkingMarks: Hashable, Sendable {
         let opening = opening.trimmingSpace()
         let text = end.trimmingSpace()
         return text.utf8.suffix(opening.utf8.count).elementsEqual(opening.utf8)
-    }
-
-    /// The ids that end a model's thinking, to be forced where its budget is spent.
-    package func closingTokens(_ tokenizer: any Tokenizer) -> [Int32] {
-        let spaced = dropsLineFeeds ? "\n" + closing + "\n\n" : closing
-        return tokenizer.encode([.templated(transition ?? spaced)])
     }
 }
 

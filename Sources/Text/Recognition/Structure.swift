@@ -75,6 +75,32 @@ extension Structure {
         }
     }
 
+    /// About how many bytes the value takes in memory.
+    package var byteCount: Int {
+        switch self {
+        case .control, .anyObject: 64
+        case .literal(let text), .expression(let text), .grammar(let text): 64 + text.utf8.count
+        case .schema(let schema): Self.byteCount(of: schema)
+        case .sequence(let parts), .choice(let parts): parts.reduce(64) { $0 + $1.byteCount }
+        case .repetition(let part, _, _), .escaped(let part): 64 + part.byteCount
+        case .freeText(let texts, let controls):
+            texts.reduce(64 + 4 * controls.count) { $0 + 64 + $1.utf8.count }
+        case .unquoted(let schema, let texts):
+            texts.reduce(Self.byteCount(of: schema)) { $0 + 64 + $1.utf8.count }
+        }
+    }
+
+    /// Schemas nest no deeper than what they were parsed from.
+    private static func byteCount(of value: JSONValue) -> Int {
+        switch value {
+        case .array(let values): values.reduce(64) { $0 + byteCount(of: $1) }
+        case .object(let object):
+            object.reduce(64) { $0 + 128 + $1.key.utf8.count + byteCount(of: $1.value) }
+        case .string(let text): 64 + text.utf8.count
+        case .null, .bool, .integer, .number: 64
+        }
+    }
+
     private static func spell(_ text: String, into hasher: inout Hasher) {
         for byte in text.utf8 { hasher.combine(byte) }
         hasher.combine(text.utf8.count)

@@ -5,15 +5,15 @@ package import Recognition
 import Synchronization
 
 /// A structure compiled for one vocabulary, which any number of answers may be held to at once.
-// Safety: `builder` is used only while `lock` is locked.
+// Safety: `builder` is used only while `lock` is locked, `validator` only while `validation` is.
 package final class Constraint: @unchecked Sendable {
     /// The vocabulary that it was compiled for.
     package let vocabulary: ConstraintVocabulary
 
-    /// The schema that whole answers are to satisfy; nil where they are not one JSON text.
-    private let document: SchemaDocument?
+    /// Of the schema that whole answers are to satisfy; nil where they are not one JSON text.
+    private let validator: SchemaValidator?
+    private let validation = Mutex(())
 
-    private let limits: RecognitionLimits
     private let lock = Mutex(())
     private let builder: MaskBuilder
 
@@ -57,8 +57,7 @@ package final class Constraint: @unchecked Sendable {
         document: SchemaDocument? = nil, limits: RecognitionLimits = .init()
     ) {
         self.vocabulary = vocabulary
-        self.document = document
-        self.limits = limits
+        validator = document.map { SchemaValidator($0, limits: limits) }
         builder = MaskBuilder(recognizer, vocabulary, maxBytes: limits.maxBytes)
     }
 
@@ -73,12 +72,13 @@ package final class Constraint: @unchecked Sendable {
 
     /// What the schema has against a whole text; nil where that is valid, or there is no schema.
     func schemaProblem(in text: ArraySlice<UInt8>) -> String? {
-        guard let document else { return nil }
-        return SchemaValidator(document, limits: limits).problem(in: text)?.description
+        validation.withLock { _ in validator?.problem(in: text)?.description }
     }
 
     /// About how many bytes it takes by now.
-    package var byteCount: Int { withBuilder { $0.byteCount } + 1024 }
+    package var byteCount: Int {
+        withBuilder { $0.byteCount } + validation.withLock { _ in validator?.byteCount ?? 0 } + 1024
+    }
 
     /// Has the states and masks for a moment.
     func withBuilder<Result>(_ body: (MaskBuilder) -> Result) -> Result {

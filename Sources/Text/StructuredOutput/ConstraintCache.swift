@@ -6,7 +6,8 @@ import Synchronization
 /// Constraints that were compiled for one vocabulary and used lately.
 ///
 /// A constraint is shared only between requests of one scope, such as a tenant, so that the time that
-/// a request takes tells nothing of what others ask for. What cannot be honoured is remembered, too.
+/// a request takes tells nothing of what others ask for. What cannot be honoured is remembered, too,
+/// unless it took so long that the machine's load may be the reason.
 package final class ConstraintCache: Sendable {
     private struct Key: Hashable {
         let scope: String
@@ -15,24 +16,38 @@ package final class ConstraintCache: Sendable {
         /// What equality of structures does not see: which code points texts are made of, and the
         /// order of keys, which is that of the answer.
         let spelling: Int
+        /// Of all of it, so that the lock is not held while large structures are hashed.
+        let digest: Int
 
         init(_ scope: String, _ structure: Structure, _ style: RecognitionStyle) {
             self.scope = scope
             self.structure = structure
             self.style = style
             spelling = structure.spellingDigest
+            var hasher = Hasher()
+            hasher.combine(scope)
+            hasher.combine(structure)
+            hasher.combine(style)
+            hasher.combine(spelling)
+            digest = hasher.finalize()
         }
+
+        func hash(into hasher: inout Hasher) { hasher.combine(digest) }
     }
 
     /// One compilation; whoever wants its result waits for the lock.
     private final class Entry: Sendable {
         let result = Mutex<Result<Constraint, RecognitionError>?>(nil)
         let lastUse = Atomic<Int>(0)
+        private let sourceByteCount: Int
+
+        init(of structure: Structure) { sourceByteCount = structure.byteCount }
 
         var byteCount: Int {
             // What is being compiled is not waited for.
             let constraint = result.withLockIfAvailable { result in try? result?.get() }
-            return 4096 + (constraint.flatMap(\.self)?.byteCount ?? 0)
+            // The source is kept as the key, and what was read of it takes about as much.
+            return 4096 + 2 * sourceByteCount + (constraint.flatMap(\.self)?.byteCount ?? 0)
         }
     }
 
@@ -40,6 +55,8 @@ package final class ConstraintCache: Sendable {
         var entries: [Key: Entry] = [:]
         var useCount = 0
     }
+
+    private static let usesPerTrim = 64
 
     private let vocabulary: ConstraintVocabulary
     private let limits: RecognitionLimits
@@ -81,20 +98,25 @@ package final class ConstraintCache: Sendable {
         for structure: Structure, style: RecognitionStyle = .generated, scope: String = ""
     ) throws(RecognitionError) -> Constraint {
         let key = Key(scope, structure, style)
-        let (entry, isNew) = content.withLock { content in
+        let fresh = Entry(of: structure)
+        let (entry, isTrimmed) = content.withLock { content in
             content.useCount += 1
             let known = content.entries[key]
-            let entry = known ?? Entry()
+            if known == nil { content.entries[key] = fresh }
+            let entry = known ?? fresh
             entry.lastUse.store(content.useCount, ordering: .relaxed)
-            content.entries[key] = entry
-            return (entry, known == nil)
+            // Constraints grow with their use, too.
+            return (entry, known == nil || content.useCount % Self.usesPerTrim == 0)
         }
         let result = entry.result.withLock { result in
-            let made = result ?? compile(structure, style)
-            result = made
+            if let result { return result }
+            let start = ContinuousClock.now
+            let made = compile(structure, style)
+            let isCertain = start.duration(to: .now) < limits.maxTime / 4
+            if case .success = made { result = made } else if isCertain { result = made }
             return made
         }
-        if isNew { trim() }
+        if isTrimmed { trim() }
         return try result.get()
     }
 

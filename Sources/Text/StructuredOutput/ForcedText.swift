@@ -10,8 +10,8 @@ struct ForcedText {
     /// Whether the answer's text begins here, and the tokenizer puts a space before it.
     private var isFirst: Bool
 
-    /// The longest text that is looked at.
-    private static let maxByteCount = 1 << 12
+    /// The longest text that is looked at, for each token that is wanted.
+    private static let bytesPerToken = 8
 
     init(_ builder: MaskBuilder, after text: RecognizedText, isFirst: Bool) {
         self.builder = builder
@@ -24,10 +24,11 @@ struct ForcedText {
         let count = text.count
         defer { text.truncate(to: count) }
         var state = start
+        let end = count + Self.bytesPerToken * limit
         var tokens: [Int32] = []
-        while tokens.count < limit, text.count - count < Self.maxByteCount {
+        while tokens.count < limit, text.count < end {
             let runStart = text.count
-            let control = read(&state, upTo: count + Self.maxByteCount)
+            let control = read(&state, upTo: end)
             let run = Array(text.bytes[runStart...])
             let spelled = builder.vocabulary.tokens(of: run, beginsText: isFirst)
             if !run.isEmpty { isFirst = false }
@@ -49,7 +50,7 @@ struct ForcedText {
     private func read(_ state: inout RecognizerState, upTo maxCount: Int) -> Int32? {
         let recognizer = builder.recognizer
         while text.count < maxCount, !recognizer.canEnd(state, after: text) {
-            let controls = recognizer.controls(at: state, after: text)
+            let controls = builder.controls(at: state, after: text)
             let next = onlyByte(after: state)
             if let control = controls.first {
                 return controls.count == 1 && next.byte == nil && !next.isChoice ? control : nil

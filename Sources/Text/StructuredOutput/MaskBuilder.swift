@@ -117,7 +117,7 @@ final class MaskBuilder {
             made = TokenMask(tokenCount: vocabulary.tokenCount)
             walk(vocabulary.trie, 0..<vocabulary.trie.nodes.count, from: state, after: text, &made)
         }
-        for token in recognizer.controls(at: state, after: text) { made[token] = true }
+        for token in controls(at: state, after: text) { made[token] = true }
         if recognizer.canEnd(state, after: text) {
             for token in vocabulary.endTokens { made[token] = true }
         }
@@ -125,6 +125,14 @@ final class MaskBuilder {
             stateMasks.insert(made, of: key, byteCount: made.words.count * 8)
         }
         mask = made
+    }
+
+    /// The control tokens that may follow; a token with bytes, which a grammar names by its id, is
+    /// none.
+    func controls(at state: RecognizerState, after text: RecognizedText) -> [Int32] {
+        recognizer.controls(at: state, after: text).filter { token in
+            token >= 0 && Int(token) < vocabulary.tokenCount && vocabulary.range(of: token).isEmpty
+        }
     }
 
     /// Whether a token may come next.

@@ -200,12 +200,15 @@ extension ChatCompletionRequest {
 
     static func refuseUnsupported(_ fields: FieldReader) throws(FieldError) {
         let hasFunctions = fields.value("functions").map { !$0.asksForNothing } ?? false
-        if !hasFunctions, let call = fields.value("function_call"),
-            !["none", "auto"].contains(call)
+        let hasTools = fields.value("tools").map { !$0.asksForNothing } ?? false
+        if !hasFunctions, let call = fields.value("function_call"), call != "auto",
+            hasTools || call != "none"
         {
             throw .invalid(
                 fields.path.appending("function_call"),
-                expected: "'auto' or 'none', for there are no functions")
+                expected: hasTools
+                    ? "nothing beside tools, whose choice is tool_choice"
+                    : "'auto' or 'none', for there are no functions")
         }
         for key in ["audio", "web_search_options", "moderation", "guardrails"] {
             try fields.refuse(key, reason: "not supported by this server")

@@ -26,6 +26,11 @@ package struct ToolFields: Hashable, Sendable {
         try readFunctions(fields, limits: limits)
         let allowsParallelCalls = try fields.bool("parallel_tool_calls") ?? true
         if areFunctions {
+            if let value = fields.value("tool_choice"), value != "auto" {
+                throw .invalid(
+                    fields.path.appending("tool_choice"),
+                    expected: "nothing beside functions, whose choice is function_call")
+            }
             choice = try functionChoice(fields)
         } else {
             let choice = try toolChoice(fields)

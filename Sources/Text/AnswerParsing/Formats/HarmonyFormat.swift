@@ -8,11 +8,9 @@ package import Tokenization
 package struct HarmonyFormat: AnswerFormat {
     package let name = "gpt-oss"
 
-    /// Thinking ends where the message on the channel of answers begins.
+    /// Thinking is a message on a channel of its own.
     package let thinking: ThinkingMarks? = ThinkingMarks(
-        opening: "<|channel|>analysis<|message|>", closing: "<|end|>",
-        transition: "<|end|><|start|>assistant<|channel|>final<|message|>",
-        dropsLineFeeds: false)
+        opening: "<|channel|>analysis<|message|>", closing: "<|end|>", dropsLineFeeds: false)
 
     /// The format.
     package init() {}

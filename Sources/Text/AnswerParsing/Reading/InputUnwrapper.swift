@@ -19,7 +19,7 @@ struct InputUnwrapper: Sendable {
             if decoder.take(byte, into: &key) != .inside { place = .afterKey }
         case .afterKey:
             if byte == UInt8(ascii: "\"") { enter(.inInput) }
-            if byte == UInt8(ascii: ",") { place = .before }
+            if byte == UInt8(ascii: ",") || byte == UInt8(ascii: "{") { place = .before }
         case .inInput:
             if decoder.take(byte, into: &input) == .ended { place = .done }
         case .done: break

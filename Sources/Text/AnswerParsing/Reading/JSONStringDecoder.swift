@@ -49,7 +49,8 @@ struct JSONStringDecoder: Sendable {
             }
         case .digits(let count, let value):
             guard let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
-                return .invalid
+                place = .plain
+                return byte == UInt8(ascii: "\"") ? .ended : .invalid
             }
             let value = value << 4 | UInt32(digit)
             place = count == 1 ? .plain : .digits(count - 1, value)

@@ -115,6 +115,8 @@ struct MarkedMachine<Call: CallMachine>: AnswerMachine {
             if finding.mark != nil { endThinking(into: &output) }
             return []
         case .call(var call, let mark, let before):
+            // Or the call's buffers would be copied for each byte, since `place` held them, too.
+            place = .text
             switch call.take(symbol, into: &output) {
             case .inside:
                 place = .call(call, mark: mark, before: before)

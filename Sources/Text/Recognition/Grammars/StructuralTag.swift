@@ -276,7 +276,10 @@ package struct StructuralTag {
         let excluded = try strings(format, "excludes", at: pointer, isOptional: true)
         let triggers = try strings(format, "triggers", at: pointer, isOptional: true)
         var tokens: [Int32] = []
-        for (index, item) in (format["trigger_tokens"]?.arrayValue ?? []).enumerated() {
+        let items =
+            isPresent(format, "trigger_tokens")
+            ? try list(format, "trigger_tokens", at: pointer) : []
+        for (index, item) in items.enumerated() {
             tokens.append(try token(item, at: "\(pointer)/trigger_tokens/\(index)"))
         }
         guard !triggers.isEmpty || !tokens.isEmpty else {
@@ -297,8 +300,8 @@ package struct StructuralTag {
         return dispatched(
             .choice(tags),
             free: freeText(until: triggers + excluded, controls: tokens, before: follow),
-            isRequired: format["at_least_one"]?.boolValue ?? false,
-            isSingle: format["stop_after_first"]?.boolValue ?? false)
+            isRequired: try bool(format, "at_least_one", at: pointer),
+            isSingle: try bool(format, "stop_after_first", at: pointer))
     }
 
     /// Free text in which tags stand.
@@ -331,10 +334,10 @@ package struct StructuralTag {
     ) throws(RecognitionError) -> Structure {
         let tag = Structure.choice(try tags(format, at: pointer, depth: depth))
         let separator = Structure.literal(try string(format, "separator", at: pointer))
-        let isSingle = format["stop_after_first"]?.boolValue ?? false
+        let isSingle = try bool(format, "stop_after_first", at: pointer)
         let more = Structure.repetition(
             .sequence([separator, tag]), least: 0, most: isSingle ? 0 : nil)
-        let isRequired = format["at_least_one"]?.boolValue ?? false
+        let isRequired = try bool(format, "at_least_one", at: pointer)
         return .repetition(.sequence([tag, more]), least: isRequired ? 1 : 0, most: 1)
     }
 
@@ -342,7 +345,7 @@ package struct StructuralTag {
         _ format: JSONValue, at pointer: String, before follow: Follow, depth: Int
     ) throws(RecognitionError) -> Structure {
         let excluded = try strings(format, "excludes", at: pointer, isOptional: true)
-        let loops = format["loop"]?.boolValue ?? true
+        let loops = try bool(format, "loop", at: pointer, absent: true)
         var triggers: [String] = []
         var rules: [Structure] = []
         let items = try list(format, "rules", at: pointer)
@@ -381,6 +384,20 @@ package struct StructuralTag {
             throw RecognitionError(at: "\(pointer)/\(member)", "expected a list that is not empty")
         }
         return items
+    }
+
+    private func isPresent(_ value: JSONValue, _ member: String) -> Bool {
+        value[member].map { !$0.isNull } ?? false
+    }
+
+    private func bool(
+        _ value: JSONValue, _ member: String, at pointer: String, absent: Bool = false
+    ) throws(RecognitionError) -> Bool {
+        guard isPresent(value, member) else { return absent }
+        guard let bool = value[member]?.boolValue else {
+            throw RecognitionError(at: "\(pointer)/\(member)", "expected true or false")
+        }
+        return bool
     }
 
     private func strings(

@@ -527,8 +527,9 @@ package final class JSONRecognizer: Recognizer {
     ) -> [Frame] {
         let bytes = text.bytes
         return frames.filter { frame in
-            // A long array is left to its guard: looking at it again with each item adds up.
-            guard frame.isUnique, bytes.count - Int(frame.offset) < 1 << 14 else { return true }
+            // A long array is left to its guard: it is looked at again for each token that could
+            // end an item.
+            guard frame.isUnique, bytes.count - Int(frame.offset) < 1 << 10 else { return true }
             guard let uniqueness, Int(frame.offset) <= bytes.count else { return false }
             var value = Array(bytes[(bytes.startIndex + Int(frame.offset))...])
             if let last { value.append(last) }

@@ -90,11 +90,6 @@ struct NumberBounds {
         return result
     }
 
-    /// Whether there is nothing that digits could fail.
-    var isUnbounded: Bool {
-        low == nil && high == nil && !isInteger && unit == nil && list == nil
-    }
-
     /// Whether a sign, digits, a point and digits, as far as they go, can become one of the numbers
     /// by more of the same; the numbers of a list are written in one way only.
     func canBecome(_ text: [UInt8], lists: [NumberList]) -> Bool {

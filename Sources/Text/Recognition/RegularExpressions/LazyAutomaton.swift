@@ -137,22 +137,6 @@ package final class LazyAutomaton {
 
     // MARK: Looking ahead
 
-    /// The bytes that may follow.
-    package func liveBytes(_ state: Int32) -> [UInt8] {
-        (0...255).map { UInt8($0) }.filter { next(state, $0) != Self.dead }
-    }
-
-    /// The byte that must follow, where the text may not end here and only one may.
-    package func forcedByte(_ state: Int32) -> UInt8? {
-        if accepts(state) { return nil }
-        var found: UInt8?
-        for byte in UInt8.min...UInt8.max where next(state, byte) != Self.dead {
-            if found != nil { return nil }
-            found = byte
-        }
-        return found
-    }
-
     /// A shortest rest of the text, in bytes; nil where there is none, or none among the first
     /// `maxStates` states that follow.
     package func completion(_ state: Int32, maxStates: Int = 20_000) -> [UInt8]? {

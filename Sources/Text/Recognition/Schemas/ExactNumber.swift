@@ -77,9 +77,9 @@ package struct ExactNumber: Hashable, Sendable {
             if sign == UInt8(ascii: "-") || sign == UInt8(ascii: "+") { position += 1 }
             guard isDigit(position) else { return nil }
             while isDigit(position) {
-                if exponent < Self.maxExponent / 16 {
-                    exponent = exponent * 10 + Int(bytes[position] - 0x30)
-                }
+                exponent =
+                    exponent < Self.maxExponent / 16
+                    ? exponent * 10 + Int(bytes[position] - 0x30) : Self.maxExponent
                 position += 1
             }
             if sign == UInt8(ascii: "-") { exponent = -exponent }

@@ -105,7 +105,7 @@ struct URIReference {
                 bytes.append(byte)
                 continue
             }
-            guard rest.count >= 2,
+            guard rest.count >= 2, rest.first != UInt8(ascii: "+"),
                 let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
             else { return nil }
             bytes.append(value)

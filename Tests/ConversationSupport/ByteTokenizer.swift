@@ -1,23 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Tokenization
+package import Tokenization
 
 /// A vocabulary of control tokens, from 0, and of bytes, from 1000.
-struct ByteTokenizer: Tokenizer {
-    let controls: [String]
-    var addsBOS = false
-    let addsEOS = false
-    let dropsLeadingSpace = false
+package struct ByteTokenizer: Tokenizer {
+    /// The names of the control tokens, by id.
+    package let controls: [String]
+    package var addsBOS = false
+    package let addsEOS = false
+    package let dropsLeadingSpace = false
 
-    var vocabularyCount: Int { 1256 }
-    var bosTokenID: Int32? { id(ofControl: "<s>") }
-    var eosTokenIDs: Set<Int32> { Set([id(ofControl: "</s>")].compactMap { $0 }) }
+    /// A vocabulary of these control tokens.
+    package init(controls: [String], addsBOS: Bool = false) {
+        self.controls = controls
+        self.addsBOS = addsBOS
+    }
 
-    func encode(_ text: String, addSpecial: Bool) -> [Int32] {
+    package var vocabularyCount: Int { 1256 }
+    package var bosTokenID: Int32? { id(ofControl: "<s>") }
+    package var eosTokenIDs: Set<Int32> { Set([id(ofControl: "</s>")].compactMap { $0 }) }
+
+    package func encode(_ text: String, addSpecial: Bool) -> [Int32] {
         text.utf8.map { 1000 + Int32($0) }
     }
 
-    func encode(_ segments: [PromptSegment]) -> [Int32] {
+    package func encode(_ segments: [PromptSegment]) -> [Int32] {
         var ids: [Int32] = []
         for segment in segments {
             switch segment {
@@ -44,20 +51,22 @@ struct ByteTokenizer: Tokenizer {
         return ids
     }
 
-    func bytes(of token: Int32) -> [UInt8] {
+    package func bytes(of token: Int32) -> [UInt8] {
         (1000..<1256).contains(token) ? [UInt8(token - 1000)] : []
     }
 
-    func isControl(_ token: Int32) -> Bool { token < 1000 }
+    package func isControl(_ token: Int32) -> Bool { token < 1000 }
 
-    func id(ofControl name: String) -> Int32? { controls.firstIndex(of: name).map(Int32.init) }
+    package func id(ofControl name: String) -> Int32? {
+        controls.firstIndex(of: name).map(Int32.init)
+    }
 
-    func piece(of token: Int32) -> String {
+    package func piece(of token: Int32) -> String {
         isControl(token) ? controls[Int(token)] : String(decoding: bytes(of: token), as: UTF8.self)
     }
 
     /// The ids as text, with control tokens in ⟦brackets⟧ if asked for.
-    func shown(_ ids: [Int32], marksControls: Bool = true) -> String {
+    package func shown(_ ids: [Int32], marksControls: Bool = true) -> String {
         var bytes: [UInt8] = []
         for id in ids {
             if isControl(id) {
