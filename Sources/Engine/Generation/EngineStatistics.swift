@@ -38,8 +38,8 @@ package struct EngineStatistics: Hashable, Sendable {
     /// Those of them that were appended without being sampled, since only they could follow.
     package var forcedTokens: UInt64 = 0
 
-    /// Masks that constrained answers were sampled with since the start, and how long steps waited for them
-    /// after the model had its logits.
+    /// Masks that constrained answers were sampled with since the start, and how long steps waited
+    /// for them after the model had its logits.
     package var masks: UInt64 = 0
     package var maskWait = Duration.zero
 
