@@ -136,6 +136,8 @@ final class SchemaDocumentTests {
         (##"{"dependentRequired": {"a/b": "c"}}"##, "/dependentRequired/a~1b"),
         (##"{"$ref": 1}"##, "/$ref"),
         (##"{"$ref": "#/$defs/a"}"##, "/$ref"),
+        (##"{"$ref": "#/$defs/%+1", "$defs": {"\u0001": {}}}"##, "/$ref"),
+        (##"{"$ref": "#/$defs/%-0", "$defs": {"\u0000": {}}}"##, "/$ref"),
         (##"{"items": {"$ref": "#a"}}"##, "/items/$ref"),
         (##"{"items": {"$ref": "https://example.com/a"}}"##, "/items/$ref"),
         (##"{"$schema": "http://json-schema.org/draft-03/schema#"}"##, "/$schema"),

@@ -105,10 +105,12 @@ struct URIReference {
                 bytes.append(byte)
                 continue
             }
-            guard rest.count >= 2, rest.first != UInt8(ascii: "+"),
-                let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
-            else { return nil }
-            bytes.append(value)
+            // Digit by digit, for a number may also have a sign.
+            let digits = rest.prefix(2).compactMap {
+                Character(Unicode.Scalar($0)).hexDigitValue
+            }
+            guard digits.count == 2 else { return nil }
+            bytes.append(UInt8(digits[0] << 4 | digits[1]))
             rest = rest.dropFirst(2)
         }
         return String(validating: bytes, as: UTF8.self)
