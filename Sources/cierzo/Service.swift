@@ -38,6 +38,8 @@ struct Service: Sendable {
 
         var apiConfiguration = configuration.api
         apiConfiguration.keys = configuration.keys
+        apiConfiguration.requestCapacity =
+            configuration.engine.maxSequences + configuration.engine.maxQueue
         apiConfiguration.browsers = configuration.browsers(
             hostName: ProcessInfo.processInfo.hostName)
         let models = ModelRegistry()

@@ -8,7 +8,8 @@ import Serving
 
 extension RouteGroup {
     /// Conversations.
-    static let chat = RouteGroup(.post("/v1/chat/completions", answer: ChatCodec.plan))
+    static let chat = RouteGroup(
+        .post("/v1/chat/completions", contract: .chat, answer: ChatCodec.plan))
 }
 
 /// How the answer to a conversation is written, or what fills a gap.

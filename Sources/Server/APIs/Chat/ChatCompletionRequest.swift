@@ -41,8 +41,8 @@ extension ChatCompletionRequest {
     package init(
         _ body: JSONObject, dialect: Dialect, limits: RequestLimits = .init()
     ) throws(FieldError) {
-        let fields = FieldReader(body)
-        model = try fields.require("model", fields.string("model", maxCharacters: 1024))
+        let fields = FieldReader(body, by: FieldRules(dialect: dialect, limits: limits))
+        model = try fields.require(ChatFields.model)
         messages = try Self.messages(fields, limits: limits)
         calls = try ToolFields(fields, limits: limits)
         options = try GenerationOptions(
@@ -62,8 +62,7 @@ extension ChatCompletionRequest {
     static func messages(
         _ fields: FieldReader, limits: RequestLimits
     ) throws(FieldError) -> [Message] {
-        let elements = try fields.require(
-            "messages", fields.array("messages", maxCount: limits.maxMessages))
+        let elements = try fields.require(ChatFields.messages)
         guard !elements.isEmpty else {
             throw .invalid(fields.path.appending("messages"), expected: "at least one message")
         }
@@ -71,7 +70,7 @@ extension ChatCompletionRequest {
         messages.reserveCapacity(elements.count)
         for (value, path) in elements {
             let message = try ChatMessageReader.message(
-                FieldReader(value, at: path), limits: limits)
+                FieldReader(value, at: path, by: fields.rules), limits: limits)
             if message.isPrefix, messages.count != elements.count - 1 {
                 throw .invalid(
                     path.appending("prefix"), expected: "true for the last message only")
@@ -100,9 +99,9 @@ extension ChatCompletionRequest {
     }
 
     private mutating func readLogprobs(_ fields: FieldReader) throws(FieldError) {
-        topLogprobs = try Self.logprobs(fields, "logprobs", "top_logprobs")
-        // llama.cpp's name for both; 0 means none.
-        if let count = try fields.integer("n_probs", in: 0...20), count > 0 {
+        topLogprobs = try Self.logprobs(fields, ChatFields.logprobs, ChatFields.topLogprobs)
+        let count = try fields.read(ChatFields.probabilityCount)
+        if count > 0 {
             if let topLogprobs, topLogprobs != count {
                 throw .invalid(
                     fields.path.appending("n_probs"),
@@ -110,7 +109,8 @@ extension ChatCompletionRequest {
             }
             topLogprobs = count
         }
-        promptTopLogprobs = try Self.logprobs(fields, "prompt_logprobs", "top_prompt_logprobs")
+        promptTopLogprobs = try Self.logprobs(
+            fields, ChatFields.promptLogprobs, ChatFields.topPromptLogprobs)
         if promptTopLogprobs != nil, options.streams {
             throw .unsupported(
                 fields.path.appending("prompt_logprobs"), reason: "not supported in a stream")
@@ -118,20 +118,21 @@ extension ChatCompletionRequest {
     }
 
     private static func logprobs(
-        _ fields: FieldReader, _ flag: String, _ count: String
+        _ fields: FieldReader, _ flag: DefaultedField<Bool>, _ count: Field<Int>
     ) throws(FieldError) -> Int? {
-        let isOn = try fields.bool(flag) ?? false
-        let topCount = try fields.integer(count, in: 0...20)
+        let isOn = try fields.read(flag)
+        let topCount = try fields.read(count)
         if !isOn, let topCount, topCount > 0 {
             throw .invalid(
-                fields.path.appending(count), expected: "only together with \(flag): true")
+                fields.path.appending(count.name),
+                expected: "only together with \(flag.name): true")
         }
         return isOn ? topCount ?? 0 : nil
     }
 
     private mutating func readTemplate(_ fields: FieldReader) throws(FieldError) {
-        let addsPrompt = try fields.bool("add_generation_prompt")
-        continuesFinalMessage = try fields.bool("continue_final_message") ?? false
+        let addsPrompt = try fields.read(ChatFields.addsGenerationPrompt)
+        continuesFinalMessage = try fields.read(ChatFields.continuesFinalMessage)
         if continuesFinalMessage, addsPrompt == true {
             throw .invalid(
                 fields.path.appending("continue_final_message"),
@@ -145,7 +146,7 @@ extension ChatCompletionRequest {
         }
         addsGenerationPrompt = continuesFinalMessage ? false : addsPrompt ?? true
         templateArguments = try TemplateArguments.read(fields)
-        if try fields.bool("safe_prompt") ?? false {
+        if try fields.read(ChatFields.safePrompt) {
             messages.insert(Message(.system, Self.safePrompt), at: 0)
         }
     }
@@ -183,19 +184,7 @@ extension ChatCompletionRequest {
 extension ChatCompletionRequest {
     /// Checks the types of fields that do not change the answer.
     static func checkHints(_ fields: FieldReader) throws(FieldError) {
-        for key in [
-            "user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention",
-            "service_tier",
-        ] {
-            _ = try fields.string(key, maxCharacters: 4096)
-        }
-        _ = try fields.object("metadata")
-        _ = try fields.object("prediction")
-        _ = try fields.string("verbosity", oneOf: ["low", "medium", "high"])
-        for (value, path) in try fields.array("modalities", maxCount: 8) ?? []
-        where value != .string("text") {
-            throw .unsupported(path, reason: "this model answers with text only")
-        }
+        try HintFields.check(fields)
     }
 
     static func refuseUnsupported(_ fields: FieldReader) throws(FieldError) {
@@ -210,16 +199,6 @@ extension ChatCompletionRequest {
                     ? "nothing beside tools, whose choice is tool_choice"
                     : "'auto' or 'none', for there are no functions")
         }
-        for key in ["audio", "web_search_options", "moderation", "guardrails"] {
-            try fields.refuse(key, reason: "not supported by this server")
-        }
-        try fields.refuse("store", reason: "this server stores nothing; leave it out or false")
-        try fields.refuse("echo", reason: "not supported for chat; use /v1/completions")
-        if fields.value("best_of")?.doubleValue != 1 {
-            try fields.refuse("best_of", reason: "not supported for chat; use n")
-        }
-        try fields.refuse(
-            "add_special_tokens", reason: "not read here; the chat format has its own BOS")
-        try fields.refuse("suffix", reason: "not supported for chat")
+        for field in ChatFields.refused { try fields.refuse(field) }
     }
 }

@@ -13,10 +13,6 @@ struct ChatMessageReader {
     /// An assistant's reasoning before the text, by the name that the client gave it.
     private var reasoning = JSONObject()
 
-    private static let roles: [Message.Role] = [
-        .system, .developer, .user, .assistant, .tool, .function,
-    ]
-
     /// The message of an object.
     static func message(
         _ fields: FieldReader, limits: RequestLimits
@@ -28,30 +24,24 @@ struct ChatMessageReader {
     private init(_ fields: FieldReader, limits: RequestLimits) throws(FieldError) {
         self.fields = fields
         self.limits = limits
-        let name = try fields.require("role", fields.string("role"))
-        role = Message.Role(rawValue: name)
-        guard Self.roles.contains(role) else {
-            throw .invalid(
-                fields.path.appending("role"),
-                expected: "one of \(FieldReader.list(Self.roles.map(\.rawValue)))")
-        }
+        role = Message.Role(rawValue: try fields.require(MessageFields.role))
     }
 
     private mutating func read() throws(FieldError) -> Message {
         try readContent()
-        let name = try fields.string("name", maxCharacters: 256)
+        let name = try fields.read(MessageFields.name)
         if role == .function { _ = try fields.require("name", name) }
         let toolCallID = try toolCallID()
         var calls = try toolCalls()
         if let call = try functionCall() { calls.append(call) }
-        let isPrefix = try fields.bool("prefix") ?? false
+        let isPrefix = try fields.read(MessageFields.isPrefix)
         if isPrefix, role != .assistant {
             throw .invalid(
                 fields.path.appending("prefix"), expected: "false, for the role is not assistant")
         }
-        try fields.refuse("audio", reason: "audio is not supported by this server")
-        for key in ["reasoning_content", "reasoning", "thinking"] {
-            if let text = try fields.string(key) { reasoning[key] = .string(text) }
+        try fields.refuse(MessageFields.audio)
+        for field in MessageFields.reasonings {
+            if let text = try fields.read(field) { reasoning[field.name] = .string(text) }
         }
         if parts.isEmpty, calls.isEmpty {
             // A tool that returned nothing has answered; an empty list is an empty text.
@@ -60,7 +50,7 @@ struct ChatMessageReader {
             guard isEmptyText || role == .assistant, !isPrefix else {
                 throw .missing(fields.path.appending("content"))
             }
-            parts = [try fields.string("refusal") ?? ""]
+            parts = [try fields.read(MessageFields.refusal) ?? ""]
         }
         return Message(
             role: role, parts: parts, toolCalls: calls, toolCallID: toolCallID, name: name,
@@ -68,7 +58,7 @@ struct ChatMessageReader {
     }
 
     private func toolCallID() throws(FieldError) -> String? {
-        let id = try fields.string("tool_call_id", maxCharacters: 256)
+        let id = try fields.read(MessageFields.toolCallID)
         if role == .tool, id == nil, !fields.object.contains("tool_call_id") {
             throw .missing(fields.path.appending("tool_call_id"))
         }

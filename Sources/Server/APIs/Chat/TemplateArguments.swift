@@ -10,12 +10,26 @@ enum TemplateArguments {
         "eos_token", "documents",
     ]
 
+    private static let template = FieldDeclaration.refused(
+        "chat_template", reason: "templates of clients are not accepted")
+    private static let documents = FieldDeclaration.refused(
+        "documents", reason: "documents are not supported by this server")
+    private static let promptMode = Field.choice(
+        "prompt_mode", of: ["reasoning"], "Mistral's switch for thinking.")
+
+    /// Those that are not ``ThinkingFields``, too.
+    static let list = FieldList {
+        template
+        documents
+        promptMode
+    }
+
     /// The members of `chat_template_kwargs`, and `reasoning_effort`.
     static func read(_ fields: FieldReader) throws(FieldError) -> JSONObject {
-        try fields.refuse("chat_template", reason: "templates of clients are not accepted")
-        try fields.refuse("documents", reason: "documents are not supported by this server")
+        try fields.refuse(template)
+        try fields.refuse(documents)
         var arguments = JSONObject()
-        if let given = try fields.object("chat_template_kwargs") {
+        if let given = try fields.read(ThinkingFields.templateArguments) {
             for (key, value) in given.object {
                 if reserved.contains(key) {
                     throw .invalid(
@@ -26,17 +40,18 @@ enum TemplateArguments {
             }
         }
         // A switch that some servers take beside the messages, and templates as a variable.
-        if let thinks = try fields.bool("enable_thinking"), !arguments.contains("enable_thinking") {
+        if let thinks = try fields.read(ThinkingFields.isEnabled),
+            !arguments.contains("enable_thinking")
+        {
             arguments["enable_thinking"] = .bool(thinks)
         }
-        let effort = try fields.string(
-            "reasoning_effort",
-            oneOf: ["none", "minimal", "low", "medium", "high", "xhigh", "max"])
-        if let effort, !arguments.contains("reasoning_effort") {
+        if let effort = try fields.read(ThinkingFields.effort),
+            !arguments.contains("reasoning_effort")
+        {
             arguments["reasoning_effort"] = .string(effort)
         }
         // Mistral's switch for reasoning; what stands for it in prompts is the effort.
-        if try fields.string("prompt_mode", oneOf: ["reasoning"]) != nil,
+        if try fields.read(promptMode) != nil,
             !arguments.contains("reasoning_effort")
         {
             arguments["reasoning_effort"] = "high"

@@ -24,7 +24,7 @@ package struct ToolFields: Hashable, Sendable {
     init(_ fields: FieldReader, limits: RequestLimits) throws(FieldError) {
         try readTools(fields, limits: limits)
         try readFunctions(fields, limits: limits)
-        let allowsParallelCalls = try fields.bool("parallel_tool_calls") ?? true
+        let allowsParallelCalls = try fields.read(Self.allowsParallelCalls)
         if areFunctions {
             if let value = fields.value("tool_choice"), value != "auto" {
                 throw .invalid(
@@ -203,8 +203,6 @@ package struct ToolFields: Hashable, Sendable {
             throw .wrongType(path, expected: "a string or an object", found: value.kindName)
         }
     }
-
-    private static let modes = ["auto", "none", "any", "required"]
 
     private func mode(_ mode: String, at path: FieldPath) throws(FieldError) -> ToolChoice {
         guard Self.modes.contains(mode) else {

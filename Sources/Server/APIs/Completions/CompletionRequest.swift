@@ -45,7 +45,7 @@ extension CompletionRequest {
     package init(
         _ body: JSONObject, dialect: Dialect, limits: RequestLimits = .init()
     ) throws(FieldError) {
-        let fields = FieldReader(body)
+        let fields = FieldReader(body, by: FieldRules(dialect: dialect, limits: limits))
         let name = try fields.string("model", maxCharacters: 1024)
         // Who asks in llama-server's way knows one model only (mistral-common's server names none).
         let isLlamaServers = try fields.bool("return_tokens") ?? false

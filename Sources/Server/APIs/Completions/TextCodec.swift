@@ -7,7 +7,8 @@ import Tokenization
 
 extension RouteGroup {
     /// Texts that are to be continued.
-    static let completions = RouteGroup(.post("/v1/completions", answer: TextCodec.plan))
+    static let completions = RouteGroup(
+        .post("/v1/completions", contract: .completion, answer: TextCodec.plan))
 }
 
 /// One prompt of a completion.

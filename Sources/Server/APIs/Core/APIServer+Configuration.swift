@@ -26,6 +26,9 @@ extension APIServer {
         /// Whether clients with different keys may find each other's cached prompts.
         package var sharesPrefixes: Bool
 
+        /// How many requests may run and wait; nil where nobody has said it.
+        package var requestCapacity: Int?
+
         /// How long work may be pending without a step until `/health` says so.
         package let stallLimit: Duration
 

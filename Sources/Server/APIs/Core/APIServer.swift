@@ -61,7 +61,12 @@ package struct APIServer: Sendable {
             } else {
                 count(error, context)
             }
-            response = ServerResponse(error, in: context.dialect)
+            var refusal = ServerResponse(error, in: context.dialect)
+            if case .overloaded(let seconds) = error, let limit = configuration.requestCapacity {
+                RateFields(limit: limit, remaining: 0, reset: .seconds(seconds))
+                    .add(to: &refusal.head.headerFields)
+            }
+            response = refusal
         }
         return finish(response, context)
     }
@@ -101,6 +106,8 @@ package struct APIServer: Sendable {
         let dialect = route.dialect(for: head?.headerFields ?? [:]) ?? configuration.defaultDialect
         let type = status.code < 500 ? "invalid_request_error" : "server_error"
         var response = ServerResponse(json: dialect.errors.refusal(reason, type), status: status)
+        response.head.headerFields[name: "x-request-id"] = RequestContext.requestID(
+            head?.headerFields ?? [:])
         if let head {
             for (name, value) in configuration.browsers.fields(for: head) {
                 response.head.headerFields[name: name] = value
@@ -112,12 +119,15 @@ package struct APIServer: Sendable {
     /// What is known of a request from its header.
     private func context(of head: HTTPRequest, _ route: Route) -> RequestContext {
         let id = RequestContext.requestID(head.headerFields)
+        let trace = TraceContext(continuing: head.headerFields)
         return RequestContext(
-            backend: backend, id: id, parameter: route.parameter,
+            backend: backend, id: id, trace: trace, parameter: route.parameter,
             browserFields: configuration.browsers.fields(for: head),
             dialect: route.dialect(for: head.headerFields) ?? configuration.defaultDialect,
+            isDialectForced: route.forcedDialect != nil,
             record: RequestRecord(
-                id: id, route: route.name(for: head.method), metrics: metrics, logger: logger))
+                id: id, trace: trace, route: route.name(for: head.method), metrics: metrics,
+                logger: logger))
     }
 
     /// Checks the host, and answers a browser that asks for a page.
@@ -188,12 +198,17 @@ package struct APIServer: Sendable {
         isFixed: Bool, _ context: RequestContext
     ) async throws(APIError) -> (dialect: Dialect, plan: Result<RequestPlan, APIError>) {
         let byteCount = request.body.count
+        // Workers are no tasks, so that they would not find it themselves.
+        let ledger = FieldLedger.current
         return try await workers.run(byteCount, for: context.client) { () throws(APIError) in
             let body = try Self.parse(request.takeBody())
             var context = context
             if !isFixed, let dialect = Dialect.spoken(in: body) { context.dialect = dialect }
             do throws(APIError) {
-                return (context.dialect, .success(try read(body, context)))
+                let plan = try FieldLedger.noting(in: ledger) { () throws(APIError) in
+                    try read(body, context)
+                }
+                return (context.dialect, .success(plan))
             } catch {
                 return (context.dialect, .failure(error))
             }
@@ -210,7 +225,9 @@ package struct APIServer: Sendable {
                     maxDepth: 64, maxValues: (1 << 20) + (1 << 16), replacesLoneSurrogates: true,
                     skipsByteOrderMark: true))
         } catch {
-            throw .invalidRequest(.malformed(reason: EchoableText.sentence(error.description)))
+            throw .invalidRequest(
+                UnwritableNumber.error(in: bytes, at: error.offset)
+                    ?? .malformed(reason: EchoableText.sentence(error.description)))
         }
         guard case .object(let object) = value else {
             throw .invalidRequest(.malformed(reason: "found \(value.kindName)"))
@@ -237,16 +254,23 @@ package struct APIServer: Sendable {
         }
         response.head.headerFields[name: "x-request-id"] = context.id
         response.head.headerFields[name: "x-api-dialect"] = context.dialect.name
+        response.head.headerFields[name: "traceparent"] = context.trace?.parent
         if let place = context.record.place {
+            if let rate = rate(place.estimatedWait) { rate.add(to: &response.head.headerFields) }
             let wait = Int(place.estimatedWait / .milliseconds(1))
             response.head.headerFields[name: "x-queue-position"] = String(place.position)
             response.head.headerFields[name: "x-estimated-start-ms"] = String(wait)
         }
         let status = response.head.status.code
         let record = context.record
+        // Of a stream, the time until it began.
+        let milliseconds = Int(record.elapsed / .milliseconds(1))
+        response.head.headerFields[name: "openai-processing-ms"] = String(milliseconds)
+        response.head.headerFields[name: "server-timing"] = record.timing
         guard case .stream(let produce) = response.body else {
-            let milliseconds = Int(record.elapsed / .milliseconds(1))
-            response.head.headerFields[name: "openai-processing-ms"] = String(milliseconds)
+            if let count = record.tokenCount {
+                response.head.headerFields[name: "x-ratelimit-tokens-query-cost"] = String(count)
+            }
             record.end(status: status)
             return response
         }
@@ -260,5 +284,12 @@ package struct APIServer: Sendable {
             }
         }
         return response
+    }
+    /// How many requests there is room for; nil where the limit is not known.
+    private func rate(_ wait: Duration) -> RateFields? {
+        guard let limit = configuration.requestCapacity, let engine = backend.models.statistics
+        else { return nil }
+        let busy = engine.runningSequences + engine.waitingSequences
+        return RateFields(limit: limit, remaining: max(0, limit - busy), reset: wait)
     }
 }

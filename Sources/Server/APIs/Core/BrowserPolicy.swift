@@ -14,7 +14,8 @@ package struct BrowserPolicy: Sendable {
     private static let localSuffixes = [".localhost", ".local", ".internal", ".home.arpa"]
     private static let exposedFields =
         "x-request-id, x-api-dialect, x-queue-position, x-estimated-start-ms, "
-        + "openai-processing-ms, retry-after"
+        + "openai-processing-ms, server-timing, traceparent, retry-after, "
+        + "x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests"
 
     private let origins: [String]
     private let hosts: [String]

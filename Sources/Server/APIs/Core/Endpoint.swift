@@ -32,6 +32,9 @@ struct Endpoint: Sendable {
     /// The dialect that only its clients speak, if they do.
     let dialect: Dialect?
 
+    /// What it takes and gives; nil only for what the OpenAPI document does not show.
+    var contract: EndpointContract?
+
     /// How it answers.
     let answer: Answer
 
@@ -41,21 +44,22 @@ struct Endpoint: Sendable {
     /// An endpoint that shows something.
     static func get(
         _ paths: String..., isOpen: Bool = false, isListed: Bool = true,
+        contract: EndpointContract? = nil,
         answer: @escaping @Sendable (RequestContext) throws(APIError) -> ServerResponse
     ) -> Endpoint {
         Endpoint(
             paths: paths, method: .get, isOpen: isOpen, isListed: isListed, dialect: nil,
-            answer: .toHead(answer))
+            contract: contract, answer: .toHead(answer))
     }
 
     /// An endpoint that does something with a body of JSON.
     static func post(
-        _ paths: String..., dialect: Dialect? = nil,
+        _ paths: String..., dialect: Dialect? = nil, contract: EndpointContract? = nil,
         answer: @escaping @Sendable (JSONObject, RequestContext) throws(APIError) -> RequestPlan
     ) -> Endpoint {
         Endpoint(
             paths: paths, method: .post, isOpen: false, isListed: true, dialect: dialect,
-            answer: .toBody(answer))
+            contract: contract, answer: .toBody(answer))
     }
 }
 

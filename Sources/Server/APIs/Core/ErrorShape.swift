@@ -10,6 +10,9 @@ struct ErrorShape: Sendable {
     /// The status where a request names a model that does not exist.
     var modelNotFoundStatus = 404
 
+    /// How the OpenAPI document describes them.
+    var schema = ErrorSchema.openAI
+
     /// The body of an error.
     let body: @Sendable (APIError) -> JSONValue
 
@@ -27,7 +30,8 @@ struct ErrorShape: Sendable {
 
     /// Mistral's: flat, or a bare `detail`.
     static let mistral = ErrorShape(
-        invalidRequestStatus: 422, modelNotFoundStatus: 400, body: { $0.mistralBody },
+        invalidRequestStatus: 422, modelNotFoundStatus: 400, schema: .mistral,
+        body: { $0.mistralBody },
         refusal: { message, type in
             var body = refusal(message, type)
             body["object"] = "error"
@@ -35,12 +39,12 @@ struct ErrorShape: Sendable {
         })
 
     /// Anthropic's.
-    static let anthropic = ErrorShape {
+    static let anthropic = ErrorShape(schema: .anthropic) {
         ["type": "error", "error": ["type": "api_error", "message": .string($0.description)]]
     }
 
     /// Ollama's: a bare text.
-    static let ollama = ErrorShape { ["error": .string($0.description)] }
+    static let ollama = ErrorShape(schema: .ollama) { ["error": .string($0.description)] }
 }
 
 extension APIError {
@@ -153,7 +157,7 @@ extension APIError {
     private var openAICode: String {
         guard case .invalidRequest(let error) = self else { return entry.code }
         return switch error {
-        case .malformed: "invalid_json"
+        case .malformed, .unwritable: "invalid_json"
         case .missing: "missing_required_parameter"
         case .wrongType: "invalid_type"
         case .invalid: "invalid_value"
@@ -200,6 +204,8 @@ extension FieldError {
         let (type, message): (String, String) =
             switch self {
             case .malformed(let reason): ("json_invalid", "JSON decode error: \(reason)")
+            case .unwritable(_, let number):
+                ("json_invalid", "Input should be a number that JSON can write, not \(number)")
             case .missing: ("missing", "Field required")
             case .wrongType(_, let expected, _): ("type_error", "Input should be \(expected)")
             case .invalid(_, let expected): ("value_error", "Input should be \(expected)")

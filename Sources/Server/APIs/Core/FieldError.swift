@@ -5,6 +5,9 @@ package enum FieldError: Error, Hashable, CustomStringConvertible {
     /// The body is not JSON, or not a JSON object.
     case malformed(reason: String)
 
+    /// The body is not JSON, for a field has a number that JSON cannot write, such as NaN.
+    case unwritable(FieldPath, number: String)
+
     /// A required field is absent or null.
     case missing(FieldPath)
 
@@ -24,7 +27,8 @@ package enum FieldError: Error, Hashable, CustomStringConvertible {
     package var path: FieldPath? {
         switch self {
         case .malformed: nil
-        case .missing(let path), .wrongType(let path, _, _), .invalid(let path, _),
+        case .unwritable(let path, _), .missing(let path), .wrongType(let path, _, _),
+            .invalid(let path, _),
             .unsupported(let path, _), .unknownField(let path):
             path
         }
@@ -34,6 +38,8 @@ package enum FieldError: Error, Hashable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .malformed(let reason): "the body is not a valid JSON object: \(reason)"
+        case .unwritable(let path, let number):
+            "\(path): expected a number that JSON can write, found \(number)"
         case .missing(let path): "\(path): field required"
         case .wrongType(let path, let expected, let found):
             "\(path): expected \(expected), found \(found)"

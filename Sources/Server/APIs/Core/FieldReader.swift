@@ -13,22 +13,31 @@ package struct FieldReader: Sendable {
     /// Where the object stands in the body.
     package let path: FieldPath
 
+    /// Whose limits hold for fields that are read by their declarations.
+    package let rules: FieldRules
+
     /// Reads an object.
-    package init(_ object: JSONObject, at path: FieldPath = FieldPath()) {
+    package init(
+        _ object: JSONObject, at path: FieldPath = FieldPath(), by rules: FieldRules = FieldRules()
+    ) {
         self.object = object
         self.path = path
+        self.rules = rules
     }
 
     /// Reads a value that must be an object.
-    package init(_ value: JSONValue, at path: FieldPath) throws(FieldError) {
+    package init(
+        _ value: JSONValue, at path: FieldPath, by rules: FieldRules = FieldRules()
+    ) throws(FieldError) {
         guard case .object(let object) = value else {
             throw .wrongType(path, expected: "an object", found: value.kindName)
         }
-        self.init(object, at: path)
+        self.init(object, at: path, by: rules)
     }
 
     /// The member's value, or nil if it is absent or null.
     package func value(_ key: String) -> JSONValue? {
+        FieldLedger.current?.note(key, in: path)
         guard let value = object[key], !value.isNull else { return nil }
         return value
     }
@@ -46,11 +55,7 @@ package struct FieldReader: Sendable {
         _ key: String, maxCharacters: Int = .max
     ) throws(FieldError) -> String? {
         guard let value = value(key) else { return nil }
-        guard case .string(let text) = value else { throw wrongType(key, "a string", value) }
-        if maxCharacters < .max, text.utf8.count > maxCharacters {
-            throw .invalid(path.appending(key), expected: "at most \(maxCharacters) bytes")
-        }
-        return text
+        return try Self.string(value, at: path.appending(key), maxBytes: maxCharacters)
     }
 
     /// A string out of a list.
@@ -89,13 +94,13 @@ package struct FieldReader: Sendable {
     /// An object.
     package func object(_ key: String) throws(FieldError) -> FieldReader? {
         guard let value = value(key) else { return nil }
-        return try FieldReader(value, at: path.appending(key))
+        return try FieldReader(value, at: path.appending(key), by: rules)
     }
 
     /// The elements of an array of at most that many.
     package func array(
         _ key: String, maxCount: Int
-    ) throws(FieldError) -> [(value: JSONValue, path: FieldPath)]? {
+    ) throws(FieldError) -> [FieldElement]? {
         guard let value = value(key) else { return nil }
         guard case .array(let values) = value else { throw wrongType(key, "an array", value) }
         return try Self.elements(of: values, at: path.appending(key), maxCount: maxCount)
@@ -112,7 +117,23 @@ package struct FieldReader: Sendable {
     }
 }
 
+/// An element of a list, and where it stands in the body.
+package typealias FieldElement = (value: JSONValue, path: FieldPath)
+
 extension FieldReader {
+    /// A value that must be a text of at most that many bytes.
+    package static func string(
+        _ value: JSONValue, at path: FieldPath, maxBytes: Int? = nil
+    ) throws(FieldError) -> String {
+        guard case .string(let text) = value else {
+            throw .wrongType(path, expected: "a string", found: value.kindName)
+        }
+        if let maxBytes, text.utf8.count > maxBytes {
+            throw .invalid(path, expected: "at most \(maxBytes) bytes")
+        }
+        return text
+    }
+
     /// A value that must be a whole number within a range.
     package static func integer(
         _ value: JSONValue, at path: FieldPath, in range: ClosedRange<Int>
@@ -153,7 +174,7 @@ extension FieldReader {
     /// The elements of an array of at most that many, each with its path.
     package static func elements(
         of values: [JSONValue], at path: FieldPath, maxCount: Int
-    ) throws(FieldError) -> [(value: JSONValue, path: FieldPath)] {
+    ) throws(FieldError) -> [FieldElement] {
         guard values.count <= maxCount else {
             throw .invalid(path, expected: "at most \(maxCount) elements")
         }

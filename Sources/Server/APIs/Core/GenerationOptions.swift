@@ -61,14 +61,13 @@ extension GenerationOptions {
         _ fields: FieldReader, dialect: Dialect, limits: RequestLimits, leastMaxTokens: Int,
         defaultMaxTokens: Int? = nil
     ) throws(FieldError) {
-        let minTokens =
-            try fields.agreed(["min_tokens", "min_new_tokens"], neutral: 0) {
-                (name) throws(FieldError) in
-                try fields.integer(name, in: 0...Self.maxTokenCount)
-            } ?? 0
+        // Whoever made the reader: these are the limits.
+        let rules = FieldRules(dialect: dialect, limits: limits)
+        let fields = FieldReader(fields.object, at: fields.path, by: rules)
+        let minTokens = try fields.read(GenerationFields.minTokens)
         let given = try Self.maxTokens(fields, least: leastMaxTokens)
         let limit = given ?? defaultMaxTokens.map { Swift.max($0, minTokens) }
-        let maxTokens = limit == Self.unlimited ? nil : limit
+        let maxTokens = limit == GenerationFields.unlimited ? nil : limit
         if let maxTokens, minTokens > maxTokens {
             throw .invalid(
                 fields.path.appending("min_tokens"), expected: "at most max_tokens (\(maxTokens))")
@@ -77,32 +76,19 @@ extension GenerationOptions {
         question.generation.maxTokens = maxTokens
         try readDistribution(fields, dialect: dialect, limits: limits)
         try readEnds(fields, limits: limits)
-        let maxChoices = Swift.max(1, Swift.min(128, limits.maxChoices))
-        question.generation.choiceCount =
-            try fields.agreed(["n", "n_cmpl"], neutral: 1) { (name) throws(FieldError) in
-                try fields.integer(name, in: 1...maxChoices)
-            } ?? 1
-        returnsTokenIDs = try fields.bool("return_token_ids") ?? false
-        returnsTokens = try fields.bool("return_tokens") ?? false
-        question.neededContext = try fields.agreed(["num_ctx", "n_ctx"], neutral: 0) {
-            (name) throws(FieldError) in
-            try fields.integer(name, in: 0...Self.maxTokenCount)
-        }
-        // A client may put itself behind others, not before them.
-        question.generation.priority = try fields.integer("priority", in: 0...1_000) ?? 0
-        question.generation.cacheScope =
-            try fields.string("cache_salt", maxCharacters: 256) ?? ""
-        question.generation.timeLimit = try fields.number(
-            "max_time", in: 0...86_400, excludingLowerBound: true
-        ).map { .seconds($0) }
+        question.generation.choiceCount = try fields.read(GenerationFields.choiceCount)
+        returnsTokenIDs = try fields.read(GenerationFields.returnsTokenIDs)
+        returnsTokens = try fields.read(GenerationFields.returnsTokens)
+        question.neededContext = try fields.read(GenerationFields.neededContext)
+        question.generation.priority = try fields.read(GenerationFields.priority)
+        question.generation.cacheScope = try fields.read(GenerationFields.cacheSalt)
+        question.generation.timeLimit = try fields.read(GenerationFields.timeLimit)
+            .map { .seconds($0) }
         try readStreaming(fields, dialect: dialect)
         output = try OutputFields.read(fields)
         thinking = try ThinkingFields(fields)
         try PeerField.check(fields)
     }
-
-    /// What `max_tokens` is where a client asks for no limit.
-    private static let unlimited = -1
 
     /// The most tokens by any of the field's names.
     ///
@@ -110,25 +96,21 @@ extension GenerationOptions {
     private static func maxTokens(
         _ fields: FieldReader, least: Int
     ) throws(FieldError) -> Int? {
-        func read(_ name: String) throws(FieldError) -> Int? {
-            // llama.cpp and Ollama write "until the context is full" as -2.
-            let isEndless = ["n_predict", "num_predict"].contains(name) ? -2 : unlimited
-            if let number = fields.value(name)?.intValue, (isEndless...unlimited) ~= number {
-                return unlimited
-            }
-            return try fields.integer(name, in: least...maxTokenCount)
+        var lengths: [String: Int] = [:]
+        var names: [String] = []
+        for field in GenerationFields.lengths(least: { _ in least }) {
+            lengths[field.name] = try fields.read(field)
+            names.append(field.name)
         }
-        let legacy = try read("max_tokens")
-        let current = try read("max_completion_tokens")
-        let standard = current == nil ? "max_tokens" : "max_completion_tokens"
-        let peers = [
-            "n_predict", "num_predict", "max_new_tokens", "max_output_tokens",
-            "max_tokens_to_sample",
-        ]
-        let agreed = try fields.agreed([standard] + peers, neutral: unlimited, read)
-        if agreed == nil, legacy == nil, fields.object.contains("max_tokens") {
+        // Of OpenAI's own two names, the newer wins; all others must agree with it.
+        let isCurrent = lengths["max_completion_tokens"] != nil
+        names.removeAll { $0 == (isCurrent ? "max_tokens" : "max_completion_tokens") }
+        let agreed = try fields.agreed(names, neutral: GenerationFields.unlimited) {
+            (name) throws(FieldError) in lengths[name]
+        }
+        if agreed == nil, fields.object.contains("max_tokens") {
             // Null is vLLM's "no limit" where leaving the field out means 16.
-            return unlimited
+            return GenerationFields.unlimited
         }
         return agreed
     }
@@ -136,29 +118,20 @@ extension GenerationOptions {
     private mutating func readDistribution(
         _ fields: FieldReader, dialect: Dialect, limits: RequestLimits
     ) throws(FieldError) {
-        question.temperature = try fields.number("temperature", in: dialect.temperatures)
-        let topP =
-            try fields.number(
-                "top_p", in: 0...1, excludingLowerBound: dialect.excludesEmptyNucleus) ?? 1
-        // vLLM and llama.cpp write "all" as 0 or -1.
-        let leadingCount = try fields.integer("top_k", in: -1...Self.maxTokenCount) ?? 0
-        let minP = try fields.number("min_p", in: 0...1) ?? 0
-        let frequencyPenalty = try fields.number("frequency_penalty", in: -2...2) ?? 0
-        let presencePenalty = try fields.number("presence_penalty", in: -2...2) ?? 0
-        // Below a hundredth, logits that are divided by it could leave the range of floats.
-        let repetitionPenalty =
-            try fields.agreed(
-                ["repetition_penalty", "repeat_penalty", "rep_pen"], neutral: 1
-            ) { (name) throws(FieldError) in
-                try fields.number(name, in: 0.01...100)
-            } ?? 1
+        question.temperature = try fields.read(GenerationFields.temperature)
+        let topP = try fields.read(GenerationFields.topP)
+        let leadingCount = try fields.read(GenerationFields.topK)
+        let minP = try fields.read(GenerationFields.minP)
+        let frequencyPenalty = try fields.read(GenerationFields.frequencyPenalty)
+        let presencePenalty = try fields.read(GenerationFields.presencePenalty)
+        let repetitionPenalty = try fields.read(GenerationFields.repetitionPenalty)
         if frequencyPenalty != 0 || presencePenalty != 0 || repetitionPenalty != 1 {
             try Self.checkPenaltyScope(fields)
         }
         let logitBias = try Self.logitBias(fields, maxCount: limits.maxLogitBiases)
-        let koboldSeed = try fields.integer("sampler_seed")
-        let randomSeed = try fields.integer("random_seed", in: -1...Int.max)
-        let seed = try fields.integer("seed") ?? randomSeed ?? koboldSeed
+        let koboldSeed = try fields.read(GenerationFields.samplerSeed)
+        let randomSeed = try fields.read(GenerationFields.randomSeed)
+        let seed = try fields.read(GenerationFields.seed) ?? randomSeed ?? koboldSeed
         // A nucleus of no probability holds the most probable token only.
         let keepsBestOnly = topP == 0
         question.generation.sampling = SamplingParameters(
@@ -210,18 +183,16 @@ extension GenerationOptions {
     private mutating func readEnds(
         _ fields: FieldReader, limits: RequestLimits
     ) throws(FieldError) {
-        for key in ["stop", "stop_sequences", "stopping_strings", "stop_sequence", "stop_strings"] {
-            try readStops(key, fields, limits)
-        }
-        for (value, path) in try fields.array("stop_token_ids", maxCount: limits.maxStops) ?? [] {
+        for field in GenerationFields.stops { try readStops(field.name, fields, limits) }
+        for (value, path) in try fields.read(GenerationFields.stopTokenIDs) ?? [] {
             question.stopTokenIDs.append(
                 Int32(try FieldReader.integer(value, at: path, in: 0...Self.maxTokenCount)))
         }
-        question.generation.ignoresEOS = try fields.bool("ignore_eos") ?? false
-        question.generation.includesStopString =
-            try fields.bool("include_stop_str_in_output") ?? false
+        question.generation.ignoresEOS = try fields.read(GenerationFields.ignoresEOS)
+        question.generation.includesStopString = try fields.read(
+            GenerationFields.includesStopString)
         question.generation.stopsOnRepetition =
-            try fields.bool("stop_on_repetition") ?? limits.stopsOnRepetition
+            try fields.read(GenerationFields.stopsOnRepetition) ?? limits.stopsOnRepetition
     }
 
     /// Adds the strings of one name; each of them ends a choice, whoever named it.
@@ -266,11 +237,11 @@ extension GenerationOptions {
     private mutating func readStreaming(
         _ fields: FieldReader, dialect: Dialect
     ) throws(FieldError) {
-        streams = try fields.bool("stream") ?? false
-        guard let options = try fields.object("stream_options") else { return }
-        includesUsage = try options.bool("include_usage")
-        _ = try options.bool("include_obfuscation")
-        tellsUsageContinuously = try options.bool("continuous_usage_stats") ?? false
+        streams = try fields.read(GenerationFields.streams)
+        guard let options = try fields.read(GenerationFields.streamOptions) else { return }
+        includesUsage = try options.read(GenerationFields.includesUsage)
+        _ = try options.read(GenerationFields.obfuscation)
+        tellsUsageContinuously = try options.read(GenerationFields.continuousUsage)
         if tellsUsageContinuously {
             guard includesUsage != false else {
                 throw .invalid(

@@ -23,6 +23,81 @@ enum OutputFields {
         "guided_grammar", "guided_json_object", "grammar", "json_schema",
     ]
 
+    /// The declarations of all of them.
+    static let list = FieldList {
+        FieldDeclaration(
+            "response_format",
+            .object {
+                FieldDeclaration(
+                    "type", .choice(["text", "json_object", "json_schema", "structural_tag"]),
+                    "What the text must be."
+                ).required
+                FieldDeclaration(
+                    "json_schema",
+                    .object {
+                        FieldDeclaration("name", .string(maxBytes: 256), "What it is called.")
+                            .required
+                        FieldDeclaration("description", .string(), "Taken; not read.")
+                        FieldDeclaration("strict", .boolean, "Taken; every schema is kept to.")
+                        FieldDeclaration("schema", .either([.schema, .string()]), "The schema.")
+                            .required
+                    }, "A schema that the text is held to."
+                ).beside(["type": "json_schema"])
+                FieldDeclaration(
+                    "schema", .either([.schema, .string()]), "llama-server's place for a schema."
+                ).beside(["type": "json_object"])
+            }, "What the text of the answer must be."
+        ).example(["type": "text"])
+        FieldDeclaration("structured_outputs", .object(structuredOutputs), "vLLM's name of it.")
+            .example([:])
+        FieldDeclaration("guided_json", .either([.schema, .string()]), "vLLM's older names.")
+            .example(["type": "object"])
+        FieldDeclaration("guided_regex", .string(), "An expression that the text matches.")
+        FieldDeclaration("guided_choice", choice, "Texts of which the answer is one.")
+        FieldDeclaration("guided_grammar", .string(), "A grammar that the text is of.")
+            .example(#"root ::= "a""#)
+        FieldDeclaration("guided_json_object", .boolean, "Whether the text is a JSON object.")
+        FieldDeclaration("grammar", .string(), "A grammar that the text is of (llama-server).")
+            .example(#"root ::= "a""#)
+        FieldDeclaration("json_schema", .either([.schema, .string()]), "A schema (llama-server).")
+            .example(["type": "object"])
+        refusals.sorted { $0.key < $1.key }.map {
+            FieldDeclaration.refused($0.key, reason: $0.value)
+        }
+    }
+
+    /// The declarations of all of them where an answer's text cannot be held to anything.
+    static func refused(reason: String) -> [FieldDeclaration] {
+        let neutral: [String: JSONValue] = [
+            "response_format": ["type": "text"], "structured_outputs": [:],
+            "guided_json_object": false, "grammar": "", "json_schema": [:],
+        ]
+        return names.map { name in
+            .refused(name, neutral: neutral[name].map { [$0] } ?? [], reason: reason)
+        } + refusals.sorted { $0.key < $1.key }.map { .refused($0.key, reason: $0.value) }
+    }
+
+    private static let structuredOutputs = FieldList {
+        FieldDeclaration("json", .either([.schema, .string()]), "A schema of the text.")
+            .example(["type": "object"])
+        FieldDeclaration("json_object", .boolean, "Whether the text is any JSON object.")
+        FieldDeclaration("regex", .string(), "An expression that the text matches.")
+        FieldDeclaration("choice", choice, "Texts of which the answer is one.")
+        FieldDeclaration("grammar", .string(), "A grammar that the text is of.")
+            .example(#"root ::= "a""#)
+        FieldDeclaration("structural_tag", .any, "Free text in which tags begin forms.")
+            .example(["type": "structural_tag", "format": ["type": "any_text"]])
+        FieldDeclaration.refused("whitespace_pattern", reason: whitespace)
+        FieldDeclaration.refused("disable_additional_properties", reason: additionalProperties)
+        FieldDeclaration("disable_any_whitespace", .boolean, "Taken; there is never much.")
+    }
+
+    private static let choice = FieldKind.array(
+        of: .string(), minCount: 1, maxCount: { _ in maxChoices })
+    private static let whitespace = "white space in JSON is one space or none; leave it out"
+    private static let additionalProperties =
+        "not supported; put additionalProperties: false into the schema"
+
     /// The most choices of a list, and the most bytes of all of them together.
     private static let maxChoices = 65_536
 
@@ -54,7 +129,7 @@ enum OutputFields {
     }
 
     private static let refusals = [
-        "guided_whitespace_pattern": "white space in JSON is one space or none; leave it out",
+        "guided_whitespace_pattern": whitespace,
         "grammar_lazy": "a grammar holds from the first token; leave it out",
         "grammar_triggers": "a grammar holds from the first token; use tools or structural_tag",
     ]
@@ -130,12 +205,8 @@ enum OutputFields {
             }
             found = output
         }
-        try fields.refuse(
-            "whitespace_pattern",
-            reason: "white space in JSON is one space or none; leave it out")
-        try fields.refuse(
-            "disable_additional_properties",
-            reason: "not supported; put additionalProperties: false into the schema")
+        try fields.refuse("whitespace_pattern", reason: whitespace)
+        try fields.refuse("disable_additional_properties", reason: additionalProperties)
         _ = try fields.bool("disable_any_whitespace")
         if found == nil, let name = fields.object.keys.first(where: { !options.contains($0) }) {
             throw .unsupported(

@@ -7,7 +7,7 @@ import JSON
 /// Nothing is ignored silently: such a field is taken at the value that changes nothing, which
 /// clients send that cannot leave it out, and refused at any other. Names that peers have for a
 /// field of this API are read with it (`FieldReader.agreed`); fields that change how an answer is
-/// computed and never what it says (`cache_prompt`, `num_thread`, `keep_alive`, …) need no entry.
+/// computed and never what it says are ``IgnoredFields``.
 struct PeerField: Sendable {
     /// The values that change nothing; nil for `false`, 0 and whatever is empty.
     let neutral: [JSONValue]?
@@ -44,11 +44,20 @@ extension PeerField {
     /// The table, by name.
     static let all: [String: PeerField] = {
         var table: [String: PeerField] = [:]
-        for (names, neutral, reason) in switches + sampling + endings + prompts + output {
+        for (names, neutral, reason) in switches + sampling + endings + prompts + output
+            + formats
+        {
             for name in names { table[name] = PeerField(neutral: neutral, reason: reason) }
         }
         return table
     }()
+
+    /// The table as declarations, by name.
+    static let list = FieldList {
+        all.sorted { $0.key < $1.key }.map { name, peer in
+            FieldDeclaration.refused(name, neutral: peer.neutral, reason: peer.reason)
+        }
+    }
 
     private typealias Row = (names: [String], neutral: [JSONValue]?, reason: String)
 
@@ -158,6 +167,28 @@ extension PeerField {
         (["kv_transfer_params"], nil, "not supported"),
     ]
 
+    /// How an answer is read and told.
+    private static let formats: [Row] = [
+        (["include_reasoning"], [true], "thinking is always told where there is any; send true"),
+        (
+            ["reasoning_format"], ["auto", "deepseek"],
+            "thinking is always told apart from the answer; send auto"
+        ),
+        (["parse_tool_calls"], [true], "calls are always read; send true"),
+        (["response_fields"], nil, "answers are always whole; leave it out"),
+        (["return_prompt_text"], nil, "not supported; use /v1/apply-template"),
+        (
+            [
+                "chat_parser", "generation_prompt", "preserved_tokens", "reasoning_budget_message",
+                "reasoning_budget_start_tag", "reasoning_budget_end_tag",
+                "reasoning_budget_end_tags",
+            ],
+            nil, "not read; the model's own format holds"
+        ),
+        (["watermarking", "ec_transfer_params"], nil, "not supported"),
+        (["media_io_kwargs"], nil, "this model takes text only"),
+    ]
+
     /// What an answer tells.
     private static let output: [Row] = [
         (
@@ -183,12 +214,12 @@ extension FieldReader {
     ///
     /// - Parameters:
     ///   - names: this API's own name first, then those of its peers.
-    ///   - neutral: the value that changes nothing.
+    ///   - neutral: the value that changes nothing; nil if every one says something.
     ///   - read: reads and checks one name.
     /// - Returns: the value, or nil if no name is there.
     /// - Throws: `FieldError`, which names the name that is wrong or disagrees.
     func agreed<Value: Equatable>(
-        _ names: [String], neutral: Value, _ read: (String) throws(FieldError) -> Value?
+        _ names: [String], neutral: Value?, _ read: (String) throws(FieldError) -> Value?
     ) throws(FieldError) -> Value? {
         var found: (name: String, value: Value)?
         for name in names {

@@ -11,6 +11,9 @@ struct RequestContext: Sendable {
     /// The identity for `x-request-id`.
     let id: String
 
+    /// The client's trace that it is a part of, if it is.
+    var trace: TraceContext?
+
     /// The part of the path that stands for the endpoint's parameter.
     let parameter: String
 
@@ -19,6 +22,14 @@ struct RequestContext: Sendable {
 
     /// The dialect of the answer.
     var dialect: Dialect
+
+    /// Whether the path says which dialect it is.
+    var isDialectForced = false
+
+    /// Whose limits hold for the fields of the body.
+    var rules: FieldRules {
+        FieldRules(dialect: dialect, limits: backend.configuration.limits)
+    }
 
     /// Whose key it came with: 0 where no key is needed, else a number of its own.
     var client = 0

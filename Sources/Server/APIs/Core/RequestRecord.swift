@@ -21,6 +21,7 @@ final class RequestRecord: Sendable {
     }
 
     private let id: String
+    private let trace: TraceContext?
     private let route: String
     private let metrics: RequestMetrics
     private let logger: Logger
@@ -28,8 +29,11 @@ final class RequestRecord: Sendable {
     private let state = Mutex(State())
 
     /// Begins to count a request.
-    init(id: String, route: String, metrics: RequestMetrics, logger: Logger) {
+    init(
+        id: String, trace: TraceContext?, route: String, metrics: RequestMetrics, logger: Logger
+    ) {
         self.id = id
+        self.trace = trace
         self.route = route
         self.metrics = metrics
         self.logger = logger
@@ -54,6 +58,25 @@ final class RequestRecord: Sendable {
     /// Where the request stood in the queue, if it got there.
     var place: QueuePlace? { state.withLock { $0.place } }
 
+    /// What `Server-Timing` says: milliseconds in the queue, until the first token, and in all.
+    var timing: String {
+        let usage = state.withLock { $0.usage }
+        let parts: [(String, Duration?)] = [
+            ("queue", usage.queueDuration), ("first-token", usage.firstTokenDuration),
+            ("total", elapsed),
+        ]
+        return parts.compactMap { name, duration in
+            duration.map { "\(name);dur=\(Int($0 / .milliseconds(1)))" }
+        }.joined(separator: ", ")
+    }
+
+    /// The tokens of prompts and answers; nil where nothing was generated or has ended.
+    var tokenCount: Int? {
+        state.withLock { state in
+            state.hasUsage ? state.usage.promptTokens + state.usage.completionTokens : nil
+        }
+    }
+
     /// Adds what a prompt and its choices consumed.
     func consumed(_ usage: Usage) {
         metrics.consumed(
@@ -66,6 +89,7 @@ final class RequestRecord: Sendable {
             state.usage.completionTokens += usage.completionTokens
             state.usage.cachedPromptTokens += usage.cachedPromptTokens
             state.usage.firstTokenDuration = usage.firstTokenDuration
+            state.usage.queueDuration = usage.queueDuration
         }
     }
 
@@ -87,6 +111,10 @@ final class RequestRecord: Sendable {
             "request": "\(id)", "route": "\(route)", "status": "\(status)",
             "seconds": "\(Self.seconds(elapsed))",
         ]
+        if let trace {
+            metadata["trace"] = "\(trace.traceID)"
+            metadata["span"] = "\(trace.spanID)"
+        }
         guard usage.promptTokens > 0 else {
             logger.debug("request", metadata: metadata)
             return

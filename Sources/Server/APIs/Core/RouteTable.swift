@@ -5,7 +5,8 @@ import HTTPTypes
 /// All paths that the server answers.
 struct RouteTable: Sendable {
     /// Every family.
-    static let standard = RouteTable(.chat, .completions, .fim, .models, .tokens, .service)
+    static let standard: RouteTable = RouteTable(
+        .chat, .completions, .fim, .models, .tokens, .service)
 
     /// A path with a parameter in it.
     private struct Pattern {
@@ -30,11 +31,15 @@ struct RouteTable: Sendable {
     /// What a client is told that asked for something else.
     let summary: String
 
+    /// All endpoints, in the order of their families.
+    let endpoints: [Endpoint]
+
     private var exact: [Substring: [Endpoint]] = [:]
     private var patterns: [Pattern] = []
 
     private init(_ groups: RouteGroup...) {
         let endpoints = groups.flatMap(\.endpoints)
+        self.endpoints = endpoints
         let listed = endpoints.filter { $0.isListed && !$0.name.contains("{") }
         let names = Set(listed.map(\.name))
         let ranks = groups.enumerated().flatMap { place, group in

@@ -13,25 +13,54 @@ package struct ThinkingFields: Hashable, Sendable {
     /// The model thinks as it likes.
     package init() {}
 
+    private static let unlimited = -1
+
+    /// The most tokens of it.
+    static let tokenBudget = Field.integer(
+        "thinking_token_budget", in: unlimited...GenerationOptions.maxTokenCount,
+        "The most tokens that the model thinks with before it answers; -1 for no limit."
+    ).peers(
+        "thinking_budget", "thinking_budget_tokens", "reasoning_budget", "reasoning_budget_tokens"
+    )
+    .defaulting(to: unlimited)
+
+    /// Whether there is any, where the template has a switch for it.
+    static let isEnabled = Field.boolean(
+        "enable_thinking", "Whether the model thinks before it answers.")
+
+    /// How much of it.
+    static let effort = Field.choice(
+        "reasoning_effort", of: ["none", "minimal", "low", "medium", "high", "xhigh", "max"],
+        "How much the model thinks, where its chat template knows degrees; none turns it off.")
+
+    /// What the chat template is told.
+    static let templateArguments = Field.map(
+        "chat_template_kwargs", of: .any, "Variables for the model's chat template.")
+
+    /// All of them.
+    static let list = FieldList {
+        tokenBudget
+        rendering
+    }
+
+    /// Those that the chat template is told.
+    static let rendering = FieldList {
+        isEnabled
+        effort
+        templateArguments
+    }
+
     /// Reads the budget and the switches that turn thinking off.
     init(_ fields: FieldReader) throws(FieldError) {
-        let names = [
-            "thinking_token_budget", "thinking_budget", "thinking_budget_tokens",
-            "reasoning_budget",
-        ]
-        let unlimited = -1
-        let budget = try fields.agreed(names, neutral: unlimited) { (name) throws(FieldError) in
-            try fields.integer(name, in: unlimited...GenerationOptions.maxTokenCount)
-        }
-        if let budget, budget != unlimited { self.budget = budget }
-        // Their types are checked where they go to the template; there, `thinking` may be anything.
-        let variables = fields.value("chat_template_kwargs")
-        let switches = [
-            fields.value("enable_thinking"), variables?["enable_thinking"],
-            variables?["thinking"],
-        ]
+        let budget = try fields.read(Self.tokenBudget)
+        if budget != Self.unlimited { self.budget = budget }
+        let variables = try fields.read(Self.templateArguments)?.object ?? [:]
+        // In a template, `thinking` may be anything.
+        let switches = [variables["enable_thinking"], variables["thinking"]]
+        let isEnabled = try fields.read(Self.isEnabled) ?? true
+        let effort = try fields.read(Self.effort)
         isAllowed =
-            !switches.contains(.bool(false)) && fields.value("reasoning_effort") != "none"
+            isEnabled && !switches.contains(.bool(false)) && effort != "none"
             && self.budget != 0
     }
 }

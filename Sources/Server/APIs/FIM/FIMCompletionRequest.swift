@@ -22,25 +22,15 @@ package struct FIMCompletionRequest: Hashable, Sendable {
     package init(
         _ body: JSONObject, dialect: Dialect, limits: RequestLimits = .init()
     ) throws(FieldError) {
-        let fields = FieldReader(body)
-        model = try fields.require("model", fields.string("model", maxCharacters: 1024))
-        prompt = try fields.require("prompt", fields.string("prompt"))
-        suffix = try fields.string("suffix") ?? ""
+        let fields = FieldReader(body, by: FieldRules(dialect: dialect, limits: limits))
+        model = try fields.require(FIMFields.model)
+        prompt = try fields.require(FIMFields.prompt)
+        suffix = try fields.read(FIMFields.suffix)
         options = try GenerationOptions(
             fields, dialect: dialect, limits: limits, leastMaxTokens: 0)
-        try ChatCompletionRequest.checkHints(fields)
-        try OutputFields.refuse(
-            fields, reason: "not a field of fill-in-the-middle requests")
-        var refused = [
-            "tools", "logprobs", "n_probs", "top_logprobs", "prompt_logprobs", "messages", "echo",
-        ]
-        if fields.value("best_of")?.doubleValue != 1 { refused.append("best_of") }
-        if !["auto", "none"].contains(fields.value("tool_choice")) {
-            refused.append("tool_choice")
-        }
-        for key in refused {
-            try fields.refuse(key, reason: "not a field of fill-in-the-middle requests")
-        }
+        try HintFields.check(fields)
+        try OutputFields.refuse(fields, reason: FIMFields.reason)
+        for field in FIMFields.refused { try fields.refuse(field) }
         if limits.isStrictMistral, let known = dialect.knownFields {
             try KnownFields.check(body, known.fim)
         }

@@ -7,7 +7,8 @@ import Serving
 extension RouteGroup {
     /// Gaps that are to be filled, which Mistral's API has; answers have the shape of a chat's.
     static let fim = RouteGroup(
-        .post("/v1/fim/completions", dialect: .mistral) { body, context throws(APIError) in
+        .post("/v1/fim/completions", dialect: .mistral, contract: .fim) {
+            body, context throws(APIError) in
             let request = try APIError.reading { () throws(FieldError) in
                 try FIMCompletionRequest(
                     body, dialect: context.dialect, limits: context.backend.configuration.limits)

@@ -8,12 +8,12 @@ import Serving
 extension RouteGroup {
     /// The models that can be asked; they are shown while they are loading, too.
     static let models = RouteGroup(
-        .get("/v1/models") { context in
+        .get("/v1/models", contract: .models) { context in
             let models = context.backend.models
             let cards = models.slots.compactMap { ModelCard.json(of: $0, in: models) }
             return ServerResponse(json: ["object": "list", "data": .array(cards)])
         },
-        .get("/v1/models/{id}") { context in
+        .get("/v1/models/{id}", contract: .model) { context in
             let models = context.backend.models
             if let slot = models.slot(named: context.parameter),
                 let card = ModelCard.json(of: slot, in: models)

@@ -7,17 +7,25 @@ import JSON
 extension RouteGroup {
     /// What operators, probes and whoever opens the address in a browser want to know.
     static let service = RouteGroup(
-        .get("/health", "/health/ready", "/v1/health", isOpen: true) {
+        .get("/health", "/health/ready", "/v1/health", isOpen: true, contract: .health) {
             Health($0.backend).response
         },
-        .get("/health/live", isOpen: true, isListed: false) { _ in
+        .get("/health/live", isOpen: true, isListed: false, contract: .liveness) { _ in
             ServerResponse(json: ["status": "ok"])
         },
-        .get("/metrics") { Exposition.response($0.backend) },
-        .get("/version", "/v1/version") {
+        .get("/metrics", contract: .metrics) { Exposition.response($0.backend) },
+        .get("/version", "/v1/version", contract: .version) {
             ServerResponse(json: ["version": .string($0.backend.configuration.version)])
         },
-        .get("/", isOpen: true, isListed: false) {
+        .get("/openapi.json", isListed: false, contract: .document) { context in
+            let configuration = context.backend.configuration
+            let document = OpenAPIDocument(
+                endpoints: RouteTable.standard.endpoints, rules: context.rules,
+                isForced: context.isDialectForced, needsKey: configuration.keys.isRequired,
+                programVersion: configuration.version)
+            return ServerResponse(json: document.json)
+        },
+        .get("/", isOpen: true, isListed: false, contract: .greeting) {
             greeting(version: $0.backend.configuration.version)
         }
     )

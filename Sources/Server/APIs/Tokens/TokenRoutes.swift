@@ -9,10 +9,14 @@ import Tokenization
 extension RouteGroup {
     /// Texts as ids, and ids as texts.
     static let tokens = RouteGroup(
-        .post("/v1/chat/completions/input_tokens", answer: TokenRoutes.count),
-        .post("/v1/tokenize", answer: TokenRoutes.tokenize),
-        .post("/v1/detokenize", answer: TokenRoutes.detokenize),
-        .get("/tokenizer_info", "/v1/tokenizer_info", isListed: false, answer: TokenRoutes.describe)
+        .post(
+            "/v1/chat/completions/input_tokens", contract: .countTokens,
+            answer: TokenRoutes.count),
+        .post("/v1/tokenize", contract: .tokenize, answer: TokenRoutes.tokenize),
+        .post("/v1/detokenize", contract: .detokenize, answer: TokenRoutes.detokenize),
+        .get(
+            "/tokenizer_info", "/v1/tokenizer_info", isListed: false, contract: .tokenizer,
+            answer: TokenRoutes.describe)
     )
 }
 

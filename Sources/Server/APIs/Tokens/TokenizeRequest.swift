@@ -33,15 +33,15 @@ package struct TokenizeRequest: Hashable, Sendable {
     package init(
         _ body: JSONObject, limits: RequestLimits = .init()
     ) throws(FieldError) {
-        let fields = FieldReader(body)
-        model = try fields.string("model", maxCharacters: 1024)
-        let legacyStrings = try fields.bool("with_pieces") ?? false
-        returnsTokenStrings = try fields.bool("return_token_strs") ?? legacyStrings
-        let legacySpecial = try fields.bool("add_special") ?? true
-        let addsSpecialTokens = try fields.bool("add_special_tokens") ?? legacySpecial
-        let parsesSpecialTokens = try fields.bool("parse_special")
-        let content = try fields.string("content")
-        if let text = try fields.string("prompt") ?? content {
+        let fields = FieldReader(body, by: FieldRules(limits: limits))
+        model = try fields.read(TokenFields.model)
+        let withPieces = try fields.read(TokenFields.withPieces)
+        returnsTokenStrings = try fields.read(TokenFields.returnsTokenStrings) ?? withPieces
+        let addsSpecial = try fields.read(TokenFields.addsSpecial)
+        let addsSpecialTokens = try fields.read(TokenFields.addsSpecialTokens) ?? addsSpecial
+        let parsesSpecialTokens = try fields.read(TokenFields.parsesSpecialTokens)
+        let content = try fields.read(TokenFields.content)
+        if let text = try fields.read(TokenFields.prompt) ?? content {
             guard fields.value("messages") == nil else {
                 throw .invalid("messages", expected: "either prompt or messages")
             }
@@ -64,10 +64,11 @@ package struct TokenizeRequest: Hashable, Sendable {
     ) throws(FieldError) -> Input {
         let messages = try ChatCompletionRequest.messages(fields, limits: limits)
         let continues =
-            try fields.bool("continue_final_message") ?? (messages.last?.isPrefix ?? false)
+            try fields.read(TokenFields.continuesFinalMessage) ?? (messages.last?.isPrefix ?? false)
         return .chat(
             messages: messages, tools: try ToolFields(fields, limits: limits).definitions,
-            addsGenerationPrompt: try fields.bool("add_generation_prompt") ?? !continues,
+            addsGenerationPrompt: try fields.read(TokenFields.addsGenerationPrompt)
+                ?? !continues,
             continuesFinalMessage: continues, templateArguments: try TemplateArguments.read(fields))
     }
 }
@@ -88,12 +89,12 @@ package struct DetokenizeRequest: Hashable, Sendable {
     /// - Throws: `FieldError`, which names the field.
     package init(_ body: JSONObject) throws(FieldError) {
         let fields = FieldReader(body)
-        model = try fields.string("model", maxCharacters: 1024)
+        model = try fields.read(TokenFields.model)
         let value = try fields.require("tokens", fields.value("tokens"))
         guard case .array(let values) = value else {
             throw .wrongType("tokens", expected: "an array of token ids", found: value.kindName)
         }
         tokens = try TokenList.read(values, at: "tokens")
-        skipsSpecialTokens = try fields.bool("skip_special_tokens") ?? false
+        skipsSpecialTokens = try fields.read(TokenFields.skipsSpecialTokens)
     }
 }

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from sdkchecks import check, expect, options, root, same
+from checks import check, expect, options, root, same
 
 # No framework is to look for anything outside.
 os.environ.update({
@@ -52,14 +52,14 @@ def is_city(value):
 def langchain_openai():
     from langchain_openai import ChatOpenAI
 
-    return ChatOpenAI(model=options.model, base_url=f"{root}/v1", api_key=options.api_key,
+    return ChatOpenAI(model=options.model, base_url=f"{root()}/v1", api_key=options.api_key,
                       max_tokens=MOST, temperature=0, max_retries=0)
 
 
 def langchain_mistral():
     from langchain_mistralai import ChatMistralAI
 
-    return ChatMistralAI(model=options.model, endpoint=f"{root}/v1", api_key=options.api_key,
+    return ChatMistralAI(model=options.model, endpoint=f"{root()}/v1", api_key=options.api_key,
                          max_tokens=MOST, temperature=0, max_retries=1)
 
 
@@ -107,7 +107,7 @@ def instruct(mode):
     import openai
 
     client = instructor.from_openai(
-        openai.OpenAI(base_url=f"{root}/v1", api_key=options.api_key, max_retries=0),
+        openai.OpenAI(base_url=f"{root()}/v1", api_key=options.api_key, max_retries=0),
         mode=getattr(instructor.Mode, mode))
     return client.chat.completions.create(
         model=options.model, response_model=City, max_retries=1, max_tokens=MOST, temperature=0,
@@ -154,9 +154,9 @@ def pydantic_models():
 
     return [
         OpenAIChatModel(options.model, provider=OpenAIProvider(
-            base_url=f"{root}/v1", api_key=options.api_key)),
+            base_url=f"{root()}/v1", api_key=options.api_key)),
         MistralModel(options.model, provider=MistralProvider(
-            base_url=root, api_key=options.api_key)),
+            base_url=root(), api_key=options.api_key)),
     ]
 
 
@@ -208,7 +208,7 @@ def run_agent(**members):
 
     agents.set_tracing_disabled(True)
     client = openai.AsyncOpenAI(
-        base_url=f"{root}/v1", api_key=options.api_key, max_retries=0)
+        base_url=f"{root()}/v1", api_key=options.api_key, max_retries=0)
     agent = agents.Agent(
         name="Assistant", instructions="Be brief.",
         model=agents.OpenAIChatCompletionsModel(model=options.model, openai_client=client),
@@ -241,7 +241,7 @@ def llama_openai():
     from llama_index.llms.openai_like import OpenAILike
 
     return OpenAILike(
-        model=options.model, api_base=f"{root}/v1", api_key=options.api_key, is_chat_model=True,
+        model=options.model, api_base=f"{root()}/v1", api_key=options.api_key, is_chat_model=True,
         is_function_calling_model=True, context_window=4096, max_tokens=MOST, temperature=0,
         max_retries=0, timeout=600)
 
@@ -250,7 +250,7 @@ def llama_mistral():
     from llama_index.llms.mistralai import MistralAI
 
     return MistralAI(model="mistral-small-latest" if options.model == "default" else options.model,
-                     endpoint=root, api_key=options.api_key, max_tokens=MOST, temperature=0,
+                     endpoint=root(), api_key=options.api_key, max_tokens=MOST, temperature=0,
                      max_retries=1, timeout=600,
                      additional_kwargs={"model": options.model})
 
@@ -317,7 +317,7 @@ TOOL = {
 def complete(provider, **members):
     import litellm
 
-    base = root if provider == "mistral" else f"{root}/v1"
+    base = root() if provider == "mistral" else f"{root()}/v1"
     return litellm.completion(
         model=f"{provider}/{options.model}", api_base=base, api_key=options.api_key,
         messages=[{"role": "user", "content": QUESTION}], max_tokens=MOST, temperature=0,

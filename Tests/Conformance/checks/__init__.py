@@ -1,32 +1,71 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all checks of a running server share: how they are declared, and what they expect."""
+"""What all checks of a running server share: how they are declared, and what they expect.
+
+A family of checks is a file beside this one. It declares its checks with the client that each gets:
+
+    from checks import check, expect, options, same
+
+    @check("openai")
+    def embeddings_have_the_length_that_is_asked_for(client):
+        answer = client.embeddings.create(model=options.model, input="a", dimensions=64)
+        same(len(answer.data[0].embedding), 64, "length")
+
+Such a check runs once with each client of `clients`. One of a name that is not there, such as
+`@check("ollama")`, gets no argument, and makes its own client of `root()`. A check may be async. What
+the server at hand cannot do is `skip("why")`: say so, and never pass for it.
+"""
 
 import argparse
 import json
 from functools import partial
 
 parser = argparse.ArgumentParser(
-    description="Checks a running server with the official OpenAI and Mistral SDKs, and with the "
-    "frameworks that are built on them.")
+    description="Checks a running server with SDKs, frameworks and bare sockets.")
 parser.add_argument("base_url", nargs="?", default="http://127.0.0.1:8080")
 parser.add_argument("--model", default="default")
 parser.add_argument("--api-key", default="none")
 parser.add_argument("--only", default="", help="run only checks whose name contains this")
 parser.add_argument("--list", action="store_true", help="list the checks and stop")
 parser.add_argument("--venv", metavar="DIR", help="run in this virtual environment, which is made "
-                    "and filled with sdk-requirements.txt if it does not exist")
+                    "and filled with requirements.txt if that has changed")
+parser.add_argument("--serve", metavar="PROGRAM", help="start this program for the checks")
+parser.add_argument("--weights", metavar="FILE", help="the model that it serves")
+parser.add_argument("--serve-option", action="append", default=[], metavar="OPTION",
+                    help="one more argument of the program")
 options = parser.parse_args()
-root = options.base_url.rstrip("/")
+
+# What the server that is started for the checks is told besides.
+SERVER_ENVIRONMENT = {}
+
+
+def root():
+    """The server's root, without a slash at its end."""
+    return options.base_url.rstrip("/")
+
+
+def at(base_url):
+    """Has all checks ask the server there."""
+    options.base_url = base_url
+
 
 ASK = [{"role": "user", "content": "What is the capital of France? Answer in one sentence."}]
 GREEDY = {"temperature": 0, "max_tokens": 24}
-checks = []
+all_checks = []
 
 
-def check(sdk):
+class Skipped(Exception):
+    """Why a check says nothing of this server."""
+
+
+def skip(reason):
+    raise Skipped(reason)
+
+
+def check(kind):
+    """Declares a check, which gets a client of that kind."""
     def register(function):
-        name = f"{sdk}: {function.__name__.replace('_', ' ')}"
-        checks.append((sdk, name, function))
+        name = f"{kind}: {function.__name__.replace('_', ' ')}"
+        all_checks.append((function.__module__, name, function, kind))
         return function
 
     return register
@@ -69,8 +108,8 @@ def openai_clients(asynchronous=False):
     kind = openai.AsyncOpenAI if asynchronous else openai.OpenAI
     make = partial(kind, api_key=options.api_key, max_retries=0, timeout=600)
     return [
-        ("default", make(base_url=f"{root}/v1")),
-        ("strict", make(base_url=f"{root}/openai/v1", _strict_response_validation=True)),
+        ("default", make(base_url=f"{root()}/v1")),
+        ("strict", make(base_url=f"{root()}/openai/v1", _strict_response_validation=True)),
     ]
 
 
@@ -78,7 +117,7 @@ def mistral_clients():
     from mistralai.client import Mistral
 
     make = partial(Mistral, api_key=options.api_key, timeout_ms=600_000)
-    return [("default", make(server_url=root)), ("prefix", make(server_url=f"{root}/mistral"))]
+    return [("default", make(server_url=root())), ("prefix", make(server_url=f"{root()}/mistral"))]
 
 
 # --- Tools and forms ----------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 
 from functools import partial
 
-from sdkchecks import ASK, GREEDY, check, expect, fails, options, same
+from checks import ASK, GREEDY, check, expect, fails, options, same
 
 # --- OpenAI -----------------------------------------------------------------------------------
 

@@ -12,8 +12,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from sdkchecks import ASK, ASK_WEATHER, TIME, TOOLS, WEATHER, check, expect, fails, options, same
-from sdkchecks import valid_arguments
+from checks import ASK, ASK_WEATHER, TIME, TOOLS, WEATHER, check, expect, fails, options, same
+from checks import valid_arguments
 
 SHORT = {"temperature": 0, "max_tokens": 96}
 NAMED = {"type": "function", "function": {"name": "get_weather"}}

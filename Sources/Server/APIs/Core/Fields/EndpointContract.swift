@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTPTypes
+
+/// What an endpoint takes and what it gives: all that the OpenAPI document says of it.
+package struct EndpointContract: Sendable {
+    /// The body of an answer.
+    package enum Answer: Sendable {
+        /// JSON.
+        case json(FieldKind)
+
+        /// A text of this type.
+        case text(String)
+    }
+
+    /// What it does, in one sentence.
+    package let summary: String
+
+    /// The fields of the body; nil where it takes none.
+    package let request: FieldList?
+
+    /// What it gives.
+    package let answer: Answer
+
+    /// The data of the events of its stream; nil where it has none.
+    package var events: FieldKind?
+
+    /// Statuses beside 200 that come with the same body.
+    package var otherStatuses: [Int] = []
+
+    /// The contract of an endpoint that answers with JSON.
+    ///
+    /// - Parameters:
+    ///   - summary: what it does, in one sentence.
+    ///   - request: the fields of its body.
+    ///   - answer: what it gives.
+    ///   - events: the data of its stream's events, if it streams.
+    package init(
+        _ summary: String, takes request: FieldList? = nil, gives answer: FieldKind,
+        streams events: FieldKind? = nil
+    ) {
+        self.init(summary, takes: request, answers: .json(answer))
+        self.events = events
+    }
+
+    /// The contract of any endpoint.
+    package init(_ summary: String, takes request: FieldList? = nil, answers answer: Answer) {
+        self.summary = summary
+        self.request = request
+        self.answer = answer
+    }
+}
+
+/// An endpoint as tests see it: where it is, and its contract.
+package struct ServedContract: Sendable {
+    /// `GET` or `POST`.
+    package let method: String
+
+    /// Its own path.
+    package let path: String
+
+    /// The dialect of its clients, where it is theirs alone.
+    package let dialect: Dialect?
+
+    /// What it takes and gives; nil for an endpoint that has not said it.
+    package let contract: EndpointContract?
+
+    /// Of every endpoint.
+    package static var all: [ServedContract] {
+        RouteTable.standard.endpoints.map {
+            ServedContract(
+                method: $0.method.rawValue, path: $0.name, dialect: $0.dialect,
+                contract: $0.contract)
+        }
+    }
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import JSON
+
+/// Fields that every generating endpoint takes and that do not change an answer.
+enum HintFields {
+    private static let texts = [
+        ("user", "Who asks, in the client's own words."),
+        ("safety_identifier", "Who asks, in the client's own words."),
+        ("prompt_cache_key", "Taken; prompts are found again without it."),
+        ("prompt_cache_retention", "Taken; prompts are kept as long as there is memory."),
+        ("service_tier", "Taken; there is one."),
+    ].map { Field.string($0.0, maxBytes: 4096, $0.1) }
+    private static let metadata = Field.map("metadata", of: .any, "Taken; kept nowhere.")
+    private static let prediction = Field.map(
+        "prediction", of: .any, "Taken; an answer is the same without it.")
+    private static let verbosity = Field.choice(
+        "verbosity", of: ["low", "medium", "high"], "Taken; models here know no degrees of it.")
+    private static let modalities = Field.array(
+        "modalities", of: .choice(["text"]), maxCount: { _ in 8 }, "What an answer is made of.")
+
+    /// All of them.
+    static let list = FieldList {
+        texts.map(\.declaration)
+        metadata
+        prediction
+        verbosity
+        modalities
+    }
+
+    /// Checks their types.
+    static func check(_ fields: FieldReader) throws(FieldError) {
+        for text in texts { _ = try fields.read(text) }
+        _ = try fields.read(metadata)
+        _ = try fields.read(prediction)
+        _ = try fields.read(verbosity)
+        for (value, path) in try fields.read(modalities) ?? [] where value != "text" {
+            throw .unsupported(path, reason: "this model answers with text only")
+        }
+    }
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension EndpointContract {
+    private static let card = FieldKind.object {
+        FieldDeclaration("id", .string(), "The model's name.").required
+        FieldDeclaration("object", .choice(["model"]), "The kind of the answer.").required
+        FieldDeclaration("created", AnswerMembers.count, "Unix time in seconds.").required
+        FieldDeclaration("owned_by", .string(), "Whose model it is.").required
+        FieldDeclaration("type", .choice(["base", "fine-tuned"]), "What Mistral calls it.")
+            .required
+        FieldDeclaration("name", .string(), "The model's name.").required
+        FieldDeclaration("description", .string(), "One line about the model.").required
+        FieldDeclaration("aliases", .array(of: .string()), "Other names of it.").required
+        FieldDeclaration("max_context_length", AnswerMembers.count, "The context.").required
+        FieldDeclaration("max_model_len", AnswerMembers.count, "The same for vLLM's clients.")
+            .required
+        FieldDeclaration(
+            "default_model_temperature", FieldKind.number.orNull, "Where a request says none."
+        ).required
+        FieldDeclaration("deprecation", .null, "Always null.").required
+        FieldDeclaration("capabilities", .map(of: .boolean), "What it can do.").required
+        FieldDeclaration("meta", .map(of: .any), "Size, quantisation and status.").required
+    }
+
+    /// `GET /v1/models`.
+    static let models = EndpointContract(
+        "List the models.",
+        gives: .object {
+            FieldDeclaration("object", .choice(["list"]), "The kind of the answer.").required
+            FieldDeclaration("data", .array(of: card), "A card for each model.").required
+        })
+
+    /// `GET /v1/models/{id}`.
+    static let model = EndpointContract("Describe a model.", gives: card)
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension EndpointContract {
+    /// `GET /health`.
+    static let health: EndpointContract = {
+        var contract = EndpointContract(
+            "Say whether a request could be answered.",
+            gives: .object {
+                FieldDeclaration(
+                    "status", .choice(["ok", "stalled", "loading", "stopping", "failed"]),
+                    "How it is."
+                ).required
+                FieldDeclaration("stage", .string(), "What is being loaded.")
+                FieldDeclaration("progress", .number(in: 0...1), "How much of it.")
+                FieldDeclaration("reason", .string(), "Why loading failed.")
+            })
+        contract.otherStatuses = [503]
+        return contract
+    }()
+
+    /// `GET /health/live`.
+    static let liveness = EndpointContract(
+        "Say that the process runs.",
+        gives: .object { FieldDeclaration("status", .choice(["ok"]), "Always ok.").required })
+
+    /// `GET /metrics`.
+    static let metrics = EndpointContract(
+        "Counters and gauges for Prometheus.", answers: .text("text/plain"))
+
+    /// `GET /version`.
+    static let version = EndpointContract(
+        "The version of the program.",
+        gives: .object { FieldDeclaration("version", .string(), "Such as 0.1.0.").required })
+
+    /// `GET /`.
+    static let greeting = EndpointContract(
+        "What this is, for whoever opens it in a browser.", answers: .text("text/plain"))
+
+    /// `GET /openapi.json`.
+    static let document = EndpointContract(
+        "This document.",
+        gives: .object {
+            FieldDeclaration(
+                "openapi", .choice([OpenAPIDocument.version]), "The version of OpenAPI."
+            )
+            .required
+            FieldDeclaration("info", .map(of: .any), "What this is.").required
+            FieldDeclaration("servers", .array(of: .map(of: .any)), "Where it is.").required
+            FieldDeclaration("paths", .map(of: .any), "The endpoints.").required
+            FieldDeclaration("components", .map(of: .any), "Their bodies.").required
+        })
+}

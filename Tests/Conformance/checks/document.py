@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The OpenAPI document: it is valid, and what the server answers is what it says."""
+
+import json
+import urllib.error
+import urllib.request
+
+from checks import ASK, check, expect, options, root, same
+
+
+def fetch(path, body=None):
+    request = urllib.request.Request(
+        root() + path, data=None if body is None else json.dumps(body).encode(),
+        headers={"Authorization": f"Bearer {options.api_key}",
+                 "Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=600) as response:
+            return response.status, json.loads(response.read())
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read())
+
+
+@check("openapi")
+def the_document_is_valid():
+    from openapi_spec_validator import validate
+
+    for prefix in ("", "/openai", "/mistral"):
+        status, document = fetch(prefix + "/openapi.json")
+        same(status, 200, "status")
+        validate(document)
+
+
+def validated(document, path, status, answer):
+    import jsonschema
+
+    response = document["paths"][path]["post"]["responses"][str(status)]
+    schema = dict(response["content"]["application/json"]["schema"])
+    schema["components"] = document["components"]
+    jsonschema.Draft202012Validator(schema).validate(answer)
+
+
+@check("openapi")
+def answers_and_errors_are_as_the_document_says():
+    chat = {"model": options.model, "messages": ASK, "max_tokens": 4}
+    bodies = {
+        "/v1/chat/completions": [chat, {**chat, "logprobs": True, "top_logprobs": 2}, {},
+                                 {**chat, "temperature": "hot"}, {**chat, "model": "nobody"}],
+        "/v1/completions": [{"model": options.model, "prompt": "Once", "max_tokens": 4},
+                            {"model": options.model, "prompt": 1}],
+        "/v1/tokenize": [{"prompt": "Once"}, {"messages": ASK}, {}],
+        "/v1/detokenize": [{"tokens": [1, 2]}, {"tokens": "a"}],
+    }
+    for prefix in ("/openai", "/mistral"):
+        document = fetch(prefix + "/openapi.json")[1]
+        for path, requests in bodies.items():
+            for body in requests:
+                status, answer = fetch(prefix + path, body)
+                expect(str(status) in document["paths"][path]["post"]["responses"],
+                       f"{path}: {status} is not declared")
+                validated(document, path, status, answer)
