@@ -28,7 +28,7 @@ import Testing
     @Test(arguments: [
         (APIError.unauthorized, 401, 401), (.modelNotFound("x"), 404, 400),
         (.routeNotFound("GET /x", nearest: nil), 404, 404),
-        (.unbuilt("GET /x", instead: "use y", family: nil), 501, 501),
+        (.unbuilt("GET /x", instead: "use y"), 501, 501),
         (.methodNotAllowed(allowed: ["GET"]), 405, 405),
         (.promptTooLong(field: "prompt", tokenCount: 9, contextLength: 8), 400, 400),
         (.tooLate(retryAfterSeconds: 3), 503, 503), (.expired, 504, 504),
@@ -43,6 +43,35 @@ import Testing
         #expect(error.status(in: .mistral) == mistral)
         #expect(error.body(in: .openAI)["error"]?["code"]?.stringValue != nil)
         #expect(error.body(in: .mistral).objectValue?.isEmpty == false)
+    }
+
+    @Test(arguments: [
+        (APIError.unauthorized, 401, "authentication_error"),
+        (.forbidden(reason: "no"), 403, "permission_error"),
+        (.modelNotFound("x"), 404, "not_found_error"),
+        (.routeNotFound("GET /x", nearest: nil), 404, "not_found_error"),
+        (.methodNotAllowed(allowed: ["GET"]), 405, "invalid_request_error"),
+        (.invalidRequest(.missing("model")), 400, "invalid_request_error"),
+        (.invalidConversation(reason: "roles"), 400, "invalid_request_error"),
+        (.overloaded(retryAfterSeconds: 3), 529, "overloaded_error"),
+        (.tooLate(retryAfterSeconds: 3), 529, "overloaded_error"),
+        (.unavailable(reason: "loading"), 503, "overloaded_error"),
+        (.expired, 504, "timeout_error"), (.failed(reason: "broken"), 500, "api_error"),
+    ])
+    func `each error has Anthropic's status and type`(error: APIError, status: Int, type: String) {
+        #expect(error.status(in: .anthropic) == status)
+        let body = error.body(in: .anthropic, requestID: "r")
+        #expect(body["type"] == "error" && body["request_id"] == "r")
+        #expect(body["error"]?["type"] == .string(type))
+        #expect(body["error"]?["message"]?.stringValue?.isEmpty == false)
+    }
+
+    @Test func `a prompt that is too long is told to Anthropic's clients in its words`() {
+        let error = APIError.promptTooLong(
+            field: "messages", tokenCount: 900, contextLength: 512)
+        #expect(
+            error.body(in: .anthropic)["error"]?["message"]
+                == "prompt is too long: 900 tokens > 512 maximum")
     }
 
     @Test func `a flat Mistral error names an unknown model`() {

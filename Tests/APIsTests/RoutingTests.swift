@@ -59,7 +59,7 @@ import Testing
         #expect(
             message.contains(
                 "The API's routes begin with /v1: POST /v1/chat/completions, /v1/completions, "
-                    + "/v1/fim/completions, /v1/tokenize and /v1/detokenize, GET /v1/models. "
+                    + "/v1/fim/completions, /v1/messages, /v1/tokenize and /v1/detokenize, GET /v1/models. "
                     + "Beside them are GET /health, /metrics and /version."))
         #expect(message.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "<") })
         #expect(message.utf8.count < 500)
@@ -96,7 +96,7 @@ import Testing
         #expect(try reply.json["message"]?.stringValue?.hasPrefix("POST \(path):") == true)
     }
 
-    @Test(arguments: ["/v1/messages", "/v1/messages/count_tokens", "/messages", "/v1/complete"])
+    @Test(arguments: ["/v1/messages/batches", "/messages/batches/x", "/v1/complete"])
     func `a route of Anthropic's has Anthropic's shape`(path: String) async throws {
         let reply = try await TestClient().send(.post, path, "{}")
         #expect(reply.status == 501)
@@ -105,7 +105,7 @@ import Testing
         #expect(try reply.json["error"]?["message"]?.stringValue?.contains(path) == true)
     }
 
-    @Test(arguments: ["/api/chat", "/api/generate", "/api/tags", "/api/embed", "/api/pull"])
+    @Test(arguments: ["/api/embed", "/api/embeddings", "/api/pull", "/api/blobs/x"])
     func `a route of Ollama's has Ollama's shape`(path: String) async throws {
         let reply = try await TestClient().get(path)
         #expect(reply.status == 501)
@@ -200,6 +200,15 @@ import Testing
         ("/v1/chat/completions", ["user-agent": "AsyncOpenAI/Python 3"], "openai"),
         ("/v1/chat/completions", ["x-stainless-lang": "js"], "openai"),
         ("/v1/fim/completions", [:], "mistral"),
+        ("/v1/messages", [:], "anthropic"),
+        ("/v1/messages", ["x-stainless-lang": "js"], "anthropic"),
+        ("/mistral/v1/messages", [:], "anthropic"),
+        ("/api/chat", ["x-stainless-lang": "js"], "ollama"),
+        (
+            "/v1/chat/completions", ["anthropic-version": "2023-06-01", "x-stainless-lang": "js"],
+            "anthropic"
+        ),
+        ("/anthropic/v1/chat/completions", [:], "anthropic"),
     ])
     func `prefix, then client, then endpoint choose the dialect`(
         path: String, fields: [String: String], dialect: String

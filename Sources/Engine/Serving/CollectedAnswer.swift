@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import AnswerParsing
+package import AnswerParsing
 package import Generation
 package import Sampling
 
@@ -18,6 +18,23 @@ package struct CollectedAnswer: Sendable {
 
             /// The JSON text of its arguments, or a custom tool's input.
             package fileprivate(set) var arguments = ""
+        }
+
+        /// A part of it in which one thing is said.
+        private struct Stretch {
+            /// What is said, without the text that grows.
+            let piece: AnswerPiece
+            var text: String
+            /// The places of its tokens among all of the choice.
+            var tokens: Range<Int>
+        }
+
+        private var stretches: [Stretch] = []
+
+        /// What it says, in order: neighbours that say the same thing are one piece, with the tokens
+        /// of all of them.
+        package var pieces: [(piece: AnswerPiece, tokens: ArraySlice<TokenOutput>)] {
+            stretches.map { ($0.piece.saying($0.text), tokens[$0.tokens]) }
         }
 
         /// Its text.
@@ -59,7 +76,20 @@ package struct CollectedAnswer: Sendable {
                 if calls.indices.contains(call) { calls[call].arguments += text }
             case .callEnded: break
             }
+            let start = self.tokens.count
             self.tokens += tokens
+            extend(with: piece, start..<self.tokens.count)
+        }
+
+        /// Joins a piece to the last one, if both say the same thing.
+        private mutating func extend(with piece: AnswerPiece, _ tokens: Range<Int>) {
+            let kind = piece.saying("")
+            guard let last = stretches.indices.last, stretches[last].piece == kind else {
+                stretches.append(Stretch(piece: kind, text: piece.growingText, tokens: tokens))
+                return
+            }
+            stretches[last].text += piece.growingText
+            stretches[last].tokens = stretches[last].tokens.lowerBound..<tokens.upperBound
         }
 
         fileprivate mutating func end(_ outcome: Result<AnswerEvent.End, ServingError>) {
@@ -128,6 +158,26 @@ package struct CollectedAnswer: Sendable {
     package var tokenCount: Int {
         parts.reduce(0) { count, part in
             part.choices.reduce(count + part.promptLogprobs.count) { $0 + $1.tokens.count }
+        }
+    }
+}
+
+extension AnswerPiece {
+    /// The text that pieces of its kind add to.
+    fileprivate var growingText: String {
+        switch self {
+        case .text(let text), .thinking(let text), .callArguments(_, let text): text
+        case .callBegun, .callEnded: ""
+        }
+    }
+
+    /// The piece with another text in place of its own.
+    fileprivate func saying(_ text: String) -> AnswerPiece {
+        switch self {
+        case .text: .text(text)
+        case .thinking: .thinking(text)
+        case .callArguments(let call, _): .callArguments(call, text)
+        case .callBegun, .callEnded: self
         }
     }
 }

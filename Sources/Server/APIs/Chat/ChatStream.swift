@@ -6,6 +6,8 @@ import Serving
 
 /// The stream of a chat answer.
 struct ChatStream: AnswerStream {
+    static let framing = StreamFraming.chunks
+
     private let codec: ChatCodec
     private let writer: ChunkWriter
     /// Whether chunks tell of tokens, and so are sent for those without text, too.

@@ -44,6 +44,22 @@ package struct ToolFields: Hashable, Sendable {
         }
     }
 
+    /// Tools that were read already.
+    ///
+    /// - Parameters:
+    ///   - offered: each tool, and what of it says what a call carries.
+    ///   - choice: which of them are called.
+    ///   - allowsParallelCalls: whether there may be more than one call.
+    init(
+        _ offered: [(tool: Tool, input: FieldPath)], choice: ToolChoice, allowsParallelCalls: Bool
+    ) {
+        self.choice = choice
+        self.allowsParallelCalls = allowsParallelCalls
+        if choice == .none { return }
+        tools = offered.map { $0.tool }
+        inputPaths = offered.map { $0.input }
+    }
+
     /// The definitions for the prompt, as the client wrote them.
     package var definitions: [JSONValue] { tools.map(\.definition) }
 
@@ -115,12 +131,14 @@ package struct ToolFields: Hashable, Sendable {
             input: .arguments(try parameters(function)), definition: definition)
     }
 
-    /// The schema of a function's arguments.
+    /// The schema of a function's arguments, which is the member of that name.
     ///
     /// A function without parameters takes none, as OpenAI says. Any other schema is one of objects,
     /// though it may not say so.
-    private static func parameters(_ function: FieldReader) throws(FieldError) -> JSONValue {
-        guard let given = try function.object("parameters") else {
+    static func parameters(
+        _ function: FieldReader, _ key: String = "parameters"
+    ) throws(FieldError) -> JSONValue {
+        guard let given = try function.object(key) else {
             return ["type": "object", "properties": [:], "additionalProperties": false]
         }
         var schema = given.object

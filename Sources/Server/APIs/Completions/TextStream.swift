@@ -6,6 +6,8 @@ import Serving
 
 /// The stream of a completion's answer.
 struct TextStream: AnswerStream {
+    static let framing = StreamFraming.chunks
+
     private let codec: TextCodec
     private let writer: ChunkWriter
     private var usage = UsageReport()

@@ -23,8 +23,8 @@ package enum APIError: Error, Hashable {
     /// No such route: method and path, harmless to show, and the one that may be meant.
     case routeNotFound(String, nearest: String?)
 
-    /// A route of an API that is known and not built; the family, where it is not the dialect.
-    case unbuilt(String, instead: String, family: APIFamily?)
+    /// A route of an API that is known and not built.
+    case unbuilt(String, instead: String)
 
     /// The route exists, with these methods only.
     case methodNotAllowed(allowed: [String])
@@ -71,7 +71,7 @@ extension APIError: CustomStringConvertible {
         case .routeNotFound(let route, let nearest):
             "\(route): there is no such route" + (nearest.map { "; do you mean \($0)?" } ?? ".")
                 + " " + RouteTable.standard.summary
-        case .unbuilt(let route, let instead, _):
+        case .unbuilt(let route, let instead):
             "\(route): this server does not have that route; \(instead)."
         case .methodNotAllowed(let allowed):
             "This route allows only \(allowed.joined(separator: ", "))."

@@ -8,7 +8,7 @@ package import Logging
 package import Serving
 package import Telemetry
 
-/// Answers the requests of OpenAI's and Mistral's APIs with the models of a server.
+/// Answers the requests of all vendors' APIs with the models of a server.
 ///
 /// A request walks straight down: ``handle(_:)`` reads its head and admits it, the route table
 /// says which endpoint answers, the family reads the body into a plan, and `GeneratedResponse`
@@ -61,7 +61,7 @@ package struct APIServer: Sendable {
             } else {
                 count(error, context)
             }
-            var refusal = ServerResponse(error, in: context.dialect)
+            var refusal = ServerResponse(error, in: context)
             if case .overloaded(let seconds) = error, let limit = configuration.requestCapacity {
                 RateFields(limit: limit, remaining: 0, reset: .seconds(seconds))
                     .add(to: &refusal.head.headerFields)
@@ -88,7 +88,7 @@ package struct APIServer: Sendable {
         } catch {
             let context = context(of: arrival.head, route)
             count(error, context)
-            return finish(ServerResponse(error, in: context.dialect), context)
+            return finish(ServerResponse(error, in: context), context)
         }
     }
 
@@ -104,10 +104,11 @@ package struct APIServer: Sendable {
     ) -> ServerResponse {
         let route = Route(path: head?.path ?? "/")
         let dialect = route.dialect(for: head?.headerFields ?? [:]) ?? configuration.defaultDialect
-        let type = status.code < 500 ? "invalid_request_error" : "server_error"
-        var response = ServerResponse(json: dialect.errors.refusal(reason, type), status: status)
-        response.head.headerFields[name: "x-request-id"] = RequestContext.requestID(
-            head?.headerFields ?? [:])
+        let id = RequestContext.requestID(head?.headerFields ?? [:])
+        var response = ServerResponse(
+            json: dialect.errors.refusal(reason, status.code, id), status: status)
+        response.head.headerFields[name: "x-request-id"] = id
+        response.head.headerFields[name: "request-id"] = id
         if let head {
             for (name, value) in configuration.browsers.fields(for: head) {
                 response.head.headerFields[name: name] = value
@@ -253,6 +254,8 @@ package struct APIServer: Sendable {
             response.head.headerFields[name: name] = value
         }
         response.head.headerFields[name: "x-request-id"] = context.id
+        // Anthropic's name for it.
+        response.head.headerFields[name: "request-id"] = context.id
         response.head.headerFields[name: "x-api-dialect"] = context.dialect.name
         response.head.headerFields[name: "traceparent"] = context.trace?.parent
         if let place = context.record.place {

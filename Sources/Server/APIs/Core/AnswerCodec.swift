@@ -43,6 +43,9 @@ struct AnswerKind: Sendable {
 
 /// Turns the events of a request into the events of a stream, without any I/O.
 protocol AnswerStream: Sendable {
+    /// How the stream is framed.
+    static var framing: StreamFraming { get }
+
     /// Appends what is sent before anything is generated.
     mutating func open(_ bytes: inout [UInt8])
 

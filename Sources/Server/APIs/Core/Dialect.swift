@@ -15,71 +15,80 @@ package struct Dialect: Sendable {
     // MARK: How it is recognised
 
     /// How the `User-Agent` of its own clients begins.
-    let clientAgents: [String]
+    var clientAgents: [String] = []
 
     /// Fields that only its own clients send.
-    let clientFields: [String]
+    var clientFields: [String] = []
 
     /// Members of a body that only its own clients send.
-    let bodyHints: [String]
+    var bodyHints: [String] = []
 
     /// Values of members that only its own clients send.
-    let valueHints: JSONObject
+    var valueHints: JSONObject = [:]
 
     /// Members of a message that only its own clients send.
-    let messageHints: [String]
+    var messageHints: [String] = []
+
+    /// Whether its own routes are answered in it whoever asks, since no other vendor has them.
+    var keepsItsRoutes = false
 
     // MARK: What a request may say
 
     /// The temperatures.
-    let temperatures: ClosedRange<Double>
+    var temperatures: ClosedRange<Double> = 0...2
 
     /// Whether `top_p` must be above 0.
-    let excludesEmptyNucleus: Bool
+    var excludesEmptyNucleus = false
 
     /// The least `max_tokens` of a chat.
-    let leastChatTokens: Int
+    var leastChatTokens = 1
 
     /// Whether usage in a stream may only be asked for where a stream is.
-    let refusesUsageWithoutStream: Bool
+    var refusesUsageWithoutStream = false
 
     /// The fields that its API has, if requests with others can be refused.
-    let knownFields: KnownFields?
+    var knownFields: KnownFields?
 
     // MARK: How an answer looks
 
     /// Whether the identity of an answer begins with the kind of the answer.
-    let prefixesAnswerIDs: Bool
+    var prefixesAnswerIDs = true
 
     /// The finish reason of an answer that the context had no more room for.
-    let fullContextReason: String
+    var fullContextReason = "length"
 
     /// Where a stream tells its usage; nil where the client chooses.
-    let streamUsage: StreamUsage?
+    var streamUsage: StreamUsage?
 
     /// What the content of a message is that has calls of tools and no text; nil for null.
-    let contentBesideCalls: String?
+    var contentBesideCalls: String?
 
     /// Whether a stream has each call of a tool in one piece, since the SDK reads no parts of one.
-    let streamsWholeCalls: Bool
+    var streamsWholeCalls = false
 
     /// Whether what the model thinks is a part of the content, and not a member beside it.
-    let thinksInContent: Bool
+    var thinksInContent = false
 
     /// The text of a chat's chunk that ends a choice; nil to leave it out.
-    let endingText: String?
+    var endingText: String?
 
     /// The finish reason of a stream that failed; nil to send the error in a frame of its own,
     /// which not every SDK can read.
-    let failureReason: String?
+    var failureReason: String?
+
+    /// How models are shown.
+    var modelListing = ModelListing.shared
 
     /// How errors look.
     let errors: ErrorShape
 }
 
 extension Dialect: RawRepresentable, CaseIterable {
-    /// Every dialect.
-    package static let allCases = [openAI, mistral]
+    /// Those that requests on the routes of all vendors may be answered in unasked.
+    package static let allCases: [Dialect] = [openAI, mistral]
+
+    /// Every dialect, those first whose clients say more of themselves.
+    static let all: [Dialect] = [anthropic, ollama, mistral, openAI]
 
     /// Its name.
     package var rawValue: String { name }
@@ -93,34 +102,47 @@ extension Dialect: RawRepresentable, CaseIterable {
     /// The OpenAI API.
     package static let openAI = Dialect(
         name: "openai",
+        // The generator of its SDKs has made those of others, too, which say so besides.
         clientAgents: ["OpenAI/", "AsyncOpenAI/"], clientFields: ["x-stainless-lang"],
-        bodyHints: [], valueHints: [:], messageHints: [],
-        temperatures: 0...2, excludesEmptyNucleus: false, leastChatTokens: 1,
-        refusesUsageWithoutStream: true, knownFields: nil,
-        prefixesAnswerIDs: true, fullContextReason: "length", streamUsage: nil,
-        contentBesideCalls: nil, streamsWholeCalls: false, thinksInContent: false,
-        endingText: nil, failureReason: nil, errors: .openAI)
+        refusesUsageWithoutStream: true, errors: .openAI)
 
     /// The Mistral API.
     package static let mistral = Dialect(
         name: "mistral",
-        clientAgents: ["mistral-client-"], clientFields: [],
+        clientAgents: ["mistral-client-"],
         bodyHints: ["random_seed", "safe_prompt", "prompt_mode", "guardrails"],
         // Elsewhere it is `required`. LangChain's client, which says nothing else of itself, reads
         // no calls in parts.
         valueHints: ["tool_choice": "any"],
         messageHints: ["prefix"],
         temperatures: 0...1.5, excludesEmptyNucleus: true, leastChatTokens: 0,
-        refusesUsageWithoutStream: false, knownFields: .mistral,
+        knownFields: .mistral,
         prefixesAnswerIDs: false, fullContextReason: "model_length", streamUsage: .finishingChunk,
         contentBesideCalls: "", streamsWholeCalls: true, thinksInContent: true,
         endingText: "", failureReason: "error", errors: .mistral)
 
+    /// Anthropic's API.
+    ///
+    /// On routes of other vendors it is as OpenAI's, but for errors and models.
+    package static let anthropic: Dialect = .init(
+        name: "anthropic",
+        clientAgents: ["Anthropic/", "AsyncAnthropic/", "claude-cli/"],
+        clientFields: ["anthropic-version"], keepsItsRoutes: true,
+        temperatures: 0...1, leastChatTokens: 0, modelListing: .anthropic, errors: .anthropic)
+
+    /// Ollama's own API.
+    ///
+    /// On routes of other vendors it is as OpenAI's, but for errors.
+    package static let ollama: Dialect = .init(
+        name: "ollama", keepsItsRoutes: true,
+        // It takes any temperature; beyond this one nothing but chance is left.
+        temperatures: 0...100, leastChatTokens: 0, errors: .ollama)
+
     /// The dialect whose own client sent these fields, if one did.
     static func spoken(by fields: HTTPFields) -> Dialect? {
         let agent = fields[.userAgent] ?? ""
-        return allCases.first { $0.clientAgents.contains { agent.hasPrefix($0) } }
-            ?? allCases.first { $0.clientFields.contains { fields[name: $0] != nil } }
+        return all.first { $0.clientAgents.contains { agent.hasPrefix($0) } }
+            ?? all.first { $0.clientFields.contains { fields[name: $0] != nil } }
     }
 
     /// The dialect that a body speaks, if it has a member that only one has.

@@ -43,22 +43,23 @@ struct Endpoint: Sendable {
 
     /// An endpoint that shows something.
     static func get(
-        _ paths: String..., isOpen: Bool = false, isListed: Bool = true,
+        _ paths: String..., isOpen: Bool = false, isListed: Bool = true, dialect: Dialect? = nil,
         contract: EndpointContract? = nil,
         answer: @escaping @Sendable (RequestContext) throws(APIError) -> ServerResponse
     ) -> Endpoint {
         Endpoint(
-            paths: paths, method: .get, isOpen: isOpen, isListed: isListed, dialect: nil,
+            paths: paths, method: .get, isOpen: isOpen, isListed: isListed, dialect: dialect,
             contract: contract, answer: .toHead(answer))
     }
 
     /// An endpoint that does something with a body of JSON.
     static func post(
-        _ paths: String..., dialect: Dialect? = nil, contract: EndpointContract? = nil,
+        _ paths: String..., isListed: Bool = true, dialect: Dialect? = nil,
+        contract: EndpointContract? = nil,
         answer: @escaping @Sendable (JSONObject, RequestContext) throws(APIError) -> RequestPlan
     ) -> Endpoint {
         Endpoint(
-            paths: paths, method: .post, isOpen: false, isListed: true, dialect: dialect,
+            paths: paths, method: .post, isOpen: false, isListed: isListed, dialect: dialect,
             contract: contract, answer: .toBody(answer))
     }
 }

@@ -10,41 +10,74 @@ struct ErrorShape: Sendable {
     /// The status where a request names a model that does not exist.
     var modelNotFoundStatus = 404
 
+    /// The status where too many requests wait already.
+    var overloadedStatus = 503
+
     /// How the OpenAPI document describes them.
     var schema = ErrorSchema.openAI
 
-    /// The body of an error.
-    let body: @Sendable (APIError) -> JSONValue
+    /// The body of an error, and the identity of its request where it is known.
+    let body: @Sendable (_ error: APIError, _ requestID: String?) -> JSONValue
 
-    /// The body for a request that never became one, from a message and a type.
-    var refusal: @Sendable (_ message: String, _ type: String) -> JSONValue = {
-        ["error": .object(Self.refusal($0, $1))]
+    /// The body for a request that never became one.
+    var refusal: @Sendable (_ message: String, _ status: Int, _ requestID: String) -> JSONValue = {
+        ["error": .object(Self.refusal($0, $1, $2))]
     }
 
-    private static func refusal(_ message: String, _ type: String) -> JSONObject {
-        ["message": .string(message), "type": .string(type), "param": .null, "code": .null]
+    private static func refusal(
+        _ message: String, _ status: Int, _: String
+    ) -> JSONObject {
+        [
+            "message": .string(message),
+            "type": status < 500 ? "invalid_request_error" : "server_error",
+            "param": .null, "code": .null,
+        ]
     }
 
     /// OpenAI's: all within `error`.
-    static let openAI = ErrorShape { ["error": .object($0.openAIError)] }
+    static let openAI = ErrorShape { error, _ in ["error": .object(error.openAIError)] }
 
     /// Mistral's: flat, or a bare `detail`.
     static let mistral = ErrorShape(
         invalidRequestStatus: 422, modelNotFoundStatus: 400, schema: .mistral,
-        body: { $0.mistralBody },
-        refusal: { message, type in
-            var body = refusal(message, type)
+        body: { error, _ in error.mistralBody },
+        refusal: { message, status, id in
+            var body = refusal(message, status, id)
             body["object"] = "error"
             return .object(body)
         })
 
-    /// Anthropic's.
-    static let anthropic = ErrorShape(schema: .anthropic) {
-        ["type": "error", "error": ["type": "api_error", "message": .string($0.description)]]
+    /// Anthropic's: a type for each status, and the identity of the request.
+    static let anthropic = ErrorShape(
+        overloadedStatus: 529, schema: .anthropic,
+        body: { anthropicBody($0.anthropicMessage, $0.status(in: .anthropic), $1) },
+        refusal: { anthropicBody($0, $1, $2) })
+
+    private static func anthropicBody(
+        _ message: String, _ status: Int, _ requestID: String?
+    ) -> JSONValue {
+        let type =
+            switch status {
+            case 401: "authentication_error"
+            case 403: "permission_error"
+            case 404: "not_found_error"
+            case 408, 504: "timeout_error"
+            case 413: "request_too_large"
+            case 429: "rate_limit_error"
+            case 503, 529: "overloaded_error"
+            case 500...: "api_error"
+            default: "invalid_request_error"
+            }
+        return [
+            "type": "error", "error": ["type": .string(type), "message": .string(message)],
+            "request_id": requestID.map { .string($0) } ?? .null,
+        ]
     }
 
     /// Ollama's: a bare text.
-    static let ollama = ErrorShape(schema: .ollama) { ["error": .string($0.description)] }
+    static let ollama = ErrorShape(
+        schema: .ollama, body: { error, _ in ["error": .string(error.ollamaMessage)] },
+        refusal: { message, _, _ in ["error": .string(message)] })
 }
 
 extension APIError {
@@ -116,6 +149,7 @@ extension APIError {
         switch self {
         case .invalidRequest: dialect.errors.invalidRequestStatus
         case .modelNotFound: dialect.errors.modelNotFoundStatus
+        case .overloaded, .tooLate: dialect.errors.overloadedStatus
         default: entry.status
         }
     }
@@ -130,9 +164,13 @@ extension APIError {
     }
 
     /// The body in a dialect.
-    package func body(in dialect: Dialect) -> JSONValue {
-        if case .unbuilt(_, _, let family?) = self { return family.errors.body(self) }
-        return dialect.errors.body(self)
+    ///
+    /// - Parameters:
+    ///   - dialect: who reads it.
+    ///   - requestID: the identity of the request, which not every dialect tells.
+    /// - Returns: an object of JSON.
+    package func body(in dialect: Dialect, requestID: String? = nil) -> JSONValue {
+        dialect.errors.body(self, requestID)
     }
 
     private var parameter: JSONValue {
@@ -190,6 +228,18 @@ extension APIError {
             return "Invalid model: \(EchoableText.of(name))"
         }
         return description
+    }
+
+    /// Anthropic's words where its clients look for them, before they shorten a conversation.
+    fileprivate var anthropicMessage: String {
+        guard case .promptTooLong(_, let count, let limit, _) = self else { return description }
+        return "prompt is too long: \(count) tokens > \(limit) maximum"
+    }
+
+    /// Ollama's words where its clients look for them.
+    fileprivate var ollamaMessage: String {
+        guard case .modelNotFound(let name) = self else { return description }
+        return "model '\(EchoableText.of(name))' not found"
     }
 
     private func addCounts(to object: inout JSONObject) {

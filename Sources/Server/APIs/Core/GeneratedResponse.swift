@@ -57,13 +57,13 @@ struct GeneratedResponse: Sendable {
         }
     }
 
-    /// Sends the events of a stream as they come, and comments while none do.
-    private func stream(
-        _ stream: some AnswerStream, _ answer: Answer
+    /// Sends what a stream makes of the events as they come, and heartbeats while it makes nothing.
+    private func stream<Stream: AnswerStream>(
+        _ stream: Stream, _ answer: Answer
     ) -> ServerResponse {
         // Half the interval: a silence is noticed at the second tick at the latest.
         let interval = configuration.keepAliveInterval / 2
-        return .events { writer in
+        return .stream(Stream.framing) { writer in
             var stream = stream
             var isSilent = false
             do {
@@ -74,7 +74,7 @@ struct GeneratedResponse: Sendable {
                     switch item {
                     case .tick:
                         if isSilent {
-                            try await writer.write(ServerSentEvents.comment("keep-alive"))
+                            try await writer.write(Stream.framing.heartbeat)
                         }
                         isSilent = true
                     case .event(.failed(_, let error)): throw APIError(error)
@@ -87,7 +87,7 @@ struct GeneratedResponse: Sendable {
                         try await writer.write(bytes)
                     }
                 }
-                try await writer.write(ServerSentEvents.encode(data: "[DONE]"))
+                try await writer.write(Stream.framing.ending)
             } catch let error as APIError {
                 logger.error("stream failed: \(error)")
                 var bytes: [UInt8] = []

@@ -26,7 +26,7 @@ struct Route: Sendable {
         asked = target.prefix { $0 != "?" && $0 != "#" }
         var path = Self.withoutDoubledSlashes(asked)
         var dialect: Dialect?
-        for candidate in Dialect.allCases
+        for candidate in Dialect.all
         where dialect == nil && path.hasPrefix("/\(candidate.name)/") {
             dialect = candidate
             path = path.dropFirst(candidate.name.count + 1)
@@ -79,15 +79,16 @@ struct Route: Sendable {
     ///
     /// - Returns: the choice, or nil where the body or the default must decide.
     func dialect(for fields: HTTPFields) -> Dialect? {
-        forcedDialect ?? Dialect.spoken(by: fields) ?? endpoints.first?.dialect
-            ?? unbuilt?.family?.dialect
+        let own = endpoints.first?.dialect ?? unbuilt?.dialect
+        if let own, own.keepsItsRoutes { return own }
+        return forcedDialect ?? Dialect.spoken(by: fields) ?? own
     }
 
     /// Why there is nothing.
     func absence(_ method: HTTPRequest.Method) -> APIError {
         let name = EchoableText.of(method.rawValue) + " " + EchoableText.of(String(asked))
         if let unbuilt {
-            return .unbuilt(name, instead: unbuilt.instead, family: unbuilt.family)
+            return .unbuilt(name, instead: unbuilt.instead)
         }
         return .routeNotFound(name, nearest: NearbyRoute.of(path))
     }

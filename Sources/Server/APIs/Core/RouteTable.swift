@@ -6,7 +6,7 @@ import HTTPTypes
 struct RouteTable: Sendable {
     /// Every family.
     static let standard: RouteTable = RouteTable(
-        .chat, .completions, .fim, .models, .tokens, .service)
+        .chat, .completions, .fim, .messages, .models, .tokens, .ollama, .service)
 
     /// A path with a parameter in it.
     private struct Pattern {

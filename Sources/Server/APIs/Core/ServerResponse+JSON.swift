@@ -11,10 +11,11 @@ extension ServerResponse {
             status: status, contentType: "application/json", body: json.serializedBytes())
     }
 
-    /// An error as the dialect writes it.
-    init(_ error: APIError, in dialect: Dialect) {
+    /// An error as the dialect of the request writes it.
+    init(_ error: APIError, in context: RequestContext) {
         self.init(
-            json: error.body(in: dialect), status: .init(code: error.status(in: dialect)))
+            json: error.body(in: context.dialect, requestID: context.id),
+            status: .init(code: error.status(in: context.dialect)))
         if let seconds = error.retryAfterSeconds {
             head.headerFields[.retryAfter] = String(seconds)
         }
@@ -28,12 +29,13 @@ extension ServerResponse {
         }
     }
 
-    /// A stream of events.
-    static func events(
+    /// A stream of what an answer adds.
+    static func stream(
+        _ framing: StreamFraming,
         _ produce: @escaping @Sendable (ResponseWriter) async throws -> Void
     ) -> ServerResponse {
         var head = HTTPResponse(status: .ok)
-        head.headerFields[.contentType] = ServerSentEvents.contentType
+        head.headerFields[.contentType] = framing.contentType
         head.headerFields[.cacheControl] = "no-cache"
         head.headerFields[name: "x-accel-buffering"] = "no"
         return ServerResponse(head: head, body: .stream(produce))

@@ -50,6 +50,12 @@ package struct ThinkingFields: Hashable, Sendable {
         templateArguments
     }
 
+    /// The model may think so many tokens, or as many as it likes; or it may not.
+    init(isAllowed: Bool, budget: Int? = nil) {
+        self.isAllowed = isAllowed
+        self.budget = budget
+    }
+
     /// Reads the budget and the switches that turn thinking off.
     init(_ fields: FieldReader) throws(FieldError) {
         let budget = try fields.read(Self.tokenBudget)

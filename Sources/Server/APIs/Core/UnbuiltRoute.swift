@@ -4,9 +4,9 @@
 ///
 /// It is answered with 501 in the shape that its clients read, never with 404: a proxy takes a 404
 /// for a model that is gone, and closes it to everybody.
-struct UnbuiltRoute: Hashable, Sendable {
-    /// Whose route it is; nil where both dialects have it.
-    let family: APIFamily?
+struct UnbuiltRoute: Sendable {
+    /// The dialect that alone has it; nil where several do.
+    let dialect: Dialect?
 
     /// What a client can do.
     let instead: String
@@ -54,15 +54,8 @@ struct UnbuiltRoute: Hashable, Sendable {
             .mistral, ["/classifications", "/chat/moderations", "/chat/classifications"],
             noClassifier)
         + rows(.mistral, ["/batch", "/libraries", "/connectors"], nothingStored)
-        + rows(.anthropic, ["/messages/count_tokens"], "use /v1/chat/completions/input_tokens")
         + rows(.anthropic, ["/messages/batches"], nothingStored)
-        + rows(.anthropic, ["/messages"], chat)
         + rows(.anthropic, ["/complete"], "use /v1/completions")
-        + rows(.ollama, ["/api/chat"], chat)
-        + rows(.ollama, ["/api/generate"], "use /v1/completions")
-        + rows(
-            .ollama, ["/api/tags", "/api/ps", "/api/show", "/api/version"],
-            "use /v1/models and /version")
         + rows(.ollama, ["/api/embed", "/api/embeddings"], noClassifier)
         + rows(
             .ollama,
@@ -71,8 +64,8 @@ struct UnbuiltRoute: Hashable, Sendable {
             ], "its model is chosen when it is started")
 
     private static func rows(
-        _ family: APIFamily?, _ prefixes: [String], _ instead: String
+        _ dialect: Dialect?, _ prefixes: [String], _ instead: String
     ) -> [(prefix: String, route: UnbuiltRoute)] {
-        prefixes.map { ($0, UnbuiltRoute(family: family, instead: instead)) }
+        prefixes.map { ($0, UnbuiltRoute(dialect: dialect, instead: instead)) }
     }
 }

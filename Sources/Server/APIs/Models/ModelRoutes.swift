@@ -9,19 +9,17 @@ extension RouteGroup {
     /// The models that can be asked; they are shown while they are loading, too.
     static let models = RouteGroup(
         .get("/v1/models", contract: .models) { context in
-            let models = context.backend.models
-            let cards = models.slots.compactMap { ModelCard.json(of: $0, in: models) }
-            return ServerResponse(json: ["object": "list", "data": .array(cards)])
+            let cards = context.backend.models.slots.compactMap { ModelCard.json(of: $0, context) }
+            return ServerResponse(json: context.dialect.modelListing.list(cards))
         },
         .get("/v1/models/{id}", contract: .model) { context in
-            let models = context.backend.models
-            if let slot = models.slot(named: context.parameter),
-                let card = ModelCard.json(of: slot, in: models)
+            if let slot = context.backend.models.slot(named: context.parameter),
+                let card = ModelCard.json(of: slot, context)
             {
                 return ServerResponse(json: card)
             }
             // Mistral's 400 is for a wrong field; here the path itself leads nowhere.
-            var response = ServerResponse(.modelNotFound(context.parameter), in: context.dialect)
+            var response = ServerResponse(.modelNotFound(context.parameter), in: context)
             response.head.status = .notFound
             return response
         })
@@ -29,13 +27,15 @@ extension RouteGroup {
 
 extension ModelCard {
     /// The card of a model, unless nothing is known of it yet.
-    fileprivate static func json(of slot: ModelSlot, in models: ModelRegistry) -> JSONValue? {
+    fileprivate static func json(of slot: ModelSlot, _ context: RequestContext) -> JSONValue? {
         let status =
             switch slot.state {
             case .serving, .stopping: "loaded"
             case .loading: "loading"
             }
-        let isDefault = models.slot(named: ModelRegistry.defaultName) === slot
-        return slot.description.map { ModelCard($0, isDefault: isDefault).json(status: status) }
+        let isDefault = context.backend.models.slot(named: ModelRegistry.defaultName) === slot
+        return slot.description.map {
+            context.dialect.modelListing.card(ModelCard($0, isDefault: isDefault), status)
+        }
     }
 }

@@ -33,8 +33,8 @@ extension RouteGroup {
     /// `GET /`: what this is.
     private static func greeting(version: String) -> ServerResponse {
         let text = """
-            Cierzo \(version): an inference server that speaks the OpenAI and the \
-            Mistral HTTP API.
+            Cierzo \(version): an inference server that speaks the OpenAI, the Mistral, the \
+            Anthropic and the Ollama HTTP API.
 
             The API is below /v1 (POST /v1/chat/completions, /v1/completions; GET /v1/models): give
             clients this address with /v1 as their base URL. GET /health says whether it can answer.

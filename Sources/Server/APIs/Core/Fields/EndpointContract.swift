@@ -65,9 +65,9 @@ package struct ServedContract: Sendable {
     /// What it takes and gives; nil for an endpoint that has not said it.
     package let contract: EndpointContract?
 
-    /// Of every endpoint.
+    /// Of every endpoint, but those of vendors whose clients read no document.
     package static var all: [ServedContract] {
-        RouteTable.standard.endpoints.map {
+        RouteTable.standard.endpoints.filter { $0.dialect?.keepsItsRoutes != true }.map {
             ServedContract(
                 method: $0.method.rawValue, path: $0.name, dialect: $0.dialect,
                 contract: $0.contract)
