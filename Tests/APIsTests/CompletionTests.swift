@@ -260,6 +260,30 @@ import Testing
         #expect(try count.json["input_tokens"] == 19)
     }
 
+    @Test func `llama-server's tokens stand beside their texts, without BOS unless asked`()
+        async throws
+    {
+        let client = TestClient()
+        let plain = try await client.post("/tokenize", #"{"content":"ab"}"#)
+        #expect(try plain.json["tokens"] == [97, 98])
+        let special = try await client.post(
+            "/tokenize", #"{"content":"é","add_special":true,"with_pieces":true}"#)
+        #expect(
+            try special.json["tokens"]
+                == [
+                    ["id": 256, "piece": "<s>"], ["id": 195, "piece": [195]],
+                    ["id": 169, "piece": [169]],
+                ])
+    }
+
+    @Test func `a template is applied, and BOS is left to the completion`() async throws {
+        let client = TestClient()
+        let reply = try await client.post(
+            "/apply-template", #"{"messages":[{"role":"user","content":"Hi"}]}"#)
+        #expect(reply.text == #"{"prompt":"user=Hi;assistant="}"#)
+        #expect(try await client.post("/apply-template", #"{"prompt":"a"}"#).status == 400)
+    }
+
     @Test func `a client that applies the template itself is told of it, with a key`() async throws
     {
         let reply = try await TestClient().get("/tokenizer_info")
@@ -279,10 +303,10 @@ import Testing
     @Test func `ids become text again`() async throws {
         let reply = try await TestClient().post(
             "/v1/detokenize", #"{"tokens":[256,72,195,169]}"#)
-        #expect(reply.text == #"{"prompt":"<s>Hé"}"#)
+        #expect(reply.text == #"{"prompt":"<s>Hé","content":"<s>Hé"}"#)
         let plain = try await TestClient().post(
             "/v1/detokenize", #"{"tokens":[256,72,195,169],"skip_special_tokens":true}"#)
-        #expect(plain.text == #"{"prompt":"Hé"}"#)
+        #expect(plain.text == #"{"prompt":"Hé","content":"Hé"}"#)
         let wrong = try await TestClient().post("/detokenize", #"{"tokens":[1,261]}"#)
         #expect(wrong.status == 400)
         #expect(try wrong.json["error"]?["param"] == "tokens[1]")

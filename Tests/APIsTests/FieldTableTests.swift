@@ -77,7 +77,7 @@ struct WrongField: Sendable, CustomTestStringConvertible {
                 "stream_options", "{\"include_usage\": 1}", at: "stream_options.include_usage"),
             WrongField("metadata", "[]"), WrongField("user", "{}"),
             WrongField("model", "null"), WrongField("model", "3"),
-            WrongField("use_beam_search", "true"),
+            WrongField("use_beam_search", "3"),
             WrongField("cache_salt", "1"), WrongField("cache_salt", "[]"),
             WrongField("max_time", "\"1\""), WrongField("max_time", "0"),
             WrongField("max_time", "-1"), WrongField("max_time", "1e18"),

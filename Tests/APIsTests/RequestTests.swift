@@ -166,8 +166,8 @@ import Testing
         let llama: JSONObject = ["content": "a", "with_pieces": true, "parse_special": false]
         let request = try TokenizeRequest(llama)
         #expect(
-            request.input == .text("a", addsSpecialTokens: true, parsesSpecialTokens: false))
-        #expect(request.returnsTokenStrings)
+            request.input == .text("a", addsSpecialTokens: false, parsesSpecialTokens: false))
+        #expect(request.pairsPieces)
         #expect(throws: FieldError.missing("prompt")) { try TokenizeRequest([:]) }
         #expect(throws: FieldError.self) {
             try TokenizeRequest([

@@ -67,6 +67,16 @@ import Testing
         #expect(try await alone(requests, on: engine) == results)
     }
 
+    @Test func `llama's samplers choose the same within constraints, whatever else runs`()
+        async throws
+    {
+        let requests = EngineInvarianceTests.chained(Self.requests(60))
+        let engine = engine(FakeModel())
+        let results = try await alone(requests, on: engine)
+        #expect(engine.statistics.rewinds > 10)
+        #expect(try await together(requests, on: self.engine(FakeModel(), chunk: 7)) == results)
+    }
+
     @Test(arguments: [1, 3, 17, 256])
     func `neighbours and chunks change nothing`(chunk: Int) async throws {
         let requests = Self.requests(40)

@@ -32,6 +32,29 @@ import Testing
         }
     }
 
+    /// The same requests, each with some of llama.cpp's samplers.
+    static func chained(_ requests: [GenerationRequest]) -> [GenerationRequest] {
+        requests.enumerated().map { index, request in
+            var request = request
+            var chain = SamplerChain()
+            switch index % 3 {
+            case 0: chain.mirostat = .init(version: 1 + index % 2, tau: 3, eta: 0.3)
+            case 1:
+                chain.dry = DRYPenalty(multiplier: 1, allowedLength: 1)
+                chain.xtcProbability = 0.5
+                request.sampling.penaltyWindow = 5
+            default:
+                chain.adaptiveTarget = 0.2
+                request.sampling.bannedSequences = [[3], [4, 5]]
+            }
+            if request.constraint == nil, index % 5 == 0 {
+                request.sampling.allowedTokens = Array(0..<20)
+            }
+            request.sampling.chain = chain
+            return request
+        }
+    }
+
     private func engine(_ model: sending FakeModel, chunk: Int = 256) -> GenerationEngine {
         let configuration = GenerationEngine.Configuration(
             maxQueuedSequences: 1_000, prefillChunkTokens: chunk,
@@ -65,6 +88,15 @@ import Testing
         let requests = Self.requests(60)
         let expected = try await alone(requests)
         #expect(try await together(requests, on: engine(FakeModel())) == expected)
+    }
+
+    @Test func `neither chunks nor preemption change what llama's samplers choose`() async throws {
+        let requests = Self.chained(Self.requests(40))
+        let expected = try await alone(requests)
+        let model = FakeModel(blockCount: 30, maxBatchTokens: 20, maxLogitsRows: 12)
+        let engine = engine(model, chunk: 16)
+        #expect(try await together(requests, on: engine) == expected)
+        #expect(engine.statistics.preemptions > 0)
     }
 
     @Test(arguments: [1, 3, 17])

@@ -28,8 +28,9 @@ final class ActiveChoice {
         let text: AnswerText
         let thinking: ThinkingProgress?
 
-        /// How many tokens the answer had at each choice among several that was made since.
-        var choices: [Int] = []
+        /// How many tokens the answer had at each choice among several that was made since, and what
+        /// its samplers remembered then.
+        var choices: [(tokenCount: Int, state: SamplerState)] = []
     }
 
     /// How often an answer may go back, and by how many tokens each time and altogether.
@@ -55,6 +56,10 @@ final class ActiveChoice {
 
     private var provisional: Provisional?
 
+    /// What the samplers remember of the tokens so far, and did before the last one.
+    private(set) var samplerState: SamplerState
+    private var lastSamplerState: SamplerState
+
     /// What came before those and has not come out.
     private var settled = (text: "", tokens: TokenRun())
 
@@ -66,6 +71,8 @@ final class ActiveChoice {
         self.index = index
         self.id = id
         text = AnswerText(of: active.submission, tokenizer: tokenizer)
+        samplerState = SamplerState(active.request.sampling.chain)
+        lastSamplerState = samplerState
         matcher = active.request.constraint.map {
             SharedMatcher($0, continuesText: active.request.continuesText)
         }
@@ -73,7 +80,7 @@ final class ActiveChoice {
         demandNext()
     }
 
-    /// The tokens so far, if penalties ask for them.
+    /// The tokens so far, if samplers ask for them.
     var history: TokenHistory? { text.history }
 
     var generatedCount: Int { text.tokenCount }
@@ -83,6 +90,18 @@ final class ActiveChoice {
     var maskedTokens: [Int32] {
         generatedCount < active.request.minTokens
             ? active.submission.endTokensInOrder : active.submission.ignoredEndTokens
+    }
+
+    /// The tokens that may not be chosen next because they would complete what may not be said.
+    var bannedTokens: [Int32] {
+        let sequences = active.request.sampling.bannedSequences
+        return sequences.isEmpty ? [] : text.history?.bannedTokens(of: sequences) ?? []
+    }
+
+    /// Notes what the samplers remember with the token that is appended next.
+    func noteSamplerState(_ state: SamplerState) {
+        lastSamplerState = samplerState
+        samplerState = state
     }
 
     /// Whether the mask of the next token is wanted.
@@ -137,7 +156,7 @@ final class ActiveChoice {
             settle()
             provisional = Provisional(text: text, thinking: thinking)
         }
-        if wasChosen { provisional?.choices.append(generatedCount) }
+        if wasChosen { provisional?.choices.append((generatedCount, lastSamplerState)) }
     }
 
     /// Finds what must come next.
@@ -166,9 +185,10 @@ final class ActiveChoice {
     ///
     /// - Returns: how many tokens the answer has now; nil where it cannot go back.
     func rewind() -> Int? {
-        guard let matcher, let last = provisional?.choices.popLast(), let provisional else {
+        guard let matcher, let choice = provisional?.choices.popLast(), let provisional else {
             return nil
         }
+        let last = choice.tokenCount
         let distance = generatedCount - last
         guard rewindCount < Self.mostRewinds, distance <= Self.mostTokensBack,
             takenBackCount + distance <= Self.mostTokensBackTogether
@@ -179,6 +199,7 @@ final class ActiveChoice {
         let tokens = text.newTokens
         text = provisional.text
         thinking = provisional.thinking
+        samplerState = choice.state
         for token in tokens.dropLast(distance) {
             _ = text.append(token.id, token.logprobs, isEnd: false, of: active.submission)
             thinking?.append(token.id)
@@ -188,6 +209,18 @@ final class ActiveChoice {
             matcher.rewind(to: last, forbidding: token.id)
         }
         return last
+    }
+
+    /// How the answer ends where nothing may follow and it cannot go back.
+    var deadEnd: AnswerText.End {
+        let isRestricted = active.request.sampling.isRestricted
+        if matcher == nil { return .init(reason: .stop) }
+        // What the request forbids may keep the answer from its form: it is cut there.
+        if isRestricted { return .init(reason: .length) }
+        return .init(
+            reason: .error(
+                "the answer came to a place where the constraint allows nothing that the model "
+                    + "can say, and could not go back"))
     }
 
     // MARK: Text

@@ -13,7 +13,7 @@ struct AnswerText {
         var stop: MatchedStop?
     }
 
-    /// The tokens so far, if penalties ask for them.
+    /// The tokens so far, if samplers ask for them.
     private(set) var history: TokenHistory?
 
     private(set) var tokenCount = 0
@@ -28,6 +28,9 @@ struct AnswerText {
     /// Watches an answer whose length nobody has limited.
     private var repetition: RepetitionDetector?
 
+    /// Watches for what the request calls a repetition.
+    private var limitedRepetition: RepetitionDetector?
+
     /// The Unicode scalars of the text so far, whether they have come out or not.
     private var textLength = 0
 
@@ -38,9 +41,10 @@ struct AnswerText {
         detokenizer = StreamingDetokenizer(
             tokenizer: tokenizer, continuesText: request.continuesText)
         matcher = submission.stopMatcher
-        if request.sampling.hasPenalties {
-            history = TokenHistory(promptTokens: request.promptTokens)
+        if request.sampling.readsHistory {
+            history = TokenHistory(promptTokens: request.promptTokens, for: request.sampling)
         }
+        limitedRepetition = request.repetitionLimit.map { RepetitionDetector($0) }
         if request.stopsOnRepetition, request.maxTokens == nil, !request.ignoresEOS {
             repetition = RepetitionDetector()
         }
@@ -76,8 +80,9 @@ struct AnswerText {
             stop = matched.match.map { .string($0) }
         }
         let isFull = tokenCount == submission.maxTokens
-        let repeats =
-            (repetition?.append(token) ?? false) && tokenCount >= submission.request.minTokens
+        let isEndless = repetition?.append(token) ?? false
+        let isRepetition = limitedRepetition?.append(token) ?? false
+        let repeats = (isEndless || isRepetition) && tokenCount >= submission.request.minTokens
         guard stop != nil || isFull || repeats else {
             newText += text
             return nil

@@ -290,7 +290,8 @@ final class EngineLoop {
             try forced == nil ? sampler.sample(for: choice, row: row, position: position) : nil
         guard let token = forced?.id ?? chosen?.token else { return rewind(choice) }
         let logprobs = try active.request.topLogprobs.map {
-            try sampler.logprobs(of: token, topCount: $0, row: row)
+            try sampler.logprobs(
+                of: token, topCount: $0, named: active.request.logprobTokenIDs, row: row)
         }
         noteToken(of: active, isForced: forced != nil)
         var end = choice.append(
@@ -328,10 +329,7 @@ final class EngineLoop {
     /// Takes a choice back from a dead end, or ends it where that cannot be.
     private func rewind(_ choice: ActiveChoice) -> SliceOutcome {
         guard let count = choice.rewind() else {
-            let reason =
-                "the answer came to a place where the constraint allows nothing that the model "
-                + "can say, and could not go back"
-            end(choice, .init(reason: .error(reason)))
+            end(choice, choice.deadEnd)
             return .finished
         }
         statistics.rewinds += 1
@@ -388,9 +386,11 @@ final class EngineLoop {
         emit(.finished(choice: choice.index, reason: end.reason, stop: end.stop), of: active)
         guard active.choices.isEmpty else { return }
         requests[active.submission.id] = nil
-        statistics.finishedRequests += 1
         active.usage.totalDuration = active.submission.submitted.duration(to: .now)
-        metrics.noteEnd(of: active.usage, reason: end.reason)
+        if !active.submission.isLaterStep {
+            statistics.finishedRequests += 1
+            metrics.noteEnd(of: active.usage, reason: end.reason)
+        }
         emit(.usage(active.usage), of: active)
     }
 

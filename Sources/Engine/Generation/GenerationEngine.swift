@@ -3,6 +3,7 @@
 import Foundation
 package import Logging
 internal import Sampling
+internal import StructuredOutput
 import Synchronization
 package import Tokenization
 
@@ -72,7 +73,11 @@ package final class GenerationEngine: Sendable {
     @discardableResult package func submit(
         _ request: GenerationRequest, to stream: GenerationStream
     ) throws(SubmissionError) -> (id: RequestID, place: QueuePlace) {
-        try validate(request)
+        try RequestValidation(
+            contextLength: contextLength, vocabularyCount: vocabularyCount,
+            maxChoices: min(configuration.maxChoices, maxSequences), configuration: configuration,
+            tokenizer: tokenizer
+        ).check(request)
         let room = contextLength - request.promptTokens.count
         let isLimited = request.maxTokens.map { $0 <= room } ?? false
         let maxTokens = min(request.maxTokens ?? room, room)
@@ -81,7 +86,8 @@ package final class GenerationEngine: Sendable {
 
         let limit = maxSequences + configuration.maxQueuedSequences
         let (id, place) = try mailbox.reserve(
-            request.choiceCount, of: request.client, weight: max(1, request.weight),
+            request.beamSearch?.width ?? request.choiceCount, of: request.client,
+            weight: max(1, request.weight),
             maxRunning: maxSequences, limit: limit, timeLimit: request.timeLimit)
         let source = stream.open(choiceCount: request.choiceCount)
         let constraintEndTokens = request.constraint == nil ? [] : ownEndTokens
@@ -96,7 +102,15 @@ package final class GenerationEngine: Sendable {
             endTokensInOrder: request.minTokens > 0
                 ? endTokens.union(ignoredEndTokens).sorted() : [],
             constraintEndTokens: constraintEndTokens, ignoredEndTokens: ignoredEndTokens,
-            source: source, submitted: .now)
+            allowedMask: request.sampling.allowedTokens.map(mask), source: source,
+            submitted: .now)
+        if let beams = request.beamSearch, maxTokens > 0 {
+            let search = BeamSearch(
+                submission: submission, limits: beams, mailbox: mailbox, tokenizer: tokenizer)
+            let task = Task { await search.run() }
+            source.onCancellation { task.cancel() }
+            return (id, place)
+        }
         guard mailbox.send(submission) else {
             source.finish()
             throw .shuttingDown
@@ -104,6 +118,13 @@ package final class GenerationEngine: Sendable {
         // Only now, for what is cancelled before it is sent would run all the same.
         source.onCancellation { [mailbox] in mailbox.cancel(id) }
         return (id, place)
+    }
+
+    /// A mask of these tokens alone.
+    private func mask(_ tokens: [Int32]) -> TokenMask {
+        var mask = TokenMask(tokenCount: vocabularyCount)
+        for token in tokens { mask[token] = true }
+        return mask
     }
 
     /// The tokens that end an answer, first the one that prompts are written with.
@@ -128,72 +149,6 @@ package final class GenerationEngine: Sendable {
     package func shutdown(grace: Duration = .zero) async {
         mailbox.shutDown(by: .now + grace)
         await mailbox.waitForEnd()
-    }
-
-    /// Checks every field, so that the engine's thread never meets a request that it cannot run.
-    private func validate(_ request: GenerationRequest) throws(SubmissionError) {
-        func check(
-            _ field: String, _ isValid: Bool, _ reason: @autoclosure () -> String
-        ) throws(SubmissionError) {
-            if !isValid { throw .invalid(field: field, reason: reason()) }
-        }
-        func checkRange(
-            _ field: String, _ value: Int?, _ range: ClosedRange<Int>
-        ) throws(SubmissionError) {
-            guard let value, !range.contains(value) else { return }
-            let reason = "\(value) is not from \(range.lowerBound) to \(range.upperBound)"
-            throw .invalid(field: field, reason: reason)
-        }
-        let tokens = request.promptTokens
-        try check("prompt", !tokens.isEmpty, "it has no tokens")
-        let ids = 0..<Int32(clamping: vocabularyCount)
-        let foreign = tokens.first { !ids.contains($0) }
-        try check("prompt", foreign == nil, "token id \(foreign ?? 0) is not in the vocabulary")
-        let foreignStop = request.stopTokenIDs.first { !ids.contains($0) }
-        try check(
-            "stop_token_ids", foreignStop == nil,
-            "token id \(foreignStop ?? 0) is not in the vocabulary")
-
-        try checkRange("max_tokens", request.maxTokens, 0...Int.max)
-        try checkRange("min_tokens", request.minTokens, 0...(request.maxTokens ?? Int.max))
-        let timeLimit = request.timeLimit ?? .seconds(1)
-        try check("max_time", timeLimit > .zero, "\(timeLimit) is not above 0")
-        try checkRange("n", request.choiceCount, 1...min(configuration.maxChoices, maxSequences))
-        let maxTop = min(configuration.maxTopLogprobs, vocabularyCount)
-        try checkRange("top_logprobs", request.topLogprobs, 0...maxTop)
-        try checkRange("prompt_logprobs", request.promptLogprobs, 0...maxTop)
-        try check("stop", request.stopStrings.allSatisfy { !$0.isEmpty }, "a stop string is empty")
-        let stopBytes = request.stopStrings.reduce(0) { $0 + $1.utf8.count }
-        try check(
-            "stop", stopBytes <= configuration.maxStopBytes,
-            "\(stopBytes) bytes are more than \(configuration.maxStopBytes)")
-        if request.constraint != nil {
-            try check(
-                "response_format", tokenizer.eosTokenID != nil,
-                "this model has no token to end an answer with")
-        }
-        if let budget = request.thinkingBudget {
-            let budgetTokens = budget.openTokens + budget.closeTokens
-            try check(
-                "thinking_token_budget",
-                !budget.closeTokens.isEmpty && budgetTokens.allSatisfy(ids.contains),
-                "this model has no tokens to end its thinking with")
-            try checkRange("thinking_token_budget", budget.tokenLimit, 0...Int.max)
-        }
-        do {
-            try request.sampling.validate(vocabularyCount: vocabularyCount)
-        } catch {
-            switch error {
-            case .invalidParameter(let field, let expected):
-                throw .invalid(field: field, reason: "expected \(expected)")
-            case .invalidLogit, .noCandidate:
-                throw .invalid(field: "sampling", reason: error.description)
-            }
-        }
-        let needed = tokens.count + (request.maxTokens == 0 ? 0 : 1)
-        guard needed <= contextLength else {
-            throw .promptTooLong(tokenCount: tokens.count, contextLength: contextLength)
-        }
     }
 }
 

@@ -47,6 +47,18 @@ package struct GenerationRequest: Hashable, Sendable {
     /// end-of-sequence tokens count.
     package var stopsOnRepetition = true
 
+    /// What else is a repetition that ends a choice, whatever its length may be; nil for nothing.
+    package var repetitionLimit: RepetitionLimit?
+
+    /// The tokens whose log probabilities are told beside those of the generated ones.
+    package var logprobTokenIDs: [Int32] = []
+
+    /// Has the most probable answers looked for instead of sampling; nil for sampling.
+    ///
+    /// The choices are the best of those found, best first, and come at the end. Temperature and all
+    /// else that bends the model's distribution count for nothing.
+    package var beamSearch: BeamSearchLimits?
+
     /// Lower ones come first, always; 0 is for those that say nothing.
     package var priority = 0
 

@@ -98,6 +98,19 @@ final class Mailbox: Sendable {
         return try result.get()
     }
 
+    /// A new identity without a place, for a request that is a part of one that holds places.
+    func identify(client: Int, weight: Int) -> RequestID {
+        state.withLock { state in
+            let id = RequestID(rawValue: state.nextID)
+            state.nextID += 1
+            state.places.take(0, for: id, of: client, weight: weight)
+            return id
+        }
+    }
+
+    /// Gives back the places of a request that the engine never had as one.
+    func giveBack(_ id: RequestID) { state.withLock { _ = $0.places.giveBackAll(of: id) } }
+
     /// Sends a request whose places were reserved.
     ///
     /// - Returns: false if the engine has ended since, and will never take it.

@@ -50,6 +50,8 @@ struct OutstandingPlaces {
 
     private mutating func giveBack(_ count: Int, of id: RequestID) {
         guard let held = requests[id] else { return }
+        // A part of another request holds none.
+        let count = min(count, held.count)
         self.count -= count
         requests[id] = held.count == count ? nil : (held.client, held.count - count)
         guard let holder = clients[held.client] else { return }

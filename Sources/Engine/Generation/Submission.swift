@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import StructuredOutput
+
 /// A request on its way to the engine, checked and with its limits resolved.
 struct Submission: Sendable {
     let id: RequestID
@@ -25,6 +27,12 @@ struct Submission: Sendable {
 
     /// Those of them that the request ignores where the answer need not end.
     let ignoredEndTokens: [Int32]
+
+    /// The only tokens that the request allows; nil for all.
+    let allowedMask: TokenMask?
+
+    /// Whether it is one of the later steps of a beam search, and so no request of its own.
+    var isLaterStep = false
 
     let source: EventSource
     let submitted: ContinuousClock.Instant

@@ -13,12 +13,15 @@ package enum CounterRandom {
     ///   - seed: of the request.
     ///   - position: of the token in its sequence.
     ///   - choice: the index of the choice within the request.
+    ///   - draw: which of several numbers for the same token.
     /// - Returns: a multiple of 2⁻⁵³.
-    package static func uniform(seed: UInt64, position: Int, choice: Int) -> Double {
+    package static func uniform(
+        seed: UInt64, position: Int, choice: Int, draw: UInt32 = 0
+    ) -> Double {
         let position = UInt64(truncatingIfNeeded: position)
         let counter = SIMD4<UInt32>(
             UInt32(truncatingIfNeeded: position), UInt32(truncatingIfNeeded: position >> 32),
-            UInt32(truncatingIfNeeded: choice), 0)
+            UInt32(truncatingIfNeeded: choice), draw)
         let key = SIMD2<UInt32>(
             UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32))
         let bits = philox(counter: counter, key: key)

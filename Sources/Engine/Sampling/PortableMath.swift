@@ -76,4 +76,11 @@ package enum PortableMath {
         let small = 2 * f * sum + exponent * 0x1.cf79abc9e3b39p-40
         return exponent * 0x1.62e42fefa0000p-1 + (2 * f + small)
     }
+
+    /// A number of at least 0 to a power; 0 for numbers too small to be normal.
+    package static func pow(_ base: Double, _ exponent: Double) -> Double {
+        if exponent == 0 { return 1 }
+        guard base >= .leastNormalMagnitude else { return exponent < 0 ? .infinity : 0 }
+        return exp(exponent * log(base))
+    }
 }

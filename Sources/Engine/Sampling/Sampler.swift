@@ -348,11 +348,12 @@ package struct Sampler {
     /// - Parameters:
     ///   - token: the token that was chosen, or that follows in the prompt.
     ///   - topCount: how many of the most probable tokens to report.
+    ///   - named: tokens to report besides; the token itself comes before them.
     ///   - logits: `[V]`, before any bias, penalty or temperature.
     /// - Returns: the token's log probability and the best tokens.
     /// - Throws: `SamplingError` if the logits are damaged or all are masked.
     package mutating func logprobs(
-        of token: Int32, topCount: Int, logits: Span<Float>
+        of token: Int32, topCount: Int, named: [Int32] = [], logits: Span<Float>
     ) throws(SamplingError) -> TokenLogprobs {
         precondition(token >= 0 && Int(token) < logits.count, "token \(token) of \(logits.count)")
         let own = logits[Int(token)]
@@ -369,8 +370,14 @@ package struct Sampler {
         let sum = sumOfExponentials(logits, maximum: Double(maximum))
         let normalizer = Double(maximum) + PortableMath.log(sum)
         heap.select(min(topCount, logits.count), from: logits)
-        let top = heap.candidates.map {
+        var top = heap.candidates.map {
             TokenLogprob(id: $0.id, logprob: Double($0.value) - normalizer)
+        }
+        if !named.isEmpty {
+            for id in [token] + named where !top.contains(where: { $0.id == id }) {
+                precondition(id >= 0 && Int(id) < logits.count, "token \(id) of \(logits.count)")
+                top.append(TokenLogprob(id: id, logprob: Double(logits[Int(id)]) - normalizer))
+            }
         }
         return TokenLogprobs(id: token, logprob: Double(own) - normalizer, top: top)
     }

@@ -24,6 +24,8 @@ package struct TokenLogprobs: Hashable, Sendable {
     package let logprob: Double
 
     /// The most probable tokens, best first, ties to the lower id; may lack `id` itself.
+    ///
+    /// After them come those that the request names, `id` before them.
     package let top: [TokenLogprob]
 
     /// Creates the record of one token.

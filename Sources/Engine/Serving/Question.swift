@@ -78,6 +78,9 @@ package struct Question: Hashable, Sendable {
     /// The most tokens that the model may think with; nil for as many as it likes.
     package var thinkingBudget: Int?
 
+    /// What it says of sampling in texts.
+    package var samplingTexts = SamplingTexts()
+
     /// All else that the engine needs to know: lengths, ends, sampling, choices, log probabilities,
     /// and when it is to be done.
     ///

@@ -36,6 +36,9 @@ package struct ServedModel: Sendable {
     /// What compiles the forms that its answers are held to.
     package let constraints: ConstraintSource
 
+    /// What finds the tokens that end repetitions.
+    private let breakers: BreakerSource
+
     /// How its vocabulary marks a gap to fill, if it can.
     package let fim: FIMFormat?
 
@@ -53,6 +56,7 @@ package struct ServedModel: Sendable {
         self.answerFormat = answerFormat
         self.chatTemplate = chatTemplate
         constraints = ConstraintSource(tokenizer)
+        breakers = BreakerSource(tokenizer)
         self.fingerprint = fingerprint
         fim = FIMFormat(tokenizer: tokenizer)
         var description = description
@@ -126,6 +130,7 @@ package struct ServedModel: Sendable {
         request.sampling.temperature = Float(
             question.temperature ?? description.defaultTemperature ?? 1)
         request.stopTokenIDs = Set(question.stopTokenIDs)
+        try question.samplingTexts.resolve(into: &request.sampling, tokenizer, breakers)
         var requests: [GenerationRequest] = []
         for (place, prompt) in question.prompts.enumerated() {
             request.promptTokens = try tokens(of: prompt, in: place, limit: engine.contextLength)

@@ -31,6 +31,13 @@ package struct TokenMask: Hashable, Sendable {
         }
     }
 
+    /// Takes back what another mask does not allow.
+    package mutating func formIntersection(_ other: TokenMask) {
+        for word in words.indices {
+            words[word] &= word < other.words.count ? other.words[word] : 0
+        }
+    }
+
     /// How many tokens are allowed.
     package var count: Int { count(below: tokenCount) }
 

@@ -2,7 +2,9 @@
 
 import AnswerParsing
 package import Conversation
+import Generation
 package import JSON
+import Serving
 
 /// The body of `POST /v1/chat/completions`.
 package struct ChatCompletionRequest: Hashable, Sendable {
@@ -109,6 +111,8 @@ extension ChatCompletionRequest {
             }
             topLogprobs = count
         }
+        options.question.generation.logprobTokenIDs = try SamplerOptions.namedTokens(
+            fields, beside: "logprobs: true", isOn: topLogprobs != nil)
         promptTopLogprobs = try Self.logprobs(
             fields, ChatFields.promptLogprobs, ChatFields.topPromptLogprobs)
         if promptTopLogprobs != nil, options.streams {

@@ -82,6 +82,7 @@ package enum ChatFields {
         FieldList {
             logprobs
             topLogprobs
+            SamplerFields.logprobTokenIDs.beside(["logprobs": true])
             probabilityCount
             promptLogprobs
             topPromptLogprobs

@@ -45,6 +45,7 @@ package enum CompletionFields {
         FieldList {
             bestOf
             logprobs
+            SamplerFields.logprobTokenIDs.beside(["logprobs": 1])
             probabilityCount
             echoes
             suffix

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Generation
 package import JSON
+import Serving
 
 /// The body of `POST /v1/completions`.
 package struct CompletionRequest: Hashable, Sendable {
@@ -62,7 +64,9 @@ extension CompletionRequest {
             throw .invalid(
                 fields.path.appending("best_of"), expected: "at least n (\(choiceCount))")
         }
-        if bestOf > choiceCount, options.streams {
+        let isSearch = options.question.generation.beamSearch != nil
+        options.question.generation.beamSearch?.width = bestOf
+        if bestOf > choiceCount, options.streams, !isSearch {
             throw .invalid(
                 fields.path.appending("best_of"), expected: "n (\(choiceCount)) in a stream")
         }
@@ -72,6 +76,8 @@ extension CompletionRequest {
                 expected: "at most \(limits.maxPrompts) choices of all prompts together")
         }
         topLogprobs = try Self.logprobs(fields)
+        options.question.generation.logprobTokenIDs = try SamplerOptions.namedTokens(
+            fields, beside: "logprobs", isOn: topLogprobs != nil)
         echoes = try fields.bool("echo") ?? false
         let suffix = try fields.string("suffix")
         self.suffix = suffix == "" ? nil : suffix

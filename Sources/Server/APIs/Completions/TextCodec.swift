@@ -140,9 +140,9 @@ extension Question {
             }
         }
         self = request.options.asking(prompts)
-        generation.choiceCount = request.bestOf
+        if generation.beamSearch == nil { generation.choiceCount = request.bestOf }
         generation.continuesText = true
-        let ranks = request.bestOf > request.options.choiceCount
+        let ranks = generation.choiceCount > request.options.choiceCount
         generation.topLogprobs = request.topLogprobs ?? (ranks ? 0 : nil)
         if request.echoes { generation.promptLogprobs = request.topLogprobs }
     }

@@ -77,6 +77,7 @@ extension GenerationOptions {
         try readDistribution(fields, dialect: dialect, limits: limits)
         try readEnds(fields, limits: limits)
         question.generation.choiceCount = try fields.read(GenerationFields.choiceCount)
+        try SamplerOptions.read(fields, into: &question)
         returnsTokenIDs = try fields.read(GenerationFields.returnsTokenIDs)
         returnsTokens = try fields.read(GenerationFields.returnsTokens)
         question.neededContext = try fields.read(GenerationFields.neededContext)
@@ -125,9 +126,6 @@ extension GenerationOptions {
         let frequencyPenalty = try fields.read(GenerationFields.frequencyPenalty)
         let presencePenalty = try fields.read(GenerationFields.presencePenalty)
         let repetitionPenalty = try fields.read(GenerationFields.repetitionPenalty)
-        if frequencyPenalty != 0 || presencePenalty != 0 || repetitionPenalty != 1 {
-            try Self.checkPenaltyScope(fields)
-        }
         let logitBias = try Self.logitBias(fields, maxCount: limits.maxLogitBiases)
         let koboldSeed = try fields.read(GenerationFields.samplerSeed)
         let randomSeed = try fields.read(GenerationFields.randomSeed)
@@ -141,25 +139,6 @@ extension GenerationOptions {
             repetitionPenalty: Float(repetitionPenalty), logitBias: logitBias,
             // Clients that cannot leave the field out write "a new one each time" as -1.
             seed: seed == -1 ? nil : seed.map { UInt64(bitPattern: Int64($0)) })
-    }
-
-    /// Penalties count every token of prompt and answer; a client that narrows that is told so.
-    private static func checkPenaltyScope(_ fields: FieldReader) throws(FieldError) {
-        for key in [
-            "repeat_last_n", "penalty_last_n", "repetition_penalty_range", "rep_pen_range",
-        ] {
-            // text-generation-webui writes "all tokens" as 0, llama.cpp "none".
-            let isAll: Set = key == "repetition_penalty_range" ? [0, -1] : [-1]
-            guard let count = try fields.integer(key), !isAll.contains(count) else { continue }
-            throw .unsupported(
-                fields.path.appending(key),
-                reason: "penalties here cover the whole prompt and answer; send -1")
-        }
-        if try fields.bool("penalize_nl") == false {
-            throw .unsupported(
-                fields.path.appending("penalize_nl"),
-                reason: "penalties here cover line breaks, too; send true")
-        }
     }
 
     private static func logitBias(

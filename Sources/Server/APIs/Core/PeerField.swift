@@ -69,7 +69,6 @@ extension PeerField {
             ],
             nil, "not read; use response_format, or structured_outputs"
         ),
-        (["allowed_token_ids"], nil, "not supported; use structured_outputs or logit_bias"),
         (
             ["lora", "lora_path", "lora_request", "adapter_id", "adapter"], nil,
             "adapters are not supported"
@@ -84,36 +83,29 @@ extension PeerField {
 
     /// Ways to choose a token.
     private static let sampling: [Row] = [
-        (["use_beam_search"], nil, "beam search is not supported"),
-        (["num_beams", "beam_width"], [1, 0], "beam search is not supported; send 1"),
-        (["length_penalty"], [1, 0], "beam search is not supported; send 1"),
         (
-            ["typical_p", "typical", "typ_p", "tfs_z", "tfs"], [1],
-            "not supported; send 1, and use top_p or min_p"
+            ["num_beams", "beam_width"], [1, 0],
+            "not read; use use_beam_search, with best_of or n for its width"
         ),
-        (
-            ["xtc_probability", "dry_multiplier", "mirostat", "mirostat_mode", "top_a"], [0],
-            "not supported; send 0"
-        ),
-        (["top_n_sigma", "nsigma", "adaptive_target"], [0, -1], "not supported; send -1"),
+        (["tfs_z", "tfs"], [1], "not supported; send 1, and use typical_p, top_p or min_p"),
+        (["top_a"], [0], "not supported; send 0"),
         (
             [
-                "dynatemp_range", "dynamic_temperature", "smoothing_factor", "epsilon_cutoff",
+                "dynamic_temperature", "smoothing_factor", "epsilon_cutoff",
                 "eta_cutoff", "penalty_alpha", "no_repeat_ngram_size", "temperature_last",
                 "top_n_tokens", "skew", "repetition_decay",
             ],
             nil, "not supported; leave it out"
         ),
         (
-            ["samplers", "sampler_order", "sampler_priority", "sampler_seq"], nil,
-            "the order is fixed: penalties, temperature, min_p, top_k, top_p; leave it out"
+            ["sampler_order", "sampler_priority", "sampler_seq"], nil,
+            "not read; use samplers, in llama.cpp's names or letters"
         ),
         (
             ["guidance_scale", "cfg_scale", "encoder_repetition_penalty"], [1],
             "not supported; send 1"
         ),
         (["negative_prompt"], nil, "not supported; leave it out"),
-        (["min_keep"], [0, 1], "not supported; send 0"),
         (["do_sample"], [true], "not read; send temperature 0 for the most probable tokens"),
     ]
 
@@ -131,10 +123,9 @@ extension PeerField {
         (["stop_regex", "stop_regexes"], nil, "not supported; use stop"),
         (
             [
-                "bad_words", "bad_words_ids", "banned_tokens", "banned_strings",
-                "custom_token_bans", "ban_eos_token", "suppress_tokens",
+                "banned_tokens", "banned_strings", "custom_token_bans", "ban_eos_token",
             ],
-            nil, "not supported; use logit_bias or ignore_eos"
+            nil, "not supported; use bad_words, bad_words_ids, logit_bias or ignore_eos"
         ),
     ]
 
@@ -199,7 +190,7 @@ extension PeerField {
             [
                 "no_stop_trim", "return_tokens_as_token_ids", "return_hidden_states",
                 "return_full_text", "post_sampling_probs", "decoder_input_details",
-                "logprob_token_ids", "prompt_embeds",
+                "prompt_embeds",
             ],
             nil, "not supported; leave it out"
         ),

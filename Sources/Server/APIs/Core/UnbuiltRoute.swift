@@ -35,7 +35,6 @@ struct UnbuiltRoute: Sendable {
         + rows(nil, ["/edits", "/engines", "/generate", "/generate_stream"], "use /v1/completions")
         + rows(nil, ["/completion"], "use /v1/completions")
         + rows(nil, ["/infill"], "use /v1/fim/completions, or /v1/completions with a suffix")
-        + rows(nil, ["/apply-template"], "use /v1/tokenize with messages")
         + rows(nil, ["/props", "/slots", "/lora-adapters"], "use /v1/models and /metrics")
         + rows(nil, ["/images", "/audio", "/videos", "/realtime"], textOnly)
         + rows(

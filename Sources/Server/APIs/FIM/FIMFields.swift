@@ -12,6 +12,7 @@ package enum FIMFields {
     static let refused: [FieldDeclaration] =
         [
             "tools", "logprobs", "n_probs", "top_logprobs", "prompt_logprobs", "messages", "echo",
+            "logprob_token_ids",
         ].map { .refused($0, reason: reason) } + [
             .refused("best_of", neutral: [1, false, 0, "", [], [:]], reason: reason),
             .refused(

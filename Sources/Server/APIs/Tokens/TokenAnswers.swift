@@ -5,7 +5,10 @@ extension EndpointContract {
     static let tokenize = EndpointContract(
         "Turn a text or a conversation into ids of tokens.", takes: TokenFields.list,
         gives: .object {
-            FieldDeclaration("tokens", AnswerMembers.ids, "The ids.").required
+            FieldDeclaration(
+                "tokens", .either([AnswerMembers.ids, .array(of: pair)]),
+                "The ids; with_pieces, each with its text."
+            ).required
             FieldDeclaration("count", AnswerMembers.count, "How many there are.").required
             FieldDeclaration("max_model_len", AnswerMembers.count, "The model's context.").required
             FieldDeclaration("token_strs", .array(of: .string()), "The text of each.")
@@ -14,7 +17,25 @@ extension EndpointContract {
     /// `POST /v1/detokenize`.
     static let detokenize = EndpointContract(
         "Turn ids of tokens into a text.", takes: TokenFields.detokenizing,
-        gives: .object { FieldDeclaration("prompt", .string(), "The text.").required })
+        gives: .object {
+            FieldDeclaration("prompt", .string(), "The text.").required
+            FieldDeclaration("content", .string(), "The same by llama-server's name.").required
+        })
+
+    /// A token with its text, or with its bytes where these are no text by themselves.
+    private static let pair = FieldKind.object {
+        FieldDeclaration("id", AnswerMembers.count, "The id.").required
+        FieldDeclaration(
+            "piece", .either([.string(), .array(of: .integer(in: 0...255))]), "The text."
+        ).required
+    }
+
+    /// `POST /v1/apply-template`.
+    static let applyTemplate = EndpointContract(
+        "Turn a conversation into the text of its prompt.", takes: TokenFields.rendering,
+        gives: .object {
+            FieldDeclaration("prompt", .string(), "The text, without BOS.").required
+        })
 
     /// `POST /v1/chat/completions/input_tokens`.
     static let countTokens = EndpointContract(

@@ -12,15 +12,15 @@ package enum TokenFields {
     static let addsSpecialTokens = Field.boolean(
         "add_special_tokens", "Whether the text gets the vocabulary's BOS in front.")
     static let addsSpecial = Field.boolean(
-        "add_special", "The same by llama-server's name, over which the other wins."
-    ).defaulting(to: true)
+        "add_special",
+        "The same by llama-server's name, over which the other wins; false where there is content.")
     static let parsesSpecialTokens = Field.boolean(
         "parse_special", "Whether names of control tokens in a text are these tokens."
     ).example(false)
     static let returnsTokenStrings = Field.boolean(
         "return_token_strs", "Whether the text of each token is told.")
     static let withPieces = Field.boolean(
-        "with_pieces", "The same by llama-server's name, over which the other wins."
+        "with_pieces", "Whether each token stands together with its text, as in llama-server."
     ).defaulting(to: false)
 
     static let addsGenerationPrompt = ChatFields.addsGenerationPrompt
@@ -50,6 +50,15 @@ package enum TokenFields {
                 }
                 return declaration
             }
+    }
+
+    /// Those of `POST /v1/apply-template`.
+    static let rendering = FieldList {
+        model
+        ChatFields.messages
+        ([addsGenerationPrompt.declaration, continuesFinalMessage.declaration]
+            + ToolFields.list.declarations + ThinkingFields.rendering.declarations
+            + TemplateArguments.list.declarations)
     }
 
     /// Those of `POST /v1/detokenize`.

@@ -14,6 +14,9 @@ extension RouteGroup {
             answer: TokenRoutes.count),
         .post("/v1/tokenize", contract: .tokenize, answer: TokenRoutes.tokenize),
         .post("/v1/detokenize", contract: .detokenize, answer: TokenRoutes.detokenize),
+        .post(
+            "/v1/apply-template", isListed: false, contract: .applyTemplate,
+            answer: TokenRoutes.applyTemplate),
         .get(
             "/tokenizer_info", "/v1/tokenizer_info", isListed: false, contract: .tokenizer,
             answer: TokenRoutes.describe)
@@ -28,13 +31,42 @@ private enum TokenRoutes {
         let (request, model) = try read(body, context)
         let tokens = try tokens(of: request.input, model)
         var answer: JSONObject = [
-            "tokens": tokens.json, "count": .integer(tokens.count),
+            "tokens": request.pairsPieces
+                ? .array(tokens.map { pair($0, model.tokenizer) }) : tokens.json,
+            "count": .integer(tokens.count),
             "max_model_len": .integer(model.engine.contextLength),
         ]
         if request.returnsTokenStrings {
             answer["token_strs"] = .array(tokens.map { .string(model.tokenizer.piece(of: $0)) })
         }
         return .response(ServerResponse(json: .object(answer)))
+    }
+
+    /// A token with its text, or with its bytes where these are no text by themselves.
+    private static func pair(_ token: Int32, _ tokenizer: any Tokenizer) -> JSONValue {
+        let bytes = tokenizer.bytes(of: token)
+        let text =
+            bytes.isEmpty ? tokenizer.piece(of: token) : String(decoding: bytes, as: UTF8.self)
+        let isText = bytes.isEmpty || bytes.elementsEqual(text.utf8)
+        return [
+            "id": .integer(Int(token)),
+            "piece": isText ? .string(text) : .array(bytes.map { .integer(Int($0)) }),
+        ]
+    }
+
+    /// `POST /v1/apply-template`: the text of a chat's prompt, without the BOS that a completion
+    /// gets by itself.
+    static func applyTemplate(
+        _ body: JSONObject, _ context: RequestContext
+    ) throws(APIError) -> RequestPlan {
+        let request = try APIError.reading { () throws(FieldError) in
+            try TokenizeRequest(rendering: body, limits: context.backend.configuration.limits)
+        }
+        let model = try context.backend.model(named: request.model)
+        var tokens = try tokens(of: request.input, model)[...]
+        if let bos = model.tokenizer.bosTokenID, tokens.first == bos { tokens.removeFirst() }
+        let text = model.tokenizer.decode(Array(tokens), namesControls: true)
+        return .response(ServerResponse(json: ["prompt": .string(text)]))
     }
 
     /// `POST /v1/chat/completions/input_tokens`: how long the prompt would be.
@@ -60,7 +92,8 @@ private enum TokenRoutes {
         }
         let text = model.tokenizer.decode(
             tokens, namesControls: !request.skipsSpecialTokens)
-        return .response(ServerResponse(json: ["prompt": .string(text)]))
+        // vLLM's name, and llama-server's.
+        return .response(ServerResponse(json: ["prompt": .string(text), "content": .string(text)]))
     }
 
     /// `GET /tokenizer_info`: what a client needs to apply the chat template itself, in the fields

@@ -19,15 +19,18 @@ package struct TokenizeRequest: Hashable, Sendable {
     /// What to tokenize.
     package var input: Input
 
-    /// Whether the answer spells out each token.
+    /// Whether the answer spells out each token (vLLM).
     package var returnsTokenStrings: Bool
+
+    /// Whether each token stands together with its text (llama-server).
+    package var pairsPieces: Bool
 
     /// Reads and checks the body.
     ///
     /// The names of vLLM (`prompt`, `add_special_tokens`) and of llama.cpp (`content`,
-    /// `add_special`, `parse_special`) are both read. As with both of them, the names of control
-    /// tokens in a text are these tokens, unless `parse_special` is false; in messages they never
-    /// are.
+    /// `add_special`, `parse_special`) are both read; as with them, a `prompt` gets BOS where
+    /// nothing is said, and `content` does not. The names of control tokens in a text are these
+    /// tokens, unless `parse_special` is false; in messages they never are.
     ///
     /// - Throws: `FieldError`, which names the field.
     package init(
@@ -35,13 +38,14 @@ package struct TokenizeRequest: Hashable, Sendable {
     ) throws(FieldError) {
         let fields = FieldReader(body, by: FieldRules(limits: limits))
         model = try fields.read(TokenFields.model)
-        let withPieces = try fields.read(TokenFields.withPieces)
-        returnsTokenStrings = try fields.read(TokenFields.returnsTokenStrings) ?? withPieces
-        let addsSpecial = try fields.read(TokenFields.addsSpecial)
+        pairsPieces = try fields.read(TokenFields.withPieces)
+        returnsTokenStrings = try fields.read(TokenFields.returnsTokenStrings) ?? false
+        let prompt = try fields.read(TokenFields.prompt)
+        let addsSpecial = try fields.read(TokenFields.addsSpecial) ?? (prompt != nil)
         let addsSpecialTokens = try fields.read(TokenFields.addsSpecialTokens) ?? addsSpecial
         let parsesSpecialTokens = try fields.read(TokenFields.parsesSpecialTokens)
         let content = try fields.read(TokenFields.content)
-        if let text = try fields.read(TokenFields.prompt) ?? content {
+        if let text = prompt ?? content {
             guard fields.value("messages") == nil else {
                 throw .invalid("messages", expected: "either prompt or messages")
             }
@@ -57,6 +61,19 @@ package struct TokenizeRequest: Hashable, Sendable {
         } else {
             throw .missing("prompt")
         }
+    }
+
+    /// Reads a conversation to which the template is applied, and nothing else.
+    ///
+    /// - Throws: `FieldError`, which names the field.
+    package init(
+        rendering body: JSONObject, limits: RequestLimits = .init()
+    ) throws(FieldError) {
+        let fields = FieldReader(body, by: FieldRules(limits: limits))
+        model = try fields.read(TokenFields.model)
+        pairsPieces = false
+        returnsTokenStrings = false
+        input = try Self.chat(fields, limits: limits)
     }
 
     private static func chat(

@@ -172,11 +172,11 @@ package enum GenerationFields {
                 frequencyPenalty
                 presencePenalty
                 repetitionPenalty
-                penaltyScopes
                 logitBias
                 seed
                 randomSeed
                 samplerSeed
+                SamplerFields.list
             }
             FieldList {
                 stops
@@ -202,17 +202,4 @@ package enum GenerationFields {
             IgnoredFields.list
         }
     }
-
-    /// Fields that narrow what penalties count; they count everything.
-    private static let penaltyScopes: [FieldDeclaration] =
-        ["repeat_last_n", "penalty_last_n", "rep_pen_range", "repetition_penalty_range"].map {
-            FieldDeclaration(
-                $0, .values($0 == "repetition_penalty_range" ? [-1, 0] : [-1]),
-                "With a penalty, only all tokens can be counted."
-            ).beside(["presence_penalty": 1])
-        } + [
-            FieldDeclaration(
-                "penalize_nl", .values([true]), "With a penalty, line breaks are counted, too."
-            ).beside(["presence_penalty": 1])
-        ]
 }
