@@ -19,6 +19,9 @@ package enum ConfigurationFile {
 
     private static func entry(_ setting: Setting) -> String {
         let words = setting.summary + " " + setting.details
+        if setting.key == "models" {
+            return comment(words) + comment(setting.facts) + modelsExample
+        }
         let line =
             if let example = setting.example {
                 "# \(setting.key): \(example)"
@@ -26,6 +29,25 @@ package enum ConfigurationFile {
                 "\(setting.key): \(setting.defaultText)"
             }
         return comment(words) + comment(setting.facts) + line + "\n"
+    }
+
+    /// An entry of `models` with every key, as a comment that stays valid YAML without its `#`.
+    private static var modelsExample: String {
+        var lines = ["models:"]
+        var group: Substring?
+        for row in ModelTable.rows {
+            let parts = row.key.split(separator: ".")
+            if parts.count > 1, parts.first != group { lines.append("    \(parts[0]):") }
+            group = parts.count > 1 ? parts.first : nil
+            let indent = String(repeating: " ", count: parts.count > 1 ? 6 : 4)
+            let isFirst = lines.count == 1
+            let words = row.summary + (row.facts.hasPrefix("Default: as") ? "" : " " + row.facts)
+            lines += comment(words).split(separator: "\n").map { indent + $0 }
+            lines.append(
+                (isFirst ? "  - " : indent) + "\(parts.last ?? ""): "
+                    + "\(row.example ?? row.defaultText)")
+        }
+        return lines.map { "# \($0)\n" }.joined() + "\n"
     }
 
     /// Lines of comment, none longer than a line should be.

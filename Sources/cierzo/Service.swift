@@ -24,7 +24,7 @@ struct Service: Sendable {
     }
 
     func run() async throws {
-        let model = try configuration.validatedModel()
+        let entries = try configuration.validatedModels()
         LoggingSystem.bootstrap { LineLogHandler(label: $0) }
         var logger = Logger(label: "cierzo")
         logger.logLevel = configuration.logLevel
@@ -42,8 +42,10 @@ struct Service: Sendable {
             configuration.engine.maxSequences + configuration.engine.maxQueue
         apiConfiguration.browsers = configuration.browsers(
             hostName: ProcessInfo.processInfo.hostName)
-        let models = ModelRegistry()
-        let slot = models.announce()
+        let residency = ModelResidency(
+            configuration.residency(modelCount: entries.count), logger: logger)
+        let models = ModelRegistry(residency: residency)
+        let slots = entries.map { _ in models.announce() }
         let api = APIServer(
             models: models, configuration: apiConfiguration, registry: registry,
             unixTime: { Int(Date().timeIntervalSince1970) }, logger: logger)
@@ -60,54 +62,87 @@ struct Service: Sendable {
                 metadata: ["connections": "\(maxConnections)"])
         }
         logger.info(
-            "listening, loading the model", metadata: ["port": "\(port)", "model": "\(model)"])
+            "listening, loading the model",
+            metadata: ["port": "\(port)", "model": "\(entries[0].path)"])
 
         let loading = ModelService(
-            configuration: configuration, model: model, port: port, slot: slot, stop: stop,
+            configuration: configuration, port: port, residency: residency, stop: stop,
             logger: logger)
-        let engine = try await Self.onThread("cierzo-loading") { try loading.load() }
+        try await loading.load(zip(entries, slots).map { (entry: $0, slot: $1) })
         await stop.wait()
         logger.info("draining; a second signal ends at once")
         models.stop()
-        // The engine first: what it cuts off still tells its client so.
-        await engine.shutdown(grace: configuration.shutdownGrace)
+        // The engines first: what they cut off still tells its client so.
+        await residency.end(grace: configuration.shutdownGrace)
         await http.shutdown(grace: .seconds(2))
         logger.info("stopped")
-    }
-
-    /// Does long work on a thread of its own, so that none of those which serve sockets waits.
-    private static func onThread<Result: Sendable>(
-        _ name: String, _ work: @escaping @Sendable () throws -> Result
-    ) async throws -> Result {
-        try await withCheckedThrowingContinuation { continuation in
-            let thread = Thread {
-                continuation.resume(with: Swift.Result { try work() })
-            }
-            thread.name = name
-            thread.stackSize = 8 << 20
-            thread.start()
-        }
+        // Nothing would end the thread of a model that is just being loaded.
+        if residency.isLoading { stop.end(code: 0) }
     }
 }
 
-/// Loads the model and lets requests reach it.
+/// Loads the models that must be there at the start, and lets requests reach all.
 private struct ModelService: Sendable {
     let configuration: ServiceConfiguration
-    let model: String
     let port: Int
-    let slot: ModelSlot
+    let residency: ModelResidency
     let stop: StopRequest
     let logger: Logger
 
-    /// Loads the model and opens the gate.
-    func load() throws -> GenerationEngine {
+    /// Opens all models, loads those that are needed at the start, and opens the gate.
+    ///
+    /// The others are loaded when they are asked for; but a file that is not sound, or that could
+    /// never be in memory, is told at once.
+    func load(_ models: [(entry: ModelEntry, slot: ModelSlot)]) async throws {
         let began = ContinuousClock.now
-        let loaded = try LoadedModel(
-            path: model, acceptsStale: configuration.acceptsStale)
-        if configuration.verifiesWeights {
-            slot.report("verifying the weights", 0)
-            try loaded.file.verify()
+        let opened = try await WorkThread.run("cierzo-loading") { try open(models) }
+        // What must be there at the start.
+        for (model, slot) in zip(opened, models.map { $0.slot }) where slot.isEssential {
+            model.model.constraints.prepareInBackground()
+            try await load(model)
+            stop.drains()
+            slot.serve(model.model)
         }
+        for (model, slot) in zip(opened, models.map { $0.slot }) where !slot.isEssential {
+            slot.serve(model.model)
+        }
+        keepLooking(opened.map(\.engine))
+        let seconds = (ContinuousClock.now - began) / .seconds(1)
+        logger.info(
+            "ready",
+            metadata: [
+                "model": "\(opened[0].model.description.name)",
+                "seconds": "\((seconds * 10).rounded() / 10)",
+            ])
+        greet()
+    }
+
+    private func open(_ models: [(entry: ModelEntry, slot: ModelSlot)]) throws -> [OpenedModel] {
+        // One team of threads for all: what it does not do at the same time, it does by turns.
+        let pool = try configuration.engine.makePool()
+        var opened: [OpenedModel] = []
+        var names: Set<String> = []
+        for (index, (entry, slot)) in models.enumerated() {
+            var entry = entry
+            entry.assembly.sharedPool = pool
+            let isEssential = index == 0 || entry.isPinned
+            let model = try entry.open(
+                in: residency, build: Build.version, keepsFile: isEssential, logger: logger)
+            let description = model.model.description
+            guard names.insert(description.name).inserted else {
+                throw SettingsError.invalid(
+                    key: "models", source: "configuration", expected: "a name for each model",
+                    found: "\(description.name) twice")
+            }
+            slot.announce(description, in: model.engine.resident, isEssential: isEssential)
+            describe(model)
+            opened.append(model)
+        }
+        return opened
+    }
+
+    private func describe(_ model: OpenedModel) {
+        let (loaded, plan) = (model.loaded, model.plan.memory)
         for warning in loaded.warnings { logger.warning("\(warning)") }
         logger.info(
             "prompts",
@@ -115,47 +150,49 @@ private struct ModelService: Sendable {
                 "format": "\(loaded.promptFormatName)", "because": "\(loaded.promptReason)",
                 "answers": "\(loaded.answerFormat.name): \(loaded.answerReason)",
             ])
-        let running = try ProgressLine.preparing(loaded.file) { show in
-            try configuration.engine.start(
-                loaded, named: configuration.servedName, build: Build.version, logger: logger
-            ) { share in
-                show(share)
-                slot.report(loaded.file.preparation, share)
-            }
-        }
-        let plan = running.memoryPlan
         logger.info(
             "memory",
             metadata: [
+                "model": "\(model.model.description.name)",
                 "weights": "\(byteText(plan.weightByteCount))",
                 "kv": "\(byteText(plan.kvByteCount)) for \(plan.kvPositionCount) positions",
                 "scratch": "\(byteText(plan.activationByteCount))",
             ])
-        // From here on there are requests, and a signal lets them end first.
-        stop.drains()
-        slot.serve(running.model)
-        keepLooking(running.watch)
-        let seconds = (ContinuousClock.now - began) / .seconds(1)
-        logger.info(
-            "ready",
-            metadata: [
-                "model": "\(loaded.names[0])", "seconds": "\((seconds * 10).rounded() / 10)",
-            ])
-        greet()
-        return running.engine
     }
 
-    /// Looks at the model's files every second, on a thread that may wait for a slow disk.
-    private func keepLooking(_ watch: WeightsWatch) {
-        let thread = Thread { [logger] in
-            while watch.lost == nil {
-                sleep(1)
-                watch.look()
+    /// Loads a model, with a line of progress on a terminal.
+    private func load(_ model: OpenedModel) async throws {
+        let file = model.loaded.file
+        let line = ProgressLine(file.preparation, "of " + byteText(file.tensors.byteCount))
+        let showing = Task {
+            while true {
+                try await Task.sleep(for: .milliseconds(100))
+                if case .loading(let progress?) = model.engine.resident.status {
+                    line.update(progress.share)
+                }
             }
-            guard let file = watch.lost else { return }
-            logger.critical(
-                "a file of weights was cut short or overwritten: restart with a whole file",
-                metadata: ["file": "\(file.path)"])
+        }
+        defer {
+            showing.cancel()
+            line.finish()
+        }
+        try await model.engine.resident.loaded()
+    }
+
+    /// Looks at the models' files every second, on a thread that may wait for a slow disk.
+    private func keepLooking(_ engines: [ResidentEngine]) {
+        let thread = Thread { [logger] in
+            var lost: Set<String> = []
+            while true {
+                sleep(1)
+                for engine in engines {
+                    engine.lookAtWeights()
+                    guard let problem = engine.problem, lost.insert(problem).inserted else {
+                        continue
+                    }
+                    logger.critical("\(problem)")
+                }
+            }
         }
         thread.name = "cierzo-watch"
         thread.stackSize = 1 << 18

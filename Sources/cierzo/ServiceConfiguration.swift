@@ -4,13 +4,19 @@ package import APIs
 import Console
 package import HTTP
 import Logging
-import Serving
+package import Serving
 
 /// All that settings decide about a server, with their defaults: those of the rooms below are their
 /// own, and what only the program knows stands here.
-package struct ServiceConfiguration: Sendable {
-    /// What to serve; required.
+package struct ServiceConfiguration: SettingSubject {
+    /// What to serve.
     var model: String?
+    /// What to serve besides.
+    package var models: [ModelRecord] = []
+    /// How much memory all models may take together.
+    var memoryLimit: MemoryLimit?
+    /// How long a request waits for room in memory for its model.
+    var modelWait = ModelResidency.Configuration().longestWait
     var acceptsStale = false
     var verifiesWeights = false
     var servedName: String?
@@ -36,16 +42,12 @@ package struct ServiceConfiguration: Sendable {
     /// The defaults.
     package init() {}
 
-    /// The model to serve, once all settings agree with each other.
+    /// The models to serve, the default one first, once all settings agree with each other.
     ///
     /// - Throws: ``SettingsError`` that names the setting.
-    package func validatedModel() throws(SettingsError) -> String {
+    package func validatedModels() throws(SettingsError) -> [ModelEntry] {
         func reject(_ key: String, _ expected: String, _ found: String) -> SettingsError {
             .invalid(key: key, source: "configuration", expected: expected, found: found)
-        }
-        guard let model else {
-            throw SettingsError.missing(
-                key: "model", hint: "give --model FILE, or model: in the configuration file")
         }
         guard ListeningHost(http.host).isLoopback || !apiKeys.isEmpty || isInsecure else {
             throw reject("host", "a loopback address, or api-keys, or insecure: true", http.host)
@@ -59,7 +61,69 @@ package struct ServiceConfiguration: Sendable {
                 "max-body-memory", "room for one body of max-body-bytes",
                 byteText(http.bodyMemoryByteCount))
         }
-        return model
+        var first = ModelRecord()
+        first.path = model
+        first.name = servedName
+        let records = (model == nil ? [] : [first]) + models
+        if records.isEmpty {
+            throw SettingsError.missing(
+                key: "model",
+                hint: "give --model FILE, or model: or models: in the configuration file")
+        }
+        var entries: [ModelEntry] = []
+        for (index, record) in records.enumerated() {
+            let key = "models[\(index - (model == nil ? 0 : 1))]"
+            entries.append(try entry(record, named: key, isOnly: records.count == 1))
+        }
+        return entries
+    }
+
+    /// What a record says, and for the rest what is said of all models.
+    private func entry(
+        _ record: ModelRecord, named key: String, isOnly: Bool
+    ) throws(SettingsError) -> ModelEntry {
+        guard let path = record.path, !path.isEmpty else {
+            throw SettingsError.missing(key: "\(key).path", hint: "say what to serve")
+        }
+        var own = self
+        for limit in ModelTable.limitKeys {
+            guard let value = record.limits[key: limit], let row = SettingTable.row(limit) else {
+                continue
+            }
+            do throws(SettingRejection) { try row.set(value, in: &own) } catch {
+                throw .invalid(
+                    key: "\(key).limits.\(limit)", source: "configuration",
+                    expected: error.expected, found: error.found)
+            }
+        }
+        var entry = ModelEntry(path: path)
+        entry.name = record.name
+        entry.aliases = record.aliases
+        // Nobody else could need its memory.
+        entry.isPinned = record.isPinned || isOnly
+        entry.temperature = record.temperature
+        entry.maxTokens = record.maxTokens
+        entry.assembly = own.engine
+        entry.assembly.share = record.priority
+        entry.assembly.memoryByteCount = isOnly && memoryLimit == nil ? nil : memoryByteCount
+        entry.acceptsStale = acceptsStale
+        entry.verifiesWeights = verifiesWeights
+        return entry
+    }
+
+    /// The bytes that all models may take together, where that is limited at all.
+    private var memoryByteCount: Int {
+        (memoryLimit ?? .standard).byteCount(of: MachineMemory.byteCount())
+    }
+
+    /// How models share memory.
+    ///
+    /// - Parameter modelCount: how many there are.
+    /// - Returns: one model alone has no limit that nobody has set.
+    func residency(modelCount: Int) -> ModelResidency.Configuration {
+        ModelResidency.Configuration(
+            budget: modelCount == 1 && memoryLimit == nil ? .max : memoryByteCount,
+            longestWait: modelWait)
     }
 
     /// The keys that open the server, and what each gets of it.

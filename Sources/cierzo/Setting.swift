@@ -2,9 +2,18 @@
 
 /// One row of the table of settings: a key of the configuration file that is a flag and a variable of
 /// the environment as well, and the field of ``ServiceConfiguration`` that it sets.
-package struct Setting: Sendable {
-    /// What stands in place of a default where the server does not start without a value.
-    static let required = "required"
+package typealias Setting = SettingRow<ServiceConfiguration>
+
+/// What a table of settings sets.
+package protocol SettingSubject: Sendable {
+    /// Everything at its default.
+    init()
+}
+
+/// One row of a table of settings: a key, and the field of the table's subject that it sets.
+package struct SettingRow<Subject: SettingSubject>: Sendable {
+    /// What a default begins with where the server does not start without a value.
+    static var required: String { "required" }
 
     /// The key of the file, of which flag and variable are made.
     package let key: String
@@ -25,9 +34,8 @@ package struct Setting: Sendable {
     /// Whether values are kept out of what is printed.
     let isSecret: Bool
 
-    private let load: @Sendable (ServiceConfiguration) -> SettingValue?
-    private let store:
-        @Sendable (SettingValue, inout ServiceConfiguration) throws(SettingRejection) -> Void
+    private let load: @Sendable (Subject) -> SettingValue?
+    private let store: @Sendable (SettingValue, inout Subject) throws(SettingRejection) -> Void
 
     /// A row.
     ///
@@ -41,7 +49,7 @@ package struct Setting: Sendable {
     ///   - summary: one sentence or two, for `--help` and the configuration file.
     ///   - details: what else there is to know, for the configuration file.
     init<Value>(
-        _ key: String, _ field: any WritableKeyPath<ServiceConfiguration, Value> & Sendable,
+        _ key: String, _ field: any WritableKeyPath<Subject, Value> & Sendable,
         _ type: SettingType<Value>, otherwise: String? = nil, example: String? = nil,
         isSecret: Bool = false, _ summary: String, _ details: String = ""
     ) {
@@ -51,12 +59,40 @@ package struct Setting: Sendable {
         self.summary = summary
         self.details = details
         load = { type.write($0[keyPath: field]) }
-        defaultValue = load(ServiceConfiguration())
+        defaultValue = load(Subject())
         defaultText = otherwise ?? defaultValue?.description ?? "none"
         self.example = example
         self.isSecret = isSecret
         store = { (value, configuration) throws(SettingRejection) in
             configuration[keyPath: field] = try type.read(value)
+        }
+    }
+
+    /// A row that allows the same values as one of another table, and keeps them as they are.
+    ///
+    /// - Parameters:
+    ///   - key: as in the file.
+    ///   - row: the other one.
+    ///   - field: where the value is kept.
+    ///   - otherwise: what holds where nothing is set.
+    init(
+        _ key: String, like row: Setting,
+        _ field: any WritableKeyPath<Subject, SettingValue?> & Sendable, otherwise: String
+    ) {
+        self.key = key
+        form = row.form
+        unit = row.unit
+        summary = row.summary
+        details = ""
+        defaultValue = nil
+        defaultText = otherwise
+        example = row.example ?? row.defaultText
+        isSecret = false
+        load = { $0[keyPath: field] }
+        store = { (value, subject) throws(SettingRejection) in
+            var scratch = ServiceConfiguration()
+            try row.set(value, in: &scratch)
+            subject[keyPath: field] = value
         }
     }
 
@@ -72,7 +108,7 @@ package struct Setting: Sendable {
     var expectation: String { form.expectation(unit: unit) }
 
     /// What the field says, as one would write it; nil where it is not set.
-    package func value(in configuration: ServiceConfiguration) -> SettingValue? {
+    package func value(in configuration: Subject) -> SettingValue? {
         load(configuration)
     }
 
@@ -80,7 +116,7 @@ package struct Setting: Sendable {
     ///
     /// - Throws: what is wrong with a value that has the right form.
     func set(
-        _ value: SettingValue, in configuration: inout ServiceConfiguration
+        _ value: SettingValue, in configuration: inout Subject
     ) throws(SettingRejection) {
         let isAllowed =
             switch (form, value) {
@@ -109,9 +145,14 @@ package struct Setting: Sendable {
                     stride(from: range.lowerBound, through: range.upperBound, by: multiple)
                         .map(String.init)) + unit
             case .choice(let names): "One of " + Self.list(names)
+            case .size:
+                form.expectation(unit: nil).prefix(1).uppercased()
+                    + form.expectation(unit: nil).dropFirst()
             case .text, .onOff, .texts: nil
             }
-        if defaultText == Self.required { return "Required." }
+        if defaultText.hasPrefix(Self.required) {
+            return defaultText.prefix(1).uppercased() + defaultText.dropFirst() + "."
+        }
         return values.map { "\($0); default: \(defaultText)." } ?? "Default: \(defaultText)."
     }
 

@@ -44,7 +44,7 @@ package struct SettingFlags: ParsableArguments, CustomReflectable {
             let key = Key(stringValue: setting.key)
             values[setting.key] =
                 switch setting.form {
-                case .text, .choice:
+                case .text, .choice, .size:
                     try container.decodeIfPresent(String.self, forKey: key).map { .text($0) }
                 case .number:
                     try container.decodeIfPresent(Int.self, forKey: key).map { .number($0) }
@@ -76,7 +76,7 @@ package struct SettingFlags: ParsableArguments, CustomReflectable {
             isFlag ? setting.summary : setting.summary + " " + setting.facts,
             valueName: setting.unit ?? valueName(setting.form))
         return switch setting.form {
-        case .text, .choice: Option<String?>(name: name, help: help)
+        case .text, .choice, .size: Option<String?>(name: name, help: help)
         case .number: Option<Int?>(name: name, help: help)
         case .onOff: Flag<Bool>(wrappedValue: false, name: name, help: help)
         case .texts:
@@ -92,6 +92,7 @@ package struct SettingFlags: ParsableArguments, CustomReflectable {
         case .text, .texts: "text"
         case .number, .numbers: "number"
         case .choice: "name"
+        case .size: "size"
         case .onOff: ""
         }
     }

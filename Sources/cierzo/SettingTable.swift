@@ -20,7 +20,8 @@ package enum SettingTable {
 
     private static let model = [
         Setting(
-            "model", \.model, .optional(.text), otherwise: Setting.required,
+            "model", \.model, .optional(.text),
+            otherwise: Setting.required + " unless models says what to serve",
             example: "models/smollm2-135m-instruct-8x.json",
             "What to serve: a manifest (models/*.json), a GGUF file, a file of `cierzo pack`, or a "
                 + "Hugging Face directory."),
@@ -37,6 +38,26 @@ package enum SettingTable {
             example: "my-model",
             "The name that /v1/models shows.",
             "The model's is what its manifest says, or else that of its file."),
+        Setting(
+            "models", \.models,
+            .listed(write: { $0.text }) { ModelRecord($0) }, otherwise: "none",
+            "Further models of the same process, as NAME=PATH or PATH: requests name the one they "
+                + "want, and they are in memory by turns where memory-limit does not hold them all.",
+            "Whoever names none gets `model`, or else the first of these, which is loaded at the "
+                + "start; the others are when they are asked for. Those that have been idle longest "
+                + "make room. In this file an entry can say more:"),
+        Setting(
+            "memory-limit", \.memoryLimit, .optional(.memoryLimit),
+            otherwise: "none for one model, \(MemoryLimit.standard) for several", example: "12GiB",
+            "Memory for weights, KV caches and scratch of all models together.",
+            "A share is one of what the machine and the control group allow. Weights that are mapped "
+                + "count, too. A model that could never be loaded within it is an error at the start."
+        ),
+        Setting(
+            "model-wait", \.modelWait, .seconds(1...86_400),
+            "How long a request waits for room in memory for its model; then it gets 503.",
+            "A model that is busy for long makes room after some seconds: requests that come then "
+                + "wait, in turn, until it is back."),
     ]
 
     private static let access = [

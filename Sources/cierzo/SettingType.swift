@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Serving
+
 /// How the values of a setting are written and read, and which of them are allowed.
 ///
 /// `Value` is the type of the field that the setting sets; a ``SettingValue`` is the same value as
@@ -28,6 +30,8 @@ package enum SettingForm: Sendable, Equatable {
     case numbers(ClosedRange<Int>)
     /// One of some names.
     case choice([String])
+    /// Bytes with their unit, or a share.
+    case size
 }
 
 /// A value of a setting as people write it.
@@ -121,6 +125,33 @@ extension SettingType<Duration> {
     }
 }
 
+extension SettingType<MemoryLimit> {
+    /// Bytes with their unit, or a share of the machine's memory.
+    static var memoryLimit: Self {
+        Self(
+            .size, write: { .text($0.description) },
+            { if case .text(let text) = $0 { MemoryLimit(text) } else { nil } })
+    }
+}
+
+extension SettingType<Double> {
+    /// A number that need not be whole.
+    static func decimal(_ range: ClosedRange<Double>) -> Self {
+        Self(
+            form: .text, write: { .text("\($0)") },
+            read: { (value) throws(SettingRejection) in
+                guard case .text(let text) = value, let number = Double(text),
+                    range.contains(number)
+                else {
+                    throw SettingRejection(
+                        expected: "a number from \(range.lowerBound) to \(range.upperBound)",
+                        found: "\(value)")
+                }
+                return number
+            })
+    }
+}
+
 extension SettingType<Bool> {
     /// `true` sets the field.
     static var onOff: Self {
@@ -191,6 +222,26 @@ extension SettingType<[String]> {
     }
 }
 
+extension SettingType {
+    /// Things that are written as a text each; empty texts are left out.
+    ///
+    /// - Parameters:
+    ///   - write: the text of one.
+    ///   - read: the one of a text.
+    /// - Returns: the type.
+    static func listed<Element: Sendable>(
+        write: @escaping @Sendable (Element) -> String,
+        _ read: @escaping @Sendable (String) -> Element
+    ) -> Self where Value == [Element] {
+        Self(
+            .texts, write: { .texts($0.map(write)) },
+            {
+                guard case .texts(let texts) = $0 else { return nil }
+                return texts.filter { !$0.isEmpty }.map(read)
+            })
+    }
+}
+
 extension SettingType<[Int]> {
     /// Numbers within a range.
     static func numbers(_ range: ClosedRange<Int>) -> Self {
@@ -212,6 +263,7 @@ extension SettingForm {
                 + " from \(range.lowerBound) to \(range.upperBound)"
         case .onOff: "true or false"
         case .texts: "a list of text"
+        case .size: "a size with its unit such as 12GiB, or a share of memory such as 80%"
         case .numbers(let range):
             "a list of whole numbers from \(range.lowerBound) to \(range.upperBound)"
         }

@@ -64,6 +64,9 @@ package struct Settings: Sendable {
                 try set(
                     setting, to: value, origin: "environment",
                     source: "environment variable \(setting.variable)")
+            } else if let file, setting.key == "models", file.models.line != nil {
+                configuration.models = try file.models.records()
+                origins[setting.key] = file.path
             } else if let file,
                 let value = try Self.value(
                     of: setting, source: file.place(of: setting.key),
@@ -84,6 +87,9 @@ package struct Settings: Sendable {
             if setting.isSecret, case .texts(let values)? = value, !values.isEmpty {
                 shown = "(\(values.count) hidden)"
             }
+            if setting.key == "models", !configuration.models.isEmpty {
+                shown = "[" + configuration.models.map(\.listing).joined(separator: ", ") + "]"
+            }
             let name = setting.key.padding(toLength: width + 1, withPad: " ", startingAt: 0)
             return "\(name) \(shown)  # \(origins[setting.key] ?? "default")"
         }.joined(separator: "\n")
@@ -102,12 +108,13 @@ package struct Settings: Sendable {
     }
 
     /// The value that a source has for a setting, if it has one.
-    private static func value(
-        of setting: Setting, source: String, read: (ConfigType) throws -> ConfigContent?
+    static func value<Subject>(
+        of setting: SettingRow<Subject>, named name: String? = nil, source: String,
+        read: (ConfigType) throws -> ConfigContent?
     ) throws(SettingsError) -> SettingValue? {
         let type: ConfigType =
             switch setting.form {
-            case .text, .choice: .string
+            case .text, .choice, .size: .string
             case .number: .int
             case .onOff: .bool
             case .texts: .stringArray
@@ -120,7 +127,8 @@ package struct Settings: Sendable {
             var shown = "another kind of value"
             if !setting.isSecret, case .string(let text)? = try? read(.string) { shown = text }
             throw .invalid(
-                key: setting.key, source: source, expected: setting.expectation, found: shown)
+                key: name ?? setting.key, source: source, expected: setting.expectation,
+                found: shown)
         }
         return switch content {
         case .string(let text): .text(text)
@@ -133,9 +141,11 @@ package struct Settings: Sendable {
     }
 }
 
-/// A configuration file: flat YAML, of which every key is one of the table's.
+/// A configuration file: flat YAML, of which every key is one of the table's, but for `models`.
 private struct SettingsFile {
     let path: String
+    /// The entries of `models`, where they are not in one line.
+    let models: ModelList
     private let snapshot: YAMLSnapshot
     private let lines: [String: Int]
 
@@ -147,8 +157,9 @@ private struct SettingsFile {
         } catch {
             throw .unreadable(path: path, reason: "the file cannot be read")
         }
+        models = ModelList(of: String(decoding: data, as: UTF8.self), path: path)
         var lines: [String: Int] = [:]
-        for (index, line) in String(decoding: data, as: UTF8.self)
+        for (index, line) in models.rest
             .split(separator: "\n", omittingEmptySubsequences: false).enumerated()
         {
             // The file is flat: a key stands at the start of its line.
@@ -163,7 +174,7 @@ private struct SettingsFile {
         self.lines = lines
         do {
             snapshot = try YAMLSnapshot(
-                data: data.bytes, providerName: path, parsingOptions: .default)
+                data: Data(models.rest.utf8).bytes, providerName: path, parsingOptions: .default)
         } catch {
             throw .unreadable(path: path, reason: "not valid YAML: \(error)")
         }

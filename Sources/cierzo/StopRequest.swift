@@ -75,7 +75,7 @@ final class StopRequest: Sendable {
     }
 
     /// Ends the process without what `exit` would run while other threads are at work.
-    private func end(code: Int32) -> Never {
+    func end(code: Int32) -> Never {
         DiagnosticWriter.standardError.flush(within: .milliseconds(200))
         _exit(code)
     }

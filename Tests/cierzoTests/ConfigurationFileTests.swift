@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Foundation
+import Serving
 import Testing
 import cierzo
 
@@ -28,16 +29,22 @@ import cierzo
         let lines = ConfigurationFile.text.split(separator: "\n").map { line in
             let words = line.split(separator: ":", maxSplits: 1)
             let key = words.first.map { String($0.dropFirst(2)) } ?? ""
-            return line.hasPrefix("# ") && SettingTable.row(key) != nil
+            // The keys of an entry of models are indented.
+            return line.hasPrefix("# ") && SettingTable.row(key) != nil || line.hasPrefix("#   ")
                 ? String(line.dropFirst(2)) : String(line)
         }
         try withConfigurationFile(lines.joined(separator: "\n")) { path in
             let settings = try Settings(flags: [:], file: path, environment: [:])
             #expect(
                 settings.listing().split(separator: "\n").allSatisfy { $0.hasSuffix("# \(path)") })
+            let models = try settings.configuration.validatedModels()
             #expect(
-                try settings.configuration.validatedModel()
-                    == "models/smollm2-135m-instruct-8x.json")
+                models.map(\.path) == [
+                    "models/smollm2-135m-instruct-8x.json", "models/smollm2-135m-instruct-8x.json",
+                ])
+            #expect(models[1].aliases == ["tiny"])
+            #expect(models[1].temperature == 0.3)
+            #expect(models[1].assembly.context == 8192)
         }
     }
 
@@ -51,6 +58,7 @@ import cierzo
             switch setting.form {
             case .onOff: "\(setting.flag) \(setting.summary)"
             case .text, .texts: "\(setting.flag) <text> \(setting.summary) \(setting.facts)"
+            case .size: "\(setting.flag) <size> \(setting.summary) \(setting.facts)"
             case .choice: "\(setting.flag) <name> \(setting.summary) \(setting.facts)"
             case .number, .numbers:
                 "\(setting.flag) <\(setting.unit ?? "number")> \(setting.summary) \(setting.facts)"

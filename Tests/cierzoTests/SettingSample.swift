@@ -14,6 +14,7 @@ struct SettingSample {
         value =
             switch setting.form {
             case .text: .text("sample")
+            case .size: .text("12GiB")
             case .number(let range, _): .number(range.upperBound)
             case .onOff: .onOff(true)
             case .texts: .texts(["https://one.example", "https://two.example"])

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import Serving
 import Testing
 import cierzo
 
@@ -112,9 +113,10 @@ import cierzo
         let configuration = try configuration([])
         #expect(
             throws: SettingsError.missing(
-                key: "model", hint: "give --model FILE, or model: in the configuration file")
+                key: "model",
+                hint: "give --model FILE, or model: or models: in the configuration file")
         ) {
-            try configuration.validatedModel()
+            try configuration.validatedModels()
         }
     }
 
@@ -125,12 +127,12 @@ import cierzo
                 key: "host", source: "configuration",
                 expected: "a loopback address, or api-keys, or insecure: true", found: "0.0.0.0")
         ) {
-            try open.validatedModel()
+            try open.validatedModels()
         }
         let keyed = try configuration(["--model", "m", "--host", "*", "--api-keys", "a"])
-        #expect(try keyed.validatedModel() == "m")
+        #expect(try keyed.validatedModels().map(\.path) == ["m"])
         let insecure = try configuration(["--model", "m", "--host", "*", "--insecure"])
-        #expect(try insecure.validatedModel() == "m")
+        #expect(try insecure.validatedModels().map(\.path) == ["m"])
     }
 
     @Test func `there is a weight for every key, or none`() throws {
@@ -141,7 +143,7 @@ import cierzo
                 key: "key-weights", source: "configuration",
                 expected: "as many weights as there are api-keys", found: "1")
         ) {
-            try configuration.validatedModel()
+            try configuration.validatedModels()
         }
     }
 
@@ -152,7 +154,7 @@ import cierzo
                 key: "max-body-memory", source: "configuration",
                 expected: "room for one body of max-body-bytes", found: "1.0 MiB")
         ) {
-            try configuration.validatedModel()
+            try configuration.validatedModels()
         }
     }
 }

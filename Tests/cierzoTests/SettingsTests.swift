@@ -115,10 +115,13 @@ import cierzo
     }
 
     private static let defaultListing = """
-        model                (required)  # default
+        model                (required unless models says what to serve)  # default
         accept-stale         false  # default
         verify               false  # default
         served-name          (the model's)  # default
+        models               []  # default
+        memory-limit         (none for one model, 80% for several)  # default
+        model-wait           60  # default
         host                 127.0.0.1  # default
         port                 8080  # default
         api-keys             []  # default

@@ -58,7 +58,7 @@ struct EngineMetrics {
             case .repetition: "repetition"
             case .cancelled: "cancelled"
             case .expired: "expired"
-            case .error: "error"
+            case .error, .unavailable: "error"
             }
         requests[name]?.increment()
         requestDuration.recordNanoseconds(usage.totalDuration.nanoseconds)

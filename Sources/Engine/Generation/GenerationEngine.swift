@@ -25,7 +25,8 @@ package final class GenerationEngine: Sendable {
     package let configuration: Configuration
 
     private let tokenizer: any Tokenizer
-    private let mailbox = Mailbox()
+    private let limits: Limits
+    private let mailbox: Mailbox
 
     /// Starts the engine's thread.
     ///
@@ -34,26 +35,33 @@ package final class GenerationEngine: Sendable {
     ///   - tokenizer: its vocabulary.
     ///   - configuration: limits, which the model's own may lower.
     ///   - logger: where failures of steps are reported.
+    ///   - whenIdle: is told, on any thread, each time that the last request has ended.
     package init(
         model: sending any LanguageModel, tokenizer: any Tokenizer,
-        configuration: Configuration = .init(), logger: Logger = Logger(label: "cierzo.engine")
+        configuration: Configuration = .init(), logger: Logger = Logger(label: "cierzo.engine"),
+        whenIdle: @escaping @Sendable () -> Void = {}
     ) {
-        let positionCount = model.blockCount * model.positionsPerBlock
-        contextLength = min(
-            model.contextLength, positionCount, configuration.contextLength ?? positionCount)
-        vocabularyCount = model.vocabularyCount
-        maxSequences = min(
-            configuration.maxSequences, model.maxLogitsRows, model.maxBatchTokens - 1)
+        limits = Limits(
+            configuration, tokenizer: tokenizer, vocabularyCount: model.vocabularyCount,
+            contextLength: model.contextLength,
+            positionCount: model.blockCount * model.positionsPerBlock,
+            maxLogitsRows: model.maxLogitsRows, maxBatchTokens: model.maxBatchTokens)
+        contextLength = limits.contextLength
+        vocabularyCount = limits.vocabularyCount
+        maxSequences = limits.maxSequences
         self.configuration = configuration
         self.tokenizer = tokenizer
+        mailbox = Mailbox(whenIdle: whenIdle)
 
         let loop = EngineLoop(
             model: model, tokenizer: tokenizer, configuration: configuration,
             maxSequences: maxSequences, mailbox: mailbox, logger: logger)
         let handover = Handover(loop)
-        let thread = Thread {
+        let thread = Thread { [mailbox] in
             Thread.current.name = "cierzo-engine"
-            handover.take()?.run()
+            handover.run()
+            // Only now is the memory of the model given back.
+            mailbox.noteThreadEnd()
         }
         thread.stackSize = 8 << 20
         thread.start()
@@ -73,11 +81,22 @@ package final class GenerationEngine: Sendable {
     @discardableResult package func submit(
         _ request: GenerationRequest, to stream: GenerationStream
     ) throws(SubmissionError) -> (id: RequestID, place: QueuePlace) {
-        try RequestValidation(
-            contextLength: contextLength, vocabularyCount: vocabularyCount,
-            maxChoices: min(configuration.maxChoices, maxSequences), configuration: configuration,
-            tokenizer: tokenizer
-        ).check(request)
+        try submit(request, since: .now) { stream.open(choiceCount: request.choiceCount) }
+    }
+
+    /// Accepts a request that has waited elsewhere, as `submit(_:to:)` does.
+    ///
+    /// - Parameters:
+    ///   - request: what to generate.
+    ///   - submitted: since when its client waits, from which its time limit counts.
+    ///   - open: where the events go; called when nothing but a shutdown can refuse it any more.
+    /// - Returns: the request's identity and where it stands in the queue.
+    /// - Throws: `SubmissionError`.
+    @discardableResult package func submit(
+        _ request: GenerationRequest, since submitted: ContinuousClock.Instant,
+        to open: () -> EventSource
+    ) throws(SubmissionError) -> (id: RequestID, place: QueuePlace) {
+        try limits.validate(request)
         let room = contextLength - request.promptTokens.count
         let isLimited = request.maxTokens.map { $0 <= room } ?? false
         let maxTokens = min(request.maxTokens ?? room, room)
@@ -89,7 +108,7 @@ package final class GenerationEngine: Sendable {
             request.beamSearch?.width ?? request.choiceCount, of: request.client,
             weight: max(1, request.weight),
             maxRunning: maxSequences, limit: limit, timeLimit: request.timeLimit)
-        let source = stream.open(choiceCount: request.choiceCount)
+        let source = open()
         let constraintEndTokens = request.constraint == nil ? [] : ownEndTokens
         let ignoredEndTokens = request.ignoresEOS ? constraintEndTokens : []
         let submission = Submission(
@@ -103,7 +122,7 @@ package final class GenerationEngine: Sendable {
                 ? endTokens.union(ignoredEndTokens).sorted() : [],
             constraintEndTokens: constraintEndTokens, ignoredEndTokens: ignoredEndTokens,
             allowedMask: request.sampling.allowedTokens.map(mask), source: source,
-            submitted: .now)
+            submitted: submitted)
         if let beams = request.beamSearch, maxTokens > 0 {
             let search = BeamSearch(
                 submission: submission, limits: beams, mailbox: mailbox, tokenizer: tokenizer)
@@ -141,7 +160,11 @@ package final class GenerationEngine: Sendable {
     /// How the engine is doing.
     package var statistics: EngineStatistics { mailbox.statistics }
 
-    /// Refuses new requests, gives running ones some time, cancels the rest and ends the thread.
+    /// Whether no request runs or waits.
+    package var isIdle: Bool { mailbox.isIdle }
+
+    /// Refuses new requests, gives running ones some time, cancels the rest, ends the thread and gives
+    /// back the model's memory.
     ///
     /// A second call may only shorten the time.
     ///
@@ -160,7 +183,10 @@ private final class Handover: Sendable {
         self.loop = Mutex(loop)
     }
 
-    func take() -> sending EngineLoop? {
+    /// Runs the loop to its end; with it goes all that only it has held.
+    @inline(never) func run() { take()?.run() }
+
+    private func take() -> sending EngineLoop? {
         loop.withLock { loop in
             let taken = loop
             loop = nil

@@ -73,6 +73,9 @@ package enum FinishReason: Hashable, Sendable {
 
     /// The engine could not go on with this choice; the text says why.
     case error(String)
+
+    /// The model could not be loaded for it; the text says why.
+    case unavailable(String, retryAfter: Duration)
 }
 
 /// What ended a choice with the reason `.stop`.

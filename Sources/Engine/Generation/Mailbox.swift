@@ -37,6 +37,8 @@ final class Mailbox: Sendable {
         var isSleeping = false
         var isClosed = false
         var hasEnded = false
+        /// Whether nothing of the engine's thread is left.
+        var threadHasEnded = false
         var nextID: UInt64 = 1
 
         /// The sequences that were accepted, have not ended and are not cancelled.
@@ -59,6 +61,13 @@ final class Mailbox: Sendable {
 
     private let state = Mutex(State())
     private let wakeUp = DispatchSemaphore(value: 0)
+    /// Is told each time that the last request has ended.
+    private let whenIdle: @Sendable () -> Void
+
+    init(whenIdle: @escaping @Sendable () -> Void = {}) { self.whenIdle = whenIdle }
+
+    /// Whether no sequence is outstanding.
+    var isIdle: Bool { state.withLock { $0.places.count == 0 } }
 
     /// The statistics that the engine published last.
     var statistics: EngineStatistics { state.withLock { $0.statistics } }
@@ -109,7 +118,12 @@ final class Mailbox: Sendable {
     }
 
     /// Gives back the places of a request that the engine never had as one.
-    func giveBack(_ id: RequestID) { state.withLock { _ = $0.places.giveBackAll(of: id) } }
+    func giveBack(_ id: RequestID) {
+        let isLast = state.withLock { state in
+            state.places.giveBackAll(of: id) && state.places.count == 0
+        }
+        if isLast { whenIdle() }
+    }
 
     /// Sends a request whose places were reserved.
     ///
@@ -126,16 +140,18 @@ final class Mailbox: Sendable {
     /// One that the engine has not taken ends here: a step may be long, and clients that ask and hang
     /// up many.
     func cancel(_ id: RequestID) {
-        let withdrawn: Submission? = post { state in
-            guard state.places.giveBackAll(of: id), !state.hasEnded else { return nil }
+        let (withdrawn, isLast): (Submission?, Bool) = post { state in
+            guard state.places.giveBackAll(of: id), !state.hasEnded else { return (nil, false) }
+            let isLast = state.places.count == 0
             if let index = state.messages.submissions.firstIndex(where: { $0.id == id }) {
                 state.messages.withdrawnCount += 1
-                return state.messages.submissions.remove(at: index)
+                return (state.messages.submissions.remove(at: index), isLast)
             }
             state.messages.cancellations.append(id)
-            return nil
+            return (nil, isLast)
         }
         withdrawn?.endUnstarted()
+        if isLast { whenIdle() }
     }
 
     /// Closes the mailbox for requests and asks the engine to end by a deadline.
@@ -147,15 +163,25 @@ final class Mailbox: Sendable {
         }
     }
 
-    /// Waits until the engine's thread has nothing more to do with any request.
+    /// Waits until the engine's thread has ended and all that it held is gone.
     func waitForEnd() async {
         await withCheckedContinuation { continuation in
             let hasEnded = state.withLock { state in
-                if !state.hasEnded { state.endWaiters.append(continuation) }
-                return state.hasEnded
+                if !state.threadHasEnded { state.endWaiters.append(continuation) }
+                return state.threadHasEnded
             }
             if hasEnded { continuation.resume() }
         }
+    }
+
+    /// Says that the engine's thread has ended.
+    func noteThreadEnd() {
+        let waiters = state.withLock { state in
+            state.threadHasEnded = true
+            defer { state.endWaiters = [] }
+            return state.endWaiters
+        }
+        for waiter in waiters { waiter.resume() }
     }
 
     private func post<Result: Sendable>(_ change: (inout State) -> Result) -> Result {
@@ -197,25 +223,23 @@ extension Mailbox {
     func publish(
         _ statistics: EngineStatistics, ended: [RequestID], placeInterval: Duration
     ) {
-        state.withLock { state in
+        let hasBecomeIdle = state.withLock { state in
             state.statistics = statistics
+            let wasIdle = state.places.count == 0
             for id in ended { state.places.giveBackOne(of: id) }
             state.placeInterval = placeInterval
+            return !wasIdle && state.places.count == 0
         }
+        if hasBecomeIdle { whenIdle() }
     }
 
     /// Says that the engine will take no more messages, and returns those that it has not taken.
     func end() -> Messages {
-        let (waiters, rest) = state.withLock { state in
+        state.withLock { state in
             state.isClosed = true
             state.hasEnded = true
-            defer {
-                state.endWaiters = []
-                state.messages = Messages()
-            }
-            return (state.endWaiters, state.messages)
+            defer { state.messages = Messages() }
+            return state.messages
         }
-        for waiter in waiters { waiter.resume() }
-        return rest
     }
 }

@@ -18,6 +18,9 @@ package enum SubmissionError: Error, Equatable, CustomStringConvertible {
     /// The engine is shutting down or has shut down.
     case shuttingDown
 
+    /// The model is not in memory and cannot be loaded now; the text says why.
+    case unavailable(reason: String, retryAfter: Duration)
+
     /// One line that names the field.
     package var description: String {
         switch self {
@@ -27,6 +30,7 @@ package enum SubmissionError: Error, Equatable, CustomStringConvertible {
         case .overloaded(let delay): "the queue is full; try again in \(delay)"
         case .tooLate(let wait): "the request would start in \(wait), after its time limit"
         case .shuttingDown: "the engine is shutting down"
+        case .unavailable(let reason, _): reason
         }
     }
 }

@@ -130,6 +130,8 @@ package struct Answer: Sendable {
         case .cancelled: .failed(choice: choice, .stopping)
         case .expired: .failed(choice: choice, .expired)
         case .error(let reason): .failed(choice: choice, .failed(reason: reason))
+        case .unavailable(let reason, let delay):
+            .failed(choice: choice, .unavailable(reason: reason, retryAfter: delay))
         }
     }
 }

@@ -8,6 +8,7 @@ package import Logging
 package import ModelFiles
 package import Parallelism
 package import Quantization
+package import Tokenization
 
 /// How much of the machine an engine gets.
 package struct EngineAssembly: Sendable {
@@ -46,6 +47,15 @@ package struct EngineAssembly: Sendable {
 
     /// The most prompt tokens of a step while nothing is being decoded.
     package var prefillChunk = Self.engineDefaults.prefillChunkTokens
+
+    /// The bytes that all models together may take; nil: what the machine has.
+    package var memoryByteCount: Int?
+
+    /// The threads of several engines that compute by turns; nil: this one gets threads of its own.
+    package var sharedPool: ThreadPool?
+
+    /// How much of such threads' time it gets next to others that want it, too.
+    package var share = 1
 
     /// The context where none is asked for, if the model has as much.
     package static let defaultContext = 32_768
@@ -95,36 +105,56 @@ package struct EngineAssembly: Sendable {
         }
     }
 
-    /// Starts the compute threads.
+    /// Starts the compute threads, or takes part in those that several engines share.
     ///
     /// - Returns: the operations, with threads running.
     /// - Throws: ``Failure`` where the processor does not have what is asked of it.
     package func makeCompute() throws(Failure) -> Compute {
-        let count = threads ?? ProcessorTopology.current().availableThreadCount
-        guard (1...1024).contains(count) else { throw .threads(count) }
         guard let choice = KernelChoice(rawValue: kernels) else { throw .unknownKernels(kernels) }
         guard choice.isAvailable else { throw .unavailableKernels(kernels) }
-        return Compute(pool: ThreadPool(threadCount: count, pinning: pinning), kernels: choice)
+        return Compute(pool: try makePool(), kernels: choice)
     }
 
-    /// Packs or maps the weights and allocates all that the model needs to run.
+    /// Starts threads, or takes part in those that several engines share.
+    ///
+    /// - Returns: the threads, running.
+    /// - Throws: ``Failure`` where their number is out of range.
+    package func makePool() throws(Failure) -> ThreadPool {
+        if let sharedPool { return ThreadPool(sharing: sharedPool, share: share) }
+        return ThreadPool(threadCount: try threadCount, pinning: pinning)
+    }
+
+    private var threadCount: Int {
+        get throws(Failure) {
+            if let sharedPool { return sharedPool.threadCount }
+            let count = threads ?? ProcessorTopology.current().availableThreadCount
+            guard (1...1024).contains(count) else { throw .threads(count) }
+            return count
+        }
+    }
+
+    /// What an engine needs, before any of it is allocated.
     ///
     /// - Parameters:
     ///   - file: the model.
-    ///   - progress: told the share of the weights that is prepared, on any thread.
-    /// - Returns: the model, ready to run.
+    ///   - packedTypes: its tensors' `packedTypes`; nil for what they are likely to be, which takes
+    ///     no reading.
+    /// - Returns: the plan.
     /// - Throws: where the machine has too little memory, or a limit is unusable.
-    package func makeTransformer(
-        for file: ModelFile, progress: @Sendable (Double) -> Void = { _ in }
-    ) throws -> sending Transformer {
-        let compute = try makeCompute()
-        let memory = MachineMemory.byteCount()
+    package func plan(
+        for file: ModelFile, packedAs packedTypes: [ElementType?]? = nil
+    ) throws -> EnginePlan {
+        guard let choice = KernelChoice(rawValue: kernels) else {
+            throw Failure.unknownKernels(kernels)
+        }
+        let threadCount = try threadCount
+        let memory = min(memoryByteCount ?? .max, MachineMemory.byteCount())
         let contextLength = self.contextLength(for: file)
         // The weights of a packed file are mapped as they are.
-        let packs = compute.kernels.packsWeights && file.packed == nil
-        let packedTypes = packs ? file.tensors.packedTypes : []
+        let packs = choice.packsWeights && file.packed == nil
+        let types = packs ? packedTypes ?? file.tensors.likelyPackedTypes : []
         let weightByteCount =
-            packs ? file.tensors.packedByteCount(as: packedTypes) : file.tensors.byteCount
+            packs ? file.tensors.packedByteCount(as: types) : file.tensors.byteCount
         func limits(blockCount: Int) -> TransformerLimits {
             TransformerLimits(
                 maxBatchTokens: maxBatchTokens, blockCount: blockCount,
@@ -135,7 +165,7 @@ package struct EngineAssembly: Sendable {
         func plan(blockCount: Int) throws -> MemoryPlan {
             try MemoryPlan(
                 configuration: file.configuration, weightByteCount: weightByteCount,
-                limits: limits(blockCount: blockCount), threadCount: compute.pool.threadCount)
+                limits: limits(blockCount: blockCount), threadCount: threadCount)
         }
         let perBlock = try max(1, plan(blockCount: 1).kvByteCount)
         let perContext = (contextLength + blockSize - 1) / blockSize
@@ -153,13 +183,31 @@ package struct EngineAssembly: Sendable {
         let whole = try plan(blockCount: blockCount)
         let owned =
             whole.kvByteCount + whole.activationByteCount
-            + (packs ? file.tensors.bytesToPack(as: packedTypes) : 0)
+            + (packs ? file.tensors.bytesToPack(as: types) : 0)
         guard owned < memory else { throw Failure.memory(needed: owned, available: memory) }
+        return EnginePlan(
+            limits: limits(blockCount: blockCount), memory: whole,
+            packedTypes: packs ? types : nil)
+    }
+
+    /// Packs or maps the weights and allocates all that the model needs to run.
+    ///
+    /// - Parameters:
+    ///   - file: the model.
+    ///   - progress: told the share of the weights that is prepared, on any thread.
+    /// - Returns: the model, ready to run.
+    /// - Throws: where the machine has too little memory, or a limit is unusable.
+    package func makeTransformer(
+        for file: ModelFile, progress: @Sendable (Double) -> Void = { _ in }
+    ) throws -> sending Transformer {
+        let compute = try makeCompute()
+        let packs = compute.kernels.packsWeights && file.packed == nil
+        let plan = try plan(for: file, packedAs: packs ? file.tensors.packedTypes : nil)
         return try Transformer(
             configuration: file.configuration,
             tensors: file.preparedTensors(
-                for: compute, packedAs: packs ? packedTypes : nil, progress: progress),
-            compute: compute, limits: limits(blockCount: blockCount))
+                for: compute, packedAs: plan.packedTypes, progress: progress),
+            compute: compute, limits: plan.limits)
     }
 
     /// Prepares a model's weights and starts an engine for it.
@@ -177,17 +225,50 @@ package struct EngineAssembly: Sendable {
         logger: Logger = Logger(label: "cierzo.engine"),
         progress: @Sendable (Double) -> Void = { _ in }
     ) throws -> RunningModel {
-        let transformer = try makeTransformer(for: loaded.file, progress: progress)
-        let memoryPlan = transformer.memoryPlan
-        let watch = WeightsWatch(loaded.file, files: transformer.weights.files)
-        let engine = GenerationEngine(
-            model: transformer, tokenizer: loaded.tokenizer,
-            configuration: engineConfiguration(for: loaded.file), logger: logger)
-        let model = loaded.served(by: engine, build: build, named: name, watchedBy: watch)
+        let started = try start(
+            loaded.file, tokenizer: loaded.tokenizer, logger: logger, progress: progress)
+        let model = loaded.served(by: started.engine, build: build, named: name) {
+            started.problem
+        }
         model.constraints.prepareInBackground()
         return RunningModel(
-            model: model,
-            engine: engine, memoryPlan: memoryPlan, watch: watch)
+            model: model, engine: started.engine, memoryPlan: started.memoryPlan,
+            watch: started.watch)
+    }
+
+    /// Prepares a model's weights and starts an engine for it, whose vocabulary is known.
+    ///
+    /// - Parameters:
+    ///   - file: the model.
+    ///   - tokenizer: its vocabulary.
+    ///   - logger: where the engine reports failures of steps.
+    ///   - whenIdle: is told, on any thread, each time that the last request has ended.
+    ///   - progress: told the share of the weights that is prepared, on any thread.
+    /// - Returns: the engine, which answers at once.
+    /// - Throws: where the machine has too little memory, or a limit is unusable.
+    package func start(
+        _ file: ModelFile, tokenizer: any Tokenizer, logger: Logger,
+        whenIdle: @escaping @Sendable () -> Void = {}, progress: @Sendable (Double) -> Void
+    ) throws -> StartedEngine {
+        let transformer = try makeTransformer(for: file, progress: progress)
+        let memoryPlan = transformer.memoryPlan
+        let watch = WeightsWatch(file, files: transformer.weights.files)
+        let engine = GenerationEngine(
+            model: transformer, tokenizer: tokenizer,
+            configuration: engineConfiguration(for: file), logger: logger, whenIdle: whenIdle)
+        return StartedEngine(engine: engine, memoryPlan: memoryPlan, watch: watch)
+    }
+
+    /// What requests may ask of the engine that a plan is made for.
+    package func engineLimits(
+        for file: ModelFile, _ plan: EnginePlan, tokenizer: any Tokenizer
+    ) -> GenerationEngine.Limits {
+        GenerationEngine.Limits(
+            engineConfiguration(for: file), tokenizer: tokenizer,
+            vocabularyCount: file.configuration.vocabularySize,
+            contextLength: file.configuration.contextLength,
+            positionCount: plan.limits.blockCount * plan.limits.positionsPerBlock,
+            maxLogitsRows: plan.limits.maxLogitsRows, maxBatchTokens: plan.limits.maxBatchTokens)
     }
 
     /// The most positions of one sequence.

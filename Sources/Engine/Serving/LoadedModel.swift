@@ -116,11 +116,11 @@ package struct LoadedModel: Sendable {
     ///   - engine: what generates with its weights.
     ///   - build: the version of the program.
     ///   - servedName: the name that the operator gave it, or nil.
-    ///   - watch: notices when the weights are gone.
+    ///   - problem: says why it cannot answer any more, if that is so.
     /// - Returns: description, engine, tokenizer and prompts together.
-    func served(
-        by engine: GenerationEngine, build: String, named servedName: String?,
-        watchedBy watch: WeightsWatch
+    package func served(
+        by engine: any CompletionEngine, build: String, named servedName: String?,
+        problem: @escaping @Sendable () -> String?
     ) -> ServedModel {
         let own = names
         let id = servedName ?? own.first ?? "default"
@@ -145,12 +145,7 @@ package struct LoadedModel: Sendable {
             description: description, engine: engine, tokenizer: tokenizer, prompts: promptEncoder,
             answerFormat: answerFormat, chatTemplate: chatTemplate,
             fingerprint: "cierzo-\(build)-\(weightsFingerprint())",
-            problem: {
-                watch.lost.map {
-                    "The model's file \($0.fileName) was cut short or overwritten while it was being "
-                        + "served; the server must be restarted with a whole file."
-                }
-            })
+            problem: problem)
     }
 
     /// The template that conversations are written with, or else the model's own.

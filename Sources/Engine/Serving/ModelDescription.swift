@@ -35,6 +35,9 @@ package struct ModelDescription: Hashable, Sendable {
     /// The temperature where a request says none; nil if its makers advise none.
     package var defaultTemperature: Double?
 
+    /// The most tokens of an answer where a request says none; nil for as many as fit.
+    package var defaultMaxTokens: Int?
+
     /// What it can do.
     package var capabilities: Set<Capability>
 

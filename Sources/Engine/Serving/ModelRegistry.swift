@@ -39,8 +39,13 @@ package final class ModelRegistry: Sendable {
 
     private let announced = Mutex<[ModelSlot]>([])
 
+    /// What keeps models in memory, where they come and go.
+    package let residency: ModelResidency?
+
     /// A registry without models.
-    package init() {}
+    ///
+    /// - Parameter residency: what keeps its models in memory; nil where they never leave it.
+    package init(residency: ModelResidency? = nil) { self.residency = residency }
 
     /// Makes a place for a model; the server is not ready before the model is.
     ///
@@ -84,9 +89,10 @@ package final class ModelRegistry: Sendable {
         throw .unknownModel(name ?? Self.defaultName)
     }
 
-    /// Refuses new requests to all models; those under way go on.
+    /// Refuses new requests to all models, and those that wait for one; those under way go on.
     package func stop() {
         for slot in slots { slot.stop() }
+        residency?.stop()
     }
 
     /// Whether every model that was announced can answer, or the most urgent reason why not.
@@ -107,32 +113,5 @@ package final class ModelRegistry: Sendable {
             total = total?.adding(statistics) ?? statistics
         }
         return total
-    }
-}
-
-extension EngineStatistics {
-    /// The sums of both; the later of their last steps.
-    fileprivate func adding(_ other: EngineStatistics) -> EngineStatistics {
-        var sum = self
-        sum.runningSequences += other.runningSequences
-        sum.waitingSequences += other.waitingSequences
-        sum.usedBlocks += other.usedBlocks
-        sum.freeBlocks += other.freeBlocks
-        sum.cachedBlocks += other.cachedBlocks
-        sum.cacheHitTokens += other.cacheHitTokens
-        sum.cacheMissTokens += other.cacheMissTokens
-        sum.evictedBlocks += other.evictedBlocks
-        sum.steps += other.steps
-        sum.prefillTokens += other.prefillTokens
-        sum.generatedTokens += other.generatedTokens
-        sum.forcedTokens += other.forcedTokens
-        sum.masks += other.masks
-        sum.maskWait += other.maskWait
-        sum.rewinds += other.rewinds
-        sum.preemptions += other.preemptions
-        sum.finishedRequests += other.finishedRequests
-        sum.wakeUps += other.wakeUps
-        sum.lastProgress = max(lastProgress, other.lastProgress)
-        return sum
     }
 }

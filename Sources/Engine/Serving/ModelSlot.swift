@@ -32,8 +32,16 @@ package final class ModelSlot: Sendable {
         }
     }
 
+    /// The model's place in memory, where models come and go.
+    private struct Place {
+        let resident: Resident
+        /// Whether the server is not ready before the model was in memory once.
+        let isEssential: Bool
+    }
+
     private let current: Mutex<State>
     private let reported = Mutex<Progress?>(nil)
+    private let place = Mutex<Place?>(nil)
 
     /// An empty place.
     ///
@@ -51,6 +59,21 @@ package final class ModelSlot: Sendable {
         reported.withLock { $0 = Progress(stage: stage, share: share) }
     }
 
+    /// Says what will stand there.
+    ///
+    /// - Parameters:
+    ///   - description: what is known of the model.
+    ///   - resident: the model's place in memory, where models come and go.
+    ///   - isEssential: whether the server is not ready before the model was in memory once.
+    package func announce(
+        _ description: ModelDescription, in resident: Resident, isEssential: Bool
+    ) {
+        place.withLock { $0 = Place(resident: resident, isEssential: isEssential) }
+        current.withLock { state in
+            if case .loading = state { state = .loading(description) }
+        }
+    }
+
     /// Lets requests reach the model.
     package func serve(_ model: ServedModel) { current.withLock { $0 = .serving(model) } }
 
@@ -64,8 +87,26 @@ package final class ModelSlot: Sendable {
     /// What stands there now.
     package var state: State { current.withLock { $0 } }
 
+    /// The model's place in memory; nil for a model that never leaves it.
+    package var resident: Resident? { place.withLock { $0?.resident } }
+
+    /// Whether the server is not ready before the model was in memory once.
+    package var isEssential: Bool { place.withLock { $0?.isEssential ?? true } }
+
+    /// Whether the model is in memory.
+    package var status: Resident.Status {
+        if let resident { return resident.status }
+        return switch state {
+        case .loading: .loading(progress)
+        case .serving, .stopping: .loaded
+        }
+    }
+
     /// How far loading has come, if that was reported.
-    package var progress: Progress? { reported.withLock { $0 } }
+    package var progress: Progress? {
+        if case .loading(let progress?)? = resident?.status { return progress }
+        return reported.withLock { $0 }
+    }
 
     /// What is known of the model.
     package var description: ModelDescription? {
@@ -98,7 +139,8 @@ package final class ModelSlot: Sendable {
         case .loading: return .loading(progress)
         case .stopping: return .stopping
         case .serving(let model):
-            if let problem = model.problem() { return .failed(reason: problem) }
+            // Who asks for another model can be answered.
+            if isEssential, let problem = model.problem() { return .failed(reason: problem) }
             return model.engine.statistics.isStalled(limit: stallLimit) ? .stalled : .ready
         }
     }

@@ -10,7 +10,7 @@ package import Tokenization
 /// A model that is ready to answer.
 package struct ServedModel: Sendable {
     /// What clients are told of it.
-    package let description: ModelDescription
+    package var description: ModelDescription
 
     /// What generates.
     package let engine: any CompletionEngine
@@ -129,6 +129,7 @@ package struct ServedModel: Sendable {
         var request = question.generation
         request.sampling.temperature = Float(
             question.temperature ?? description.defaultTemperature ?? 1)
+        request.maxTokens = request.maxTokens ?? description.defaultMaxTokens
         request.stopTokenIDs = Set(question.stopTokenIDs)
         try question.samplingTexts.resolve(into: &request.sampling, tokenizer, breakers)
         var requests: [GenerationRequest] = []

@@ -19,6 +19,9 @@ package enum ServingError: Error, Hashable {
     /// The model cannot answer any more, or never could; the text says why.
     case broken(reason: String)
 
+    /// The model is not in memory and cannot be loaded now; the text says why.
+    case unavailable(reason: String, retryAfter: Duration)
+
     /// A part has a value that it may not have.
     case invalid(Question.Part, expected: String)
 
@@ -61,6 +64,7 @@ extension ServingError: CustomStringConvertible {
         case .loading: "The model is still loading."
         case .stopping: "The server is shutting down."
         case .broken(let reason), .conversation(let reason), .failed(let reason): reason
+        case .unavailable(let reason, _): reason
         case .invalid(let part, let expected): "\(part): expected \(expected)"
         case .unsupported(let part, let reason): "\(part): \(reason)"
         case .unrecognizable(let part, let error): "\(part): \(error)"
@@ -87,6 +91,8 @@ extension ServingError {
             case .overloaded(let delay): .overloaded(retryAfter: delay)
             case .tooLate(let wait): .tooLate(estimatedWait: wait)
             case .shuttingDown: .stopping
+            case .unavailable(let reason, let delay):
+                .unavailable(reason: reason, retryAfter: delay)
             }
     }
 }

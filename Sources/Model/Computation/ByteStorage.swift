@@ -96,11 +96,14 @@ internal import Synchronization
         advise(.hugePages)
         let count = (byteCount + Self.populationByteCount - 1) / Self.populationByteCount
         let done = Atomic(0)
-        pool.parallel(count: count) { task, _ in
-            let start = task * Self.populationByteCount
-            populate(start..<min(start + Self.populationByteCount, byteCount))
-            let finished = done.add(1, ordering: .relaxed).newValue
-            progress(Double(finished) / Double(count))
+        // A few at a time, for other models may compute between them.
+        for first in stride(from: 0, to: count, by: max(4, pool.threadCount)) {
+            pool.parallel(count: min(max(4, pool.threadCount), count - first)) { task, _ in
+                let start = (first + task) * Self.populationByteCount
+                populate(start..<min(start + Self.populationByteCount, byteCount))
+                let finished = done.add(1, ordering: .relaxed).newValue
+                progress(Double(finished) / Double(count))
+            }
         }
     }
 

@@ -11,7 +11,7 @@ internal import Synchronization
 /// together with the region that they belong to, so a thread that comes late to an old region finds
 /// nothing in it, or helps with the new one; the caller waits for tasks, never for threads. Who waits
 /// reads ahead.
-// Safety: `body` is written only by the caller whose `turn` it is, before it publishes tasks with
+// Safety: `body` is written only by the caller whose turn it is, before it publishes tasks with
 // release order and after `remaining` has come down to 0; it is read only by a thread that has
 // claimed a task and not yet counted it. The rest is atomic or never changes.
 @safe final class ThreadTeam: @unchecked Sendable {
@@ -38,9 +38,6 @@ internal import Synchronization
     /// The tasks of each worker.
     private let queues: UnsafeMutablePointer<WorkQueue>
 
-    // Not a `Mutex`: that one is handed from thread to thread, and each of them first has to get a
-    // processor.
-    private let turn: UnsafeMutablePointer<pthread_mutex_t>
     private let stopping = Atomic<Bool>(false)
     // Not an optional: its closure would be stored in another form, in a new box each time.
     private var body: (Int, Int) -> Void = { _, _ in }
@@ -61,13 +58,9 @@ internal import Synchronization
         unsafe generation = words
         unsafe remaining = words + 1
         unsafe queues = WorkQueue.allocate(count: nodes.count)
-        unsafe turn = .allocate(capacity: 1)
-        unsafe pthread_mutex_init(turn, nil)
     }
 
     deinit {
-        unsafe pthread_mutex_destroy(turn)
-        unsafe turn.deallocate()
         unsafe generation.deallocate()
         unsafe queues.deallocate()
     }
@@ -79,11 +72,10 @@ internal import Synchronization
     ///     past the last have none; tasks of nodes that have no worker count as the last node's.
     ///   - ahead: what the workers will read in the next region that reads weights; nil: as before.
     ///   - body: runs a task on a worker.
+    /// - Precondition: it is the caller's turn.
     func run(
         ends: Span<Int>, ahead: WeightsAhead?, _ body: @escaping (Int, Int) -> Void
     ) {
-        unsafe pthread_mutex_lock(turn)
-        defer { unsafe pthread_mutex_unlock(turn) }
         self.body = body
         let count = ends[ends.count - 1]
         unsafe remaining.pointee.value.store(UInt64(count) << 1, ordering: .relaxed)

@@ -40,6 +40,25 @@ package struct PrometheusText {
         text += "\(name) \(Self.number(value))\n"
     }
 
+    /// Writes values that are read at the moment of asking, one for each value of a label.
+    ///
+    /// - Parameters:
+    ///   - name: the metric's name.
+    ///   - label: the label's name.
+    ///   - values: each with the value of its label.
+    ///   - isCounter: whether they only grow.
+    ///   - help: one line about the metric.
+    package mutating func append(
+        _ name: String, label: String, _ values: [(label: String, value: Double)],
+        isCounter: Bool = false, help: String
+    ) {
+        let name = MetricName.metric(name)
+        text += "# HELP \(name) \(help)\n# TYPE \(name) \(isCounter ? "counter" : "gauge")\n"
+        for (value, number) in values {
+            line(name, SeriesLabels([(label, value)]).text(), Self.number(number))
+        }
+    }
+
     /// Writes what every Prometheus client tells of its process, under the usual names.
     ///
     /// - Parameter root: where `proc` is, for tests; what cannot be read there is left out.

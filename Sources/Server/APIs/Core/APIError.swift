@@ -44,7 +44,7 @@ package enum APIError: Error, Hashable {
     case expired
 
     /// The model is loading, or the server is stopping.
-    case unavailable(reason: String)
+    case unavailable(reason: String, retryAfterSeconds: Int = 1)
 
     /// The server failed.
     case failed(reason: String)
@@ -85,7 +85,7 @@ extension APIError: CustomStringConvertible {
         case .tooLate(let seconds):
             "max_time: the answer would only begin in \(seconds) s, after that."
         case .expired: "max_time has passed before the answer was complete."
-        case .unavailable(let reason): reason
+        case .unavailable(let reason, _): reason
         case .failed(let reason): reason
         }
     }

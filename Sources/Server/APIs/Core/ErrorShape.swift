@@ -157,8 +157,8 @@ extension APIError {
     /// The seconds after which trying again makes sense.
     package var retryAfterSeconds: Int? {
         switch self {
-        case .overloaded(let seconds), .tooLate(let seconds): max(1, seconds)
-        case .unavailable: 1
+        case .overloaded(let seconds), .tooLate(let seconds), .unavailable(_, let seconds):
+            max(1, seconds)
         default: nil
         }
     }

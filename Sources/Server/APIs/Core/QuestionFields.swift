@@ -56,6 +56,10 @@ extension APIError {
             case .unknownModel(let name): .modelNotFound(name)
             case .loading, .stopping, .cancelled: .unavailable(reason: error.description)
             case .broken(let reason): .unavailable(reason: reason)
+            case .unavailable(let reason, let delay):
+                .unavailable(
+                    reason: EchoableText.sentence(reason),
+                    retryAfterSeconds: Self.retrySeconds(delay))
             case .invalid(let part, let expected):
                 .invalid(fields.path(of: part), expected: expected)
             case .unsupported(let part, let reason):

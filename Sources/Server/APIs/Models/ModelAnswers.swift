@@ -20,6 +20,10 @@ extension EndpointContract {
         FieldDeclaration("deprecation", .null, "Always null.").required
         FieldDeclaration("capabilities", .map(of: .boolean), "What it can do.").required
         FieldDeclaration("meta", .map(of: .any), "Size, quantisation and status.").required
+        FieldDeclaration(
+            "status", .map(of: .any), "Whether it is in memory, as llama-server says it."
+        )
+        .required
     }
 
     /// `GET /v1/models`.
@@ -32,4 +36,18 @@ extension EndpointContract {
 
     /// `GET /v1/models/{id}`.
     static let model = EndpointContract("Describe a model.", gives: card)
+
+    private static let moved = FieldKind.object {
+        FieldDeclaration("success", .boolean, "Always true.").required
+    }
+
+    /// `POST /v1/models/load`.
+    static let loadModel = EndpointContract(
+        "Have a model loaded, which goes on when the answer is there.", takes: ModelFields.list,
+        gives: moved)
+
+    /// `POST /v1/models/unload`.
+    static let unloadModel = EndpointContract(
+        "Have a model unloaded as soon as it has nothing to do.", takes: ModelFields.list,
+        gives: moved)
 }

@@ -66,7 +66,7 @@ package struct ModelCard: Hashable, Sendable {
 
     /// The card; members that only one dialect knows do not disturb the other.
     ///
-    /// - Parameter status: `loaded` or `loading`.
+    /// - Parameter status: `loaded`, `loading`, `unloaded` or `failed`.
     /// - Returns: the object.
     package func json(status: String) -> JSONValue {
         var meta = meta
@@ -89,6 +89,9 @@ package struct ModelCard: Hashable, Sendable {
                 "audio": false, "audio_transcription": false,
             ],
             "meta": .object(meta),
+            // llama-server's place for it, where a model that failed is one that is unloaded.
+            "status": status == "failed"
+                ? ["value": "unloaded", "failed": true] : ["value": .string(status)],
         ]
     }
 }

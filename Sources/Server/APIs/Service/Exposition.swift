@@ -16,8 +16,62 @@ enum Exposition {
             "cierzo_ready", Health(backend).isReady ? 1 : 0,
             help: "Whether requests can be answered.")
         if let statistics = backend.models.statistics { append(statistics, to: &text) }
+        append(backend.models, to: &text)
         return ServerResponse(
             status: .ok, contentType: PrometheusText.contentType, body: Array(text.text.utf8))
+    }
+
+    /// A value for each model: as many as the server was told to serve.
+    private static func append(_ models: ModelRegistry, to text: inout PrometheusText) {
+        let reports = models.slots.compactMap { slot -> (name: String, report: Resident.Report)? in
+            guard let name = slot.description?.name, let resident = slot.resident else {
+                return nil
+            }
+            return (name, resident.report)
+        }
+        guard let residency = models.residency, !reports.isEmpty else { return }
+        text.append(
+            "cierzo_model_swaps_total", Double(residency.swapCount), isCounter: true,
+            help: "Models loaded into memory that others had to give up for them.")
+        text.append(
+            "cierzo_models_memory_bytes", Double(residency.usedByteCount),
+            help: "Planned memory of all models that are loaded, loading or being unloaded.")
+        if residency.configuration.budget < .max {
+            text.append(
+                "cierzo_models_memory_limit_bytes", Double(residency.configuration.budget),
+                help: "What models may take together.")
+        }
+        func append(
+            _ name: String, isCounter: Bool = false, help: String,
+            _ value: (Resident.Report) -> Double
+        ) {
+            text.append(
+                name, label: "model", reports.map { ($0.name, value($0.report)) },
+                isCounter: isCounter, help: help)
+        }
+        append("cierzo_model_loaded", help: "Whether the model is in memory.") {
+            $0.status == .loaded ? 1 : 0
+        }
+        append(
+            "cierzo_model_bytes", help: "What the model takes in memory when it is there."
+        ) { Double($0.byteCount) }
+        append("cierzo_model_waiting_requests", help: "Requests that wait for the model.") {
+            Double($0.waitingCount)
+        }
+        append("cierzo_model_loads_total", isCounter: true, help: "Loads of the model.") {
+            Double($0.loadCount)
+        }
+        append(
+            "cierzo_model_load_failures_total", isCounter: true,
+            help: "Loads of the model that have failed."
+        ) { Double($0.failureCount) }
+        append("cierzo_model_unloads_total", isCounter: true, help: "Unloads of the model.") {
+            Double($0.unloadCount)
+        }
+        append(
+            "cierzo_model_load_seconds_total", isCounter: true,
+            help: "Time that loads of the model have taken."
+        ) { $0.loadDuration / .seconds(1) }
     }
 
     private static func append(_ statistics: EngineStatistics, to text: inout PrometheusText) {

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Tokenization
+
+extension GenerationEngine {
+    /// What a request may ask of an engine: known before the engine's model is in memory.
+    package struct Limits: Sendable {
+        /// The most tokens of a prompt and its answer together.
+        package let contextLength: Int
+
+        /// The number of ids that a prompt may use.
+        package let vocabularyCount: Int
+
+        /// The most sequences that run at the same time.
+        package let maxSequences: Int
+
+        /// The limits that the engine keeps.
+        let configuration: Configuration
+
+        let tokenizer: any Tokenizer
+
+        /// The limits of an engine.
+        ///
+        /// - Parameters:
+        ///   - configuration: what it was told.
+        ///   - tokenizer: the model's vocabulary.
+        ///   - vocabularyCount: the number of logits in a row.
+        ///   - contextLength: the most positions that the model was made for.
+        ///   - positionCount: how many the KV cache holds.
+        ///   - maxLogitsRows: of a step of the model.
+        ///   - maxBatchTokens: of a step of the model.
+        package init(
+            _ configuration: Configuration, tokenizer: any Tokenizer, vocabularyCount: Int,
+            contextLength: Int, positionCount: Int, maxLogitsRows: Int, maxBatchTokens: Int
+        ) {
+            self.contextLength = min(
+                contextLength, positionCount, configuration.contextLength ?? positionCount)
+            self.vocabularyCount = vocabularyCount
+            maxSequences = min(configuration.maxSequences, maxLogitsRows, maxBatchTokens - 1)
+            self.configuration = configuration
+            self.tokenizer = tokenizer
+        }
+
+        /// Checks every field, so that the engine's thread never meets a request that it cannot run.
+        package func validate(_ request: GenerationRequest) throws(SubmissionError) {
+            try RequestValidation(
+                contextLength: contextLength, vocabularyCount: vocabularyCount,
+                maxChoices: min(configuration.maxChoices, maxSequences),
+                configuration: configuration, tokenizer: tokenizer
+            ).check(request)
+        }
+
+        /// The most sequences that run or wait.
+        package var maxOutstanding: Int { maxSequences + configuration.maxQueuedSequences }
+    }
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Generation
+
+extension EngineStatistics {
+    /// The sums of both; the later of their last steps.
+    func adding(_ other: EngineStatistics) -> EngineStatistics {
+        var sum = self
+        sum.runningSequences += other.runningSequences
+        sum.waitingSequences += other.waitingSequences
+        sum.usedBlocks += other.usedBlocks
+        sum.freeBlocks += other.freeBlocks
+        sum.cachedBlocks += other.cachedBlocks
+        sum.cacheHitTokens += other.cacheHitTokens
+        sum.cacheMissTokens += other.cacheMissTokens
+        sum.evictedBlocks += other.evictedBlocks
+        sum.steps += other.steps
+        sum.prefillTokens += other.prefillTokens
+        sum.generatedTokens += other.generatedTokens
+        sum.forcedTokens += other.forcedTokens
+        sum.masks += other.masks
+        sum.maskWait += other.maskWait
+        sum.rewinds += other.rewinds
+        sum.preemptions += other.preemptions
+        sum.finishedRequests += other.finishedRequests
+        sum.wakeUps += other.wakeUps
+        sum.lastProgress = max(lastProgress, other.lastProgress)
+        return sum
+    }
+
+    /// Leaves only what counts from the start on: an engine that has ended holds nothing.
+    mutating func forgetLevels() {
+        runningSequences = 0
+        waitingSequences = 0
+        usedBlocks = 0
+        freeBlocks = 0
+        cachedBlocks = 0
+    }
+}

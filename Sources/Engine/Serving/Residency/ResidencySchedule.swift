@@ -1,0 +1,455 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Decides which models are in memory: what to load, what to unload, and who may go on.
+///
+/// It does nothing itself and looks at no clock: what happened is told to it with the time, and
+/// ``decide(at:isIdle:)`` says what is to be done.
+///
+/// A model gets memory in the order in which its first request came. What it needs beyond what is
+/// free comes from idle models, the least recently used first; where those do not suffice, and it
+/// has waited for some time, busy models stop taking new requests, which then wait in turn, and are
+/// unloaded when those that they have are done. So nobody starves, however busy another model is.
+package struct ResidencySchedule {
+    /// A time.
+    package typealias Instant = ContinuousClock.Instant
+
+    /// Somebody who waits for a model.
+    package struct Waiter: Sendable {
+        /// What no other waiter has.
+        package let id: UInt64
+        /// How many places of the model's queue it takes.
+        let count: Int
+        let since: Instant
+        /// When its answer is of no use any more.
+        let deadline: Instant?
+        /// Is called once: the model is in memory and stays there during the call, or why not.
+        package let resume: @Sendable (Result<Void, ServingError>) -> Void
+    }
+
+    /// What is to be done.
+    package enum Action: Sendable {
+        /// Loading of a model begins; its memory is counted from now on.
+        case load(Int)
+        /// Unloading begins; the memory counts until ``ResidencySchedule/noteUnloaded(_:)``.
+        case unload(Int, because: String)
+        /// Those who waited for a model go on; the model has one use more, for the time of that.
+        case resume(Int, [Waiter])
+        /// Somebody waits no longer.
+        case refuse(Waiter, ServingError)
+    }
+
+    /// How a model is entered.
+    package enum Entrance {
+        /// It is in memory, and stays there until the use ends.
+        case entered
+        /// It is not; whoever wants it must wait.
+        case mustWait
+        /// It cannot be had now.
+        case refused(ServingError)
+    }
+
+    /// One model.
+    package struct Entry {
+        /// Where it is.
+        package enum Status: Sendable {
+            case unloaded, loading, loaded, unloading
+        }
+
+        let name: String
+
+        /// What it takes in memory.
+        package fileprivate(set) var byteCount: Int
+
+        /// Whether it never makes room for others.
+        package let isPinned: Bool
+
+        /// How many places its queue has while it is not in memory.
+        let maxWaiting: Int
+
+        /// Whether it is in memory.
+        package fileprivate(set) var status = Status.unloaded
+
+        /// How many uses have begun and not ended.
+        package fileprivate(set) var useCount = 0
+
+        /// Who waits for it, in the order in which they came.
+        package fileprivate(set) var waiters: [Waiter] = []
+
+        /// When somebody asked for it without a request.
+        fileprivate(set) var wantedSince: Instant?
+        /// Whether somebody wants it unloaded as soon as it is idle.
+        fileprivate(set) var isUnwanted = false
+        /// Whether it takes no new requests, since another model needs its memory.
+        fileprivate(set) var isDraining = false
+        fileprivate(set) var lastUsed: Instant
+        fileprivate(set) var loadedAt: Instant
+        fileprivate(set) var failure: Failure?
+        fileprivate(set) var counts = Counts()
+
+        var waitingCount: Int { waiters.reduce(0) { $0 + $1.count } }
+
+        /// Since when it is waited for; nil if it is not.
+        fileprivate var since: Instant? {
+            [waiters.first?.since, wantedSince].compactMap { $0 }.min()
+        }
+    }
+
+    /// Why a model could not be loaded, and when it may be tried again.
+    struct Failure {
+        let reason: String
+        let retryAt: Instant
+        /// How often in a row.
+        let count: Int
+    }
+
+    /// What has happened to a model since the start.
+    struct Counts: Hashable, Sendable {
+        var loads = 0
+        var failures = 0
+        var unloads = 0
+        var loadDuration = Duration.zero
+    }
+
+    let configuration: ModelResidency.Configuration
+
+    /// All models.
+    package private(set) var entries: [Entry] = []
+    private(set) var isStopped = false
+
+    /// How often a model was loaded into memory that others had to give up for it.
+    package private(set) var swapCount = 0
+    private var nextWaiter: UInt64 = 1
+    /// The models that others were unloaded for.
+    private var displacing: Set<Int> = []
+
+    /// A schedule without models.
+    package init(_ configuration: ModelResidency.Configuration) {
+        self.configuration = configuration
+    }
+
+    /// The bytes of all models that are in memory, or on their way into it or out of it.
+    package var usedByteCount: Int {
+        entries.reduce(0) { $0 + ($1.status == .unloaded ? 0 : $1.byteCount) }
+    }
+
+    // MARK: What happens
+
+    /// Adds a model that is not in memory.
+    package mutating func add(
+        name: String, byteCount: Int, isPinned: Bool, maxWaiting: Int, at now: Instant
+    ) -> Int {
+        entries.append(
+            Entry(
+                name: name, byteCount: byteCount, isPinned: isPinned, maxWaiting: maxWaiting,
+                lastUsed: now, loadedAt: now))
+        return entries.count - 1
+    }
+
+    /// Begins a use of a model, if it is in memory.
+    package mutating func enter(_ index: Int, at now: Instant) -> Entrance {
+        if isStopped { return .refused(.stopping) }
+        if entries[index].status == .loaded, !entries[index].isDraining {
+            entries[index].useCount += 1
+            entries[index].lastUsed = now
+            return .entered
+        }
+        return refusal(of: index, at: now).map { .refused($0) } ?? .mustWait
+    }
+
+    /// Why a model is not tried now that could not be loaded a moment ago.
+    private func refusal(of index: Int, at now: Instant) -> ServingError? {
+        guard let failure = entries[index].failure, now < failure.retryAt else { return nil }
+        return .unavailable(
+            reason: failure.reason, retryAfter: now.duration(to: failure.retryAt))
+    }
+
+    /// Prolongs a use that has begun, by one that ends on its own.
+    mutating func hold(_ index: Int) {
+        precondition(entries[index].useCount > 0, "\(entries[index].name) is not in use")
+        entries[index].useCount += 1
+    }
+
+    /// Ends a use.
+    package mutating func leave(_ index: Int, at now: Instant) {
+        precondition(entries[index].useCount > 0, "\(entries[index].name) is not in use")
+        entries[index].useCount -= 1
+        entries[index].lastUsed = now
+    }
+
+    /// The identity of somebody who is going to wait.
+    package mutating func makeTicket() -> UInt64 {
+        defer { nextWaiter += 1 }
+        return nextWaiter
+    }
+
+    /// Lets somebody wait for a model.
+    ///
+    /// - Returns: how many places of the queue are before it, or why it must not wait.
+    package mutating func wait(
+        for index: Int, as ticket: UInt64, count: Int, deadline: Instant?, at now: Instant,
+        resume: @escaping @Sendable (Result<Void, ServingError>) -> Void
+    ) -> Result<Int, ServingError> {
+        if isStopped { return .failure(.stopping) }
+        if let refusal = refusal(of: index, at: now) { return .failure(refusal) }
+        let position = entries[index].waitingCount
+        guard position + count <= entries[index].maxWaiting else {
+            return .failure(.overloaded(retryAfter: configuration.patience))
+        }
+        entries[index].waiters.append(
+            Waiter(id: ticket, count: count, since: now, deadline: deadline, resume: resume))
+        return .success(position)
+    }
+
+    /// Forgets somebody who waits.
+    ///
+    /// - Returns: whether it did.
+    package mutating func withdraw(_ id: UInt64, from index: Int) -> Bool {
+        guard let place = entries[index].waiters.firstIndex(where: { $0.id == id }) else {
+            return false
+        }
+        entries[index].waiters.remove(at: place)
+        return true
+    }
+
+    /// Asks for a model to be in memory, though nobody has a request.
+    package mutating func want(_ index: Int, at now: Instant) {
+        entries[index].isUnwanted = false
+        guard [.unloaded, .unloading].contains(entries[index].status) else { return }
+        if let failure = entries[index].failure {
+            // Who asks for it by name may have mended it.
+            entries[index].failure = Failure(
+                reason: failure.reason, retryAt: now, count: failure.count)
+        }
+        if entries[index].wantedSince == nil { entries[index].wantedSince = now }
+    }
+
+    /// Asks for a model to be unloaded as soon as it has nothing to do.
+    package mutating func dismiss(_ index: Int) {
+        entries[index].wantedSince = nil
+        if [.loaded, .loading].contains(entries[index].status) { entries[index].isUnwanted = true }
+    }
+
+    /// Takes note that a model has nothing to do any more.
+    package mutating func noteIdle(_ index: Int, at now: Instant) { entries[index].lastUsed = now }
+
+    /// Takes note that a model is in memory.
+    package mutating func noteLoaded(
+        _ index: Int, byteCount: Int, took duration: Duration, at now: Instant
+    ) {
+        entries[index].status = .loaded
+        entries[index].byteCount = byteCount
+        entries[index].loadedAt = now
+        entries[index].lastUsed = now
+        entries[index].wantedSince = nil
+        entries[index].failure = nil
+        entries[index].counts.loads += 1
+        entries[index].counts.loadDuration += duration
+        if displacing.remove(index) != nil { swapCount += 1 }
+    }
+
+    /// Takes note that a model could not be loaded.
+    ///
+    /// - Returns: those who have waited for it, and how long it is not tried again.
+    package mutating func noteFailure(
+        _ index: Int, reason: String, at now: Instant
+    ) -> (waiters: [Waiter], delay: Duration) {
+        let count = (entries[index].failure?.count ?? 0) + 1
+        let delay = min(
+            configuration.firstRetryDelay * (1 << min(count - 1, 16)),
+            configuration.longestRetryDelay)
+        entries[index].status = .unloaded
+        entries[index].failure = Failure(reason: reason, retryAt: now + delay, count: count)
+        entries[index].wantedSince = nil
+        entries[index].isUnwanted = false
+        entries[index].counts.failures += 1
+        displacing.remove(index)
+        defer { entries[index].waiters = [] }
+        return (entries[index].waiters, delay)
+    }
+
+    /// Takes note that a model's memory is given back.
+    package mutating func noteUnloaded(_ index: Int) {
+        entries[index].status = .unloaded
+        entries[index].counts.unloads += 1
+    }
+
+    /// Lets nobody in any more, and returns those who wait.
+    package mutating func stop() -> [Waiter] {
+        isStopped = true
+        let waiters = entries.flatMap(\.waiters)
+        for index in entries.indices {
+            entries[index].waiters = []
+            entries[index].wantedSince = nil
+        }
+        return waiters
+    }
+
+    // MARK: Decisions
+
+    /// What is to be done now.
+    ///
+    /// - Parameters:
+    ///   - now: the time.
+    ///   - isIdle: whether nothing runs or waits in a model that is in memory.
+    /// - Returns: the actions, which count as begun.
+    package mutating func decide(at now: Instant, isIdle: (Int) -> Bool) -> [Action] {
+        if isStopped { return [] }
+        var actions: [Action] = []
+        refuseLate(at: now, &actions)
+        resumeWaiters(&actions)
+        for index in entries.indices
+        where entries[index].isUnwanted && canUnload(index, isIdle) {
+            unload(index, because: "asked to", &actions)
+        }
+        placeWaiting(at: now, isIdle, &actions)
+        resumeWaiters(&actions)
+        return actions
+    }
+
+    /// When to decide again though nothing has happened; nil for never.
+    package func nextDeadline(after now: Instant) -> Instant? {
+        var times: [Instant] = []
+        var someoneWaits = false
+        for entry in entries {
+            times += entry.waiters.compactMap(\.deadline)
+            guard entry.status != .loading, let since = entry.since else { continue }
+            someoneWaits = true
+            times.append(since + configuration.patience)
+            times += entry.waiters.map { $0.since + configuration.longestWait }
+        }
+        if someoneWaits {
+            times += entries.filter { $0.status == .loaded }
+                .map { $0.loadedAt + configuration.patience }
+        }
+        return times.filter { $0 > now }.min()
+    }
+
+    /// Refuses those whose time is over, and those who have waited too long for room.
+    private mutating func refuseLate(at now: Instant, _ actions: inout [Action]) {
+        for index in entries.indices where !entries[index].waiters.isEmpty {
+            let isComing =
+                entries[index].status == .loading
+                || entries[index].status == .loaded && !entries[index].isDraining
+            var rest: [Waiter] = []
+            for waiter in entries[index].waiters {
+                if let deadline = waiter.deadline, deadline <= now {
+                    actions.append(.refuse(waiter, .expired))
+                } else if !isComing, waiter.since + configuration.longestWait <= now {
+                    actions.append(.refuse(waiter, noRoom(for: index)))
+                } else {
+                    rest.append(waiter)
+                }
+            }
+            entries[index].waiters = rest
+        }
+    }
+
+    private func noRoom(for index: Int) -> ServingError {
+        .unavailable(
+            reason: "The model '\(entries[index].name)' is not in memory, and other models are too "
+                + "busy to make room for it; try again later.",
+            retryAfter: configuration.patience)
+    }
+
+    /// Lets those go on whose model is in memory.
+    private mutating func resumeWaiters(_ actions: inout [Action]) {
+        for index in entries.indices
+        where entries[index].status == .loaded && !entries[index].isDraining
+            && !entries[index].waiters.isEmpty
+        {
+            entries[index].useCount += 1
+            actions.append(.resume(index, entries[index].waiters))
+            entries[index].waiters = []
+        }
+    }
+
+    private func canUnload(_ index: Int, _ isIdle: (Int) -> Bool) -> Bool {
+        let entry = entries[index]
+        return entry.status == .loaded && entry.useCount == 0
+            && (entry.waiters.isEmpty || entry.isDraining) && isIdle(index)
+    }
+
+    private mutating func unload(_ index: Int, because reason: String, _ actions: inout [Action]) {
+        entries[index].status = .unloading
+        entries[index].isDraining = false
+        entries[index].isUnwanted = false
+        actions.append(.unload(index, because: reason))
+    }
+
+    /// Loads what fits of the models that are waited for, the one that has waited longest first, and
+    /// makes room for the first that does not fit.
+    private mutating func placeWaiting(
+        at now: Instant, _ isIdle: (Int) -> Bool, _ actions: inout [Action]
+    ) {
+        let waiting = entries.indices.compactMap { index -> (index: Int, since: Instant)? in
+            let entry = entries[index]
+            guard entry.status == .unloaded, let since = entry.since,
+                entry.failure.map({ $0.retryAt <= now }) ?? true
+            else { return nil }
+            return (index, since)
+        }.sorted { ($0.since, $0.index) < ($1.since, $1.index) }
+        let drained = entries.indices.filter { entries[$0].isDraining }
+        for index in drained { entries[index].isDraining = false }
+
+        // What the first that does not fit still needs of the memory that is free now.
+        var reserved: Int?
+        for (index, since) in waiting {
+            let byteCount = entries[index].byteCount
+            if reserved == nil, byteCount > freeByteCount {
+                reserved = makeRoom(
+                    for: index, since: since, drained, at: now, isIdle, &actions)
+            }
+            if byteCount <= freeByteCount - (reserved ?? 0) {
+                entries[index].status = .loading
+                actions.append(.load(index))
+            }
+        }
+    }
+
+    private var freeByteCount: Int { configuration.budget - usedByteCount }
+
+    /// Makes room for a model.
+    ///
+    /// - Returns: the free bytes that nobody else may have until then.
+    private mutating func makeRoom(
+        for index: Int, since: Instant, _ drained: [Int], at now: Instant,
+        _ isIdle: (Int) -> Bool, _ actions: inout [Action]
+    ) -> Int {
+        let coming = entries.reduce(0) { $0 + ($1.status == .unloading ? $1.byteCount : 0) }
+        var missing = entries[index].byteCount - freeByteCount - coming
+        var promised = coming
+        let idle = entries.indices.filter { place in
+            !entries[place].isPinned
+                && (canUnload(place, isIdle) || drained.contains(place) && isEmpty(place, isIdle))
+        }.sorted { (entries[$0].lastUsed, $0) < (entries[$1].lastUsed, $1) }
+        for place in idle where missing > 0 {
+            unload(place, because: "room for \(entries[index].name)", &actions)
+            displacing.insert(index)
+            missing -= entries[place].byteCount
+            promised += entries[place].byteCount
+        }
+        let busy = entries.indices.filter { place in
+            entries[place].status == .loaded && !entries[place].isPinned
+                && (drained.contains(place)
+                    || now >= max(since, entries[place].loadedAt) + configuration.patience)
+        }.sorted {
+            // Those that are at it already, then those that have been in memory longest.
+            (drained.contains($0) ? 0 : 1, entries[$0].loadedAt, $0)
+                < (drained.contains($1) ? 0 : 1, entries[$1].loadedAt, $1)
+        }
+        guard missing > 0, busy.reduce(0, { $0 + entries[$1].byteCount }) >= missing else {
+            return promised > 0 ? max(0, entries[index].byteCount - promised) : 0
+        }
+        for place in busy where missing > 0 {
+            entries[place].isDraining = true
+            missing -= entries[place].byteCount
+            promised += entries[place].byteCount
+        }
+        return max(0, entries[index].byteCount - promised)
+    }
+
+    /// Whether a model that takes no new requests has done those that it had.
+    private func isEmpty(_ index: Int, _ isIdle: (Int) -> Bool) -> Bool {
+        entries[index].status == .loaded && entries[index].useCount == 0 && isIdle(index)
+    }
+}

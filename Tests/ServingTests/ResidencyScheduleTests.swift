@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Serving
+import Synchronization
+import Testing
+
+@Suite struct ResidencyScheduleTests {
+    /// Models that load, work and unload in a time of their own, in which nothing happens but what
+    /// the schedule and the requests say.
+    private struct World {
+        /// What happens at a time.
+        enum Happening {
+            case loaded(Int)
+            case unloaded(Int)
+            case ended(Int)
+            case request(Int, length: Double)
+        }
+
+        let budget: Int
+        var schedule: ResidencySchedule
+        let start = ContinuousClock.now
+        var seconds = 0.0
+        var agenda: [(at: Double, what: Happening)] = []
+        var running: [Int]
+        /// The waiters whose requests are still to be answered, with their lengths.
+        var lengths: [UInt64: Double] = [:]
+        var waited: [UInt64: Double] = [:]
+        var answered = 0
+        var refused = 0
+        var longestWait = 0.0
+        var seed: UInt64
+
+        var now: ContinuousClock.Instant { start + .milliseconds(Int(seconds * 1000)) }
+
+        init(
+            budget: Int, byteCounts: [Int], pinned: Set<Int> = [], longestWait: Duration,
+            seed: UInt64
+        ) {
+            self.budget = budget
+            self.seed = seed
+            schedule = ResidencySchedule(
+                .init(budget: budget, patience: .seconds(2), longestWait: longestWait))
+            running = byteCounts.map { _ in 0 }
+            for (index, byteCount) in byteCounts.enumerated() {
+                _ = schedule.add(
+                    name: "model \(index)", byteCount: byteCount,
+                    isPinned: pinned.contains(index), maxWaiting: 1000, at: start)
+            }
+        }
+
+        mutating func draw(_ range: ClosedRange<Double>) -> Double {
+            seed = seed &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return range.lowerBound
+                + Double(seed >> 11) / Double(1 << 53) * (range.upperBound - range.lowerBound)
+        }
+
+        mutating func plan(_ what: Happening, after delay: Double) {
+            agenda.append((seconds + delay, what))
+        }
+
+        mutating func begin(_ index: Int, length: Double) {
+            running[index] += 1
+            answered += 1
+            plan(.ended(index), after: length)
+        }
+
+        mutating func happen(_ what: Happening) {
+            switch what {
+            case .loaded(let index):
+                schedule.noteLoaded(
+                    index, byteCount: schedule.entries[index].byteCount, took: .seconds(1), at: now)
+            case .unloaded(let index): schedule.noteUnloaded(index)
+            case .ended(let index):
+                running[index] -= 1
+                if running[index] == 0 { schedule.noteIdle(index, at: now) }
+            case .request(let index, let length):
+                switch schedule.enter(index, at: now) {
+                case .entered:
+                    begin(index, length: length)
+                    schedule.leave(index, at: now)
+                case .mustWait:
+                    let id = schedule.makeTicket()
+                    let place = schedule.wait(
+                        for: index, as: id, count: 1, deadline: nil, at: now
+                    ) { _ in }
+                    if case .success = place {
+                        lengths[id] = length
+                        waited[id] = seconds
+                    } else {
+                        refused += 1
+                    }
+                case .refused: refused += 1
+                }
+            }
+        }
+
+        /// Does what the schedule decides, and checks it.
+        mutating func settle() {
+            while true {
+                let running = running
+                let actions = schedule.decide(at: now) { running[$0] == 0 }
+                for action in actions { perform(action) }
+                check()
+                if actions.isEmpty { return }
+            }
+        }
+
+        mutating func perform(_ action: ResidencySchedule.Action) {
+            switch action {
+            case .load(let index):
+                let time = draw(0.1...3)
+                plan(.loaded(index), after: time)
+            case .unload(let index, _):
+                #expect(running[index] == 0, "a busy model is unloaded")
+                #expect(!schedule.entries[index].isPinned, "a pinned model is unloaded")
+                #expect(schedule.entries[index].useCount == 0, "a model in use is unloaded")
+                let time = draw(0.01...0.5)
+                plan(.unloaded(index), after: time)
+            case .resume(let index, let waiters):
+                #expect(schedule.entries[index].status == .loaded)
+                for waiter in waiters {
+                    longestWait = max(longestWait, seconds - (waited[waiter.id] ?? seconds))
+                    begin(index, length: lengths.removeValue(forKey: waiter.id) ?? 0)
+                }
+                schedule.leave(index, at: now)
+            case .refuse(let waiter, _):
+                lengths[waiter.id] = nil
+                refused += 1
+            }
+        }
+
+        func check() {
+            #expect(schedule.usedByteCount <= budget, "\(schedule.usedByteCount) of \(budget)")
+        }
+
+        /// Lets everything happen that is planned.
+        mutating func run() {
+            while true {
+                settle()
+                let deadline = schedule.nextDeadline(after: now).map {
+                    Double(Int(start.duration(to: $0) / .milliseconds(1)) + 1) / 1000
+                }
+                let next = agenda.indices.min { agenda[$0].at < agenda[$1].at }
+                if let next, agenda[next].at <= deadline ?? .infinity {
+                    let (time, what) = agenda.remove(at: next)
+                    seconds = max(seconds, time)
+                    happen(what)
+                } else if let deadline {
+                    seconds = max(seconds, deadline)
+                } else {
+                    return
+                }
+            }
+        }
+    }
+
+    @Test(arguments: 1...12)
+    func `random requests never exceed the budget, and all are answered`(_ seed: Int) {
+        var world = World(
+            budget: 100, byteCounts: [60, 45, 30, 55, 20], pinned: seed % 3 == 0 ? [4] : [],
+            longestWait: .seconds(1_000_000), seed: UInt64(seed) &* 7919)
+        let count = 100
+        for _ in 0..<count {
+            let (time, length) = (world.draw(0...50), world.draw(0...6))
+            let model = Int(world.draw(0...4.999))
+            world.agenda.append((time, .request(model, length: length)))
+        }
+        world.run()
+        #expect(world.answered == count)
+        #expect(world.refused == 0)
+        #expect(world.schedule.swapCount > 0)
+    }
+
+    @Test func `a model that is always busy starves nobody`() {
+        var world = World(
+            budget: 100, byteCounts: [80, 80, 10], longestWait: .seconds(1_000_000), seed: 1)
+        // Model 0 has a new request before the last has ended, for five minutes.
+        for index in 0..<300 {
+            world.agenda.append((Double(index), .request(0, length: 1.5)))
+        }
+        for index in 0..<15 {
+            world.agenda.append((Double(index) * 20, .request(1, length: 1)))
+            world.agenda.append((Double(index) * 20 + 1, .request(2, length: 1)))
+        }
+        world.run()
+        #expect(world.answered == 330)
+        // Patience, what runs, unloading, loading: for both of them at most.
+        #expect(world.longestWait < 20, "\(world.longestWait) s")
+    }
+
+    @Test func `those who wait too long for room are refused, and others are not`() {
+        var world = World(
+            budget: 100, byteCounts: [80, 80], longestWait: .seconds(10), seed: 1)
+        world.agenda = [(0, .request(0, length: 100)), (5, .request(1, length: 1))]
+        world.run()
+        #expect(world.answered == 1)
+        #expect(world.refused == 1)
+    }
+
+    @Test func `the model that was used least lately makes room`() {
+        var world = World(
+            budget: 100, byteCounts: [40, 40, 40], longestWait: .seconds(1000), seed: 1)
+        world.agenda = [
+            (0, .request(0, length: 1)), (10, .request(1, length: 1)),
+            (20, .request(0, length: 1)), (30, .request(2, length: 1)),
+        ]
+        world.run()
+        #expect(world.schedule.entries.map(\.status) == [.loaded, .unloaded, .loaded])
+        #expect(world.schedule.swapCount == 1)
+    }
+
+    @Test func `what fits is loaded although a larger model waits for room`() {
+        var world = World(
+            budget: 100, byteCounts: [80, 80, 10], longestWait: .seconds(1000), seed: 1)
+        world.agenda = [
+            (0, .request(0, length: 50)), (10, .request(1, length: 1)),
+            (11, .request(2, length: 1)),
+        ]
+        world.run()
+        #expect(world.answered == 3)
+        #expect(world.schedule.entries[1].waiters.isEmpty)
+    }
+
+    @Test func `a model that cannot be loaded is tried again later each time`() {
+        var schedule = ResidencySchedule(.init(budget: 10, firstRetryDelay: .seconds(1)))
+        let start = ContinuousClock.now
+        _ = schedule.add(name: "a", byteCount: 5, isPinned: false, maxWaiting: 9, at: start)
+        var delays: [Duration] = []
+        var now = start
+        for _ in 0..<8 {
+            guard case .mustWait = schedule.enter(0, at: now) else {
+                Issue.record("it is not tried again")
+                return
+            }
+            let ticket = schedule.makeTicket()
+            _ = schedule.wait(for: 0, as: ticket, count: 1, deadline: nil, at: now) { _ in }
+            guard case .load(0)? = schedule.decide(at: now, isIdle: { _ in true }).first else {
+                Issue.record("it is not loaded")
+                return
+            }
+            let (waiters, delay) = schedule.noteFailure(0, reason: "broken", at: now)
+            #expect(waiters.count == 1)
+            guard
+                case .refused(.unavailable(reason: "broken", retryAfter: delay)) =
+                    schedule.enter(0, at: now)
+            else {
+                Issue.record("it is tried at once")
+                return
+            }
+            delays.append(delay)
+            now += delay
+        }
+        #expect(delays == [1, 2, 4, 8, 16, 32, 60, 60].map { .seconds($0) })
+    }
+}
