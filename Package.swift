@@ -137,11 +137,12 @@ let package = Package(
         // Server: bytes on a socket to generation requests and back.
         room("HTTP", in: "Server", uses: ["CEpoll", "CZlib"], from: ["HTTPTypes"]),
         room("Telemetry", in: "Server", from: ["Metrics"]),
+        room("Storage", in: "Server"),
         room(
             "APIs", in: "Server",
             uses: [
                 "HTTP", "JSON", "Tokenization", "Conversation", "Recognition", "AnswerParsing",
-                "Sampling", "Generation", "Serving", "Telemetry",
+                "Sampling", "Generation", "Serving", "Storage", "Telemetry",
             ],
             from: ["HTTPTypes", "Logging"]),
 
@@ -166,6 +167,7 @@ let package = Package(
                 "Sampling",
                 "Scheduling",
                 "Serving",
+                "Storage",
                 "StructuredOutput",
                 "Telemetry",
                 "Tokenization",
@@ -271,6 +273,7 @@ let package = Package(
             ]),
         tests(of: "HTTP", from: ["HTTPTypes"]),
         tests(of: "Telemetry", from: ["Metrics"]),
+        tests(of: "Storage", uses: ["TestSupport"]),
         tests(
             of: "APIs",
             uses: [
@@ -287,7 +290,7 @@ let package = Package(
                 "ServingSupport", "TestSupport",
                 "Computation",
                 "Parallelism",
-                "Serving",
+                "Serving", "Storage",
             ],
             from: ["HTTPTypes"]),
         tests(

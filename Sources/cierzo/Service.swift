@@ -12,6 +12,7 @@ import Logging
 import Metrics
 import ModelFiles
 import Serving
+import Storage
 import Telemetry
 
 /// The running server: listens at once, answers 503 while the model loads, then serves it until a
@@ -42,12 +43,14 @@ struct Service: Sendable {
             configuration.engine.maxSequences + configuration.engine.maxQueue
         apiConfiguration.browsers = configuration.browsers(
             hostName: ProcessInfo.processInfo.hostName)
+        let storage = try configuration.openStorage(logger)
         let residency = ModelResidency(
             configuration.residency(modelCount: entries.count), logger: logger)
         let models = ModelRegistry(residency: residency)
         let slots = entries.map { _ in models.announce() }
         let api = APIServer(
-            models: models, configuration: apiConfiguration, registry: registry,
+            models: models, configuration: apiConfiguration, storage: storage,
+            registry: registry,
             unixTime: { Int(Date().timeIntervalSince1970) }, logger: logger)
         let http = HTTPServer(
             configuration: configuration.http,
@@ -75,9 +78,31 @@ struct Service: Sendable {
         // The engines first: what they cut off still tells its client so.
         await residency.end(grace: configuration.shutdownGrace)
         await http.shutdown(grace: .seconds(2))
+        storage?.flush()
         logger.info("stopped")
         // Nothing would end the thread of a model that is just being loaded.
         if residency.isLoading { stop.end(code: 0) }
+    }
+}
+
+extension ServiceConfiguration {
+    /// Opens the folder of responses, if there is to be one.
+    fileprivate func openStorage(_ logger: Logger) throws(SettingsError) -> RecordStore? {
+        guard let storage else { return nil }
+        do throws(StorageError) {
+            let store = try RecordStore(
+                folder: storage, limits: storageLimits,
+                report: { error in
+                    logger.error("a response was not stored", metadata: ["reason": "\(error)"])
+                })
+            logger.info(
+                "storage", metadata: ["folder": "\(storage)", "responses": "\(store.count)"])
+            return store
+        } catch {
+            throw .invalid(
+                key: "storage", source: "configuration", expected: "a folder that can be written",
+                found: "\(error)")
+        }
     }
 }
 

@@ -5,6 +5,7 @@ import Console
 package import HTTP
 import Logging
 package import Serving
+import Storage
 
 /// All that settings decide about a server, with their defaults: those of the rooms below are their
 /// own, and what only the program knows stands here.
@@ -28,6 +29,10 @@ package struct ServiceConfiguration: SettingSubject {
     var isInsecure = false
     var allowedOrigins: [String] = []
     var allowedHosts: [String] = []
+
+    /// The folder of responses that clients may come back to; nil to keep none.
+    var storage: String?
+    var storageLimits = RecordLimits()
 
     var engine = EngineAssembly()
     /// What the API does.

@@ -6,6 +6,7 @@ import HTTP
 import Logging
 import Parallelism
 import Serving
+import Storage
 
 /// Every setting of the server: flags, variables, `config/cierzo.yaml` and `serve --help` are all made
 /// from this table, and defaults are the initial values of the fields that it names.
@@ -13,7 +14,8 @@ import Serving
 /// A new setting is a row here and the field that it sets.
 package enum SettingTable {
     /// All rows, in the order of the file.
-    package static let rows: [Setting] = model + access + machine + engine + api + http + process
+    package static let rows: [Setting] =
+        model + access + machine + engine + api + storage + http + process
 
     /// The row of a key.
     package static func row(_ key: String) -> Setting? { rows.first { $0.key == key } }
@@ -198,6 +200,26 @@ package enum SettingTable {
                 + "sixteen times or more, ends with the finish_reason length and the stop_reason "
                 + "repetition_detected, unless the request sets max_tokens, ignore_eos or "
                 + "stop_on_repetition: false."),
+    ]
+
+    private static let storage = [
+        Setting(
+            "storage", \.storage, .optional(.text), otherwise: "none, nothing is stored",
+            example: "/var/lib/cierzo/responses",
+            "A folder in which answers of /v1/responses are kept with what was asked, so that clients "
+                + "can go on from them (\"previous_response_id\") and read or delete them.",
+            "As with OpenAI they are then kept unless a request says \"store\": false. Each key finds "
+                + "its own only. Files are not encrypted; only the server's user may read them. One "
+                + "server at a time uses a folder."),
+        Setting(
+            "storage-responses", \.storageLimits.maxCount, .number(1...1_000_000, "responses"),
+            "The most responses that are kept; beyond it the oldest go."),
+        Setting(
+            "storage-size", \.storageLimits.maxByteCount, .mebibytes(1...1_048_576),
+            "The most that they take together."),
+        Setting(
+            "storage-age", \.storageLimits.maxAge, .seconds(60...315_360_000),
+            "How long they are kept."),
     ]
 
     private static let http = [

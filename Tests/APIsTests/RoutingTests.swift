@@ -58,15 +58,16 @@ import Testing
         #expect(message.hasPrefix("GET /"))
         #expect(
             message.contains(
-                "The API's routes begin with /v1: POST /v1/chat/completions, /v1/completions, "
-                    + "/v1/fim/completions, /v1/messages, /v1/tokenize and /v1/detokenize, GET /v1/models. "
+                "The API's routes begin with /v1: POST /v1/chat/completions, /v1/responses, "
+                    + "/v1/completions, /v1/fim/completions, /v1/messages, /v1/tokenize and "
+                    + "/v1/detokenize, GET /v1/models. "
                     + "Beside them are GET /health, /metrics and /version."))
         #expect(message.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "<") })
         #expect(message.utf8.count < 500)
     }
 
     @Test(arguments: [
-        "/v1/embeddings", "/embeddings", "/v1/responses", "/v1/responses/x/cancel",
+        "/v1/embeddings", "/embeddings", "/v1/responses/x/cancel",
         "/v1/moderations", "/v1/images/generations", "/v1/audio/speech", "/v1/files",
         "/v1/batches", "/v1/fine_tuning/jobs", "/v1/assistants", "/v1/threads/x/messages",
         "/v1/rerank", "/v1/realtime", "/v1/conversations", "/v1/vector_stores", "/completion",

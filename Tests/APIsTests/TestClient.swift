@@ -7,6 +7,7 @@ import HTTPTypes
 import JSON
 import Serving
 import ServingSupport
+import Storage
 import Synchronization
 import Telemetry
 import Testing
@@ -58,7 +59,7 @@ struct TestClient {
         _ configuration: APIServer.Configuration = .init(),
         engine: ScriptedEngine = ScriptedEngine(), tokenizer: ByteTokenizer = ByteTokenizer(),
         prompts: PlainPrompts = PlainPrompts(), answerFormat: (any AnswerFormat)? = nil,
-        isLoaded: Bool = true,
+        storage: RecordStore? = nil, isLoaded: Bool = true,
         problem: String? = nil
     ) {
         self.engine = engine
@@ -79,7 +80,8 @@ struct TestClient {
                     prompts: prompts, answerFormat: answerFormat,
                     fingerprint: "fp", problem: { problem }))
         }
-        server = APIServer(models: models, configuration: configuration, unixTime: { 7 })
+        server = APIServer(
+            models: models, configuration: configuration, storage: storage, unixTime: { 7 })
     }
 
     static func request(

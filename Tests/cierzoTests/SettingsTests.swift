@@ -146,6 +146,10 @@ import cierzo
         keep-alive-interval  10  # default
         heartbeats           false  # default
         allow-repetition     false  # default
+        storage              (none, nothing is stored)  # default
+        storage-responses    10000  # default
+        storage-size         1024  # default
+        storage-age          2592000  # default
         max-body-bytes       16777216  # default
         max-body-memory      (16 of the largest bodies)  # default
         max-header-bytes     65536  # default

@@ -11,6 +11,12 @@ package struct TokenRun: Hashable, Sendable {
     /// A run of one token.
     package init(_ token: TokenOutput) { first = token }
 
+    /// A run of these tokens.
+    package init(_ tokens: some Collection<TokenOutput>) {
+        first = tokens.first
+        rest = Array(tokens.dropFirst())
+    }
+
     /// Adds the tokens that follow.
     package mutating func append(contentsOf tokens: TokenRun) {
         guard let token = tokens.first else { return }

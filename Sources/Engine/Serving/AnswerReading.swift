@@ -47,6 +47,8 @@ struct ReadAnswer {
         var reader: any AnswerReader
         var begunCount = 0
         var endedCount = 0
+        /// The Unicode scalars of the text that has been read.
+        var readCount = 0
     }
 
     private let reading: AnswerReading
@@ -71,15 +73,45 @@ struct ReadAnswer {
     mutating func receive(_ event: AnswerEvent) -> [AnswerEvent] {
         switch event {
         case .output(let choice, .text(let text), let tokens):
-            let pieces = choices[choice].reader.append(
-                text, tokens: tokens.map { ($0.id, $0.textOffset) })
-            return events(pieces, of: choice, tokens)
+            return read(text, tokens, of: choice)
         case .finished(let choice, let end): return finish(choice, end)
         case .usage(let prompt, var usage):
             let own = choices[prompt * choiceCount..<(prompt + 1) * choiceCount]
             usage.thinkingTokens = own.reduce(0) { $0 + $1.reader.thinkingTokenCount }
             return [.usage(prompt: prompt, usage)]
         default: return [event]
+        }
+    }
+
+    /// Reads text token by token, so that what is said of a token does not depend on which others came
+    /// with it; neighbours that lead to the same thing are one event.
+    private mutating func read(
+        _ text: String, _ tokens: TokenRun, of choice: Int
+    ) -> [AnswerEvent] {
+        var offset = choices[choice].readCount
+        choices[choice].readCount += text.unicodeScalars.count
+        if tokens.count <= 1 {
+            let pieces = choices[choice].reader.append(
+                text, tokens: tokens.map { ($0.id, $0.textOffset) })
+            return events(pieces, of: choice, tokens)
+        }
+        var answer = CollectedAnswer.Choice()
+        var rest = text.unicodeScalars[...]
+        for (index, token) in tokens.enumerated() {
+            let end = index + 1 < tokens.count ? tokens[index + 1].textOffset : .max
+            let part = rest.prefix(max(0, end - offset))
+            rest = rest[part.endIndex...]
+            offset += part.count
+            let pieces = choices[choice].reader.append(
+                String(part), tokens: [(token.id, token.textOffset)])
+            for case .output(_, let piece, let tokens)
+                in events(pieces, of: choice, TokenRun(token))
+            {
+                answer.receive(piece, tokens)
+            }
+        }
+        return answer.pieces.map { piece, tokens in
+            .output(choice: choice, piece, tokens: TokenRun(tokens))
         }
     }
 

@@ -31,8 +31,10 @@ package struct CollectedAnswer: Sendable {
 
         private var stretches: [Stretch] = []
 
-        /// What it says, in order: neighbours that say the same thing are one piece, with the tokens
-        /// of all of them.
+        /// What it says, in order.
+        ///
+        /// Neighbours that say the same thing are one piece, with the tokens of all of them. Tokens
+        /// that led to no text stand apart.
         package var pieces: [(piece: AnswerPiece, tokens: ArraySlice<TokenOutput>)] {
             stretches.map { ($0.piece.saying($0.text), tokens[$0.tokens]) }
         }
@@ -67,7 +69,8 @@ package struct CollectedAnswer: Sendable {
             return logprobs.reduce(0, +) / Double(logprobs.count)
         }
 
-        fileprivate mutating func receive(_ piece: AnswerPiece, _ tokens: TokenRun) {
+        /// Takes in the next piece, with its tokens.
+        mutating func receive(_ piece: AnswerPiece, _ tokens: TokenRun) {
             switch piece {
             case .text(let text): self.text += text
             case .thinking(let text): thinking += text
@@ -84,7 +87,9 @@ package struct CollectedAnswer: Sendable {
         /// Joins a piece to the last one, if both say the same thing.
         private mutating func extend(with piece: AnswerPiece, _ tokens: Range<Int>) {
             let kind = piece.saying("")
-            guard let last = stretches.indices.last, stretches[last].piece == kind else {
+            guard let last = stretches.indices.last, stretches[last].piece == kind,
+                stretches[last].text.isEmpty == piece.growingText.isEmpty
+            else {
                 stretches.append(Stretch(piece: kind, text: piece.growingText, tokens: tokens))
                 return
             }

@@ -134,12 +134,6 @@ struct ChatCodec: AnswerCodec {
     }
 }
 
-extension Tool {
-    fileprivate var isCustom: Bool {
-        if case .arguments = input { false } else { true }
-    }
-}
-
 extension ChatPrompt {
     fileprivate init(_ request: ChatCompletionRequest) {
         self.init(

@@ -167,15 +167,7 @@ extension ChatCompletionRequest {
     package var tools: [JSONValue] { calls.definitions }
 
     /// What is asked of the answer's form.
-    var plan: AnswerPlan {
-        var plan = AnswerPlan()
-        plan.tools = calls.tools
-        plan.choice = calls.choice
-        plan.allowsParallelCalls = calls.allowsParallelCalls
-        plan.output = options.output?.structure
-        plan.allowsThinking = options.thinking.isAllowed
-        return plan
-    }
+    var plan: AnswerPlan { AnswerPlan(calls, options) }
 
     /// What Mistral's deprecated `safe_prompt` puts before a conversation.
     package static let safePrompt = """

@@ -5,6 +5,34 @@ package import JSON
 
 /// The tools that a request offers, and which of them shall be called.
 package struct ToolFields: Hashable, Sendable {
+    /// How an API writes tools.
+    package enum Notation: Hashable, Sendable {
+        /// What a tool is stands within a member of its type's name (Chat).
+        case nested
+
+        /// What a tool is stands beside its type, and namespaces have tools in them (Responses).
+        case flat
+
+        fileprivate var types: String {
+            self == .nested
+                ? "'function' and 'custom' are" : "'function', 'custom' and 'namespace' are"
+        }
+    }
+
+    /// A tool of a namespace, as the client knows it.
+    package struct Member: Hashable, Sendable {
+        /// The namespace.
+        package let namespace: String
+
+        /// The tool's name in it.
+        package let name: String
+
+        /// What the model calls it: names of tools have no parts for it.
+        package var joinedName: String {
+            namespace + (namespace.hasSuffix("__") ? "" : "__") + name
+        }
+    }
+
     /// The tools, in the client's order; none where none may be called.
     package private(set) var tools: [Tool] = []
 
@@ -20,10 +48,30 @@ package struct ToolFields: Hashable, Sendable {
     /// Whether they came in OpenAI's older `functions`, whose answers have one `function_call`.
     package private(set) var areFunctions = false
 
+    /// The tools that are in namespaces, by the names that the model calls them by.
+    package private(set) var members: [String: Member] = [:]
+
+    private let notation: Notation
+
+    /// Types of tools that are left out without a word.
+    private let ignoredTypes: Set<String>
+
     /// Reads `tools`, `tool_choice` and `parallel_tool_calls`, or `functions` and `function_call`.
-    init(_ fields: FieldReader, limits: RequestLimits) throws(FieldError) {
+    ///
+    /// - Parameters:
+    ///   - fields: the body.
+    ///   - limits: how many tools there may be.
+    ///   - notation: how the API writes them.
+    ///   - ignoredTypes: what the client sends without meaning to, and which changes nothing.
+    /// - Throws: `FieldError`, which names the tool.
+    init(
+        _ fields: FieldReader, limits: RequestLimits, as notation: Notation = .nested,
+        ignoring ignoredTypes: Set<String> = []
+    ) throws(FieldError) {
+        self.notation = notation
+        self.ignoredTypes = ignoredTypes
         try readTools(fields, limits: limits)
-        try readFunctions(fields, limits: limits)
+        if notation == .nested { try readFunctions(fields, limits: limits) }
         let allowsParallelCalls = try fields.read(Self.allowsParallelCalls)
         if areFunctions {
             if let value = fields.value("tool_choice"), value != "auto" {
@@ -69,22 +117,64 @@ package struct ToolFields: Hashable, Sendable {
         _ fields: FieldReader, limits: RequestLimits
     ) throws(FieldError) {
         for (value, path) in try fields.array("tools", maxCount: limits.maxTools) ?? [] {
-            let tool = try FieldReader(value, at: path)
-            let type = try tool.string("type") ?? "function"
-            switch type {
-            case "function":
-                let function = try tool.require("function", tool.object("function"))
-                try add(Self.function(function, definition: value), function, "parameters")
-            case "custom":
-                let custom = try tool.require("custom", tool.object("custom"))
-                try add(Self.custom(custom, definition: value), custom, "format")
-            default:
-                throw .unsupported(
-                    path.appending("type"),
-                    reason: "tools of type '\(EchoableText.of(type))' are not supported; "
-                        + "only 'function' and 'custom' are")
-            }
+            try read(FieldReader(value, at: path), limits: limits)
         }
+        guard tools.count <= limits.maxTools else {
+            throw .invalid(
+                fields.path.appending("tools"), expected: "at most \(limits.maxTools) tools in all")
+        }
+    }
+
+    private mutating func read(
+        _ tool: FieldReader, in namespace: String? = nil, limits: RequestLimits
+    ) throws(FieldError) {
+        let type = try tool.string("type") ?? "function"
+        switch type {
+        case "function":
+            let function = try members(type, of: tool)
+            // A definition that templates can read is made of what stands flat.
+            let definition: JSONValue? =
+                notation == .nested ? .object(tool.object) : Optional.none
+            try add(
+                Self.function(function, definition: definition), in: namespace, function,
+                "parameters")
+        case "custom":
+            let custom = try members(type, of: tool)
+            try add(
+                Self.custom(custom, definition: .object(tool.object)), in: namespace, custom,
+                "format")
+        case "namespace" where notation == .flat && namespace == nil:
+            try readNamespace(tool, limits: limits)
+        case _ where ignoredTypes.contains(type): break
+        default:
+            throw .unsupported(
+                tool.path.appending("type"),
+                reason: "tools of type '\(EchoableText.of(type))' are not supported; "
+                    + "only \(notation.types)")
+        }
+    }
+
+    /// What says what a tool is.
+    private func members(_ type: String, of tool: FieldReader) throws(FieldError) -> FieldReader {
+        let nested = try tool.object(type)
+        return notation == .flat ? nested ?? tool : try tool.require(type, nested)
+    }
+
+    /// Adds the tools of a namespace, the first of which tells the model what they are for.
+    private mutating func readNamespace(
+        _ namespace: FieldReader, limits: RequestLimits
+    ) throws(FieldError) {
+        let name = try namespace.require("name", namespace.string("name"))
+        try Self.checkName(name, at: namespace.path.appending("name"))
+        let description = try namespace.string("description") ?? ""
+        let first = tools.count
+        for (value, path) in try namespace.require(
+            "tools", namespace.array("tools", maxCount: limits.maxTools))
+        {
+            try read(FieldReader(value, at: path), in: name, limits: limits)
+        }
+        guard tools.indices.contains(first), !description.isEmpty else { return }
+        tools[first] = tools[first].described(after: description)
     }
 
     private mutating func readFunctions(
@@ -100,7 +190,7 @@ package struct ToolFields: Hashable, Sendable {
             let function = try FieldReader(value, at: path)
             try add(
                 Self.function(function, definition: ["type": "function", "function": value]),
-                function, "parameters")
+                in: nil, function, "parameters")
         }
         areFunctions = true
         allowsParallelCalls = false
@@ -108,8 +198,15 @@ package struct ToolFields: Hashable, Sendable {
 
     /// Adds a tool, unless an equal one is there already.
     private mutating func add(
-        _ tool: Tool, _ fields: FieldReader, _ input: String
+        _ tool: Tool, in namespace: String?, _ fields: FieldReader, _ input: String
     ) throws(FieldError) {
+        var tool = tool
+        if let namespace {
+            let member = Member(namespace: namespace, name: tool.name)
+            tool = tool.named(member.joinedName)
+            try Self.checkName(tool.name, at: fields.path.appending("name"))
+            members[tool.name] = member
+        }
         if let other = tools.first(where: { $0.name == tool.name }) {
             if other == tool { return }
             throw .invalid(
@@ -120,7 +217,7 @@ package struct ToolFields: Hashable, Sendable {
     }
 
     private static func function(
-        _ function: FieldReader, definition: JSONValue
+        _ function: FieldReader, definition: JSONValue?
     ) throws(FieldError) -> Tool {
         let name = try function.require("name", function.string("name"))
         try checkName(name, at: function.path.appending("name"))
@@ -285,18 +382,53 @@ package struct ToolFields: Hashable, Sendable {
         }
     }
 
-    /// The name of a tool that is offered.
+    /// The name of a tool that is offered, as the model knows it.
     private func name(_ fields: FieldReader) throws(FieldError) -> String {
         let name = try fields.require("name", fields.string("name"))
-        guard tools.contains(where: { $0.name == name }) else {
+        let namespace = try fields.string("namespace")
+        let joined = namespace.map { Member(namespace: $0, name: name).joinedName } ?? name
+        if tools.contains(where: { $0.name == joined }) { return joined }
+        // A choice of OpenAI's has no namespace.
+        let member = tools.first { namespace == nil && members[$0.name]?.name == name }
+        guard let member else {
             throw .invalid(fields.path.appending("name"), expected: "the name of one of the tools")
         }
-        return name
+        return member.name
     }
 
     private func checkOffered(at path: FieldPath) throws(FieldError) {
         if tools.isEmpty {
             throw .invalid(path, expected: "'auto' or 'none', for there are no tools")
         }
+    }
+}
+
+extension Tool {
+    /// Whether it takes text instead of arguments.
+    var isCustom: Bool {
+        if case .arguments = input { false } else { true }
+    }
+
+    /// The tool under another name.
+    fileprivate func named(_ name: String) -> Tool {
+        Tool(name: name, description: description, input: input)
+    }
+
+    /// The tool with a text before its description.
+    fileprivate func described(after text: String) -> Tool {
+        let description = description.map { text + "\n\n" + $0 } ?? text
+        return Tool(name: name, description: description, input: input)
+    }
+}
+
+extension AnswerPlan {
+    /// What a request asks of an answer's form.
+    init(_ calls: ToolFields, _ options: GenerationOptions) {
+        self.init()
+        tools = calls.tools
+        choice = calls.choice
+        allowsParallelCalls = calls.allowsParallelCalls
+        output = options.output?.structure
+        allowsThinking = options.thinking.isAllowed
     }
 }

@@ -6,7 +6,7 @@ package enum APIError: Error, Hashable {
     case invalidRequest(FieldError)
 
     /// The conversation cannot be rendered with this model's template.
-    case invalidConversation(reason: String)
+    case invalidConversation(reason: String, field: String = "messages")
 
     /// There is no key, or an unknown one.
     case unauthorized
@@ -19,6 +19,9 @@ package enum APIError: Error, Hashable {
 
     /// No such model; the name may be shown.
     case modelNotFound(String)
+
+    /// Nothing of that name is kept; the name may be shown.
+    case itemNotFound(String)
 
     /// No such route: method and path, harmless to show, and the one that may be meant.
     case routeNotFound(String, nearest: String?)
@@ -60,7 +63,7 @@ extension APIError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .invalidRequest(let error): error.description
-        case .invalidConversation(let reason): "messages: \(reason)"
+        case .invalidConversation(let reason, let field): "\(field): \(reason)"
         case .unauthorized: "A valid API key is required: 'Authorization: Bearer KEY'."
         case .forbidden(let reason): reason
         case .unsupportedMediaType(let found):
@@ -68,6 +71,8 @@ extension APIError: CustomStringConvertible {
                 + (found.isEmpty ? "none." : "'\(EchoableText.of(found))'.")
         case .modelNotFound(let name):
             "The model '\(EchoableText.of(name))' does not exist; GET /v1/models lists those that do."
+        case .itemNotFound(let name):
+            "'\(EchoableText.of(name))' does not exist here, or does not any more."
         case .routeNotFound(let route, let nearest):
             "\(route): there is no such route" + (nearest.map { "; do you mean \($0)?" } ?? ".")
                 + " " + RouteTable.standard.summary

@@ -70,6 +70,24 @@ package struct APIKeys: Sendable {
         return client
     }
 
+    /// What the things of a key's owner are kept under, whatever its number becomes; of letters and
+    /// digits.
+    ///
+    /// It is a digest, and no secret of those who may read the folder that it names a file of.
+    func owner(of client: Int) -> String {
+        guard keys.indices.contains(client - 1) else { return "everybody" }
+        return ["a", "b"].map { (seed: String) -> String in
+            // FNV-1a, mixed at its end so that each digit depends on all bytes.
+            var value: UInt64 = 0xCBF2_9CE4_8422_2325
+            for byte in Array(seed.utf8) + keys[client - 1] {
+                value = (value ^ UInt64(byte)) &* 0x100_0000_01B3
+            }
+            value = (value ^ (value >> 33)) &* 0xFF51_AFD7_ED55_8CCD
+            value = (value ^ (value >> 33)) &* 0xC4CE_B9FE_1A85_EC53
+            return String(value ^ (value >> 33), radix: 16)
+        }.joined(separator: "-")
+    }
+
     /// The weight of a key by its number, as `client(of:)` gives it.
     func weight(of client: Int) -> Int {
         weights.indices.contains(client - 1) ? weights[client - 1] : 1

@@ -6,6 +6,7 @@ package import HTTPTypes
 import JSON
 package import Logging
 package import Serving
+package import Storage
 package import Telemetry
 
 /// Answers the requests of all vendors' APIs with the models of a server.
@@ -26,17 +27,19 @@ package struct APIServer: Sendable {
     /// - Parameters:
     ///   - models: what answers.
     ///   - configuration: limits and keys.
+    ///   - storage: where responses are kept that clients may come back to; nil to keep none.
     ///   - registry: where requests are counted, and what `/metrics` shows.
     ///   - unixTime: the seconds since 1970.
     ///   - logger: receives one line for each failure of the server.
     package init(
         models: ModelRegistry, configuration: Configuration = .init(),
-        registry: MetricsRegistry = MetricsRegistry(),
+        storage: RecordStore? = nil, registry: MetricsRegistry = MetricsRegistry(),
         unixTime: @escaping @Sendable () -> Int,
         logger: Logger = Logger(label: "cierzo.api")
     ) {
         backend = Backend(
-            configuration: configuration, models: models, registry: registry, unixTime: unixTime)
+            configuration: configuration, models: models, storage: storage, registry: registry,
+            unixTime: unixTime)
         metrics = RequestMetrics(registry: registry)
         self.logger = logger
     }
@@ -123,6 +126,8 @@ package struct APIServer: Sendable {
         let trace = TraceContext(continuing: head.headerFields)
         return RequestContext(
             backend: backend, id: id, trace: trace, parameter: route.parameter,
+            query: (head.path ?? "").drop { $0 != "?" }.dropFirst(),
+            agent: head.headerFields[.userAgent] ?? "",
             browserFields: configuration.browsers.fields(for: head),
             dialect: route.dialect(for: head.headerFields) ?? configuration.defaultDialect,
             isDialectForced: route.forcedDialect != nil,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Serving
+import Storage
 import Telemetry
 
 /// What stands behind all endpoints.
@@ -10,6 +11,9 @@ struct Backend: Sendable {
 
     /// What answers.
     let models: ModelRegistry
+
+    /// Where responses are kept that clients may come back to; nil where nothing is.
+    let storage: RecordStore?
 
     /// What `/metrics` shows.
     let registry: MetricsRegistry

@@ -121,6 +121,8 @@ extension APIError {
                 "1415")
         case .modelNotFound:
             Entry(404, "invalid_request_error", "model_not_found", "invalid_model", "1500")
+        case .itemNotFound:
+            Entry(404, "invalid_request_error", "not_found", "not_found", "1404")
         case .routeNotFound:
             Entry(404, "invalid_request_error", "unknown_url", "not_found", "1404")
         case .unbuilt:
@@ -176,7 +178,7 @@ extension APIError {
     private var parameter: JSONValue {
         switch self {
         case .invalidRequest(let error): error.path.map { .string($0.description) } ?? .null
-        case .invalidConversation: "messages"
+        case .invalidConversation(_, let field): .string(field)
         case .modelNotFound: "model"
         case .promptTooLong(let field, _, _, _): .string(field)
         default: .null

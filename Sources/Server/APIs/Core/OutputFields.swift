@@ -140,7 +140,8 @@ enum OutputFields {
         let path = fields.path.appending(name)
         switch name {
         case "response_format":
-            return try fields.object(name).flatMap(responseFormat)
+            guard let format = try fields.object(name) else { return nil }
+            return try responseFormat(format)
         case "structured_outputs":
             return try fields.object(name).flatMap(structuredOutputs)
         case "json_schema":
@@ -157,8 +158,9 @@ enum OutputFields {
 
     // MARK: OpenAI's and Mistral's
 
-    private static func responseFormat(
-        _ format: FieldReader
+    /// Reads a `response_format`, or where all stands beside `type`, the `text.format` of Responses.
+    static func responseFormat(
+        _ format: FieldReader, isFlat: Bool = false
     ) throws(FieldError) -> RequestedOutput? {
         let type = try format.require(
             "type",
@@ -166,7 +168,8 @@ enum OutputFields {
                 "type", oneOf: ["text", "json_object", "json_schema", "structural_tag"]))
         switch type {
         case "json_schema":
-            let container = try format.require("json_schema", format.object("json_schema"))
+            let inner = try format.object("json_schema")
+            let container = isFlat ? inner ?? format : try format.require("json_schema", inner)
             _ = try container.require("name", container.string("name", maxCharacters: 256))
             _ = try container.string("description")
             // Both are kept to in the same way.

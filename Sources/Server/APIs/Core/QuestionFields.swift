@@ -67,7 +67,9 @@ extension APIError {
             case .unrecognizable(let part, let error):
                 .invalidRequest(FieldError(error, in: fields.path(of: part)))
             case .conversation(let reason):
-                .invalidConversation(reason: EchoableText.sentence(reason))
+                .invalidConversation(
+                    reason: EchoableText.sentence(reason),
+                    field: fields.prompt.description)
             case .promptTooLong(let prompt, let count, let limit, let isLeastCount):
                 .promptTooLong(
                     field: fields.path(of: .prompt(prompt)).description, tokenCount: count,

@@ -17,6 +17,12 @@ struct RequestContext: Sendable {
     /// The part of the path that stands for the endpoint's parameter.
     let parameter: String
 
+    /// What stands after the `?`; empty if nothing does.
+    let query: Substring
+
+    /// How the client calls itself; empty if it does not say.
+    let agent: String
+
     /// The fields that let a page read the answer.
     let browserFields: [(name: String, value: String)]
 

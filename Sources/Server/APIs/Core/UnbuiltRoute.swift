@@ -31,7 +31,7 @@ struct UnbuiltRoute: Sendable {
                 "/embeddings", "/embedding", "/embed", "/rerank", "/reranking", "/score",
                 "/pooling", "/classify", "/moderations",
             ], noClassifier)
-        + rows(nil, ["/responses", "/assistants", "/threads", "/conversations"], chat)
+        + rows(nil, ["/assistants", "/threads", "/conversations"], "use /v1/responses")
         + rows(nil, ["/edits", "/engines", "/generate", "/generate_stream"], "use /v1/completions")
         + rows(nil, ["/completion"], "use /v1/completions")
         + rows(nil, ["/infill"], "use /v1/fim/completions, or /v1/completions with a suffix")

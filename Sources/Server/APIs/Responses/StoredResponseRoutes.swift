@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTP
+import HTTPTypes
+import JSON
+
+extension RouteGroup {
+    /// Responses that were kept.
+    static let storedResponses = RouteGroup(
+        .to(
+            .get, "/v1/responses/{id}", contract: .storedResponse,
+            answer: StoredResponseRoutes.show),
+        .to(
+            .delete, "/v1/responses/{id}", contract: .deletedResponse,
+            answer: StoredResponseRoutes.remove),
+        .to(
+            .get, "/v1/responses/{id}/input_items", contract: .responseInput,
+            answer: StoredResponseRoutes.list),
+        .to(
+            .post, "/v1/responses/{id}/cancel", contract: .cancelledResponse,
+            answer: StoredResponseRoutes.cancel))
+}
+
+private enum StoredResponseRoutes {
+    /// `GET /v1/responses/{id}`.
+    static func show(_ context: RequestContext) throws(APIError) -> ServerResponse {
+        if parameters(context)["stream"] == "true" {
+            throw .invalid(
+                "stream", expected: "false, for a response is only streamed as it is made")
+        }
+        return ServerResponse(json: .object(try find(context, "GET").response))
+    }
+
+    /// `DELETE /v1/responses/{id}`.
+    static func remove(_ context: RequestContext) throws(APIError) -> ServerResponse {
+        guard try responses(context, "DELETE").remove(context.parameter) else {
+            throw .itemNotFound(context.parameter)
+        }
+        return ServerResponse(json: [
+            "id": .string(context.parameter), "object": "response", "deleted": true,
+        ])
+    }
+
+    /// `POST /v1/responses/{id}/cancel`.
+    static func cancel(_ context: RequestContext) throws(APIError) -> ServerResponse {
+        _ = try find(context, "POST")
+        throw .invalid(
+            "response_id",
+            expected: "a response in the background, of which there are none here; close the "
+                + "connection to cancel one that is being made")
+    }
+
+    /// `GET /v1/responses/{id}/input_items`.
+    static func list(_ context: RequestContext) throws(APIError) -> ServerResponse {
+        let parameters = parameters(context)
+        let order = parameters["order"] ?? "desc"
+        guard ["asc", "desc"].contains(order) else {
+            throw .invalid("order", expected: "one of 'asc', 'desc'")
+        }
+        let limit = Int(parameters["limit"] ?? "20") ?? 0
+        guard (1...100).contains(limit) else {
+            throw .invalid("limit", expected: "a whole number from 1 to 100")
+        }
+        var items = try find(context, "GET").listedInput[...]
+        if order == "desc" { items = Array(items.reversed())[...] }
+        if let after = parameters["after"], !after.isEmpty {
+            guard let place = items.firstIndex(where: { $0["id"]?.stringValue == after }) else {
+                throw .invalid("after", expected: "the id of one of the items")
+            }
+            items = items[(place + 1)...]
+        }
+        let page = items.prefix(limit)
+        return ServerResponse(json: [
+            "object": "list", "data": .array(Array(page)),
+            "first_id": page.first?["id"] ?? "", "last_id": page.last?["id"] ?? "",
+            "has_more": .bool(page.count < items.count),
+        ])
+    }
+
+    private static func find(
+        _ context: RequestContext, _ method: String
+    ) throws(APIError) -> StoredResponse {
+        guard let response = try responses(context, method).response(context.parameter) else {
+            throw .itemNotFound(context.parameter)
+        }
+        return response
+    }
+
+    private static func responses(
+        _ context: RequestContext, _ method: String
+    ) throws(APIError) -> StoredResponses {
+        guard let responses = StoredResponses(of: context) else {
+            throw .unbuilt(
+                method + " /v1/responses/{id}",
+                instead: "it keeps responses only where its setting 'storage' names a folder",
+                family: nil)
+        }
+        return responses
+    }
+
+    /// The members of the query, the last of each name.
+    private static func parameters(_ context: RequestContext) -> [String: String] {
+        var parameters: [String: String] = [:]
+        for pair in context.query.split(separator: "&").prefix(64) {
+            let parts = pair.split(separator: "=", maxSplits: 1)
+            guard let name = parts.first.flatMap(PercentEncoding.decoded) else { continue }
+            parameters[name] = parts.count > 1 ? PercentEncoding.decoded(parts[1]) : ""
+        }
+        return parameters
+    }
+}

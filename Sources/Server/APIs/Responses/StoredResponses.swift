@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import JSON
+import Logging
+import Storage
+
+/// The responses that one client had kept.
+struct StoredResponses: Sendable {
+    private let store: RecordStore
+    private let owner: String
+
+    /// What a client is told that counts on storage where there is none; the rest says what to do.
+    static let absence =
+        "this server stores no responses, for its setting 'storage' names no folder; "
+
+    /// Those of whoever asks; nil where nothing is kept.
+    init?(of context: RequestContext) {
+        guard let storage = context.backend.storage else { return nil }
+        store = storage
+        owner = context.backend.configuration.keys.owner(of: context.client)
+    }
+
+    /// A response by its identity, if there is one.
+    func response(_ id: String) -> StoredResponse? {
+        store.bytes(id: id, owner: owner).flatMap(StoredResponse.init)
+    }
+
+    /// What is kept of a response, by the identity of an item that it consists of.
+    func item(_ id: String) -> JSONValue? {
+        // The identity of an item has that of its response in it.
+        let digits = id.drop { $0 != "_" }.dropFirst().prefix(32)
+        let items = response("resp_\(digits)")?.context ?? []
+        return items.last { $0["id"]?.stringValue == id }
+    }
+
+    /// Keeps a response; one that is too large for all storage is only answered.
+    func keep(_ response: StoredResponse) {
+        guard let id = response.response["id"]?.stringValue else { return }
+        do throws(StorageError) {
+            try store.put(response.bytes, id: id, owner: owner)
+        } catch {
+            Logger(label: "cierzo.storage").error("\(error)")
+        }
+    }
+
+    /// Forgets a response.
+    ///
+    /// - Returns: whether there was one.
+    func remove(_ id: String) -> Bool { store.remove(id: id, owner: owner) }
+}
+
+/// A response with all that led to it.
+struct StoredResponse: Sendable {
+    /// The response as it was answered.
+    let response: JSONObject
+
+    /// The items of its request, and before them those of all responses that it goes on from.
+    let input: [JSONValue]
+
+    /// A response whose request had these items; those without an identity get one.
+    init?(_ response: JSONValue, input: [JSONValue]) {
+        guard let object = response.objectValue, let id = object["id"]?.stringValue else {
+            return nil
+        }
+        let name = id.drop { $0 != "_" }.dropFirst()
+        self.response = object
+        self.input = input.enumerated().map { index, item in
+            guard var named = item.objectValue, named["id"]?.stringValue == nil else { return item }
+            named["id"] = .string("\(Self.prefix(of: named))\(name)i\(index)")
+            return .object(named)
+        }
+    }
+
+    /// Reads what was kept.
+    init?(_ bytes: [UInt8]) {
+        let limits = JSONParser.Limits(maxDepth: 80, maxValues: 1 << 22)
+        guard let record = try? JSONParser.parse(bytes, limits: limits),
+            let response = record["response"]?.objectValue, let input = record["input"]?.arrayValue
+        else { return nil }
+        self.response = response
+        self.input = input
+    }
+
+    /// What is kept.
+    var bytes: [UInt8] {
+        let record: JSONValue = ["response": .object(response), "input": .array(input)]
+        return record.serializedBytes()
+    }
+
+    /// What a request that goes on from here has before its own items.
+    var context: [JSONValue] { input + (response["output"]?.arrayValue ?? []) }
+
+    private static func prefix(of item: JSONObject) -> String {
+        switch item["type"]?.stringValue {
+        case "function_call": "fc_"
+        case "function_call_output": "fco_"
+        case "custom_tool_call": "ctc_"
+        case "custom_tool_call_output": "ctco_"
+        case "reasoning": "rs_"
+        default: "msg_"
+        }
+    }
+
+    /// The items of the request with all members that the SDKs require.
+    var listedInput: [JSONValue] { input.map(Self.listed) }
+
+    private static func listed(_ item: JSONValue) -> JSONValue {
+        guard var object = item.objectValue else { return item }
+        if object["status"]?.stringValue == nil { object["status"] = "completed" }
+        guard object["role"] != nil else {
+            if object["type"] == "reasoning", object["summary"] == nil { object["summary"] = [] }
+            return .object(object)
+        }
+        object["type"] = "message"
+        let isAnswer = object["role"] == "assistant"
+        let parts: [JSONValue]
+        switch object["content"] {
+        case .string(let text)?: parts = [["type": "text", "text": .string(text)]]
+        case .array(let values)?: parts = values
+        default: parts = []
+        }
+        object["content"] = .array(
+            parts.map { part in
+                guard var typed = part.objectValue, typed["text"] != nil else { return part }
+                typed["type"] = isAnswer ? "output_text" : "input_text"
+                if isAnswer, typed["annotations"] == nil { typed["annotations"] = [] }
+                return .object(typed)
+            })
+        return .object(object)
+    }
+}

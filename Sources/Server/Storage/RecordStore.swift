@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Dispatch
+import Foundation
+import Synchronization
+
+/// Records of bytes that outlive the process, each of which only its owner finds.
+///
+/// There are never more than the limits allow: the oldest go first. A record is found as soon as it
+/// was put, and is written by a thread of the store's own. One process at a time uses a folder.
+package final class RecordStore: Sendable {
+    private struct Key: Hashable {
+        let owner: String
+        let id: String
+
+        var fileName: String { owner + "." + id }
+    }
+
+    private struct Entry {
+        let key: Key
+        let byteCount: Int
+        /// Seconds since 1970.
+        let time: Double
+        /// The bytes until they are written.
+        var pending: [UInt8]?
+    }
+
+    private struct State {
+        var entries: [Key: Entry] = [:]
+        /// The oldest first.
+        var order: [Key] = []
+        var byteCount = 0
+        var pendingByteCount = 0
+
+        mutating func remove(_ key: Key) -> Bool {
+            guard let entry = entries.removeValue(forKey: key) else { return false }
+            byteCount -= entry.byteCount
+            pendingByteCount -= entry.pending?.count ?? 0
+            if let index = order.firstIndex(of: key) { order.remove(at: index) }
+            return true
+        }
+    }
+
+    /// How many bytes may wait to be written before whoever puts more waits, too.
+    private static let maxPendingByteCount = 64 << 20
+
+    private let folder: String
+    private let limits: RecordLimits
+    private let unixTime: @Sendable () -> Double
+    private let report: @Sendable (StorageError) -> Void
+    private let state = Mutex(State())
+    private let writing = DispatchQueue(label: "cierzo-storage")
+
+    /// Opens a folder, which is made if there is none.
+    ///
+    /// - Parameters:
+    ///   - folder: where the files are; what in it is no record stays as it is.
+    ///   - limits: how much is kept.
+    ///   - unixTime: the seconds since 1970.
+    ///   - report: is told of each record that could not be written.
+    /// - Throws: ``StorageError`` where the folder cannot be used.
+    package init(
+        folder: String, limits: RecordLimits = RecordLimits(),
+        unixTime: @escaping @Sendable () -> Double = { Date().timeIntervalSince1970 },
+        report: @escaping @Sendable (StorageError) -> Void = { _ in }
+    ) throws(StorageError) {
+        self.folder = folder
+        self.limits = limits
+        self.unixTime = unixTime
+        self.report = report
+        let found = try Self.entries(in: folder)
+        state.withLock { state in
+            for entry in found {
+                state.entries[entry.key] = entry
+                state.order.append(entry.key)
+                state.byteCount += entry.byteCount
+            }
+        }
+        trim()
+    }
+
+    /// How many records there are.
+    package var count: Int { state.withLock { $0.entries.count } }
+
+    /// Keeps a record in place of any other of its name.
+    ///
+    /// - Parameters:
+    ///   - bytes: the record.
+    ///   - id: its name, of letters, digits, `_` and `-`.
+    ///   - owner: who finds it, of the same.
+    /// - Throws: ``StorageError`` where it is larger than all records may be together.
+    package func put(_ bytes: [UInt8], id: String, owner: String) throws(StorageError) {
+        precondition(Self.isName(id) && Self.isName(owner), "\(owner).\(id) is no name")
+        guard bytes.count <= limits.maxByteCount else {
+            throw .tooLarge(byteCount: bytes.count, limit: limits.maxByteCount)
+        }
+        let key = Key(owner: owner, id: id)
+        let time = unixTime()
+        let mustWait = state.withLock { state in
+            _ = state.remove(key)
+            state.entries[key] = Entry(
+                key: key, byteCount: bytes.count, time: time, pending: bytes)
+            state.order.append(key)
+            state.byteCount += bytes.count
+            state.pendingByteCount += bytes.count
+            return state.pendingByteCount > Self.maxPendingByteCount
+        }
+        writing.async { [self] in write(key) }
+        trim()
+        if mustWait { flush() }
+    }
+
+    /// The record of that name, if its owner has one that is not too old.
+    package func bytes(id: String, owner: String) -> [UInt8]? {
+        guard Self.isName(id), Self.isName(owner) else { return nil }
+        trim()
+        let key = Key(owner: owner, id: id)
+        guard let entry = state.withLock({ $0.entries[key] }) else { return nil }
+        if let pending = entry.pending { return pending }
+        return file(of: key).read(maxByteCount: limits.maxByteCount)
+    }
+
+    /// Forgets a record.
+    ///
+    /// - Returns: whether there was one.
+    package func remove(id: String, owner: String) -> Bool {
+        let key = Key(owner: owner, id: id)
+        guard state.withLock({ $0.remove(key) }) else { return false }
+        writing.async { [self] in unlink(key) }
+        return true
+    }
+
+    /// Waits until all that was put and removed is so on disk.
+    package func flush() { writing.sync {} }
+
+    // MARK: Files
+
+    private func file(of key: Key) -> RecordFile { RecordFile(path: folder + "/" + key.fileName) }
+
+    private func write(_ key: Key) {
+        guard let bytes = state.withLock({ $0.entries[key]?.pending }) else { return }
+        do throws(StorageError) {
+            try file(of: key).write(bytes)
+            state.withLock { state in
+                // A newer record of the name has its own turn.
+                guard state.entries[key]?.pending?.count == bytes.count else { return }
+                state.entries[key]?.pending = nil
+                state.pendingByteCount -= bytes.count
+            }
+        } catch {
+            _ = state.withLock { $0.remove(key) }
+            report(error)
+        }
+    }
+
+    /// Removes a file, unless there is a record of its name again.
+    private func unlink(_ key: Key) {
+        if state.withLock({ $0.entries[key] == nil }) { file(of: key).remove() }
+    }
+
+    /// Removes what is too old or too much.
+    private func trim() {
+        let oldest = unixTime() - limits.maxAge / .seconds(1)
+        let removed = state.withLock { state in
+            var removed: [Key] = []
+            while let key = state.order.first, let entry = state.entries[key] {
+                let isTooMuch =
+                    state.entries.count > limits.maxCount
+                    || state.byteCount > limits.maxByteCount
+                guard isTooMuch || entry.time < oldest, state.remove(key) else { break }
+                removed.append(key)
+            }
+            return removed
+        }
+        if removed.isEmpty { return }
+        writing.async { [self] in
+            for key in removed { unlink(key) }
+        }
+    }
+
+    /// The records of a folder, the oldest first.
+    private static func entries(in folder: String) throws(StorageError) -> [Entry] {
+        let manager = FileManager.default
+        let names: [String]
+        do {
+            try manager.createDirectory(
+                atPath: folder, withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o700])
+            names = try manager.contentsOfDirectory(atPath: folder)
+        } catch {
+            throw .folder(path: folder, reason: error.localizedDescription)
+        }
+        guard manager.isWritableFile(atPath: folder) else {
+            throw .folder(path: folder, reason: "it cannot be written to")
+        }
+        var entries: [Entry] = []
+        for name in names {
+            let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+                .map(String.init)
+            guard parts.count >= 2, isName(parts[0]), isName(parts[1]) else { continue }
+            let key = Key(owner: parts[0], id: parts[1])
+            let path = folder + "/" + name
+            guard name == key.fileName else {
+                // What a process has not finished writing.
+                if name == key.fileName + RecordFile.partialSuffix {
+                    RecordFile(path: path).remove()
+                }
+                continue
+            }
+            guard let attributes = try? manager.attributesOfItem(atPath: path),
+                let byteCount = attributes[.size] as? Int,
+                let date = attributes[.modificationDate] as? Date
+            else { continue }
+            entries.append(
+                Entry(
+                    key: key, byteCount: byteCount, time: date.timeIntervalSince1970,
+                    pending: nil))
+        }
+        return entries.sorted { ($0.time, $0.key.id) < ($1.time, $1.key.id) }
+    }
+
+    private static func isName(_ text: String) -> Bool {
+        (1...100).contains(text.utf8.count)
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
+                    true
+                default: false
+                }
+            }
+    }
+}
