@@ -21,7 +21,7 @@ import Testing
 
         static let all: [Asked] = ServedContract.all.flatMap { served in
             guard let fields = served.contract?.request else { return [Asked]() }
-            return Dialect.allCases.map {
+            return served.dialects.map {
                 Asked(path: served.path, fields: fields, rules: FieldRules(dialect: $0))
             }
         }
@@ -174,6 +174,11 @@ import Testing
 enum FieldName {
     static func of(_ reply: Reply, _ dialect: Dialect) throws -> String {
         let json = try reply.json
+        if dialect.rawValue == "anthropic" {
+            // Its errors have the name in their words alone.
+            let words = json["error"]?["message"]?.stringValue ?? ""
+            return String(words.prefix { $0 != ":" })
+        }
         guard let location = json["detail"]?[0]?["loc"]?.arrayValue else {
             return json["error"]?["param"]?.stringValue ?? json["param"]?.stringValue ?? ""
         }

@@ -223,15 +223,15 @@ extension TestClient {
     @Test(arguments: [
         (
             #"[{"role":"user","content":[{"type":"text","text":"a"},{"type":"image","source":{}}]}]"#,
-            "messages[0].content[1]: blocks of type 'image'"
+            "messages[0].content[1].type: blocks of type 'image'"
         ),
         (
             #"[{"role":"user","content":[{"type":"document","source":{"type":"base64"}}]}]"#,
-            "messages[0].content[0]: documents from a source of type 'base64'"
+            "messages[0].content[0].source.type: documents from a source of type 'base64'"
         ),
         (
             #"[{"role":"assistant","content":[{"type":"server_tool_use"}]}]"#,
-            "messages[0].content[0]: blocks of type 'server_tool_use'"
+            "messages[0].content[0].type: blocks of type 'server_tool_use'"
         ),
         (
             #"[{"role":"user","content":[{"type":"tool_result","tool_use_id":"9"}]}]"#,
@@ -347,7 +347,7 @@ extension TestClient {
             "output_config.format.schema: field required"
         ),
         (#""system":7"#, "system: expected a string or an array"),
-        (#""system":[{"type":"image"}]"#, "system[0]: blocks of type 'image'"),
+        (#""system":[{"type":"image"}]"#, "system[0].type: blocks of type 'image'"),
         (#""service_tier":"gold""#, "service_tier: expected one of"),
         (#""mcp_servers":[{}]"#, "mcp_servers: not supported"),
         (#""container":"c""#, "container: not supported"), (#""n":2"#, "n: an answer here"),

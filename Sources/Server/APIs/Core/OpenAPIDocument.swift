@@ -62,7 +62,8 @@ struct OpenAPIDocument: Sendable {
     ) -> JSONObject {
         let id = endpoint.operationID
         let rules = FieldRules(
-            dialect: isForced ? rules.dialect : endpoint.dialect ?? rules.dialect,
+            dialect: endpoint.keptDialect
+                ?? (isForced ? rules.dialect : endpoint.dialect ?? rules.dialect),
             limits: rules.limits)
         var operation: JSONObject = [
             "operationId": .string(id), "summary": .string(contract.summary),
@@ -132,7 +133,8 @@ struct OpenAPIDocument: Sendable {
     /// The shapes of errors, by their statuses.
     private func errors(_ endpoint: Endpoint) -> [Int: [ErrorSchema]] {
         var statuses: [Int: [ErrorSchema]] = [:]
-        let dialects = isForced ? [rules.dialect] : Dialect.allCases
+        let dialects =
+            endpoint.keptDialect.map { [$0] } ?? (isForced ? [rules.dialect] : Dialect.allCases)
         for dialect in dialects {
             for status in APIError.statuses(
                 in: dialect, hasBody: endpoint.contract?.request != nil,
@@ -174,6 +176,11 @@ extension Endpoint {
         return method.rawValue.lowercased()
             + (words.isEmpty
                 ? "Root" : words.map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined())
+    }
+
+    /// The dialect in which it always answers.
+    fileprivate var keptDialect: Dialect? {
+        dialect.flatMap { $0.keepsItsRoutes ? $0 : nil }
     }
 
     /// The name of the parameter in the path.

@@ -9,8 +9,11 @@ import Serving
 extension RouteGroup {
     /// Anthropic's Messages API.
     static let messages = RouteGroup(
-        .post("/v1/messages", dialect: .anthropic, answer: MessagesCodec.plan),
-        .post("/v1/messages/count_tokens", dialect: .anthropic, answer: MessagesCodec.count),
+        .post(
+            "/v1/messages", dialect: .anthropic, contract: .messages, answer: MessagesCodec.plan),
+        .post(
+            "/v1/messages/count_tokens", dialect: .anthropic, contract: .countMessageTokens,
+            answer: MessagesCodec.count),
         // What Claude Code tells of itself, again and again until it is taken; nobody reads it.
         .post(
             "/api/event_logging/batch", "/api/event_logging/v2/batch", isListed: false,

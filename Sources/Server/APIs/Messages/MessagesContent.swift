@@ -70,10 +70,11 @@ struct MessagesContent {
         _ fields: FieldReader, isLast: Bool
     ) throws(FieldError) {
         let role = try fields.require(
-            "role", fields.string("role", oneOf: ["user", "assistant", "system"]))
+            "role", fields.string("role", oneOf: MessagesFields.roles))
         guard let blocks = try blocks("content", fields) else {
             throw .missing(fields.path.appending("content"))
         }
+        for block in blocks { _ = try block.fields.bool("is_error") }
         switch role {
         case "user": try readUser(blocks)
         case "assistant": try readAssistant(blocks, fields.path, isLast: isLast)
@@ -231,7 +232,7 @@ struct MessagesContent {
         case "content": text = try texts("content", source)
         default:
             throw .unsupported(
-                block.fields.path,
+                source.path.appending("type"),
                 reason: "documents from a source of type '\(EchoableText.of(type))' are not "
                     + "supported; this model takes text only")
         }
@@ -243,7 +244,7 @@ struct MessagesContent {
 
     private func unsupported(_ block: Block, _ supported: String) -> FieldError {
         .unsupported(
-            block.fields.path,
+            block.fields.path.appending("type"),
             reason: "blocks of type '\(EchoableText.of(block.type))' are not supported here; "
                 + supported)
     }

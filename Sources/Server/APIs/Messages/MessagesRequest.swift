@@ -32,13 +32,6 @@ package struct MessagesRequest: Hashable, Sendable {
 }
 
 extension MessagesRequest {
-    /// Members that are read here, or that change nothing, by names that mean something else to
-    /// ``GenerationOptions``.
-    private static let own = [
-        "messages", "system", "thinking", "tools", "tool_choice", "metadata", "output_config",
-        "output_format", "cache_control", "context_management", "container", "diagnostics",
-    ]
-
     /// Reads and checks the body.
     ///
     /// Beside Anthropic's fields, those that all generating endpoints share may be there (`seed`,
@@ -58,7 +51,7 @@ extension MessagesRequest {
         messages = try MessagesContent.read(fields, limits: limits)
         calls = try MessagesTools.read(fields, limits: limits)
         var shared = body
-        for name in Self.own { shared[name] = nil }
+        for name in MessagesFields.own { shared[name] = nil }
         options = try GenerationOptions(
             FieldReader(shared), dialect: .anthropic, limits: limits,
             leastMaxTokens: Dialect.anthropic.leastChatTokens)
@@ -91,8 +84,7 @@ extension MessagesRequest {
             }
             options.output = options.output ?? output
         }
-        let efforts = ["low", "medium", "high", "xhigh", "max"]
-        if let effort = try config?.string("effort", oneOf: efforts) {
+        if let effort = try config?.string("effort", oneOf: MessagesFields.efforts) {
             setArgument("reasoning_effort", .string(effort))
         }
     }
@@ -100,12 +92,14 @@ extension MessagesRequest {
     /// Whether the model thinks, which it does only if it is asked to.
     private mutating func readThinking(_ fields: FieldReader) throws(FieldError) {
         let thinking = try fields.object("thinking")
-        let types = ["enabled", "adaptive", "between_tools", "disabled"]
         let type = try thinking.map { (thinking) throws(FieldError) in
-            try thinking.require("type", thinking.string("type", oneOf: types))
+            try thinking.require(
+                "type", thinking.string("type", oneOf: MessagesFields.thinkingTypes))
         }
         omitsThinking =
-            try thinking?.string("display", oneOf: ["summarized", "omitted"]) == "omitted"
+            try thinking?.string("display", oneOf: MessagesFields.displays) == "omitted"
+        // Who asks for it by another server's name wants it, too.
+        if thinking == nil, templateArguments["enable_thinking"] == true { return }
         guard let thinking, let type, type != "disabled" else {
             setArgument("enable_thinking", false)
             options.thinking = ThinkingFields(isAllowed: false)
@@ -139,8 +133,8 @@ extension MessagesRequest {
         if let metadata = try fields.object("metadata") {
             _ = try metadata.string("user_id", maxCharacters: 4096)
         }
-        _ = try fields.string("service_tier", oneOf: ["auto", "standard_only"])
-        for name in ["inference_geo", "user_profile_id", "workspace_id"] {
+        _ = try fields.string("service_tier", oneOf: MessagesFields.serviceTiers)
+        for name in MessagesFields.names {
             _ = try fields.string(name, maxCharacters: 4096)
         }
         _ = try fields.object("diagnostics")
@@ -157,18 +151,15 @@ extension MessagesRequest {
     }
 
     private func refuseUnsupported(_ fields: FieldReader) throws(FieldError) {
-        for name in ["container", "mcp_servers", "fallbacks", "thread", "compaction"] {
+        for name in MessagesFields.refused {
             try fields.refuse(name, reason: "not supported by this server; leave it out")
         }
-        if try fields.string("speed", oneOf: ["standard", "fast"]) == "fast" {
-            throw .unsupported(
-                fields.path.appending("speed"), reason: "there is one speed; leave it out")
-        }
+        _ = try fields.string("speed", oneOf: ["standard"])
         if options.choiceCount != 1 {
             throw .unsupported(
                 fields.path.appending("n"), reason: "an answer here is one message; leave it out")
         }
-        for name in ["logprobs", "top_logprobs", "prompt_logprobs", "n_probs", "best_of"]
+        for name in MessagesFields.untold
         where fields.value(name)?.doubleValue != 1 {
             try fields.refuse(name, reason: "not told here; use /v1/chat/completions")
         }

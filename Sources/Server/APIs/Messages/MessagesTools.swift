@@ -32,7 +32,7 @@ enum MessagesTools {
         _ choice: FieldReader, _ names: [String]
     ) throws(FieldError) -> (choice: ToolChoice, isNamed: Bool) {
         let type = try choice.require(
-            "type", choice.string("type", oneOf: ["auto", "any", "tool", "none"]))
+            "type", choice.string("type", oneOf: MessagesFields.choices))
         if type == "none" { return (.none, false) }
         if type == "auto" { return (names.isEmpty ? .none : .auto(allowed: nil), false) }
         guard !names.isEmpty else {

@@ -65,9 +65,16 @@ package struct ServedContract: Sendable {
     /// What it takes and gives; nil for an endpoint that has not said it.
     package let contract: EndpointContract?
 
+    /// The dialects in which it answers.
+    package var dialects: [Dialect] {
+        dialect.flatMap { $0.keepsItsRoutes ? [$0] : nil } ?? Dialect.allCases
+    }
+
     /// Of every endpoint, but those of vendors whose clients read no document.
     package static var all: [ServedContract] {
-        RouteTable.standard.endpoints.filter { $0.dialect?.keepsItsRoutes != true }.map {
+        RouteTable.standard.endpoints.filter {
+            $0.contract != nil || $0.dialect?.keepsItsRoutes != true
+        }.map {
             ServedContract(
                 method: $0.method.rawValue, path: $0.name, dialect: $0.dialect,
                 contract: $0.contract)
