@@ -101,6 +101,8 @@ package struct ToolFields: Hashable, Sendable {
     init(
         _ offered: [(tool: Tool, input: FieldPath)], choice: ToolChoice, allowsParallelCalls: Bool
     ) {
+        notation = .nested
+        ignoredTypes = []
         self.choice = choice
         self.allowsParallelCalls = allowsParallelCalls
         if choice == .none { return }

@@ -20,7 +20,9 @@ enum OllamaModels {
         let year = 365 * 24 * 3_600
         let end = CivilTime(context.backend.unixTime() + year).rfc3339
         let models = context.backend.models.slots.compactMap { slot -> JSONValue? in
-            guard case .serving(let model) = slot.state else { return nil }
+            guard case .serving(let model) = slot.state, case .loaded = slot.status else {
+                return nil
+            }
             var entry = entry(model.description, slot)
             entry["expires_at"] = .string(end)
             entry["size_vram"] = 0

@@ -92,8 +92,7 @@ private enum StoredResponseRoutes {
         guard let responses = StoredResponses(of: context) else {
             throw .unbuilt(
                 method + " /v1/responses/{id}",
-                instead: "it keeps responses only where its setting 'storage' names a folder",
-                family: nil)
+                instead: "it keeps responses only where its setting 'storage' names a folder")
         }
         return responses
     }
