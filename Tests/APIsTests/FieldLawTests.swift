@@ -82,7 +82,7 @@ import Testing
             case .values, .any, .map: true
             default: false
             }
-        }.map { $0.path + "." }
+        }.flatMap { [$0.path + ".", $0.path + "["] }
         let undeclared = ledger.paths.subtracting(declared).filter { path in
             !closed.contains { path.hasPrefix($0) }
         }

@@ -34,7 +34,8 @@ package struct ResponseSettings: Hashable, Sendable {
             "max_tool_calls": value("max_tool_calls"),
             "metadata": .object(try Self.metadata(fields)),
             "parallel_tool_calls": value("parallel_tool_calls", or: true),
-            "previous_response_id": value("previous_response_id"),
+            "previous_response_id": fields.value("previous_response_id") == ""
+                ? .null : value("previous_response_id"),
             "prompt_cache_key": value("prompt_cache_key"),
             "reasoning": [
                 "effort": value("reasoning_effort", or: reasoning?.value("effort") ?? .null),
