@@ -151,7 +151,7 @@ import Testing
             }
         }
         print("field matrix: \(count) cases of \(asked.testDescription)")
-        #expect(count > 0)
+        #expect(count > 0 || asked.fields.declarations.isEmpty)
     }
 
     @Test(arguments: FieldLawTests.Asked.all, ["NaN", "Infinity", "-Infinity"])
@@ -174,13 +174,12 @@ import Testing
 enum FieldName {
     static func of(_ reply: Reply, _ dialect: Dialect) throws -> String {
         let json = try reply.json
-        if dialect.rawValue == "anthropic" {
-            // Its errors have the name in their words alone.
-            let words = json["error"]?["message"]?.stringValue ?? ""
-            return String(words.prefix { $0 != ":" })
-        }
         guard let location = json["detail"]?[0]?["loc"]?.arrayValue else {
-            return json["error"]?["param"]?.stringValue ?? json["param"]?.stringValue ?? ""
+            let error = json["error"]
+            // Anthropic and Ollama have the field in the message alone.
+            let message = error?["message"]?.stringValue ?? error?.stringValue ?? ""
+            return error?["param"]?.stringValue ?? json["param"]?.stringValue
+                ?? message.prefix { $0 != ":" }.description
         }
         var path = ""
         for component in location.dropFirst() {

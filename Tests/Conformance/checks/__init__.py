@@ -12,7 +12,8 @@ A family of checks is a file beside this one. It declares its checks with the cl
 
 Such a check runs once with each client of `clients`. One of a name that is not there, such as
 `@check("ollama")`, gets no argument, and makes its own client of `root()`. A check may be async. What
-the server at hand cannot do is `skip("why")`: say so, and never pass for it.
+the server at hand cannot do is `skip("why")`: say so, and never pass for it. What a check needs stands
+in requirements/sdks.txt, or where it does not get on with those, see OTHER_ENVIRONMENTS.
 """
 
 import argparse
@@ -26,13 +27,24 @@ parser.add_argument("--model", default="default")
 parser.add_argument("--api-key", default="none")
 parser.add_argument("--only", default="", help="run only checks whose name contains this")
 parser.add_argument("--list", action="store_true", help="list the checks and stop")
-parser.add_argument("--venv", metavar="DIR", help="run in this virtual environment, which is made "
-                    "and filled with requirements.txt if that has changed")
+parser.add_argument("--venv", metavar="DIR", help="run in virtual environments below this folder, "
+                    "which are made if their requirements have changed")
+parser.add_argument("--environment", help="run only the checks of this environment")
 parser.add_argument("--serve", metavar="PROGRAM", help="start this program for the checks")
 parser.add_argument("--weights", metavar="FILE", help="the model that it serves")
 parser.add_argument("--serve-option", action="append", default=[], metavar="OPTION",
                     help="one more argument of the program")
 options = parser.parse_args()
+
+# Files of checks that do not run beside the vendors' newest clients.
+OTHER_ENVIRONMENTS = {"frameworks": "frameworks"}
+ENVIRONMENTS = ("sdks", *sorted(set(OTHER_ENVIRONMENTS.values())))
+
+
+def environment_of(module):
+    """Which file of requirements a file of checks needs."""
+    return OTHER_ENVIRONMENTS.get(module, "sdks")
+
 
 # What the server that is started for the checks is told besides.
 SERVER_ENVIRONMENT = {}

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The first examples with tools and with schemas of the frameworks that speak to a server."""
 
+import asyncio
 import os
 from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from checks import check, expect, options, root, same
+from checks import ASK, GREEDY, check, expect, options, root, same
 
 # No framework is to look for anything outside.
 os.environ.update({
@@ -352,3 +353,71 @@ def schema():
     for provider in ("openai", "hosted_vllm"):
         answer = complete(provider, response_format=City)
         City.model_validate_json(answer.choices[0].message.content)
+
+
+# --- Text: asked, streamed, at once, and async ----------------------------------------------------
+
+
+def invoke_stream_and_batch(model):
+    question = ASK[0]["content"]
+    answer = model.invoke(question)
+    expect(answer.content, "empty answer")
+    same("".join(chunk.content for chunk in model.stream(question)), answer.content, "stream")
+    batch = model.batch([question, question])
+    same([one.content for one in batch], [answer.content] * 2, "batch")
+
+    async def ask():
+        return (await model.ainvoke(question)).content
+    same(asyncio.run(ask()), answer.content, "async answer")
+
+
+@check("langchain-openai")
+def invoke_stream_batch():
+    invoke_stream_and_batch(langchain_openai())
+
+
+@check("langchain-mistralai")
+def invoke_stream_batch():  # noqa: F811
+    invoke_stream_and_batch(langchain_mistral())
+
+
+def complete_and_stream(model):
+    answer = model.complete("Once upon a time").text
+    expect(answer, "empty answer")
+    same(list(model.stream_complete("Once upon a time"))[-1].text, answer, "stream")
+
+
+@check("llama-index-openai-like")
+def complete_as_a_chat_model():
+    complete_and_stream(llama_openai())
+
+
+@check("llama-index-openai-like")
+def complete_as_a_text_model():
+    from llama_index.llms.openai_like import OpenAILike
+
+    complete_and_stream(OpenAILike(
+        model=options.model, api_base=f"{root()}/v1", api_key=options.api_key,
+        context_window=4096, max_tokens=24, temperature=0, max_retries=0, timeout=600))
+
+
+@check("llama-index-mistralai")
+def complete():
+    complete_and_stream(llama_mistral())
+
+
+@check("litellm")
+def chat_and_stream():
+    import litellm
+
+    for provider, base in (("openai", "/v1"), ("mistral", ""), ("hosted_vllm", "/v1")):
+        ask = {"model": f"{provider}/{options.model}", "api_base": root() + base,
+               "api_key": options.api_key, "messages": ASK, **GREEDY}
+        answer = litellm.completion(**ask).choices[0].message.content
+        expect(answer, "empty answer")
+        chunks = litellm.completion(stream=True, **ask)
+        same("".join(c.choices[0].delta.content or "" for c in chunks), answer, provider)
+
+        async def asked():
+            return (await litellm.acompletion(**ask)).choices[0].message.content
+        same(asyncio.run(asked()), answer, f"{provider} async")

@@ -6,10 +6,6 @@ import json
 import urllib.request
 
 from checks import ASK, GREEDY, check, expect, fails, options, root, same
-from checks.frameworks import langchain_mistral, langchain_openai, llama_mistral, llama_openai
-
-QUESTION = ASK[0]["content"]
-
 
 def get(path, **fields):
     request = urllib.request.Request(
@@ -124,78 +120,6 @@ def streams_carry_no_deprecation(client):
     stream = client.chat.stream(model=options.model, messages=ASK, **GREEDY)
     expect("x-model-deprecation-timestamp" not in stream.response.headers, "deprecation")
     list(stream)
-
-
-# --- LangChain ----------------------------------------------------------------------------------
-
-
-def invoke_stream_and_batch(model):
-    answer = model.invoke(QUESTION)
-    expect(answer.content, "empty answer")
-    same("".join(chunk.content for chunk in model.stream(QUESTION)), answer.content, "stream")
-    same([one.content for one in model.batch([QUESTION, QUESTION])], [answer.content] * 2, "batch")
-
-    async def ask():
-        return (await model.ainvoke(QUESTION)).content
-    same(asyncio.run(ask()), answer.content, "async answer")
-
-
-@check("langchain-openai")
-def invoke_stream_batch():
-    invoke_stream_and_batch(langchain_openai())
-
-
-@check("langchain-mistralai")
-def invoke_stream_batch():  # noqa: F811
-    invoke_stream_and_batch(langchain_mistral())
-
-
-# --- LlamaIndex ---------------------------------------------------------------------------------
-
-
-def complete_and_stream(model):
-    answer = model.complete("Once upon a time").text
-    expect(answer, "empty answer")
-    same(list(model.stream_complete("Once upon a time"))[-1].text, answer, "stream")
-
-
-@check("llama-index-openai-like")
-def complete_as_a_chat_model():
-    complete_and_stream(llama_openai())
-
-
-@check("llama-index-openai-like")
-def complete_as_a_text_model():
-    from llama_index.llms.openai_like import OpenAILike
-
-    complete_and_stream(OpenAILike(
-        model=options.model, api_base=f"{root()}/v1", api_key=options.api_key,
-        context_window=4096, max_tokens=24, temperature=0, max_retries=0, timeout=600))
-
-
-@check("llama-index-mistralai")
-def complete():
-    complete_and_stream(llama_mistral())
-
-
-# --- litellm ------------------------------------------------------------------------------------
-
-
-@check("litellm")
-def chat_and_stream():
-    import litellm
-
-    for provider, base in (("openai", "/v1"), ("mistral", ""), ("hosted_vllm", "/v1")):
-        ask = {"model": f"{provider}/{options.model}", "api_base": root() + base,
-               "api_key": options.api_key, "messages": ASK, **GREEDY}
-        answer = litellm.completion(**ask).choices[0].message.content
-        expect(answer, "empty answer")
-        chunks = litellm.completion(stream=True, **ask)
-        same("".join(c.choices[0].delta.content or "" for c in chunks), answer, provider)
-
-        async def asked():
-            return (await litellm.acompletion(**ask)).choices[0].message.content
-        same(asyncio.run(asked()), answer, f"{provider} async")
 
 
 # --- Applications that are no library --------------------------------------------------------------

@@ -108,7 +108,7 @@ struct OpenAPIDocument: Sendable {
         }
         if let events = contract.events {
             schemas[id + "Event"] = .object(events.schema(rules, isAnswer: true))
-            content["text/event-stream"] = [
+            content[contract.streamType] = [
                 "schema": ["type": "string"], "x-event-data": Self.reference(id + "Event"),
             ]
         }

@@ -96,6 +96,10 @@ extension EndpointContract {
         "Answer a conversation, as Anthropic's API does.", takes: MessagesFields.list,
         gives: MessagesAnswers.message, streams: MessagesAnswers.event)
 
+    /// What clients tell of themselves.
+    static let clientEvents = EndpointContract(
+        "Taken; nobody reads it.", takes: FieldList {}, gives: .map(of: .any))
+
     /// `POST /v1/messages/count_tokens`.
     static let countMessageTokens = EndpointContract(
         "Count the tokens of a conversation, as Anthropic's API does.",

@@ -17,7 +17,7 @@ extension RouteGroup {
         // What Claude Code tells of itself, again and again until it is taken; nobody reads it.
         .post(
             "/api/event_logging/batch", "/api/event_logging/v2/batch", isListed: false,
-            dialect: .anthropic
+            dialect: .anthropic, contract: .clientEvents
         ) { _, _ in .response(ServerResponse(json: [:])) })
 }
 

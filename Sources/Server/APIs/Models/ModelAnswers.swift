@@ -26,16 +26,34 @@ extension EndpointContract {
         .required
     }
 
+    /// The card of Anthropic's dialect.
+    private static let anthropicCard = FieldKind.object {
+        FieldDeclaration("type", .choice(["model"]), "The kind of the answer.").required
+        FieldDeclaration("id", .string(), "The model's name.").required
+    }
+
     /// `GET /v1/models`.
     static let models = EndpointContract(
         "List the models.",
-        gives: .object {
-            FieldDeclaration("object", .choice(["list"]), "The kind of the answer.").required
-            FieldDeclaration("data", .array(of: card), "A card for each model.").required
-        })
+        gives: .either([
+            .object {
+                FieldDeclaration("object", .choice(["list"]), "The kind of the answer.").required
+                FieldDeclaration("data", .array(of: card), "A card for each model.").required
+            },
+            .object {
+                FieldDeclaration("data", .array(of: anthropicCard), "A card for each model.")
+                    .required
+                FieldDeclaration("has_more", .boolean, "Always false.").required
+                FieldDeclaration("first_id", FieldKind.string().orNull, "The first card's.")
+                    .required
+                FieldDeclaration("last_id", FieldKind.string().orNull, "The last card's.")
+                    .required
+            },
+        ]))
 
     /// `GET /v1/models/{id}`.
-    static let model = EndpointContract("Describe a model.", gives: card)
+    static let model = EndpointContract(
+        "Describe a model.", gives: .either([card, anthropicCard]))
 
     private static let moved = FieldKind.object {
         FieldDeclaration("success", .boolean, "Always true.").required

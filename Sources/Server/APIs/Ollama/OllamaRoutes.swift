@@ -10,12 +10,23 @@ import Serving
 extension RouteGroup {
     /// Ollama's own API.
     static let ollama = RouteGroup(
-        .post("/api/chat", isListed: false, dialect: .ollama, answer: OllamaRoutes.chat),
-        .post("/api/generate", isListed: false, dialect: .ollama, answer: OllamaRoutes.generate),
-        .get("/api/tags", isListed: false, dialect: .ollama, answer: OllamaModels.list),
-        .get("/api/ps", isListed: false, dialect: .ollama, answer: OllamaModels.listLoaded),
-        .post("/api/show", isListed: false, dialect: .ollama, answer: OllamaModels.show),
-        .get("/api/version", isListed: false, dialect: .ollama) { context in
+        .post(
+            "/api/chat", isListed: false, dialect: .ollama, contract: .ollamaChat,
+            answer: OllamaRoutes.chat),
+        .post(
+            "/api/generate", isListed: false, dialect: .ollama, contract: .ollamaGenerate,
+            answer: OllamaRoutes.generate),
+        .get(
+            "/api/tags", isListed: false, dialect: .ollama, contract: .ollamaModels,
+            answer: OllamaModels.list),
+        .get(
+            "/api/ps", isListed: false, dialect: .ollama, contract: .ollamaModels,
+            answer: OllamaModels.listLoaded),
+        .post(
+            "/api/show", isListed: false, dialect: .ollama, contract: .ollamaShow,
+            answer: OllamaModels.show),
+        .get("/api/version", isListed: false, dialect: .ollama, contract: .ollamaVersion) {
+            context in
             // Clients ask for it to know what they may send.
             ServerResponse(json: [
                 "version": .string(OllamaRoutes.version),

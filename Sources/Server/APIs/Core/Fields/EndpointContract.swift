@@ -25,6 +25,9 @@ package struct EndpointContract: Sendable {
     /// The data of the events of its stream; nil where it has none.
     package var events: FieldKind?
 
+    /// The content type of its stream.
+    package var streamType = "text/event-stream"
+
     /// Statuses beside 200 that come with the same body.
     package var otherStatuses: [Int] = []
 
@@ -70,11 +73,9 @@ package struct ServedContract: Sendable {
         dialect.flatMap { $0.keepsItsRoutes ? [$0] : nil } ?? Dialect.allCases
     }
 
-    /// Of every endpoint, but those of vendors whose clients read no document.
+    /// Of every endpoint.
     package static var all: [ServedContract] {
-        RouteTable.standard.endpoints.filter {
-            $0.contract != nil || $0.dialect?.keepsItsRoutes != true
-        }.map {
+        RouteTable.standard.endpoints.map {
             ServedContract(
                 method: $0.method.rawValue, path: $0.name, dialect: $0.dialect,
                 contract: $0.contract)
