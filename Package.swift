@@ -123,7 +123,10 @@ let package = Package(
         room("Scheduling", in: "Engine"),
         room(
             "Generation", in: "Engine",
-            uses: ["Inference", "Scheduling", "Sampling", "StructuredOutput", "Tokenization"],
+            uses: [
+                "Architectures", "Inference", "ModelFiles", "Scheduling", "Sampling",
+                "StructuredOutput", "Tokenization",
+            ],
             from: ["DequeModule", "Logging", "Metrics"]),
 
         room(

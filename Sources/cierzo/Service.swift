@@ -123,7 +123,9 @@ private struct ModelService: Sendable {
         let opened = try await WorkThread.run("cierzo-loading") { try open(models) }
         // What must be there at the start.
         for (model, slot) in zip(opened, models.map { $0.slot }) where slot.isEssential {
-            model.model.constraints.prepareInBackground()
+            if model.model.description.generates {
+                model.model.constraints.prepareInBackground()
+            }
             try await load(model)
             stop.drains()
             slot.serve(model.model)

@@ -2,7 +2,9 @@
 
 import APIs
 import JSON
+import ModelFiles
 import Recognition
+import Serving
 import ServingSupport
 import Testing
 
@@ -28,7 +30,10 @@ import Testing
     }
 
     static func client() -> TestClient {
-        TestClient(tokenizer: ByteTokenizer(fillsGaps: true))
+        TestClient(
+            tokenizer: ByteTokenizer(fillsGaps: true),
+            embedding: EmbeddingAbility(
+                Pooling(.last), dimension: 8, hasScore: true, isEncoder: false))
     }
 
     @Test func `every endpoint has a contract`() {

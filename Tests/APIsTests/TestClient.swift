@@ -59,7 +59,7 @@ struct TestClient {
         _ configuration: APIServer.Configuration = .init(),
         engine: ScriptedEngine = ScriptedEngine(), tokenizer: ByteTokenizer = ByteTokenizer(),
         prompts: PlainPrompts = PlainPrompts(), answerFormat: (any AnswerFormat)? = nil,
-        storage: RecordStore? = nil, isLoaded: Bool = true,
+        storage: RecordStore? = nil, embedding: EmbeddingAbility? = nil, isLoaded: Bool = true,
         problem: String? = nil
     ) {
         self.engine = engine
@@ -68,16 +68,17 @@ struct TestClient {
         if configuration.keepAliveInterval == APIServer.Configuration().keepAliveInterval {
             configuration.keepAliveInterval = .seconds(3_600)
         }
-        let description = ModelDescription(
+        var description = ModelDescription(
             name: "maker/model", aliases: ["small"], creationTime: 1, contextLength: 512,
             defaultTemperature: 0.25)
+        description.generates = embedding?.isEncoder != true
         let models = ModelRegistry()
         slot = models.announce(description)
         if isLoaded {
             slot.serve(
                 ServedModel(
                     description: description, engine: engine, tokenizer: tokenizer,
-                    prompts: prompts, answerFormat: answerFormat,
+                    prompts: prompts, answerFormat: answerFormat, embedding: embedding,
                     fingerprint: "fp", problem: { problem }))
         }
         server = APIServer(

@@ -47,6 +47,7 @@ struct Generated: Equatable {
         case .finished(let choice, let reason, let stop):
             choices[choice, default: Choice()].reason = reason
             choices[choice, default: Choice()].stop = stop
+        case .embedding: break
         case .usage(let usage):
             promptTokens = usage.promptTokens
             completionTokens = usage.completionTokens

@@ -91,6 +91,12 @@ package final class ScriptedEngine: CompletionEngine {
     /// The events of a greeting.
     package static func greetingEvents(_ request: GenerationRequest) -> [GenerationEvent] {
         var events: [GenerationEvent] = []
+        if request.embedding != nil {
+            events.append(.embedding((0..<8).map { Float($0) / 8 }))
+            events.append(.finished(choice: 0, reason: .length, stop: nil))
+            events.append(.usage(Usage(promptTokens: request.promptTokens.count)))
+            return events
+        }
         if request.promptLogprobs != nil {
             events.append(
                 .promptLogprobs(

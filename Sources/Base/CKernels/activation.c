@@ -24,6 +24,10 @@ void ck_exp(ck_isa isa, const float *x, float *y, size_t count) {
     CK_DISPATCH(isa, exp_all, x, y, count);
 }
 
+void ck_softmax(ck_isa isa, float *x, size_t count, float scale) {
+    CK_DISPATCH(isa, softmax, x, count, scale);
+}
+
 void ck_route(
     ck_isa isa, const float *logits, size_t count, size_t chosen_count, int32_t *selection,
     float *weights) {

@@ -44,6 +44,34 @@ static void CK_NAME(exp_all)(const float *x, float *y, size_t count) {
             y + whole, CK_NAME(exp)(CK_NAME(load_partial)(x + whole, rest)), rest);
 }
 
+static void CK_NAME(softmax)(float *x, size_t count, float scale) {
+    const size_t whole = count - count % CK_LANES;
+    const int rest = (int)(count - whole);
+    float largest = x[0];
+    if (whole > 0) {
+        ck_v16 most = CK_NAME(load)(x);
+        for (size_t k = CK_LANES; k < whole; k += CK_LANES)
+            most = CK_NAME(max)(CK_NAME(load)(x + k), most);
+        largest = CK_NAME(largest)(most);
+    }
+    for (size_t k = whole; k < count; k++) largest = x[k] > largest ? x[k] : largest;
+    const ck_v16 top = CK_NAME(splat)(largest), scales = CK_NAME(splat)(scale);
+    ck_v16 total = CK_NAME(splat)(0);
+    for (size_t k = 0; k < whole; k += CK_LANES) {
+        const ck_v16 v = CK_NAME(exp)((CK_NAME(load)(x + k) - top) * scales);
+        total += v;
+        CK_NAME(store)(x + k, v);
+    }
+    if (rest > 0) {
+        ck_v16 v = CK_NAME(exp)((CK_NAME(load_partial)(x + whole, rest) - top) * scales);
+        for (int j = rest; j < CK_LANES; j++) v[j] = 0;
+        total += v;
+        CK_NAME(store_partial)(x + whole, v, rest);
+    }
+    const float sum = CK_NAME(sum)(total);
+    for (size_t k = 0; k < count; k++) x[k] /= sum;
+}
+
 static void CK_NAME(route)(
     const float *logits, size_t count, size_t chosen_count, int32_t *selection, float *weights) {
     for (size_t a = 0; a < chosen_count; a++) {

@@ -10,3 +10,9 @@ void ck_rms_norm(
     ck_isa isa, const float *x, const float *weight, float *y, size_t count, float epsilon) {
     CK_DISPATCH(isa, rms_norm, x, weight, y, count, epsilon);
 }
+
+void ck_layer_norm(
+    ck_isa isa, const float *x, const float *added, const float *weight, const float *bias,
+    float *y, size_t count, float epsilon) {
+    CK_DISPATCH(isa, layer_norm, x, added, weight, bias, y, count, epsilon);
+}

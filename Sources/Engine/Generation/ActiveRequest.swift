@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Inference
+internal import ModelFiles
 internal import Sampling
 internal import Scheduling
 
@@ -9,6 +11,12 @@ final class ActiveRequest {
 
     /// What is known of the prompt's tokens so far; the first has nothing before it.
     var promptLogprobs: [TokenLogprobs?] = [nil]
+
+    /// The sum of the prompt's states so far, where a vector is made of them.
+    var pooledStates: [Float] = []
+
+    /// How many of the prompt's tokens it covers.
+    var pooledCount = 0
 
     /// The choices that have not ended.
     var choices: [ActiveChoice] = []
@@ -36,8 +44,13 @@ final class ActiveRequest {
             deadline: request.timeLimit.map { submission.submitted + $0 })
     }
 
-    /// Whether log probabilities of the prompt are asked for and not yet complete.
+    /// Whether log probabilities of the prompt are asked for and not yet complete, or the states of
+    /// all of its tokens are.
     var isScoring: Bool {
-        request.promptLogprobs != nil && promptLogprobs.count < request.promptTokens.count
+        if case .vector(let pooling)? = request.embedding, pooling.method == .mean {
+            return pooledCount < request.promptTokens.count
+        }
+        return request.promptLogprobs != nil
+            && promptLogprobs.count < request.promptTokens.count
     }
 }

@@ -19,6 +19,9 @@ extension GenerationEngine {
 
         let tokenizer: any Tokenizer
 
+        /// Whether it makes vectors or scores of whole texts, and answers nothing.
+        let isEncoder: Bool
+
         /// The limits of an engine.
         ///
         /// - Parameters:
@@ -39,6 +42,26 @@ extension GenerationEngine {
             maxSequences = min(configuration.maxSequences, maxLogitsRows, maxBatchTokens - 1)
             self.configuration = configuration
             self.tokenizer = tokenizer
+            isEncoder = false
+        }
+
+        /// The limits of an engine that makes vectors or scores of whole texts.
+        ///
+        /// - Parameters:
+        ///   - configuration: what it was told.
+        ///   - tokenizer: the model's vocabulary.
+        ///   - vocabularyCount: the number of ids.
+        ///   - maxTokenCount: the most tokens of a text.
+        package init(
+            encoder configuration: Configuration, tokenizer: any Tokenizer, vocabularyCount: Int,
+            maxTokenCount: Int
+        ) {
+            contextLength = min(maxTokenCount, configuration.contextLength ?? maxTokenCount)
+            self.vocabularyCount = vocabularyCount
+            maxSequences = configuration.maxSequences
+            self.configuration = configuration
+            self.tokenizer = tokenizer
+            isEncoder = true
         }
 
         /// Checks every field, so that the engine's thread never meets a request that it cannot run.

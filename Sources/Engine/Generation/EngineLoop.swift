@@ -2,6 +2,7 @@
 
 internal import Inference
 internal import Logging
+internal import ModelFiles
 internal import Sampling
 internal import Scheduling
 internal import Tokenization
@@ -225,6 +226,9 @@ final class EngineLoop {
             if choice.generatedCount == 0 {
                 active.usage.cachedPromptTokens = slice.cachedCount
             }
+            if let output = active.request.embedding {
+                return embed(slice, firstRow: firstRow, output, for: choice)
+            }
             if slice.logits == .all { try score(slice, firstRow: firstRow, for: active) }
             guard slice.samples else {
                 if active.submission.maxTokens > 0 || active.isScoring { return .progressed }
@@ -243,6 +247,54 @@ final class EngineLoop {
             return outcome
         } catch {
             return fail(slice, "\(error)")
+        }
+    }
+
+    /// Takes the states of a slice into a vector, and ends the request with the last of them.
+    private func embed(
+        _ slice: ScheduledStep.Slice, firstRow: Int, _ output: EmbeddingOutput,
+        for choice: ActiveChoice
+    ) -> SliceOutcome {
+        let active = choice.active
+        guard case .vector(let pooling) = output else {
+            return fail(slice, "this model has no head that scores")
+        }
+        let promptCount = active.request.promptTokens.count
+        let end = slice.startPosition + slice.tokenCount
+        if pooling.method == .mean {
+            for row in 0..<slice.logitsRowCount {
+                // Some may be known from before a preemption.
+                let position = end - slice.logitsRowCount + row
+                guard position == active.pooledCount, position < promptCount else { continue }
+                add(stateOfRow: firstRow + row, to: active)
+            }
+        } else if slice.logitsRowCount > 0 {
+            active.pooledStates = []
+            active.pooledCount = promptCount - 1
+            add(stateOfRow: firstRow + slice.logitsRowCount - 1, to: active)
+        }
+        guard end >= promptCount else { return .progressed }
+        guard active.pooledCount == promptCount, !active.pooledStates.isEmpty else {
+            return fail(slice, "this model does not tell its states")
+        }
+        emit(
+            .embedding(
+                pooling.finished(
+                    active.pooledStates, count: pooling.method == .mean ? promptCount : 1)),
+            of: active)
+        for choice in active.choices {
+            self.end(choice, .init(reason: active.submission.limitReason))
+        }
+        return .finished
+    }
+
+    private func add(stateOfRow row: Int, to active: ActiveRequest) {
+        _ = model.withState(row: row) { state in
+            if active.pooledStates.isEmpty {
+                active.pooledStates = [Float](repeating: 0, count: state.count)
+            }
+            for index in state.indices { active.pooledStates[index] += state[index] }
+            active.pooledCount += 1
         }
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+package import Inference
 package import Logging
 internal import Sampling
 internal import StructuredOutput
@@ -56,6 +57,33 @@ package final class GenerationEngine: Sendable {
         let loop = EngineLoop(
             model: model, tokenizer: tokenizer, configuration: configuration,
             maxSequences: maxSequences, mailbox: mailbox, logger: logger)
+        start(loop)
+    }
+
+    /// Starts an engine that makes vectors or scores of whole texts, and answers nothing.
+    ///
+    /// - Parameters:
+    ///   - encoder: the model, which belongs to the engine from now on.
+    ///   - tokenizer: its vocabulary.
+    ///   - configuration: limits; texts wait by the hundred where answers wait one by one.
+    ///   - whenIdle: is told, on any thread, each time that the last request has ended.
+    package init(
+        encoder: sending Encoder, tokenizer: any Tokenizer, configuration: Configuration = .init(),
+        whenIdle: @escaping @Sendable () -> Void = {}
+    ) {
+        limits = Limits(
+            encoder: configuration, tokenizer: tokenizer,
+            vocabularyCount: encoder.vocabularyCount, maxTokenCount: encoder.maxTokenCount)
+        contextLength = limits.contextLength
+        vocabularyCount = limits.vocabularyCount
+        maxSequences = limits.maxSequences
+        self.configuration = configuration
+        self.tokenizer = tokenizer
+        mailbox = Mailbox(whenIdle: whenIdle)
+        start(EncoderLoop(encoder, mailbox: mailbox))
+    }
+
+    private func start(_ loop: sending any EngineThreadLoop) {
         let handover = Handover(loop)
         let thread = Thread { [mailbox] in
             Thread.current.name = "cierzo-engine"
@@ -175,18 +203,26 @@ package final class GenerationEngine: Sendable {
     }
 }
 
+/// What runs on an engine's thread until its end.
+protocol EngineThreadLoop: AnyObject {
+    /// Runs until a shutdown; sleeps while there is nothing to do.
+    func run()
+}
+
+extension EngineLoop: EngineThreadLoop {}
+
 /// Carries the loop to its thread, which is the only one that ever touches it.
 private final class Handover: Sendable {
-    private let loop: Mutex<EngineLoop?>
+    private let loop: Mutex<(any EngineThreadLoop)?>
 
-    init(_ loop: sending EngineLoop) {
+    init(_ loop: sending any EngineThreadLoop) {
         self.loop = Mutex(loop)
     }
 
     /// Runs the loop to its end; with it goes all that only it has held.
     @inline(never) func run() { take()?.run() }
 
-    private func take() -> sending EngineLoop? {
+    private func take() -> sending (any EngineThreadLoop)? {
         loop.withLock { loop in
             let taken = loop
             loop = nil

@@ -11,6 +11,9 @@ package enum GenerationEvent: Hashable, Sendable {
     /// One element per token of the prompt; nil for the first, which nothing precedes.
     case promptLogprobs([TokenLogprobs?])
 
+    /// What was made of the prompt's states, if that was asked for.
+    case embedding([Float])
+
     /// Generated tokens, and the text that became certain with them.
     ///
     /// The text is empty while a character is incomplete or a stop string may be beginning.

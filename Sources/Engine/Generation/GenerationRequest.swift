@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Inference
 package import Sampling
 package import StructuredOutput
 
@@ -82,6 +83,12 @@ package struct GenerationRequest: Hashable, Sendable {
 
     /// How much of the answer may be thinking; nil for all of it.
     package var thinkingBudget: ThinkingBudget?
+
+    /// What is made of the prompt's states, instead of an answer; nil for an answer.
+    package var embedding: EmbeddingOutput?
+
+    /// Where the second of two texts begins in the prompt, for encoders that tell them apart.
+    package var secondTextStart: Int?
 
     /// Creates a request; the defaults sample until an end or the context's limit.
     package init(

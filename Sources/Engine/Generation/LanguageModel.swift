@@ -39,6 +39,18 @@ package protocol LanguageModel: AnyObject {
 
     /// Reads a row of the last batch's logits: `[V]`, in the order of the slices.
     func withLogits<Result>(row: Int, _ body: (Span<Float>) throws -> Result) rethrows -> Result
+
+    /// Reads the state that a row of the last batch's logits was made of: `[D]`.
+    ///
+    /// - Returns: nil where the model does not tell it.
+    func withState<Result>(row: Int, _ body: (Span<Float>) throws -> Result) rethrows -> Result?
+}
+
+extension LanguageModel {
+    /// A model that does not tell its states.
+    package func withState<Result>(
+        row: Int, _ body: (Span<Float>) throws -> Result
+    ) rethrows -> Result? { nil }
 }
 
 extension Transformer: LanguageModel {
@@ -53,6 +65,14 @@ extension Transformer: LanguageModel {
 
     /// The most rows of logits of a batch.
     package var maxLogitsRows: Int { limits.maxLogitsRows }
+
+    /// Reads the state that a row of the last batch's logits was made of.
+    package func withState<Result>(
+        row: Int, _ body: (Span<Float>) throws -> Result
+    ) rethrows -> Result? {
+        let result: Result = try withState(row: row, body)
+        return result
+    }
 
     /// Computes a batch, writing the KV cache.
     ///

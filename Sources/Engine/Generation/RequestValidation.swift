@@ -30,6 +30,9 @@ struct RequestValidation {
         }
         let tokens = request.promptTokens
         try check("prompt", !tokens.isEmpty, "it has no tokens")
+        try check(
+            "model", !isEncoder || request.embedding != nil,
+            "it makes embeddings of texts and answers nothing")
         let ids = 0..<Int32(clamping: vocabularyCount)
         let foreign = tokens.first { !ids.contains($0) }
         try check("prompt", foreign == nil, "token id \(foreign ?? 0) is not in the vocabulary")
@@ -93,7 +96,7 @@ struct RequestValidation {
                 throw .invalid(field: "sampling", reason: error.description)
             }
         }
-        let needed = tokens.count + (request.maxTokens == 0 ? 0 : 1)
+        let needed = tokens.count + (request.maxTokens == 0 || isEncoder ? 0 : 1)
         guard needed <= contextLength else {
             throw .promptTooLong(tokenCount: tokens.count, contextLength: contextLength)
         }

@@ -110,6 +110,7 @@ package struct Answer: Sendable {
     private func answerEvent(_ event: GenerationEvent, ofPrompt prompt: Int) -> AnswerEvent {
         switch event {
         case .promptLogprobs(let logprobs): .promptLogprobs(prompt: prompt, logprobs)
+        case .embedding(let numbers): .embedding(prompt: prompt, numbers)
         case .output(let choice, let text, let tokens):
             .output(choice: prompt * choiceCount + choice, .text(text), tokens: tokens)
         case .finished(let choice, let reason, let stop):

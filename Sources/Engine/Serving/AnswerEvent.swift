@@ -32,6 +32,9 @@ package enum AnswerEvent: Hashable, Sendable {
     /// The log probabilities of a prompt's tokens; nil for the first, which nothing precedes.
     case promptLogprobs(prompt: Int, [TokenLogprobs?])
 
+    /// The vector or score of a prompt, where that was asked for instead of an answer.
+    case embedding(prompt: Int, [Float])
+
     /// Generated tokens, and what became certain with them.
     ///
     /// The text is empty while a character is incomplete, or a stop string, thinking or a call of a

@@ -110,6 +110,9 @@ package struct CollectedAnswer: Sendable {
         /// The prompt's log probabilities, if asked.
         package fileprivate(set) var promptLogprobs: [TokenLogprobs?] = []
 
+        /// Its vector or score, if that was asked for instead of an answer.
+        package fileprivate(set) var embedding: [Float]?
+
         /// What it consumed; nil until the end.
         package fileprivate(set) var usage: Usage?
 
@@ -145,6 +148,7 @@ package struct CollectedAnswer: Sendable {
     package mutating func receive(_ event: AnswerEvent) {
         switch event {
         case .promptLogprobs(let prompt, let logprobs): parts[prompt].promptLogprobs = logprobs
+        case .embedding(let prompt, let numbers): parts[prompt].embedding = numbers
         case .output(let choice, let piece, let tokens):
             parts[choice / choiceCount].choices[choice % choiceCount].receive(piece, tokens)
         case .finished(let choice, let end):

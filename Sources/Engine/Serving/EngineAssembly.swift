@@ -147,6 +147,7 @@ package struct EngineAssembly: Sendable {
         guard let choice = KernelChoice(rawValue: kernels) else {
             throw Failure.unknownKernels(kernels)
         }
+        if file.schema.isEncoder { return try encoderPlan(for: file) }
         let threadCount = try threadCount
         let memory = min(memoryByteCount ?? .max, MachineMemory.byteCount())
         let contextLength = self.contextLength(for: file)
@@ -230,7 +231,7 @@ package struct EngineAssembly: Sendable {
         let model = loaded.served(by: started.engine, build: build, named: name) {
             started.problem
         }
-        model.constraints.prepareInBackground()
+        if model.description.generates { model.constraints.prepareInBackground() }
         return RunningModel(
             model: model, engine: started.engine, memoryPlan: started.memoryPlan,
             watch: started.watch)
@@ -250,6 +251,10 @@ package struct EngineAssembly: Sendable {
         _ file: ModelFile, tokenizer: any Tokenizer, logger: Logger,
         whenIdle: @escaping @Sendable () -> Void = {}, progress: @Sendable (Double) -> Void
     ) throws -> StartedEngine {
+        if file.schema.isEncoder {
+            return try startEncoder(
+                file, tokenizer: tokenizer, whenIdle: whenIdle, progress: progress)
+        }
         let transformer = try makeTransformer(for: file, progress: progress)
         let memoryPlan = transformer.memoryPlan
         let watch = WeightsWatch(file, files: transformer.weights.files)
@@ -263,12 +268,52 @@ package struct EngineAssembly: Sendable {
     package func engineLimits(
         for file: ModelFile, _ plan: EnginePlan, tokenizer: any Tokenizer
     ) -> GenerationEngine.Limits {
-        GenerationEngine.Limits(
+        if file.schema.isEncoder {
+            return GenerationEngine.Limits(
+                encoder: engineConfiguration(for: file), tokenizer: tokenizer,
+                vocabularyCount: file.configuration.vocabularySize,
+                maxTokenCount: contextLength(for: file))
+        }
+        return GenerationEngine.Limits(
             engineConfiguration(for: file), tokenizer: tokenizer,
             vocabularyCount: file.configuration.vocabularySize,
             contextLength: file.configuration.contextLength,
             positionCount: plan.limits.blockCount * plan.limits.positionsPerBlock,
             maxLogitsRows: plan.limits.maxLogitsRows, maxBatchTokens: plan.limits.maxBatchTokens)
+    }
+
+    /// Prepares the weights of an encoder and starts an engine for it.
+    private func startEncoder(
+        _ file: ModelFile, tokenizer: any Tokenizer, whenIdle: @escaping @Sendable () -> Void,
+        progress: @Sendable (Double) -> Void
+    ) throws -> StartedEngine {
+        let plan = try encoderPlan(for: file)
+        let encoder = try Encoder(
+            configuration: file.configuration, tensors: file.tensors, pool: makePool(),
+            maxTokenCount: contextLength(for: file))
+        try file.checkIntact()
+        progress(1)
+        let engine = GenerationEngine(
+            encoder: encoder, tokenizer: tokenizer, configuration: engineConfiguration(for: file),
+            whenIdle: whenIdle)
+        return StartedEngine(
+            engine: engine, memoryPlan: plan.memory,
+            watch: WeightsWatch(file, files: file.tensors.files))
+    }
+
+    /// What the engine of an encoder needs.
+    private func encoderPlan(for file: ModelFile) throws -> EnginePlan {
+        let contextLength = contextLength(for: file)
+        let plan = MemoryPlan(
+            encoder: file.configuration, weightByteCount: file.tensors.byteCount,
+            maxTokenCount: contextLength, threadCount: try threadCount)
+        let memory = min(memoryByteCount ?? .max, MachineMemory.byteCount())
+        guard plan.totalByteCount < memory else {
+            throw Failure.memory(needed: plan.totalByteCount, available: memory)
+        }
+        return EnginePlan(
+            limits: TransformerLimits(blockCount: (contextLength + blockSize - 1) / blockSize),
+            memory: plan, packedTypes: nil)
     }
 
     /// The most positions of one sequence.
@@ -279,8 +324,10 @@ package struct EngineAssembly: Sendable {
 
     /// The limits that the engine keeps.
     package func engineConfiguration(for file: ModelFile) -> GenerationEngine.Configuration {
-        GenerationEngine.Configuration(
-            maxSequences: maxSequences, maxQueuedSequences: maxQueue,
+        // Texts are short and many: sixteen may run or wait where one answer may.
+        let factor = file.schema.isEncoder ? 16 : 1
+        return GenerationEngine.Configuration(
+            maxSequences: factor * maxSequences, maxQueuedSequences: factor * maxQueue,
             contextLength: contextLength(for: file), prefillChunkTokens: prefillChunk,
             prefillChunkTokensWhileDecoding: min(
                 Self.engineDefaults.prefillChunkTokensWhileDecoding, prefillChunk))

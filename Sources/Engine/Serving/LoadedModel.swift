@@ -31,6 +31,9 @@ package struct LoadedModel: Sendable {
     /// Why answers are read as they are.
     package let answerReason: String
 
+    /// How it makes embeddings; nil where it makes none.
+    package let pooling: Pooling?
+
     /// The manifest that names the model or was packed along; nil if there is none.
     package let manifest: ModelManifest?
 
@@ -68,10 +71,28 @@ package struct LoadedModel: Sendable {
         answerFormat = answers.format
         answerReason = answers.reason
         promptReason = choice.reason
+        pooling = try Self.pooling(of: file, manifest)
         if acceptsStale, let change = file.sourceChange {
             warnings.append("the packed file is stale: \(change)")
         }
-        self.warnings = warnings + choice.warnings
+        // Nobody has conversations with an encoder.
+        self.warnings = warnings + (file.schema.isEncoder ? [] : choice.warnings)
+    }
+
+    /// How a model makes embeddings: encoders do; decoders where the operator says so, or their
+    /// files are those of a model for that.
+    private static func pooling(
+        of file: ModelFile, _ manifest: ModelManifest?
+    ) throws -> Pooling? {
+        let isWanted = manifest?.capabilities["embeddings"]
+        guard isWanted ?? (file.schema.isEncoder || file.saysPooling) else { return nil }
+        let pooling = try file.pooling()
+        guard file.schema.isEncoder || pooling.method != .first else {
+            throw ModelFileError.unsupported(
+                path: file.path,
+                problem: "embeddings of the first token, of which a decoder knows nothing else")
+        }
+        return pooling
     }
 
     /// Opens a model without its tokenizer and prompts.
@@ -129,21 +150,37 @@ package struct LoadedModel: Sendable {
             name: id, aliases: own.filter { $0 != id }, creationTime: creationTime(),
             summary: manifest?.description ?? file.name, contextLength: engine.contextLength,
             defaultTemperature: manifest?.defaultTemperature, capabilities: [])
-        if manifest?.capabilities["completion_chat"] ?? true {
-            description.capabilities.insert(.chat)
+        description.generates = !file.schema.isEncoder
+        if description.generates {
+            if manifest?.capabilities["completion_chat"] ?? true {
+                description.capabilities.insert(.chat)
+            }
+            if manifest?.capabilities["function_calling"] ?? true {
+                description.capabilities.insert(.toolCalls)
+            }
+            if answerFormat.thinking != nil { description.capabilities.insert(.thinking) }
+            description.promptFormat = promptFormatName
         }
-        if manifest?.capabilities["function_calling"] ?? true {
-            description.capabilities.insert(.toolCalls)
+        let hasScore = file.hasScore
+        if pooling != nil, !hasScore {
+            description.capabilities.insert(.embedding)
+            description.embeddingDimension = configuration.hiddenSize
         }
-        if answerFormat.thinking != nil { description.capabilities.insert(.thinking) }
+        if hasScore { description.capabilities.insert(.reranking) }
         description.parameterCount = file.parameterCount
         description.quantization = file.elementTypes.first?.type.name ?? "none"
-        description.promptFormat = promptFormatName
         description.expertCount = configuration.expertCount
         description.expertsPerToken = configuration.expertsPerToken
         return ServedModel(
             description: description, engine: engine, tokenizer: tokenizer, prompts: promptEncoder,
-            answerFormat: answerFormat, chatTemplate: chatTemplate,
+            answerFormat: answerFormat,
+            chatTemplate: description.generates ? chatTemplate : nil,
+            embedding: pooling.map {
+                EmbeddingAbility(
+                    $0, dimension: configuration.hiddenSize, embeds: !hasScore,
+                    hasScore: hasScore,
+                    isEncoder: file.schema.isEncoder)
+            },
             fingerprint: "cierzo-\(build)-\(weightsFingerprint())",
             problem: problem)
     }
@@ -168,4 +205,9 @@ package struct LoadedModel: Sendable {
         let digits = String(file.weightsDigest(), radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits
     }
+}
+
+extension ModelFile {
+    /// Whether the model scores texts, by a head that gives one number.
+    fileprivate var hasScore: Bool { configuration.numbers[.labels] == 1 }
 }

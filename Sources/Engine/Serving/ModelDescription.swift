@@ -15,6 +15,12 @@ package struct ModelDescription: Hashable, Sendable {
 
         /// It thinks before it answers.
         case thinking
+
+        /// It makes embeddings of texts.
+        case embedding
+
+        /// It scores how well two texts go together.
+        case reranking
     }
 
     /// The model's own name.
@@ -55,6 +61,12 @@ package struct ModelDescription: Hashable, Sendable {
 
     /// The experts that compute each token (A).
     package var expertsPerToken: Int?
+
+    /// Whether it continues texts at all.
+    package var generates = true
+
+    /// The length of its embeddings, if it makes any.
+    package var embeddingDimension: Int?
 
     /// Describes a model; what is not given is unknown.
     package init(

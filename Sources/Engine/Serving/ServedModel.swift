@@ -42,14 +42,18 @@ package struct ServedModel: Sendable {
     /// How its vocabulary marks a gap to fill, if it can.
     package let fim: FIMFormat?
 
+    /// How it makes embeddings, if it does.
+    package let embedding: EmbeddingAbility?
+
     /// Puts a model together.
     package init(
         description: ModelDescription, engine: any CompletionEngine, tokenizer: any Tokenizer,
         prompts: any PromptSource, answerFormat: (any AnswerFormat)? = nil,
-        chatTemplate: String? = nil, fingerprint: String,
+        chatTemplate: String? = nil, embedding: EmbeddingAbility? = nil, fingerprint: String,
         problem: @escaping @Sendable () -> String? = { nil }
     ) {
         self.problem = problem
+        self.embedding = embedding
         self.engine = engine
         self.tokenizer = tokenizer
         self.prompts = prompts
@@ -58,7 +62,7 @@ package struct ServedModel: Sendable {
         constraints = ConstraintSource(tokenizer)
         breakers = BreakerSource(tokenizer)
         self.fingerprint = fingerprint
-        fim = FIMFormat(tokenizer: tokenizer)
+        fim = description.generates ? FIMFormat(tokenizer: tokenizer) : nil
         var description = description
         if fim != nil { description.capabilities.insert(.infilling) }
         self.description = description
@@ -126,6 +130,13 @@ package struct ServedModel: Sendable {
     package func requests(
         for question: Question, of client: Client = Client()
     ) throws(ServingError) -> [GenerationRequest] {
+        guard description.generates else {
+            throw .unsupported(
+                .parameter("model"),
+                reason:
+                    "\(description.name) makes embeddings of texts (/v1/embeddings) and answers "
+                    + "nothing; name a model that does, GET /v1/models lists them")
+        }
         var request = question.generation
         request.sampling.temperature = Float(
             question.temperature ?? description.defaultTemperature ?? 1)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Computation
 package import ModelFiles
 
 /// A family of models, declared once: its keys and tensors in files, what it keeps in memory, and its
@@ -16,7 +17,17 @@ package struct Architecture: Sendable {
     /// The buffers of a step.
     package let scratch: @Sendable (ModelConfiguration) -> [ScratchDeclaration]
     /// Makes the forward pass of weights.
-    private let network: @Sendable (NetworkParts) -> any Network
+    private let forwardPass: ForwardPass
+
+    /// How a family computes.
+    private enum ForwardPass: Sendable {
+        /// Token after token, with a cache of what came before.
+        case decoder(@Sendable (NetworkParts) -> any Network)
+        /// Whole texts at once.
+        case encoder(
+            @Sendable (ModelTensors, ModelConfiguration) throws(ByteStorageError)
+                -> any EncoderNetwork)
+    }
 
     /// Declares a family.
     ///
@@ -53,7 +64,52 @@ package struct Architecture: Sendable {
             problem: problem)
         self.kv = kv
         self.scratch = { Decoder.scratch + scratch($0) }
-        self.network = network
+        forwardPass = .decoder(network)
+    }
+
+    /// Declares a family of encoders, which make no logits and keep nothing of a text.
+    ///
+    /// - Parameters:
+    ///   - name: what people call it.
+    ///   - gguf: its keys in GGUF files.
+    ///   - huggingFace: its keys in config.json.
+    ///   - inputs: tensors before the layers.
+    ///   - layer: tensors of a layer.
+    ///   - outputs: tensors after the layers.
+    ///   - prefixes: how the names of tensors may begin instead.
+    ///   - ignored: how the names begin of tensors that are left out.
+    ///   - network: makes the forward pass.
+    init(
+        name: String, gguf: GGUFKeys?, huggingFace: HuggingFaceKeys?,
+        inputs: [TensorDeclaration],
+        layer: @escaping @Sendable (ModelConfiguration, Int) -> [TensorDeclaration],
+        outputs: [TensorDeclaration], prefixes: [(usual: String, own: String)],
+        ignored: [String] = [],
+        network:
+            @escaping @Sendable (ModelTensors, ModelConfiguration) throws(ByteStorageError)
+            -> any EncoderNetwork
+    ) {
+        schema = ModelSchema(
+            name: name, experts: .never, gguf: gguf, huggingFace: huggingFace, mistral: nil,
+            inputs: inputs, layer: layer, outputs: outputs, prefixes: prefixes, ignored: ignored,
+            isEncoder: true)
+        kv = { configuration, _ in KVLayout(configuration) }
+        scratch = { _ in [] }
+        forwardPass = .encoder(network)
+    }
+
+    /// The forward pass of an encoder, which has made what it needs of the weights.
+    ///
+    /// - Parameters:
+    ///   - weights: of the shapes that the configuration says.
+    ///   - configuration: the model's numbers.
+    /// - Returns: nil where the family is none of encoders.
+    /// - Throws: where there is no memory.
+    package func makeEncoder(
+        _ weights: ModelTensors, _ configuration: ModelConfiguration
+    ) throws(ByteStorageError) -> (any EncoderNetwork)? {
+        guard case .encoder(let network) = forwardPass else { return nil }
+        return try network(weights, configuration)
     }
 
     /// The forward pass of some weights.
@@ -66,7 +122,10 @@ package struct Architecture: Sendable {
     package func makeNetwork(
         _ weights: ModelTensors, _ configuration: ModelConfiguration, on step: ForwardStep
     ) -> any Network {
-        let network = network(
+        guard case .decoder(let make) = forwardPass else {
+            preconditionFailure("\(schema.name) makes no logits")
+        }
+        let network = make(
             NetworkParts(weights: weights, configuration: configuration, step: step))
         step.findReadingOrder(of: network)
         return network

@@ -9,6 +9,8 @@ extension Architecture {
         mistral,
         mixtral,
         ministral3,
+        bert,
+        bertClassifier,
     ]
 
     /// The family of a configuration.

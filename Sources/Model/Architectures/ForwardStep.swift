@@ -64,8 +64,9 @@ package final class ForwardStep {
     package let cache: KVCache
     /// `[T, D]`: the residual stream.
     let residual: FloatBuffer
-    /// `[T, D]`: its normalisation, what attention and feed-forward networks read.
-    let normed: FloatBuffer
+    /// `[T, D]`: its normalisation, what attention and feed-forward networks read; after a step the
+    /// states that its logits were made of.
+    package let normed: FloatBuffer
     /// `[logits rows, V]`.
     package let logits: FloatBuffer
     /// What attention works with.

@@ -72,4 +72,24 @@ package struct MemoryPlan: Sendable, Equatable {
                 shape: shape, headCount: configuration.headCount, threadCount: threadCount)
         kvPositionCount = limits.blockCount * limits.positionsPerBlock
     }
+
+    /// The memory of an encoder, which keeps nothing of a text.
+    ///
+    /// - Parameters:
+    ///   - configuration: the model's numbers.
+    ///   - weightByteCount: of the model's file.
+    ///   - maxTokenCount: the most tokens of a text.
+    ///   - threadCount: of the thread pool.
+    package init(
+        encoder configuration: ModelConfiguration, weightByteCount: Int, maxTokenCount: Int,
+        threadCount: Int
+    ) {
+        // The matrices are decoded to f32, whatever they are in the file.
+        let decoded = WeightCount(configuration).all
+        self.weightByteCount = weightByteCount + 4 * decoded
+        kvByteCount = 0
+        kvPositionCount = 1
+        activationByteCount =
+            threadCount * Encoder.scratchByteCount(configuration, maxTokenCount: maxTokenCount)
+    }
 }

@@ -34,7 +34,7 @@ package struct TokenCost: Sendable, Equatable {
             }
         }
         var output = Sum()
-        output.add(weights.output)
+        if weights.outputs.has(.output) { output.add(weights.output) }
         weightByteCount = layers.byteCount + output.byteCount
         layerOperationCount = 2 * layers.elementCount
         promptOperationCount = layerOperationCount - 2 * skipped.elementCount

@@ -85,6 +85,20 @@ package final class Transformer {
         return try body(logits.row(row))
     }
 
+    /// Reads the state that a row of the last step's logits was made of, after the last norm.
+    ///
+    /// - Parameters:
+    ///   - row: below the `logitsRowCount` of the last batch.
+    ///   - body: receives `[D]`, valid while it runs.
+    /// - Returns: what the body returns.
+    package func withState<Result>(
+        row: Int, _ body: (Span<Float>) throws -> Result
+    ) rethrows -> Result {
+        precondition(row >= 0 && row < step.logitsRows.count, "row \(row) of states")
+        let states = step.normed
+        return try body(states.row(row))
+    }
+
     /// Throws where `forward` would refuse the batch.
     package func validate(_ batch: borrowing ForwardBatch) throws(TransformerError) {
         try batch.validate(vocabularySize: configuration.vocabularySize, limits: limits)

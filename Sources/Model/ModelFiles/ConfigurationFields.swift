@@ -317,6 +317,8 @@ enum ConfigurationBounds {
     static let vocabularySize = 1...(1 << 24)
     static let expertCount = 1...65536
     static let contextLength = 1...(1 << 31)
+    /// An encoder has a row of numbers for each position.
+    static let encoderContextLength = 1...(1 << 20)
     static let ropeTheta = 1.0...1e12
     static let scalingFactor = 1e-3...1e6
     static let epsilon = 1e-12...1.0

@@ -58,7 +58,9 @@ struct GGUFConfiguration {
         let headDimension = try self.headDimension(
             hiddenSize: hiddenSize, headCount: headCount)
         let contextLength = try fields.integer(
-            "context_length", in: ConfigurationBounds.contextLength)
+            "context_length",
+            in: schema.isEncoder
+                ? ConfigurationBounds.encoderContextLength : ConfigurationBounds.contextLength)
         let expertCount = try fields.optionalInteger(
             "expert_count", in: 0...ConfigurationBounds.expertCount.upperBound)
         let slidingWindow = try fields.optionalInteger(
@@ -87,11 +89,21 @@ struct GGUFConfiguration {
                 default: headDimension),
             rmsNormEpsilon: Float(
                 try fields.number(
-                    "attention.layer_norm_rms_epsilon", in: ConfigurationBounds.epsilon)),
+                    schema.isEncoder
+                        ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon",
+                    in: ConfigurationBounds.epsilon)),
             slidingWindow: slidingWindow == 0 ? nil : slidingWindow)
         for key in schema.gguf?.numbers ?? [] {
             let value = try fields.optionalNumber(key.key, in: key.range)
             configuration.numbers[key.number] = value == 0 ? nil : value
+        }
+        if schema.isEncoder, let key = schema.huggingFace?.numbers.first {
+            // The one number of encoders stands with the vocabulary.
+            let vocabulary = ConfigurationFields(
+                metadata, path: fields.path, prefix: "tokenizer.ggml.")
+            configuration.numbers[key.number] = try vocabulary.number(
+                "token_type_count", in: key.range,
+                default: schema.huggingFace?.defaults[key.number])
         }
         try refuseUnknown(configuration)
         try schema.check(configuration, path: fields.path)
@@ -123,7 +135,9 @@ struct GGUFConfiguration {
                 "embedding_length", "block_count", "feed_forward_length", "context_length",
                 "vocab_size", "attention.head_count", "attention.head_count_kv",
                 "attention.key_length", "attention.value_length",
-                "attention.layer_norm_rms_epsilon", "attention.sliding_window", "expert_count",
+                schema.isEncoder
+                    ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon",
+                "pooling_type", "attention.sliding_window", "expert_count",
                 "expert_used_count", "rope.freq_base", "rope.dimension_count",
                 "rope.scale_linear", "rope.scaling.type", "rope.scaling.factor",
                 "rope.scaling.original_context_length", "rope.scaling.attn_factor",
@@ -144,7 +158,7 @@ struct GGUFConfiguration {
                 "router_logit_softcapping": none, "rope.scaling.alpha": one,
                 "rope.scaling.yarn_ext_factor": [.integer(1), .integer(-1)],
                 "rope.scaling.yarn_attn_factor": [.integer(1)],
-                "attention.causal": [.bool(true)],
+                "attention.causal": [.bool(!schema.isEncoder)],
                 "attention.value_length_swa": [.integer(c.headDimension)],
                 "attention.key_length_swa": [.integer(c.headDimension)],
                 "rope.freq_base_swa": [.number(c.ropeTheta)],

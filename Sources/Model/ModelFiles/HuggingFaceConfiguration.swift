@@ -51,7 +51,8 @@ struct HuggingFaceConfiguration {
             fields = ConfigurationFields(part, path: path, prefix: "text_config.")
             return
         }
-        guard let schema = schemas.first(where: { $0.huggingFace?.architecture == architecture }),
+        guard
+            let schema = schemas.first(where: { $0.huggingFace?.isNamed(architecture) ?? false }),
             let keys = schema.huggingFace
         else {
             let known = schemas.flatMap {
@@ -76,6 +77,9 @@ struct HuggingFaceConfiguration {
     ///
     /// - Throws: an error that names the field.
     func read() throws(ModelFileError) -> ModelConfiguration {
+        if schema.isEncoder {
+            return try HuggingFaceEncoderConfiguration(object, fields, keys).read()
+        }
         try Self.rejectUnsupported(fields, object)
         let isMoE = keys.expertCount != nil
         let hiddenSize = try fields.integer("hidden_size", in: ConfigurationBounds.hiddenSize)

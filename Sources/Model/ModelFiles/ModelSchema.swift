@@ -28,6 +28,8 @@ package struct ModelSchema: Sendable {
     package let ignored: [String]
     /// What is wrong with numbers that are right one by one, or nil.
     package let problem: @Sendable (ModelConfiguration) -> String?
+    /// Whether its models take whole texts and make no logits.
+    package let isEncoder: Bool
 
     /// Whether models of a family have experts.
     package enum ExpertUse: Sendable {
@@ -51,7 +53,8 @@ package struct ModelSchema: Sendable {
         layer: @escaping @Sendable (ModelConfiguration, Int) -> [TensorDeclaration],
         outputs: [TensorDeclaration], prefixes: [(usual: String, own: String)] = [],
         ignored: [String] = [],
-        problem: @escaping @Sendable (ModelConfiguration) -> String? = { _ in nil }
+        problem: @escaping @Sendable (ModelConfiguration) -> String? = { _ in nil },
+        isEncoder: Bool = false
     ) {
         self.name = name
         self.experts = experts
@@ -64,6 +67,7 @@ package struct ModelSchema: Sendable {
         self.prefixes = prefixes
         self.ignored = ignored
         self.problem = problem
+        self.isEncoder = isEncoder
     }
 
     /// Whether a configuration is of this family, by what its file calls it.
@@ -203,6 +207,14 @@ package struct HuggingFaceKeys: Sendable {
     package var ropeNumbers: [NumberKey]
     /// The rotary parameters of a file that has none.
     package var ropeParameters: JSONObject?
+    /// Further entries of `architectures` whose tensors are the same, or more.
+    package var aliases: [String] = []
+    /// Numbers of its own at the top level.
+    package var numbers: [NumberKey] = []
+    /// What those are that a file does not state.
+    package var defaults: [FamilyNumber: Double] = [:]
+    /// The number that says how many labels a head has, if there is one.
+    package var labels: FamilyNumber?
 
     /// Describes keys and defaults.
     package init(
@@ -225,6 +237,25 @@ package struct HuggingFaceKeys: Sendable {
         self.ropeNumbers = ropeNumbers
         self.ropeParameters = ropeParameters
     }
+
+    /// Describes keys and defaults of a family of encoders, which have neither rotary embeddings nor
+    /// windows.
+    package init(
+        architecture: String, modelType: String, aliases: [String] = [], contextLength: Int,
+        normEpsilon: Double, numbers: [NumberKey], defaults: [FamilyNumber: Double],
+        labels: FamilyNumber? = nil
+    ) {
+        self.init(
+            architecture: architecture, modelType: modelType, contextLength: contextLength,
+            ropeTheta: 10_000, rmsNormEpsilon: normEpsilon, hasSlidingWindow: false)
+        self.aliases = aliases
+        self.numbers = numbers
+        self.defaults = defaults
+        self.labels = labels
+    }
+
+    /// Whether an entry of `architectures` means the family.
+    func isNamed(_ name: String) -> Bool { name == architecture || aliases.contains(name) }
 }
 
 /// What is a family's own in Mistral's params.json; the other keys are those of

@@ -43,6 +43,7 @@ package struct ModelTensors: Sendable {
 
     /// Whether the output matrix is the token embedding.
     package var isTied: Bool {
+        guard outputs.has(.output) else { return false }
         let (embedding, output) = (tokenEmbedding, output)
         return output.storage === embedding.storage && output.byteOffset == embedding.byteOffset
     }

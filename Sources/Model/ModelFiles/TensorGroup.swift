@@ -52,6 +52,11 @@ package struct TensorGroup: Sendable {
     /// - Precondition: the architecture declares it.
     package func matrices(_ role: TensorRole) -> [WeightMatrix] { member(role).matrices }
 
+    /// Whether the architecture declares a tensor of a role.
+    package func has(_ role: TensorRole) -> Bool {
+        members.contains { $0.declaration.role == role }
+    }
+
     private func member(_ role: TensorRole) -> Member {
         guard let member = members.first(where: { $0.declaration.role == role }) else {
             preconditionFailure("the architecture declares no \(role)")

@@ -19,6 +19,15 @@ package enum CanonicalComposition {
 
     // MARK: Decomposition
 
+    /// The decomposed form of a text (NFD); O(n log n).
+    static func decompose(_ text: [Unicode.Scalar]) -> [Unicode.Scalar] {
+        var scalars: [Unicode.Scalar] = []
+        scalars.reserveCapacity(text.count)
+        for scalar in text { appendDecomposition(of: scalar, to: &scalars) }
+        order(&scalars)
+        return scalars
+    }
+
     private static func appendDecomposition(
         of scalar: Unicode.Scalar, to scalars: inout [Unicode.Scalar]
     ) {

@@ -8,6 +8,8 @@ package enum VocabularyContent: Sendable {
     case byteLevel(ByteLevelVocabulary)
     /// BPE of bytes by rank.
     case ranked(RankedVocabulary)
+    /// Whole words and pieces of words.
+    case wordPiece(WordPieceVocabulary)
 
     /// Builds the tokenizer.
     ///
@@ -18,6 +20,7 @@ package enum VocabularyContent: Sendable {
         case .sentencePiece(let vocabulary): try vocabulary.tokenizer()
         case .byteLevel(let vocabulary): try vocabulary.tokenizer()
         case .ranked(let vocabulary): try vocabulary.tokenizer()
+        case .wordPiece(let vocabulary): try vocabulary.tokenizer()
         }
     }
 
@@ -27,6 +30,7 @@ package enum VocabularyContent: Sendable {
         case .sentencePiece(let vocabulary): vocabulary.pieces.count
         case .byteLevel(let vocabulary): vocabulary.pieces.count
         case .ranked(let vocabulary): vocabulary.specialNames.count + vocabulary.ranked.count
+        case .wordPiece(let vocabulary): vocabulary.pieces.count
         }
     }
 
@@ -60,6 +64,15 @@ package enum VocabularyContent: Sendable {
             vocabulary.addedTokens?.removeAll { $0.id >= rowCount }
             vocabulary.special.remove(beyond: rowCount)
             self = .byteLevel(vocabulary)
+            return removed
+        case .wordPiece(var vocabulary):
+            guard vocabulary.kinds[rowCount...].allSatisfy(isAdded) else { return [] }
+            let removed = vocabulary.pieces[rowCount...].filter { !$0.isEmpty }
+            vocabulary.pieces.removeLast(vocabulary.pieces.count - rowCount)
+            vocabulary.kinds.removeLast(vocabulary.kinds.count - rowCount)
+            vocabulary.addedTokens?.removeAll { $0.id >= rowCount }
+            vocabulary.special.remove(beyond: rowCount)
+            self = .wordPiece(vocabulary)
             return removed
         case .ranked: return []
         }

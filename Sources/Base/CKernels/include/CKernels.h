@@ -7,6 +7,7 @@
 #include "ck_attention.h"
 #include "ck_cpu.h"
 #include "ck_dequantize.h"
+#include "ck_float_panels.h"
 #include "ck_normalization.h"
 #include "ck_peak.h"
 #include "ck_packed.h"

@@ -22,6 +22,11 @@ void ck_add_weighted_rows(
 /// y[k] = exp(x[k]) as every kernel computes it; y may be x.
 void ck_exp(ck_isa isa, const float *x, float *y, size_t count);
 
+/// x[k] = exp(scale * (x[k] - max(x))) / sum, for k in 0..<count; scale > 0.
+///
+/// Summed in 16 lanes (lane j takes k ≡ j mod 16, in order), then by halving.
+void ck_softmax(ck_isa isa, float *x, size_t count, float scale);
+
 /// Picks the `chosen_count` largest of `count` logits, best first, ties to the lower index, and the
 /// softmax over the chosen ones.
 ///

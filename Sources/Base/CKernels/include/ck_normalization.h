@@ -12,4 +12,12 @@
 void ck_rms_norm(
     ck_isa isa, const float *x, const float *weight, float *y, size_t count, float epsilon);
 
+/// y[k] = (v[k] - mean(v)) / sqrt(variance(v) + epsilon) * weight[k] + bias[k] for k in 0..<count,
+/// where v[k] = x[k] + added[k]; y may be x or added; added may be NULL.
+///
+/// Sums are taken as above.
+void ck_layer_norm(
+    ck_isa isa, const float *x, const float *added, const float *weight, const float *bias,
+    float *y, size_t count, float epsilon);
+
 #endif

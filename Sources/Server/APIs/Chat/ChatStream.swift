@@ -39,7 +39,7 @@ struct ChatStream: AnswerStream {
 
     mutating func add(_ event: AnswerEvent, to bytes: inout [UInt8]) {
         switch event {
-        case .promptLogprobs, .failed: break
+        case .promptLogprobs, .embedding, .failed: break
         case .output(let index, let piece, let tokens):
             completionTokens += tokens.count
             var choice = ChatChunkChoice(index: index)

@@ -32,7 +32,7 @@ struct TextStream: AnswerStream {
 
     mutating func add(_ event: AnswerEvent, to bytes: inout [UInt8]) {
         switch event {
-        case .failed: break
+        case .embedding, .failed: break
         case .promptLogprobs(let prompt, let logprobs):
             if codec.echoes { echo(prompt: prompt, logprobs: logprobs, to: &bytes) }
         case .output(let place, let piece, let tokens):

@@ -131,6 +131,7 @@ package struct APIServer: Sendable {
             browserFields: configuration.browsers.fields(for: head),
             dialect: route.dialect(for: head.headerFields) ?? configuration.defaultDialect,
             isDialectForced: route.forcedDialect != nil,
+            allowsTokenInput: RequestContext.allowsTokenInput(head.headerFields),
             record: RequestRecord(
                 id: id, trace: trace, route: route.name(for: head.method), metrics: metrics,
                 logger: logger))
@@ -188,6 +189,10 @@ package struct APIServer: Sendable {
             switch try plan.get() {
             case .response(let response): return response
             case .generation(let plan):
+                return try await GeneratedResponse(
+                    workers: workers, logger: logger, context: context
+                ).make(plan)
+            case .embedding(let plan):
                 return try await GeneratedResponse(
                     workers: workers, logger: logger, context: context
                 ).make(plan)

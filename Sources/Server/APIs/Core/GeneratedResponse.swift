@@ -29,6 +29,23 @@ struct GeneratedResponse: Sendable {
         return try await respond(with: answer, of: plan.model, plan.codec)
     }
 
+    /// The response to a request for embeddings that was planned.
+    ///
+    /// - Throws: `APIError` for what the engine refuses, and without heartbeats for what fails.
+    func make(_ plan: PlannedEmbedding) async throws(APIError) -> ServerResponse {
+        let count = plan.requests.count
+        let (write, client) = (plan.write, context.client)
+        let compute = try EmbeddingComputation(plan, context).begin(plan.requests)
+        return try await whole { [workers] () async throws(APIError) in
+            let (vectors, usage) = try await compute()
+            // Many are written where long bodies are read.
+            guard count > 8 else { return try write(vectors, usage) }
+            return try await workers.run(
+                count * 4096, for: client, isRefusable: false
+            ) { () throws(APIError) in try write(vectors, usage) }
+        }
+    }
+
     private func respond(
         with answer: Answer, of model: ServedModel, _ codec: some AnswerCodec
     ) async throws(APIError) -> ServerResponse {

@@ -37,6 +37,9 @@ struct RequestContext: Sendable {
         FieldRules(dialect: dialect, limits: backend.configuration.limits)
     }
 
+    /// Whether its client says that token ids in it are of the model's own vocabulary.
+    var allowsTokenInput = false
+
     /// Whose key it came with: 0 where no key is needed, else a number of its own.
     var client = 0
 
@@ -58,6 +61,11 @@ struct RequestContext: Sendable {
             return given
         }
         return randomHex()
+    }
+
+    /// Whether a client says that it has tokenized with the model's own vocabulary.
+    static func allowsTokenInput(_ fields: HTTPFields) -> Bool {
+        ["1", "true", "yes"].contains(fields[name: "x-allow-token-input"]?.lowercased() ?? "")
     }
 
     /// 32 hexadecimal digits.

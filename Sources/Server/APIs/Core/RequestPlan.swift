@@ -11,6 +11,9 @@ enum RequestPlan: Sendable {
 
     /// An answer is to be generated.
     case generation(PlannedAnswer)
+
+    /// Embeddings are to be computed.
+    case embedding(PlannedEmbedding)
 }
 
 /// An answer that is about to be generated.

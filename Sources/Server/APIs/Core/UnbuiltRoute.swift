@@ -28,9 +28,9 @@ struct UnbuiltRoute: Sendable {
         rows(
             nil,
             [
-                "/embeddings", "/embedding", "/embed", "/rerank", "/reranking", "/score",
-                "/pooling", "/classify", "/moderations",
+                "/score", "/classify", "/moderations",
             ], noClassifier)
+        + rows(nil, ["/embedding", "/embed", "/pooling"], "use /v1/embeddings")
         + rows(nil, ["/assistants", "/threads", "/conversations"], "use /v1/responses")
         + rows(nil, ["/edits", "/engines", "/generate", "/generate_stream"], "use /v1/completions")
         + rows(nil, ["/completion"], "use /v1/completions")
@@ -55,7 +55,7 @@ struct UnbuiltRoute: Sendable {
         + rows(.mistral, ["/batch", "/libraries", "/connectors"], nothingStored)
         + rows(.anthropic, ["/messages/batches"], nothingStored)
         + rows(.anthropic, ["/complete"], "use /v1/completions")
-        + rows(.ollama, ["/api/embed", "/api/embeddings"], noClassifier)
+        + rows(.ollama, ["/api/embed", "/api/embeddings"], "use /v1/embeddings")
         + rows(
             .ollama,
             [

@@ -43,7 +43,7 @@ struct MessagesStream: AnswerStream {
 
     mutating func add(_ event: AnswerEvent, to bytes: inout [UInt8]) {
         switch event {
-        case .promptLogprobs, .failed: break
+        case .promptLogprobs, .embedding, .failed: break
         case .output(_, let piece, _): add(piece, to: &bytes)
         case .finished(_, let end):
             close(&bytes)

@@ -41,6 +41,12 @@ package struct ModelCard: Hashable, Sendable {
     /// Whether it thinks before it answers.
     package var reasons = false
 
+    /// Whether it makes embeddings.
+    package var embeds = false
+
+    /// Whether it ranks documents.
+    package var reranks = false
+
     /// More about the model: parameters, experts, quantization, digest.
     package var meta: JSONObject
 
@@ -87,6 +93,7 @@ package struct ModelCard: Hashable, Sendable {
                 "fine_tuning": false,
                 "vision": false, "ocr": false, "classification": false, "moderation": false,
                 "audio": false, "audio_transcription": false,
+                "embeddings": .bool(embeds), "rerank": .bool(reranks),
             ],
             "meta": .object(meta),
             // llama-server's place for it, where a model that failed is one that is unloaded.
@@ -103,6 +110,7 @@ extension ModelCard {
         meta["n_params"] = model.parameterCount.map { .integer($0) }
         meta["quantization"] = model.quantization.map { .string($0) }
         meta["prompt_format"] = model.promptFormat.map { .string($0) }
+        meta["n_embd"] = model.embeddingDimension.map { .integer($0) }
         if let experts = model.expertCount, let used = model.expertsPerToken {
             meta["n_experts"] = .integer(experts)
             meta["n_experts_per_token"] = .integer(used)
@@ -116,5 +124,7 @@ extension ModelCard {
             callsTools: model.capabilities.contains(.toolCalls), meta: meta)
         self.isDefault = isDefault
         reasons = model.capabilities.contains(.thinking)
+        embeds = model.capabilities.contains(.embedding)
+        reranks = model.capabilities.contains(.reranking)
     }
 }

@@ -28,7 +28,7 @@ struct OllamaStream: AnswerStream {
 
     mutating func add(_ event: AnswerEvent, to bytes: inout [UInt8]) {
         switch event {
-        case .promptLogprobs, .failed: break
+        case .promptLogprobs, .embedding, .failed: break
         case .output(_, let piece, let tokens):
             if codec.context != nil { self.tokens += tokens.map(\.id) }
             let said = said(piece)

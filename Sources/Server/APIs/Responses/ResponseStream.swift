@@ -36,7 +36,7 @@ struct ResponseStream: AnswerStream {
 
     mutating func add(_ event: AnswerEvent, to bytes: inout [UInt8]) {
         switch event {
-        case .promptLogprobs, .failed: break
+        case .promptLogprobs, .embedding, .failed: break
         case .output(_, let piece, let tokens): append(output.add(piece, tokens), to: &bytes)
         case .finished(_, let end):
             self.end = end

@@ -4,7 +4,8 @@ package import ModelFiles
 
 /// Reads the vocabulary in a GGUF file's metadata, `tokenizer.ggml.*`.
 ///
-/// `model` is `llama` (SentencePiece BPE) or `gpt2` (byte-level BPE, words by `pre`).
+/// `model` is `llama` (SentencePiece BPE), `gpt2` (byte-level BPE, words by `pre`) or `bert`
+/// (WordPiece).
 package struct GGUFVocabulary {
     private let file: String
     private let metadata: GGUFMetadata
@@ -26,6 +27,7 @@ package struct GGUFVocabulary {
         switch try reader.text("model") {
         case "llama": content = .sentencePiece(try reader.sentencePiece())
         case "gpt2": content = .byteLevel(try reader.byteLevel())
+        case "bert": content = .wordPiece(try reader.wordPiece())
         case let model?:
             throw .unsupported(file: file, feature: "tokenizer.ggml.model \(quoted(model))")
         case nil: throw reader.malformed("model", "there is none")
@@ -49,7 +51,7 @@ package struct GGUFVocabulary {
         self.metadata = metadata
     }
 
-    // MARK: The two kinds
+    // MARK: The three kinds
 
     private mutating func sentencePiece() throws(TokenizerError) -> SentencePieceVocabulary {
         let pieces = try pieces()
@@ -81,6 +83,36 @@ package struct GGUFVocabulary {
         vocabulary.ignoresMerges = preset.ignoresMerges
         vocabulary.composes = preset.composes
         vocabulary.addsPrefixSpace = try flag("add_space_prefix") ?? false
+        return vocabulary
+    }
+
+    /// Pieces that begin words are marked in these files, not those that go on with them.
+    private mutating func wordPiece() throws(TokenizerError) -> WordPieceVocabulary {
+        let pieces = try pieces()
+        var kinds = try kinds(pieces.count)
+        func named(_ name: String) -> Int32? { pieces.firstIndex(of: name).map(Int32.init) }
+        var special = try special(
+            pieces, &kinds, bos: named("[CLS]"), eos: named("[SEP]"), unknown: named("[UNK]"))
+        // Files of different years have different keys for the same two.
+        special.bos = try id("cls_token_id", pieces.count) ?? special.bos
+        for key in ["seperator_token_id", "sep_token_id"] {
+            special.eos = try id(key, pieces.count) ?? special.eos
+        }
+        special.addsBOS = try flag("add_bos_token") ?? true
+        special.addsEOS = try flag("add_eos_token") ?? true
+        for name in ["[CLS]", "[SEP]", "[PAD]", "[MASK]", "[UNK]"] {
+            if let id = named(name) { kinds[Int(id)] = .control }
+        }
+        var vocabulary = WordPieceVocabulary(
+            file: file, pieces: pieces, kinds: kinds, special: special)
+        vocabulary.marking = .beginning("\u{2581}")
+        // The files do not say it; a vocabulary with capital letters was made of texts with them.
+        let hasCapitals = pieces.indices.contains { index in
+            kinds[index] == .normal && pieces[index].utf8.contains { (0x41...0x5A).contains($0) }
+                && !pieces[index].hasPrefix("[")
+        }
+        vocabulary.normalizer.lowercases = !hasCapitals
+        vocabulary.normalizer.stripsAccents = !hasCapitals
         return vocabulary
     }
 

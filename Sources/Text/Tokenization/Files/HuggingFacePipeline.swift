@@ -143,6 +143,9 @@ struct PostProcessor: Equatable {
             switch step["type"]?.stringValue {
             case "ByteLevel": continue
             case "TemplateProcessing": try readTemplate(step, file)
+            case "BertProcessing":
+                before = step["cls"]?.arrayValue?.first?.stringValue
+                after = step["sep"]?.arrayValue?.first?.stringValue
             default:
                 throw .unsupported(
                     file: file, feature: "post_processor \(quoted(step.serialized()))")

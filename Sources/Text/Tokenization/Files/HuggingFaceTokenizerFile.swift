@@ -2,7 +2,8 @@
 
 import JSON
 
-/// Reads `tokenizer.json` of Hugging Face's tokenizers: BPE models, of bytes or of characters.
+/// Reads `tokenizer.json` of Hugging Face's tokenizers: BPE models, of bytes or of characters, and
+/// WordPiece models.
 ///
 /// `HuggingFacePipeline` reads what the file says about normalization and pre-tokenization.
 struct HuggingFaceTokenizerFile {
@@ -28,6 +29,9 @@ struct HuggingFaceTokenizerFile {
         TurnMarkers.markEnds(special, &vocabulary.kinds)
         for index in added.indices where vocabulary.kinds[Int(added[index].id)] == .control {
             added[index].isControl = true
+        }
+        if model["type"] == "WordPiece" {
+            return .wordPiece(try reader.wordPiece(vocabulary, special, added, model))
         }
         let merges = try reader.merges(model)
         let pipeline = HuggingFacePipeline(json, file: file)
@@ -82,6 +86,21 @@ struct HuggingFaceTokenizerFile {
         return result
     }
 
+    private func wordPiece(
+        _ vocabulary: Pieces, _ special: SpecialTokens, _ added: [AddedTokens.Token],
+        _ model: JSONValue
+    ) throws(TokenizerError) -> WordPieceVocabulary {
+        try WordPieceFile.checkWords(of: json, file: file)
+        var result = WordPieceVocabulary(
+            file: file, pieces: vocabulary.pieces, kinds: vocabulary.kinds, special: special)
+        result.marking = .continuing(model["continuing_subword_prefix"]?.stringValue ?? "##")
+        result.normalizer = try WordPieceFile.normalizer(of: json, file: file)
+        result.maxWordCharacterCount = max(
+            1, model["max_input_chars_per_word"]?.intValue ?? 100)
+        result.addedTokens = added
+        return result
+    }
+
     // MARK: Model
 
     private func model() throws(TokenizerError) -> JSONValue {
@@ -89,7 +108,9 @@ struct HuggingFaceTokenizerFile {
             throw .malformed(file: file, field: "model", reason: "expected an object")
         }
         if let type = model["type"]?.stringValue, type != "BPE" {
-            throw .unsupported(file: file, feature: "model type \(quoted(type)), not BPE")
+            guard type != "WordPiece" else { return model }
+            throw .unsupported(
+                file: file, feature: "model type \(quoted(type)), neither BPE nor WordPiece")
         }
         for key in ["continuing_subword_prefix", "end_of_word_suffix"] {
             guard let value = model[key], !value.isNull, value != "" else { continue }

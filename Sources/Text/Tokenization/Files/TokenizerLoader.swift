@@ -115,6 +115,9 @@ package struct TokenizerLoader {
         return try vocabulary(TokenizerFile(name, in: folder), folder: folder)
     }
 
+    /// The pieces of a WordPiece vocabulary, one in each line.
+    private static let wordPieceName = "vocab.txt"
+
     /// The file that counts among the names in a folder.
     package static func preferredName(_ names: [String]) -> String? {
         if names.contains("tekken.json") { return "tekken.json" }
@@ -124,7 +127,7 @@ package struct TokenizerLoader {
         if names.contains("tokenizer.json") { return "tokenizer.json" }
         if let name = versionedName(names) { return name }
         if names.contains("tokenizer.model") { return "tokenizer.model" }
-        return names.first { $0.hasSuffix(".model") }
+        return names.first { $0.hasSuffix(".model") } ?? names.first { $0 == wordPieceName }
     }
 
     /// The name of the highest version of `.model.vN`.
@@ -145,6 +148,9 @@ package struct TokenizerLoader {
     private static func vocabulary(
         _ file: TokenizerFile, folder: ModelFolder?
     ) throws -> VocabularyContent {
+        if file.path.hasSuffix("/" + wordPieceName) {
+            return .wordPiece(try wordPiece(file, folder: folder))
+        }
         // tokenizer.json and tekken.json list all their tokens themselves.
         let settings = try settings(in: folder, listingAdded: !isJSON(file.bytes))
         return try vocabulary(file.bytes, file: file.path, settings: settings)
@@ -181,6 +187,19 @@ package struct TokenizerLoader {
         }
         return try HuggingFaceTokenizerFile.vocabulary(
             of: json, settings: settings, file: path)
+    }
+
+    private static func wordPiece(
+        _ file: TokenizerFile, folder: ModelFolder?
+    ) throws -> WordPieceVocabulary {
+        var configuration = JSONValue.null
+        let name = "tokenizer_config.json"
+        if let folder, folder.contains(name) {
+            let beside = try TokenizerFile(name, in: folder)
+            configuration = try TokenizerFile.json(beside.bytes, path: beside.path)
+        }
+        return try WordPieceFile.vocabulary(
+            ofLines: file.bytes, configuration: configuration, file: file.path)
     }
 
     private static func isJSON(_ bytes: [UInt8]) -> Bool {

@@ -40,6 +40,10 @@ extension VocabularyContent {
             setTokens(vocabulary.pieces, vocabulary.kinds)
             set("merges", .array(.string(vocabulary.merges.map { "\($0.left) \($0.right)" })))
             if vocabulary.addsPrefixSpace { set("add_space_prefix", .bool(true)) }
+        case .wordPiece(let vocabulary):
+            throw .unsupported(
+                file: vocabulary.file,
+                feature: "in a GGUF file this vocabulary; encoders are served as they are")
         case .ranked(let vocabulary):
             throw .unsupported(
                 file: vocabulary.file,
