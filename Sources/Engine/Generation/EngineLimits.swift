@@ -69,7 +69,7 @@ extension GenerationEngine {
             try RequestValidation(
                 contextLength: contextLength, vocabularyCount: vocabularyCount,
                 maxChoices: min(configuration.maxChoices, maxSequences),
-                configuration: configuration, tokenizer: tokenizer
+                configuration: configuration, tokenizer: tokenizer, isEncoder: isEncoder
             ).check(request)
         }
 

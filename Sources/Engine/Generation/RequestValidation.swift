@@ -14,6 +14,9 @@ struct RequestValidation {
     let configuration: GenerationEngine.Configuration
     let tokenizer: any Tokenizer
 
+    /// Whether the model makes vectors or scores of whole texts, and answers nothing.
+    let isEncoder: Bool
+
     /// Checks every field, so that the engine's thread never meets a request that it cannot run.
     func check(_ request: GenerationRequest) throws(SubmissionError) {
         func check(
