@@ -300,8 +300,13 @@ package struct APIServer: Sendable {
     }
     /// How many requests there is room for; nil where the limit is not known.
     private func rate(_ wait: Duration) -> RateFields? {
-        guard let limit = configuration.requestCapacity, let engine = backend.models.statistics
+        guard let capacity = configuration.requestCapacity, let engine = backend.models.statistics
         else { return nil }
+        // Each model has a queue of its own, and the statistics are of all of them.
+        let engines = backend.models.slots.filter { slot in
+            if case .serving = slot.state { true } else { false }
+        }
+        let limit = capacity * max(1, engines.count)
         let busy = engine.runningSequences + engine.waitingSequences
         return RateFields(limit: limit, remaining: max(0, limit - busy), reset: wait)
     }
