@@ -74,7 +74,7 @@ struct MessagesContent {
         guard let blocks = try blocks("content", fields) else {
             throw .missing(fields.path.appending("content"))
         }
-        for block in blocks { _ = try block.fields.bool("is_error") }
+        for block in blocks where block.whole == nil { _ = try block.fields.bool("is_error") }
         switch role {
         case "user": try readUser(blocks)
         case "assistant": try readAssistant(blocks, fields.path, isLast: isLast)
@@ -173,13 +173,16 @@ struct MessagesContent {
 
     // MARK: Blocks
 
-    /// An element of a list of content.
+    /// An element of a list of content, or a content that is a text alone.
     private struct Block {
         let type: String
         let fields: FieldReader
+        /// The text alone.
+        var whole: String?
 
         func text() throws(FieldError) -> String {
-            try fields.require("text", fields.string("text"))
+            if let whole { return whole }
+            return try fields.require("text", fields.string("text"))
         }
     }
 
@@ -188,8 +191,7 @@ struct MessagesContent {
         switch fields.value(key) {
         case nil: return nil
         case .string(let text)?:
-            let block: JSONObject = ["type": "text", "text": .string(text)]
-            return [Block(type: "text", fields: FieldReader(block, at: fields.path.appending(key)))]
+            return [Block(type: "text", fields: fields, whole: text)]
         case .array?: break
         case let value?:
             throw .wrongType(

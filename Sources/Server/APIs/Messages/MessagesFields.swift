@@ -18,7 +18,15 @@ package enum MessagesFields {
     static let serviceTiers = ["auto", "standard_only"]
     static let names = ["inference_geo", "user_profile_id", "workspace_id"]
     static let refused = ["container", "mcp_servers", "fallbacks", "thread", "compaction"]
-    static let untold = ["logprobs", "top_logprobs", "prompt_logprobs", "n_probs", "best_of"]
+    static let untold = [
+        "logprobs", "top_logprobs", "prompt_logprobs", "n_probs", "logprob_token_ids", "best_of",
+    ]
+
+    /// Names of `max_tokens` elsewhere, which is required here.
+    static let lengths = [
+        "max_completion_tokens", "max_new_tokens", "max_output_tokens", "max_tokens_to_sample",
+        "n_predict", "num_predict",
+    ]
 
     /// Names that mean something else here than to ``GenerationOptions``.
     static let own = [
@@ -199,15 +207,23 @@ package enum MessagesFields {
     private static let answers = FieldList {
         FieldDeclaration(
             "thinking",
-            .object {
-                FieldDeclaration("type", .choice(thinkingTypes), "Whether the model thinks.")
-                    .example("adaptive").required
-                FieldDeclaration(
-                    "budget_tokens", .integer(in: 1...GenerationOptions.maxTokenCount),
-                    "The most tokens of it; fewer than max_tokens."
-                ).beside(["type": "enabled"])
-                FieldDeclaration("display", .choice(displays), "Whether it is told.")
-            }, "Whether the model thinks before it answers; it does not where this is left out."
+            .either([
+                .object {
+                    FieldDeclaration("type", .choice(["enabled"]), "The model thinks.")
+                        .beside(["budget_tokens": 1]).required
+                    FieldDeclaration(
+                        "budget_tokens", .integer(in: 1...GenerationOptions.maxTokenCount),
+                        "The most tokens of it; fewer than max_tokens."
+                    ).beside(["type": "enabled"]).required
+                },
+                .object {
+                    FieldDeclaration(
+                        "type", .choice(thinkingTypes.filter { $0 != "enabled" }),
+                        "Whether the model thinks."
+                    ).required
+                    FieldDeclaration("display", .choice(displays), "Whether it is told.")
+                },
+            ]), "Whether the model thinks before it answers; it does not where this is left out."
         ).example(["type": "adaptive"], ["type": "disabled"])
         FieldDeclaration(
             "output_config",
@@ -246,6 +262,9 @@ package enum MessagesFields {
         ).example(["edits": []])
         refused.map {
             FieldDeclaration.refused($0, reason: "not supported by this server; leave it out")
+        }
+        lengths.map {
+            FieldDeclaration.refused($0, neutral: [-1], reason: "not read here; use max_tokens")
         }
         untold.map {
             FieldDeclaration.refused(

@@ -159,6 +159,9 @@ extension MessagesRequest {
             throw .unsupported(
                 fields.path.appending("n"), reason: "an answer here is one message; leave it out")
         }
+        for name in MessagesFields.lengths where ![nil, -1].contains(fields.value(name)) {
+            throw .unsupported(fields.path.appending(name), reason: "not read here; use max_tokens")
+        }
         for name in MessagesFields.untold
         where fields.value(name)?.doubleValue != 1 {
             try fields.refuse(name, reason: "not told here; use /v1/chat/completions")
