@@ -29,9 +29,9 @@ struct Grammar: AsyncParsableCommand {
 
             "accepted" says whether the text is one that a model held to the schema could write, "at" \
             how many of its bytes could come; where they are all and it is not accepted, it must not \
-            end there. "mask_us" are the microseconds of processor time for the mask before each token \
-            and at the end. What cannot be honoured is an "error" with the JSON "pointer" (or the place \
-            in the grammar) and the "reason".
+            end there, or a "reason" says which limit was in the way. "mask_us" are the microseconds \
+            of processor time for the mask before each token and at the end. What cannot be honoured \
+            is an "error" with the JSON "pointer" (or the place in the grammar) and the "reason".
 
             With --model texts are cut into the tokens of its vocabulary, each of which must be in its \
             mask; without, into bytes. Of the model only the tokenizer is read: a manifest, a GGUF or \

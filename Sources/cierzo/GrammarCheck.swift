@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
 package import JSON
 package import Recognition
 package import StructuredOutput
@@ -9,7 +8,7 @@ package import StructuredOutput
 package struct GrammarCheck {
     private let vocabulary: ConstraintVocabulary
     private let style: RecognitionStyle
-    private let limits = RecognitionLimits()
+    private let limits: RecognitionLimits
     private var mask: TokenMask
 
     /// Checks against a vocabulary.
@@ -20,6 +19,10 @@ package struct GrammarCheck {
     package init(_ vocabulary: ConstraintVocabulary, style: RecognitionStyle) {
         self.vocabulary = vocabulary
         self.style = style
+        var limits = RecognitionLimits()
+        limits.maxAnswerTime = .milliseconds(300)
+        limits.timePerToken = .microseconds(100)
+        self.limits = limits
         mask = TokenMask(tokenCount: vocabulary.tokenCount)
     }
 
@@ -33,7 +36,8 @@ package struct GrammarCheck {
         let question: Question
         do throws(JSONError) {
             question = try Question(
-                JSONParser.parse(line, limits: JSONParser.Limits(maxBytes: 1 << 28, maxDepth: 512)))
+                JSONParser.parse(
+                    line, limits: .init(maxBytes: 1 << 28, maxDepth: 512, keepsDigits: true)))
         } catch {
             return Self.refusal(
                 RecognitionError(at: "", error.description), id: .null, line: number)
@@ -41,12 +45,12 @@ package struct GrammarCheck {
         do throws(RecognitionError) {
             let structure = try question.structure()
             let instances = try question.instances()
-            let start = Self.processorTime()
+            let start = ProcessorTime.now
             let constraint = try Constraint(
                 structure, vocabulary: vocabulary, style: style, limits: limits)
-            let time = Self.processorTime() - start
+            let time = Self.microseconds(since: start)
             var answer = JSONObject([("id", question.id), ("error", .null)])
-            answer["compile_us"] = Self.microseconds(time)
+            answer["compile_us"] = time
             answer["instances"] = .array(instances.map { .object(check($0, constraint)) })
             return answer
         } catch {
@@ -79,42 +83,41 @@ package struct GrammarCheck {
         for token in tokens {
             let isAllowed = fill(matcher, &times) && mask[token]
             guard isAllowed, matcher.accept(token) else {
-                return Self.verdict(false, at: place + matcher.fittingByteCount(of: token), times)
+                return Self.verdict(
+                    false, at: place + matcher.fittingByteCount(of: token), times,
+                    because: matcher.limitation)
             }
             place = matcher.byteCount
         }
         guard place == bytes.count else { return Self.verdict(false, at: place, times) }
         _ = fill(matcher, &times)
+        let isComplete = matcher.canEnd && vocabulary.endTokens.allSatisfy { mask[$0] }
         return Self.verdict(
-            matcher.canEnd && vocabulary.endTokens.allSatisfy { mask[$0] }, at: place, times)
+            isComplete, at: place, times, because: isComplete ? nil : matcher.limitation)
     }
 
     private mutating func fill(_ matcher: ConstraintMatcher, _ times: inout [JSONValue]) -> Bool {
-        let start = Self.processorTime()
+        let start = ProcessorTime.now
         let isAlive = matcher.fill(&mask)
-        times.append(Self.microseconds(Self.processorTime() - start))
+        times.append(Self.microseconds(since: start))
         return isAlive
     }
 
     private static func verdict(
-        _ isAccepted: Bool, at place: Int, _ times: [JSONValue]
+        _ isAccepted: Bool, at place: Int, _ times: [JSONValue], because reason: String? = nil
     ) -> JSONObject {
-        JSONObject([
+        var verdict = JSONObject([
             ("accepted", .bool(isAccepted)), ("at", .integer(place)), ("mask_us", .array(times)),
         ])
+        if let reason { verdict["reason"] = .string(reason) }
+        return verdict
     }
 
     // MARK: Times
 
-    /// The time that this thread has had of a processor, in nanoseconds.
-    private static func processorTime() -> Int {
-        var time = timespec()
-        unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
-        return time.tv_sec * 1_000_000_000 + time.tv_nsec
-    }
-
-    private static func microseconds(_ nanoseconds: Int) -> JSONValue {
-        .number(Double(nanoseconds) / 1000)
+    private static func microseconds(since start: ProcessorTime) -> JSONValue {
+        let (seconds, rest) = (ProcessorTime.now - start).components
+        return .number(Double(seconds) * 1e6 + Double(rest / 1_000_000_000) / 1000)
     }
 }
 

@@ -56,7 +56,10 @@ import Tokenization
             ("mistralai-Mistral-Nemo-Instruct-2407", "mistral-v3"),
             ("Mistral-Small-3.2-24B-Instruct-2506", "mistral-v11"),
             ("mistralai-Ministral-3-14B-Reasoning-2512", "mistral-v13"),
-            ("microsoft-Phi-3.5-mini-instruct", "general"),
+            ("microsoft-Phi-3.5-mini-instruct", "general"), ("Kimi-K2-Instruct", "kimi-k2"),
+            ("CohereForAI-c4ai-command-r7b-12-2024-tool_use", "command-r"),
+            ("ibm-granite-granite-3.3-2B-Instruct", "granite"),
+            ("ibm-granite-granite-4.0", "hermes"),
         ])
     func `real templates have the format of their family`(file: String, name: String) throws {
         let folder = try #require(Self.templates)

@@ -29,6 +29,8 @@ import Tokenization
         var textOpening = ""
         /// Whether its structure holds values of any type, however deep.
         var holdsAnyValue = true
+        /// Whether calls that must come are written in another way.
+        var isOnlyRead = false
         /// What its structure does not let a string have.
         var forbidden: String?
         let write: @Sendable ([RandomCalls.Call]) -> String
@@ -92,6 +94,40 @@ import Tokenization
         }
     }
 
+    private static func kimi(_ calls: [RandomCalls.Call]) -> String {
+        "⟦<|tool_calls_section_begin|>⟧"
+            + calls.enumerated().map {
+                "⟦<|tool_call_begin|>⟧functions.\($1.name):\($0)⟦<|tool_call_argument_begin|>⟧"
+                    + "\(python($1.arguments))⟦<|tool_call_end|>⟧"
+            }.joined() + "⟦<|tool_calls_section_end|>⟧"
+    }
+
+    private static func deepSeek(_ calls: [RandomCalls.Call], isFenced: Bool) -> String {
+        let texts = calls.map { call in
+            let arguments = python(call.arguments)
+            return "⟦<｜tool▁call▁begin｜>⟧"
+                + (isFenced
+                    ? "function⟦<｜tool▁sep｜>⟧\(call.name)\n```json\n\(arguments)\n```"
+                    : "\(call.name)⟦<｜tool▁sep｜>⟧\(arguments)")
+                + "⟦<｜tool▁call▁end｜>⟧"
+        }
+        return "⟦<｜tool▁calls▁begin｜>⟧\(texts.joined(separator: isFenced ? "\n" : ""))"
+            + "⟦<｜tool▁calls▁end｜>⟧"
+    }
+
+    private static func command(_ calls: [RandomCalls.Call]) -> String {
+        "⟦<|START_ACTION|>⟧[\n    "
+            + calls.enumerated().map {
+                "{\"tool_call_id\": \"\($0)\", \"tool_name\": \"\($1.name)\", "
+                    + "\"parameters\": \(python($1.arguments))}"
+            }.joined(separator: ",\n    ") + "\n]⟦<|END_ACTION|>⟧"
+    }
+
+    private static let deepSeekControls = [
+        "<s>", "</s>", "<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>", "<｜tool▁call▁begin｜>",
+        "<｜tool▁call▁end｜>", "<｜tool▁sep｜>",
+    ]
+
     private static let mistralControls = [
         "<s>", "</s>", "[TOOL_CALLS]", "[ARGS]", "[CALL_ID]", "[THINK]", "[/THINK]",
     ]
@@ -138,6 +174,13 @@ import Tokenization
                     .joined(separator: "; ")
             }),
         Family(
+            name: "llama, function tag", format: LlamaFormat(), controls: ["<s>", "</s>"],
+            marks: ["</function>", "<function="], maxCalls: 1, separator: "",
+            isOnlyRead: true,
+            write: {
+                $0.map { "<function=\($0.name)>\(python($0.arguments))</function>" }.joined()
+            }),
+        Family(
             name: "qwen-coder", format: TaggedArgumentFormat(.qwenCoder, thinking: .tags),
             controls: ["<s>", "</s>"],
             marks: ["<tool_call>", "</tool_call>", "</parameter>", "<function="],
@@ -153,6 +196,44 @@ import Tokenization
             controls: ["<s>", "</s>", "<tool_call>", "</tool_call>", "<arg_key>", "</arg_key>"],
             marks: ["<tool_call>", "</tool_call>", "<arg_key>", "<arg_value>"], separator: "\n",
             thinking: ("⟦<think>⟧", "⟦</think>⟧"), write: { glm($0, line: "") }),
+        Family(
+            name: "kimi k2", format: SectionedCallFormat(.kimi, thinking: .tags),
+            controls: [
+                "<s>", "</s>", "<|tool_calls_section_begin|>", "<|tool_calls_section_end|>",
+                "<|tool_call_begin|>", "<|tool_call_end|>", "<|tool_call_argument_begin|>",
+            ], marks: ["<|tool_call_end|>", "<|tool_call_begin|>"], separator: "",
+            thinking: ("⟦<think>⟧", "⟦</think>⟧"), write: kimi),
+        Family(
+            name: "kimi k2, marks are text", format: SectionedCallFormat(.kimi),
+            controls: ["<s>", "</s>"],
+            marks: ["<|tool_call_end|>", "<|tool_calls_section_end|>", "<|tool"], separator: "",
+            write: kimi),
+        Family(
+            name: "deepseek v3.1", format: SectionedCallFormat(.deepSeek, thinking: .tags),
+            controls: deepSeekControls, marks: ["<｜tool▁call▁end｜>", "<｜"], separator: "",
+            thinking: ("⟦<think>⟧", "⟦</think>⟧"), write: { deepSeek($0, isFenced: false) }),
+        Family(
+            name: "deepseek v3", format: SectionedCallFormat(.deepSeekFenced),
+            controls: deepSeekControls, marks: ["<｜tool▁sep｜>", "```", "\n```json\n"],
+            separator: "", write: { deepSeek($0, isFenced: true) }),
+        Family(
+            name: "granite 3.3", format: ListedCallFormat(.granite),
+            controls: ["<s>", "</s>", "<|tool_call|>"], marks: ["<|tool_call|>", "}]"],
+            separator: "",
+            write: {
+                "⟦<|tool_call|>⟧["
+                    + $0.map {
+                        "{\"name\": \"\($0.name)\", \"arguments\": \(python($0.arguments))}"
+                    }.joined(separator: ", ") + "]"
+            }),
+        Family(
+            name: "command r7b", format: ListedCallFormat(.commandR, thinking: .command),
+            controls: [
+                "<s>", "</s>", "<|START_ACTION|>", "<|END_ACTION|>", "<|START_THINKING|>",
+                "<|END_THINKING|>", "<|START_RESPONSE|>", "<|END_RESPONSE|>",
+            ], marks: ["<|END_ACTION|>", "}]", "\"tool_name\""], separator: "⟦<|END_RESPONSE|>⟧",
+            thinking: ("⟦<|START_THINKING|>⟧", "⟦<|END_THINKING|>⟧"),
+            textOpening: "⟦<|START_RESPONSE|>⟧", write: command),
         Family(
             name: "gpt-oss", format: HarmonyFormat(),
             controls: [
@@ -228,7 +309,7 @@ import Tokenization
         var random = RandomCalls(seed: 7, marks: family.marks)
         var plan = AnswerPlan()
         plan.tools = RandomCalls.tools
-        plan.choice = .required(allowed: nil)
+        if !family.isOnlyRead { plan.choice = .required(allowed: nil) }
         let structure = try #require(family.format.structure(for: plan, tokenizer: tokenizer))
         let recognizer = try StructureRecognizer(structure)
         func isAllowed(_ calls: [RandomCalls.Call]) -> Bool {

@@ -381,4 +381,24 @@ import Tokenization
         case .text(let text), .templated(let text), .control(let text): text
         }
     }
+
+    @Test(
+        arguments: [
+            (nil, [:], "none"), ("high", [:], "high"), ("strange", [:], "none"),
+            ("high", ["reasoning_effort": "low"], "low"),
+            ("low", ["prompt_mode": "reasoning"], "high"),
+        ] as [(String?, JSONObject, String)])
+    func `a model of v15 reasons as its file says unless the request does`(
+        stated: String?, extra: JSONObject, effort: String
+    ) throws {
+        let tokenizer = ByteTokenizer(
+            controls: [
+                "<s>", "</s>", "[INST]", "[/INST]", "[MODEL_SETTINGS]", "[/MODEL_SETTINGS]",
+            ])
+        let encoder = PromptEncoder(
+            tokenizer: tokenizer, format: .mistral(.v15), reasoningEffort: stated)
+        let prompt = tokenizer.shown(
+            try encoder.encode(messages: [Message(.user, "a")], extra: extra))
+        #expect(prompt.contains("\"reasoning_effort\": \"\(effort)\""), "\(prompt)")
+    }
 }

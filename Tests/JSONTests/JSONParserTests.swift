@@ -163,4 +163,28 @@ struct JSONParserTests {
         #expect(value["absent"] == nil)
         #expect(value.serialized() == text)
     }
+
+    @Test(
+        arguments: [
+            ("9007199254740993", .integer(9_007_199_254_740_993)), ("0.1", 0.1), ("-2.50e1", -25.0),
+            ("1E-300", 1e-300), ("0.30000000000000004", 0.30000000000000004), ("-0.0", -0.0),
+            ("0.000000000000000000000000000001", 1e-30), ("1.00000000000000000000", 1.0),
+            ("9007199254740993.0", .decimal("9007199254740993.0")),
+            ("-18446744073709551617", .decimal("-18446744073709551617")),
+            (
+                "0.1000000000000000055511151231257827",
+                .decimal("0.1000000000000000055511151231257827")
+            ),
+            ("1e400", .decimal("1e400")), ("1e-400", .decimal("1e-400")),
+            ("4.9e-324", .decimal("4.9e-324")),
+        ] as [(String, JSONValue)])
+    func `digits that a double would change are kept where that is asked for`(
+        text: String, value: JSONValue
+    ) throws {
+        let parsed = try JSONParser.parse(text, limits: .init(keepsDigits: true))
+        #expect(parsed == value)
+        #expect(
+            try JSONParser.parse(parsed.serialized(), limits: .init(keepsDigits: true)) == value)
+        #expect(parsed.doubleValue == Double(text))
+    }
 }

@@ -199,4 +199,58 @@ struct GrammarParserTests {
             #expect(reading.verdict("\u{1}") == .refused(at: 0), "\(name)")
         }
     }
+
+    @Test func `rules of Lark are replaced and added to`() throws {
+        let reading = try Reading(
+            .grammar(
+                """
+                start: word NUMBER
+                word: "a" | "b"
+                %import common.INT -> NUMBER
+                %extend word: "c" | "d" word
+                %extend NUMBER: "none"
+                %override start: word "-" NUMBER
+                """))
+        #expect(reading.verdict("ddc-12") == .complete)
+        #expect(reading.verdict("b-none") == .complete)
+        #expect(reading.verdict("b1") == .refused(at: 1))
+        let error = #expect(throws: RecognitionError.self) {
+            try StructureRecognizer(.grammar("start: \"a\"\n%extend other: \"b\""))
+        }
+        #expect(error?.place == "line 2, column 9")
+    }
+
+    @Test func `a grammar of Lark within another one has names of its own`() throws {
+        let reading = try Reading(
+            .grammar(
+                """
+                start: "<" word %lark {
+                    start: word ("," word)*
+                    word: /[0-9]+/
+                    %ignore " "
+                } ">" word
+                word: /[a-z]+/
+                """))
+        #expect(reading.verdict("<ab1, 2 ,3>c") == .complete)
+        #expect(reading.verdict("<ab1, x") == .refused(at: 6))
+        let deep =
+            String(repeating: "start: %lark {\n", count: 200) + "start: \"a\""
+            + String(repeating: "\n}", count: 200)
+        #expect(throws: RecognitionError.self) { try StructureRecognizer(.grammar(deep)) }
+    }
+
+    @Test func `repetitions of repetitions are one where that says the same`() throws {
+        let nested =
+            String(repeating: "(", count: 100) + "\"a\""
+            + String(repeating: "){0,100000}", count: 100)
+        let reading = try Reading(.grammar("root ::= \(nested) \"b\""))
+        #expect(reading.verdict("aaaab") == .complete)
+        #expect(reading.verdict("c") == .refused(at: 0))
+        let counted = try Reading(.grammar("root ::= ((\"a\"{1,2}){2,3}){0,2}"))
+        for count in 0..<16 {
+            let isValid = count == 0 || (2...12).contains(count)
+            let verdict = counted.verdict(String(repeating: "a", count: count))
+            #expect((verdict == .complete) == isValid, "\(count)")
+        }
+    }
 }

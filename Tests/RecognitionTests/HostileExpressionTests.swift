@@ -112,4 +112,15 @@ struct HostileExpressionTests {
             #expect(automaton.accepts(bytes))
         }
     }
+
+    @Test func `nested counts are one count`() throws {
+        let expression = try RegularExpression(wholly: "((((a{0,999}){1,999}){0,999}){0,999})b")
+        let automaton = try LazyAutomaton(expression)
+        #expect(automaton.accepts((String(repeating: "a", count: 3_000) + "b").utf8))
+        let counted = try LazyAutomaton(RegularExpression(wholly: "((a{1,2}){2,3}){0,2}"))
+        for count in 0..<16 {
+            let text = String(repeating: "a", count: count)
+            #expect(counted.accepts(text.utf8) == (count == 0 || (2...12).contains(count)))
+        }
+    }
 }

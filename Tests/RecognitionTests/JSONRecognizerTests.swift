@@ -444,4 +444,80 @@ struct TextReader {
         #expect(object.accepts(#"{"k3999":1,"k4000":2}"#))
         #expect(!object.accepts(#"{"k3998":1,"k4000":2}"#))
     }
+
+    @Test(arguments: [(0, 300), (300, 700), (700, 700), (5, 100_000)])
+    func `lengths far from a limit are counted, too`(least: Int, most: Int) throws {
+        let reader = try TextReader(
+            #"{"items": {"type": "string", "minLength": \#(least), "maxLength": \#(most)}}"#)
+        for count in [0, 4, 5, 255, 299, 300, 301, 443, 444, 699, 700, 701] {
+            let isValid = count >= least && count <= most
+            for character in ["a", "é", "\\n", "😀"] {
+                let text = String(repeating: character, count: count)
+                #expect(reader.accepts("[\"\(text)\"]") == isValid, "\(count) \(character)")
+                #expect(reader.allows("[\"\(text)") == (count <= most), "\(count) \(character)")
+            }
+        }
+    }
+
+    @Test func `a state far from a limit is like one that does not count`() throws {
+        let reader = try TextReader(#"{"type": "string", "minLength": 2, "maxLength": 1000}"#)
+        let recognizer = reader.recognizer
+        func state(after count: Int, within byteCount: Int) throws -> RecognizerState {
+            let read = try #require(reader.read("\"" + String(repeating: "a", count: count)))
+            return recognizer.state(read.state, within: byteCount)
+        }
+        #expect(try state(after: 10, within: 64) == state(after: 900, within: 64))
+        #expect(try state(after: 10, within: 64) != state(after: 950, within: 64))
+        #expect(try state(after: 10, within: 64) != state(after: 1, within: 64))
+        #expect(try state(after: 10, within: 500) != state(after: 600, within: 500))
+        // Within reach they tell the same of all that follows.
+        let text = RecognizedText()
+        var (counted, like) = (
+            try #require(reader.read("\"" + String(repeating: "a", count: 700))).state,
+            try state(after: 700, within: 200)
+        )
+        for byte in Array("bcé\\u0041".utf8) + Array(repeating: 100, count: 180) {
+            counted = recognizer.advance(counted, by: byte, after: text)
+            like = recognizer.advance(like, by: byte, after: text)
+            #expect(!counted.isDead && !like.isDead)
+            for next in UInt8(0)..<128 {
+                #expect(
+                    recognizer.advance(counted, by: next, after: text).isDead
+                        == recognizer.advance(like, by: next, after: text).isDead)
+            }
+        }
+    }
+
+    @Test func `an item of a long array that is there already is refused where it ends`() throws {
+        let reader = try TextReader(
+            #"{"items": {"uniqueItems": true, "maxItems": 5000}, "maxItems": 3}"#)
+        let items = (0..<700).map { "{\"k\": [\($0), \",]\"]}" }.joined(separator: ", ")
+        #expect(reader.accepts("[[\(items)]]"))
+        #expect(reader.accepts("[[\(items)], [1], [\(items), 1, [1], \"1\"]]"))
+        #expect(reader.allows("[[\(items), {\"k\": [3.0, \"\\u002c]\"]"))
+        #expect(!reader.allows("[[\(items), {\"k\": [3.0, \"\\u002c]\"]}"))
+        #expect(!reader.allows("[[\(items), [\(items)], [\(items)]"))
+        #expect(!reader.accepts("[[\(items), 7, 7]]") && reader.accepts("[[\(items), 7, 77]]"))
+    }
+
+    @Test func `what has been read of items goes with the text that is taken back`() throws {
+        let reader = try TextReader(#"{"uniqueItems": true}"#)
+        let recognizer = reader.recognizer
+        let (state, text) = try #require(reader.read("[1, [2], "))
+        let count = text.count
+        func goesOn(with rest: String) -> Bool {
+            defer { text.truncate(to: count) }
+            var state = state
+            for byte in rest.utf8 {
+                state = recognizer.advance(state, by: byte, after: text)
+                if state.isDead { return false }
+                text.append(byte)
+            }
+            return recognizer.canEnd(state, after: text)
+        }
+        #expect(goesOn(with: "3, 4, 5]"))
+        #expect(goesOn(with: "5, 4, 3]"))
+        #expect(!goesOn(with: "3, [2]]") && !goesOn(with: "1.0]"))
+        #expect(goesOn(with: "[3], 4]"))
+    }
 }

@@ -242,4 +242,37 @@ final class SchemaDocumentTests {
             #expect(!itself.accepts(#"{"required": 1}"#))
         }
     }
+
+    @Test(arguments: [400, 20_000])
+    func `a chain of references costs no more than its last one`(length: Int) throws {
+        var definitions: JSONObject = [:]
+        for index in 0..<length {
+            definitions["d\(index)"] = ["$ref": .string("#/$defs/d\(index + 1)")]
+        }
+        definitions["d\(length)"] = ["type": "integer"]
+        let document = try SchemaDocument(["$defs": .object(definitions), "$ref": "#/$defs/d0"])
+        #expect(SchemaValidator(document).accepts("12"))
+        #expect(!SchemaValidator(document).accepts("\"a\""))
+        let reading = Reading(try JSONRecognizer(document))
+        #expect(reading.verdict("12") == .complete)
+        #expect(reading.verdict("\"") == .refused(at: 0))
+    }
+
+    @Test(arguments: [("allOf", 140, true), ("allOf", 200, false), ("not", 200, false)])
+    func `what applies to one value nests so deep at most, and is read then`(
+        keyword: String, depth: Int, isRead: Bool
+    ) throws {
+        var schema: JSONValue = ["type": "integer"]
+        for _ in 0..<depth {
+            schema = .object(JSONObject([(keyword, keyword == "allOf" ? [schema] : schema)]))
+        }
+        guard isRead else {
+            let error = #expect(throws: RecognitionError.self) { try SchemaDocument(schema) }
+            #expect(error?.place.hasPrefix("/\(keyword)") ?? false)
+            return
+        }
+        let reading = Reading(try JSONRecognizer(SchemaDocument(schema)))
+        #expect(reading.verdict("12") == .complete)
+        #expect(reading.verdict("\"") == .refused(at: 0))
+    }
 }

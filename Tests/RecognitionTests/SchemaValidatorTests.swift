@@ -212,4 +212,48 @@ struct SchemaValidatorTests {
         #expect(!validator.accepts(text[...]))
         #expect(validator.problem(in: text[...])?.reason == "it is too complex to be validated")
     }
+
+    @Test(arguments: [
+        (#"{"const":9007199254740993.0}"#, "9007199254740993", "9007199254740992"),
+        (#"{"enum":[1,123456789012345678901]}"#, "123456789012345678901", "123456789012345678900"),
+        (#"{"minimum":9007199254740993.5}"#, "9007199254740994", "9007199254740993.4"),
+        (#"{"maximum":-1e400}"#, "-1e401", "-1e399"),
+        (
+            #"{"exclusiveMaximum":18446744073709551617}"#, "18446744073709551616",
+            "18446744073709551617"
+        ),
+        (#"{"multipleOf":1.0000000000000000000001}"#, "2.0000000000000000000002", "2"),
+        (
+            #"{"maximum":18446744073709551617,"exclusiveMaximum":true,"#
+                + #""$schema":"http://json-schema.org/draft-04/schema#"}"#,
+            "18446744073709551616", "18446744073709551617"
+        ),
+    ])
+    func `numbers of schemas are as exact as they are written`(
+        schema: String, valid: String, invalid: String
+    ) throws {
+        let schema = try JSONParser.parse(schema, limits: .init(keepsDigits: true))
+        let document = try SchemaDocument(schema)
+        let validator = SchemaValidator(document)
+        #expect(validator.accepts(valid) && !validator.accepts(invalid))
+        let reading = Reading(try JSONRecognizer(document, style: .any))
+        #expect(reading.verdict(valid) == .complete)
+        #expect(reading.verdict(invalid) != .complete)
+    }
+
+    @Test func `counts beyond all texts are no limit`() throws {
+        let schema = try JSONParser.parse(
+            #"{"maxLength":1e30,"maxItems":123456789012345678901234567890,"minLength":0.0}"#,
+            limits: .init(keepsDigits: true))
+        let document = try SchemaDocument(schema)
+        for reading in [Reading(try JSONRecognizer(document, style: .any))] {
+            #expect(reading.verdict("\"text\"") == .complete)
+            #expect(reading.verdict("[1, 2]") == .complete)
+        }
+        let endless = try SchemaDocument(JSONParser.parse(#"{"minLength":1e300}"#))
+        #expect(!SchemaValidator(endless).accepts("\"text\""))
+        #expect(throws: RecognitionError.self) {
+            try SchemaDocument(JSONParser.parse(#"{"maxLength":-1e300}"#))
+        }
+    }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import JSON
 import Recognition
 import StructuredOutput
 import Testing
@@ -165,5 +166,76 @@ struct ConstraintMatcherTests {
         #expect(recognizer.forgottenCount > 0)
         recognizer.byteCount = 0
         #expect(matcher.accept(15) && matcher.canEnd)
+    }
+
+    @Test func `masks that take longer than they may leave a reason`() throws {
+        var limits = RecognitionLimits()
+        limits.maxAnswerTime = .zero
+        limits.timePerToken = .zero
+        let constraint = Constraint(
+            ListRecognizer(), vocabulary: ConstraintVocabulary(tokenizer()), limits: limits)
+        let matcher = constraint.makeMatcher()
+        var mask = TokenMask(tokenCount: 0)
+        // The first mask may be done before time is looked at.
+        while matcher.fill(&mask), matcher.accept(2) {}
+        #expect(mask.isEmpty)
+        #expect(matcher.limitation?.contains("too long") ?? false)
+        #expect(matcher.problem() == matcher.limitation)
+    }
+
+    @Test func `control tokens are those of the vocabulary`() throws {
+        let vocabulary = ConstraintVocabulary(tokenizer())
+        for grammar in ["root ::= \"a\" <call>", "start: \"a\" <[1]>"] {
+            let matcher = try Constraint(.grammar(grammar), vocabulary: vocabulary).makeMatcher()
+            #expect(matcher.accept(8) && matcher.accept(1) && matcher.accept(0))
+        }
+        for grammar in ["root ::= <[9]>", "start: <[1-3]>", "root ::= <[400]>", "root ::= <ab>"] {
+            let error = #expect(throws: RecognitionError.self) {
+                try Constraint(.grammar(grammar), vocabulary: vocabulary)
+            }
+            #expect(error?.place.hasPrefix("line 1, column") ?? false)
+        }
+    }
+
+    @Test func `structural tags name control tokens of the vocabulary`() throws {
+        let vocabulary = ConstraintVocabulary(tokenizer())
+        func constraint(_ token: JSONValue) throws -> Constraint {
+            let tag: JSONValue = [
+                "type": "structural_tag",
+                "format": [
+                    "type": "tag", "begin": ["type": "token", "token": token],
+                    "content": ["type": "any_text", "exclude_tokens": [token]], "end": "]",
+                ],
+            ]
+            return try Constraint(StructuralTag.structure(of: tag), vocabulary: vocabulary)
+        }
+        for token: JSONValue in ["<call>", 1] {
+            let matcher = try constraint(token).makeMatcher()
+            #expect(!matcher.allows(8) && matcher.accept(1) && matcher.accept(8))
+            #expect(!matcher.allows(1) && matcher.accept(3) && matcher.canEnd)
+        }
+        for token: JSONValue in ["<other>", 8, 400] {
+            let error = #expect(throws: RecognitionError.self) { try constraint(token) }
+            #expect(error?.place == "/format/begin/token")
+        }
+    }
+
+    @Test func `values within an answer are validated at its end`() throws {
+        let vocabulary = ConstraintVocabulary(ByteVocabulary())
+        // What an automaton takes for an address is looked at again.
+        let host: JSONValue = ["type": "string", "format": "hostname"]
+        let structure = Structure.sequence([
+            .literal("<"), .unquoted(schema: host, without: [">"]), .literal(">"),
+            .schema(["uniqueItems": true]),
+        ])
+        let constraint = try Constraint(structure, vocabulary: vocabulary)
+        func problem(_ text: String) -> String? {
+            let matcher = constraint.makeMatcher()
+            for byte in text.utf8 where !matcher.accept(Int32(byte)) { return "refused" }
+            return matcher.problem()
+        }
+        #expect(problem("<a.example>[1, 2]") == nil)
+        #expect(problem("<xn--a.example>[1, 2]")?.contains("does not satisfy") ?? false)
+        #expect(problem("<a.example>[1, 1]") == "refused")
     }
 }

@@ -61,6 +61,19 @@ struct TokenizerLoaderTests {
         return result
     }
 
+    @Test func `Mistral's own file may state how much the model reasons`() throws {
+        guard case .object(var file) = TinyFile.tekken() else { return }
+        for effort: JSONValue in ["high", nil] {
+            file["model_settings_builder"] = ["reasoning_effort": ["default": effort]]
+            try Self.withFolder(["tekken.json": JSONValue.object(file).serializedBytes()]) { path in
+                let folder = ModelFolder(path: path)
+                let version = try TokenizerLoader.mistralVersion(
+                    in: folder, TokenizerLoader.vocabulary(in: folder))
+                #expect(version?.reasoningEffort == effort.stringValue)
+            }
+        }
+    }
+
     @Test func `Mistral's own files state the version of their prompts`() throws {
         let model = TinyFile.sentencePieceModel(TinyVocabulary.sentencePiece(["a"]))
         var plain = TinyVocabulary.sentencePiece(["a"])

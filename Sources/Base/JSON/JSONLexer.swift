@@ -15,13 +15,15 @@ struct JSONLexer {
 
     private let bytes: [UInt8]
     private let replacesLoneSurrogates: Bool
+    private let keepsDigits: Bool
     /// The first byte that has not been consumed.
     private(set) var offset = 0
 
     /// A lexer at the start of a text.
-    init(_ bytes: [UInt8], replacesLoneSurrogates: Bool) {
+    init(_ bytes: [UInt8], replacesLoneSurrogates: Bool, keepsDigits: Bool) {
         self.bytes = bytes
         self.replacesLoneSurrogates = replacesLoneSurrogates
+        self.keepsDigits = keepsDigits
     }
 
     /// The byte at ``offset``, or nil at the end.
@@ -118,12 +120,39 @@ struct JSONLexer {
             let value =
                 power < 0
                 ? magnitude / Self.exactPowers[-power] : magnitude * Self.exactPowers[power]
-            return .number(isNegative ? -value : value)
+            return keepsDigits
+                ? exact(isNegative ? -value : value, text) : .number(isNegative ? -value : value)
         }
-        guard let value = Double(text), value.isFinite else {
+        guard let value = Double(text) else {
+            throw .invalidNumber(offset: start, reason: "it is not a number")
+        }
+        if keepsDigits { return exact(value, text) }
+        guard value.isFinite else {
             throw .invalidNumber(offset: start, reason: "it is beyond the range of a double")
         }
         return .number(value)
+    }
+
+    /// A double, or the digits that were written where it is another number.
+    private func exact(_ value: Double, _ text: String) -> JSONValue {
+        var digitCount = 0
+        var zeroCount = 0
+        loop: for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "0"): if digitCount > 0 { zeroCount += 1 }
+            case UInt8(ascii: "1")...UInt8(ascii: "9"):
+                digitCount += zeroCount + 1
+                zeroCount = 0
+            case UInt8(ascii: "-"), UInt8(ascii: "."): break
+            default: break loop
+            }
+        }
+        // Of numbers that are not very small, a double tells all of 15 digits apart.
+        let isExact =
+            digitCount == 0
+            || digitCount <= 15 && value.isFinite
+                && value.magnitude >= Double.leastNormalMagnitude
+        return isExact || value.description == text ? .number(value) : .decimal(text)
     }
 
     /// Appends one or more decimal digits to `value`; clears `isExact` where they overflow.

@@ -6,8 +6,8 @@
 /// trailing commas, leading zeros, `NaN` or `Infinity`; well-formed UTF-8; no raw control
 /// characters within strings; an escaped surrogate without its partner is an error, for no Swift
 /// string could hold it. ``Limits`` may be lenient with two of these. A number beyond the range of a
-/// double is an error, an integer beyond `Int` becomes a double. Of equal keys the last value wins,
-/// in the place of the first.
+/// double is an error, an integer beyond `Int` becomes a double, unless ``Limits`` keep the digits.
+/// Of equal keys the last value wins, in the place of the first.
 package struct JSONParser {
     /// How much a parser is willing to take.
     package struct Limits: Sendable {
@@ -24,12 +24,15 @@ package struct JSONParser {
         package let replacesLoneSurrogates: Bool
         /// Whether a byte order mark before the text is skipped, as RFC 8259 §8.1 lets a parser do.
         package let skipsByteOrderMark: Bool
+        /// Whether a number that a double would change stays as it is written, as a `decimal`:
+        /// schemas ask for 9007199254740993.0 and mean no other number.
+        package let keepsDigits: Bool
 
         /// Limits that fit the largest published tokenizer files.
         package init(
             maxBytes: Int = 256 << 20, maxDepth: Int = 128, maxValues: Int = 10_000_000,
             rejectsDuplicateKeys: Bool = false, replacesLoneSurrogates: Bool = false,
-            skipsByteOrderMark: Bool = false
+            skipsByteOrderMark: Bool = false, keepsDigits: Bool = false
         ) {
             precondition((0...512).contains(maxDepth), "maxDepth \(maxDepth) is not in 0...512")
             self.maxBytes = maxBytes
@@ -38,6 +41,7 @@ package struct JSONParser {
             self.rejectsDuplicateKeys = rejectsDuplicateKeys
             self.replacesLoneSurrogates = replacesLoneSurrogates
             self.skipsByteOrderMark = skipsByteOrderMark
+            self.keepsDigits = keepsDigits
         }
     }
 
@@ -73,7 +77,9 @@ package struct JSONParser {
 
     private init(bytes: [UInt8], limits: Limits) {
         self.limits = limits
-        lexer = JSONLexer(bytes, replacesLoneSurrogates: limits.replacesLoneSurrogates)
+        lexer = JSONLexer(
+            bytes, replacesLoneSurrogates: limits.replacesLoneSurrogates,
+            keepsDigits: limits.keepsDigits)
     }
 
     private mutating func parseValue() throws(JSONError) -> JSONValue {

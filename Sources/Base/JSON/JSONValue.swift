@@ -4,12 +4,15 @@
 ///
 /// A number written without fraction or exponent that fits `Int` is an `integer`, every other
 /// number a `number`; the two are never equal, though ``intValue`` and ``doubleValue`` read both.
+/// Where the parser is asked to keep digits, a number that a double would change is a `decimal`.
 /// Strings are equal when their code points are, whatever Unicode says of their equivalence.
 package enum JSONValue: Hashable, Sendable {
     case null
     case bool(Bool)
     case integer(Int)
     case number(Double)
+    /// A number as it was written, because neither an integer nor a double is as exact.
+    case decimal(String)
     case string(String)
     case array([JSONValue])
     case object(JSONObject)
@@ -20,6 +23,7 @@ package enum JSONValue: Hashable, Sendable {
         case (.bool(let left), .bool(let right)): left == right
         case (.integer(let left), .integer(let right)): left == right
         case (.number(let left), .number(let right)): left == right
+        case (.decimal(let left), .decimal(let right)): left == right
         case (.string(let left), .string(let right)): ExactString(left) == ExactString(right)
         case (.array(let left), .array(let right)): left == right
         case (.object(let left), .object(let right)): left == right
@@ -33,6 +37,7 @@ package enum JSONValue: Hashable, Sendable {
         case .bool(let value): hasher.combine(value)
         case .integer(let value): hasher.combine(value)
         case .number(let value): hasher.combine(value)
+        case .decimal(let digits): hasher.combine(digits)
         case .string(let value): hasher.combine(ExactString(value))
         case .array(let values): hasher.combine(values)
         case .object(let object): hasher.combine(object)
@@ -53,11 +58,12 @@ package enum JSONValue: Hashable, Sendable {
         }
     }
 
-    /// The number, rounded if it is an integer beyond 2^53, or nil for any other kind.
+    /// The number, rounded where a double does not hold it, or nil for any other kind.
     package var doubleValue: Double? {
         switch self {
         case .integer(let value): Double(value)
         case .number(let value): value
+        case .decimal(let digits): Double(digits)
         default: nil
         }
     }
@@ -99,7 +105,7 @@ package enum JSONValue: Hashable, Sendable {
         case .null: "null"
         case .bool: "boolean"
         case .integer: "integer"
-        case .number: "number"
+        case .number, .decimal: "number"
         case .string: "string"
         case .array: "array"
         case .object: "object"
@@ -134,6 +140,7 @@ extension JSONValue {
         case .bool(let value): writer.write(value)
         case .integer(let value): writer.write(value)
         case .number(let value): writer.write(value)
+        case .decimal(let digits): writer.write(digits: digits)
         case .string(let value): writer.write(string: value)
         case .array(let values):
             writer.beginArray()

@@ -77,6 +77,9 @@ package struct JSONWriter<Output: JSONOutput> {
     /// Writes a number.
     package mutating func write(_ value: Double) { output.append(style.text(of: value)) }
 
+    /// Writes a number by its digits, which are a JSON number.
+    package mutating func write(digits: String) { output.append(digits) }
+
     private mutating func begin(_ bracket: String) {
         output.append(bracket)
         depth += 1

@@ -27,6 +27,7 @@ enum Value {
         case .bool(let value): self = .bool(value)
         case .integer(let value): self = .integer(value)
         case .number(let value): self = .float(value)
+        case .decimal(let digits): self = .float(Double(digits) ?? .nan)
         case .string(let text): self = .string(TemplateString(text, origin: origin))
         case .array(let items):
             self = .list(ValueList(items.map { Value($0, origin: origin) }))

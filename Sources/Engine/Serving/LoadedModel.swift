@@ -64,7 +64,8 @@ package struct LoadedModel: Sendable {
         let choice = try PromptFormat.choose(
             setting: manifest?.promptFormat, sources, tokenizer: tokenizer)
         let prompts = PromptEncoder(
-            tokenizer: tokenizer, format: choice.format, toolTemplate: choice.toolTemplate)
+            tokenizer: tokenizer, format: choice.format, toolTemplate: choice.toolTemplate,
+            reasoningEffort: sources.mistralVersion?.reasoningEffort)
         let answers = try AnswerFormats.choose(
             setting: manifest?.answerFormat, prompts: prompts, tokenizer: tokenizer)
         promptEncoder = answers.prompts

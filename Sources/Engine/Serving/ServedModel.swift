@@ -218,12 +218,12 @@ package struct ServedModel: Sendable {
         func compile(_ structure: Structure) throws(RecognitionError) -> Constraint {
             try constraints.constraint(for: structure, style: question.style, scope: scope)
         }
+        let start = ContinuousClock.now
         do throws(RecognitionError) {
             return try compile(structure)
         } catch {
             // Which part it is shows when each is compiled alone; only then a place in it means
-            // something. Many parts may take long one by one.
-            let start = ContinuousClock.now
+            // something. Many parts may take long one by one, and what took long as a whole, too.
             for (part, structure) in question.formParts
             where ContinuousClock.now - start < RecognitionLimits().maxTime {
                 do throws(RecognitionError) { _ = try compile(structure) } catch {

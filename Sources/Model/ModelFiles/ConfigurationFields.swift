@@ -43,6 +43,7 @@ struct ConfigurationFields {
             case nil, .null: nil
             case .integer(let value): .integer(value)
             case .number(let value): .number(value)
+            case .decimal(let digits): .number(Double(digits) ?? .nan)
             case .string(let text): .string(text)
             case .bool(let value): .bool(value)
             case .array(let values): .other(values.isEmpty ? Value.emptyArray : "an array")

@@ -49,6 +49,10 @@ package struct ThinkingMarks: Hashable, Sendable {
     /// The marks that many models share.
     package static let tags = ThinkingMarks(opening: "<think>", closing: "</think>")
 
+    /// Cohere's control tokens.
+    package static let command = ThinkingMarks(
+        opening: "<|START_THINKING|>", closing: "<|END_THINKING|>", dropsLineFeeds: false)
+
     /// Mistral's control tokens.
     package static let mistral = ThinkingMarks(
         opening: "[THINK]", closing: "[/THINK]", dropsLineFeeds: false)

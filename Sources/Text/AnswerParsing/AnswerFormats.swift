@@ -42,6 +42,11 @@ package enum AnswerFormats {
         ("llama3", { LlamaFormat(thinking: $0) }),
         ("gpt-oss", { _ in HarmonyFormat() }),
         ("gemma4", { _ in GemmaFormat() }),
+        ("kimi-k2", { SectionedCallFormat(.kimi, thinking: $0) }),
+        ("deepseek-v3", { SectionedCallFormat(.deepSeekFenced, thinking: $0) }),
+        ("deepseek-v3.1", { SectionedCallFormat(.deepSeek, thinking: $0) }),
+        ("granite", { ListedCallFormat(.granite, thinking: $0) }),
+        ("command-r", { ListedCallFormat(.commandR, thinking: $0) }),
         ("mistral-v2", { MistralAnswerFormat(version: .v2, thinking: $0) }),
         ("mistral-v3", { MistralAnswerFormat(version: .v3, thinking: $0) }),
         ("mistral-v7", { MistralAnswerFormat(version: .v7, thinking: $0) }),
@@ -85,6 +90,11 @@ package enum AnswerFormats {
         ("mistral-v11", ["[TOOL_CALLS]", "[CALL_ID]", "[ARGS]"]),
         ("mistral-v13", ["[TOOL_CALLS]", "[ARGS]"]),
         ("mistral-v3", ["[TOOL_CALLS]", "[TOOL_RESULTS]"]),
+        ("kimi-k2", ["<|tool_calls_section_begin|>", "<|tool_call_argument_begin|>"]),
+        ("deepseek-v3", ["<｜tool▁calls▁begin｜>", "<｜tool▁sep｜>", "```json"]),
+        ("deepseek-v3.1", ["<｜tool▁calls▁begin｜>", "<｜tool▁sep｜>"]),
+        ("command-r", ["<|START_ACTION|>", "<|END_ACTION|>", "tool_name"]),
+        ("granite", ["<|start_of_role|>", "<|tool_call|>"]),
         ("gpt-oss", ["<|channel|>", "<|message|>", "<|start|>"]),
         ("gemma4", ["<|tool_call>", "<tool_call|>"]),
         ("glm", ["<tool_call>", "<arg_key>", "<arg_value>"]),
@@ -110,7 +120,7 @@ package enum AnswerFormats {
     private static func thinkingMarks(
         _ prompts: PromptEncoder, _ tokenizer: any Tokenizer
     ) -> ThinkingMarks? {
-        for marks in [ThinkingMarks.mistral, .tags] {
+        for marks in [ThinkingMarks.mistral, .tags, .command] {
             let source = prompts.toolTemplateSource ?? ""
             if source.contains(marks.opening) || source.contains(marks.closing) { return marks }
             // The one token of a name is no other text's.
@@ -120,6 +130,8 @@ package enum AnswerFormats {
                 return marks
             }
         }
+        // The first models that think had no tokens for it; others never write the tags.
+        if case .mistral(.v11) = prompts.format { return .tags }
         return nil
     }
 }

@@ -30,11 +30,34 @@ package struct RecognitionLimits: Hashable, Sendable {
     /// The memory of all that is made of it.
     package var maxBytes = 64 << 20
 
-    /// The time to compile it.
-    package var maxTime = Duration.seconds(1)
+    /// The processor time to compile it.
+    package var maxTime = Duration.milliseconds(600)
+
+    /// The processor time for all masks of one answer, and how much more each of its tokens adds.
+    package var maxAnswerTime = Duration.seconds(1)
+    package var timePerToken = Duration.milliseconds(10)
+
+    /// The processor time for the masks of an answer of so many tokens.
+    package func answerTime(ofTokens count: Int) -> Duration {
+        maxAnswerTime + timePerToken * count
+    }
+
+    /// When compiling has to be done, by the time of the thread that does it.
+    private var deadline: ProcessorTime?
 
     /// The limits of the server.
     package init() {}
+
+    /// The limits from the moment when compiling begins; parts of what is compiled share it.
+    package func begun() -> RecognitionLimits {
+        guard deadline == nil else { return self }
+        var limits = self
+        limits.deadline = .now + maxTime
+        return limits
+    }
+
+    /// Whether what began to be compiled has taken too long.
+    var isOverdue: Bool { deadline.map { ProcessorTime.now >= $0 } ?? false }
 }
 
 /// How freely a text may be written where its meaning leaves a choice.

@@ -32,6 +32,9 @@ package final class RecognizedText {
     /// Whether a recognizer has looked at ``bytes`` since this was last set to false.
     package var wasRead = false
 
+    /// The items of arrays of the text, as far as recognizers have read them.
+    var items = ItemNotes()
+
     /// A text that begins with these bytes.
     package init(_ bytes: [UInt8] = []) {
         storage = bytes
@@ -60,6 +63,7 @@ package final class RecognizedText {
     package func truncate(to newCount: Int) {
         precondition(newCount <= count, "\(count) bytes cannot become \(newCount)")
         count = newCount
+        if items.end > newCount { items.truncate(to: newCount) }
     }
 }
 
@@ -114,6 +118,12 @@ package protocol Recognizer: AnyObject {
     /// Whether the text may end here.
     func canEnd(_ state: RecognizerState, after text: RecognizedText) -> Bool
 
+    /// A recognizer of the same texts for a last look at whole ones, which validates each JSON value
+    /// by an exact validator where the value ends; nil where this one holds no such values.
+    ///
+    /// It shares states with this one: nobody uses both at once.
+    var checking: (any Recognizer)? { get }
+
     /// Whether what may follow depends on the text before the state.
     func isGuarded(_ state: RecognizerState) -> Bool
 
@@ -141,6 +151,10 @@ package protocol Recognizer: AnyObject {
     /// Such as one that need not count, where the lexeme's longest length is out of reach; the more
     /// states have one scanner, the fewer masks are made.
     func scanner(of state: RecognizerState, within byteCount: Int) -> Int32
+
+    /// A state that the next so many bytes lead from as they do from this one, such as that of the
+    /// scanner ``scanner(of:within:)``.
+    func state(_ state: RecognizerState, within byteCount: Int) -> RecognizerState
 
     /// A number that scanners of any recognizers have in common which read alike, exits and all, such
     /// as that of a string without rules; nil where a scanner is the recognizer's own.
@@ -172,6 +186,10 @@ package protocol Recognizer: AnyObject {
 
     // MARK: Memory
 
+    /// Whether states could not be made because of their memory since they were last forgotten, so
+    /// that what follows is refused although it may be right.
+    var isExhausted: Bool { get }
+
     /// About how many bytes the states and scanners take.
     var byteCount: Int { get }
 
@@ -181,6 +199,10 @@ package protocol Recognizer: AnyObject {
 }
 
 extension Recognizer {
+    package var checking: (any Recognizer)? { nil }
+
+    package var isExhausted: Bool { false }
+
     package func isGuarded(_ state: RecognizerState) -> Bool { false }
 
     package func controls(at state: RecognizerState, after text: RecognizedText) -> [Int32] { [] }
@@ -193,6 +215,10 @@ extension Recognizer {
 
     package func scanner(of state: RecognizerState, within byteCount: Int) -> Int32 {
         scanner(of: state)
+    }
+
+    package func state(_ state: RecognizerState, within byteCount: Int) -> RecognizerState {
+        state
     }
 
     package func identity(of scanner: Int32) -> UInt64? { nil }

@@ -12,6 +12,9 @@ package indirect enum Structure: Hashable, Sendable {
     /// A control token of the vocabulary, which has no text.
     case control(Int32)
 
+    /// A control token as a client names it, and the JSON pointer of the place where it does.
+    case controlNamed(ControlName, place: String)
+
     /// A text that the whole expression matches (ECMAScript's syntax).
     case expression(String)
 
@@ -59,7 +62,7 @@ extension Structure {
 
     private func spell(into hasher: inout Hasher) {
         switch self {
-        case .control, .anyObject: break
+        case .control, .anyObject, .controlNamed: break
         case .literal(let text), .expression(let text), .grammar(let text):
             Self.spell(text, into: &hasher)
         case .schema(let schema): Self.spell(schema, into: &hasher)
@@ -78,7 +81,7 @@ extension Structure {
     /// About how many bytes the value takes in memory.
     package var byteCount: Int {
         switch self {
-        case .control, .anyObject: 64
+        case .control, .anyObject, .controlNamed: 128
         case .literal(let text), .expression(let text), .grammar(let text): 64 + text.utf8.count
         case .schema(let schema): Self.byteCount(of: schema)
         case .sequence(let parts), .choice(let parts): parts.reduce(64) { $0 + $1.byteCount }
@@ -97,7 +100,7 @@ extension Structure {
         case .object(let object):
             object.reduce(64) { $0 + 128 + $1.key.utf8.count + byteCount(of: $1.value) }
         case .string(let text): 64 + text.utf8.count
-        case .null, .bool, .integer, .number: 64
+        case .null, .bool, .integer, .number, .decimal: 64
         }
     }
 
@@ -117,7 +120,7 @@ extension Structure {
                 spell(value, into: &hasher)
             }
         // Equality of values is exact, but for the order of keys.
-        case .null, .bool, .integer, .number, .string: break
+        case .null, .bool, .integer, .number, .decimal, .string: break
         }
     }
 }

@@ -10,6 +10,9 @@ package final class Constraint: @unchecked Sendable {
     /// The vocabulary that it was compiled for.
     package let vocabulary: ConstraintVocabulary
 
+    /// How much work it may be.
+    let limits: RecognitionLimits
+
     /// Of the schema that whole answers are to satisfy; nil where they are not one JSON text.
     private let validator: SchemaValidator?
     private let validation = Mutex(())
@@ -29,6 +32,7 @@ package final class Constraint: @unchecked Sendable {
         _ structure: Structure, vocabulary: ConstraintVocabulary,
         style: RecognitionStyle = .generated, limits: RecognitionLimits = .init()
     ) throws(RecognitionError) {
+        let limits = limits.begun()
         let schema: JSONValue? =
             switch structure {
             case .schema(let schema): schema
@@ -40,7 +44,8 @@ package final class Constraint: @unchecked Sendable {
             let recognizer = try JSONRecognizer(document, style: style, limits: limits)
             self.init(recognizer, vocabulary: vocabulary, document: document, limits: limits)
         } else {
-            let recognizer = try StructureRecognizer(structure, style: style, limits: limits)
+            let recognizer = try StructureRecognizer(
+                structure, controls: vocabulary.controls, style: style, limits: limits)
             self.init(recognizer, vocabulary: vocabulary, limits: limits)
         }
     }
@@ -51,12 +56,13 @@ package final class Constraint: @unchecked Sendable {
     ///   - recognizer: nobody else uses it any more.
     ///   - vocabulary: the model's.
     ///   - document: the schema that it recognizes, if it is one; whole texts are validated by it.
-    ///   - limits: of these the memory counts here.
+    ///   - limits: of these the memory counts here, and the time of answers.
     package init(
         _ recognizer: any Recognizer, vocabulary: ConstraintVocabulary,
         document: SchemaDocument? = nil, limits: RecognitionLimits = .init()
     ) {
         self.vocabulary = vocabulary
+        self.limits = limits
         validator = document.map { SchemaValidator($0, limits: limits) }
         builder = MaskBuilder(recognizer, vocabulary, maxBytes: limits.maxBytes)
     }
@@ -69,6 +75,9 @@ package final class Constraint: @unchecked Sendable {
     package func makeMatcher(continuesText: Bool = false) -> ConstraintMatcher {
         ConstraintMatcher(self, continuesText: continuesText)
     }
+
+    /// Whether whole texts are validated by a schema.
+    var hasValidator: Bool { validator != nil }
 
     /// What the schema has against a whole text; nil where that is valid, or there is no schema.
     func schemaProblem(in text: ArraySlice<UInt8>) -> String? {

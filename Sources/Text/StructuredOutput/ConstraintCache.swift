@@ -35,9 +35,17 @@ package final class ConstraintCache: Sendable {
         func hash(into hasher: inout Hasher) { hasher.combine(digest) }
     }
 
+    /// What came of a compilation.
+    private struct Outcome {
+        let result: Result<Constraint, RecognitionError>
+        /// Whether it would be the same on a machine with less to do.
+        let isCertain: Bool
+        let end: ContinuousClock.Instant
+    }
+
     /// One compilation; whoever wants its result waits for the lock.
     private final class Entry: Sendable {
-        let result = Mutex<Result<Constraint, RecognitionError>?>(nil)
+        let outcome = Mutex<Outcome?>(nil)
         let lastUse = Atomic<Int>(0)
         private let sourceByteCount: Int
 
@@ -45,7 +53,7 @@ package final class ConstraintCache: Sendable {
 
         var byteCount: Int {
             // What is being compiled is not waited for.
-            let constraint = result.withLockIfAvailable { result in try? result?.get() }
+            let constraint = outcome.withLockIfAvailable { try? $0?.result.get() }
             // The source is kept as the key, and what was read of it takes about as much.
             return 4096 + 2 * sourceByteCount + (constraint.flatMap(\.self)?.byteCount ?? 0)
         }
@@ -108,24 +116,26 @@ package final class ConstraintCache: Sendable {
             // Constraints grow with their use, too.
             return (entry, known == nil || content.useCount % Self.usesPerTrim == 0)
         }
-        let result = entry.result.withLock { result in
-            if let result { return result }
-            let start = ContinuousClock.now
+        let arrival = ContinuousClock.now
+        let outcome = entry.outcome.withLock { outcome in
+            // Those who waited for a refusal share it, certain or not.
+            if let outcome, outcome.isCertain || outcome.end > arrival { return outcome }
             let made = compile(structure, style)
-            let isCertain = start.duration(to: .now) < limits.maxTime / 4
-            if case .success = made { result = made } else if isCertain { result = made }
+            outcome = made
             return made
         }
         if isTrimmed { trim() }
-        return try result.get()
+        return try outcome.result.get()
     }
 
-    private func compile(
-        _ structure: Structure, _ style: RecognitionStyle
-    ) -> Result<Constraint, RecognitionError> {
-        Result { () throws(RecognitionError) in
+    private func compile(_ structure: Structure, _ style: RecognitionStyle) -> Outcome {
+        let start = ProcessorTime.now
+        let result = Result { () throws(RecognitionError) in
             try Constraint(structure, vocabulary: vocabulary, style: style, limits: limits)
         }
+        let isQuick = ProcessorTime.now - start < limits.maxTime / 4
+        let isCertain = if case .success = result { true } else { isQuick }
+        return Outcome(result: result, isCertain: isCertain, end: .now)
     }
 
     /// Gives up what was not used for longest until the rest is within the limits.

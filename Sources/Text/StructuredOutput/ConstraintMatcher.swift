@@ -27,6 +27,10 @@ package final class ConstraintMatcher {
     private var firstTextIndex: Int?
     /// Whether the last token ended the answer.
     private var isEnded = false
+    /// The processor time that the masks so far have taken.
+    private var time = Duration.zero
+    /// Whether that was too much, so that nothing may come any more.
+    private var isOverdue = false
 
     init(_ constraint: Constraint, continuesText: Bool) {
         self.constraint = constraint
@@ -78,22 +82,36 @@ package final class ConstraintMatcher {
 
     /// Writes which tokens may come next, end tokens among them where the answer may end.
     ///
-    /// Equal for equal tokens so far, whatever was asked before. False means that the answer has come
-    /// to a dead end; ``rewind(to:)`` and ``forbid(_:)`` lead out of it.
+    /// Equal for equal tokens so far, whatever was asked before, unless masks take longer than the
+    /// limits allow; ``limitation`` tells. False means that the answer has come to a dead end;
+    /// ``rewind(to:)`` and ``forbid(_:)`` lead out of it.
     ///
     /// - Parameter mask: receives it, whatever it held; to give the same one each time saves memory.
     /// - Returns: whether any token may come.
     package func fill(_ mask: inout TokenMask) -> Bool {
         let dropsSpace = dropsNextSpace
         use { builder, state in
-            if isEnded {
+            guard !isEnded, !isOverdue else {
                 mask = TokenMask(tokenCount: vocabulary.tokenCount)
-            } else {
-                builder.fill(&mask, at: state, after: text, dropsSpace: dropsSpace)
+                return
             }
+            let left = constraint.limits.answerTime(ofTokens: tokens.count) - time
+            let taken = builder.fill(
+                &mask, at: state, after: text, dropsSpace: dropsSpace, within: left)
+            if let taken { time += taken } else { isOverdue = true }
         }
         for (place, token) in forbidden where place == tokens.count { mask[token] = false }
         return !mask.isEmpty
+    }
+
+    /// Why nothing may come although more could be written: what stands against that is a limit and
+    /// not the constraint.
+    package var limitation: String? {
+        if isOverdue { return "the constraint takes too long to follow in this text" }
+        return use { builder, _ in
+            builder.recognizer.isExhausted
+                ? "the constraint takes too much memory to follow in this text" : nil
+        }
     }
 
     /// Which tokens may come next, as a mask of its own.
@@ -199,12 +217,17 @@ package final class ConstraintMatcher {
     ///
     /// - Returns: nil where it is right, or else what is wrong.
     package func problem() -> String? {
-        let isComplete = use { builder, _ in
+        let (isComplete, isValid) = use { builder, _ in
             replay(builder)
             let end = states[states.count - 1]
-            return !end.isDead && builder.recognizer.canEnd(end, after: text)
+            let isComplete = !end.isDead && builder.recognizer.canEnd(end, after: text)
+            guard isComplete, !constraint.hasValidator, let other = builder.recognizer.checking
+            else { return (isComplete, true) }
+            let state = read(with: other) { _, _ in }
+            return (true, !state.isDead && other.canEnd(state, after: text))
         }
-        if !isComplete { return "the answer is not complete" }
+        if !isComplete { return limitation ?? "the answer is not complete" }
+        if !isValid { return "a JSON value in the answer does not satisfy its schema" }
         return constraint.schemaProblem(in: text.bytes)
     }
 
@@ -225,11 +248,22 @@ package final class ConstraintMatcher {
     /// Makes all states again.
     private func replay(_ builder: MaskBuilder) {
         generation = builder.generation
-        let recognizer = builder.recognizer
+        _ = read(with: builder.recognizer) { states[$0] = $1 }
+    }
+
+    /// Reads the whole answer with a recognizer.
+    ///
+    /// - Parameters:
+    ///   - recognizer: any.
+    ///   - note: is called with each number of tokens and the state after so many.
+    /// - Returns: the state after all of them.
+    private func read(
+        with recognizer: any Recognizer, _ note: (Int, RecognizerState) -> Void
+    ) -> RecognizerState {
         let bytes = Array(text.bytes)
         text.truncate(to: 0)
         var state = recognizer.start
-        states[0] = state
+        note(0, state)
         for (index, token) in tokens.enumerated() {
             if vocabulary.range(of: token).isEmpty {
                 let next =
@@ -241,7 +275,8 @@ package final class ConstraintMatcher {
                 if !state.isDead { state = recognizer.advance(state, by: byte, after: text) }
                 text.append(byte)
             }
-            states[index + 1] = state
+            note(index + 1, state)
         }
+        return state
     }
 }

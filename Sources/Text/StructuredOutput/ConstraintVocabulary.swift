@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Recognition
 import Synchronization
 package import Tokenization
 
@@ -81,6 +82,17 @@ package final class ConstraintVocabulary: Sendable {
 
     /// The length of the longest token.
     var longestTokenByteCount: Int { trie.depth }
+
+    /// The tokens that structures may name.
+    package var controls: ControlTokens {
+        ControlTokens(
+            id: { [self] name in
+                tokenizer.id(ofControl: name).flatMap { range(of: $0).isEmpty ? $0 : nil }
+            },
+            isControl: { [self] token in
+                token >= 0 && Int(token) < tokenCount && range(of: token).isEmpty
+            })
+    }
 
     /// Whether a token ends an answer.
     package func isEnd(_ token: Int32) -> Bool { endTokens.contains(token) }

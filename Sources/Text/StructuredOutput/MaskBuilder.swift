@@ -27,6 +27,8 @@ final class MaskBuilder {
     private var scannerMasks: RecentMasks<Int32, ScannerMask>
     private var stateMasks: RecentMasks<StateKey, TokenMask>
     private let maxBytes: Int
+    /// How many bytes states may take before they are forgotten: more than what one answer needs.
+    private var maxStateBytes: Int
 
     // The path of a walk, by depth: the state before the byte there, or where a lexeme began and the
     // row of the scanner that has read it since.
@@ -36,10 +38,18 @@ final class MaskBuilder {
 
     /// How many masks have been made since the bytes were counted.
     private var madeCount = 0
+    /// Whether the states were forgotten since then.
+    private var isNew = false
     private static let masksPerCount = 16
 
     /// How often the states have been forgotten.
     private(set) var generation = 0
+
+    /// When the mask that is being made has to be done, by the time of this thread.
+    private var deadline: ProcessorTime?
+    private var isLate = false
+    private var stepCount = 0
+    private static let stepsPerLook = 64
 
     /// A builder without any mask.
     ///
@@ -51,6 +61,7 @@ final class MaskBuilder {
         self.recognizer = recognizer
         self.vocabulary = vocabulary
         self.maxBytes = maxBytes
+        maxStateBytes = maxBytes / 4
         reference = vocabulary.stringReference
         rows = ScannerRows(placeNumbers: reference?.numbers ?? [:])
         scannerMasks = RecentMasks(maxBytes: maxBytes / 4)
@@ -73,7 +84,14 @@ final class MaskBuilder {
     func trim() {
         guard madeCount >= Self.masksPerCount else { return }
         madeCount = 0
-        guard recognizer.byteCount > maxBytes / 2 else { return }
+        let byteCount = recognizer.byteCount
+        if isNew {
+            // What an answer needs from its beginning is made again each time.
+            isNew = false
+            maxStateBytes = max(maxBytes / 4, min(maxBytes, 2 * byteCount))
+        }
+        guard byteCount > maxStateBytes else { return }
+        isNew = true
         recognizer.forgetStates()
         rows = ScannerRows(placeNumbers: reference?.numbers ?? [:])
         scannerMasks = RecentMasks(maxBytes: maxBytes / 4)
@@ -88,16 +106,25 @@ final class MaskBuilder {
     ///   - state: not dead.
     ///   - text: all bytes so far; unchanged afterwards.
     ///   - dropsSpace: whether a space at the beginning of the next token is not part of the text.
+    ///   - time: the processor time that it may take.
+    /// - Returns: the time that it took, if that was measured; nil where it would have been too much,
+    ///   and the mask is empty.
     func fill(
         _ mask: inout TokenMask, at state: RecognizerState, after text: RecognizedText,
-        dropsSpace: Bool
-    ) {
+        dropsSpace: Bool, within time: Duration
+    ) -> Duration? {
+        // Masks do not look further than a token, so that many states have the same one.
+        let state = recognizer.state(state, within: vocabulary.longestTokenByteCount)
         let key = StateKey(state: state, dropsSpace: dropsSpace)
         if let kept = stateMasks.value(of: key, byteCount: { $0.words.count * 8 }) {
             mask = kept
-            return
+            return .zero
         }
         madeCount += 1
+        let start = ProcessorTime.now
+        deadline = start + time
+        isLate = false
+        defer { deadline = nil }
         rows.trim()
         text.wasRead = false
         var made: TokenMask
@@ -121,10 +148,24 @@ final class MaskBuilder {
         if recognizer.canEnd(state, after: text) {
             for token in vocabulary.endTokens { made[token] = true }
         }
+        guard !isLate else {
+            mask = TokenMask(tokenCount: vocabulary.tokenCount)
+            return nil
+        }
         if !wasRead, !text.wasRead {
             stateMasks.insert(made, of: key, byteCount: made.words.count * 8)
         }
         mask = made
+        return ProcessorTime.now - start
+    }
+
+    /// Whether the mask takes too long, looked at once for some steps.
+    private func isTooLate() -> Bool {
+        stepCount += 1
+        if stepCount & (Self.stepsPerLook - 1) == 0, let deadline, ProcessorTime.now > deadline {
+            isLate = true
+        }
+        return isLate
     }
 
     /// The control tokens that may follow; a token with bytes, which a grammar names by its id, is
@@ -164,13 +205,17 @@ final class MaskBuilder {
         return state
     }
 
-    /// Whether any token below a node of the vocabulary's tree may follow, by the bytes it has there.
+    /// Whether any token below a node of the vocabulary's tree may follow, by the bytes it has there;
+    /// true where that takes long to tell.
     func allowsAny(below node: Int, from state: RecognizerState, after text: RecognizedText) -> Bool
     {
         var mask = TokenMask(tokenCount: vocabulary.tokenCount)
         let end = Int(vocabulary.trie.nodes[node].end)
+        deadline = .now + .milliseconds(100)
+        isLate = false
+        defer { deadline = nil }
         walk(vocabulary.trie, node + 1..<end, from: state, after: text, &mask)
-        return !mask.isEmpty
+        return isLate || !mask.isEmpty
     }
 
     /// A space at the beginning of a token is skipped, so that the token's next byte comes first.
@@ -206,6 +251,7 @@ final class MaskBuilder {
             return mask
         }
         let mask = makeMask(of: scanner, mending: reference)
+        if isLate { return mask }
         if let identity { vocabulary.sharedMasks.insert(mask, of: identity) }
         scannerMasks.insert(mask, of: scanner, byteCount: identity == nil ? mask.byteCount : 64)
         return mask
@@ -243,6 +289,7 @@ final class MaskBuilder {
         rowsByDepth[0] = first
         var index = 0
         while index < trie.nodes.count {
+            if isTooLate() { break }
             let node = trie.nodes[index]
             let depth = Int(node.depth)
             let move = rows.move(rowsByDepth[depth], by: node.byte, in: recognizer)
@@ -418,7 +465,7 @@ final class MaskBuilder {
         _ token: Int32, at state: RecognizerState, after text: RecognizedText,
         _ mask: inout TokenMask
     ) {
-        if !mask[token] {
+        if !mask[token], !isTooLate() {
             mask[token] = allows(token, at: state, after: text, dropsSpace: false)
         }
     }
@@ -456,6 +503,7 @@ final class MaskBuilder {
         enter(start, at: firstDepth)
         var index = first
         while index < range.upperBound {
+            if isTooLate() { break }
             let node = trie.nodes[index]
             let depth = Int(node.depth)
             text.truncate(to: count + depth - firstDepth)

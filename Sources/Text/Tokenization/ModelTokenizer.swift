@@ -8,11 +8,14 @@ package struct ModelTokenizer: Sendable {
         package let name: String
         /// The file that says so.
         package let file: String
+        /// How much the model reasons where a request does not say, if the file says.
+        package let reasoningEffort: String?
 
         /// A version that a file states.
-        package init(_ name: String, file: String) {
+        package init(_ name: String, file: String, reasoningEffort: String? = nil) {
             self.name = name
             self.file = file
+            self.reasoningEffort = reasoningEffort
         }
     }
 

@@ -17,6 +17,9 @@ package struct RankedVocabulary: Sendable {
     /// The version that the file states of itself, such as `v3`.
     package var version: String?
 
+    /// How much the model reasons where a request does not say, as the file has it.
+    package var reasoningEffort: String?
+
     /// Creates a vocabulary.
     package init(
         file: String, specialNames: [String], ranked: ByteStrings, special: SpecialTokens,

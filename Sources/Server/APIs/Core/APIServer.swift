@@ -234,7 +234,7 @@ package struct APIServer: Sendable {
                 bytes,
                 limits: .init(
                     maxDepth: 64, maxValues: (1 << 20) + (1 << 16), replacesLoneSurrogates: true,
-                    skipsByteOrderMark: true))
+                    skipsByteOrderMark: true, keepsDigits: true))
         } catch {
             throw .invalidRequest(
                 UnwritableNumber.error(in: bytes, at: error.offset)

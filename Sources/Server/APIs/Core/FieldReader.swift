@@ -198,6 +198,7 @@ extension JSONValue {
         case .bool(let flag): !flag
         case .integer(let number): number == 0
         case .number(let number): number == 0
+        case .decimal: false
         case .string(let text): text.isEmpty
         case .array(let values): values.isEmpty
         case .object(let object): object.isEmpty

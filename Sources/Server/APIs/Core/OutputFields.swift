@@ -295,7 +295,10 @@ enum OutputFields {
         guard case .string(let text) = value else { return value }
         do {
             return try JSONParser.parse(
-                text, limits: .init(maxDepth: 64, maxValues: 1 << 20, replacesLoneSurrogates: true))
+                text,
+                limits: .init(
+                    maxDepth: 64, maxValues: 1 << 20, replacesLoneSurrogates: true,
+                    keepsDigits: true))
         } catch {
             throw .invalid(
                 path,

@@ -22,6 +22,9 @@ struct AnswerLayout {
     /// What a text must begin with so as not to be a call, where calls have no trigger.
     var opening: Structure?
 
+    /// What stands around a text that is no call, which may be left out.
+    var textMarks: (opening: Mark, closing: Mark)?
+
     /// The whole structure; nil where anything will do.
     ///
     /// - Parameter calls: one call or more of some tools, which begins with a trigger.
@@ -34,16 +37,24 @@ struct AnswerLayout {
     }
 
     private func answer(_ calls: Structure?) -> Structure {
-        guard let calls else { return plan.output ?? text }
+        guard let calls else { return marked(plan.output ?? text) }
         if plan.requiresCall { return calls }
-        if let output = plan.output { return .choice([output, calls]) }
+        if let output = plan.output { return .choice([marked(output), calls]) }
         if opening != nil { return .choice([text, calls]) }
-        return .sequence([text, .optional(calls)])
+        return .sequence([marked(text), .optional(calls)])
+    }
+
+    /// A text between its marks.
+    private func marked(_ text: Structure) -> Structure {
+        guard let textMarks else { return text }
+        return .sequence([
+            .optional(textMarks.opening.structure), text, .optional(textMarks.closing.structure),
+        ])
     }
 
     /// Text in which no call begins.
     private var text: Structure {
-        let free = Structure.freeText(until: triggers)
+        let free = Structure.freeText(until: triggers + (textMarks.map { [$0.closing] } ?? []))
         guard let opening else { return free }
         return .optional(.sequence([opening, free]))
     }

@@ -5,9 +5,15 @@ package import Tokenization
 
 /// Calls of Llama 3.1 and later: a JSON object that is the whole answer, or that comes after
 /// `<|python_tag|>`: `{"name": "f", "parameters": {…}}`.
+///
+/// The models also know `<function=f>{…}</function>`, which is read wherever it stands, and may come
+/// where calls are not asked for.
 package struct LlamaFormat: AnswerFormat {
     package let name = "llama3"
     package let thinking: ThinkingMarks?
+
+    private static let functionOpening = "<function="
+    private static let functionClosing = "</function>"
 
     private static let nameKeys: Set<String> = ["name", "function"]
     private static let argumentKeys: Set<String> = ["parameters", "arguments"]
@@ -22,8 +28,9 @@ package struct LlamaFormat: AnswerFormat {
 
     package func structure(for plan: AnswerPlan, tokenizer: any Tokenizer) -> Structure? {
         let tag = Mark("<|python_tag|>", tokenizer)
+        let function = Mark(Self.functionOpening, tokenizer)
         let layout = AnswerLayout(
-            plan: plan, thinking: thinking?.marks(tokenizer), triggers: [tag],
+            plan: plan, thinking: thinking?.marks(tokenizer), triggers: [tag, function],
             opening: .expression(Self.textOpening))
         return layout.structure { tools in
             let calls = tools.map { tool in
@@ -33,26 +40,42 @@ package struct LlamaFormat: AnswerFormat {
                 ])
             }
             // The templates refuse messages of several calls.
-            return .sequence([.optional(tag.structure), .anyOf(calls)])
+            let object = Structure.sequence([.optional(tag.structure), .anyOf(calls)])
+            if plan.requiresCall { return object }
+            let tagged = tools.map { tool in
+                Structure.sequence([
+                    function.structure, .literal("\(tool.name)>"), tool.argumentStructure,
+                    Mark(Self.functionClosing, tokenizer).structure,
+                ])
+            }
+            return .choice([object] + tagged)
         }
     }
 
-    /// The beginning of a text that is no call: not with `{`, unless other members follow.
+    /// The beginning of a text that is no call: not with `{`, unless other members follow, nor with
+    /// `<function=`.
     private static var textOpening: String {
+        let space = "[ \\t\\r\\n]*"
         let keys = Divergence.expression(from: keys.map { $0 + "\"" })
-        return "^[ \\t\\r\\n]*(?:[^{ \\t\\r\\n]|\\{[ \\t\\r\\n]*(?:[^\" \\t\\r\\n]|\"\(keys)))$"
+        let object = "\\{\(space)(?:[^\" \\t\\r\\n]|\"\(keys))"
+        let tag = "<" + Divergence.expression(from: [String(functionOpening.dropFirst())])
+        return "^\(space)(?:[^{< \\t\\r\\n]|\(object)|\(tag))$"
     }
 
     package func reader(for plan: AnswerPlan, tokenizer: any Tokenizer) -> any AnswerReader {
-        let marks = MarkedMachine<JSONCallMachine>.Marks(
+        let closing = Mark(Self.functionClosing, tokenizer)
+        let marks = MarkedMachine<LlamaCallMachine>.Marks(
             thinking: thinking?.marks(tokenizer),
-            calls: [Mark("<|python_tag|>", tokenizer)], callsDropLineFeeds: false,
+            calls: ["<|python_tag|>", Self.functionOpening].map { Mark($0, tokenizer) },
+            callsDropLineFeeds: false, inner: Set([closing.control].compactMap(\.self)),
             callsMayBeBare: true,
             makeCall: { mark in
-                JSONCallMachine(
-                    .init(
-                        nameKeys: Self.nameKeys, argumentKeys: Self.argumentKeys,
-                        separator: UInt8(ascii: ";"), allowsOtherKeys: mark != nil))
+                if mark == 1 { return LlamaCallMachine(FunctionTagMachine(closing: closing)) }
+                return LlamaCallMachine(
+                    JSONCallMachine(
+                        .init(
+                            nameKeys: Self.nameKeys, argumentKeys: Self.argumentKeys,
+                            separator: UInt8(ascii: ";"), allowsOtherKeys: mark != nil)))
             })
         return SymbolReader(
             MarkedMachine(marks, beginsThinking: plan.beginsThinking), plan: plan)

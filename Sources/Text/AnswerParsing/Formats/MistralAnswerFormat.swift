@@ -19,6 +19,10 @@ package struct MistralAnswerFormat: AnswerFormat {
 
     package var name: String { "mistral-\(version.rawValue)" }
 
+    /// Whether an answer that is held to a form may think before: not between tags that only some
+    /// models of the version know.
+    private var mayThink: Bool { version != .v11 || thinking != .tags }
+
     /// Whether each call has control tokens of its own, and is not an element of a JSON list.
     private var isNamed: Bool {
         switch version {
@@ -30,7 +34,7 @@ package struct MistralAnswerFormat: AnswerFormat {
     package func structure(for plan: AnswerPlan, tokenizer: any Tokenizer) -> Structure? {
         let opening = Mark("[TOOL_CALLS]", tokenizer)
         let layout = AnswerLayout(
-            plan: plan, thinking: thinking?.marks(tokenizer),
+            plan: plan, thinking: mayThink ? thinking?.marks(tokenizer) : nil,
             hasLineFeeds: thinking?.dropsLineFeeds ?? false, triggers: [opening])
         return layout.structure { tools in
             if isNamed {

@@ -19,6 +19,7 @@ package struct PromptEncoder: Sendable {
     private let tokenizer: any Tokenizer
     private let specialTokens: JSONObject
     private let limits: TemplateLimits
+    private let reasoningEffort: String?
     private let style: MessageStyle
     /// The template for conversations with tools, and how it wants its messages.
     private let forTools: (template: ChatTemplate, style: MessageStyle)?
@@ -33,14 +34,17 @@ package struct PromptEncoder: Sendable {
     ///   - toolTemplate: the template to use instead where a request has tools.
     ///   - specialTokens: what templates call `bos_token`, `eos_token` and the like; the first two
     ///     are taken from the vocabulary where they are not given.
+    ///   - reasoningEffort: how much a model of Mistral's v15 reasons unless a request says.
     ///   - limits: bounds of rendering.
     package init(
         tokenizer: any Tokenizer, format: PromptFormat, toolTemplate: ChatTemplate? = nil,
-        specialTokens: [String: String] = [:], limits: TemplateLimits = TemplateLimits()
+        specialTokens: [String: String] = [:], reasoningEffort: String? = nil,
+        limits: TemplateLimits = TemplateLimits()
     ) {
         self.tokenizer = tokenizer
         self.format = format
         self.limits = limits
+        self.reasoningEffort = reasoningEffort
         var vouched: JSONObject = [:]
         vouched["bos_token"] = .string(tokenizer.bosTokenID.map(tokenizer.piece(of:)) ?? "")
         vouched["eos_token"] = .string(tokenizer.eosTokenID.map(tokenizer.piece(of:)) ?? "")
@@ -174,7 +178,7 @@ package struct PromptEncoder: Sendable {
             // of the assistant is one to go on with whenever something is to be generated.
             return try format.encode(
                 messages: messages, tools: tools, tokenizer: tokenizer,
-                settings: try Self.settings(for: format, extra),
+                settings: try settings(for: format, extra),
                 leavesFinalOpen: continues || addGenerationPrompt, limit: limit)
         case .template(let template), .fallback(let template):
             let own = tools.isEmpty ? nil : forTools
@@ -207,13 +211,16 @@ package struct PromptEncoder: Sendable {
         return [Message(.system, text)] + messages
     }
 
-    /// What v15 calls the model's settings: how much it reasons, which is not at all unless stated.
-    private static func settings(
+    /// What v15 calls the model's settings: how much it reasons, which is as much as its file says
+    /// unless stated, or not at all.
+    private func settings(
         for format: MistralFormat, _ extra: JSONObject
     ) throws(ConversationError) -> JSONObject {
         guard format == .v15 else { return [:] }
         let efforts = ["none", "minimal", "low", "medium", "high", "xhigh"]
-        let unstated: JSONValue = extra["prompt_mode"] == "reasoning" ? "high" : "none"
+        let usual = reasoningEffort.flatMap { efforts.contains($0) ? $0 : nil } ?? "none"
+        let unstated: JSONValue =
+            extra["prompt_mode"] == "reasoning" ? "high" : .string(usual)
         var effort = extra["reasoning_effort"] ?? unstated
         if effort == "max" { effort = "xhigh" }
         guard let name = effort.stringValue, efforts.contains(name) else {

@@ -7,7 +7,7 @@ enum ControlReference {
 
     /// Reads a reference at its `<`.
     static func parse(
-        _ cursor: inout GrammarCursor, controls: [String: Int32]
+        _ cursor: inout GrammarCursor, controls: ControlTokens
     ) throws(RecognitionError) -> GrammarExpression {
         let place = cursor.index
         guard cursor.take("<") else {
@@ -17,7 +17,7 @@ enum ControlReference {
         guard cursor.take("[") else {
             let name = cursor.take { $0 != UInt8(ascii: ">") && $0 != 10 }
             guard cursor.take(">") else { throw cursor.error("expected >", at: place) }
-            guard let token = controls["<\(name)>"] ?? controls[name] else {
+            guard let token = controls.id(of: "<\(name)>") ?? controls.id(of: name) else {
                 throw cursor.error("the vocabulary has no control token <\(name)>", at: place)
             }
             return .control(token)
@@ -35,7 +35,12 @@ enum ControlReference {
             guard low <= high, high <= Int(Int32.max), high - low < maxTokens - tokens.count else {
                 throw cursor.error("a reference may name \(maxTokens) tokens at most", at: place)
             }
-            for token in low...high { tokens.append(.control(Int32(token))) }
+            for token in low...high {
+                if let problem = controls.problem(with: Int32(token)) {
+                    throw cursor.error(problem, at: place)
+                }
+                tokens.append(.control(Int32(token)))
+            }
         } while cursor.take(",")
         guard cursor.take("]>") else { throw cursor.error("expected ]>") }
         return tokens.count == 1 ? tokens[0] : .choice(tokens)

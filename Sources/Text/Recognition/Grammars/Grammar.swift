@@ -21,6 +21,9 @@ struct Grammar {
     /// What is read by others, which expressions name by their index.
     var terminals: [GrammarTerminal] = []
 
+    /// The schemas of terminals that are strings, where these allow more than the schema does.
+    var documents: [Int: SchemaDocument] = [:]
+
     /// What the whole text is.
     var root = GrammarExpression.sequence([])
 }

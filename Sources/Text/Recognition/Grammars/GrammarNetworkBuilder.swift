@@ -52,6 +52,9 @@ struct GrammarNetworkBuilder {
     private mutating func add(
         _ kind: GrammarNetwork.Kind, _ argument: Int32, to next: Int32
     ) throws(RecognitionError) -> Int32 {
+        if positions.count & 0xFFF == 0, limits.isOverdue {
+            throw RecognitionError(at: "", "the structure takes too long to compile")
+        }
         guard positions.count < maxPositions else {
             throw RecognitionError(
                 at: "",
@@ -234,10 +237,10 @@ struct GrammarNetworkBuilder {
     private mutating func drawRepetition(
         _ part: GrammarExpression, _ least: Int, _ most: Int?, to next: Int32, depth: Int
     ) throws(RecognitionError) -> Int32 {
-        let least = max(0, least)
+        let (inner, least, most) = Self.flattened(part, max(0, least), most)
+        var part = inner
         if let most, most < least { return try add(.dead, 0, to: 0) }
         if most == 0 { return next }
-        var part = part
         if least > 1 || (most ?? 1) > 1, !isSmall(part) {
             part = .rule(Int(addRule(part)))
         }
@@ -264,6 +267,28 @@ struct GrammarNetworkBuilder {
         }
         for _ in 0..<least { next = try draw(part, to: next, depth: depth + 1) }
         return next
+    }
+
+    /// A count beyond which there is none in any text.
+    private static let endlessCount = 1 << 40
+
+    /// A repetition of a repetition as one, where together they leave out no count.
+    private static func flattened(
+        _ part: GrammarExpression, _ least: Int, _ most: Int?
+    ) -> (part: GrammarExpression, least: Int, most: Int?) {
+        var (part, least, most) = (part, least, most)
+        while case .repetition(let inner, let innerLeast, let innerMost) = part,
+            (0...1).contains(innerLeast), innerMost.map({ $0 >= 1 }) ?? true, most != 0,
+            most.map({ $0 >= least }) ?? true
+        {
+            var product: Int?
+            if let innerMost, let most {
+                let (count, overflow) = innerMost.multipliedReportingOverflow(by: most)
+                product = overflow || count > endlessCount ? nil : count
+            }
+            (part, least, most) = (inner, innerLeast * least, product)
+        }
+        return (part, least, most)
     }
 
     private func isRule(_ expression: GrammarExpression) -> Bool {

@@ -112,6 +112,31 @@ enum GrammarTerminal {
         }
     }
 
+    /// A state that the next so many bytes lead from as they do from this one.
+    func state(_ state: UInt64, within byteCount: Int) -> UInt64 {
+        guard case .embedded(let recognizer) = self else { return state }
+        return recognizer.state(RecognizerState(rawValue: state), within: byteCount).rawValue
+    }
+
+    /// The terminal that validates values where they end, whose texts satisfy a document, if any.
+    func checking(_ document: SchemaDocument?) -> GrammarTerminal? {
+        switch self {
+        case .automaton(let automaton):
+            document.map { .embedded(CheckedText(automaton, $0)) }
+        case .embedded(let recognizer): recognizer.checking.map { .embedded($0) }
+        case .freeText: nil
+        }
+    }
+
+    /// Whether states could not be made because of their memory.
+    var isExhausted: Bool {
+        switch self {
+        case .automaton(let automaton): automaton.isExhausted
+        case .embedded(let recognizer): recognizer.isExhausted
+        case .freeText: false
+        }
+    }
+
     /// About how many bytes it takes.
     var byteCount: Int {
         switch self {

@@ -17,6 +17,7 @@ struct LarkCompiler {
     private var expressions: [String: RegularExpression] = [:]
     private var terminals: [String: GrammarExpression] = [:]
     private var templates: [LarkSyntax: Int] = [:]
+    private var grammars: [LarkGrammar: GrammarExpression] = [:]
     /// Templates whose bodies are still to be made.
     private var pending: [(rule: Int, definition: Int, arguments: [String: LarkSyntax])] = []
     /// What may stand after each terminal.
@@ -32,7 +33,7 @@ struct LarkCompiler {
     ) throws(RecognitionError) -> GrammarExpression {
         let cursor = GrammarCursor(text)
         let source = try LarkParser.parse(cursor, controls: compiler.controls, limits: limits)
-        var lark = LarkCompiler(cursor: cursor, source: source, limits: limits)
+        var lark = LarkCompiler(cursor: cursor, source: source, limits: limits.begun())
         return try lark.compile(into: &compiler)
     }
 
@@ -40,6 +41,19 @@ struct LarkCompiler {
         self.cursor = cursor
         self.source = source
         self.limits = limits
+    }
+
+    /// The texts of a grammar within this one, which shares its limits and nothing else.
+    private mutating func compiled(
+        _ grammar: LarkGrammar, into compiler: inout StructureCompiler
+    ) throws(RecognitionError) -> GrammarExpression {
+        if let known = grammars[grammar] { return known }
+        var lark = LarkCompiler(cursor: cursor, source: grammar, limits: limits)
+        (lark.partCount, lark.automatonBytes) = (partCount, automatonBytes)
+        let result = try lark.compile(into: &compiler)
+        (partCount, automatonBytes) = (lark.partCount, lark.automatonBytes)
+        grammars[grammar] = result
+        return result
     }
 
     private mutating func compile(
@@ -91,6 +105,9 @@ struct LarkCompiler {
         into compiler: inout StructureCompiler
     ) throws(RecognitionError) -> GrammarExpression {
         partCount += 1
+        if partCount & 0xFF == 0, limits.isOverdue {
+            throw RecognitionError(at: "", "the grammar takes too long to compile")
+        }
         guard depth < limits.maxDepth, partCount < Self.maxParts else {
             throw RecognitionError(
                 at: "", "the grammar nests too deeply, or its templates make too much of it")
@@ -122,6 +139,7 @@ struct LarkCompiler {
                 throw cursor.error("\(error)", at: place)
             }
         case .substring(let pieces): return lexeme(substring(pieces, into: &compiler))
+        case .grammar(let grammar): return lexeme(try compiled(grammar, into: &compiler))
         case .sequence(let parts):
             var result: [GrammarExpression] = []
             for part in parts {
@@ -234,7 +252,8 @@ struct LarkCompiler {
         {
             result = .bytes(Array(text.utf8))
         } else if definitions[name] == nil, source.declared.contains(name) {
-            guard let token = compiler.controls[name] ?? compiler.controls["<\(name)>"] else {
+            let controls = compiler.controls
+            guard let token = controls.id(of: name) ?? controls.id(of: "<\(name)>") else {
                 throw cursor.error("the terminal \(name) has no text", at: place)
             }
             result = .control(token)
@@ -286,8 +305,9 @@ struct LarkCompiler {
             throw cursor.error("the template \(name) cannot stand in a terminal", at: place)
         case .schema(_, let place):
             throw cursor.error("%json cannot stand in a terminal", at: place)
-        case .controls, .substring:
-            throw RecognitionError(at: "", "tokens and substrings cannot stand in a terminal")
+        case .controls, .substring, .grammar:
+            throw RecognitionError(
+                at: "", "tokens, substrings and grammars cannot stand in a terminal")
         }
     }
 
@@ -315,7 +335,7 @@ struct LarkCompiler {
         case .sequence(let parts), .choice(let parts), .intersection(let parts):
             return parts.reduce(1) { min(1 << 40, $0 + min(1 << 40, weight(of: $1))) }
         case .complement(let part), .repetition(let part, _, _): return 1 + weight(of: part)
-        case .range, .template, .controls, .schema, .substring: return 1
+        case .range, .template, .controls, .schema, .substring, .grammar: return 1
         }
     }
 

@@ -7,27 +7,45 @@ struct LarkParser {
     private var cursor: GrammarCursor
     private var grammar = LarkGrammar()
     private let maxDepth: Int
-    private let controls: [String: Int32]
+    private let controls: ControlTokens
 
     /// Reads a grammar.
     static func parse(
-        _ cursor: GrammarCursor, controls: [String: Int32], limits: RecognitionLimits
+        _ cursor: GrammarCursor, controls: ControlTokens, limits: RecognitionLimits
     ) throws(RecognitionError) -> LarkGrammar {
         var parser = LarkParser(
             cursor: cursor, maxDepth: max(1, limits.maxDepth / 4), controls: controls)
-        parser.skip(lines: true)
-        while parser.cursor.peek() != nil {
-            try parser.parseStatement()
-            parser.skip(lines: false)
-            if let byte = parser.cursor.peek(), byte != 10, byte != 13 {
-                throw parser.cursor.error("expected the end of the line")
-            }
-            parser.skip(lines: true)
-        }
+        try parser.parseStatements(until: nil)
         return parser.grammar
     }
 
-    private init(cursor: GrammarCursor, maxDepth: Int, controls: [String: Int32]) {
+    /// Reads statements to the end of the text, or to a brace.
+    private mutating func parseStatements(until end: UInt8?) throws(RecognitionError) {
+        skip(lines: true)
+        while let byte = cursor.peek(), byte != end {
+            try parseStatement()
+            skip(lines: false)
+            if let byte = cursor.peek(), byte != 10, byte != 13, byte != end {
+                throw cursor.error("expected the end of the line")
+            }
+            skip(lines: true)
+        }
+    }
+
+    /// A grammar in braces, which knows nothing of the one around it.
+    private mutating func parseGrammar(depth: Int) throws(RecognitionError) -> LarkSyntax {
+        guard cursor.take("{") else { throw cursor.error("expected { after %lark") }
+        var parser = LarkParser(cursor: cursor, maxDepth: maxDepth - depth - 1, controls: controls)
+        guard parser.maxDepth > 0 else {
+            throw cursor.error("grammars nest too deeply")
+        }
+        try parser.parseStatements(until: UInt8(ascii: "}"))
+        cursor = parser.cursor
+        guard cursor.take("}") else { throw cursor.error("expected }") }
+        return .grammar(parser.grammar)
+    }
+
+    private init(cursor: GrammarCursor, maxDepth: Int, controls: ControlTokens) {
         self.cursor = cursor
         self.maxDepth = maxDepth
         self.controls = controls
@@ -69,8 +87,10 @@ struct LarkParser {
     // MARK: Statements
 
     private mutating func parseStatement() throws(RecognitionError) {
-        let place = cursor.index
-        guard cursor.take("%") else { return try parseDefinition() }
+        guard cursor.take("%") else {
+            grammar.definitions.append(try parseDefinition())
+            return
+        }
         let directive = cursor.take(while: GrammarCursor.isLetter)
         skip(lines: false)
         switch directive {
@@ -83,8 +103,8 @@ struct LarkParser {
             }
         case "llguidance": _ = try parseJSON()
         case "override", "extend":
-            throw cursor.error("%\(directive) needs a grammar to change; write the rule", at: place)
-        default: throw cursor.error("%\(directive) is not known", at: place)
+            try change(by: parseDefinition(), replaces: directive == "override")
+        default: throw cursor.error("%\(directive) is not known")
         }
     }
 
@@ -103,20 +123,53 @@ struct LarkParser {
                 skip(lines: false)
                 alias = try takeName()
             }
-            grammar.imports[alias] = (name, place)
+            grammar.imports[alias] = .init(common: name, place: place)
             return
         }
         guard cursor.take("(") else { throw cursor.error("expected a terminal to import") }
         repeat {
             skip(lines: true)
             let name = try takeName()
-            grammar.imports[name] = (name, place)
+            grammar.imports[name] = .init(common: name, place: place)
             skip(lines: true)
         } while cursor.take(",")
         guard cursor.take(")") else { throw cursor.error("expected )") }
     }
 
-    private mutating func parseDefinition() throws(RecognitionError) {
+    /// Replaces what was defined or imported before, or adds alternatives to it.
+    private mutating func change(
+        by definition: LarkDefinition, replaces: Bool
+    ) throws(RecognitionError) {
+        let name = definition.name
+        let index = grammar.definitions.firstIndex { $0.name == name }
+        var before: LarkSyntax?
+        if let index {
+            before = grammar.definitions[index].syntax
+            guard grammar.definitions[index].parameters == definition.parameters || replaces else {
+                throw cursor.error(
+                    "the template \(name) has other parameters", at: definition.place)
+            }
+        } else if let imported = grammar.imports.removeValue(forKey: name) {
+            guard let pattern = LarkTerminals.pattern(of: imported.common) else {
+                throw cursor.error(
+                    "common has no terminal \(imported.common)", at: imported.place)
+            }
+            before = .pattern(pattern, flags: "", place: imported.place)
+        }
+        guard let before else {
+            throw cursor.error(
+                "there is no \(name) above to change; define it without %", at: definition.place)
+        }
+        var changed = definition
+        if !replaces { changed.syntax = .choice([before, definition.syntax]) }
+        if let index {
+            grammar.definitions[index] = changed
+        } else {
+            grammar.definitions.append(changed)
+        }
+    }
+
+    private mutating func parseDefinition() throws(RecognitionError) -> LarkDefinition {
         while cursor.take("?") || cursor.take("!") {}
         let place = cursor.index
         let name = try takeName()
@@ -150,8 +203,7 @@ struct LarkParser {
         if cursor.take("|") { skip(lines: false) }
         var syntax = try parseChoice(depth: 0)
         if let suffix { syntax = .sequence([syntax, suffix]) }
-        grammar.definitions.append(
-            LarkDefinition(name: name, parameters: parameters, syntax: syntax, place: place))
+        return LarkDefinition(name: name, parameters: parameters, syntax: syntax, place: place)
     }
 
     /// Attributes of llguidance: those that say what is done with the text mean nothing here.
@@ -258,6 +310,7 @@ struct LarkParser {
             skip(lines: true)
             switch directive {
             case "json": return .schema(try parseJSON(), place: place)
+            case "lark": return try parseGrammar(depth: depth)
             case "regex": return .substring(try parseSubstring(at: place))
             default: throw cursor.error("%\(directive) is not known here", at: place)
             }
@@ -435,7 +488,8 @@ struct LarkParser {
         }
         let end = min(cursor.index, cursor.bytes.count)
         do {
-            return try JSONParser.parse(Array(cursor.bytes[start..<end]))
+            return try JSONParser.parse(
+                Array(cursor.bytes[start..<end]), limits: .init(keepsDigits: true))
         } catch {
             throw cursor.error(error.description, at: start)
         }

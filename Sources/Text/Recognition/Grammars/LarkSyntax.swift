@@ -18,6 +18,8 @@ indirect enum LarkSyntax: Hashable {
     case controls([Int32])
     /// `%json`.
     case schema(JSONValue, place: Int)
+    /// `%lark`: the texts of a grammar of its own.
+    case grammar(LarkGrammar)
     /// Any run of these texts as they follow each other, or none: `%regex` with substrings.
     case substring([String])
     /// One after the other.
@@ -33,7 +35,7 @@ indirect enum LarkSyntax: Hashable {
 }
 
 /// A rule, template or terminal of a Lark grammar.
-struct LarkDefinition {
+struct LarkDefinition: Hashable {
     /// Its name, in capitals where it is a terminal.
     var name: String
     /// The names that stand for a template's arguments.
@@ -45,11 +47,17 @@ struct LarkDefinition {
 }
 
 /// A Lark grammar as it is written.
-struct LarkGrammar {
+struct LarkGrammar: Hashable {
+    /// A terminal of another grammar, and where it is imported.
+    struct Import: Hashable {
+        var common: String
+        var place: Int
+    }
+
     /// All rules, templates and terminals.
     var definitions: [LarkDefinition] = []
     /// Terminals from elsewhere that have another name here: `%import common.INT -> NUMBER`.
-    var imports: [String: (common: String, place: Int)] = [:]
+    var imports: [String: Import] = [:]
     /// What may stand between any two terminals.
     var ignored: [LarkSyntax] = []
     /// Terminals without a text of their own.

@@ -11,26 +11,19 @@ package struct StructuralTag {
     private struct Follow {
         /// The texts one of which comes next, unless the answer ends or a control token comes.
         var texts: [String] = []
-        var controls: [Int32] = []
         /// False where something else may come next.
         var isKnown = true
     }
 
     private static let maxDepth = 64
 
-    private let controls: [String: Int32]
-
-    /// The structure of a tag.
+    /// The structure of a tag, in which tokens are named as the client names them.
     ///
-    /// - Parameters:
-    ///   - value: the JSON value of the field.
-    ///   - controls: the control tokens of the vocabulary, by name.
+    /// - Parameter value: the JSON value of the field.
     /// - Returns: the structure of the whole answer.
     /// - Throws: an error at the JSON pointer of what cannot be honoured.
-    package static func structure(
-        of value: JSONValue, controls: [String: Int32] = [:]
-    ) throws(RecognitionError) -> Structure {
-        let reader = StructuralTag(controls: controls)
+    package static func structure(of value: JSONValue) throws(RecognitionError) -> Structure {
+        let reader = StructuralTag()
         if let format = value["format"] {
             return try reader.structure(of: format, at: "/format", before: Follow(), depth: 0)
         }
@@ -74,7 +67,7 @@ package struct StructuralTag {
         case "regex": return .expression(try string(format, "pattern", at: pointer))
         case "grammar": return .grammar(try string(format, "grammar", at: pointer))
         case "any_text", "any_tokens": return try anyText(format, at: pointer, before: follow)
-        case "token": return .control(try token(format["token"], at: pointer + "/token"))
+        case "token": return try token(format["token"], at: pointer + "/token")
         case "sequence":
             return try sequence(format, at: pointer, before: follow, depth: depth)
         case "or":
@@ -127,23 +120,30 @@ package struct StructuralTag {
         _ format: JSONValue, at pointer: String, before follow: Follow
     ) throws(RecognitionError) -> Structure {
         try refuse(["max_tokens"], of: format, at: pointer)
-        if let tokens = format["exclude_tokens"]?.arrayValue {
-            // Control tokens have no place in free text anyway.
-            for (index, item) in tokens.enumerated() {
-                _ = try token(item, at: "\(pointer)/exclude_tokens/\(index)")
-            }
-        }
         let excluded = try strings(format, "excludes", at: pointer, isOptional: true)
-        return freeText(until: excluded, before: follow, most: format["max_chars"]?.intValue)
+        let text = freeText(until: excluded, before: follow, most: format["max_chars"]?.intValue)
+        return .sequence([text, try excludedTokens(of: format, at: pointer)])
+    }
+
+    /// Nothing; it only sees to it that the tokens which must not come are control tokens, which
+    /// have no place in free text anyway.
+    private func excludedTokens(
+        of format: JSONValue, at pointer: String
+    ) throws(RecognitionError) -> Structure {
+        var tokens: [Structure] = []
+        for (index, item) in (format["exclude_tokens"]?.arrayValue ?? []).enumerated() {
+            tokens.append(try token(item, at: "\(pointer)/exclude_tokens/\(index)"))
+        }
+        return .repetition(.choice(tokens), least: 0, most: 0)
     }
 
     /// Text without any of these texts, which ends where what follows begins.
     private func freeText(
-        until triggers: [String], controls: [Int32] = [], before follow: Follow, most: Int? = nil
+        until triggers: [String], before follow: Follow, most: Int? = nil
     ) -> Structure {
         let ends = triggers + follow.texts
         if follow.isKnown, most == nil {
-            return .freeText(until: ends, orControls: controls + follow.controls)
+            return .freeText(until: ends, orControls: [])
         }
         let count = most.map { "{0,\(max(0, $0))}" } ?? "*"
         if ends.isEmpty { return .expression("[\\s\\S]\(count)") }
@@ -179,21 +179,19 @@ package struct StructuralTag {
     private static func beginning(of part: Structure, before follow: Follow) -> Follow {
         switch part {
         case .literal(let text): return text.isEmpty ? follow : Follow(texts: [text])
-        case .control(let token): return Follow(controls: [token])
+        case .control, .controlNamed: return Follow()
         case .sequence(let parts):
             return parts.reversed().reduce(follow) { beginning(of: $1, before: $0) }
         case .choice(let options):
             return options.reduce(into: Follow()) { all, option in
                 let next = beginning(of: option, before: follow)
                 all.texts += next.texts
-                all.controls += next.controls
                 all.isKnown = all.isKnown && next.isKnown
             }
         case .repetition(let part, let least, _):
             var next = beginning(of: part, before: follow)
             guard least == 0 else { return next }
             next.texts += follow.texts
-            next.controls += follow.controls
             next.isKnown = next.isKnown && follow.isKnown
             return next
         default: return Follow(isKnown: false)
@@ -256,7 +254,7 @@ package struct StructuralTag {
         guard let token = value?["token"] else {
             throw RecognitionError(at: pointer, "expected a string or a token")
         }
-        return .control(try self.token(token, at: pointer + "/token"))
+        return try self.token(token, at: pointer + "/token")
     }
 
     private func tags(
@@ -275,7 +273,7 @@ package struct StructuralTag {
         let tags = try tags(format, at: pointer, depth: depth)
         let excluded = try strings(format, "excludes", at: pointer, isOptional: true)
         let triggers = try strings(format, "triggers", at: pointer, isOptional: true)
-        var tokens: [Int32] = []
+        var tokens: [Structure] = []
         let items =
             isPresent(format, "trigger_tokens")
             ? try list(format, "trigger_tokens", at: pointer) : []
@@ -289,19 +287,26 @@ package struct StructuralTag {
         for (index, item) in try list(format, "tags", at: pointer).enumerated() {
             if let begin = item["begin"]?.stringValue {
                 begins.append(begin)
-            } else if !tokens.contains(
-                try token(item["begin"]?["token"], at: "\(pointer)/tags/\(index)/begin"))
-            {
+            } else if !tokens.contains(where: { Self.isSame($0, as: item["begin"]?["token"]) }) {
                 throw RecognitionError(
                     at: "\(pointer)/tags/\(index)/begin", "no trigger leads to this tag")
             }
         }
         try check(begins, triggers, at: pointer + "/tags")
-        return dispatched(
-            .choice(tags),
-            free: freeText(until: triggers + excluded, controls: tokens, before: follow),
+        let text = dispatched(
+            .choice(tags), free: freeText(until: triggers + excluded, before: follow),
             isRequired: try bool(format, "at_least_one", at: pointer),
             isSingle: try bool(format, "stop_after_first", at: pointer))
+        return .sequence([text, try excludedTokens(of: format, at: pointer)])
+    }
+
+    /// Whether a token is the one that a value names.
+    private static func isSame(_ token: Structure, as value: JSONValue?) -> Bool {
+        guard case .controlNamed(let name, _) = token else { return false }
+        switch name {
+        case .name(let name): return value?.stringValue == name
+        case .id(let id): return value?.intValue == Int(id)
+        }
     }
 
     /// Free text in which tags stand.
@@ -420,14 +425,11 @@ package struct StructuralTag {
 
     private func token(
         _ value: JSONValue?, at pointer: String
-    ) throws(RecognitionError) -> Int32 {
-        if let id = value?.intValue, id >= 0, let token = Int32(exactly: id) { return token }
-        if let name = value?.stringValue {
-            guard let token = controls[name] else {
-                throw RecognitionError(at: pointer, "the vocabulary has no control token \(name)")
-            }
-            return token
+    ) throws(RecognitionError) -> Structure {
+        if let id = value?.intValue, id >= 0, let token = Int32(exactly: id) {
+            return .controlNamed(.id(token), place: pointer)
         }
+        if let name = value?.stringValue { return .controlNamed(.name(name), place: pointer) }
         throw RecognitionError(at: pointer, "expected a token's id or name")
     }
 }

@@ -5,7 +5,7 @@ import JSON
 /// Makes one grammar of a structure.
 struct StructureCompiler {
     /// The control tokens that grammars may name.
-    let controls: [String: Int32]
+    let controls: ControlTokens
     private let style: RecognitionStyle
     private let limits: RecognitionLimits
     private var grammar = Grammar()
@@ -17,7 +17,7 @@ struct StructureCompiler {
 
     /// The grammar of a structure.
     static func grammar(
-        of structure: Structure, controls: [String: Int32], style: RecognitionStyle,
+        of structure: Structure, controls: ControlTokens, style: RecognitionStyle,
         limits: RecognitionLimits
     ) throws(RecognitionError) -> Grammar {
         var compiler = StructureCompiler(controls: controls, style: style, limits: limits)
@@ -26,11 +26,11 @@ struct StructureCompiler {
     }
 
     private init(
-        controls: [String: Int32], style: RecognitionStyle, limits: RecognitionLimits
+        controls: ControlTokens, style: RecognitionStyle, limits: RecognitionLimits
     ) {
         self.controls = controls
         self.style = style
-        self.limits = limits
+        self.limits = limits.begun()
     }
 
     private mutating func compiled(
@@ -43,6 +43,7 @@ struct StructureCompiler {
         switch structure {
         case .literal(let text): return .bytes(Array(text.utf8))
         case .control(let token): return .control(token)
+        case .controlNamed(let name, let place): return .control(try control(name, at: place))
         case .expression(let pattern): return .terminal(try terminal(ofExpression: pattern))
         case .schema(let schema): return .terminal(try terminal(ofSchema: schema))
         case .anyObject: return .terminal(try terminal(ofSchema: ["type": "object"]))
@@ -59,6 +60,25 @@ struct StructureCompiler {
         case .escaped(let part): return .terminal(try terminal(ofEscaped: part))
         case .unquoted(let schema, let marks):
             return .terminal(try terminal(ofStrings: schema, without: marks))
+        }
+    }
+
+    /// The control token of a name that a client gave.
+    private func control(
+        _ name: ControlName, at place: String
+    ) throws(RecognitionError) -> Int32 {
+        switch name {
+        case .name(let name):
+            guard let token = controls.id(of: name) else {
+                throw RecognitionError(
+                    at: place, "the vocabulary has no control token \(name)")
+            }
+            return token
+        case .id(let token):
+            if let problem = controls.problem(with: token) {
+                throw RecognitionError(at: place, problem)
+            }
+            return token
         }
     }
 
@@ -144,6 +164,7 @@ struct StructureCompiler {
         }
         let automaton = try LazyAutomaton(.intersection(all), limits: limits)
         let terminal = add(.automaton(automaton))
+        if !strings.isExact { grammar.documents[terminal] = document }
         if strings.isAnyText { unquoted[key] = terminal }
         return terminal
     }

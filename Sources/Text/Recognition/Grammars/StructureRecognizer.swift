@@ -27,7 +27,9 @@ package final class StructureRecognizer: Recognizer {
 
     private let network: GrammarNetwork
     private let terminals: [GrammarTerminal]
+    private let documents: [Int: SchemaDocument]
     private let maxBytes: Int
+    private var isFull = false
     private var starts: [UInt64]
     private var stacks = GrammarStacks()
     private var columns = GrammarColumns()
@@ -51,9 +53,10 @@ package final class StructureRecognizer: Recognizer {
     ///   - limits: how much work it may be.
     /// - Throws: where it cannot be honoured, or where no text at all has the structure.
     package convenience init(
-        _ structure: Structure, controls: [String: Int32] = [:],
+        _ structure: Structure, controls: ControlTokens = [:],
         style: RecognitionStyle = .generated, limits: RecognitionLimits = .init()
     ) throws(RecognitionError) {
+        let limits = limits.begun()
         let grammar = try StructureCompiler.grammar(
             of: structure, controls: controls, style: style, limits: limits)
         try self.init(grammar, limits: limits)
@@ -62,7 +65,8 @@ package final class StructureRecognizer: Recognizer {
     /// A recognizer of a grammar.
     init(_ grammar: Grammar, limits: RecognitionLimits) throws(RecognitionError) {
         terminals = grammar.terminals
-        maxBytes = 2 * max(1 << 20, limits.maxBytes)
+        documents = grammar.documents
+        maxBytes = max(1 << 20, limits.maxBytes / 2)
         starts = grammar.terminals.map(\.start)
         let facts = grammar.terminals.map { terminal in
             (isNullable: terminal.canBeEmpty, isAlive: terminal.start != .max)
@@ -83,6 +87,27 @@ package final class StructureRecognizer: Recognizer {
         guard !start.isDead else {
             throw RecognitionError(at: "", "no text has this structure")
         }
+    }
+
+    /// A recognizer of the same texts whose terminals are others.
+    private init(_ other: StructureRecognizer, _ terminals: [GrammarTerminal]) {
+        network = other.network
+        self.terminals = terminals
+        documents = [:]
+        maxBytes = other.maxBytes
+        starts = terminals.map(\.start)
+        closure = GrammarClosure(network)
+        start = initialState()
+    }
+
+    package var checking: (any Recognizer)? {
+        var isAny = false
+        let checked = terminals.enumerated().map { index, terminal in
+            guard let other = terminal.checking(documents[index]) else { return terminal }
+            isAny = true
+            return other
+        }
+        return isAny ? StructureRecognizer(self, checked) : nil
     }
 
     private func initialState() -> RecognizerState {
@@ -199,6 +224,7 @@ package final class StructureRecognizer: Recognizer {
             index += 1
         }
         guard !closure.isFull, stacks.byteCount + columns.byteCount < maxBytes else {
+            isFull = true
             return .dead
         }
         closure.resolve(network, &stacks)
@@ -453,6 +479,12 @@ package final class StructureRecognizer: Recognizer {
         return (terminals[terminal], Int32(truncatingIfNeeded: local))
     }
 
+    package func state(_ state: RecognizerState, within byteCount: Int) -> RecognizerState {
+        guard let (context, inner) = split(state) else { return state }
+        let like = terminals[contexts[context].terminal].state(inner, within: byteCount)
+        return like >> Self.stateBits == 0 ? self.state(context, like) : state
+    }
+
     package func identity(of scanner: Int32) -> UInt64? {
         guard let (terminal, local) = divided(scanner) else { return nil }
         guard case .embedded(let recognizer) = terminal else { return nil }
@@ -493,6 +525,8 @@ package final class StructureRecognizer: Recognizer {
 
     // MARK: Memory
 
+    package var isExhausted: Bool { isFull || terminals.contains(where: \.isExhausted) }
+
     package var byteCount: Int {
         terminals.reduce(
             network.byteCount + stacks.byteCount + columns.byteCount + closure.byteCount
@@ -503,6 +537,7 @@ package final class StructureRecognizer: Recognizer {
     package func forgetStates() {
         for terminal in terminals { terminal.forgetStates() }
         starts = terminals.map(\.start)
+        isFull = false
         stacks = GrammarStacks()
         columns = GrammarColumns()
         closure = GrammarClosure(network)

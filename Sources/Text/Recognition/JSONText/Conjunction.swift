@@ -197,7 +197,7 @@ struct Expansion {
                 }
             }
         }
-        if kind == .array, schema.contains != nil || schema.uniqueItems {
+        if kind == .array, schema.contains != nil {
             result = leave(requirement, of: result)
         }
         if kind == .object, table.needsLook(schema) { result = leave(requirement, of: result) }

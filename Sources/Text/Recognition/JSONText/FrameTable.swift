@@ -15,13 +15,16 @@ struct Frame: Hashable {
     var count: Int32 = 0
     /// What is expected of the member whose key has been read; -1 where none has.
     var pending: Int32 = -1
-    /// What is checked when the value closes, and the byte where it began, if anything is.
+    /// What is checked when the value closes, and the byte where it began, if that is looked at.
     var guards: Int32 = 0
     var offset: Int32 = 0
     /// Whether it is an array no two of whose items may be equal.
     var isUnique = false
     /// The set of frames that are open when this one closes, already past its value.
     var parents: Int32 = -1
+
+    /// Whether what may follow depends on the text of the value.
+    var isGuarded: Bool { guards > 0 || isUnique }
 
     func isLike(_ other: Frame) -> Bool {
         var other = other
@@ -91,7 +94,7 @@ final class FrameTable {
         var isGuarded = false
         var depth: Int32 = 0
         for frame in merged {
-            if frame.guards > 0 { isGuarded = true }
+            if frame.isGuarded { isGuarded = true }
             guard frame.parents >= 0 else { continue }
             if guarded[Int(frame.parents)] { isGuarded = true }
             depth = max(depth, depths[Int(frame.parents)] + 1)

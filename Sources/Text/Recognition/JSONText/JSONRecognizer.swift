@@ -8,12 +8,15 @@ import JSON
 /// checked by a ``SchemaValidator`` where the value in question closes.
 package final class JSONRecognizer: Recognizer {
     private let document: SchemaDocument
+    /// Whether the whole value is validated where it ends, whatever its rules leave to do.
+    private let checksWhole: Bool
     private let limits: RecognitionLimits
     private let hasFixedSpace: Bool
     private let shapes: ShapeTable
     private let scanners: ScannerTable
     private let frames = FrameTable()
     private let validator: SchemaValidator
+    private var itemReader: ItemReader
 
     package private(set) var start = RecognizerState.dead
 
@@ -26,10 +29,13 @@ package final class JSONRecognizer: Recognizer {
     ) throws(RecognitionError) {
         self.document = document
         self.limits = limits
+        // Which schema a dynamic reference names depends on all that is around it.
+        checksWhole = document.hasDynamicReferences
         hasFixedSpace = style.whiteSpace == .fixed
         shapes = ShapeTable(document, style: style, limits: limits)
         scanners = ScannerTable(shapes)
         validator = SchemaValidator(document, limits: limits)
+        itemReader = ItemReader(maxDepth: limits.maxDepth)
         let root = shapes.expectation([shapes.satisfying(document.root)])
         guard shapes.isPossible(root) else {
             throw RecognitionError(
@@ -38,6 +44,21 @@ package final class JSONRecognizer: Recognizer {
         }
         begin()
     }
+
+    /// A recognizer of the same texts that validates whole values.
+    private init(checking other: JSONRecognizer) {
+        document = other.document
+        limits = other.limits
+        checksWhole = true
+        hasFixedSpace = other.hasFixedSpace
+        shapes = ShapeTable(document, style: other.shapes.style, limits: limits)
+        scanners = ScannerTable(shapes)
+        validator = other.validator
+        itemReader = ItemReader(maxDepth: limits.maxDepth)
+        begin()
+    }
+
+    package var checking: (any Recognizer)? { JSONRecognizer(checking: self) }
 
     /// A recognizer of any JSON object.
     package convenience init(
@@ -49,8 +70,7 @@ package final class JSONRecognizer: Recognizer {
     private func begin() {
         let root = shapes.expectation([shapes.satisfying(document.root)])
         var frame = Frame(kind: .document, shape: root)
-        if document.hasDynamicReferences {
-            // Which schema such a reference names depends on all that is around it.
+        if checksWhole {
             frame.guards = shapes.rootGuards
             frame.offset = -1
         }
@@ -129,6 +149,13 @@ package final class JSONRecognizer: Recognizer {
         return scanner < 0 ? scanner : scanners.uncounted(scanner, within: byteCount)
     }
 
+    package func state(_ state: RecognizerState, within byteCount: Int) -> RecognizerState {
+        let scanner = scanner(of: state)
+        guard scanner >= 0 else { return state }
+        return self.state(
+            set(of: state), scanner: scanners.uncounted(scanner, within: byteCount))
+    }
+
     package func identity(of scanner: Int32) -> UInt64? { scanners.identity(of: scanner) }
 
     package func likeness(of scanner: Int32) -> ScannerLikeness? {
@@ -146,6 +173,8 @@ package final class JSONRecognizer: Recognizer {
     ) -> RecognizerState {
         leave(set(of: state), by: exit, text, with: nil)
     }
+
+    package var isExhausted: Bool { shapes.terms.isExhausted }
 
     package var byteCount: Int {
         frames.byteCount + scanners.byteCount + shapes.byteCount
@@ -216,7 +245,7 @@ package final class JSONRecognizer: Recognizer {
 
     private func value(_ set: Int32, _ byte: UInt8, _ text: RecognizedText) -> RecognizerState {
         var set = set
-        if document.hasDynamicReferences { set = placed(set, at: text.count) }
+        if checksWhole { set = placed(set, at: text.count) }
         switch byte {
         case UInt8(ascii: "\""): return state(set, scanner: scanner(set, .string))
         case UInt8(ascii: "{"):
@@ -427,7 +456,6 @@ package final class JSONRecognizer: Recognizer {
         let opened = order.map { rule in
             var frame = Frame(kind: event == .openObject ? .object : .array)
             frame.guards = rule.guards
-            frame.offset = rule.guards > 0 ? Int32(clamping: text.count) : 0
             frame.parents = frames.set(owners[rule] ?? [])
             if event == .openObject {
                 frame.members.shape = rule.shape
@@ -435,11 +463,12 @@ package final class JSONRecognizer: Recognizer {
                 frame.shape = rule.shape
                 frame.isUnique = shapes.arrays[Int(rule.shape)].isUnique
             }
+            frame.offset = frame.isGuarded ? Int32(clamping: text.count) : 0
             return frame
         }
         let outcome = frames.set(opened)
         // Where a guarded value begins is part of its frame.
-        if !order.contains(where: { $0.guards > 0 }) { frames.keep(outcome, of: event, at: set) }
+        if !opened.contains(where: \.isGuarded) { frames.keep(outcome, of: event, at: set) }
         return outcome
     }
 
@@ -504,20 +533,21 @@ package final class JSONRecognizer: Recognizer {
     private func holds(
         _ expectation: Int32, ofString text: RecognizedText, with last: UInt8?
     ) -> Bool {
-        var value = Array(text.bytes)
-        if let last { value.append(last) }
+        let bytes = text.bytes
         // It begins at the quote before the last that no backslash precedes.
-        var start = value.count - 2
+        var start = bytes.count - (last == nil ? 2 : 1)
         while start >= 0 {
-            if value[start] == UInt8(ascii: "\"") {
-                let slashes = value[..<start].reversed().prefix { $0 == UInt8(ascii: "\\") }
+            if bytes[start] == UInt8(ascii: "\"") {
+                let slashes = bytes[..<start].reversed().prefix { $0 == UInt8(ascii: "\\") }
                 if slashes.count.isMultiple(of: 2) { break }
             }
             start -= 1
         }
         guard start >= 0 else { return false }
+        var value = Array(bytes[start...])
+        if let last { value.append(last) }
         return shapes.expectations[Int(expectation)].requirements.allSatisfy {
-            holds($0, of: value[start...])
+            holds($0, of: value[...])
         }
     }
 
@@ -525,22 +555,16 @@ package final class JSONRecognizer: Recognizer {
     private func withoutRepeated(
         _ frames: [Frame], _ text: RecognizedText, with last: UInt8?
     ) -> [Frame] {
-        let bytes = text.bytes
+        var known: (offset: Int32, isNew: Bool)?
         return frames.filter { frame in
-            // A long array is left to its guard: it is looked at again for each token that could
-            // end an item.
-            guard frame.isUnique, bytes.count - Int(frame.offset) < 1 << 10 else { return true }
-            guard let uniqueness, Int(frame.offset) <= bytes.count else { return false }
-            var value = Array(bytes[(bytes.startIndex + Int(frame.offset))...])
-            if let last { value.append(last) }
-            value.append(UInt8(ascii: "]"))
-            return uniqueness.accepts(value[...])
+            guard frame.isUnique else { return true }
+            if let known, known.offset == frame.offset { return known.isNew }
+            let isNew = itemReader.isLastItemNew(
+                ofArrayAt: Int(frame.offset), in: text, with: last)
+            known = (frame.offset, isNew)
+            return isNew
         }
     }
-
-    /// Validates that all items of an array differ.
-    private lazy var uniqueness: SchemaValidator? =
-        (try? SchemaDocument(["uniqueItems": true])).map { SchemaValidator($0, limits: limits) }
 
     /// The frames of a document whose beginning is known.
     private func placed(_ set: Int32, at offset: Int) -> Int32 {

@@ -67,6 +67,7 @@ extension JSONValue {
         switch self {
         case .integer(let value): ExactNumber(value)
         case .number(let value): ExactNumber(value)
+        case .decimal(let digits): ExactNumber(digits)
         default: nil
         }
     }
@@ -270,7 +271,10 @@ final class ScalarTerms {
                     allows(rest, number: numbers.values[$0])
                 }
                 if kept.count == numbers.values.count { return operand }
-                return anyNumber(kept.compactMap { try? JSONParser.parse(numbers.texts[$0]) })
+                return anyNumber(
+                    kept.compactMap {
+                        try? JSONParser.parse(numbers.texts[$0], limits: .init(keepsDigits: true))
+                    })
             }
         }
         return mergeLengths(operands).map(intersect) ?? intersect(whole)
@@ -342,6 +346,9 @@ final class ScalarTerms {
         }
         return formulas.any(words.isEmpty ? others : others + [anyWord(words)])
     }
+
+    /// Whether an automaton could not make a state.
+    var isExhausted: Bool { automata.contains(where: \.isExhausted) }
 
     /// Gives up the states of the automata.
     func forgetStates() {

@@ -100,7 +100,7 @@ final class ShapeTable {
         switch value {
         case .null: .null
         case .bool(let value): value ? .true : .false
-        case .integer, .number: .number
+        case .integer, .number, .decimal: .number
         case .string: .string
         case .array: .array
         case .object: .object

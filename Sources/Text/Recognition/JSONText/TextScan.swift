@@ -216,10 +216,46 @@ struct TextScan: Hashable {
 
     // MARK: Lengths
 
+    /// Whether it counts code points.
+    var isCounting: Bool { countLimit > 0 && !isFrozen && count < countLimit }
+
+    /// Whether it counts code points, or somebody else does for it.
+    var mayCount: Bool { countLimit > 0 && (isFrozen || count < countLimit) }
+
+    /// The code points so far, as far as they are counted.
+    var codePointCount: Int { Int(count) }
+
+    /// Whether the next byte begins a code point, if it does not end the lexeme.
+    var isBetweenCharacters: Bool { place == .plain }
+
+    /// The next count that tells anything new; nil where none does.
+    func nextChange(in table: ScannerTable, _ scalars: ScalarTerms) -> Int? {
+        var next: Int?
+        for thread in threads {
+            let index =
+                isKey ? table.offers[Int(thread.rule)].shape.nameTerm : thread.rule
+            guard index >= 0 else { continue }
+            for case .length(let least, let most) in scalars.terms[Int(index)].formula.atoms {
+                for change in [least, most.map { $0 + 1 } ?? 0] where change > Int(count) {
+                    next = min(next ?? change, change)
+                }
+            }
+        }
+        return next
+    }
+
+    /// The same after so many code points.
+    func counting(_ count: Int) -> TextScan {
+        var scan = self
+        scan.count = min(Int32(clamping: count), countLimit)
+        scan.isFrozen = false
+        return scan
+    }
+
     /// The same without a count, where no length comes within reach of so many bytes.
     func frozen(within byteCount: Int, in table: ScannerTable, _ scalars: ScalarTerms) -> TextScan?
     {
-        guard countLimit > 0, !isFrozen, count < countLimit else { return nil }
+        guard isCounting else { return nil }
         var floor = 0
         for thread in threads {
             let index =

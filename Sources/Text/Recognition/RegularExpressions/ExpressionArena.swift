@@ -75,6 +75,12 @@ struct ExpressionArena: Sendable {
     /// More than this is not made; `isExhausted` tells.
     var maxBytes = 64 << 20
 
+    /// How many alternatives or conditions there may be at once: each step costs as many.
+    var maxWidth = Int.max
+
+    /// How many arrows have been looked at to make others.
+    private(set) var work = 0
+
     /// Whether something was left out because it was too much.
     ///
     /// What was made since is worthless.
@@ -87,6 +93,14 @@ struct ExpressionArena: Sendable {
         append(Record(kind: .empty, isNullable: true, isPlain: true, a: 0, b: 0, c: 0))
         append(Record(kind: .everything, isNullable: true, isPlain: true, a: 0, b: 0, c: 0))
         _ = set(.all)
+    }
+
+    /// The most alternatives or conditions that any expression has at once.
+    var width: Int {
+        records.reduce(0) { width, record in
+            record.kind == .union || record.kind == .intersection
+                ? max(width, Int(record.b)) : width
+        }
     }
 
     /// About how many bytes it takes.
@@ -262,6 +276,12 @@ struct ExpressionArena: Sendable {
                     return repetition(record.a, product, product)
                 }
             }
+            if record.b <= 1, record.c != Self.unbounded, most != Self.unbounded {
+                // Each count from the least to the most is one of these, and none is as great as
+                // what a number cannot hold.
+                let (product, overflow) = record.c.multipliedReportingOverflow(by: most)
+                return repetition(record.a, record.b * least, overflow ? Self.unbounded : product)
+            }
         }
         return intern(
             Record(
@@ -375,6 +395,7 @@ struct ExpressionArena: Sendable {
 
     private mutating func nary(_ kind: Kind, _ members: [Node]) -> Node {
         if members.count < 2 { return members.first ?? Self.nothing }
+        guard members.count <= maxWidth else { return exhausted() }
         var hash = Self.mix(UInt64(kind.rawValue), UInt64(members.count))
         for node in members { hash = Self.mix(hash, UInt64(UInt32(bitPattern: node))) }
         var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
@@ -649,6 +670,7 @@ struct ExpressionArena: Sendable {
                 lower = arrow.upper &+ 1
             }
         }
+        work += segments.count
         segments.sort { ($0.lower, $0.upper, $0.target) < ($1.lower, $1.upper, $1.target) }
         var active: [Segment] = []
         var next = 0
@@ -687,6 +709,7 @@ struct ExpressionArena: Sendable {
             var upper = ScalarSet.maximum
             for index in maps.indices { upper = min(upper, maps[index][places[index]].upper) }
             let targets = maps.indices.map { maps[$0][places[$0]].target }
+            work += maps.count
             let target: Node
             if let last, last.targets == targets {
                 target = last.node

@@ -44,16 +44,15 @@ struct ExpressionCompiler {
 
     private(set) var arena = ExpressionArena()
     private let pattern: String
-    private let deadline: ContinuousClock.Instant
+    private let limits: RecognitionLimits
     /// Sets of code points that no assertion about the code point before tells apart.
     private var contexts: [ScalarSet] = [.all]
     private var steps = 0
 
     private init(_ pattern: String, _ limits: RecognitionLimits) {
         self.pattern = pattern
-        // Half of the time; the rest is for what the pattern is a part of.
-        deadline = .now + limits.maxTime / 2
-        arena.maxBytes = limits.maxBytes
+        self.limits = limits.begun()
+        arena.maxBytes = limits.maxBytes / 4
     }
 
     /// The expression of the texts in which a pattern is found, or which it matches wholly.
@@ -68,7 +67,7 @@ struct ExpressionCompiler {
     }
 
     private func checkLimits() throws(RecognitionError) {
-        if arena.isExhausted || arena.byteCount > arena.maxBytes || .now > deadline {
+        if arena.isExhausted || arena.byteCount > arena.maxBytes || limits.isOverdue {
             throw RecognitionError(
                 at: "byte 0", "the pattern is too complex; shorten it, or repeat less in it")
         }

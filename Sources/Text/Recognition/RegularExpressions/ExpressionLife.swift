@@ -14,8 +14,9 @@ struct ExpressionLife {
         case unsettled
     }
 
-    /// How many derivatives are followed for one question.
+    /// How many derivatives are followed for one question, and how many arrows looked at for them.
     static let maxVisits = 10_000
+    private static let maxWork = 1 << 20
 
     private var verdicts: [Verdict] = []
 
@@ -75,13 +76,14 @@ struct ExpressionLife {
         var heads = Array(repeating: 0, count: Self.maxConditions + 1)
         var origins: [ExpressionArena.Node: ExpressionArena.Node] = [root: root]
         var fewest = conditions(root, arena)
+        let lastWork = arena.work + Self.maxWork
         queues[fewest].append(root)
         while fewest <= Self.maxConditions {
             guard heads[fewest] < queues[fewest].count else {
                 fewest += 1
                 continue
             }
-            if origins.count > Self.maxVisits || arena.isExhausted {
+            if origins.count > Self.maxVisits || arena.work > lastWork || arena.isExhausted {
                 for node in origins.keys { set(node, .unsettled) }
                 return
             }

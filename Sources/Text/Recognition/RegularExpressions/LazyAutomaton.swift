@@ -39,7 +39,11 @@ package final class LazyAutomaton {
 
     private static let unknown: Int32 = -1
 
-    private let limits: RecognitionLimits
+    /// The alternatives that a text may be at, at least as many as may always be.
+    private static let minWidth = 4096
+
+    private let maxBytes: Int
+    private let maxWidth: Int
     private let original: ExpressionArena
     private let root: ExpressionArena.Node
     private let table: UnsafeMutablePointer<Table>
@@ -65,11 +69,13 @@ package final class LazyAutomaton {
     package init(
         _ expression: RegularExpression, limits: RecognitionLimits = .init()
     ) throws(RecognitionError) {
-        self.limits = limits
+        maxBytes = limits.maxBytes / 4
         original = expression.arena
         root = expression.root
         arena = expression.arena
-        arena.maxBytes = limits.maxBytes
+        maxWidth = max(Self.minWidth, 2 * arena.width)
+        arena.maxBytes = maxBytes
+        arena.maxWidth = maxWidth
         let layout = expression.columns ?? ByteColumns(of: expression.arena)
         byteColumns = layout
         representatives = layout.representatives
@@ -194,7 +200,8 @@ package final class LazyAutomaton {
     /// Gives up all states but a new ``start``.
     package func forgetStates() {
         arena = original
-        arena.maxBytes = limits.maxBytes
+        arena.maxBytes = maxBytes
+        arena.maxWidth = maxWidth
         life = ExpressionLife()
         contents = []
         states = []
@@ -261,7 +268,7 @@ package final class LazyAutomaton {
 
     /// Whether no more states may be made.
     private var isFull: Bool {
-        if arena.isExhausted || byteCount > limits.maxBytes { isExhausted = true }
+        if arena.isExhausted || byteCount > maxBytes { isExhausted = true }
         return isExhausted
     }
 

@@ -60,6 +60,8 @@ package final class Schema: @unchecked Sendable {
     package let index: Int
     /// Which of the document's resources (a schema with its own `$id`) it belongs to.
     package internal(set) var resource: Int
+    /// Whether it asks for nothing but what a reference names.
+    package internal(set) var isAlias = false
     /// How many references name it.
     package internal(set) var referenceCount = 0
 
@@ -182,6 +184,12 @@ package final class Schema: @unchecked Sendable {
             }
         }
         return escaped
+    }
+
+    /// Whether there are schemas ``inPlace``.
+    var hasInPlace: Bool {
+        reference != nil || !allOf.isEmpty || anyOf != nil || oneOf != nil || not != nil
+            || condition != nil || !dependentSchemas.isEmpty
     }
 
     /// The schemas that a value of this one must satisfy or is compared with, in place.

@@ -7,6 +7,9 @@ import JSON
 /// It works through a list of schemas still to be read, so that neither deep nor recursive
 /// documents take stack.
 struct SchemaReader {
+    /// The greatest count that a schema may ask for.
+    private static let maxCount = 1 << 30
+
     /// About how many bytes a schema takes.
     private static let schemaByteCount = 1_024
 
@@ -17,7 +20,6 @@ struct SchemaReader {
 
     private let document: JSONValue
     private let limits: RecognitionLimits
-    private let deadline: ContinuousClock.Instant
     private var references: SchemaReferences
     /// The schemas whose keywords have not been read.
     private var pending: [(schema: Schema, object: JSONObject)] = []
@@ -41,9 +43,8 @@ struct SchemaReader {
     /// A reader of a document.
     init(_ document: JSONValue, limits: RecognitionLimits) throws(RecognitionError) {
         self.document = document
-        self.limits = limits
+        self.limits = limits.begun()
         references = try SchemaReferences(document)
-        deadline = .now + limits.maxTime
     }
 
     /// Reads all that can be reached from the root.
@@ -57,6 +58,8 @@ struct SchemaReader {
             try read(object, into: schema)
         }
         if hasReferences { try refuseCycles() }
+        if hasReferences, !hasDynamicReferences { shortenReferences() }
+        try measureHeights()
         if hasDynamicReferences {
             for schema in schemas {
                 schema.resource = references.representative(of: schema.resource)
@@ -66,7 +69,7 @@ struct SchemaReader {
     }
 
     private func checkTime(at schema: Schema) throws(RecognitionError) {
-        guard ContinuousClock.now > deadline else { return }
+        guard limits.isOverdue else { return }
         throw RecognitionError(at: schema.pointer, "the schema takes too long to read")
     }
 
@@ -147,16 +150,16 @@ struct SchemaReader {
         schema.integersArePlain = dialect == .draft4
         if dialect.referenceHidesSiblings, let reference {
             try readReference(.ref, values[reference], into: schema)
+            schema.isAlias = schema.reference != nil
             return
         }
-        var asksForNothing = true
+        var askingCount = 0
         for index in names.indices {
             guard let keyword = keywords[index], keyword.dialect <= dialect else { continue }
-            if try read(keyword, values[index], of: object, into: schema) {
-                asksForNothing = false
-            }
+            if try read(keyword, values[index], of: object, into: schema) { askingCount += 1 }
         }
-        if asksForNothing { schema.verdict = true }
+        if askingCount == 0 { schema.verdict = true }
+        schema.isAlias = askingCount == 1 && schema.reference != nil
     }
 
     /// Reads one keyword.
@@ -198,13 +201,12 @@ struct SchemaReader {
     ) throws(RecognitionError) {
         let number: ExactNumber?
         switch value {
-        case .integer(let integer): number = ExactNumber(integer)
-        case .number(let double): number = ExactNumber(double)
+        case .integer, .number, .decimal: number = value.exactNumber
         case .bool(let isExclusive) where keyword == .exclusiveMinimum:
             // Draft 4: the bound itself is the other keyword's.
-            number = isExclusive ? Self.number(object["minimum"]) : nil
+            number = isExclusive ? object["minimum"]?.exactNumber : nil
         case .bool(let isExclusive) where keyword == .exclusiveMaximum:
-            number = isExclusive ? Self.number(object["maximum"]) : nil
+            number = isExclusive ? object["maximum"]?.exactNumber : nil
         default: throw mismatch(schema, keyword, "a number", value)
         }
         switch keyword {
@@ -220,31 +222,29 @@ struct SchemaReader {
         }
     }
 
-    private static func number(_ value: JSONValue?) -> ExactNumber? {
-        switch value {
-        case .integer(let integer): ExactNumber(integer)
-        case .number(let double): ExactNumber(double)
-        default: nil
-        }
-    }
-
     private func readCount(
         _ keyword: SchemaKeyword, _ value: JSONValue, into schema: Schema
     ) throws(RecognitionError) {
         var count = value.intValue
-        if case .number(let double) = value, double >= 0x1p63 { count = Int.max }
+        if count == nil, let number = value.exactNumber, number.isInteger {
+            // More than can be counted, or less than nothing.
+            count = number.intValue ?? (number.isNegative ? -1 : Int.max)
+        }
         guard let count, count >= 0 else {
             throw mismatch(schema, keyword, "a whole number from 0", value)
         }
+        // No text is as long as that, so that what is more is as much, and no limit.
+        let least = min(count, Self.maxCount)
+        let most = count > Self.maxCount ? nil : count
         switch keyword {
-        case .minLength: schema.minLength = count
-        case .maxLength: schema.maxLength = count
-        case .minItems: schema.minItems = count
-        case .maxItems: schema.maxItems = count
-        case .minContains: schema.minContains = count
-        case .maxContains: schema.maxContains = count
-        case .minProperties: schema.minProperties = count
-        default: schema.maxProperties = count
+        case .minLength: schema.minLength = least
+        case .maxLength: schema.maxLength = most
+        case .minItems: schema.minItems = least
+        case .maxItems: schema.maxItems = most
+        case .minContains: schema.minContains = least
+        case .maxContains: schema.maxContains = most
+        case .minProperties: schema.minProperties = least
+        default: schema.maxProperties = most
         }
     }
 
@@ -463,7 +463,8 @@ struct SchemaReader {
         if let index = patternIndices[ExactString(source)] { return patterns[index] }
         do {
             let pattern = Schema.Pattern(
-                source: source, expression: try RegularExpression(ecmaScript: source),
+                source: source,
+                expression: try RegularExpression(ecmaScript: source, limits: limits),
                 index: patterns.count)
             patterns.append(pattern)
             patternIndices[ExactString(source)] = pattern.index
@@ -480,33 +481,19 @@ struct SchemaReader {
     private func refuseCycles() throws(RecognitionError) {
         enum Mark { case new, open, done }
         var marks = [Mark](repeating: .new, count: schemas.count)
-        var heights = [Int](repeating: 0, count: schemas.count)
         var path: [(schema: Schema, rest: [Schema])] = []
-        func raise(_ schema: Schema, above inner: Schema) throws(RecognitionError) {
-            heights[schema.index] = max(heights[schema.index], heights[inner.index] + 1)
-            guard heights[schema.index] <= limits.maxDepth else {
-                throw RecognitionError(
-                    at: schema.pointer,
-                    "more than \(limits.maxDepth) schemas apply to one value within another")
-            }
-        }
-        for start in schemas where marks[start.index] == .new {
-            let first = start.inPlace
-            guard !first.isEmpty else { continue }
-            path.append((start, first))
+        for start in schemas where marks[start.index] == .new && start.hasInPlace {
+            path.append((start, start.inPlace))
             marks[start.index] = .open
             while let last = path.indices.last {
                 let schema = path[last].schema
                 guard let next = path[last].rest.popLast() else {
                     marks[schema.index] = .done
                     path.removeLast()
-                    if let outer = path.last?.schema {
-                        try raise(outer, above: schema)
-                    }
                     continue
                 }
                 switch marks[next.index] {
-                case .done: try raise(schema, above: next)
+                case .done: break
                 case .open:
                     throw RecognitionError(
                         at: schema.pointer,
@@ -516,6 +503,58 @@ struct SchemaReader {
                     marks[next.index] = .open
                     path.append((next, next.inPlace))
                 }
+            }
+        }
+    }
+
+    /// Has references name what asks for something, past schemas that only refer to others, so that
+    /// a chain of them costs no more than its last one.
+    private func shortenReferences() {
+        for schema in schemas {
+            guard var target = schema.reference, target.isAlias else { continue }
+            var passed: [Schema] = [schema]
+            while target.isAlias, let next = target.reference {
+                passed.append(target)
+                target = next
+            }
+            for alias in passed where alias.reference !== target {
+                alias.reference = target
+                target.referenceCount += 1
+            }
+        }
+    }
+
+    /// How many schemas may apply to one value within one another: those who read them recurse.
+    private static let maxHeight = 150
+
+    /// Refuses schemas within which too many others apply to the same value, one within the other.
+    private func measureHeights() throws(RecognitionError) {
+        var heights = [Int32](repeating: -1, count: schemas.count)
+        var path: [(schema: Schema, parts: [Schema], next: Int)] = []
+        for start in schemas where heights[start.index] < 0 && start.hasInPlace {
+            path.append((start, start.inPlace, 0))
+            while let last = path.indices.last {
+                let (schema, parts, next) = path[last]
+                if next < parts.count {
+                    path[last].next += 1
+                    let part = parts[next]
+                    if heights[part.index] < 0 {
+                        if part.hasInPlace {
+                            path.append((part, part.inPlace, 0))
+                        } else {
+                            heights[part.index] = 0
+                        }
+                    }
+                    continue
+                }
+                let height = parts.reduce(0) { max($0, heights[$1.index] + 1) }
+                guard height <= Self.maxHeight else {
+                    throw RecognitionError(
+                        at: schema.pointer,
+                        "more than \(Self.maxHeight) schemas apply to one value within another")
+                }
+                heights[schema.index] = height
+                path.removeLast()
             }
         }
     }
@@ -536,7 +575,7 @@ struct SchemaReader {
     /// A value in a sentence: short ones as they are, others by their kind.
     private static func phrase(for value: JSONValue) -> String {
         switch value {
-        case .null, .bool, .integer, .number: value.serialized()
+        case .null, .bool, .integer, .number, .decimal: value.serialized()
         case .string(let text) where text.utf8.count <= 40: value.serialized()
         case .string: "a string"
         case .array: "an array"

@@ -33,6 +33,8 @@ struct TekkenFile {
             file: file, specialNames: names, ranked: ranked, special: special,
             preTokenizer: try reader.preTokenizer())
         vocabulary.version = json["config"]?["version"]?.stringValue
+        let settings = json["model_settings_builder"]
+        vocabulary.reasoningEffort = settings?["reasoning_effort"]?["default"]?.stringValue
         return vocabulary
     }
 

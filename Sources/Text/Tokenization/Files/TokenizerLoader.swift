@@ -66,7 +66,9 @@ package struct TokenizerLoader {
         in folder: ModelFolder, _ content: VocabularyContent
     ) -> ModelTokenizer.MistralVersion? {
         if case .ranked(let vocabulary) = content {
-            return vocabulary.version.map { .init($0, file: vocabulary.file) }
+            return vocabulary.version.map {
+                .init($0, file: vocabulary.file, reasoningEffort: vocabulary.reasoningEffort)
+            }
         }
         let names = folder.names
         if let name = versionedName(names), let version = name.split(separator: ".").last {
