@@ -145,7 +145,7 @@ let package = Package(
             "APIs", in: "Server",
             uses: [
                 "HTTP", "JSON", "Tokenization", "Conversation", "Recognition", "AnswerParsing",
-                "Sampling", "Generation", "Serving", "Storage", "Telemetry",
+                "Sampling", "Scheduling", "Generation", "Serving", "Storage", "Telemetry",
             ],
             from: ["HTTPTypes", "Logging"]),
 
@@ -283,7 +283,7 @@ let package = Package(
                 "HTTP",
                 "JSON",
                 "AnswerParsing", "Recognition",
-                "Generation",
+                "Generation", "Scheduling",
                 "Inference",
                 "ModelFiles",
                 "Sampling",

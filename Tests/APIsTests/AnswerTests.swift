@@ -35,7 +35,7 @@ import Testing
             {"token":"\#u{FFFD}","logprob":-9999.0,"bytes":[226],"token_id":7}]}],"refusal":null},
             "finish_reason":"stop","token_ids":[5,2]}],
             "usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5,
-            "prompt_tokens_details":{"cached_tokens":1},
+            "prompt_tokens_details":{"cached_tokens":1,"cache_write_tokens":0},
             "completion_tokens_details":{"reasoning_tokens":0}},"prompt_token_ids":[1,2,3]}
             """#
         #expect(answer.json.serialized() == expected.split(separator: "\n").joined())
@@ -83,7 +83,7 @@ import Testing
             "logprobs":{"content":[],"refusal":null},"finish_reason":"length",
             "stop_reason":"repetition_detected","token_ids":[3,4],"tokens":[]}],
             "usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3,
-            "prompt_tokens_details":{"cached_tokens":0},
+            "prompt_tokens_details":{"cached_tokens":0,"cache_write_tokens":0},
             "completion_tokens_details":{"reasoning_tokens":0}},"tokens":[3,4],
             "prompt_token_ids":[5]}
             """#

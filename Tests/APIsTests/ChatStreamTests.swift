@@ -12,7 +12,7 @@ import Testing
 @Suite struct ChatStreamTests {
     private static let usage =
         #""usage":{"prompt_tokens":19,"completion_tokens":5,"total_tokens":24,"#
-        + #""prompt_tokens_details":{"cached_tokens":1},"#
+        + #""prompt_tokens_details":{"cached_tokens":1,"cache_write_tokens":0},"#
         + #""completion_tokens_details":{"reasoning_tokens":0}}"#
 
     private static func chunk(

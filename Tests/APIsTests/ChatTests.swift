@@ -20,7 +20,7 @@ import Tokenization
             "message":{"role":"assistant","content":"Hé!","refusal":null,"tool_calls":null},
             "logprobs":null,"finish_reason":"stop"}],
             "usage":{"prompt_tokens":19,"completion_tokens":5,"total_tokens":24,
-            "prompt_tokens_details":{"cached_tokens":1},
+            "prompt_tokens_details":{"cached_tokens":1,"cache_write_tokens":0},
             "completion_tokens_details":{"reasoning_tokens":0}}}
             """#
         #expect(try reply.stable == expected.split(separator: "\n").joined())

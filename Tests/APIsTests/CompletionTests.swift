@@ -15,7 +15,7 @@ import Testing
             "system_fingerprint":"fp","choices":[{"index":0,"text":"Hé!","logprobs":null,
             "finish_reason":"stop"}],
             "usage":{"prompt_tokens":3,"completion_tokens":5,"total_tokens":8,
-            "prompt_tokens_details":{"cached_tokens":1},
+            "prompt_tokens_details":{"cached_tokens":1,"cache_write_tokens":0},
             "completion_tokens_details":{"reasoning_tokens":0}}}
             """#
         #expect(try reply.stable == expected.split(separator: "\n").joined())

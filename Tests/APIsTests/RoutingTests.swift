@@ -59,7 +59,7 @@ import Testing
         #expect(
             message.contains(
                 "The API's routes begin with /v1: POST /v1/chat/completions, /v1/responses, "
-                    + "/v1/completions, /v1/fim/completions, /v1/messages, /v1/tokenize and "
+                    + "/v1/completions, /v1/fim/completions, /v1/messages, /v1/decisions, /v1/tokenize and "
                     + "/v1/detokenize, GET /v1/models. "
                     + "Beside them are GET /health, /metrics and /version."))
         #expect(message.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "<") })

@@ -12,7 +12,11 @@ import Testing
 
     @Test func `priority, time limit and salt reach the engine`() async throws {
         let client = TestClient()
-        _ = try await client.chat(#""priority":3,"max_time":2.5,"cache_salt":"pepper""#)
+        _ = try await client.chat(
+            #""priority":3,"max_time":2.5,"cache_salt":"pepper","prompt_cache_key":"k""#
+                + #","cache_diagnostics":true"#)
+        #expect(client.engine.requests.first?.cacheKey == "k")
+        #expect(client.engine.requests.first?.diagnosesCache == true)
         let request = try #require(client.engine.requests.first)
         #expect(request.priority == 3)
         #expect(request.timeLimit == .seconds(2.5))

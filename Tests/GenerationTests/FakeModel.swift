@@ -78,10 +78,7 @@ final class FakeModel: LanguageModel {
                 cache[place(of: position, in: slice)] = (
                     position, batch.tokens[slice.firstToken + offset]
                 )
-                let isLast = offset == slice.tokenCount - 1
-                guard slice.logitsRows == .all || (slice.logitsRows == .last && isLast) else {
-                    continue
-                }
+                guard offset >= slice.tokenCount - slice.logitsRowCount else { continue }
                 rows.append(logits(try prefix(through: position, of: slice)))
             }
         }

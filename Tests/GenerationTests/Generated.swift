@@ -21,6 +21,11 @@ struct Generated: Equatable {
     var cachedTokens = 0
     var events: [GenerationEvent] = []
 
+    /// What the request consumed.
+    var usage: Usage? {
+        if case .usage(let usage)? = events.last { usage } else { nil }
+    }
+
     /// The first choice.
     var first: Choice { choices[0] ?? Choice() }
 

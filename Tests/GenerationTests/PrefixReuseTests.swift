@@ -3,6 +3,7 @@
 import Generation
 import Inference
 import Sampling
+import Scheduling
 import Testing
 
 @Suite struct PrefixReuseTests {
@@ -23,6 +24,50 @@ import Testing
         #expect(engine.statistics.cacheMissTokens == 32)
         #expect(engine.statistics.usedBlocks == 0)
         #expect(engine.statistics.cachedBlocks > 0)
+    }
+
+    @Test func `what a prompt leaves in the cache is told`() async throws {
+        let engine = GenerationEngine(
+            model: FakeModel(maxBatchTokens: 9, maxLogitsRows: 4), tokenizer: FakeTokenizer())
+        let first = try await engine.generate(request(30))
+        #expect(first.usage?.cachedPromptTokens == 0 && first.usage?.cacheWriteTokens == 28)
+        let again = try await engine.generate(request(30))
+        #expect(again.usage?.cachedPromptTokens == 28 && again.usage?.cacheWriteTokens == 0)
+        // Another end after the same beginning.
+        var longer = request(30)
+        longer.promptTokens += [2, 2, 2, 2, 2]
+        let end = try await engine.generate(longer)
+        #expect(end.usage?.cachedPromptTokens == 28 && end.usage?.cacheWriteTokens == 4)
+        var scored = request(31, first: 5)
+        scored.maxTokens = 0
+        scored.promptLogprobs = 0
+        #expect(try await engine.generate(scored).usage?.cacheWriteTokens == 28)
+    }
+
+    @Test func `why a prompt was not found is told where somebody asks`() async throws {
+        let engine = GenerationEngine(model: FakeModel(), tokenizer: FakeTokenizer())
+        func reason(
+            _ change: (inout GenerationRequest) -> Void
+        ) async throws
+            -> CacheDiagnosis.Reason?
+        {
+            var request = request(30)
+            request.client = 1
+            request.cacheScope = "1:"
+            request.diagnosesCache = true
+            change(&request)
+            return try await engine.generate(request).usage?.cacheDiagnosis?.reason
+        }
+        #expect(try await reason { _ in } == .unseen)
+        #expect(try await reason { _ in } == .hit)
+        #expect(try await reason { $0.promptTokens[20] = 2 } == .changed(position: 20))
+        #expect(try await reason { $0.cacheScope = "1:salt" } == .otherSalt)
+        let other = try await reason { request in
+            request.client = 2
+            request.cacheScope = "2:"
+        }
+        #expect(other == .otherClient(isWhole: true))
+        #expect(try await reason { $0.diagnosesCache = false } == nil)
     }
 
     @Test func `a turn of a conversation computes only what is new`() async throws {

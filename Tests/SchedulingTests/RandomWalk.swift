@@ -84,6 +84,9 @@ struct RandomWalk {
                     ? text * 100 + Int32($0) : Int32.random(in: 0..<2, using: &generator)
             }, maxTokens: Int.random(in: 1...capacity - length + 1, using: &generator))
         request.scoresPrompt = generator.once(in: 8)
+        if generator.once(in: 2) {
+            request.scoredFrom = Int.random(in: 0..<length, using: &generator)
+        }
         request.forkCount = generator.once(in: 4) ? 1 + Int(generator.next() % 3) : 0
         request.priority = generator.once(in: 6) ? Int(generator.next() % 3) - 1 : 0
         request.client = ClientID(rawValue: Int(generator.next() % 4))
@@ -226,12 +229,6 @@ struct RandomWalk {
     }
 
     private var logitsRowCount: Int {
-        step.slices.reduce(0) { count, slice in
-            switch slice.logits {
-            case .none: count
-            case .last: count + 1
-            case .all: count + slice.tokenCount
-            }
-        }
+        step.slices.reduce(0) { $0 + $1.logitsRowCount }
     }
 }

@@ -105,6 +105,17 @@ package final class ScriptedEngine: CompletionEngine {
                             ? nil : TokenLogprobs(id: id, logprob: -0.5, top: [])
                     }))
         }
+        if let scoring = request.scoring {
+            events.append(
+                .promptLogprobs(
+                    scoring.places.map { place in
+                        TokenLogprobs(
+                            id: request.promptTokens[place.index], logprob: -1,
+                            top: place.candidates.enumerated().map { rank, id in
+                                TokenLogprob(id: id, logprob: -Double(rank + 1))
+                            })
+                    }))
+        }
         let bytes: [(UInt8, String)] =
             request.maxTokens == 0
             ? [] : [(UInt8(ascii: "H"), "H"), (0xC3, ""), (0xA9, "é"), (UInt8(ascii: "!"), "!")]

@@ -9,13 +9,15 @@ import Parallelism
 package enum TinyTransformer {
     package static func make(
         vocabularyCount: Int, blockCount: Int = 64, maxBatchTokens: Int = 64,
-        maxLogitsRows: Int = 32, threadCount: Int = 1, seed: UInt64 = 42
+        maxLogitsRows: Int = 32, threadCount: Int = 1, contextLength: Int = 256,
+        seed: UInt64 = 42
     ) throws -> sending Transformer {
         let configuration = ModelConfiguration(
             architecture: "llama", hiddenSize: 32, intermediateSize: 48, layerCount: 2,
             headCount: 4, kvHeadCount: 2, headDimension: 8, vocabularySize: vocabularyCount,
             expertCount: 4,
-            expertsPerToken: 2, contextLength: 256, ropeTheta: 10_000, ropePairing: .adjacent,
+            expertsPerToken: 2, contextLength: contextLength, ropeTheta: 10_000,
+            ropePairing: .adjacent,
             ropeDimensionCount: 8, rmsNormEpsilon: 1e-5)
         var state = seed
         func random(_ rows: Int, _ columns: Int, scale: Float = 0.3) -> WeightMatrix {

@@ -2,15 +2,14 @@
 
 internal import Inference
 internal import ModelFiles
-internal import Sampling
 internal import Scheduling
 
 /// A request that the engine has taken; belongs to the engine's thread.
 final class ActiveRequest {
     let submission: Submission
 
-    /// What is known of the prompt's tokens so far; the first has nothing before it.
-    var promptLogprobs: [TokenLogprobs?] = [nil]
+    /// What is asked of the prompt's tokens, and known of them so far.
+    var scores: PromptScores
 
     /// The sum of the prompt's states so far, where a vector is made of them.
     var pooledStates: [Float] = []
@@ -26,18 +25,29 @@ final class ActiveRequest {
 
     var usage: Usage
 
+    /// Whether the prompt has been computed and is in the history.
+    var isNoted = false
+
     init(_ submission: Submission) {
         self.submission = submission
+        scores = PromptScores(submission.request)
         usage = Usage(promptTokens: submission.request.promptTokens.count)
     }
 
     var request: GenerationRequest { submission.request }
 
+    /// The prompt as it is remembered.
+    var prompt: PromptHistory.Prompt {
+        PromptHistory.Prompt(
+            tokens: request.promptTokens, client: ClientID(rawValue: request.client),
+            scope: CacheScope(rawValue: request.cacheScope), key: request.cacheKey)
+    }
+
     /// What the scheduler is asked for.
     var sequenceRequest: SequenceRequest {
         SequenceRequest(
             promptTokens: request.promptTokens, maxTokens: submission.maxTokens,
-            scoresPrompt: isScoring,
+            scoresPrompt: isScoring, scoredFrom: scores.firstPosition,
             forkCount: submission.maxTokens > 0 ? request.choiceCount - 1 : 0,
             priority: request.priority, client: ClientID(rawValue: request.client),
             weight: Double(request.weight), scope: CacheScope(rawValue: request.cacheScope),
@@ -50,7 +60,6 @@ final class ActiveRequest {
         if case .vector(let pooling)? = request.embedding, pooling.method == .mean {
             return pooledCount < request.promptTokens.count
         }
-        return request.promptLogprobs != nil
-            && promptLogprobs.count < request.promptTokens.count
+        return scores.areIncomplete
     }
 }

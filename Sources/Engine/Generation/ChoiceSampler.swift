@@ -106,6 +106,15 @@ struct ChoiceSampler {
         return token
     }
 
+    /// What the model thought of a token and of those that might have stood in its place.
+    mutating func logprobs(
+        of token: Int32, candidates: [Int32], row: Int
+    ) throws -> TokenLogprobs {
+        try model.withLogits(row: row) { logits in
+            try sampler.logprobs(of: token, candidates: candidates, logits: logits)
+        }
+    }
+
     /// What the model thought of a token, and of those that a request names, in a row of the last
     /// batch's logits.
     mutating func logprobs(

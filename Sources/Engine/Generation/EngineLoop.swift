@@ -28,6 +28,9 @@ final class EngineLoop {
     private var messages = Mailbox.Messages()
     private var masked: [SharedMatcher] = []
 
+    /// The prompts that were computed last.
+    private var history = PromptHistory()
+
     private var requests: [RequestID: ActiveRequest] = [:]
     private var choices: [SequenceID: ActiveChoice] = [:]
 
@@ -144,6 +147,7 @@ final class EngineLoop {
             case .none: .none
             case .last: .last
             case .all: .all
+            case .trailing(let count): .trailing(count)
             }
         batch.slices.append(
             SequenceSlice(
@@ -223,13 +227,11 @@ final class EngineLoop {
         guard let choice = choices[slice.id] else { return .failed }
         let active = choice.active
         do {
-            if choice.generatedCount == 0 {
-                active.usage.cachedPromptTokens = slice.cachedCount
-            }
+            if choice.generatedCount == 0 { notePrompt(slice, of: active) }
             if let output = active.request.embedding {
                 return embed(slice, firstRow: firstRow, output, for: choice)
             }
-            if slice.logits == .all { try score(slice, firstRow: firstRow, for: active) }
+            if active.isScoring { try score(slice, firstRow: firstRow, for: active) }
             guard slice.samples else {
                 if active.submission.maxTokens > 0 || active.isScoring { return .progressed }
                 for choice in active.choices {
@@ -298,18 +300,37 @@ final class EngineLoop {
         }
     }
 
+    /// Notes how much of a prompt was found in the cache, and at its end why not more.
+    private func notePrompt(_ slice: ScheduledStep.Slice, of active: ActiveRequest) {
+        let end = slice.startPosition + slice.tokenCount
+        active.usage.notePrompt(
+            foundCount: slice.cachedCount, computedTo: end, blockSize: model.positionsPerBlock)
+        guard !active.isNoted, slice.samples || end >= active.usage.promptTokens - 1 else { return }
+        active.isNoted = true
+        let prompt = active.prompt
+        if active.request.diagnosesCache || logger.logLevel <= .debug {
+            let diagnosis = history.diagnosis(
+                of: prompt, foundCount: slice.cachedCount, blockSize: model.positionsPerBlock)
+            if active.request.diagnosesCache { active.usage.cacheDiagnosis = diagnosis }
+            logger.debug(
+                "prompt",
+                metadata: [
+                    "id": "\(active.submission.id)", "tokens": "\(active.usage.promptTokens)",
+                    "found": "\(slice.cachedCount)", "cache": "\(diagnosis.reason)",
+                ])
+        }
+        history.note(prompt)
+    }
+
     /// Scores the prompt's tokens that follow the slice's, and delivers them when all are known.
     private func score(
         _ slice: ScheduledStep.Slice, firstRow: Int, for active: ActiveRequest
     ) throws {
-        guard active.isScoring, let topCount = active.request.promptLogprobs else { return }
-        let prompt = active.request.promptTokens
-        for row in 0..<slice.tokenCount {
-            // Row r predicts the token after it; some may be known from before a preemption.
-            let position = slice.startPosition + row + 1
-            guard position == active.promptLogprobs.count, position < prompt.count else { continue }
-            active.promptLogprobs.append(
-                try sampler.logprobs(of: prompt[position], topCount: topCount, row: firstRow + row))
+        // The logits of a token are about the one after it.
+        let firstPlace = slice.startPosition + slice.tokenCount - slice.logitsRowCount + 1
+        for row in 0..<slice.logitsRowCount {
+            try active.scores.note(
+                placeInPrompt: firstPlace + row, row: firstRow + row, &sampler)
         }
         if !active.isScoring { finishScoring(active) }
     }
@@ -458,8 +479,8 @@ final class EngineLoop {
 
     /// Delivers the scores of a prompt, if they were asked for.
     private func finishScoring(_ active: ActiveRequest) {
-        guard active.request.promptLogprobs != nil else { return }
-        emit(.promptLogprobs(active.promptLogprobs), of: active)
+        guard active.scores.areWanted else { return }
+        emit(.promptLogprobs(active.scores.logprobs), of: active)
     }
 
     /// Keeps an event until the step is over, so that whoever sees it finds its blocks freed.
@@ -528,16 +549,5 @@ final class EngineLoop {
                 "schedule": "\(times.schedule)", "forward": "\(times.forward)",
                 "sample": "\(times.sample)",
             ])
-    }
-}
-
-extension ScheduledStep.Slice {
-    /// The number of logits rows that the slice has in the model's output.
-    fileprivate var logitsRowCount: Int {
-        switch logits {
-        case .none: 0
-        case .last: 1
-        case .all: tokenCount
-        }
     }
 }

@@ -8,7 +8,8 @@ package import Sampling
 /// `finished` for each choice; last `usage`, after which the stream ends. The texts of a choice
 /// concatenate to its full text.
 package enum GenerationEvent: Hashable, Sendable {
-    /// One element per token of the prompt; nil for the first, which nothing precedes.
+    /// One element per token of the prompt; nil for the first, which nothing precedes. Where the
+    /// request asked for a scoring, one element for each of its places.
     case promptLogprobs([TokenLogprobs?])
 
     /// What was made of the prompt's states, if that was asked for.

@@ -34,6 +34,13 @@ package struct GenerationRequest: Hashable, Sendable {
     /// The same for the tokens of the prompt.
     package var promptLogprobs: Int?
 
+    /// The log probabilities of given tokens in given places of the prompt, if nothing else is
+    /// wanted.
+    ///
+    /// Then `maxTokens` is 0 and `promptLogprobs` nil. They come as one `promptLogprobs` event with an
+    /// element for each place, whose `top` are the candidates in their order.
+    package var scoring: PromptScoring?
+
     /// Whether a stop string that ended the choice is part of the output.
     package var includesStopString: Bool
 
@@ -71,6 +78,12 @@ package struct GenerationRequest: Hashable, Sendable {
 
     /// Whose cached prompts may be used, and who may use this one's: those with an equal scope.
     package var cacheScope = ""
+
+    /// Which of the client's prompts this one belongs to; diagnoses compare it with them first.
+    package var cacheKey = ""
+
+    /// Whether its usage is to say why not all of the prompt was found in the cache.
+    package var diagnosesCache = false
 
     /// How long after its submission the answer is still wanted; nil for ever.
     package var timeLimit: Duration?

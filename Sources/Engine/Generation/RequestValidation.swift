@@ -56,6 +56,14 @@ struct RequestValidation {
             "logprob_token_ids", foreignName == nil,
             "token id \(foreignName ?? 0) is not in the vocabulary")
         try checkRange("prompt_logprobs", request.promptLogprobs, 0...maxTop)
+        if let scoring = request.scoring {
+            let problem = scoring.problem(
+                promptCount: tokens.count, vocabularyCount: vocabularyCount)
+            try check("scoring", problem == nil, problem ?? "")
+            try check(
+                "scoring", request.maxTokens == 0 && request.promptLogprobs == nil,
+                "it goes with nothing else")
+        }
         try check("stop", request.stopStrings.allSatisfy { !$0.isEmpty }, "a stop string is empty")
         let stopBytes = request.stopStrings.reduce(0) { $0 + $1.utf8.count }
         try check(

@@ -356,7 +356,45 @@ package struct Sampler {
         of token: Int32, topCount: Int, named: [Int32] = [], logits: Span<Float>
     ) throws(SamplingError) -> TokenLogprobs {
         precondition(token >= 0 && Int(token) < logits.count, "token \(token) of \(logits.count)")
-        let own = logits[Int(token)]
+        let normalizer = try normalizer(of: logits)
+        heap.select(min(topCount, logits.count), from: logits)
+        var top = heap.candidates.map {
+            TokenLogprob(id: $0.id, logprob: Double($0.value) - normalizer)
+        }
+        if !named.isEmpty {
+            for id in [token] + named where !top.contains(where: { $0.id == id }) {
+                precondition(id >= 0 && Int(id) < logits.count, "token \(id) of \(logits.count)")
+                top.append(TokenLogprob(id: id, logprob: Double(logits[Int(id)]) - normalizer))
+            }
+        }
+        let own = Double(logits[Int(token)])
+        return TokenLogprobs(id: token, logprob: own - normalizer, top: top)
+    }
+
+    /// What the model thought of a token and of some others, by the same log-softmax.
+    ///
+    /// - Parameters:
+    ///   - token: the token that follows.
+    ///   - candidates: the others, in any order; each is in the vocabulary.
+    ///   - logits: `[V]`, before any bias, penalty or temperature.
+    /// - Returns: the token's log probability, and as `top` those of the candidates in their order.
+    /// - Throws: `SamplingError` if the logits are damaged or all are masked.
+    package mutating func logprobs(
+        of token: Int32, candidates: [Int32], logits: Span<Float>
+    ) throws(SamplingError) -> TokenLogprobs {
+        let normalizer = try normalizer(of: logits)
+        func logprob(_ token: Int32, _ logits: Span<Float>) -> Double {
+            precondition(token >= 0 && Int(token) < logits.count, "token \(token)")
+            return Double(logits[Int(token)]) - normalizer
+        }
+        var top: [TokenLogprob] = []
+        top.reserveCapacity(candidates.count)
+        for id in candidates { top.append(TokenLogprob(id: id, logprob: logprob(id, logits))) }
+        return TokenLogprobs(id: token, logprob: logprob(token, logits), top: top)
+    }
+
+    /// The logarithm of what the exponentials of the logits add up to.
+    private mutating func normalizer(of logits: Span<Float>) throws(SamplingError) -> Double {
         var maximum = -Float.infinity
         for index in logits.indices {
             let value = logits[index]
@@ -368,18 +406,7 @@ package struct Sampler {
         guard maximum > -.infinity else { throw .noCandidate }
 
         let sum = sumOfExponentials(logits, maximum: Double(maximum))
-        let normalizer = Double(maximum) + PortableMath.log(sum)
-        heap.select(min(topCount, logits.count), from: logits)
-        var top = heap.candidates.map {
-            TokenLogprob(id: $0.id, logprob: Double($0.value) - normalizer)
-        }
-        if !named.isEmpty {
-            for id in [token] + named where !top.contains(where: { $0.id == id }) {
-                precondition(id >= 0 && Int(id) < logits.count, "token \(id) of \(logits.count)")
-                top.append(TokenLogprob(id: id, logprob: Double(logits[Int(id)]) - normalizer))
-            }
-        }
-        return TokenLogprobs(id: token, logprob: Double(own) - normalizer, top: top)
+        return Double(maximum) + PortableMath.log(sum)
     }
 
     /// The sum of `exp(x − maximum)`, which is at least 1, in the order of the ids.

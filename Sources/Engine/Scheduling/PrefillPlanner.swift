@@ -57,16 +57,17 @@ struct PrefillPlanner: Sendable {
             let index = turns[turn].index
             let share = turns[turn].share
             var grant = min(configuration.prefillQuantumTokens, budget)
-            if running[index].isScoring {
-                // The first token's row is the one that every sequence may have.
-                grant = min(grant, spareRows + (share == 0 ? 1 : 0))
-            }
+            // A scored prompt needs rows from its first scored token on; the first of them is the
+            // one that every sequence may have.
+            let unscored = unscoredCount(of: running[index], after: share)
+            let ownRow = running[index].isScoring && unscored > 0 || share == 0 ? 1 : 0
+            if running[index].isScoring { grant = min(grant, unscored + spareRows + ownRow) }
             grant = wholeBlocks(grant, of: running[index], after: share)
             guard grant > 0 else {
                 turns[turn].isDone = true
                 continue
             }
-            if running[index].isScoring { spareRows -= share == 0 ? grant - 1 : grant }
+            if running[index].isScoring { spareRows -= max(0, grant - unscored - ownRow) }
             turns[turn].share += grant
             turns[turn].isDone = turns[turn].share == running[index].remainingCount
             budget -= grant
@@ -116,6 +117,11 @@ struct PrefillPlanner: Sendable {
         let left = first.remainingCount - one.share
         let otherLeft = second.remainingCount - other.share
         return left != otherLeft ? left < otherLeft : first.arrival < second.arrival
+    }
+
+    /// How many of the next tokens of a prompt come before those whose logits are wanted.
+    private func unscoredCount(of sequence: ScheduledSequence, after share: Int) -> Int {
+        max(0, sequence.scoredCount - sequence.computedCount - share)
     }
 
     /// Cuts a grant so that it ends with a block, if it does not end the prompt anyway: others can

@@ -32,7 +32,8 @@ struct ScheduledSequence: Sendable {
     /// Where the tokens begin that were appended last, if they were several.
     var runStart = Int.max
 
-    /// How many of the prompt's tokens have had their logits, whatever was preempted since.
+    /// How many of the prompt's tokens have had their logits, or need none, whatever was preempted
+    /// since.
     var scoredCount = 0
 
     /// The blocks that hold the positions from 0 on.

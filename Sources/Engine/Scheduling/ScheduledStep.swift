@@ -14,6 +14,9 @@ package struct ScheduledStep: Sendable {
 
             /// All of them.
             case all
+
+            /// The last so many: at least one and not all.
+            case trailing(Int)
         }
 
         /// The sequence.
@@ -35,6 +38,16 @@ package struct ScheduledStep: Sendable {
         package let cachedCount: Int
 
         let runningIndex: Int
+
+        /// How many of the tokens, the last ones, get logits.
+        package var logitsRowCount: Int {
+            switch logits {
+            case .none: 0
+            case .last: 1
+            case .all: tokenCount
+            case .trailing(let count): count
+            }
+        }
     }
 
     /// A block whose contents another one needs too.
@@ -91,12 +104,15 @@ package struct ScheduledStep: Sendable {
         let end = start + count
         blocks.noteUse(of: &sequence, upTo: end)
         let samples = sequence.maxTokens > 0 && end == sequence.tokens.count
-        let isScored =
-            sequence.isScoring && start < sequence.promptCount - 1 && end > sequence.scoredCount
+        var logits: Slice.Logits = samples ? .last : .none
+        if sequence.isScoring, start < sequence.promptCount - 1, end > sequence.scoredCount {
+            let firstScored = max(start, sequence.scoredCount)
+            logits = firstScored == start ? .all : .trailing(end - firstScored)
+        }
         slices.append(
             Slice(
                 id: sequence.id, startPosition: start, tokenCount: count,
-                logits: isScored ? .all : samples ? .last : .none, samples: samples,
+                logits: logits, samples: samples,
                 cachedCount: sequence.cachedCount, runningIndex: index))
         tokenCount += count
     }

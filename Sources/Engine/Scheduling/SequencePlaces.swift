@@ -46,6 +46,9 @@ struct SequencePlaces: Sendable {
         precondition(request.maxTokens > 0 || request.promptTokens.count > 1, "nothing to compute")
         precondition(request.forkCount >= 0 && request.weight > 0, "an impossible sequence")
         precondition(request.maxTokens > 0 || request.forkCount == 0, "nothing to fork")
+        precondition(
+            request.scoredFrom >= 0 && request.scoredFrom < request.promptTokens.count,
+            "nothing to score")
         let worstCaseCount = request.promptTokens.count + max(request.maxTokens - 1, 0)
         let needed = configuration.blocks(for: worstCaseCount)
         guard needed <= configuration.blockCount else {
@@ -56,15 +59,16 @@ struct SequencePlaces: Sendable {
             sequenceCount + running.reduce(0) { $0 + $1.forkCount }
             + waiting.sequences.reduce(0) { $0 + $1.forkCount }
         guard count + request.forkCount < limit else { throw .queueFull(limit: limit) }
-        waiting.append(
-            ScheduledSequence(
-                id: id, arrival: nextArrival, promptCount: request.promptTokens.count,
-                maxTokens: request.maxTokens, scoresPrompt: request.scoresPrompt,
-                priority: request.priority,
-                client: clients.join(request.client, weight: request.weight),
-                scope: request.scope, deadline: request.deadline,
-                dueTime: request.deadline ?? now + configuration.patience,
-                forkCount: request.forkCount, tokens: request.promptTokens))
+        var sequence = ScheduledSequence(
+            id: id, arrival: nextArrival, promptCount: request.promptTokens.count,
+            maxTokens: request.maxTokens, scoresPrompt: request.scoresPrompt,
+            priority: request.priority,
+            client: clients.join(request.client, weight: request.weight),
+            scope: request.scope, deadline: request.deadline,
+            dueTime: request.deadline ?? now + configuration.patience,
+            forkCount: request.forkCount, tokens: request.promptTokens)
+        if request.scoresPrompt { sequence.scoredCount = request.scoredFrom }
+        waiting.append(sequence)
         nextArrival += UInt64(1 + request.forkCount)
     }
 

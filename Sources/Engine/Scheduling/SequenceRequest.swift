@@ -11,6 +11,10 @@ package struct SequenceRequest: Sendable {
     /// Whether the prompt's own logits are wanted.
     package var scoresPrompt: Bool
 
+    /// The first position whose logits are wanted where the prompt is scored; what comes before it
+    /// may be found in the cache.
+    package var scoredFrom: Int
+
     /// How many sequences will be forked from this one when its prompt is computed.
     package var forkCount: Int
 
@@ -31,13 +35,15 @@ package struct SequenceRequest: Sendable {
 
     /// Creates a request of nobody in particular.
     package init(
-        promptTokens: [Int32], maxTokens: Int, scoresPrompt: Bool = false, forkCount: Int = 0,
+        promptTokens: [Int32], maxTokens: Int, scoresPrompt: Bool = false,
+        scoredFrom: Int = 0, forkCount: Int = 0,
         priority: Int = 0, client: ClientID = ClientID(rawValue: 0), weight: Double = 1,
         scope: CacheScope = CacheScope(), deadline: ContinuousClock.Instant? = nil
     ) {
         self.promptTokens = promptTokens
         self.maxTokens = maxTokens
         self.scoresPrompt = scoresPrompt
+        self.scoredFrom = scoredFrom
         self.forkCount = forkCount
         self.priority = priority
         self.client = client

@@ -131,6 +131,15 @@ package struct Client: Hashable, Sendable {
         self.sharesPrefixes = sharesPrefixes
     }
 
+    /// A request as one of this client's.
+    func owning(_ request: GenerationRequest) -> GenerationRequest {
+        var request = request
+        request.client = number
+        request.weight = weight
+        request.cacheScope = cacheScope(request.cacheScope)
+        return request
+    }
+
     /// The scope of its cached prompts.
     ///
     /// - Parameter salt: what separates questions of the same client, or nothing.

@@ -250,13 +250,7 @@ package struct ServedModel: Sendable {
         queued: (QueuePlace) -> Void = { _ in }
     ) throws(ServingError) -> Answer {
         try Answer(
-            to: requests.map { request in
-                var request = request
-                request.client = client.number
-                request.weight = client.weight
-                request.cacheScope = client.cacheScope(request.cacheScope)
-                return request
-            }, by: engine, reading: reading, queued: queued)
+            to: requests.map(client.owning), by: engine, reading: reading, queued: queued)
     }
 
     /// Checks what names tokens or a context.

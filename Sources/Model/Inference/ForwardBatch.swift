@@ -10,6 +10,9 @@ package enum LogitsRows: Hashable, Sendable {
 
     /// Every token: the prompt is being scored.
     case all
+
+    /// The last so many tokens: the end of the prompt is being scored.
+    case trailing(Int)
 }
 
 /// Consecutive tokens of one sequence within a batch, and where its KV blocks are.
@@ -47,6 +50,7 @@ package struct SequenceSlice: Hashable, Sendable {
         case .none: 0
         case .last: 1
         case .all: tokenCount
+        case .trailing(let count): count
         }
     }
 }
@@ -95,6 +99,11 @@ package struct ForwardBatch: Sendable {
                     index: index, reason: "ends after the last of \(tokens.count) tokens")
             }
             next += slice.tokenCount
+            guard (0...slice.tokenCount).contains(slice.logitsRowCount) else {
+                throw .malformedSlice(
+                    index: index,
+                    reason: "\(slice.logitsRowCount) rows of \(slice.tokenCount) tokens")
+            }
             guard slice.startPosition >= 0 && slice.startPosition <= Int(Int32.max) / 2 else {
                 throw .malformedSlice(
                     index: index, reason: "starts at position \(slice.startPosition)")

@@ -12,6 +12,10 @@ package protocol AnswerFormat: Sendable {
     /// What opens and closes the model's thinking; nil where it does not think.
     var thinking: ThinkingMarks? { get }
 
+    /// What a model writes before the text of an answer that it does not think about; mostly
+    /// nothing.
+    var textOpening: String { get }
+
     /// What an answer must look like, or nil where anything will do.
     ///
     /// Under `auto` the answer is free until a call begins, and from there held to the tools.
@@ -24,6 +28,21 @@ package protocol AnswerFormat: Sendable {
 extension AnswerFormat {
     /// A format whose models do not think, or not so that it shows.
     package var thinking: ThinkingMarks? { nil }
+
+    package var textOpening: String { "" }
+
+    /// The ids that stand between the end of a prompt and the text of an answer without thinking:
+    /// what closes thinking that the prompt has opened, and what opens the text.
+    package func tokensBeforeText(
+        after prompt: [Int32], _ tokenizer: any Tokenizer
+    ) -> [Int32] {
+        var segments: [PromptSegment] = []
+        if let thinking, thinking.areOpen(atEndOf: prompt, tokenizer) {
+            segments.append(.templated(thinking.closing))
+        }
+        if !textOpening.isEmpty { segments.append(.templated(textOpening)) }
+        return segments.isEmpty ? [] : tokenizer.encode(segments)
+    }
 }
 
 /// What stands before and after a model's thinking.

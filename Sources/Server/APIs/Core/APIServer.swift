@@ -196,6 +196,10 @@ package struct APIServer: Sendable {
                 return try await GeneratedResponse(
                     workers: workers, logger: logger, context: context
                 ).make(plan)
+            case .json(let compute):
+                return try await GeneratedResponse(
+                    workers: workers, logger: logger, context: context
+                ).make(compute)
             }
         }
     }

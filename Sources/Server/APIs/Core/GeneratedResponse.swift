@@ -46,6 +46,13 @@ struct GeneratedResponse: Sendable {
         }
     }
 
+    /// The response of JSON that is computed in another way.
+    func make(
+        _ compute: @escaping @Sendable (RequestContext) async throws(APIError) -> [UInt8]
+    ) async throws(APIError) -> ServerResponse {
+        try await whole { [context] () async throws(APIError) in try await compute(context) }
+    }
+
     private func respond(
         with answer: Answer, of model: ServedModel, _ codec: some AnswerCodec
     ) async throws(APIError) -> ServerResponse {

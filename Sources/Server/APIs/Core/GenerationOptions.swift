@@ -83,6 +83,9 @@ extension GenerationOptions {
         question.neededContext = try fields.read(GenerationFields.neededContext)
         question.generation.priority = try fields.read(GenerationFields.priority)
         question.generation.cacheScope = try fields.read(GenerationFields.cacheSalt)
+        let cache = try CacheFields(fields)
+        question.generation.cacheKey = cache.key
+        question.generation.diagnosesCache = cache.wantsDiagnostics
         question.generation.timeLimit = try fields.read(GenerationFields.timeLimit)
             .map { .seconds($0) }
         try readStreaming(fields, dialect: dialect)

@@ -14,6 +14,9 @@ enum RequestPlan: Sendable {
 
     /// Embeddings are to be computed.
     case embedding(PlannedEmbedding)
+
+    /// JSON that takes long to compute.
+    case json(@Sendable (RequestContext) async throws(APIError) -> [UInt8])
 }
 
 /// An answer that is about to be generated.

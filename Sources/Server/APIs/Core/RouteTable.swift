@@ -6,8 +6,8 @@ import HTTPTypes
 struct RouteTable: Sendable {
     /// Every family.
     static let standard: RouteTable = RouteTable(
-        .chat, .responses, .storedResponses, .completions, .fim, .messages, .embeddings, .models,
-        .tokens, .ollama, .service)
+        .chat, .responses, .storedResponses, .completions, .fim, .messages, .decisions,
+        .embeddings, .models, .tokens, .ollama, .service)
 
     /// A path with a parameter in it.
     private struct Pattern {

@@ -2,6 +2,7 @@
 
 import Generation
 package import JSON
+package import Scheduling
 import Serving
 
 /// The token counts of an answer.
@@ -15,14 +16,21 @@ package struct UsageReport: Hashable, Sendable {
     /// How many of the prompts' tokens were not computed again.
     package var cachedTokens: Int
 
+    /// How many of the prompts' tokens were computed and kept for whoever begins alike.
+    package var cacheWriteTokens: Int
+
+    /// Why not more of the first prompt was found, if the request asks.
+    package var diagnosis: CacheDiagnosis?
+
     /// How many of the choices' tokens the model has thought with.
     package var thinkingTokens: Int
 
     /// Creates a report.
     package init(
         promptTokens: Int = 0, completionTokens: Int = 0, cachedTokens: Int = 0,
-        thinkingTokens: Int = 0
+        cacheWriteTokens: Int = 0, thinkingTokens: Int = 0
     ) {
+        self.cacheWriteTokens = cacheWriteTokens
         self.thinkingTokens = thinkingTokens
         self.promptTokens = promptTokens
         self.completionTokens = completionTokens
@@ -31,13 +39,18 @@ package struct UsageReport: Hashable, Sendable {
 
     /// The object that both dialects read.
     package var json: JSONValue {
-        [
+        var usage: JSONObject = [
             "prompt_tokens": .integer(promptTokens),
             "completion_tokens": .integer(completionTokens),
             "total_tokens": .integer(promptTokens + completionTokens),
-            "prompt_tokens_details": ["cached_tokens": .integer(cachedTokens)],
+            "prompt_tokens_details": [
+                "cached_tokens": .integer(cachedTokens),
+                "cache_write_tokens": .integer(cacheWriteTokens),
+            ],
             "completion_tokens_details": ["reasoning_tokens": .integer(thinkingTokens)],
         ]
+        if let diagnosis { usage["prompt_cache_diagnostics"] = diagnosis.json }
+        return .object(usage)
     }
 
     /// Adds the counts of another prompt.
@@ -45,7 +58,9 @@ package struct UsageReport: Hashable, Sendable {
         left.promptTokens += right.promptTokens
         left.completionTokens += right.completionTokens
         left.cachedTokens += right.cachedTokens
+        left.cacheWriteTokens += right.cacheWriteTokens
         left.thinkingTokens += right.thinkingTokens
+        left.diagnosis = left.diagnosis ?? right.diagnosis
     }
 }
 
@@ -54,7 +69,9 @@ extension UsageReport {
     init(_ usage: Usage) {
         self.init(
             promptTokens: usage.promptTokens, completionTokens: usage.completionTokens,
-            cachedTokens: usage.cachedPromptTokens, thinkingTokens: usage.thinkingTokens)
+            cachedTokens: usage.cachedPromptTokens, cacheWriteTokens: usage.cacheWriteTokens,
+            thinkingTokens: usage.thinkingTokens)
+        diagnosis = usage.cacheDiagnosis
     }
 }
 

@@ -155,7 +155,7 @@ struct MessagesCodec: AnswerCodec {
 
     /// The token counts: those that were computed beside those that were not.
     func usage(_ report: UsageReport) -> JSONValue {
-        let written = 0
+        let written = report.cacheWriteTokens
         return [
             "input_tokens": .integer(report.promptTokens - report.cachedTokens - written),
             "cache_creation_input_tokens": .integer(written),

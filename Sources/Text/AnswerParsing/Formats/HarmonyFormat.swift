@@ -12,6 +12,8 @@ package struct HarmonyFormat: AnswerFormat {
     package let thinking: ThinkingMarks? = ThinkingMarks(
         opening: "<|channel|>analysis<|message|>", closing: "<|end|>", dropsLineFeeds: false)
 
+    package let textOpening = "<|channel|>final<|message|>"
+
     /// The format.
     package init() {}
 

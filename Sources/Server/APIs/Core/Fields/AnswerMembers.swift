@@ -32,8 +32,12 @@ package enum AnswerMembers {
                 FieldDeclaration(
                     "cached_tokens", count, "Those that were not computed again."
                 ).required
+                FieldDeclaration(
+                    "cache_write_tokens", count, "Those that others will find."
+                ).required
             }, "More of the prompts' tokens."
         ).required
+        cacheDiagnostics
         FieldDeclaration(
             "completion_tokens_details",
             .object {
@@ -43,6 +47,25 @@ package enum AnswerMembers {
             }, "More of the choices' tokens."
         ).required
     }
+
+    /// Why not more of a prompt was found in the cache, where a request asks.
+    static let cacheDiagnostics = FieldDeclaration(
+        "prompt_cache_diagnostics",
+        .object {
+            FieldDeclaration(
+                "type", .choice(["cache_hit", "cache_miss"]), "Whether all was found."
+            )
+            .required
+            FieldDeclaration(
+                "reason",
+                .choice([
+                    "input_changed", "evicted", "cache_salt_changed", "other_client", "not_seen",
+                ]), "Why it was not.")
+            FieldDeclaration(
+                "first_different_token", count, "The first token that was not found as expected.")
+            FieldDeclaration("cached_tokens", count, "The tokens that were found.").required
+            FieldDeclaration("cache_missed_tokens", count, "The others.").required
+        }, "Why not more of the prompt was found in the cache.")
 
     private static let probability: [FieldDeclaration] = [
         FieldDeclaration("token", .string(), "The token's text.").required,

@@ -104,7 +104,10 @@ package struct FieldList: Sendable {
                 rules, below: path + ".", in: example?.objectValue ?? members.sample(rules)
             ) { wrap(.object($0)) }
         case .array(let element, _, _):
-            places(element, rules, at: path + "[]", like: example?[0]) { wrap([$0]) }
+            // Further elements of an example stay, for some lists need them.
+            places(element, rules, at: path + "[]", like: example?[0]) {
+                wrap(.array([$0] + (example?.arrayValue ?? []).dropFirst()))
+            }
         case .either(let kinds):
             kinds.flatMap { places($0, rules, at: path, like: example, wrap) }
         default: []
@@ -133,6 +136,11 @@ package enum FieldListBuilder {
     /// The fields of another list.
     package static func buildExpression(_ list: FieldList) -> [FieldDeclaration] {
         list.declarations
+    }
+
+    /// Some that belong there under a condition.
+    package static func buildOptional(_ part: [FieldDeclaration]?) -> [FieldDeclaration] {
+        part ?? []
     }
 
     /// All of them.

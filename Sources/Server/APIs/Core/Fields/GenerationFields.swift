@@ -192,6 +192,7 @@ package enum GenerationFields {
                 neededContext
                 priority
                 cacheSalt
+                CacheFields.list
                 timeLimit
                 streams
                 streamOptions

@@ -7,8 +7,6 @@ enum HintFields {
     private static let texts = [
         ("user", "Who asks, in the client's own words."),
         ("safety_identifier", "Who asks, in the client's own words."),
-        ("prompt_cache_key", "Taken; prompts are found again without it."),
-        ("prompt_cache_retention", "Taken; prompts are kept as long as there is memory."),
         ("service_tier", "Taken; there is one."),
     ].map { Field.string($0.0, maxBytes: 4096, $0.1) }
     private static let metadata = Field.map("metadata", of: .any, "Taken; kept nowhere.")
