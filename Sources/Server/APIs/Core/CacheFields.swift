@@ -33,7 +33,8 @@ package struct CacheFields: Hashable, Sendable {
         guard let options = try fields.read(Self.options) else { return }
         _ = try options.read(Self.mode)
         _ = try options.read(Self.lifetime)
-        _ = try options.read(Self.comparison)
+        // OpenAI asks for diagnostics by naming an answer to compare with.
+        if try options.read(Self.comparison) != nil { wantsDiagnostics = true }
         try options.refuse(Self.prewarm)
     }
 
@@ -64,7 +65,7 @@ package struct CacheFields: Hashable, Sendable {
         "Taken; prompts are kept as long as there is memory.")
     private static let comparison = Field.string(
         "comparison_response_id", maxBytes: 1_024,
-        "Taken; diagnostics compare with the nearest prompt.")
+        "Asks for diagnostics; they compare with the nearest prompt.")
     private static let prewarm = FieldDeclaration.refused(
         "prewarm", reason: "not supported; send the prompt with max_tokens 1")
 

@@ -81,6 +81,7 @@ private enum ResponseAnswers {
             "tools", "top_logprobs", "top_p", "truncation", "user",
         ].map { FieldDeclaration($0, .any, "What the request said of it, or what held.").required }
         + [
-            FieldDeclaration("prompt_cache_retention", .any, "What the request said of it.")
+            FieldDeclaration("prompt_cache_retention", .any, "What the request said of it."),
+            AnswerMembers.cacheDiagnostics,
         ]
 }

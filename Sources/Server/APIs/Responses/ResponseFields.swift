@@ -79,19 +79,12 @@ package enum ResponseFields {
         "max_tool_calls", in: 1...GenerationOptions.maxTokenCount,
         "Taken; it limits tools that a server runs itself, of which there are none.")
     static let metadata = Field.map("metadata", of: .string(), "What the answer repeats.")
-    private static let hints = ["user", "safety_identifier", "prompt_cache_key", "service_tier"]
+    private static let hints = ["user", "safety_identifier", "service_tier"]
         .map { Field.string($0, maxBytes: 4096, "Taken; it changes no answer.") }
-    private static let cacheRetention = Field.choice(
-        "prompt_cache_retention", of: ["in_memory", "in-memory", "24h"],
-        "Taken; prompts are kept as long as there is memory.")
-    private static let cacheOptions = Field.map(
-        "prompt_cache_options", of: .any, "Taken; prompts are found again without them.")
 
     /// Checks the types of fields that do not change the answer.
     static func checkHints(_ fields: FieldReader) throws(FieldError) {
         for hint in hints { _ = try fields.read(hint) }
-        _ = try fields.read(cacheRetention)
-        _ = try fields.read(cacheOptions)
         _ = try fields.read(maxToolCalls)
     }
 
@@ -151,8 +144,6 @@ package enum ResponseFields {
             maxToolCalls
             metadata
             hints.map(\.declaration)
-            cacheRetention
-            cacheOptions
         }
         TemplateArguments.list
         refused

@@ -45,6 +45,9 @@ struct ResponseObject: Sendable {
         case .inProgress: break
         case .ended(let end, let usage, let time):
             object["usage"] = usage.responseJSON
+            if let diagnosis = usage.diagnosis {
+                object["prompt_cache_diagnostics"] = diagnosis.json
+            }
             if end.isComplete {
                 object["completed_at"] = .integer(time)
             } else {
@@ -97,7 +100,8 @@ extension UsageReport {
         [
             "input_tokens": .integer(promptTokens),
             "input_tokens_details": [
-                "cached_tokens": .integer(cachedTokens), "cache_write_tokens": 0,
+                "cached_tokens": .integer(cachedTokens),
+                "cache_write_tokens": .integer(cacheWriteTokens),
             ],
             "output_tokens": .integer(completionTokens),
             "output_tokens_details": ["reasoning_tokens": .integer(thinkingTokens)],
