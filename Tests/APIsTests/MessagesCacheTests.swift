@@ -46,6 +46,7 @@ import Testing
         return (
             try #require(usage["cache_read_input_tokens"]?.intValue),
             try #require(usage["input_tokens"]?.intValue)
+                + #require(usage["cache_creation_input_tokens"]?.intValue)
         )
     }
 

@@ -29,6 +29,7 @@ enum MessagesAnswers {
         ).required
         FieldDeclaration("server_tool_use", .null, "Always null.").required
         FieldDeclaration("service_tier", .choice(["standard"]), "There is one.").required
+        AnswerMembers.cacheDiagnostics
     }
 
     private static let block = FieldKind.object {

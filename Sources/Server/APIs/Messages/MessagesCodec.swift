@@ -156,8 +156,9 @@ struct MessagesCodec: AnswerCodec {
     /// The token counts: those that were computed beside those that were not.
     func usage(_ report: UsageReport) -> JSONValue {
         let written = report.cacheWriteTokens
-        return [
-            "input_tokens": .integer(report.promptTokens - report.cachedTokens - written),
+        let rest = max(0, report.promptTokens - report.cachedTokens - written)
+        var usage: JSONObject = [
+            "input_tokens": .integer(rest),
             "cache_creation_input_tokens": .integer(written),
             "cache_read_input_tokens": .integer(report.cachedTokens),
             "cache_creation": [
@@ -167,6 +168,8 @@ struct MessagesCodec: AnswerCodec {
             "output_tokens_details": ["thinking_tokens": .integer(report.thinkingTokens)],
             "server_tool_use": .null, "service_tier": "standard",
         ]
+        if let diagnosis = report.diagnosis { usage["prompt_cache_diagnostics"] = diagnosis.json }
+        return .object(usage)
     }
 }
 
