@@ -101,7 +101,8 @@ struct OllamaRequest: Sendable {
     private static func checkHints(_ fields: FieldReader) throws(FieldError) {
         // Models stay loaded as the operator says.
         switch fields.value("keep_alive") {
-        case nil, .string?, .integer?, .number?: break
+        case nil, .string?: break
+        case let value? where value.doubleValue != nil: break
         case let value?:
             throw .wrongType(
                 fields.path.appending("keep_alive"), expected: "a number of seconds or a duration",
