@@ -4,6 +4,7 @@
 import json
 import urllib.error
 import urllib.request
+from typing import Literal
 
 from checks import check, expect, fails, options, root, same
 
@@ -301,7 +302,7 @@ def tools_are_called():
 # --- Frameworks ---------------------------------------------------------------------------------
 
 
-def get_weather(city: str) -> str:
+def get_weather(city: Literal["Paris", "Berlin"]) -> str:
     """Get the weather of a city."""
     return f"Sunny in {city}."
 
@@ -318,12 +319,15 @@ def default_model_uses_responses():
         name="Assistant", instructions="Be brief.",
         model=agents.OpenAIResponsesModel(model=options.model, openai_client=client),
         tools=[agents.function_tool(get_weather)], tool_use_behavior="stop_on_first_tool",
-        model_settings=agents.ModelSettings(tool_choice="required", max_tokens=64))
+        # One call: a small model that has to call does not stop calling.
+        model_settings=agents.ModelSettings(
+            tool_choice="required", parallel_tool_calls=False, max_tokens=64))
     result = agents.Runner.run_sync(agent, "What is the weather in Paris?", max_turns=2)
     expect(result.final_output.startswith("Sunny in "), result.final_output)
     plain = agents.Agent(
         name="Assistant", instructions="Be brief.", model=agent.model,
-        model_settings=agents.ModelSettings(max_tokens=24))
+        # An answer that its limit cuts is an error to it.
+        model_settings=agents.ModelSettings(max_tokens=256, extra_body={"stop": ["."]}))
 
     async def streamed():
         run = agents.Runner.run_streamed(plain, ASK, max_turns=1)
