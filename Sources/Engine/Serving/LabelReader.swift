@@ -127,6 +127,8 @@ package struct LabelReader: Sendable {
             case .promptLogprobs(let logprobs): places = logprobs.map { $0?.top ?? [] }
             case .output, .embedding: break
             case .finished(_, .error(let reason), _): return .failure(.failed(reason: reason))
+            case .finished(_, .unavailable(let reason, let delay), _):
+                return .failure(.unavailable(reason: reason, retryAfter: delay))
             case .finished(_, .expired, _): return .failure(.expired)
             case .finished(_, .cancelled, _): return .failure(.stopping)
             case .finished: break
