@@ -302,6 +302,7 @@ package struct APIServer: Sendable {
         }
         return response
     }
+
     /// How many requests there is room for; nil where the limit is not known.
     private func rate(_ wait: Duration) -> RateFields? {
         guard let capacity = configuration.requestCapacity, let engine = backend.models.statistics
