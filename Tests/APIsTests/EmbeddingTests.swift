@@ -3,6 +3,7 @@
 import APIs
 import Foundation
 import Generation
+import Inference
 import JSON
 import ModelFiles
 import Serving
