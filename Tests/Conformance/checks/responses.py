@@ -307,37 +307,42 @@ def get_weather(city: Literal["Paris", "Berlin"]) -> str:
     return f"Sunny in {city}."
 
 
-@check("openai-agents")
-def default_model_uses_responses():
+def responses_model():
     import agents
     import openai
 
+    return agents.OpenAIResponsesModel(model=options.model, openai_client=openai.AsyncOpenAI(
+        base_url=f"{root()}/v1", api_key=options.api_key, max_retries=0))
+
+
+@check("openai-agents")
+def default_model_uses_responses():
+    import agents
+
     agents.set_tracing_disabled(True)
-    client = openai.AsyncOpenAI(
-        base_url=f"{root()}/v1", api_key=options.api_key, max_retries=0)
     agent = agents.Agent(
-        name="Assistant", instructions="Be brief.",
-        model=agents.OpenAIResponsesModel(model=options.model, openai_client=client),
+        name="Assistant", instructions="Be brief.", model=responses_model(),
         tools=[agents.function_tool(get_weather)], tool_use_behavior="stop_on_first_tool",
         # One call: a small model that has to call does not stop calling.
         model_settings=agents.ModelSettings(
             tool_choice="required", parallel_tool_calls=False, max_tokens=64))
     result = agents.Runner.run_sync(agent, "What is the weather in Paris?", max_turns=2)
     expect(result.final_output.startswith("Sunny in "), result.final_output)
-    plain = agents.Agent(
-        name="Assistant", instructions="Be brief.", model=agent.model,
+
+
+@check("openai-agents")
+async def default_model_streams():
+    import agents
+
+    agents.set_tracing_disabled(True)
+    agent = agents.Agent(
+        name="Assistant", instructions="Be brief.", model=responses_model(),
         # An answer that its limit cuts is an error to it.
         model_settings=agents.ModelSettings(max_tokens=256, extra_body={"stop": ["."]}))
-
-    async def streamed():
-        run = agents.Runner.run_streamed(plain, ASK, max_turns=1)
-        async for _ in run.stream_events():
-            pass
-        return run.final_output
-
-    import asyncio
-
-    expect(asyncio.run(streamed()), "no output")
+    run = agents.Runner.run_streamed(agent, ASK, max_turns=1)
+    async for _ in run.stream_events():
+        pass
+    expect(run.final_output, "no output")
 
 
 @check("langchain-openai")
