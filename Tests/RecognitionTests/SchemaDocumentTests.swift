@@ -243,7 +243,7 @@ final class SchemaDocumentTests {
         }
     }
 
-    @Test(arguments: [400, 20_000])
+    @Test(arguments: [400, 2_000])
     func `a chain of references costs no more than its last one`(length: Int) throws {
         var definitions: JSONObject = [:]
         for index in 0..<length {
@@ -267,7 +267,9 @@ final class SchemaDocumentTests {
             schema = .object(JSONObject([(keyword, keyword == "allOf" ? [schema] : schema)]))
         }
         guard isRead else {
-            let error = #expect(throws: RecognitionError.self) { try SchemaDocument(schema) }
+            let error = #expect(throws: RecognitionError.self) {
+                try JSONRecognizer(SchemaDocument(schema))
+            }
             #expect(error?.place.hasPrefix("/\(keyword)") ?? false)
             return
         }

@@ -87,6 +87,7 @@ struct LarkParser {
     // MARK: Statements
 
     private mutating func parseStatement() throws(RecognitionError) {
+        let place = cursor.index
         guard cursor.take("%") else {
             grammar.definitions.append(try parseDefinition())
             return
@@ -104,7 +105,7 @@ struct LarkParser {
         case "llguidance": _ = try parseJSON()
         case "override", "extend":
             try change(by: parseDefinition(), replaces: directive == "override")
-        default: throw cursor.error("%\(directive) is not known")
+        default: throw cursor.error("%\(directive) is not known", at: place)
         }
     }
 

@@ -22,11 +22,17 @@ package final class JSONRecognizer: Recognizer {
 
     /// A recognizer of a schema's texts.
     ///
-    /// - Throws: an error where it is plain that no value satisfies the schema.
+    /// - Throws: an error where it is plain that no value satisfies the schema, or where schemas nest
+    ///   too deeply in place.
     package init(
         _ document: SchemaDocument, style: RecognitionStyle = .generated,
         limits: RecognitionLimits = .init()
     ) throws(RecognitionError) {
+        if let highest = document.highest {
+            throw RecognitionError(
+                at: highest.pointer,
+                "more than \(SchemaReader.maxHeight) schemas apply to one value within another")
+        }
         self.document = document
         self.limits = limits
         // Which schema a dynamic reference names depends on all that is around it.

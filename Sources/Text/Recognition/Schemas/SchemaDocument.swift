@@ -23,6 +23,9 @@ package final class SchemaDocument: Sendable {
     /// Whether any reference depends on how it was reached.
     package let hasDynamicReferences: Bool
 
+    /// A schema within which more others apply to one value than recognizers can read.
+    let highest: Schema?
+
     private let hasReferences: Bool
 
     /// Reads a schema of any draft from 4 to 2020-12, as `$schema` says (2020-12 unless stated, but
@@ -39,6 +42,7 @@ package final class SchemaDocument: Sendable {
         root = try reader.read()
         schemas = reader.schemas
         patterns = reader.patterns
+        highest = reader.highest
         hasReferences = reader.hasReferences
         hasDynamicReferences = reader.hasDynamicReferences
     }

@@ -31,6 +31,8 @@ struct SchemaReader {
     private var keywords: [SchemaKeyword?] = []
     private var patternIndices: [ExactString: Int] = [:]
 
+    /// The first schema within which more others apply to one value than recognizers can read.
+    private(set) var highest: Schema?
     /// All schemas so far.
     private(set) var schemas: [Schema] = []
     /// The distinct patterns so far.
@@ -524,11 +526,13 @@ struct SchemaReader {
         }
     }
 
-    /// How many schemas may apply to one value within one another: those who read them recurse.
-    private static let maxHeight = 150
+    /// How many schemas may apply to one value within one another where recognizers, which recurse,
+    /// are to read it.
+    static let maxHeight = 150
 
-    /// Refuses schemas within which too many others apply to the same value, one within the other.
-    private func measureHeights() throws(RecognitionError) {
+    /// Refuses schemas within which too many others apply to the same value, one within the other,
+    /// and notes the first that are too many for recognizers.
+    private mutating func measureHeights() throws(RecognitionError) {
         var heights = [Int32](repeating: -1, count: schemas.count)
         var path: [(schema: Schema, parts: [Schema], next: Int)] = []
         for start in schemas where heights[start.index] < 0 && start.hasInPlace {
@@ -548,11 +552,12 @@ struct SchemaReader {
                     continue
                 }
                 let height = parts.reduce(0) { max($0, heights[$1.index] + 1) }
-                guard height <= Self.maxHeight else {
+                guard height <= limits.maxDepth else {
                     throw RecognitionError(
                         at: schema.pointer,
-                        "more than \(Self.maxHeight) schemas apply to one value within another")
+                        "more than \(limits.maxDepth) schemas apply to one value within another")
                 }
+                if height > Self.maxHeight, highest == nil { highest = schema }
                 heights[schema.index] = height
                 path.removeLast()
             }
