@@ -123,14 +123,10 @@ struct JSONLexer {
             return keepsDigits
                 ? exact(isNegative ? -value : value, text) : .number(isNegative ? -value : value)
         }
-        guard let value = Double(text) else {
-            throw .invalidNumber(offset: start, reason: "it is not a number")
-        }
-        if keepsDigits { return exact(value, text) }
-        guard value.isFinite else {
+        guard let value = Double(text), value.isFinite else {
             throw .invalidNumber(offset: start, reason: "it is beyond the range of a double")
         }
-        return .number(value)
+        return keepsDigits ? exact(value, text) : .number(value)
     }
 
     /// A double, or the digits that were written where it is another number.
@@ -150,8 +146,7 @@ struct JSONLexer {
         // Of numbers that are not very small, a double tells all of 15 digits apart.
         let isExact =
             digitCount == 0
-            || digitCount <= 15 && value.isFinite
-                && value.magnitude >= Double.leastNormalMagnitude
+            || digitCount <= 15 && value.magnitude >= Double.leastNormalMagnitude
         return isExact || value.description == text ? .number(value) : .decimal(text)
     }
 

@@ -6,7 +6,7 @@
 /// trailing commas, leading zeros, `NaN` or `Infinity`; well-formed UTF-8; no raw control
 /// characters within strings; an escaped surrogate without its partner is an error, for no Swift
 /// string could hold it. ``Limits`` may be lenient with two of these. A number beyond the range of a
-/// double is an error, an integer beyond `Int` becomes a double, unless ``Limits`` keep the digits.
+/// double is an error, an integer beyond `Int` becomes a double unless ``Limits`` keep the digits.
 /// Of equal keys the last value wins, in the place of the first.
 package struct JSONParser {
     /// How much a parser is willing to take.

@@ -49,11 +49,13 @@ package enum JSONValue: Hashable, Sendable {
         if case .string(let value) = self { value } else { nil }
     }
 
-    /// The number if it is a whole one that fits `Int` (also when written `3.0`), else nil.
+    /// The number if it is a whole one that fits `Int` (also when written `3.0`), rounded where a
+    /// double does not hold it, else nil.
     package var intValue: Int? {
         switch self {
         case .integer(let value): value
         case .number(let value): Int(exactly: value)
+        case .decimal(let digits): Double(digits).flatMap { Int(exactly: $0) }
         default: nil
         }
     }

@@ -227,8 +227,8 @@ struct SchemaReader {
     private func readCount(
         _ keyword: SchemaKeyword, _ value: JSONValue, into schema: Schema
     ) throws(RecognitionError) {
-        var count = value.intValue
-        if count == nil, let number = value.exactNumber, number.isInteger {
+        var count: Int?
+        if let number = value.exactNumber, number.isInteger {
             // More than can be counted, or less than nothing.
             count = number.intValue ?? (number.isNegative ? -1 : Int.max)
         }
