@@ -21,7 +21,8 @@ package struct GrammarCheck {
         self.style = style
         var limits = RecognitionLimits()
         limits.maxAnswerTime = .milliseconds(300)
-        limits.timePerToken = .microseconds(100)
+        // Tokens of a model are some bytes each.
+        limits.timePerToken = .microseconds(vocabulary.tokenCount > 1_024 ? 500 : 100)
         self.limits = limits
         mask = TokenMask(tokenCount: vocabulary.tokenCount)
     }
