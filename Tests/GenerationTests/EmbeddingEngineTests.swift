@@ -11,8 +11,7 @@ import Testing
     private static func request(
         _ tokens: [Int32], _ method: Pooling.Method = .mean
     ) -> GenerationRequest {
-        var request = GenerationRequest(
-            promptTokens: tokens, maxTokens: method == .mean ? 0 : 1)
+        var request = GenerationRequest(promptTokens: tokens, maxTokens: 1)
         request.embedding = .vector(Pooling(method))
         return request
     }

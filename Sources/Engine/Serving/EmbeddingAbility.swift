@@ -111,7 +111,7 @@ extension ServedModel {
         for (place, input) in inputs.enumerated() {
             let (tokens, secondStart) = try tokens(of: input, ability, truncation, in: place)
             var request = GenerationRequest(
-                promptTokens: tokens, maxTokens: ability.pooling.method == .mean ? 0 : 1)
+                promptTokens: tokens, maxTokens: 1)
             request.embedding = scores ? .score : .vector(ability.pooling)
             request.secondTextStart = secondStart
             requests.append(request)
