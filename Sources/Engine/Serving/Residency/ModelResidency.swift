@@ -199,10 +199,18 @@ package final class ModelResidency: Sendable {
         state.timer = deadline.map { deadline in
             let task = Task { [weak self] in
                 do { try await Task.sleep(until: deadline, clock: .continuous) } catch { return }
-                self?.change { _, _ in }
+                self?.passTimer(deadline)
             }
             return (deadline, task)
         }
+    }
+
+    /// Decides what was due at a time; sets the timer again where it has rung too early.
+    private func passTimer(_ deadline: ContinuousClock.Instant) {
+        state.withLock { state in
+            if state.timer?.deadline == deadline { state.timer = nil }
+        }
+        change { _, _ in }
     }
 
     private func perform(_ action: ResidencySchedule.Action) {
