@@ -76,11 +76,15 @@ import Tokenization
         var next = 0
         var kind = ""
         for value in UInt32(0)..<0x110000 {
+            var isFirst = false
             if next < ranges.count, ranges[next].arrayValue?[0].intValue == Int(value) {
                 kind = ranges[next].arrayValue?[1].stringValue ?? ""
                 next += 1
+                isFirst = true
             }
-            guard let scalar = Unicode.Scalar(value), kind != "k" || value % 7 == 0 else {
+            // All of the common scripts, the beginning of each range, and some of the others.
+            guard isFirst || value < 0x3400 || value % 31 == 0 else { continue }
+            guard let scalar = Unicode.Scalar(value) else {
                 continue
             }
             var words: [[UInt8]] = []

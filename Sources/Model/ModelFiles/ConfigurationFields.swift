@@ -323,6 +323,8 @@ enum ConfigurationBounds {
     static let ropeTheta = 1.0...1e12
     static let scalingFactor = 1e-3...1e6
     static let epsilon = 1e-12...1.0
+    /// BERT's is 1e-12, and less than that once it is rounded to f32.
+    static let layerNormEpsilon = 1e-16...1.0
 }
 
 extension ModelConfiguration {

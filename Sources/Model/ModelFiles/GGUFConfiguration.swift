@@ -91,7 +91,8 @@ struct GGUFConfiguration {
                 try fields.number(
                     schema.isEncoder
                         ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon",
-                    in: ConfigurationBounds.epsilon)),
+                    in: schema.isEncoder
+                        ? ConfigurationBounds.layerNormEpsilon : ConfigurationBounds.epsilon)),
             slidingWindow: slidingWindow == 0 ? nil : slidingWindow)
         for key in schema.gguf?.numbers ?? [] {
             let value = try fields.optionalNumber(key.key, in: key.range)

@@ -45,7 +45,7 @@ struct HuggingFaceEncoderConfiguration {
             ropeTheta: keys.ropeTheta, ropePairing: .halves, ropeDimensionCount: 0,
             rmsNormEpsilon: Float(
                 try fields.number(
-                    "layer_norm_eps", in: ConfigurationBounds.epsilon,
+                    "layer_norm_eps", in: ConfigurationBounds.layerNormEpsilon,
                     default: keys.rmsNormEpsilon)))
         for key in keys.numbers {
             configuration.numbers[key.number] = try fields.number(

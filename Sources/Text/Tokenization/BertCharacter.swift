@@ -57,7 +57,7 @@ struct BertCharacter: OptionSet {
     private static func category(_ scalar: Unicode.Scalar) -> BertCharacter {
         switch scalar.value {
         // These had another category in Unicode 8.
-        case 0x1734: return .accent
+        case 0x1734, 0x1171E: return .accent
         case 0x166D, 0x111C9: return .punctuation
         case 0x1885, 0x1886, 0xA9BD: return []
         default: break
