@@ -166,6 +166,7 @@ struct BeamSearch: Sendable {
         for (beam, event) in await stream.collect() {
             switch event {
             case .promptLogprobs: submission.source.send(event)
+            case .embedding: break
             case .output(_, _, let tokens): tops[beam] = tokens.first?.logprobs?.top ?? []
             case .finished(_, .cancelled, _), .finished(_, .expired, _), .finished(_, .error, _):
                 if case .finished(_, let reason, _) = event { throw Interruption(reason: reason) }
