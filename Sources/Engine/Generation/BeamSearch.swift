@@ -168,7 +168,8 @@ struct BeamSearch: Sendable {
             case .promptLogprobs: submission.source.send(event)
             case .embedding: break
             case .output(_, _, let tokens): tops[beam] = tokens.first?.logprobs?.top ?? []
-            case .finished(_, .cancelled, _), .finished(_, .expired, _), .finished(_, .error, _):
+            case .finished(_, .cancelled, _), .finished(_, .expired, _), .finished(_, .error, _),
+                .finished(_, .unavailable, _):
                 if case .finished(_, let reason, _) = event { throw Interruption(reason: reason) }
             case .finished: ended += 1
             case .usage(let consumed):
