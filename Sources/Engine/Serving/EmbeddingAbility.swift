@@ -137,12 +137,20 @@ extension ServedModel {
                 try framed(own, truncation, to: limit, in: place), nil
             )
         case .pair(let first, let second):
-            let query = framedAlways(encode(first, ability))
-            let rest = max(0, limit - query.count - (end == nil ? 0 : 1))
+            var question = encode(first, ability)
             var passage = encode(second, ability)
-            if passage.count > rest, truncation != .never { passage = Array(passage.prefix(rest)) }
+            if truncation != .never {
+                // The question's end goes only where the passage is gone already.
+                let frame = (beginning == nil ? 0 : 1) + (end == nil ? 0 : 2)
+                let room = max(0, limit - frame)
+                passage = Array(passage.prefix(max(0, room - question.count)))
+                question = Array(question.prefix(room))
+            }
+            let query = framedAlways(question)
             let tokens = query + passage + (end.map { [$0] } ?? [])
-            return (try cut(tokens, 0, .never, to: limit, in: place), query.count)
+            return (
+                try cut(tokens, 0, .never, to: embeddingTokenLimit, in: place), query.count
+            )
         }
     }
 
