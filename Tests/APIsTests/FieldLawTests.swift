@@ -156,7 +156,8 @@ import Testing
             }
         }
         print("field matrix: \(count) cases of \(asked.testDescription)")
-        #expect(count > 0 || asked.fields.declarations.isEmpty)
+        // An endpoint whose fields are all texts has nothing to measure.
+        #expect(count > 0 || asked.fields.declarations.allSatisfy { !Self.isMeasured($0.kind) })
     }
 
     @Test(arguments: FieldLawTests.Asked.all, ["NaN", "Infinity", "-Infinity"])

@@ -15,7 +15,7 @@ import Testing
         ("/openai/v1/models", 200), ("/mistral/v1/models", 200), ("/health", 200),
         ("/v1/health", 200), ("/health/live", 200), ("/health/ready", 200), ("/version", 200),
         ("/metrics", 200), ("/", 200), ("/v2/models", 404), ("/v1/modelsx", 404),
-        ("/v1/embeddings", 501), ("/mistral/openai/v1/models", 404), ("//v1/models", 200),
+        ("/v1/embeddings", 405), ("/mistral/openai/v1/models", 404), ("//v1/models", 200),
         ("/v1//models", 200), ("/v1/v1/models", 200), ("/models", 200), ("/models/", 200),
         ("/openai/models", 200), ("/mistral//v1/models", 200), ("//", 200), ("/v1", 404),
         ("/completions", 405), ("/chat/completions", 405), ("//v1//fim//completions/", 405),
@@ -59,18 +59,19 @@ import Testing
         #expect(
             message.contains(
                 "The API's routes begin with /v1: POST /v1/chat/completions, /v1/responses, "
-                    + "/v1/completions, /v1/fim/completions, /v1/messages, /v1/decisions, /v1/tokenize and "
-                    + "/v1/detokenize, GET /v1/models. "
+                    + "/v1/completions, /v1/fim/completions, /v1/messages, /v1/decisions, "
+                    + "/v1/embeddings, /v1/rerank, /v1/tokenize and /v1/detokenize, "
+                    + "GET /v1/models. "
                     + "Beside them are GET /health, /metrics and /version."))
         #expect(message.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "<") })
         #expect(message.utf8.count < 500)
     }
 
     @Test(arguments: [
-        "/v1/embeddings", "/embeddings", "/v1/responses/x/cancel",
+        "/v1/pooling", "/embedding", "/v1/responses/x/cancel",
         "/v1/moderations", "/v1/images/generations", "/v1/audio/speech", "/v1/files",
         "/v1/batches", "/v1/fine_tuning/jobs", "/v1/assistants", "/v1/threads/x/messages",
-        "/v1/rerank", "/v1/realtime", "/v1/conversations", "/v1/vector_stores", "/completion",
+        "/v1/score", "/v1/realtime", "/v1/conversations", "/v1/vector_stores", "/completion",
         "/infill", "/v1/chat/completions/abc/messages", "/openai/deployments/m/chat/completions",
         "/v1beta/models/m:generateContent",
     ])
@@ -81,7 +82,7 @@ import Testing
         let error = try #require(try reply.json["error"])
         #expect(error["code"] == "not_implemented")
         #expect(error["message"]?.stringValue?.hasPrefix("POST /") == true)
-        let mistral = try await TestClient().send(.post, "/mistral/v1/embeddings", "{}")
+        let mistral = try await TestClient().send(.post, "/mistral/v1/moderations", "{}")
         #expect(try mistral.json["object"] == "error")
     }
 
