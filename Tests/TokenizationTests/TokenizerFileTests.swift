@@ -130,7 +130,8 @@ struct TokenizerFileTests {
         (["normalizer"], #"{"type":"Sequence"}"#, "normalizer.normalizers"),
         (["pre_tokenizer"], #"{"type":"Whitespace"}"#, "Whitespace"),
         (["pre_tokenizer"], "null", "neither bytes nor"),
-        (["post_processor"], #"{"type":"BertProcessing"}"#, "BertProcessing"),
+        (["post_processor"], #"{"type":"RobertaProcessing"}"#, "RobertaProcessing"),
+        (["post_processor"], #"{"type":"BertProcessing"}"#, "post_processor.cls"),
         (["post_processor"], #"{"type":"TemplateProcessing"}"#, "post_processor.single"),
     ])
     func `a damaged file of Hugging Face is an error that names the field`(

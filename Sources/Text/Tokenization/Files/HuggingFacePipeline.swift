@@ -144,13 +144,25 @@ struct PostProcessor: Equatable {
             case "ByteLevel": continue
             case "TemplateProcessing": try readTemplate(step, file)
             case "BertProcessing":
-                before = step["cls"]?.arrayValue?.first?.stringValue
-                after = step["sep"]?.arrayValue?.first?.stringValue
+                before = try Self.token("cls", of: step, file)
+                after = try Self.token("sep", of: step, file)
             default:
                 throw .unsupported(
                     file: file, feature: "post_processor \(quoted(step.serialized()))")
             }
         }
+    }
+
+    /// The token that a member names, written as its text and its id.
+    private static func token(
+        _ key: String, of step: JSONValue, _ file: String
+    ) throws(TokenizerError) -> String {
+        guard let name = step[key]?.arrayValue?.first?.stringValue else {
+            throw .malformed(
+                file: file, field: "post_processor.\(key)",
+                reason: "expected an array of a token's text and id")
+        }
+        return name
     }
 
     private mutating func readTemplate(_ step: JSONValue, _ file: String) throws(TokenizerError) {
