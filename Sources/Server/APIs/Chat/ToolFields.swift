@@ -387,7 +387,7 @@ package struct ToolFields: Hashable, Sendable {
     /// The name of a tool that is offered, as the model knows it.
     private func name(_ fields: FieldReader) throws(FieldError) -> String {
         let name = try fields.require("name", fields.string("name"))
-        let namespace = try fields.string("namespace")
+        let namespace = notation == .flat ? try fields.string("namespace") : nil
         let joined = namespace.map { Member(namespace: $0, name: name).joinedName } ?? name
         if tools.contains(where: { $0.name == joined }) { return joined }
         // A choice of OpenAI's has no namespace.
