@@ -30,7 +30,9 @@ import Testing
     }
 
     static func client() -> TestClient {
+        // The descriptions of Anthropic's own tools are long, and a token here is a byte.
         TestClient(
+            engine: ScriptedEngine(contextLength: 8_192),
             tokenizer: ByteTokenizer(fillsGaps: true),
             embedding: EmbeddingAbility(
                 Pooling(.last), dimension: 8, hasScore: true, isEncoder: false))

@@ -101,7 +101,9 @@ struct DisconnectionTests {
             client.socket.endSending()
             #expect(try await client.take(1) == "0")
             released.fire()
-            #expect(try await client.take(16) == "6\r\nsecond\r\n0\r\n\r\n")
+            // A zero goes ahead each time the server looks whether anybody is there.
+            #expect(try await client.take(through: "6\r\n").drop { $0 == "0" } == "6\r\n")
+            #expect(try await client.take(13) == "second\r\n0\r\n\r\n")
             #expect(try await !client.fill())
         }
     }

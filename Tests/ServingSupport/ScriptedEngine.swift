@@ -15,13 +15,18 @@ package final class ScriptedEngine: CompletionEngine {
     package typealias Script =
         @Sendable (GenerationRequest) throws(SubmissionError) -> AsyncStream<GenerationEvent>
 
-    package let contextLength = 512
+    package let contextLength: Int
     package let vocabularyCount = ByteTokenizer.count
     private let state = Mutex((requests: [GenerationRequest](), statistics: EngineStatistics()))
     private let script: Script
 
     /// An engine of that script, or one that greets.
-    package init(_ script: @escaping Script = ScriptedEngine.greeting) { self.script = script }
+    package init(
+        contextLength: Int = 512, _ script: @escaping Script = ScriptedEngine.greeting
+    ) {
+        self.contextLength = contextLength
+        self.script = script
+    }
 
     /// The requests so far.
     package var requests: [GenerationRequest] { state.withLock { $0.requests } }

@@ -21,6 +21,8 @@ package final class RecordStore: Sendable {
         let byteCount: Int
         /// Seconds since 1970.
         let time: Double
+        /// Tells this record from others that had or will have its name.
+        var serial = 0
         /// The bytes until they are written.
         var pending: [UInt8]?
     }
@@ -31,6 +33,7 @@ package final class RecordStore: Sendable {
         var order: [Key] = []
         var byteCount = 0
         var pendingByteCount = 0
+        var lastSerial = 0
 
         mutating func remove(_ key: Key) -> Bool {
             guard let entry = entries.removeValue(forKey: key) else { return false }
@@ -98,8 +101,10 @@ package final class RecordStore: Sendable {
         let time = unixTime()
         let mustWait = state.withLock { state in
             _ = state.remove(key)
+            state.lastSerial += 1
             state.entries[key] = Entry(
-                key: key, byteCount: bytes.count, time: time, pending: bytes)
+                key: key, byteCount: bytes.count, time: time, serial: state.lastSerial,
+                pending: bytes)
             state.order.append(key)
             state.byteCount += bytes.count
             state.pendingByteCount += bytes.count
@@ -138,17 +143,22 @@ package final class RecordStore: Sendable {
     private func file(of key: Key) -> RecordFile { RecordFile(path: folder + "/" + key.fileName) }
 
     private func write(_ key: Key) {
-        guard let bytes = state.withLock({ $0.entries[key]?.pending }) else { return }
+        guard let entry = state.withLock({ $0.entries[key] }), let bytes = entry.pending else {
+            return
+        }
+        // A newer record of the name, put meanwhile, has its own turn.
         do throws(StorageError) {
             try file(of: key).write(bytes)
             state.withLock { state in
-                // A newer record of the name has its own turn.
-                guard state.entries[key]?.pending?.count == bytes.count else { return }
+                guard state.entries[key]?.serial == entry.serial else { return }
                 state.entries[key]?.pending = nil
                 state.pendingByteCount -= bytes.count
             }
         } catch {
-            _ = state.withLock { $0.remove(key) }
+            state.withLock { state in
+                guard state.entries[key]?.serial == entry.serial else { return }
+                _ = state.remove(key)
+            }
             report(error)
         }
     }

@@ -37,10 +37,10 @@ extension ToolFields {
 
     private static let tools: JSONValue = [
         ["type": "function", "function": ["name": "f"]],
-        ["type": "custom", "custom": ["name": "g"]],
+        ["type": "custom", "custom": ["name": "h"]],
     ]
     private static let namedFunction: JSONValue = ["type": "function", "function": ["name": "f"]]
-    private static let namedTool: JSONValue = ["type": "custom", "custom": ["name": "g"]]
+    private static let namedTool: JSONValue = ["type": "custom", "custom": ["name": "h"]]
     private static let allowedTools: JSONValue = [
         "type": "allowed_tools",
         "allowed_tools": ["mode": "auto", "tools": [namedFunction, namedTool]],
@@ -93,7 +93,7 @@ extension ToolFields {
         FieldDeclaration("function", .object(named), "The function that is called.")
             .example(["name": "f"]).beside(["type": "function"])
         FieldDeclaration("custom", .object(named), "The tool that is called.")
-            .example(["name": "g"]).beside(["type": "custom"])
+            .example(["name": "h"]).beside(["type": "custom"])
         FieldDeclaration("name", .string(), "The same, where the Responses API has it.")
             .example("f").beside(["type": "function"])
         FieldDeclaration("allowed_tools", .object(allowed), "The tools that may be called.")
@@ -119,7 +119,7 @@ extension ToolFields {
                     FieldDeclaration("function", .object(named), "The tool.")
                         .example(["name": "f"])
                     FieldDeclaration("custom", .object(named), "The tool.")
-                        .example(["name": "g"]).beside(["type": "custom"])
+                        .example(["name": "h"]).beside(["type": "custom"])
                 }), "Which."
         ).example([namedFunction]).required
     }
