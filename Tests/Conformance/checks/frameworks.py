@@ -315,7 +315,7 @@ TOOL = {
 }
 
 
-def complete(provider, **members):
+def answer_by(provider, **members):
     import litellm
 
     base = root() if provider == "mistral" else f"{root()}/v1"
@@ -330,7 +330,7 @@ def tool_calls():
     import json
 
     for provider in ("openai", "mistral", "hosted_vllm"):
-        answer = complete(provider, tools=[TOOL], tool_choice="required")
+        answer = answer_by(provider, tools=[TOOL], tool_choice="required")
         call = answer.choices[0].message.tool_calls[0].function
         is_weather(call.name, json.loads(call.arguments))
 
@@ -342,7 +342,7 @@ def tool_calls_streamed():
     import litellm
 
     for provider in ("openai", "mistral"):
-        chunks = list(complete(provider, tools=[TOOL], tool_choice="required", stream=True))
+        chunks = list(answer_by(provider, tools=[TOOL], tool_choice="required", stream=True))
         answer = litellm.stream_chunk_builder(chunks)
         call = answer.choices[0].message.tool_calls[0].function
         is_weather(call.name, json.loads(call.arguments))
@@ -351,7 +351,7 @@ def tool_calls_streamed():
 @check("litellm")
 def schema():
     for provider in ("openai", "hosted_vllm"):
-        answer = complete(provider, response_format=City)
+        answer = answer_by(provider, response_format=City)
         City.model_validate_json(answer.choices[0].message.content)
 
 
