@@ -13,6 +13,7 @@ import Metrics
 import ModelFiles
 import Serving
 import Storage
+import Synchronization
 import Telemetry
 
 /// The running server: listens at once, answers 503 while the model loads, then serves it until a
@@ -71,7 +72,16 @@ struct Service: Sendable {
         let loading = ModelService(
             configuration: configuration, port: port, residency: residency, stop: stop,
             logger: logger)
-        try await loading.load(zip(entries, slots).map { (entry: $0, slot: $1) })
+        let pairs = zip(entries, slots).map { (entry: $0, slot: $1) }
+        let failure = Mutex<(any Error)?>(nil)
+        // Beside it, a signal ends the service while a further model is being loaded.
+        Task {
+            do {
+                try await loading.load(pairs)
+            } catch {
+                if stop.ask() { failure.withLock { $0 = error } }
+            }
+        }
         await stop.wait()
         logger.info("draining; a second signal ends at once")
         models.stop()
@@ -79,6 +89,7 @@ struct Service: Sendable {
         await residency.end(grace: configuration.shutdownGrace)
         await http.shutdown(grace: .seconds(2))
         storage?.flush()
+        if let failed = failure.withLock({ $0 }) { throw failed }
         logger.info("stopped")
         // Nothing would end the thread of a model that is just being loaded.
         if residency.isLoading { stop.end(code: 0) }

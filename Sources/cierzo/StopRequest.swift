@@ -47,6 +47,21 @@ final class StopRequest: Sendable {
         }
     }
 
+    /// Asks for the end as a signal would.
+    ///
+    /// - Returns: whether nothing had asked for it before.
+    func ask() -> Bool {
+        let (isFirst, waiter) = state.withLock { state in
+            defer {
+                state.stage = .draining
+                state.waiter = nil
+            }
+            return (state.stage != .draining, state.waiter)
+        }
+        waiter?.resume()
+        return isFirst
+    }
+
     private func receive(_ signal: Int32) {
         if signal == SIGHUP {
             return logger.notice("SIGHUP is ignored: restart to read configuration or model again")

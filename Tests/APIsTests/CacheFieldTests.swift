@@ -50,23 +50,23 @@ import Testing
         ),
         (
             .evicted(position: 16),
-            #"{"type":"cache_miss","reason":"evicted","first_different_token":16,"cached_tokens":16,"cache_missed_tokens":5}"#
+            #"{"type":"unavailable","reason":"evicted","first_different_token":16,"cached_tokens":16,"cache_missed_tokens":5}"#
         ),
         (
             .otherSalt,
-            #"{"type":"cache_miss","reason":"cache_salt_changed","cached_tokens":16,"cache_missed_tokens":5}"#
+            #"{"type":"unavailable","reason":"cache_salt_changed","cached_tokens":16,"cache_missed_tokens":5}"#
         ),
         (
             .otherClient(isWhole: true),
-            #"{"type":"cache_miss","reason":"other_client","cached_tokens":16,"cache_missed_tokens":5}"#
+            #"{"type":"unavailable","reason":"other_client","cached_tokens":16,"cache_missed_tokens":5}"#
         ),
         (
             .otherClient(isWhole: false),
-            #"{"type":"cache_miss","reason":"not_seen","cached_tokens":16,"cache_missed_tokens":5}"#
+            #"{"type":"unavailable","reason":"not_seen","cached_tokens":16,"cache_missed_tokens":5}"#
         ),
         (
             .unseen,
-            #"{"type":"cache_miss","reason":"not_seen","cached_tokens":16,"cache_missed_tokens":5}"#
+            #"{"type":"unavailable","reason":"not_seen","cached_tokens":16,"cache_missed_tokens":5}"#
         ),
     ])
     func `a diagnosis is told in the usage`(

@@ -5,6 +5,7 @@ import AnswerParsing
 import Generation
 import HTTP
 import JSON
+import ModelFiles
 import Sampling
 import Serving
 import ServingSupport
@@ -252,5 +253,37 @@ import Testing
         #expect(
             try lines(try await chat("", TestClient(engine: engine))).last
                 == ["error": "broken"])
+    }
+
+    @Test func `embeddings are of texts, or of one by the older name`() async throws {
+        let engine = ScriptedEngine { request throws(SubmissionError) in
+            ScriptedEngine.events([
+                .embedding([0.5, Float(request.promptTokens.count)]),
+                .finished(choice: 0, reason: .length, stop: nil),
+                .usage(Usage(promptTokens: request.promptTokens.count)),
+            ])
+        }
+        let client = TestClient(
+            engine: engine,
+            embedding: EmbeddingAbility(
+                Pooling(.mean, maxTokenCount: 3), dimension: 2, isEncoder: true))
+        let embed = "/api/embed"
+        let many = try await client.post(embed, #"{"model":"small:latest","input":["a","abcdef"]}"#)
+        #expect(try many.json["model"] == "small:latest")
+        // BOS and a; the longer one is cut to three tokens.
+        #expect(try many.json["embeddings"] == [[0.5, 2.0], [0.5, 3.0]])
+        #expect(try many.json["prompt_eval_count"] == 5)
+        #expect(try many.json["total_duration"]?.intValue != nil)
+        let one = try await client.post(embed, #"{"model":"small","input":"a"}"#)
+        #expect(try one.json["embeddings"] == [[0.5, 2.0]])
+        let long = try await client.post(
+            embed, #"{"model":"small","input":"abcdef","truncate":false}"#)
+        #expect(long.status == 400)
+        #expect(try long.json["error"]?.stringValue != nil)
+        let older = try await client.post("/api/embeddings", #"{"model":"small","prompt":"a"}"#)
+        #expect(older.text == #"{"embedding":[0.5,2.0]}"#)
+        for body in [#"{"model":"small"}"#, #"{"model":"small","input":7}"#, #"{"input":"a"}"#] {
+            #expect(try await client.post(embed, body).status == 400)
+        }
     }
 }

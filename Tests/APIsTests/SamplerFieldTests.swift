@@ -42,8 +42,6 @@ import Testing
         expected.temperatureExponent = 2
         expected.minKeep = 2
         expected.mirostat = .init(version: 2, tau: 4, eta: 0.2)
-        expected.adaptiveTarget = 0.3
-        expected.adaptiveDecay = 0.5
         #expect(chain == expected)
         #expect(
             chain.order == [
@@ -56,10 +54,24 @@ import Testing
             #""temperature":0.7,"top_p":0.9,"top_k":40,"min_p":0.1,"repeat_penalty":1.1"#,
             #""mirostat":0,"mirostat_tau":3,"dry_multiplier":0,"dry_base":2,"xtc_threshold":0.3"#,
             #""dynatemp_exponent":2,"adaptive_decay":0.5,"adaptive_target":-1,"typical_p":1"#,
-            #""samplers":[],"min_keep":1,"top_n_sigma":-1,"dry_multiplier":1,"dry_penalty_last_n":0"#,
+            #""min_keep":1,"top_n_sigma":-1,"dry_multiplier":1,"dry_penalty_last_n":0"#,
         ] {
             #expect(try chain(members) == nil, "\(members)")
         }
+    }
+
+    @Test func `adaptive-p acts where the order names it`() throws {
+        let fields = #""adaptive_target":0.3,"adaptive_decay":0.5"#
+        #expect(try chain(fields) == nil)
+        let chain = try #require(try chain(#""samplers":"a","# + fields))
+        #expect(chain.order == [.adaptiveP])
+        #expect(chain.adaptiveTarget == 0.3)
+        #expect(chain.adaptiveDecay == 0.5)
+    }
+
+    @Test func `an order of none leaves the distribution as it is`() throws {
+        #expect(try chain(#""samplers":[]"#)?.order == [])
+        #expect(try chain(#""samplers":"""#)?.order == [])
     }
 
     @Test(arguments: [

@@ -63,6 +63,7 @@ final class RuleConstraint: TokenConstraint {
 }
 
 final class RuleMatcher: TokenMatcher {
+    let limitation: String? = nil
     private let rule: RuleConstraint.Rule
     private var tokens: [Int32] = []
     private var forbidden: [(tokenCount: Int, token: Int32)] = []

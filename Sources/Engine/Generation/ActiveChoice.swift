@@ -214,7 +214,8 @@ final class ActiveChoice {
     /// How the answer ends where nothing may follow and it cannot go back.
     var deadEnd: AnswerText.End {
         let isRestricted = active.request.sampling.isRestricted
-        if matcher == nil { return .init(reason: .stop) }
+        guard let matcher else { return .init(reason: .stop) }
+        if let limitation = matcher.limitation { return .init(reason: .error(limitation)) }
         // What the request forbids may keep the answer from its form: it is cut there.
         if isRestricted { return .init(reason: .length) }
         return .init(

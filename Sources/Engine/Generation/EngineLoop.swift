@@ -80,7 +80,12 @@ final class EngineLoop {
         publish()
         while true {
             receiveMessages()
-            if let shutdownDeadline, requests.isEmpty || .now >= shutdownDeadline { break }
+            // A search by beams holds its places between its steps, when it has no request here.
+            if let shutdownDeadline,
+                requests.isEmpty && mailbox.isIdle || .now >= shutdownDeadline
+            {
+                break
+            }
             if scheduler.sequenceCount == 0 {
                 mailbox.sleepUntilMessage()
                 statistics.wakeUps += 1
@@ -319,7 +324,8 @@ final class EngineLoop {
                     "found": "\(slice.cachedCount)", "cache": "\(diagnosis.reason)",
                 ])
         }
-        history.note(prompt)
+        // The steps of one search would push out what others have asked.
+        if !active.submission.isLaterStep { history.note(prompt) }
     }
 
     /// Scores the prompt's tokens that follow the slice's, and delivers them when all are known.

@@ -119,8 +119,11 @@ final class Mailbox: Sendable {
 
     /// Gives back the places of a request that the engine never had as one.
     func giveBack(_ id: RequestID) {
-        let isLast = state.withLock { state in
-            state.places.giveBackAll(of: id) && state.places.count == 0
+        // A message, so that an engine that waits for this one before it ends looks again.
+        let isLast = post { state in
+            guard state.places.giveBackAll(of: id) else { return false }
+            if !state.hasEnded { state.messages.cancellations.append(id) }
+            return state.places.count == 0
         }
         if isLast { whenIdle() }
     }

@@ -50,6 +50,9 @@ final class SharedMatcher: Sendable {
         }
     }
 
+    /// Why there is no mask, where that is because of a limit.
+    var limitation: String? { state.withLock { $0.matcher.limitation } }
+
     /// Takes the next token.
     ///
     /// - Returns: whether it may have to be taken back; nil, and no change, where it may not come.

@@ -47,9 +47,6 @@ package struct ChainSampler {
         var randomness = Randomness(seed: seed, position: position, choice: choice)
         let chosen: Int
         if let mirostat = chain.mirostat {
-            for stage in chain.order where stage == .penalties || stage == .dry {
-                apply(stage, of: chain, parameters, history, &randomness)
-            }
             scaleLogits(parameters.temperature)
             chosen = sample(mirostat, &state, randomness.forToken)
         } else {

@@ -36,26 +36,37 @@ package final class BreakerSource: Sendable {
     private func find(_ texts: [[UInt8]]) -> SequenceBreakers {
         var breakers = SequenceBreakers()
         var bytes: [UInt8] = []
+        // The tokens of what is left of a text, by its length: many tokens end with the same beginning.
+        var tails: [[Int: [Int32]]] = Array(repeating: [:], count: texts.count)
         for token in 0..<Int32(clamping: tokenizer.vocabularyCount) {
             bytes.removeAll(keepingCapacity: true)
             tokenizer.append(bytesOf: token, to: &bytes)
             if bytes.isEmpty { continue }
-            for text in texts { insert(token, bytes, text, into: &breakers) }
+            for (place, text) in texts.enumerated() {
+                insert(token, bytes, text, &tails[place], into: &breakers)
+            }
         }
         return breakers
     }
 
     /// Adds a token that has a text, or ends with the beginning of one.
     private func insert(
-        _ token: Int32, _ bytes: [UInt8], _ text: [UInt8], into breakers: inout SequenceBreakers
+        _ token: Int32, _ bytes: [UInt8], _ text: [UInt8], _ tails: inout [Int: [Int32]],
+        into breakers: inout SequenceBreakers
     ) {
         for start in bytes.indices where bytes[start] == text[0] {
             let rest = bytes[start...]
             if rest.starts(with: text) { return breakers.insert(token) }
             guard text.starts(with: rest) else { continue }
-            let tail = tokenizer.encode(
-                String(decoding: text.dropFirst(rest.count), as: UTF8.self), addSpecial: false)
-            breakers.insert(token, then: Array(tail.prefix(Self.longestTail)))
+            let tail =
+                tails[rest.count]
+                ?? Array(
+                    tokenizer.encode(
+                        String(decoding: text.dropFirst(rest.count), as: UTF8.self),
+                        addSpecial: false
+                    ).prefix(Self.longestTail))
+            tails[rest.count] = tail
+            breakers.insert(token, then: tail)
         }
     }
 }

@@ -108,8 +108,10 @@ extension ServedModel {
         }
         var requests: [GenerationRequest] = []
         requests.reserveCapacity(inputs.count)
+        var question = EncodedText()
         for (place, input) in inputs.enumerated() {
-            let (tokens, secondStart) = try tokens(of: input, ability, truncation, in: place)
+            let (tokens, secondStart) = try tokens(
+                of: input, ability, truncation, in: place, &question)
             var request = GenerationRequest(
                 promptTokens: tokens, maxTokens: 1)
             request.embedding = scores ? .score : .vector(ability.pooling)
@@ -119,9 +121,15 @@ extension ServedModel {
         return requests
     }
 
+    /// A text with its ids.
+    private struct EncodedText {
+        var text: String?
+        var tokens: [Int32] = []
+    }
+
     private func tokens(
         of input: EmbeddingInput, _ ability: EmbeddingAbility, _ truncation: Truncation,
-        in place: Int
+        in place: Int, _ known: inout EncodedText
     ) throws(ServingError) -> (tokens: [Int32], secondStart: Int?) {
         let limit = min(truncation.tokenCount ?? .max, embeddingTokenLimit)
         switch input {
@@ -137,7 +145,11 @@ extension ServedModel {
                 try framed(own, truncation, to: limit, in: place), nil
             )
         case .pair(let first, let second):
-            var question = encode(first, ability)
+            // All passages have the same question, as a rule.
+            if known.text != first {
+                known = EncodedText(text: first, tokens: encode(first, ability))
+            }
+            var question = known.tokens
             var passage = encode(second, ability)
             if truncation != .never {
                 // The question's end goes only where the passage is gone already.

@@ -45,15 +45,15 @@ package struct LabelReader: Sendable {
         of readings: [LabelReading], queued: (QueuePlace) -> Void = { _ in }
     ) async throws(ServingError) -> [LabelScores] {
         let trees = readings.map { LabelTree($0, asking: template) }
-        var jobs: [(prompt: Int, request: GenerationRequest)] = []
+        var jobs: [(prompt: Int, place: Int)] = []
         for (prompt, tree) in trees.enumerated() {
-            jobs += tree.requests.map { (prompt, $0) }
+            jobs += (0..<tree.requestCount).map { (prompt, $0) }
         }
-        let answers = try await answers(to: jobs, queued: queued)
+        let answers = try await answers(to: jobs, of: trees, queued: queued)
         var rest = answers[...]
         var scores: [LabelScores] = []
         for tree in trees {
-            let count = tree.requests.count
+            let count = tree.requestCount
             guard let score = tree.scores(Array(rest.prefix(count))) else {
                 throw .failed(reason: "the engine left out a label")
             }
@@ -64,7 +64,8 @@ package struct LabelReader: Sendable {
     }
 
     private func answers(
-        to jobs: [(prompt: Int, request: GenerationRequest)], queued: (QueuePlace) -> Void
+        to jobs: [(prompt: Int, place: Int)], of trees: [LabelTree],
+        queued: (QueuePlace) -> Void
     ) async throws(ServingError) -> [ScoredPlaces] {
         let start = ContinuousClock.now
         typealias Outcome = (job: Int, answer: Result<ScoredPlaces, ServingError>)
@@ -79,8 +80,9 @@ package struct LabelReader: Sendable {
                 while next < jobs.count, openCount < limit {
                     let stream = GenerationStream()
                     do throws(SubmissionError) {
+                        let request = trees[jobs[next].prompt].request(jobs[next].place)
                         let place = try engine.accept(
-                            remaining(of: jobs[next].request, since: start), to: stream)
+                            remaining(of: request, since: start), to: stream)
                         if next == 0 { queued(place) }
                     } catch {
                         if case .overloaded = error, openCount > 0 { break }

@@ -48,17 +48,19 @@ struct LabelTree {
 
     /// A prompt to score, and the nodes whose rows it gives.
     private struct Way {
-        let request: GenerationRequest
+        let end: Int
         let nodes: [Int]
     }
 
     private let reading: LabelReading
+    private let template: GenerationRequest
     private var nodes: [Node] = []
     private var nodesByPath: [[Int32]: Int] = [:]
     private var ways: [Way] = []
 
     init(_ reading: LabelReading, asking template: GenerationRequest) {
         self.reading = reading
+        self.template = template
         for label in reading.labels {
             for (depth, token) in label.enumerated() { add(token, after: Array(label[..<depth])) }
         }
@@ -66,7 +68,7 @@ struct LabelTree {
         // The deepest first, so that each way is as long as it gets.
         for index in nodes.indices.sorted(by: { nodes[$0].path.count > nodes[$1].path.count })
         where !isRead[index] {
-            let way = way(to: index, besides: isRead, template)
+            let way = way(to: index, besides: isRead)
             for node in way.nodes { isRead[node] = true }
             ways.append(way)
         }
@@ -82,27 +84,32 @@ struct LabelTree {
     }
 
     /// The way to a node, with those above it that no other way has read.
-    private func way(
-        to index: Int, besides isRead: [Bool], _ template: GenerationRequest
-    ) -> Way {
+    private func way(to index: Int, besides isRead: [Bool]) -> Way {
         let path = nodes[index].path
         let passed = (0...path.count).compactMap { nodesByPath[Array(path[..<$0])] }
-            .filter { !isRead[$0] }
+        return Way(end: index, nodes: passed.filter { !isRead[$0] })
+    }
+
+    /// How many requests there are.
+    var requestCount: Int { ways.count }
+
+    /// One of the requests, each of which the engine can answer alone.
+    ///
+    /// It has a copy of the prompt, so that no more of them are to be held than the engine takes.
+    func request(_ place: Int) -> GenerationRequest {
+        let (way, end) = (ways[place], nodes[ways[place].end])
         var request = template
         // What stands in the last place is never computed.
-        request.promptTokens = reading.prompt + path + nodes[index].nextTokens.prefix(1)
+        request.promptTokens = reading.prompt + end.path + end.nextTokens.prefix(1)
         request.maxTokens = 0
         request.scoring = PromptScoring(
-            places: passed.map { node in
+            places: way.nodes.map { node in
                 PromptScoring.Place(
                     index: reading.prompt.count + nodes[node].path.count,
                     candidates: nodes[node].nextTokens)
             })
-        return Way(request: request, nodes: passed)
+        return request
     }
-
-    /// The requests, each of which the engine can answer alone.
-    var requests: [GenerationRequest] { ways.map(\.request) }
 
     /// The labels' scores.
     ///

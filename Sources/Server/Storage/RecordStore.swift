@@ -44,7 +44,7 @@ package final class RecordStore: Sendable {
         }
     }
 
-    /// How many bytes may wait to be written before whoever puts more waits, too.
+    /// How many bytes may wait to be written before more are refused: nobody waits for the disk.
     private static let maxPendingByteCount = 64 << 20
 
     private let folder: String
@@ -91,7 +91,8 @@ package final class RecordStore: Sendable {
     ///   - bytes: the record.
     ///   - id: its name, of letters, digits, `_` and `-`.
     ///   - owner: who finds it, of the same.
-    /// - Throws: ``StorageError`` where it is larger than all records may be together.
+    /// - Throws: ``StorageError`` where it is larger than all records may be together, or the disk
+    ///   has fallen behind.
     package func put(_ bytes: [UInt8], id: String, owner: String) throws(StorageError) {
         precondition(Self.isName(id) && Self.isName(owner), "\(owner).\(id) is no name")
         guard bytes.count <= limits.maxByteCount else {
@@ -99,7 +100,8 @@ package final class RecordStore: Sendable {
         }
         let key = Key(owner: owner, id: id)
         let time = unixTime()
-        let mustWait = state.withLock { state in
+        let pendingByteCount = state.withLock { state in
+            if state.pendingByteCount > Self.maxPendingByteCount { return state.pendingByteCount }
             _ = state.remove(key)
             state.lastSerial += 1
             state.entries[key] = Entry(
@@ -108,11 +110,11 @@ package final class RecordStore: Sendable {
             state.order.append(key)
             state.byteCount += bytes.count
             state.pendingByteCount += bytes.count
-            return state.pendingByteCount > Self.maxPendingByteCount
+            return 0
         }
+        guard pendingByteCount == 0 else { throw .busy(pendingByteCount: pendingByteCount) }
         writing.async { [self] in write(key) }
         trim()
-        if mustWait { flush() }
     }
 
     /// The record of that name, if its owner has one that is not too old.

@@ -51,6 +51,11 @@ final class MaskBuilder {
     private var stepCount = 0
     private static let stepsPerLook = 64
 
+    /// Where a look for any token ends, by its steps: what it finds decides which tokens are forced,
+    /// and so must not depend on the machine.
+    private var lastStep: Int?
+    private static let mostSteps = 1 << 16
+
     /// A builder without any mask.
     ///
     /// - Parameters:
@@ -162,6 +167,7 @@ final class MaskBuilder {
     /// Whether the mask takes too long, looked at once for some steps.
     private func isTooLate() -> Bool {
         stepCount += 1
+        if let lastStep, stepCount > lastStep { isLate = true }
         if stepCount & (Self.stepsPerLook - 1) == 0, let deadline, ProcessorTime.now > deadline {
             isLate = true
         }
@@ -211,9 +217,9 @@ final class MaskBuilder {
     {
         var mask = TokenMask(tokenCount: vocabulary.tokenCount)
         let end = Int(vocabulary.trie.nodes[node].end)
-        deadline = .now + .milliseconds(100)
+        lastStep = stepCount + Self.mostSteps
         isLate = false
-        defer { deadline = nil }
+        defer { lastStep = nil }
         walk(vocabulary.trie, node + 1..<end, from: state, after: text, &mask)
         return isLate || !mask.isEmpty
     }

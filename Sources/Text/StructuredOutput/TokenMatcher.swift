@@ -34,6 +34,10 @@ package protocol TokenMatcher: AnyObject, SendableMetatype {
     /// Takes a token out of the mask here, until the matcher is rewound to before this place.
     func forbid(_ token: Int32)
 
+    /// Why the masks of this answer have come to their limit of time or memory; nil where they have
+    /// not.
+    var limitation: String? { get }
+
     /// Checks the whole answer again; nil where it is right, or else what is wrong.
     func problem() -> String?
 }

@@ -438,7 +438,10 @@ package struct ResidencySchedule {
                 < (drained.contains($1) ? 0 : 1, entries[$1].loadedAt, $1)
         }
         guard missing > 0, busy.reduce(0, { $0 + entries[$1].byteCount }) >= missing else {
-            return promised > 0 ? max(0, entries[index].byteCount - promised) : 0
+            // What was unloaded for this model stays free for it, or two small ones would come and go
+            // while it waits.
+            return promised > 0 || displacing.contains(index)
+                ? max(0, entries[index].byteCount - promised) : 0
         }
         for place in busy where missing > 0 {
             entries[place].isDraining = true

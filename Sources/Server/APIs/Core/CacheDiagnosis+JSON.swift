@@ -11,7 +11,14 @@ extension CacheDiagnosis {
     /// that nobody can find out by trying what the prompts of others begin with. The log tells the
     /// operator more.
     package var json: JSONValue {
-        var object: JSONObject = ["type": reason == .hit ? "cache_hit" : "cache_miss"]
+        // OpenAI's SDK knows one reason for a miss, and none where nothing is available.
+        let type: JSONValue =
+            switch reason {
+            case .hit: "cache_hit"
+            case .changed: "cache_miss"
+            default: "unavailable"
+            }
+        var object: JSONObject = ["type": type]
         let (name, position): (String, Int?) =
             switch reason {
             case .hit: ("", nil)

@@ -135,7 +135,7 @@ struct SamplerOptions {
         chain.mirostat = try mirostat()
         let target = try fields.read(SamplerFields.adaptiveTarget)
         let decay = try fields.read(SamplerFields.adaptiveDecay)
-        if target >= 0 {
+        if target >= 0, chain.order.contains(.adaptiveP) {
             chain.adaptiveTarget = Float(target)
             chain.adaptiveDecay = Float(decay)
         }
@@ -177,7 +177,7 @@ struct SamplerOptions {
             throw .wrongType(
                 path, expected: "an array of names or a string of letters", found: value.kindName)
         }
-        return stages.isEmpty ? nil : stages
+        return stages
     }
 
     private func stage(

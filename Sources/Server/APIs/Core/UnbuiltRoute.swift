@@ -55,7 +55,6 @@ struct UnbuiltRoute: Sendable {
         + rows(.mistral, ["/batch", "/libraries", "/connectors"], nothingStored)
         + rows(.anthropic, ["/messages/batches"], nothingStored)
         + rows(.anthropic, ["/complete"], "use /v1/completions")
-        + rows(.ollama, ["/api/embed", "/api/embeddings"], "use /v1/embeddings")
         + rows(
             .ollama,
             [

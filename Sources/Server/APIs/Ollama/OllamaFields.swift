@@ -70,6 +70,24 @@ enum OllamaFields {
         FieldDeclaration("verbose", .boolean, "Taken; there is no more.")
     }
 
+    private static let ignored = ["options", "keep_alive"].map {
+        FieldDeclaration.ignored($0, reason: "embeddings are computed in one way")
+    }
+
+    /// `POST /api/embed`.
+    static let embed = FieldList {
+        EmbeddingFields.list.declarations.map { $0.name == "model" ? $0.required : $0 }
+        ignored
+    }
+
+    /// `POST /api/embeddings`.
+    static let embedOne = FieldList {
+        FieldDeclaration("model", .string(maxBytes: 1024), "Which model embeds.")
+            .example("default").required
+        FieldDeclaration("prompt", .string(), "The text.").example("a").required
+        ignored
+    }
+
     // MARK: Answers
 
     private static let said = FieldList {
@@ -130,6 +148,20 @@ extension EndpointContract {
     static let ollamaGenerate = lines(
         "Continue or answer a text (Ollama).", takes: OllamaFields.generate,
         gives: OllamaFields.completion)
+    static let ollamaEmbed = EndpointContract(
+        "Make vectors of texts (Ollama).", takes: OllamaFields.embed,
+        gives: .object {
+            FieldDeclaration("model", .string(), "The model, as the client calls it.").required
+            FieldDeclaration("embeddings", .array(of: .any), "A vector for each.").required
+            FieldDeclaration("total_duration", AnswerMembers.count, "In nanoseconds.").required
+            FieldDeclaration("load_duration", AnswerMembers.count, "Always 0.").required
+            FieldDeclaration("prompt_eval_count", AnswerMembers.count, "The tokens.").required
+        })
+    static let ollamaEmbedOne = EndpointContract(
+        "Make a vector of a text (Ollama).", takes: OllamaFields.embedOne,
+        gives: .object {
+            FieldDeclaration("embedding", .array(of: .number), "The vector.").required
+        })
     static let ollamaModels = EndpointContract(
         "List the models (Ollama).", gives: OllamaFields.models)
     static let ollamaShow = EndpointContract(

@@ -52,6 +52,10 @@ struct OllamaMessages {
             pending.append((call.name, id))
             callCount += 1
         }
+        // Nobody sends results for more calls than one turn may have.
+        if pending.count > limits.maxTools {
+            pending.removeFirst(pending.count - limits.maxTools)
+        }
         messages.append(message)
     }
 

@@ -73,7 +73,7 @@ enum OllamaModels {
     private static func capabilities(_ model: ModelDescription) -> JSONValue {
         let names: [(ModelDescription.Capability, String)] = [
             (.chat, "completion"), (.toolCalls, "tools"), (.infilling, "insert"),
-            (.thinking, "thinking"),
+            (.thinking, "thinking"), (.embedding, "embedding"),
         ]
         return .array(
             names.filter { model.capabilities.contains($0.0) }.map { .string($0.1) })

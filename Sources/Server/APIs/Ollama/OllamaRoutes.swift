@@ -16,6 +16,12 @@ extension RouteGroup {
         .post(
             "/api/generate", isListed: false, dialect: .ollama, contract: .ollamaGenerate,
             answer: OllamaRoutes.generate),
+        .post(
+            "/api/embed", isListed: false, dialect: .ollama, contract: .ollamaEmbed,
+            answer: OllamaEmbedding.embed),
+        .post(
+            "/api/embeddings", isListed: false, dialect: .ollama, contract: .ollamaEmbedOne,
+            answer: OllamaEmbedding.embedOne),
         .get(
             "/api/tags", isListed: false, dialect: .ollama, contract: .ollamaModels,
             answer: OllamaModels.list),

@@ -37,9 +37,7 @@ struct ResponseInput {
             throw .invalid(
                 path, expected: "at most \(limits.maxMessages) items with those that precede them")
         }
-        for index in earlierCount..<items.count {
-            items[index].value = try Self.resolved(items[index], storage)
-        }
+        try resolve(from: earlierCount, storage)
     }
 
     /// What a response that is to be gone on from was asked, and answered.
@@ -59,24 +57,49 @@ struct ResponseInput {
         return response.context.map { ($0, path) }
     }
 
-    /// The item, or that which it refers to.
-    private static func resolved(
-        _ item: (value: JSONValue, path: FieldPath), _ storage: StoredResponses?
-    ) throws(FieldError) -> JSONValue {
-        guard let object = item.value.objectValue, object["type"] == "item_reference" else {
-            return item.value
+    /// Puts what items refer to in their places; each record is read once, however many refer to it.
+    private mutating func resolve(
+        from start: Int, _ storage: StoredResponses?
+    ) throws(FieldError) {
+        var records: [String: StoredResponse] = [:]
+        var known: Set<String> = []
+        for index in items.indices {
+            let (value, path) = items[index]
+            guard index >= start, Self.isReference(value) else {
+                if let id = value["id"]?.stringValue { known.insert(id) }
+                continue
+            }
+            let reference = try FieldReader(value, at: path)
+            let id = try reference.require("id", reference.string("id", maxCharacters: 256))
+            guard known.insert(id).inserted else {
+                throw .invalid(
+                    path.appending("id"), expected: "the id of an item that is not in the input yet"
+                )
+            }
+            items[index].value = try Self.item(id, at: path, storage, &records)
         }
-        let reference = FieldReader(object, at: item.path)
-        let id = try reference.require("id", reference.string("id", maxCharacters: 256))
+    }
+
+    /// Whether an item only names another, which the SDKs may send without a type.
+    private static func isReference(_ item: JSONValue) -> Bool {
+        guard let object = item.objectValue else { return false }
+        if object["type"] == "item_reference" { return true }
+        return object["type"]?.isNull ?? true && object["role"] == nil && object["id"] != nil
+    }
+
+    private static func item(
+        _ id: String, at path: FieldPath, _ storage: StoredResponses?,
+        _ records: inout [String: StoredResponse]
+    ) throws(FieldError) -> JSONValue {
         guard let storage else {
             throw .unsupported(
-                item.path,
+                path,
                 reason: StoredResponses.absence
                     + "send the item itself, as clients do that ask for store: false")
         }
-        guard let found = storage.item(id) else {
+        guard let found = storage.item(id, &records) else {
             throw .invalid(
-                item.path.appending("id"),
+                path.appending("id"),
                 expected: "the id of an item of a response that is stored here for the same key")
         }
         return found

@@ -14,6 +14,8 @@ struct ResponseInputReader {
 
     /// Whether the last message is an assistant's to which a further item of its turn belongs.
     private var isTurnOpen = false
+    /// What was thought in the turn that is open, put together at its end.
+    private var thoughts: [String] = []
 
     private static let roles = ["user", "assistant", "system", "developer"]
 
@@ -78,9 +80,15 @@ struct ResponseInputReader {
 
     /// Drops a turn in which nothing was said or called; its thoughts alone are no message.
     private mutating func closeTurn() {
-        if isTurnOpen, let last = messages.last, last.parts.isEmpty, last.toolCalls.isEmpty {
-            messages.removeLast()
+        if isTurnOpen, let last = messages.last {
+            if last.parts.isEmpty, last.toolCalls.isEmpty {
+                messages.removeLast()
+            } else if !thoughts.isEmpty {
+                messages[messages.count - 1].extra["reasoning_content"] = .string(
+                    thoughts.joined(separator: "\n\n"))
+            }
         }
+        thoughts = []
         isTurnOpen = false
     }
 
@@ -177,10 +185,8 @@ struct ResponseInputReader {
             thoughts.isEmpty ? sealed ?? summary.joined(separator: "\n\n") : thoughts.joined()
         // What another server has encrypted cannot be read here.
         guard !text.isEmpty else { return }
-        let key = "reasoning_content"
-        let place = turn()
-        let before = messages[place].extra[key]?.stringValue.map { $0 + "\n\n" } ?? ""
-        messages[place].extra[key] = .string(before + text)
+        _ = turn()
+        self.thoughts.append(text)
     }
 
     private func texts(_ key: String, of item: FieldReader) throws(FieldError) -> [String] {

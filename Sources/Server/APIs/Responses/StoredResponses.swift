@@ -26,11 +26,17 @@ struct StoredResponses: Sendable {
     }
 
     /// What is kept of a response, by the identity of an item that it consists of.
-    func item(_ id: String) -> JSONValue? {
+    ///
+    /// - Parameters:
+    ///   - id: the item's.
+    ///   - records: the responses that were read for items before.
+    /// - Returns: the item, if the response that it belongs to is kept.
+    func item(_ id: String, _ records: inout [String: StoredResponse]) -> JSONValue? {
         // The identity of an item has that of its response in it.
-        let digits = id.drop { $0 != "_" }.dropFirst().prefix(32)
-        let items = response("resp_\(digits)")?.context ?? []
-        return items.last { $0["id"]?.stringValue == id }
+        let name = "resp_" + id.drop { $0 != "_" }.dropFirst().prefix(32)
+        let record = records[name] ?? response(name)
+        records[name] = record
+        return record?.context.last { $0["id"]?.stringValue == id }
     }
 
     /// Keeps a response; one that is too large for all storage is only answered.
@@ -73,7 +79,9 @@ struct StoredResponse: Sendable {
 
     /// Reads what was kept.
     init?(_ bytes: [UInt8]) {
-        let limits = JSONParser.Limits(maxDepth: 80, maxValues: 1 << 22)
+        // As requests are read, so that no digit of a number is lost.
+        let limits = JSONParser.Limits(
+            maxBytes: 1 << 30, maxDepth: 80, maxValues: 1 << 22, keepsDigits: true)
         guard let record = try? JSONParser.parse(bytes, limits: limits),
             let response = record["response"]?.objectValue, let input = record["input"]?.arrayValue
         else { return nil }

@@ -53,7 +53,8 @@ package enum AnswerMembers {
         "prompt_cache_diagnostics",
         .object {
             FieldDeclaration(
-                "type", .choice(["cache_hit", "cache_miss"]), "Whether all was found."
+                "type", .choice(["cache_hit", "cache_miss", "unavailable"]),
+                "Whether all was found; else whether the input has changed, or why else not."
             )
             .required
             FieldDeclaration(

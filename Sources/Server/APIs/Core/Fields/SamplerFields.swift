@@ -92,7 +92,8 @@ enum SamplerFields {
         "adaptive_decay", in: 0...0.99, "How slowly earlier tokens are forgotten for that."
     ).defaulting(to: 0.9)
     static let minKeep = Field.integer(
-        "min_keep", in: 0...most, "No sampler leaves fewer tokens than this."
+        "min_keep", in: 0...most,
+        "No sampler but top_k, top_n_sigma and mirostat leaves fewer tokens than this."
     ).defaulting(to: 0)
 
     // MARK: DRY
