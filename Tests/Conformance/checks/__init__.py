@@ -10,15 +10,23 @@ A family of checks is a file beside this one. It declares its checks with the cl
         answer = client.embeddings.create(model=options.model, input="a", dimensions=64)
         same(len(answer.data[0].embedding), 64, "length")
 
-Such a check runs once with each client of `clients`. One of a name that is not there, such as
-`@check("ollama")`, gets no argument, and makes its own client of `root()`. A check may be async. What
-the server at hand cannot do is `skip("why")`: say so, and never pass for it. What a check needs stands
-in requirements/sdks.txt, or where it does not get on with those, see OTHER_ENVIRONMENTS.
+Such a check runs once with each client of `clients`, asynchronous ones among them, which are asked as
+blocking ones are. One of a name that is not there, such as `@check("litellm")`, gets no argument, and
+makes its own client of `root()`. A check may be async. One that needs a server with other settings
+starts it with `server(...)`. What the server at hand cannot do is `skip("why")`: say so, and never
+pass for it. What a check needs stands in requirements/sdks.txt, or where it does not get on with
+those, see OTHER_ENVIRONMENTS.
 """
 
 import argparse
+import atexit
 import json
-from functools import partial
+import urllib.error
+import urllib.request
+from functools import cache, partial
+
+from blocking import Blocking
+from server import Server
 
 parser = argparse.ArgumentParser(
     description="Checks a running server with SDKs, frameworks and bare sockets.")
@@ -46,8 +54,23 @@ def environment_of(module):
     return OTHER_ENVIRONMENTS.get(module, "sdks")
 
 
-# What the server that is started for the checks is told besides.
-SERVER_ENVIRONMENT = {}
+# What the server that is started for the checks is told besides: a name as those of hubs are.
+SERVER_SETTINGS = {"served-name": "conformance/small"}
+
+
+@cache
+def settings_server(settings):
+    started = Server(options.serve, options.weights, settings={"kv-memory": 128, **dict(settings)})
+    atexit.register(started.stop)
+    return started
+
+
+def server(**settings):
+    """The root of a server of its own with these settings, which checks that want the same share."""
+    if not options.serve:
+        skip("needs a server of its own: give the program with --serve")
+    names = {name.replace("_", "-"): value for name, value in settings.items()}
+    return settings_server(tuple(sorted(names.items()))).root
 
 
 def root():
@@ -103,33 +126,98 @@ def fails(error, status, call, **matches):
     raise AssertionError(f"{error.__name__} {status} was not raised")
 
 
+def get(path, base=None, **fields):
+    """The body of what is at a path, as a program without an SDK asks for it."""
+    return bare(path, None, base, fields)
+
+
+def post(path, body, base=None, **fields):
+    """The body of the answer to a JSON body, as a program without an SDK sends it."""
+    return bare(path, json.dumps(body).encode(), base, fields)
+
+
+def bare(path, data, base, fields):
+    request = urllib.request.Request((base or root()) + path, data=data, headers={
+        "Authorization": f"Bearer {options.api_key}", "Content-Type": "application/json", **fields})
+    try:
+        with urllib.request.urlopen(request, timeout=600) as response:
+            return response.read().decode()
+    except urllib.error.HTTPError as failure:
+        raise Refused(failure.code, failure.headers, failure.read().decode()) from failure
+
+
+class Refused(Exception):
+    """An answer that is an error."""
+
+    def __init__(self, status_code, headers, body):
+        super().__init__(f"{status_code}: {body}")
+        self.status_code, self.headers, self.body = status_code, headers, body
+
+
+def events(body):
+    """The JSON values of a stream of events, and what stands in it besides."""
+    frames = body.split("\n\n")
+    same(frames.pop(), "", "what follows the last event")
+    lines = [line for frame in frames for line in frame.split("\n")]
+    data = [line[6:] for line in lines if line.startswith("data: ")]
+    return [json.loads(text) for text in data if text != "[DONE]"], data[-1:] == ["[DONE]"]
+
+
+@cache
 def clients(kind):
     """The clients of an SDK with which each of its checks is run; frameworks make their own."""
     return {
-        "openai": openai_clients,
-        "openai default": lambda: openai_clients()[:1],
+        "openai": lambda: openai_clients() + blocking(openai_clients(asynchronous=True)),
+        "openai default": lambda: (
+            openai_clients()[:1] + blocking(openai_clients(asynchronous=True)[:1])),
         "openai async": partial(openai_clients, asynchronous=True),
-        "mistral": mistral_clients,
-        "mistral async": mistral_clients,
+        "mistral": lambda: mistral_clients() + blocking(mistral_clients()),
+        "anthropic": lambda: anthropic_clients() + blocking(anthropic_clients(asynchronous=True)),
+        "ollama": lambda: ollama_clients() + blocking(ollama_clients(asynchronous=True)),
     }.get(kind, lambda: [("first example", None)])()
 
 
-def openai_clients(asynchronous=False):
+def blocking(clients):
+    """The same clients, asked as blocking ones are."""
+    return [(f"{label}, async", Blocking(client)) for label, client in clients]
+
+
+def openai_clients(asynchronous=False, base=None, **members):
     import openai
 
     kind = openai.AsyncOpenAI if asynchronous else openai.OpenAI
-    make = partial(kind, api_key=options.api_key, max_retries=0, timeout=600)
+    base = base or root()
+    make = partial(kind, **{
+        "api_key": options.api_key, "max_retries": 0, "timeout": 600, **members})
     return [
-        ("default", make(base_url=f"{root()}/v1")),
-        ("strict", make(base_url=f"{root()}/openai/v1", _strict_response_validation=True)),
+        ("default", make(base_url=f"{base}/v1")),
+        ("strict", make(base_url=f"{base}/openai/v1", _strict_response_validation=True)),
     ]
 
 
-def mistral_clients():
+def mistral_clients(base=None, **members):
     from mistralai.client import Mistral
 
-    make = partial(Mistral, api_key=options.api_key, timeout_ms=600_000)
-    return [("default", make(server_url=root())), ("prefix", make(server_url=f"{root()}/mistral"))]
+    base = base or root()
+    make = partial(Mistral, **{"api_key": options.api_key, "timeout_ms": 600_000, **members})
+    return [("default", make(server_url=base)), ("prefix", make(server_url=f"{base}/mistral"))]
+
+
+def anthropic_clients(asynchronous=False, base=None, **members):
+    import anthropic
+
+    kind = anthropic.AsyncAnthropic if asynchronous else anthropic.Anthropic
+    make = partial(kind, base_url=base or root(), **{
+        "api_key": options.api_key, "max_retries": 0, "timeout": 600, **members})
+    return [("default", make()), ("strict", make(_strict_response_validation=True))]
+
+
+def ollama_clients(asynchronous=False):
+    import ollama
+
+    kind = ollama.AsyncClient if asynchronous else ollama.Client
+    return [("default", kind(
+        host=root(), headers={"authorization": f"Bearer {options.api_key}"}))]
 
 
 # --- Tools and forms ----------------------------------------------------------------------------

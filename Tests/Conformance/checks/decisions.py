@@ -49,11 +49,6 @@ def decisions_of_every_kind(client):
     judge(resource(client).create(model=options.model, input=INPUT, questions=QUESTIONS))
 
 
-@check("openai async")
-async def decisions_of_every_kind_async(client):
-    judge(await resource(client).create(model=options.model, input=INPUT, questions=QUESTIONS))
-
-
 @check("openai")
 def decisions_raw_and_streamed_response(client):
     raw = resource(client).with_raw_response.create(

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from checks import ASK, GREEDY, check, expect, options, root, same
+from checks import ASK, GREEDY, check, expect, options, root, same, skip
 
 # No framework is to look for anything outside.
 os.environ.update({
@@ -421,3 +421,168 @@ def chat_and_stream():
         async def asked():
             return (await litellm.acompletion(**ask)).choices[0].message.content
         same(asyncio.run(asked()), answer, f"{provider} async")
+
+
+# --- Round trips, usage, and what is named otherwise ----------------------------------------------
+
+
+def results_of_tools(model):
+    from langchain_core.messages import HumanMessage, ToolMessage
+
+    bound = model.bind_tools([get_weather], tool_choice="any")
+    asked = HumanMessage(QUESTION)
+    called = bound.invoke([asked])
+    results = [
+        ToolMessage(content="Sunny.", tool_call_id=call["id"], name=call["name"])
+        for call in called.tool_calls]
+    answer = model.bind_tools([get_weather]).invoke([asked, called, *results])
+    same(answer.type, "ai", "type")
+    expect(answer.usage_metadata["input_tokens"] > 0, "no usage")
+
+    async def stream():
+        whole = None
+        async for chunk in bound.astream([asked]):
+            whole = chunk if whole is None else whole + chunk
+        return whole
+    call = asyncio.run(stream()).tool_calls[0]
+    is_weather(call["name"], call["args"])
+
+
+@check("langchain-openai")
+def tools_and_their_results():
+    results_of_tools(langchain_openai())
+
+
+@check("langchain-mistralai")
+def tools_and_their_results():  # noqa: F811
+    results_of_tools(langchain_mistral())
+
+
+@check("langchain-openai")
+def usage_of_a_stream():
+    from langchain_openai import ChatOpenAI
+
+    model = ChatOpenAI(model=options.model, base_url=f"{root()}/v1", api_key=options.api_key,
+                       max_tokens=8, stream_usage=True, max_retries=0)
+    whole = None
+    for chunk in model.stream("Hello"):
+        whole = chunk if whole is None else whole + chunk
+    expect(whole.usage_metadata["output_tokens"] > 0, "no usage")
+
+
+@check("langchain-mistralai")
+def embeddings_of_texts():
+    import warnings
+
+    import httpx
+    from langchain_mistralai import MistralAIEmbeddings
+
+    models = httpx.get(f"{root()}/openai/v1/models", headers={
+        "authorization": f"Bearer {options.api_key}"}, timeout=60).json()["data"]
+    names = [model["id"] for model in models if model["capabilities"]["embeddings"]]
+    if not names:
+        skip("the server has no model that makes embeddings")
+    with warnings.catch_warnings():
+        # It looks for a tokenizer outside, and counts letters where it finds none.
+        warnings.simplefilter("ignore")
+        model = MistralAIEmbeddings(
+            model=names[0], endpoint=f"{root()}/v1/", api_key=options.api_key, max_retries=0)
+    vectors = model.embed_documents(["One.", "Two."])
+    same(len(vectors), 2, "vectors")
+    same(asyncio.run(model.aembed_query("One.")), vectors[0], "query")
+
+
+def stream_chat(model):
+    from llama_index.core.llms import ChatMessage
+
+    messages = [ChatMessage(role="user", content=ASK[0]["content"])]
+    whole = model.chat(messages)
+    expect(whole.message.content, "empty answer")
+    same(list(model.stream_chat(messages))[-1].message.content, whole.message.content, "stream")
+
+    async def last():
+        stream = await model.astream_chat(messages)
+        return [part async for part in stream][-1]
+    same(asyncio.run(last()).message.content, whole.message.content, "async stream")
+    return whole
+
+
+@check("llama-index-openai-like")
+def chat_and_stream_and_usage():
+    answer = stream_chat(llama_openai())
+    expect(answer.additional_kwargs["prompt_tokens"] > 0, f"{answer.additional_kwargs}")
+
+
+@check("llama-index-mistralai")
+def chat_and_stream():
+    stream_chat(llama_mistral())
+
+
+@check("llama-index-mistralai")
+def fill_in_middle():
+    from llama_index.llms.mistralai import MistralAI
+    from mistralai.client.errors import HTTPValidationError, SDKError
+
+    # Only for names of Mistral's own code models, which an operator can give as an alias.
+    model = MistralAI(model="codestral-latest", endpoint=root(), api_key=options.api_key,
+                      timeout=600)
+    try:
+        model.fill_in_middle("def f(", "return a")
+    except HTTPValidationError:
+        pass
+    except SDKError as failure:
+        expect("Invalid model: codestral-latest" in failure.body, failure.body)
+
+
+@check("litellm")
+def names_that_it_changes():
+    # Of seed it makes random_seed for Mistral, of required any, and a named tool it drops.
+    for provider in ("openai", "mistral", "hosted_vllm"):
+        first, second = (complete(provider, seed=7, n=1) for _ in range(2))
+        same(first.choices[0].message.content, second.choices[0].message.content, provider)
+        named = {"type": "function", "function": {"name": "get_weather"}}
+        answer = complete(provider, tools=[TOOL], tool_choice=named)
+        expect(answer.choices[0].message, provider)
+
+
+@check("litellm")
+def text_completion_and_codestral():
+    import litellm
+
+    answer = litellm.text_completion(
+        model=f"text-completion-openai/{options.model}", prompt="Once upon a time",
+        api_base=f"{root()}/v1", api_key=options.api_key, max_tokens=8, temperature=0)
+    expect(answer.choices[0].text, "empty answer")
+    card = litellm.module_level_client.get(
+        f"{root()}/openai/v1/models/{options.model}",
+        headers={"authorization": f"Bearer {options.api_key}"}).json()
+    fim = dict(model=f"text-completion-codestral/{options.model}", prompt="def f(",
+               suffix="return a", api_base=f"{root()}/v1/fim/completions",
+               api_key=options.api_key, max_tokens=8, temperature=0, seed=1)
+    try:
+        text = litellm.text_completion(**fim).choices[0].text
+    except litellm.exceptions.APIError as failure:
+        expect(not card["capabilities"]["completion_fim"], str(failure))
+        return expect("fill" in str(failure).lower() or "fim" in str(failure).lower(), f"{failure}")
+    streamed = litellm.text_completion(stream=True, **fim)
+    same("".join(chunk.choices[0].text or "" for chunk in streamed), text, "stream")
+
+
+@check("litellm")
+def router_async():
+    import litellm
+
+    router = litellm.Router(num_retries=0, model_list=[
+        {"model_name": "both", "litellm_params": {
+            "model": f"{provider}/{options.model}", "api_base": f"{root()}/v1",
+            "api_key": options.api_key}} for provider in ("openai", "mistral")])
+
+    async def ask():
+        answers = await asyncio.gather(
+            *[router.acompletion(model="both", messages=ASK, **GREEDY) for _ in range(4)])
+        stream = await router.acompletion(model="both", messages=ASK, stream=True, **GREEDY)
+        return answers, [chunk async for chunk in stream]
+    answers, chunks = asyncio.run(ask())
+    texts = {answer.choices[0].message.content for answer in answers}
+    texts.add("".join(chunk.choices[0].delta.content or "" for chunk in chunks))
+    same(len(texts), 1, "answers")

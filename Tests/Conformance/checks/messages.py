@@ -24,25 +24,6 @@ class Town(BaseModel):
     is_capital: bool
 
 
-def messages(function):
-    """Declares a check that is run with the client as it is, and with one that reads strictly."""
-    for strict in (False, True):
-        def run(strict=strict):
-            return function(client(strict))
-
-        run.__name__ = function.__name__ + ("_strictly" if strict else "")
-        check("anthropic")(run)
-    return function
-
-
-def client(strict=False, asynchronous=False):
-    import anthropic
-
-    kind = anthropic.AsyncAnthropic if asynchronous else anthropic.Anthropic
-    return kind(base_url=root(), api_key=options.api_key, max_retries=0, timeout=600,
-                _strict_response_validation=strict)
-
-
 def fails(error, status, kind, call):
     try:
         call()
@@ -59,7 +40,7 @@ def ask(client, **more):
     return client.messages.create(**{"model": options.model, "messages": ASK, **SHORT, **more})
 
 
-@messages
+@check("anthropic")
 def a_message(client):
     answer = ask(client, system="Be brief.")
     same(answer.type, "message", "type")
@@ -74,7 +55,7 @@ def a_message(client):
     same(total, count.input_tokens, "tokens of the prompt")
 
 
-@messages
+@check("anthropic")
 def a_stream_says_what_the_message_says(client):
     whole = ask(client)
     with client.messages.stream(model=options.model, messages=ASK, **SHORT) as stream:
@@ -86,7 +67,7 @@ def a_stream_says_what_the_message_says(client):
     same(final.usage.output_tokens, whole.usage.output_tokens, "output tokens")
 
 
-@messages
+@check("anthropic")
 def raw_events_come_in_order(client):
     kinds = [event.type for event in ask(client, stream=True)]
     same(kinds[0], "message_start", "first")
@@ -94,7 +75,7 @@ def raw_events_come_in_order(client):
     same(kinds[-3:], ["content_block_stop", "message_delta", "message_stop"], "last")
 
 
-@messages
+@check("anthropic")
 def limits_and_stops(client):
     short = ask(client, max_tokens=1)
     same(short.stop_reason, "max_tokens", "stop reason")
@@ -107,14 +88,14 @@ def limits_and_stops(client):
     same(warmed.content, [], "content of no tokens")
 
 
-@messages
+@check("anthropic")
 def prefill(client):
     start = {"role": "assistant", "content": "The capital of France is"}
     answer = ask(client, messages=[*ASK, start])
     expect(not answer.content[0].text.startswith("The capital"), answer.content[0].text)
 
 
-@messages
+@check("anthropic")
 def forced_calls_and_their_results(client):
     for choice in ({"type": "any", "disable_parallel_tool_use": True},
                    {"type": "tool", "name": "get_weather"}):
@@ -131,7 +112,7 @@ def forced_calls_and_their_results(client):
     expect(ask(client, messages=turns, tools=CLIENT_TOOLS).content, "no answer to a result")
 
 
-@messages
+@check("anthropic")
 def streamed_calls_add_up(client):
     with client.messages.stream(
             model=options.model, messages=ASK_WEATHER, tools=CLIENT_TOOLS, extra_body=GREEDY,
@@ -142,7 +123,7 @@ def streamed_calls_add_up(client):
     valid_arguments(call.name, call.input)
 
 
-@messages
+@check("anthropic")
 def an_answer_parsed_into_a_type(client):
     answer = client.messages.parse(
         model=options.model, max_tokens=96, extra_body=GREEDY, output_format=Town,
@@ -151,7 +132,7 @@ def an_answer_parsed_into_a_type(client):
         expect(isinstance(answer.parsed_output, Town), f"{answer.parsed_output!r} is no Town")
 
 
-@messages
+@check("anthropic")
 def models(client):
     page = client.models.list()
     names = [model.id for model in page]
@@ -161,7 +142,7 @@ def models(client):
     expect(model.display_name and model.created_at, "no name or date")
 
 
-@messages
+@check("anthropic")
 def errors(client):
     import anthropic
 
@@ -178,7 +159,7 @@ def errors(client):
           lambda: ask(client, tools=[tool]))
 
 
-@messages
+@check("anthropic")
 def a_billing_line_that_changes_leaves_the_prefix_cached(client):
     rules = "Answer in plain words, and never say more than a sentence. " * 40
     def read(hash):
@@ -192,7 +173,7 @@ def a_billing_line_that_changes_leaves_the_prefix_cached(client):
     expect(second.cache_read_input_tokens > total * 0.8, f"{second} of {total}")
 
 
-@messages
+@check("anthropic")
 def the_beta_routes(client):
     answer = client.beta.messages.create(
         model=options.model, messages=ASK, betas=["context-management-2025-06-27"],
@@ -200,14 +181,18 @@ def the_beta_routes(client):
     same(answer.context_management.applied_edits, [], "edits")
 
 
-@check("anthropic async")
-async def a_message_and_a_stream():
-    async with client(asynchronous=True) as anthropic:
-        whole = await anthropic.messages.create(model=options.model, messages=ASK, **SHORT)
-        async with anthropic.messages.stream(
-                model=options.model, messages=ASK, **SHORT) as stream:
-            text = "".join([piece async for piece in stream.text_stream])
-    same(text, whole.content[0].text, "text")
+@check("anthropic")
+def raw_and_streamed_responses(client):
+    members = {"model": options.model, "messages": ASK, **SHORT}
+    text = ask(client).content[0].text
+    raw = client.messages.with_raw_response.create(**members)
+    expect(raw.headers["request-id"], "request-id")
+    same(raw.parse().content[0].text, text, "raw")
+    with client.messages.with_streaming_response.create(**members) as response:
+        same(response.parse().content[0].text, text, "streamed")
+    with client.messages.with_streaming_response.create(stream=True, **members) as response:
+        lines = [line for line in response.iter_lines() if line]
+    same(lines[-2], "event: message_stop", "last event")
 
 
 @check("langchain-anthropic")

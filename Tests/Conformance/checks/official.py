@@ -188,6 +188,40 @@ def chat_system_and_parts_and_turns(client):
 
 
 @check("openai")
+def chat_options_hold_in_streams(client):
+    def ask(**members):
+        members = {"temperature": 0, "max_tokens": 16, **members}
+        chunks = client.chat.completions.create(
+            model=options.model, messages=ASK, stream=True, **members)
+        texts, ends = {}, {}
+        for choice in (chunk.choices[0] for chunk in chunks if chunk.choices):
+            texts[choice.index] = texts.get(choice.index, "") + (choice.delta.content or "")
+            ends[choice.index] = choice.finish_reason or ends.get(choice.index)
+        return texts, ends
+
+    texts, ends = ask()
+    stop = texts[0][2:7]
+    stopped, reasons = ask(stop=stop)
+    same((stopped[0], reasons[0]), (texts[0][: texts[0].index(stop)], "stop"), "stop")
+    same(ask(max_tokens=1)[1], {0: "length"}, "one token")
+    same(sorted(ask(n=3, seed=1, temperature=1)[0]), [0, 1, 2], "indices")
+    same(ask(seed=7, temperature=1.2), ask(seed=7, temperature=1.2), "seed")
+    first = client.chat.completions.create(
+        model=options.model, messages=ASK, temperature=0, max_tokens=1, logprobs=True,
+    ).choices[0].logprobs.content[0].model_dump()["token_id"]
+    expect(ask(logit_bias={str(first): -100})[0][0] != texts[0], "the banned token came")
+
+
+@check("openai")
+def chat_takes_a_prediction(client):
+    ask = partial(client.chat.completions.create, model=options.model, messages=ASK, **GREEDY)
+    text = ask().choices[0].message.content
+    for content in (text, [{"type": "text", "text": text}]):
+        answer = ask(prediction={"type": "content", "content": content})
+        same(answer.choices[0].message.content, text, "answer")
+
+
+@check("openai")
 def completion_text_and_ids_and_lists(client):
     ask = partial(client.completions.create, model=options.model, temperature=0, max_tokens=8)
     text = ask(prompt="The capital of France is").choices[0].text
@@ -314,18 +348,6 @@ def requests_at_once(client):
     same(answers, [alone] * 4, "answers")
 
 
-@check("openai async")
-async def async_chat_and_stream(client):
-    answer = await client.chat.completions.create(model=options.model, messages=ASK, **GREEDY)
-    stream = await client.chat.completions.create(
-        model=options.model, messages=ASK, stream=True, **GREEDY)
-    text = ""
-    async for chunk in stream:
-        text += chunk.choices[0].delta.content or ""
-    same(text, answer.choices[0].message.content, "text")
-    expect([model.id async for model in client.models.list()], "models")
-
-
 # --- Mistral ----------------------------------------------------------------------------------
 
 
@@ -389,6 +411,15 @@ def chat_options(client):
 
 
 @check("mistral")
+def chat_prompt_mode_and_prediction(client):
+    ask = partial(client.chat.complete, model=options.model, messages=ASK, **GREEDY)
+    text = ask().choices[0].message.content
+    predicted = ask(prediction={"type": "content", "content": text})
+    same(predicted.choices[0].message.content, text, "answer")
+    expect(ask(prompt_mode="reasoning").choices[0].message.content, "no answer")
+
+
+@check("mistral")
 def chat_logprobs(client):  # noqa: F811
     answer = client.chat.complete(
         model=options.model, messages=ASK, logprobs=True, top_logprobs=3, **GREEDY)
@@ -427,19 +458,14 @@ def fim_completes_or_refuses(client):
     from mistralai.client import errors
 
     card = client.models.retrieve(model_id=options.model)
-    ask = partial(client.fim.complete, model=options.model, prompt="def f(", suffix="return a",
-                  max_tokens=8)
-    if card.capabilities.completion_fim:
-        expect(ask().choices[0].message.content is not None, "no content")
-    else:
-        fails(errors.HTTPValidationError, 422, ask)
-
-
-@check("mistral async")
-async def async_chat_and_stream(client):  # noqa: F811
-    answer = await client.chat.complete_async(model=options.model, messages=ASK, **GREEDY)
-    text = ""
-    async for event in await client.chat.stream_async(
-            model=options.model, messages=ASK, **GREEDY):
-        text += event.data.choices[0].delta.content or ""
-    same(text, answer.choices[0].message.content, "text")
+    for suffix in ("return a", "", None):
+        members = {"model": options.model, "prompt": "def f(", "suffix": suffix, "max_tokens": 8,
+                   "temperature": 0}
+        if not card.capabilities.completion_fim:
+            fails(errors.HTTPValidationError, 422, lambda: client.fim.complete(**members))
+            fails(errors.HTTPValidationError, 422, lambda: client.fim.stream(**members))
+            continue
+        text = client.fim.complete(**members).choices[0].message.content
+        streamed = "".join(
+            event.data.choices[0].delta.content for event in client.fim.stream(**members))
+        same(streamed, text, "stream")

@@ -15,13 +15,6 @@ class Town(BaseModel):
     is_capital: bool
 
 
-def client(asynchronous=False):
-    import ollama
-
-    kind = ollama.AsyncClient if asynchronous else ollama.Client
-    return kind(host=root(), headers={"authorization": f"Bearer {options.api_key}"})
-
-
 def timings(answer):
     expect(answer.done and answer.done_reason in ("stop", "length"), answer.done_reason)
     expect(answer.prompt_eval_count > 0 and answer.eval_count > 0, "no counts")
@@ -29,34 +22,34 @@ def timings(answer):
 
 
 @check("ollama")
-def chat_and_stream():
-    whole = client().chat(model=options.model, messages=ASK, options=SHORT)
+def chat_and_stream(client):
+    whole = client.chat(model=options.model, messages=ASK, options=SHORT)
     expect(whole.message.content, "no text")
     timings(whole)
-    parts = list(client().chat(model=options.model, messages=ASK, options=SHORT, stream=True))
+    parts = list(client.chat(model=options.model, messages=ASK, options=SHORT, stream=True))
     same("".join(part.message.content for part in parts), whole.message.content, "streamed")
     timings(parts[-1])
 
 
 @check("ollama")
-def generate_and_stream():
+def generate_and_stream(client):
     prompt = ASK[0]["content"]
-    whole = client().generate(model=options.model, prompt=prompt, options=SHORT)
+    whole = client.generate(model=options.model, prompt=prompt, options=SHORT)
     expect(whole.response, "no text")
     timings(whole)
-    parts = list(client().generate(
+    parts = list(client.generate(
         model=options.model, prompt=prompt, options=SHORT, stream=True))
     same("".join(part.response for part in parts), whole.response, "streamed")
-    next_turn = client().generate(
+    next_turn = client.generate(
         model=options.model, prompt="And of Spain?", context=whole.context, options=SHORT)
     expect(len(next_turn.context) > len(whole.context), "no longer context")
-    raw = client().generate(model=options.model, prompt="One, two,", raw=True, options=SHORT)
+    raw = client.generate(model=options.model, prompt="One, two,", raw=True, options=SHORT)
     expect(raw.response and raw.context is None, "raw")
 
 
 @check("ollama")
-def tools_and_their_results():
-    answer = client().chat(
+def tools_and_their_results(client):
+    answer = client.chat(
         model=options.model, messages=ASK_WEATHER, tools=TOOLS, options=SHORT)
     for call in answer.message.tool_calls or []:
         valid_arguments(call.function.name, dict(call.function.arguments))
@@ -64,41 +57,41 @@ def tools_and_their_results():
              {"role": "assistant", "content": "", "tool_calls": [
                  {"function": {"name": "get_weather", "arguments": {"city": "Paris", "days": 3}}}]},
              {"role": "tool", "tool_name": "get_weather", "content": "Sunny."}]
-    timings(client().chat(model=options.model, messages=turns, tools=TOOLS, options=SHORT))
+    timings(client.chat(model=options.model, messages=turns, tools=TOOLS, options=SHORT))
 
 
 @check("ollama")
-def formats():
+def formats(client):
     long = {**SHORT, "num_predict": 96}
     ask = [{"role": "user", "content": "Describe Paris as JSON."}]
-    answer = client().chat(
+    answer = client.chat(
         model=options.model, messages=ask, format=Town.model_json_schema(), options=long)
     if answer.done_reason == "stop":
         Town.model_validate_json(answer.message.content)
-    free = client().chat(model=options.model, messages=ask, format="json", options=long)
+    free = client.chat(model=options.model, messages=ask, format="json", options=long)
     expect(free.message.content.startswith("{"), free.message.content)
 
 
 @check("ollama")
-def models():
-    names = [model.model for model in client().list().models]
+def models(client):
+    names = [model.model for model in client.list().models]
     expect(names and all(":" in name for name in names), f"{names}")
-    shown = client().show(names[0])
+    shown = client.show(names[0])
     expect("completion" in shown.capabilities, f"{shown.capabilities}")
     expect(shown.modelinfo["general.architecture"], "no architecture")
-    running = client().ps().models
+    running = client.ps().models
     expect(running and running[0].expires_at, "nothing runs")
-    expect(client().chat(model=names[0], messages=ASK, options=SHORT).message.content, "no text")
-    same(client().chat(model=options.model, messages=[]).done_reason, "load", "done_reason")
+    expect(client.chat(model=names[0], messages=ASK, options=SHORT).message.content, "no text")
+    same(client.chat(model=options.model, messages=[]).done_reason, "load", "done_reason")
 
 
 @check("ollama")
-def errors():
+def errors(client):
     import ollama
 
-    for call in (lambda: client().chat(model="none-such", messages=ASK),
-                 lambda: list(client().chat(model="none-such", messages=ASK, stream=True)),
-                 lambda: client().show("none-such")):
+    for call in (lambda: client.chat(model="none-such", messages=ASK),
+                 lambda: list(client.chat(model="none-such", messages=ASK, stream=True)),
+                 lambda: client.show("none-such")):
         try:
             call()
         except ollama.ResponseError as failure:
@@ -106,13 +99,6 @@ def errors():
             expect("not found" in failure.error, failure.error)
         else:
             raise AssertionError("no error")
-
-
-@check("ollama async")
-async def chat_asynchronously():
-    answer = await client(asynchronous=True).chat(
-        model=options.model, messages=ASK, options=SHORT)
-    timings(answer)
 
 
 @check("langchain-ollama")

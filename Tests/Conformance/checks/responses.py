@@ -164,16 +164,6 @@ def response_is_stored_or_refused(client):
     fails(openai.NotFoundError, 404, lambda: client.responses.retrieve(first.id))
 
 
-@check("openai async")
-async def async_response(client):
-    stream = await client.responses.create(
-        model=options.model, input=ASK, stream=True, **GREEDY)
-    async for event in stream:
-        pass
-    whole = await client.responses.create(model=options.model, input=ASK, **GREEDY)
-    same(event.response.output_text, whole.output_text, "text")
-
-
 # --- Mistral ------------------------------------------------------------------------------------
 
 
@@ -204,13 +194,6 @@ def response_tool_stream(client):  # noqa: F811
     same(names[0], "response.created", "first event")
     expect("response.function_call_arguments.done" in names, names)
     expect(names[-1] in ("response.completed", "response.incomplete"), names[-1])
-
-
-@check("mistral async")
-async def async_response(client):  # noqa: F811
-    response = await mistral_responses(client).create_async(
-        model=options.model, input=ASK, **GREEDY)
-    expect(response.output[-1].content[0].text, "no text")
 
 
 # --- Codex --------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from checks import ASK, ASK_WEATHER, TIME, TOOLS, WEATHER, check, expect, fails, options, same
+from checks import ASK, ASK_WEATHER, TOOLS, WEATHER, check, expect, fails, options, same
 from checks import valid_arguments
 
 SHORT = {"temperature": 0, "max_tokens": 96}
@@ -252,6 +252,44 @@ def schema_strict_and_not(client):
             City.model_validate_json(choice.message.content)
 
 
+class Street(BaseModel):
+    name: str = Field(max_length=8)
+    kind: Literal["avenue", "lane"]
+
+
+class Quarter(BaseModel):
+    """Definitions that are referred to, an enumeration, and lists in lists."""
+
+    streets: list[Street] = Field(min_length=1, max_length=2)
+    grid: list[list[Literal[0, 1]]] = Field(min_length=2, max_length=2)
+    main: Street
+
+
+@check("openai")
+def schema_with_references_and_lists_in_lists(client):
+    answer = client.chat.completions.parse(
+        model=options.model, messages=ASK, response_format=Quarter, temperature=0, max_tokens=400)
+    choice = answer.choices[0]
+    expect(isinstance(choice.message.parsed, Quarter), f"{choice.message.content}")
+    same(choice.message.refusal, None, "refusal")
+
+
+@check("openai")
+def schema_that_cannot_be_honoured_is_refused(client):
+    import openai
+
+    for schema, place in [
+            ({"type": "object", "properties": {"a": {"$ref": "https://elsewhere.example/a"}}},
+             "/properties/a"),
+            ({"type": "object", "properties": {"a": {"$ref": "#/$defs/b"}}}, "/properties/a"),
+            ({"type": "object", "properties": {"a": {"type": "text"}}}, "/properties/a/type")]:
+        error = fails(openai.BadRequestError, 400, lambda: client.chat.completions.create(
+            model=options.model, messages=ASK, response_format={
+                "type": "json_schema", "json_schema": {"name": "a", "schema": schema}}),
+            param="response_format.json_schema.schema")
+        expect(place in error.message, error.message)
+
+
 @check("openai")
 def json_object(client):
     answer = client.chat.completions.create(
@@ -280,14 +318,6 @@ def forms_by_their_other_names(client):
         answer = client.completions.create(
             model=options.model, prompt="Is it?", extra_body=members, **SHORT)
         expect(answer.choices[0].text.strip('"') in ("yes", "no"), f"completion {members}")
-
-
-@check("openai async")
-async def tools_async(client):
-    answer = await client.chat.completions.create(
-        model=options.model, messages=ASK_WEATHER, tools=TOOLS, tool_choice="required",
-        parallel_tool_calls=False, **SHORT)
-    openai_calls(answer)
 
 
 # --- Mistral ----------------------------------------------------------------------------------
@@ -380,11 +410,3 @@ def json_object(client):  # noqa: F811
     answer = client.chat.complete(
         model=options.model, messages=ASK, response_format={"type": "json_object"}, max_tokens=64)
     expect(answer.choices[0].message.content.startswith("{"), "no object")
-
-
-@check("mistral async")
-async def tools_async(client):  # noqa: F811
-    answer = await client.chat.complete_async(
-        model=options.model, messages=ASK_WEATHER, tools=[TIME], tool_choice="any",
-        parallel_tool_calls=False, **SHORT)
-    mistral_calls(answer.choices[0].message, answer.choices[0].finish_reason)

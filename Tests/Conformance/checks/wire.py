@@ -222,3 +222,21 @@ def a_number_that_json_cannot_write_is_refused_by_name():
     status, _, body = ask(post(data))
     same(status, 400, "status")
     same(json.loads(body)["error"]["param"], "temperature", "param")
+
+
+@check("wire")
+def letters_come_whole():
+    # Each event is text by itself, however many tokens its letters are of.
+    messages = [{"role": "user", "content": "\U0001F600 \u6f22\u5b57 \u00e9"}]
+    body = ask(post({**CHAT, "messages": messages, "max_tokens": 64, "stream": True,
+                     "ignore_eos": True, "temperature": 1.9, "seed": 3}))[2]
+    expect(b"\r" not in body, "a carriage return in a stream")
+    for event in body.split(b"\n\n"):
+        event.decode()
+    data = json.dumps({**CHAT, "messages": messages}, ensure_ascii=False).encode()
+    # Cut within a letter.
+    place = data.index("\u6f22".encode()) + 1
+    parts = b"".join(b"%x\r\n%s\r\n" % (len(part), part)
+                     for part in (data[:place], data[place:])) + b"0\r\n\r\n"
+    is_chat(ask(head("POST", "/v1/chat/completions", "Content-Type: application/json",
+                     "Transfer-Encoding: chunked") + parts))
