@@ -86,6 +86,7 @@ import Testing
         for (one, other) in zip(cut, whole) { #expect(abs(one - other / length) < 1e-6) }
         let refused = try await embed(#""input":"abc","\#(name)":9"#)
         #expect(refused.status == 400 && refused.text.contains("at most 8"))
+        #expect(try refused.json["error"]?["param"]?.stringValue == name)
         let both = try await embed(#""input":"abc","dimensions":3,"output_dimension":4"#)
         #expect(both.status == 400)
     }

@@ -68,7 +68,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "/v1/pooling", "/embedding", "/v1/responses/x/cancel",
+        "/v1/pooling", "/embedding", "/v1/responses/x/cancel", "/v1/responses/compact",
         "/v1/moderations", "/v1/images/generations", "/v1/audio/speech", "/v1/files",
         "/v1/batches", "/v1/fine_tuning/jobs", "/v1/assistants", "/v1/threads/x/messages",
         "/v1/score", "/v1/realtime", "/v1/conversations", "/v1/vector_stores", "/completion",

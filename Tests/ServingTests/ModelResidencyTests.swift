@@ -130,6 +130,8 @@ import Testing
         #expect(try await ask(broken, request(1)).text == "broken")
         #expect(broken.resident.status == .loaded)
         await residency.end(grace: .zero)
+        // What failed once is not told again of a server that stops.
+        await #expect(throws: ServingError.self) { try await broken.resident.loaded() }
     }
 
     @Test func `a model that has just failed is not tried again at once`() async throws {

@@ -3,6 +3,7 @@
 import Conversation
 import Serving
 import ServingSupport
+import Synchronization
 import Testing
 import Tokenization
 
@@ -47,6 +48,28 @@ import Tokenization
                 == asked.map { "user=\(long)\n\n\($0);assistant=" })
     }
 
+    @Test func `many short messages are rendered twice, however many questions there are`()
+        throws
+    {
+        let turns = (0..<20).flatMap { [Message(.user, "a\($0)"), Message(.assistant, "b")] }
+        let source = RecordingPrompts()
+        let shared = SharedConversation([Message(.system, "s")] + turns, with: model(source))
+        let prompts = try texts(shared.prompts(for: questions))
+        let said = turns.map { "\($0.role)=\($0.parts.joined());" }.joined()
+        #expect(prompts == questions.map { "system=s;\(said)user=\($0);assistant=" })
+        #expect(source.counts.withLock { $0 } == [42, 42, 4, 4, 4, 4, 4])
+    }
+
+    @Test func `a format that wants the whole conversation gets it`() throws {
+        let turns = (0..<4).flatMap { [Message(.user, "a\($0)"), Message(.assistant, "b")] }
+        let source = RecordingPrompts(least: 9)
+        let shared = SharedConversation(turns, with: model(source))
+        let said = turns.map { "\($0.role)=\($0.parts.joined());" }.joined()
+        #expect(
+            try texts(shared.prompts(for: questions))
+                == questions.map { "\(said)user=\($0);assistant=" })
+    }
+
     @Test func `ids that depend on what is far away are computed in full`() throws {
         let long = String(repeating: "it rains and rains ", count: 20)
         let shared = SharedConversation([Message(.user, long)], with: model(CountingPrompts()))
@@ -75,5 +98,22 @@ private struct CountingPrompts: PromptSource {
     func tokens(of prompt: ChatPrompt) throws -> [Int32] {
         let text = prompt.messages.map { $0.parts.joined() }.joined()
         return ByteTokenizer().encode("\(text)#\(text.utf8.count)", addSpecial: false)
+    }
+}
+
+/// The format of `PlainPrompts`, which keeps count of messages.
+private final class RecordingPrompts: PromptSource {
+    /// How many messages each prompt had.
+    let counts = Mutex<[Int]>([])
+    private let least: Int
+
+    private struct TooShort: Error {}
+
+    init(least: Int = 0) { self.least = least }
+
+    func tokens(of prompt: ChatPrompt) throws -> [Int32] {
+        counts.withLock { $0.append(prompt.messages.count) }
+        guard prompt.messages.count >= least else { throw TooShort() }
+        return try PlainPrompts().tokens(of: prompt)
     }
 }

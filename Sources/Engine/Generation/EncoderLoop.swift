@@ -208,17 +208,15 @@ struct EncoderQueue {
 
     /// The text whose turn it is.
     private var next: (client: Int, submission: Submission)? {
-        var best: (client: Int, submission: Submission, served: Double)?
+        // Among clients that had as much, the one that has waited longest is first.
+        func order(_ line: Line, _ first: Submission) -> (Int, Double, UInt64) {
+            (first.request.priority, line.served, first.id.rawValue)
+        }
+        var best: (client: Int, submission: Submission, line: Line)?
         for (client, line) in lines {
             guard let first = line.first else { continue }
-            guard let known = best else {
-                best = (client, first, line.served)
-                continue
-            }
-            let order = (first.request.priority, line.served, Double(client))
-            if order < (known.submission.request.priority, known.served, Double(known.client)) {
-                best = (client, first, line.served)
-            }
+            if let best, order(best.line, best.submission) < order(line, first) { continue }
+            best = (client, first, line)
         }
         return best.map { ($0.client, $0.submission) }
     }

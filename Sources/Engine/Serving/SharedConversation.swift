@@ -17,7 +17,7 @@ package struct SharedConversation: Sendable {
     /// The messages; never empty.
     private let messages: [Message]
 
-    /// The same with texts cut down to their ends, if that makes them much shorter.
+    /// What is left of them without all that a question's own ids hardly depend on, if that is less.
     private let shortened: [Message]?
 
     private let model: ServedModel
@@ -29,7 +29,7 @@ package struct SharedConversation: Sendable {
     package init(_ messages: [Message], with model: ServedModel) {
         self.messages = messages
         self.model = model
-        let shortened = messages.map(Self.shortened)
+        let shortened = Self.end(of: messages).map(Self.shortened)
         self.shortened = shortened == messages ? nil : shortened
     }
 
@@ -49,12 +49,15 @@ package struct SharedConversation: Sendable {
         if questions.count == 1 { return [firstPrompt] }
         let lastPrompt = try tokens(messages, last, questions.count - 1)
         var prompts = [firstPrompt]
-        if let shortened, let joint = try Joint(firstPrompt, tokens(shortened, first, 0)),
-            try joint.prompt(tokens(shortened, last, questions.count - 1)) == lastPrompt
+        // A model's format may refuse a conversation without its beginning.
+        if let shortened, let firstShort = try? tokens(shortened, first, 0),
+            let lastShort = try? tokens(shortened, last, questions.count - 1),
+            let joint = Joint(firstPrompt, firstShort), joint.prompt(lastShort) == lastPrompt
         {
             for (place, question) in questions.enumerated().dropFirst().dropLast() {
-                let short = try tokens(shortened, question, place)
-                guard let prompt = joint.prompt(short) else {
+                guard let short = try? tokens(shortened, question, place),
+                    let prompt = joint.prompt(short)
+                else {
                     prompts.append(try tokens(messages, question, place))
                     continue
                 }
@@ -90,6 +93,15 @@ package struct SharedConversation: Sendable {
         let tokens = try model.tokens(
             of: .chat(prompt), in: place, limit: model.engine.contextLength)
         return tokens + (model.answerFormat?.tokensBeforeText(after: tokens, model.tokenizer) ?? [])
+    }
+
+    /// The instructions that come first, and the messages from the user's last turn on.
+    private static func end(of messages: [Message]) -> [Message] {
+        let start = messages.firstIndex { $0.role != .system && $0.role != .developer }
+        guard let start, let turn = messages.lastIndex(where: { $0.role == .user }) else {
+            return messages
+        }
+        return messages[..<start] + messages[max(start, turn)...]
     }
 
     private static func shortened(_ message: Message) -> Message {

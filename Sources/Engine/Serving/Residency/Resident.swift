@@ -169,8 +169,12 @@ package final class Resident: Sendable {
     package func loaded() async throws {
         do {
             try await use {}
-        } catch {
-            throw residency.entry(index).error ?? error
+        } catch let error as ServingError {
+            // Of a loading that failed the reason counts, not that it is too early to try again.
+            guard case .unavailable = error, case .failed = status,
+                let cause = residency.entry(index).error
+            else { throw error }
+            throw cause
         }
     }
 

@@ -30,6 +30,9 @@ package struct EmbeddingFormat: Hashable, Sendable {
     /// Whether they are written as bytes in base64, those of floats from the lowest on.
     package var isBase64: Bool
 
+    /// The name that the client gave to the field with the dimension.
+    private var dimensionName = EmbeddingFields.dimensions.name
+
     /// Numbers of 32 bits, all of them.
     package init() {
         type = .float
@@ -39,13 +42,16 @@ package struct EmbeddingFormat: Hashable, Sendable {
     /// Reads `dimensions` or `output_dimension`, `encoding_format` and `output_dtype`.
     init(_ fields: FieldReader) throws(FieldError) {
         dimension = try fields.read(EmbeddingFields.dimensions)
+        dimensionName =
+            EmbeddingFields.dimensions.declaration.names.first { fields.value($0) != nil }
+            ?? dimensionName
         let encoding = try fields.read(EmbeddingFields.encodingFormat)
         isBase64 = encoding == "base64"
         let typeName = try fields.read(EmbeddingFields.outputType)
         type = NumberType(rawValue: typeName) ?? .float
         if type == .binary || type == .ubinary, let dimension, dimension % 8 != 0 {
             throw .invalid(
-                fields.path.appending("dimensions"),
+                fields.path.appending(dimensionName),
                 expected: "a multiple of 8 for output_dtype \(type.rawValue)")
         }
     }
@@ -54,7 +60,7 @@ package struct EmbeddingFormat: Hashable, Sendable {
     func check(modelDimension: Int) throws(APIError) {
         if let dimension, dimension > modelDimension {
             throw .invalid(
-                "dimensions", expected: "at most \(modelDimension), as many as this model gives")
+                dimensionName, expected: "at most \(modelDimension), as many as this model gives")
         }
         if type == .binary || type == .ubinary, (dimension ?? modelDimension) % 8 != 0 {
             throw .invalid(
