@@ -124,7 +124,7 @@ let package = Package(
         room(
             "Generation", in: "Engine",
             uses: [
-                "Architectures", "Inference", "ModelFiles", "Scheduling", "Sampling",
+                "Architectures", "Computation", "Inference", "ModelFiles", "Scheduling", "Sampling",
                 "StructuredOutput", "Tokenization",
             ],
             from: ["DequeModule", "Logging", "Metrics"]),

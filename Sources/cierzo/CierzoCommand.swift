@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import ArgumentParser
+import Computation
 import Console
 import Foundation
 
@@ -52,4 +53,14 @@ package struct CierzoCommand: AsyncParsableCommand {
 /// What this build is.
 enum Build {
     static let version = "0.1.0"
+
+    /// Tells this program from every other one, of the same version, too: what was computed by one
+    /// may differ from what another computes in its last bits.
+    static func identity() -> String {
+        guard let program = try? Data(contentsOf: URL(fileURLWithPath: "/proc/self/exe")) else {
+            // Then nothing else is like it.
+            return "\(version) \(UInt64.random(in: 0...UInt64.max))"
+        }
+        return "\(version) \(XXH64.of(Array(program)))"
+    }
 }

@@ -45,6 +45,7 @@ struct Service: Sendable {
         apiConfiguration.browsers = configuration.browsers(
             hostName: ProcessInfo.processInfo.hostName)
         let storage = try configuration.openStorage(logger)
+        let prefixStore = try configuration.openPrefixStore(logger)
         let residency = ModelResidency(
             configuration.residency(modelCount: entries.count), logger: logger)
         let models = ModelRegistry(residency: residency)
@@ -70,8 +71,8 @@ struct Service: Sendable {
             metadata: ["port": "\(port)", "model": "\(entries[0].path)"])
 
         let loading = ModelService(
-            configuration: configuration, port: port, residency: residency, stop: stop,
-            logger: logger)
+            configuration: configuration, port: port, residency: residency,
+            prefixStore: prefixStore, stop: stop, logger: logger)
         let pairs = zip(entries, slots).map { (entry: $0, slot: $1) }
         let failure = Mutex<(any Error)?>(nil)
         // Beside it, a signal ends the service while a further model is being loaded.
@@ -117,11 +118,37 @@ extension ServiceConfiguration {
     }
 }
 
+extension ServiceConfiguration {
+    /// Opens the folder of KV blocks, if there is to be one.
+    fileprivate func openPrefixStore(_ logger: Logger) throws(SettingsError) -> PrefixStore? {
+        guard let cacheDirectory else { return nil }
+        do throws(PrefixStore.Failure) {
+            let store = try PrefixStore(
+                PrefixStore.Configuration(
+                    directory: cacheDirectory, maxBytes: cacheDiskByteCount),
+                logger: logger)
+            let found = store.statistics
+            logger.info(
+                "disk cache",
+                metadata: [
+                    "folder": "\(cacheDirectory)", "blocks": "\(found.blockCount)",
+                    "bytes": "\(byteText(found.byteCount))",
+                ])
+            return store
+        } catch {
+            throw .invalid(
+                key: "cache-directory", source: "configuration",
+                expected: "a folder that can be written", found: "\(error)")
+        }
+    }
+}
+
 /// Loads the models that must be there at the start, and lets requests reach all.
 private struct ModelService: Sendable {
     let configuration: ServiceConfiguration
     let port: Int
     let residency: ModelResidency
+    let prefixStore: PrefixStore?
     let stop: StopRequest
     let logger: Logger
 
@@ -158,11 +185,14 @@ private struct ModelService: Sendable {
     private func open(_ models: [(entry: ModelEntry, slot: ModelSlot)]) throws -> [OpenedModel] {
         // One team of threads for all: what it does not do at the same time, it does by turns.
         let pool = try configuration.engine.makePool()
+        let program = prefixStore == nil ? Build.version : Build.identity()
         var opened: [OpenedModel] = []
         var names: Set<String> = []
         for (index, (entry, slot)) in models.enumerated() {
             var entry = entry
             entry.assembly.sharedPool = pool
+            entry.assembly.prefixStore = prefixStore
+            entry.assembly.build = program
             let isEssential = index == 0 || entry.isPinned
             let model = try entry.open(
                 in: residency, build: Build.version, keepsFile: isEssential, logger: logger)

@@ -34,6 +34,11 @@ package struct ServiceConfiguration: SettingSubject {
     var storage: String?
     var storageLimits = RecordLimits()
 
+    /// The folder of KV blocks that outlive the process; nil to keep none.
+    var cacheDirectory: String?
+    /// The most bytes of them.
+    var cacheDiskByteCount = 10 << 30
+
     var engine = EngineAssembly()
     /// What the API does.
     package var api = APIServer.Configuration(version: Build.version)

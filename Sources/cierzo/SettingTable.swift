@@ -153,6 +153,19 @@ package enum SettingTable {
             example: "1024",
             "Memory for the KV cache."),
         Setting(
+            "cache-directory", \.cacheDirectory, .optional(.text),
+            otherwise: "none, prompts are computed anew after a restart",
+            example: "/var/cache/cierzo",
+            "A folder in which KV blocks of prompts are kept, so that they outlive their place in "
+                + "memory and the server.",
+            "They are written in the background, and read for a prompt that begins like theirs. They "
+                + "belong to one model, program, kv-type, block-size and key (unless "
+                + "share-prefix-cache), and are checked before use. Prompts can be guessed from them: "
+                + "the files are for the server's user alone."),
+        Setting(
+            "cache-disk-limit", \.cacheDiskByteCount, .mebibytes(1...1_073_741_824),
+            "The most that all files in cache-directory take; those not used for longest go first."),
+        Setting(
             "max-sequences", \.engine.maxSequences, .number(1...4096, "requests"),
             "Requests that generate at the same time.",
             "Keys share the places by weight: who waits with less than its share gets one from a key "

@@ -24,14 +24,29 @@ import Testing
         #expect(request.client == 0)
     }
 
-    @Test func `each key is a client with a prefix cache of its own`() async throws {
-        let client = TestClient(.init(keys: keys))
+    private func scopes(_ keys: [String], of client: TestClient) async throws -> [String] {
         let body = #"{"model":"default","prompt":"a","cache_salt":"x"}"#
-        for key in ["one", "two", "one"] {
+        for key in keys {
             _ = try await client.post("/v1/completions", body, ["authorization": "Bearer \(key)"])
         }
+        return client.engine.requests.map(\.cacheScope)
+    }
+
+    @Test func `each key is a client with a prefix cache of its own`() async throws {
+        let client = TestClient(.init(keys: keys))
+        let scopes = try await scopes(["one", "two", "one"], of: client)
         #expect(client.engine.requests.map(\.client) == [1, 2, 1])
-        #expect(client.engine.requests.map(\.cacheScope) == ["1:x", "2:x", "1:x"])
+        #expect(scopes[0] == scopes[2] && scopes[0] != scopes[1])
+        #expect(scopes.allSatisfy { $0.hasSuffix(":x") })
+    }
+
+    @Test func `a key keeps its prefix cache when its number becomes another`() async throws {
+        let first = TestClient(.init(keys: APIKeys(["one", "two"])))
+        let second = TestClient(.init(keys: APIKeys(["new", "one"])))
+        let before = try await scopes(["one", "two"], of: first)
+        let after = try await scopes(["one", "new"], of: second)
+        #expect(before[0] == after[0])
+        #expect(!before.contains(after[1]))
     }
 
     @Test func `each key has its weight`() async throws {

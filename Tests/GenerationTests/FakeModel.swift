@@ -66,6 +66,34 @@ final class FakeModel: LanguageModel {
         }
     }
 
+    var blockByteCount: Int { positionsPerBlock * 8 }
+
+    func readBlock(_ block: Int, into bytes: inout [UInt8], at offset: Int) {
+        for place in 0..<positionsPerBlock {
+            let entry = cache[block * positionsPerBlock + place]
+            let word =
+                UInt64(UInt32(bitPattern: entry?.token ?? 0)) << 32
+                | UInt64(entry.map { $0.position + 1 } ?? 0)
+            for byte in 0..<8 {
+                bytes[offset + 8 * place + byte] = UInt8(
+                    truncatingIfNeeded: word >> UInt64(8 * byte))
+            }
+        }
+    }
+
+    func writeBlock(_ block: Int, from bytes: ArraySlice<UInt8>) {
+        for place in 0..<positionsPerBlock {
+            let start = bytes.startIndex + 8 * place
+            let word = bytes[start..<start + 8].reversed().reduce(UInt64(0)) {
+                $0 << 8 | UInt64($1)
+            }
+            let position = Int(word & 0xFFFF_FFFF) - 1
+            cache[block * positionsPerBlock + place] =
+                position < 0
+                ? nil : (position, Int32(bitPattern: UInt32(truncatingIfNeeded: word >> 32)))
+        }
+    }
+
     func forward(step batch: borrowing ForwardBatch) throws {
         let batch = copy batch
         try willForward(batch)

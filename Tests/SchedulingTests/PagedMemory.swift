@@ -29,6 +29,17 @@ struct PagedMemory {
         }
     }
 
+    /// What a block holds.
+    func contents(of block: Int32) -> [UInt64] {
+        let start = Int(block) * positionsPerBlock
+        return Array(cells[start..<start + positionsPerBlock])
+    }
+
+    mutating func fill(_ block: Int32, with hashes: [UInt64]) {
+        let start = Int(block) * positionsPerBlock
+        cells.replaceSubrange(start..<start + positionsPerBlock, with: hashes)
+    }
+
     mutating func write(_ hashes: ArraySlice<UInt64>, blockTable: [Int32]) {
         for position in hashes.indices {
             cells[place(of: position, in: blockTable)] = hashes[position]

@@ -48,6 +48,8 @@ struct RandomWalk {
         var copied = 0
         var continued = 0
         var rewound = 0
+        var saved = 0
+        var restored = 0
     }
 
     let configuration: Scheduler.Configuration
@@ -59,6 +61,12 @@ struct RandomWalk {
     private var outcomes: [SliceOutcome] = []
     private var generator: SeededGenerator
     private var nextID: UInt64 = 1
+
+    /// What blocks held that gave way, if prefixes have names, and what may be asked again.
+    private var disk: [PrefixName: [UInt64]] = [:]
+    private var recent: [SequenceRequest] = []
+    private var evicted: [NamedBlock] = []
+    private var copies: [ScheduledStep.BlockCopy] = []
     private var now = ContinuousClock.now
 
     init(_ configuration: Scheduler.Configuration, seed: UInt64) {
@@ -112,6 +120,31 @@ struct RandomWalk {
                 id: id, promptCount: hashes.count, hashes: hashes,
                 leftTokens: request.maxTokens, forkCount: request.forkCount))
         events.added += 1
+        recent.append(request)
+        if recent.count > 8 { recent.removeFirst() }
+    }
+
+    /// Keeps what blocks hold that give way.
+    private mutating func save() {
+        scheduler.takeEvicted(into: &evicted)
+        for block in evicted { disk[block.name] = memory.contents(of: block.block) }
+        events.saved += evicted.count
+        if disk.count > 500 { disk.removeAll() }
+    }
+
+    /// Puts back what some prompt begins with and memory does not have.
+    private mutating func restore() {
+        guard let request = recent.randomElement(using: &generator) else { return }
+        save()
+        scheduler.takeCopies(into: &copies)
+        for copy in copies { memory.copy(copy) }
+        let (cachedCount, names) = scheduler.prefixNames(of: request)
+        let kept = names[cachedCount...].prefix { disk[$0] != nil }.compactMap { disk[$0] }
+        let adopted = scheduler.adopt(
+            request.promptTokens, at: cachedCount..<cachedCount + kept.count, in: request.scope)
+        save()
+        for (place, block) in adopted { memory.fill(block, with: kept[place - cachedCount]) }
+        events.restored += adopted.count
     }
 
     /// Cancels any sequence.
@@ -131,8 +164,10 @@ struct RandomWalk {
     mutating func advance(arrivalsIn: UInt64?) -> String? {
         if let arrivalsIn, generator.once(in: arrivalsIn) { arrive() }
         if generator.once(in: 60) { cancelOne() }
+        if configuration.prefixRoot != nil, generator.once(in: 5) { restore() }
         now += .milliseconds(1)
         scheduler.schedule(into: &step, at: now)
+        save()
         for id in step.expired { walkers.removeAll { $0.id == id } }
         events.expired += step.expired.count
         events.preempted += step.preempted.count

@@ -12,10 +12,12 @@ import Testing
         var admission = Scheduler.Admission.optimistic
         var cachesPrefixes = true
         var attentionWindow: Int?
+        var namesPrefixes = false
 
         var testDescription: String {
             "\(blockCount) blocks of \(positionsPerBlock), \(maxSequences) sequences, \(admission), "
-                + "window \(attentionWindow.map(String.init) ?? "none"), caches \(cachesPrefixes)"
+                + "window \(attentionWindow.map(String.init) ?? "none"), caches \(cachesPrefixes), "
+                + "disk \(namesPrefixes)"
         }
     }
 
@@ -30,6 +32,11 @@ import Testing
             seed: 6, blockCount: 12, positionsPerBlock: 4, maxSequences: 6, cachesPrefixes: false),
         Setting(
             seed: 7, blockCount: 16, positionsPerBlock: 3, maxSequences: 6, attentionWindow: 10),
+        Setting(
+            seed: 8, blockCount: 14, positionsPerBlock: 3, maxSequences: 6, namesPrefixes: true),
+        Setting(
+            seed: 9, blockCount: 16, positionsPerBlock: 2, maxSequences: 5, attentionWindow: 9,
+            namesPrefixes: true),
     ]
 
     #if DEBUG
@@ -46,6 +53,7 @@ import Testing
             blockCount: setting.blockCount, positionsPerBlock: setting.positionsPerBlock,
             prefillChunkTokens: 11, prefillChunkTokensWhileDecoding: 5, prefillQuantumTokens: 3,
             admission: setting.admission, cachesPrefixes: setting.cachesPrefixes,
+            prefixRoot: setting.namesPrefixes ? PrefixName(computation: "walk") : nil,
             attentionWindow: setting.attentionWindow)
         var walk = RandomWalk(configuration, seed: setting.seed)
         for step in 0..<Self.stepCount {
@@ -73,5 +81,7 @@ import Testing
         #expect(events.continued > 100 && events.rewound > 100)
         #expect(setting.cachesPrefixes == (cache.hitTokens > 100))
         #expect(setting.cachesPrefixes == (cache.evictedBlocks > 100))
+        #expect(setting.namesPrefixes == (events.saved > 100))
+        #expect(setting.namesPrefixes == (events.restored > 100))
     }
 }

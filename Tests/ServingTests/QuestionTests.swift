@@ -151,11 +151,12 @@ import Tokenization
         let requests = try model.requests(for: question)
         for client in [
             Client(), Client(number: 2, weight: 3), Client(number: 2, sharesPrefixes: true),
+            Client(number: 2, owner: "ann"),
         ] {
             _ = try model.submit(requests, for: client)
         }
-        #expect(engine.requests.map(\.cacheScope) == ["salt", "2:salt", "salt"])
-        #expect(engine.requests.map(\.client) == [0, 2, 2])
-        #expect(engine.requests.map(\.weight) == [1, 3, 1])
+        #expect(engine.requests.map(\.cacheScope) == ["salt", "2:salt", "salt", "ann:salt"])
+        #expect(engine.requests.map(\.client) == [0, 2, 2, 2])
+        #expect(engine.requests.map(\.weight) == [1, 3, 1, 1])
     }
 }

@@ -28,6 +28,9 @@ final class EngineLoop {
     private var messages = Mailbox.Messages()
     private var masked: [SharedMatcher] = []
 
+    /// What keeps prefixes on disk, if anything does.
+    private var keeper: PrefixKeeper?
+
     /// The prompts that were computed last.
     private var history = PromptHistory()
 
@@ -54,7 +57,7 @@ final class EngineLoop {
     init(
         model: any LanguageModel, tokenizer: any Tokenizer,
         configuration: GenerationEngine.Configuration, maxSequences: Int, mailbox: Mailbox,
-        logger: Logger
+        prefixes: PrefixSpace?, logger: Logger
     ) {
         self.model = model
         self.tokenizer = tokenizer
@@ -70,7 +73,8 @@ final class EngineLoop {
                 blockCount: model.blockCount, positionsPerBlock: model.positionsPerBlock,
                 prefillChunkTokens: configuration.prefillChunkTokens,
                 prefillChunkTokensWhileDecoding: configuration.prefillChunkTokensWhileDecoding,
-                attentionWindow: model.attentionWindow))
+                prefixRoot: prefixes?.root, attentionWindow: model.attentionWindow))
+        keeper = prefixes.map { PrefixKeeper(model: model, store: $0.store, mailbox: mailbox) }
         sampler = ChoiceSampler(model: model)
         statistics.freeBlocks = model.blockCount
     }
@@ -87,6 +91,7 @@ final class EngineLoop {
                 break
             }
             if scheduler.sequenceCount == 0 {
+                keeper?.saveSome(scheduler)
                 mailbox.sleepUntilMessage()
                 statistics.wakeUps += 1
                 statistics.lastProgress = .now
@@ -96,6 +101,7 @@ final class EngineLoop {
             }
         }
         endEverything()
+        keeper?.saveAll(scheduler)
         let rest = mailbox.end()
         noteWithdrawals(rest.withdrawnCount)
         for submission in rest.submissions { start(submission) }
@@ -111,6 +117,7 @@ final class EngineLoop {
         scheduler.schedule(into: &scheduled, at: times.start)
         noteAdmissions(at: times.start)
         endExpired()
+        keeper?.saveEvicted(&scheduler)
         if scheduled.slices.isEmpty { return publish() }
         for copy in scheduled.copies {
             model.copyBlock(from: Int(copy.source), to: Int(copy.destination))
@@ -190,6 +197,10 @@ final class EngineLoop {
             endAll(request, reason: .cancelled)
         }
         noteWithdrawals(messages.withdrawnCount)
+        for piece in messages.restored { keeper?.receive(piece, &scheduler) }
+        while let id = keeper?.takeReady() {
+            if let active = requests[id] { enqueue(active) }
+        }
         for submission in messages.submissions { start(submission) }
         publish()
     }
@@ -216,9 +227,16 @@ final class EngineLoop {
             return
         }
         active.unforked = Array(active.choices.dropFirst())
+        if keeper?.begins(submission.id, active.sequenceRequest, scheduler) != true {
+            enqueue(active)
+        }
+    }
+
+    /// Lets the scheduler have a request's first choice.
+    private func enqueue(_ active: ActiveRequest) {
         do {
             try scheduler.add(
-                active.choices[0].id, active.sequenceRequest, at: submission.submitted)
+                active.choices[0].id, active.sequenceRequest, at: active.submission.submitted)
         } catch {
             for choice in active.choices { end(choice, .init(reason: .error("\(error)"))) }
         }
@@ -465,6 +483,7 @@ final class EngineLoop {
         emit(.finished(choice: choice.index, reason: end.reason, stop: end.stop), of: active)
         guard active.choices.isEmpty else { return }
         requests[active.submission.id] = nil
+        keeper?.forget(active.submission.id)
         active.usage.totalDuration = active.submission.submitted.duration(to: .now)
         if !active.submission.isLaterStep {
             statistics.finishedRequests += 1

@@ -35,11 +35,13 @@ package final class GenerationEngine: Sendable {
     ///   - model: the model, which belongs to the engine from now on.
     ///   - tokenizer: its vocabulary.
     ///   - configuration: limits, which the model's own may lower.
+    ///   - prefixes: where KV blocks outlive the engine; nil for nowhere.
     ///   - logger: where failures of steps are reported.
     ///   - whenIdle: is told, on any thread, each time that the last request has ended.
     package init(
         model: sending any LanguageModel, tokenizer: any Tokenizer,
-        configuration: Configuration = .init(), logger: Logger = Logger(label: "cierzo.engine"),
+        configuration: Configuration = .init(), prefixes: PrefixSpace? = nil,
+        logger: Logger = Logger(label: "cierzo.engine"),
         whenIdle: @escaping @Sendable () -> Void = {}
     ) {
         limits = Limits(
@@ -56,7 +58,8 @@ package final class GenerationEngine: Sendable {
 
         let loop = EngineLoop(
             model: model, tokenizer: tokenizer, configuration: configuration,
-            maxSequences: maxSequences, mailbox: mailbox, logger: logger)
+            maxSequences: maxSequences, mailbox: mailbox, prefixes: prefixes,
+            logger: logger)
         start(loop)
     }
 

@@ -28,8 +28,26 @@ package protocol LanguageModel: AnyObject {
     /// A token sees so many positions, its own included; nil for all.
     var attentionWindow: Int? { get }
 
+    /// How many bytes a KV block has.
+    var blockByteCount: Int { get }
+
     /// Copies what a KV block holds into another.
     func copyBlock(from source: Int, to destination: Int)
+
+    /// Reads what a KV block holds; nothing is allocated if nobody else has the bytes.
+    ///
+    /// - Parameters:
+    ///   - block: the block.
+    ///   - bytes: receives them, as many as `blockByteCount`.
+    ///   - offset: where in `bytes` they begin.
+    func readBlock(_ block: Int, into bytes: inout [UInt8], at offset: Int)
+
+    /// Makes a KV block hold what `readBlock(_:into:at:)` gave.
+    ///
+    /// - Parameters:
+    ///   - block: the block.
+    ///   - bytes: as many as a block has.
+    func writeBlock(_ block: Int, from bytes: ArraySlice<UInt8>)
 
     /// Computes a batch, writing the KV cache.
     ///

@@ -13,6 +13,12 @@ final class Mailbox: Sendable {
         var submissions: [Submission] = []
         var cancellations: [RequestID] = []
 
+        /// What was read from disk for requests that wait for it.
+        var restored: [RestoredPiece] = []
+
+        /// Whether there is room again for blocks on their way to the disk.
+        var hasRoom = false
+
         /// The requests that were cancelled before they got here.
         var withdrawnCount = 0
 
@@ -20,13 +26,15 @@ final class Mailbox: Sendable {
         var shutdownDeadline: ContinuousClock.Instant?
 
         var isEmpty: Bool {
-            submissions.isEmpty && cancellations.isEmpty && withdrawnCount == 0
-                && shutdownDeadline == nil
+            submissions.isEmpty && cancellations.isEmpty && restored.isEmpty && !hasRoom
+                && withdrawnCount == 0 && shutdownDeadline == nil
         }
 
         mutating func removeAll() {
             submissions.removeAll(keepingCapacity: true)
             cancellations.removeAll(keepingCapacity: true)
+            restored.removeAll(keepingCapacity: true)
+            hasRoom = false
             withdrawnCount = 0
             shutdownDeadline = nil
         }
@@ -155,6 +163,18 @@ final class Mailbox: Sendable {
         }
         withdrawn?.endUnstarted()
         if isLast { whenIdle() }
+    }
+
+    /// Hands over what was read from disk for a request.
+    func deliver(_ piece: RestoredPiece) {
+        post { state in
+            if !state.hasEnded { state.messages.restored.append(piece) }
+        }
+    }
+
+    /// Says that there is room again for blocks on their way to the disk.
+    func noteRoom() {
+        post { state in state.messages.hasRoom = !state.hasEnded }
     }
 
     /// Closes the mailbox for requests and asks the engine to end by a deadline.

@@ -66,14 +66,22 @@ package struct BlockPool: Sendable {
 
     private var nextPrefix: UInt64 = 1
 
+    /// What the names of prefixes descend from, if they have names, so that somebody may keep what
+    /// they hold.
+    private let prefixRoot: PrefixName?
+
+    /// The published blocks that have been handed out for other uses since somebody last asked.
+    private var evicted: [NamedBlock] = []
+
     /// What the cache has done.
     package private(set) var statistics = CacheStatistics()
 
     /// Creates a pool of free blocks, numbered from 0.
-    package init(blockCount: Int, positionsPerBlock: Int = 16) {
+    package init(blockCount: Int, positionsPerBlock: Int = 16, prefixRoot: PrefixName? = nil) {
         precondition(blockCount >= 0 && blockCount <= Int(Int32.max), "\(blockCount) blocks")
         precondition(positionsPerBlock >= 1, "\(positionsPerBlock) positions")
         self.positionsPerBlock = positionsPerBlock
+        self.prefixRoot = prefixRoot
         blocks = Array(repeating: Block(), count: blockCount)
         freeBlocks = (0..<Int32(blockCount)).reversed()
         tokens = Array(repeating: 0, count: blockCount * positionsPerBlock)
@@ -101,6 +109,9 @@ package struct BlockPool: Sendable {
         }
         guard let block = oldestCached else { return nil }
         removeFromCached(block)
+        if let name = blocks[Int(block)].prefix?.name {
+            evicted.append(NamedBlock(block: block, name: name))
+        }
         withdraw(block)
         statistics.evictedBlocks += 1
         blocks[Int(block)].ownerCount = 1
@@ -178,7 +189,11 @@ package struct BlockPool: Sendable {
             release(block)
             return known
         }
-        let prefix = PrefixID(rawValue: nextPrefix)
+        var prefix = PrefixID(rawValue: nextPrefix)
+        if let prefixRoot {
+            prefix.name = PrefixName(
+                parent.name ?? PrefixName(prefixRoot, in: scope), then: tokens)
+        }
         nextPrefix += 1
         var place = Int(block) * positionsPerBlock
         for token in tokens {
@@ -193,6 +208,37 @@ package struct BlockPool: Sendable {
         blocks[Int(block)].nextInBucket = buckets[bucket]
         buckets[bucket] = block
         return Entry(block: block, prefix: prefix)
+    }
+
+    /// Takes the named blocks that were handed out for other uses; what they hold is intact until
+    /// their new owners write to them.
+    ///
+    /// - Parameter blocks: receives them in place of whatever it holds; its memory is used again.
+    mutating func takeEvicted(into blocks: inout [NamedBlock]) {
+        blocks.removeAll(keepingCapacity: true)
+        swap(&evicted, &blocks)
+    }
+
+    /// The name of what a block ends, if it is published and has one.
+    func name(of block: Int32) -> PrefixName? { blocks[Int(block)].prefix?.name }
+
+    /// How many blocks have been published so far.
+    var publishedCount: UInt64 { nextPrefix - 1 }
+
+    /// The named blocks: those with owners, then the others, the most recently used first.
+    var namedBlocks: [NamedBlock] {
+        var named: [NamedBlock] = []
+        func add(_ block: Int32) {
+            guard let name = name(of: block) else { return }
+            named.append(NamedBlock(block: block, name: name))
+        }
+        for block in blocks.indices where blocks[block].ownerCount > 0 { add(Int32(block)) }
+        var next = newestCached
+        while let block = next {
+            add(block)
+            next = blocks[Int(block)].older
+        }
+        return named
     }
 
     /// Counts a prompt's tokens that were found, and those that are computed.

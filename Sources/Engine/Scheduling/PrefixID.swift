@@ -6,8 +6,26 @@
 package struct PrefixID: Hashable, Sendable {
     let rawValue: UInt64
 
+    /// Its name outside of this process, where prefixes have one.
+    var name: PrefixName?
+
     /// No tokens at all.
     package static let empty = PrefixID(rawValue: 0)
+
+    package static func == (one: PrefixID, other: PrefixID) -> Bool {
+        one.rawValue == other.rawValue
+    }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(rawValue) }
+}
+
+/// A block, and the name of the prefix that it ends.
+package struct NamedBlock: Hashable, Sendable {
+    /// The block.
+    package let block: Int32
+
+    /// What it ends.
+    package let name: PrefixName
 }
 
 /// Who may share cached prefixes: sequences find only what was computed in an equal scope.

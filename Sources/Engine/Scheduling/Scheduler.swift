@@ -232,6 +232,63 @@ package struct Scheduler: Sendable {
         pendingForks.removeAll(keepingCapacity: true)
     }
 
+    // MARK: Blocks that are kept elsewhere
+
+    /// The names of a prompt's whole blocks, as far as they may be taken from the cache, and how many
+    /// of them are in it.
+    package func prefixNames(of request: SequenceRequest) -> (cachedCount: Int, [PrefixName]) {
+        let (cachedCount, names) = places.blocks.names(
+            of: request.promptTokens, in: request.scope)
+        guard request.scoresPrompt else { return (cachedCount, names) }
+        let limit = min(request.scoredFrom / configuration.positionsPerBlock, names.count)
+        return (min(cachedCount, limit), Array(names[..<limit]))
+    }
+
+    /// How many whole blocks of a prompt are in the cache.
+    package func cachedBlockCount(of request: SequenceRequest) -> Int {
+        places.blocks.cachedCount(of: request.promptTokens, in: request.scope)
+    }
+
+    /// Lets sequences find blocks that somebody fills before the next step.
+    ///
+    /// Whoever does so makes the copies of ``takeCopies(into:)`` first: they read and write blocks
+    /// that may be handed out here.
+    ///
+    /// - Parameters:
+    ///   - tokens: of a prompt.
+    ///   - places: the places of the blocks in it; those before them must be in the cache.
+    ///   - scope: who may find them.
+    /// - Returns: the blocks to fill, by place: those that were not in the cache, as long as memory
+    ///   is free.
+    package mutating func adopt(
+        _ tokens: [Int32], at places: Range<Int>, in scope: CacheScope
+    ) -> [(place: Int, block: Int32)] {
+        precondition(!hasOpenStep, "the last step was not committed")
+        precondition(pendingCopies.isEmpty, "copies are due")
+        return self.places.blocks.adopt(tokens, at: places, in: scope)
+    }
+
+    /// Takes the named blocks that have been handed out for other uses since the last time; they hold
+    /// what they held until copies are made or a step is computed.
+    package mutating func takeEvicted(into blocks: inout [NamedBlock]) {
+        places.blocks.takeEvicted(into: &blocks)
+    }
+
+    /// Takes the copies that the next step would have to make, for whoever makes them now.
+    package mutating func takeCopies(into copies: inout [ScheduledStep.BlockCopy]) {
+        copies.removeAll(keepingCapacity: true)
+        swap(&copies, &pendingCopies)
+    }
+
+    /// The blocks with names: those in use, then the others, the most recently used first.
+    package var namedBlocks: [NamedBlock] { places.blocks.namedBlocks }
+
+    /// The name of the prefix that a block ends, if it has one.
+    package func name(of block: Int32) -> PrefixName? { places.blocks.name(of: block) }
+
+    /// How many blocks have been filled so far, or taken from elsewhere.
+    package var publishedBlockCount: UInt64 { places.blocks.publishedCount }
+
     // MARK: What others see
 
     /// The number of sequences with blocks.

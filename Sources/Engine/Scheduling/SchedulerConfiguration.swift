@@ -58,6 +58,10 @@ extension Scheduler {
         /// Whether prefixes are found again.
         package let cachesPrefixes: Bool
 
+        /// What the names of prefixes descend from, by which they are known outside of the process;
+        /// nil: they have none.
+        package let prefixRoot: PrefixName?
+
         /// A token sees so many positions, its own included; nil for all.
         package let attentionWindow: Int?
 
@@ -74,7 +78,7 @@ extension Scheduler {
             prefillChunkTokens: Int = 256, prefillChunkTokensWhileDecoding: Int = 64,
             prefillQuantumTokens: Int = 64, turnsPerOldest: Int = 4,
             prefillTokensPerDecode: Int = 3, admission: Admission = .optimistic,
-            cachesPrefixes: Bool = true, attentionWindow: Int? = nil,
+            cachesPrefixes: Bool = true, prefixRoot: PrefixName? = nil, attentionWindow: Int? = nil,
             patience: Duration = .seconds(60), decodeWork: Double = 3
         ) {
             precondition(maxSequences >= 1 && maxQueuedSequences >= 0, "\(maxSequences) sequences")
@@ -97,6 +101,7 @@ extension Scheduler {
             self.prefillTokensPerDecode = prefillTokensPerDecode
             self.admission = admission
             self.cachesPrefixes = cachesPrefixes
+            self.prefixRoot = prefixRoot
             self.attentionWindow = attentionWindow
             self.patience = patience
             self.decodeWork = decodeWork

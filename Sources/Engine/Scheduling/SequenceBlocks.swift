@@ -13,7 +13,8 @@ struct SequenceBlocks: Sendable {
         self.configuration = configuration
         pool = BlockPool(
             blockCount: configuration.blockCount,
-            positionsPerBlock: configuration.positionsPerBlock)
+            positionsPerBlock: configuration.positionsPerBlock,
+            prefixRoot: configuration.prefixRoot)
     }
 
     /// The blocks that can be handed out, those in use, and those that are cached without owners.
@@ -49,6 +50,93 @@ struct SequenceBlocks: Sendable {
             if !sequence.wasPreempted { sequence.cachedCount += size }
         }
     }
+
+    // MARK: Blocks that are kept elsewhere
+
+    /// The names of a prompt's whole blocks, but for the one that its last token is in, and how many
+    /// of the blocks are cached; none if prefixes have no names.
+    func names(of tokens: [Int32], in scope: CacheScope) -> (cachedCount: Int, [PrefixName]) {
+        guard let root = configuration.prefixRoot else { return (0, []) }
+        let size = configuration.positionsPerBlock
+        let count = max(0, tokens.count - 1) / size
+        var cachedCount = 0
+        var parent: PrefixID? = .empty
+        var names: [PrefixName] = []
+        names.reserveCapacity(count)
+        var name = PrefixName(root, in: scope)
+        for place in 0..<count {
+            let block = tokens[place * size..<(place + 1) * size]
+            if let known = parent { parent = pool.find(block, after: known, in: scope)?.prefix }
+            if let known = parent?.name {
+                // Saves the digest.
+                name = known
+                cachedCount += 1
+            } else {
+                name = PrefixName(name, then: block)
+            }
+            names.append(name)
+        }
+        return (cachedCount, names)
+    }
+
+    /// How many of a prompt's whole blocks are cached, from the first on.
+    func cachedCount(of tokens: [Int32], in scope: CacheScope) -> Int {
+        let size = configuration.positionsPerBlock
+        var parent = PrefixID.empty
+        for place in 0..<tokens.count / size {
+            let block = tokens[place * size..<(place + 1) * size]
+            guard let found = pool.find(block, after: parent, in: scope) else { return place }
+            parent = found.prefix
+        }
+        return tokens.count / size
+    }
+
+    /// Publishes blocks that somebody will fill at once with what was computed before.
+    ///
+    /// - Parameters:
+    ///   - tokens: of a prompt.
+    ///   - places: the places of such blocks in it; those before them must be cached.
+    ///   - scope: who may find them.
+    /// - Returns: the blocks that were not cached, by place; fewer if no memory is free.
+    mutating func adopt(
+        _ tokens: [Int32], at places: Range<Int>, in scope: CacheScope
+    ) -> [(place: Int, block: Int32)] {
+        let size = configuration.positionsPerBlock
+        var prefix = PrefixID.empty
+        // All of them have an owner until the last is found, so that none gives way to another.
+        var owned: [Int32] = []
+        var adopted: [(place: Int, block: Int32)] = []
+        for place in 0..<min(places.upperBound, tokens.count / size) {
+            let holding = tokens[place * size..<(place + 1) * size]
+            if let known = pool.find(holding, after: prefix, in: scope) {
+                pool.retain(known.block)
+                owned.append(known.block)
+                prefix = known.prefix
+                continue
+            }
+            guard place >= places.lowerBound, let block = pool.allocate() else { break }
+            let entry = pool.publish(block, holding: holding, after: prefix, in: scope)
+            owned.append(entry.block)
+            adopted.append((place, entry.block))
+            prefix = entry.prefix
+        }
+        for block in owned.reversed() { pool.release(block) }
+        return adopted
+    }
+
+    /// Takes the named blocks that were handed out for other uses.
+    mutating func takeEvicted(into blocks: inout [NamedBlock]) { pool.takeEvicted(into: &blocks) }
+
+    /// The named blocks.
+    var namedBlocks: [NamedBlock] { pool.namedBlocks }
+
+    /// The name of what a block ends.
+    func name(of block: Int32) -> PrefixName? { pool.name(of: block) }
+
+    /// How many blocks have been published so far.
+    var publishedCount: UInt64 { pool.publishedCount }
+
+    // MARK: Blocks of sequences
 
     /// Gives a sequence the blocks for the tokens that it has, which must be free.
     mutating func reserve(for sequence: inout ScheduledSequence) {

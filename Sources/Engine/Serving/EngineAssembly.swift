@@ -57,6 +57,12 @@ package struct EngineAssembly: Sendable {
     /// How much of such threads' time it gets next to others that want it, too.
     package var share = 1
 
+    /// Tells the program from others, whose KV blocks may have other bits.
+    package var build = ""
+
+    /// Where KV blocks of prefixes are kept on disk; nil for nowhere.
+    package var prefixStore: PrefixStore?
+
     /// The context where none is asked for, if the model has as much.
     package static let defaultContext = 32_768
 
@@ -260,7 +266,8 @@ package struct EngineAssembly: Sendable {
         let watch = WeightsWatch(file, files: transformer.weights.files)
         let engine = GenerationEngine(
             model: transformer, tokenizer: tokenizer,
-            configuration: engineConfiguration(for: file), logger: logger, whenIdle: whenIdle)
+            configuration: engineConfiguration(for: file), prefixes: prefixes(of: file),
+            logger: logger, whenIdle: whenIdle)
         return StartedEngine(engine: engine, memoryPlan: memoryPlan, watch: watch)
     }
 
@@ -314,6 +321,23 @@ package struct EngineAssembly: Sendable {
         return EnginePlan(
             limits: TransformerLimits(blockCount: (contextLength + blockSize - 1) / blockSize),
             memory: plan, packedTypes: nil)
+    }
+
+    /// Where the model's prefixes are kept on disk, if they are.
+    private func prefixes(of file: ModelFile) -> PrefixSpace? {
+        guard let prefixStore else { return nil }
+        var configuration = file.configuration
+        // In no order of their own.
+        let numbers = configuration.numbers.map { "\($0.key): \($0.value)" }.sorted()
+        configuration.numbers = [:]
+        // All instruction sets give the same bits, but not all ways to multiply.
+        let products = KernelChoice(rawValue: kernels)?.packsWeights == true ? "packed" : kernels
+        return PrefixSpace(
+            prefixStore,
+            computation: [
+                build, products, "\(file.weightsDigest())", "\(configuration)", "\(numbers)",
+                kvType.rawValue, "\(blockSize)",
+            ].joined(separator: "\n"))
     }
 
     /// The most positions of one sequence.

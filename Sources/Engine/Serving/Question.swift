@@ -118,6 +118,9 @@ package struct Client: Hashable, Sendable {
     /// The same for all questions of one client; 0 where clients are not told apart.
     package var number: Int
 
+    /// What its cached prompts are kept under, whatever its number becomes; nil for its number.
+    package var owner: String?
+
     /// Its share of the engine, next to those of others; at least 1.
     package var weight: Int
 
@@ -125,8 +128,11 @@ package struct Client: Hashable, Sendable {
     package var sharesPrefixes: Bool
 
     /// The client where clients are not told apart, unless stated otherwise.
-    package init(number: Int = 0, weight: Int = 1, sharesPrefixes: Bool = false) {
+    package init(
+        number: Int = 0, owner: String? = nil, weight: Int = 1, sharesPrefixes: Bool = false
+    ) {
         self.number = number
+        self.owner = owner
         self.weight = weight
         self.sharesPrefixes = sharesPrefixes
     }
@@ -145,6 +151,6 @@ package struct Client: Hashable, Sendable {
     /// - Parameter salt: what separates questions of the same client, or nothing.
     /// - Returns: what equals the scopes of those that may share them.
     func cacheScope(_ salt: String) -> String {
-        sharesPrefixes || number == 0 ? salt : "\(number):" + salt
+        sharesPrefixes || number == 0 ? salt : "\(owner ?? "\(number)"):" + salt
     }
 }

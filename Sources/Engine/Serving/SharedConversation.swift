@@ -101,7 +101,7 @@ package struct SharedConversation: Sendable {
         guard let start, let turn = messages.lastIndex(where: { $0.role == .user }) else {
             return messages
         }
-        return messages[..<start] + messages[max(start, turn)...]
+        return Array(messages[..<start] + messages[max(start, turn)...])
     }
 
     private static func shortened(_ message: Message) -> Message {

@@ -155,6 +155,63 @@ package enum KVCacheError: Error, Equatable, CustomStringConvertible {
         }
     }
 
+    /// Reads what a block holds: keys and values of the first layer, then of the second, and so on.
+    ///
+    /// - Parameters:
+    ///   - block: the block.
+    ///   - bytes: receives them; nothing is allocated if nobody else has it.
+    ///   - offset: where in `bytes` they begin.
+    /// - Precondition: there is room for `blockByteCount` bytes.
+    package func read(_ block: Int, into bytes: inout [UInt8], at offset: Int) {
+        precondition(block >= 0 && block < shape.blockCount, "block \(block) is not in the cache")
+        precondition(
+            offset >= 0 && bytes.count - offset >= shape.blockByteCount,
+            "\(bytes.count - offset) bytes for a block")
+        unsafe bytes.withUnsafeMutableBytes { bytes in
+            guard var target = bytes.baseAddress else { return }
+            unsafe target += offset
+            for layer in 0..<shape.layerCount {
+                unsafe target.copyMemory(from: keys(of: block, layer: layer), byteCount: keyPart)
+                unsafe target += keyPart
+                unsafe target.copyMemory(
+                    from: values(of: block, layer: layer), byteCount: valuePart)
+                unsafe target += valuePart
+            }
+        }
+    }
+
+    /// Makes a block hold what ``read(_:into:at:)`` once gave.
+    ///
+    /// - Parameters:
+    ///   - block: the block.
+    ///   - bytes: as many as a block has.
+    package func write(_ block: Int, from bytes: ArraySlice<UInt8>) {
+        precondition(block >= 0 && block < shape.blockCount, "block \(block) is not in the cache")
+        precondition(bytes.count == shape.blockByteCount, "\(bytes.count) bytes for a block")
+        unsafe bytes.withUnsafeBytes { bytes in
+            guard var source = bytes.baseAddress else { return }
+            for layer in 0..<shape.layerCount {
+                unsafe keys(of: block, layer: layer).copyMemory(from: source, byteCount: keyPart)
+                unsafe source += keyPart
+                unsafe values(of: block, layer: layer).copyMemory(
+                    from: source, byteCount: valuePart)
+                unsafe source += valuePart
+            }
+        }
+    }
+
+    /// Bytes of a block's keys in one layer, and of its values.
+    private var keyPart: Int { keyByteCount / shape.blockCount }
+    private var valuePart: Int { valueByteCount / shape.blockCount }
+
+    private func keys(of block: Int, layer: Int) -> UnsafeMutableRawPointer {
+        unsafe keys(layer: layer) + block * keyPart
+    }
+
+    private func values(of block: Int, layer: Int) -> UnsafeMutableRawPointer {
+        unsafe values(layer: layer) + block * valuePart
+    }
+
     private static func copyBlock(
         from source: Int, to destination: Int, in blocks: UnsafeMutableRawPointer, byteCount: Int
     ) {

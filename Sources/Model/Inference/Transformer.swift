@@ -131,6 +131,29 @@ package final class Transformer {
         step.cache.copyBlock(from: source, to: destination)
     }
 
+    /// How many bytes a KV block has in all layers.
+    package var blockByteCount: Int { step.cache.shape.blockByteCount }
+
+    /// Reads what a KV block holds; nothing is allocated if nobody else has the bytes.
+    ///
+    /// - Parameters:
+    ///   - block: the block.
+    ///   - bytes: receives them, as many as `blockByteCount`.
+    ///   - offset: where in `bytes` they begin.
+    package func readBlock(_ block: Int, into bytes: inout [UInt8], at offset: Int) {
+        step.cache.read(block, into: &bytes, at: offset)
+    }
+
+    /// Makes a KV block hold what ``readBlock(_:into:at:)`` gave, of this model or of another
+    /// process's with the same weights, types and sizes.
+    ///
+    /// - Parameters:
+    ///   - block: the block.
+    ///   - bytes: as many as a block has.
+    package func writeBlock(_ block: Int, from bytes: ArraySlice<UInt8>) {
+        step.cache.write(block, from: bytes)
+    }
+
     /// Lays out the step: positions, blocks and tiles of the rows, and which of them get logits.
     private func plan(_ batch: borrowing ForwardBatch) {
         do {

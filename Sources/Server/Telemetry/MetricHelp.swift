@@ -33,5 +33,16 @@ enum MetricHelp {
             "Time of a step that was spent on getting masks, where any answer has a constraint.",
         "cierzo_step_tokens": "Tokens that a step computed, those of prompts included.",
         "cierzo_step_sequences": "Sequences that took part in a step.",
+        "cierzo_disk_cache_blocks": "KV blocks in cache-directory.",
+        "cierzo_disk_cache_bytes": "Bytes of the KV blocks in cache-directory.",
+        "cierzo_disk_cache_written_blocks_total": "KV blocks written to cache-directory.",
+        "cierzo_disk_cache_read_blocks_total":
+            "KV blocks read from cache-directory instead of being computed.",
+        "cierzo_disk_cache_dropped_blocks_total":
+            "KV blocks that gave way in memory without being kept, since the disk was behind.",
+        "cierzo_disk_cache_write_failures_total":
+            "KV blocks that could not be written to cache-directory.",
+        "cierzo_disk_cache_flawed_files_total":
+            "Files in cache-directory that were damaged or not what their name says, and removed.",
     ]
 }

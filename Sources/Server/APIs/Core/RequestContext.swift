@@ -46,7 +46,8 @@ struct RequestContext: Sendable {
     /// Who asks, and what others let it share.
     var asker: Client {
         Client(
-            number: client, weight: backend.configuration.keys.weight(of: client),
+            number: client, owner: backend.configuration.keys.owner(of: client),
+            weight: backend.configuration.keys.weight(of: client),
             sharesPrefixes: backend.configuration.sharesPrefixes)
     }
 

@@ -60,7 +60,8 @@ package struct EmbeddingFormat: Hashable, Sendable {
     func check(modelDimension: Int) throws(APIError) {
         if let dimension, dimension > modelDimension {
             throw .invalid(
-                dimensionName, expected: "at most \(modelDimension), as many as this model gives")
+                FieldPath(dimensionName),
+                expected: "at most \(modelDimension), as many as this model gives")
         }
         if type == .binary || type == .ubinary, (dimension ?? modelDimension) % 8 != 0 {
             throw .invalid(
