@@ -136,6 +136,8 @@ import cierzo
         block-size           16  # default
         kv-type              f16  # default
         kv-memory            (4 contexts, at most a quarter of memory)  # default
+        cache-directory      (none, prompts are computed anew after a restart)  # default
+        cache-disk-limit     10240  # default
         max-sequences        64  # default
         max-queue            256  # default
         max-batch-tokens     512  # default

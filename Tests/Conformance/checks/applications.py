@@ -338,6 +338,8 @@ def its_small_requests():
 # --- Mistral Vibe -------------------------------------------------------------------------------
 
 VIBE = {"user-agent": "Mistral-Vibe/2.9.0", "x-affinity": "0199-session"}
+# Through Mistral's SDK it is named after it, else the SDK would split the name.
+VIBE_SDK = {**VIBE, "user-agent": "mistral-client-python/" + VIBE["user-agent"]}
 VIBE_TURNS = [
     {"role": "system", "content": "You are Mistral Vibe, a CLI coding agent."},
     *ASK_WEATHER,
@@ -353,7 +355,7 @@ async def turns_by_the_sdk_of_mistral():
     from mistralai.client import Mistral
 
     ask = {"model": options.model, "temperature": 0.2, "tools": TOOLS, "max_tokens": 96,
-           "http_headers": VIBE, "metadata": {"session_id": "0"}, "reasoning_effort": None}
+           "http_headers": VIBE_SDK, "metadata": {"session_id": "0"}, "reasoning_effort": None}
     async with Mistral(api_key=options.api_key, server_url=root(), timeout_ms=600_000) as client:
         calls = []
         stream = await client.chat.stream_async(

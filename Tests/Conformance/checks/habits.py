@@ -4,6 +4,7 @@
 import asyncio
 import json
 
+from blocking import wrapped
 from checks import ASK, GREEDY, check, events, expect, fails, get, options, post, same
 
 # --- OpenAI -------------------------------------------------------------------------------------
@@ -74,7 +75,7 @@ def raw_and_streamed_responses_of_streams(client):
         resource, method, members = resources(client)[name]
         whole = told(getattr(resource, method)(**members))
         raw = getattr(resource.with_raw_response, method)(stream=True, **members)
-        same(pieces(raw.parse()), whole, f"{name}, raw")
+        same(pieces(wrapped(raw.parse())), whole, f"{name}, raw")
         with getattr(resource.with_streaming_response, method)(
                 stream=True, **members) as response:
             lines = [line for line in response.iter_lines() if line]

@@ -72,7 +72,7 @@ struct Route: Sendable {
     /// The route of another API that it is, if it is one.
     private var unbuilt: UnbuiltRoute? {
         guard endpoints.isEmpty else { return nil }
-        return UnbuiltRoute.named(path.hasPrefix("/v1/") ? path.dropFirst(3) : path)
+        return UnbuiltRoute.named(path)
     }
 
     /// The dialect that everything but the body tells: the prefix, the client, the route.

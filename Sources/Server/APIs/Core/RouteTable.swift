@@ -86,6 +86,8 @@ struct RouteTable: Sendable {
     /// The endpoints of a path, one for each method, and its parameter.
     func endpoints(at path: Substring) -> (endpoints: [Endpoint], parameter: String) {
         if let endpoints = exact[path] { return (endpoints, "") }
+        // It may stand where others have a parameter.
+        if UnbuiltRoute.named(path) != nil { return ([], "") }
         for pattern in patterns {
             if let parameter = pattern.parameter(in: path) {
                 // The Mistral SDK sends the slash of an id as it is, the OpenAI SDK as %2F.

@@ -11,8 +11,9 @@ struct UnbuiltRoute: Sendable {
     /// What a client can do.
     let instead: String
 
-    /// The route of a path without its leading `/v1`, or nil if no API that is known has it.
+    /// The route of a path, with or without its leading `/v1`; nil if no API that is known has it.
     static func named(_ path: Substring) -> UnbuiltRoute? {
+        let path = path.hasPrefix("/v1/") ? path.dropFirst(3) : path
         for (prefix, route) in all where path == prefix || path.hasPrefix(prefix + "/") {
             return route
         }
@@ -32,6 +33,7 @@ struct UnbuiltRoute: Sendable {
             ], noClassifier)
         + rows(nil, ["/embedding", "/embed", "/pooling"], "use /v1/embeddings")
         + rows(nil, ["/assistants", "/threads", "/conversations"], "use /v1/responses")
+        + rows(nil, ["/responses/compact"], "send what is to be kept as input of /v1/responses")
         + rows(nil, ["/edits", "/engines", "/generate", "/generate_stream"], "use /v1/completions")
         + rows(nil, ["/completion"], "use /v1/completions")
         + rows(nil, ["/infill"], "use /v1/fim/completions, or /v1/completions with a suffix")

@@ -18,12 +18,7 @@ extension RouteGroup {
             answer: StoredResponseRoutes.list),
         .to(
             .post, "/v1/responses/{id}/cancel", contract: .cancelledResponse,
-            answer: StoredResponseRoutes.cancel),
-        .post("/v1/responses/compact", isListed: false) { _, _ throws(APIError) in
-            throw .unbuilt(
-                "POST /v1/responses/compact",
-                instead: "send what is to be kept as the input of /v1/responses")
-        })
+            answer: StoredResponseRoutes.cancel))
 }
 
 private enum StoredResponseRoutes {
