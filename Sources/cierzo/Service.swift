@@ -123,10 +123,11 @@ extension ServiceConfiguration {
     fileprivate func openPrefixStore(_ logger: Logger) throws(SettingsError) -> PrefixStore? {
         guard let cacheDirectory else { return nil }
         do throws(PrefixStore.Failure) {
-            let store = try PrefixStore(
-                PrefixStore.Configuration(
-                    directory: cacheDirectory, maxBytes: cacheDiskByteCount),
-                logger: logger)
+            var folder = PrefixStore.Configuration(
+                directory: cacheDirectory, maxBytes: cacheDiskByteCount)
+            folder.sharing =
+                api.keys.isRequired ? api.sharesPrefixes ? "all keys" : "each key" : "no keys"
+            let store = try PrefixStore(folder, logger: logger)
             let found = store.statistics
             logger.info(
                 "disk cache",

@@ -33,7 +33,7 @@ final class StopRequest: Sendable {
 
     /// Says that there are requests to wait for.
     func drains() {
-        state.withLock { $0.stage = .serving }
+        state.withLock { if $0.stage == .loading { $0.stage = .serving } }
     }
 
     /// Waits for the first signal.

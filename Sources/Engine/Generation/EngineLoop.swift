@@ -92,7 +92,8 @@ final class EngineLoop {
             }
             if scheduler.sequenceCount == 0 {
                 keeper?.saveSome(scheduler)
-                mailbox.sleepUntilMessage()
+                let ends = [shutdownDeadline, keeper?.patienceEnd].compactMap { $0 }
+                mailbox.sleepUntilMessage(orUntil: ends.min())
                 statistics.wakeUps += 1
                 statistics.lastProgress = .now
                 pace.resume(at: .now)
@@ -187,7 +188,7 @@ final class EngineLoop {
 
     private func receiveMessages() {
         mailbox.receive(into: &messages)
-        if messages.isEmpty { return }
+        if messages.isEmpty, keeper?.hasLostPatience() != true { return }
         if let deadline = messages.shutdownDeadline {
             shutdownDeadline = min(shutdownDeadline ?? deadline, deadline)
         }
@@ -198,6 +199,7 @@ final class EngineLoop {
         }
         noteWithdrawals(messages.withdrawnCount)
         for piece in messages.restored { keeper?.receive(piece, &scheduler) }
+        keeper?.giveUp(scheduler)
         while let id = keeper?.takeReady() {
             if let active = requests[id] { enqueue(active) }
         }

@@ -31,6 +31,9 @@ package protocol LanguageModel: AnyObject {
     /// How many bytes a KV block has.
     var blockByteCount: Int { get }
 
+    /// Whether no file of weights was lost while it was in use: else blocks may hold anything.
+    var hasItsWeights: Bool { get }
+
     /// Copies what a KV block holds into another.
     func copyBlock(from source: Int, to destination: Int)
 
@@ -65,6 +68,9 @@ package protocol LanguageModel: AnyObject {
 }
 
 extension LanguageModel {
+    /// A model without files.
+    package var hasItsWeights: Bool { true }
+
     /// A model that does not tell its states.
     package func withState<Result>(
         row: Int, _ body: (Span<Float>) throws -> Result
@@ -83,6 +89,9 @@ extension Transformer: LanguageModel {
 
     /// The most rows of logits of a batch.
     package var maxLogitsRows: Int { limits.maxLogitsRows }
+
+    /// Whether no file of weights was lost while it was in use.
+    package var hasItsWeights: Bool { (try? checkWeights()) != nil }
 
     /// Reads the state that a row of the last batch's logits was made of.
     package func withState<Result>(

@@ -227,13 +227,26 @@ extension Mailbox {
         state.withLock { swap(&$0.messages, &messages) }
     }
 
-    /// Sleeps until there is a message.
-    func sleepUntilMessage() {
+    /// Whether there is a message.
+    var hasMessages: Bool { state.withLock { !$0.messages.isEmpty } }
+
+    /// Sleeps until there is a message, or some time has come.
+    func sleepUntilMessage(orUntil end: ContinuousClock.Instant? = nil) {
         let mustSleep = state.withLock { state in
             state.isSleeping = state.messages.isEmpty
             return state.isSleeping
         }
-        if mustSleep { wakeUp.wait() }
+        guard mustSleep else { return }
+        guard let end else { return wakeUp.wait() }
+        let time = max(.zero, ContinuousClock.now.duration(to: end))
+        let milliseconds = Int(min(time, .seconds(3600)) / .milliseconds(1)) + 1
+        if wakeUp.wait(timeout: .now() + .milliseconds(milliseconds)) == .success { return }
+        // One that came just now has signalled, or will.
+        let isSignalled = state.withLock { state in
+            defer { state.isSleeping = false }
+            return !state.isSleeping
+        }
+        if isSignalled { wakeUp.wait() }
     }
 
     /// Publishes how the engine is doing and gives places back.

@@ -40,12 +40,26 @@ final class PrefixFolder: Sendable {
         } catch {
             throw failure(error.localizedDescription)
         }
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { throw failure(Self.reason(errno)) }
+        // What others put there would be believed.
+        guard status.st_uid == geteuid(), status.st_mode & 0o022 == 0 else {
+            throw failure(
+                "it must belong to the server's user, and nobody else may write to it (chmod 700)")
+        }
         // Held by every process that uses the folder.
-        lock = unsafe open(path + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        lock = unsafe open(
+            path + "/lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
         guard lock >= 0 else { throw failure(Self.reason(errno)) }
         let isAlone = flock(lock, LOCK_EX | LOCK_NB) == 0
         if isAlone { removeParts() }
-        _ = flock(lock, LOCK_SH)
+        // Another process has it alone only while it does the same.
+        var attempts = 0
+        while flock(lock, LOCK_SH | LOCK_NB) != 0, attempts < 200 {
+            usleep(10_000)
+            attempts += 1
+        }
+        guard attempts < 200 else { throw failure("another process holds the file 'lock' in it") }
         do throws(FileError) {
             try write([0], to: path + "/probe." + mark + Self.partSuffix, time: 0)
         } catch {
@@ -59,6 +73,9 @@ final class PrefixFolder: Sendable {
     /// Why a file could not be read or written.
     struct FileError: Error, CustomStringConvertible {
         let description: String
+
+        /// Whether the file itself is not what it should be, rather than out of reach for now.
+        var isFlaw = false
     }
 
     /// The blocks that are there, the one not used for longest first.
@@ -135,12 +152,17 @@ final class PrefixFolder: Sendable {
         let file = unsafe open(
             path(of: name), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         if file < 0, errno == ENOENT { return nil }
-        guard file >= 0 else { throw FileError(description: Self.reason(errno)) }
+        guard file >= 0 else {
+            throw FileError(description: Self.reason(errno), isFlaw: errno == ELOOP)
+        }
         defer { close(file) }
         var status = stat()
         guard unsafe fstat(file, &status) == 0, Self.isFile(status),
             Int(status.st_size) == byteCount
-        else { throw FileError(description: "it has not the \(byteCount) bytes of a block") }
+        else {
+            throw FileError(
+                description: "it has not the \(byteCount) bytes of a block", isFlaw: true)
+        }
         var bytes = [UInt8](repeating: 0, count: byteCount)
         var count = 0
         while count < byteCount {
@@ -151,7 +173,8 @@ final class PrefixFolder: Sendable {
                 count += read
             } else if read == 0 || errno != EINTR {
                 throw FileError(
-                    description: read == 0 ? "it was cut short" : Self.reason(errno))
+                    description: read == 0 ? "it was cut short" : Self.reason(errno),
+                    isFlaw: read == 0)
             }
         }
         return bytes

@@ -15,12 +15,18 @@ struct PrefixKeeper {
         let request: SequenceRequest
         let names: [PrefixName]
 
+        /// When it is computed rather than waited for any longer.
+        let patienceEnd: ContinuousClock.Instant
+
         /// How many of them are in memory, as far as is known.
         var cachedCount: Int
     }
 
     /// Fewer blocks than these are computed sooner than they are waited for.
     private static let leastBlocks = 2
+
+    /// How long a request waits for the disk, as long as others are before it or it hangs.
+    private static let patience = Duration.seconds(2)
 
     /// The most bytes that are read at a time, which a step is delayed by copying them.
     private static let pieceByteCount = 32 << 20
@@ -64,6 +70,7 @@ struct PrefixKeeper {
     /// Copies out the blocks that are about to be written to again.
     mutating func saveEvicted(_ scheduler: inout Scheduler) {
         scheduler.takeEvicted(into: &evicted)
+        guard !evicted.isEmpty, model.hasItsWeights else { return }
         for block in evicted where store.wants(block.name) {
             if !save(block) { store.noteDrop() }
         }
@@ -72,12 +79,13 @@ struct PrefixKeeper {
     /// Copies out blocks while there is nothing else to do; the mailbox wakes the engine when there
     /// is room for more.
     mutating func saveSome(_ scheduler: Scheduler) {
+        guard model.hasItsWeights else { return }
         if unsavedVersion != scheduler.publishedBlockCount {
             unsavedVersion = scheduler.publishedBlockCount
             unsaved = Array(bestBlocks(scheduler))
         }
         // What was used last is written last: it is the last to go.
-        while let next = unsaved.last {
+        while !mailbox.hasMessages, let next = unsaved.last {
             if scheduler.name(of: next.block) == next.name, store.wants(next.name), !save(next) {
                 return
             }
@@ -88,6 +96,7 @@ struct PrefixKeeper {
     /// Copies out all blocks, the most recently used first, and waits until they are on disk, but not
     /// for long.
     func saveAll(_ scheduler: Scheduler) {
+        guard model.hasItsWeights else { return }
         let end = ContinuousClock.now + Self.endTime
         let best = bestBlocks(scheduler)
         for block in best where store.wants(block.name) {
@@ -96,8 +105,10 @@ struct PrefixKeeper {
             }
             if ContinuousClock.now >= end { break }
         }
-        store.flush(within: ContinuousClock.now.duration(to: end))
-        store.touch(best.lazy.map(\.name))
+        // A disk that hangs is left alone.
+        if store.flush(within: ContinuousClock.now.duration(to: end)) {
+            store.touch(best.lazy.map(\.name))
+        }
     }
 
     /// As many named blocks as the disk may hold, the most recently used first.
@@ -129,6 +140,7 @@ struct PrefixKeeper {
         guard count >= Self.leastBlocks else { return false }
         waiting[id] = Waiting(
             request: request, names: Array(names[..<(cachedCount + count)]),
+            patienceEnd: min(request.deadline ?? .now + Self.patience, .now + Self.patience),
             cachedCount: cachedCount)
         line.append(id)
         readNext(scheduler)
@@ -137,6 +149,26 @@ struct PrefixKeeper {
 
     /// Forgets a request that has ended.
     mutating func forget(_ id: RequestID) { waiting[id] = nil }
+
+    /// When the first request has waited long enough; nil if none waits.
+    var patienceEnd: ContinuousClock.Instant? { waiting.values.lazy.map(\.patienceEnd).min() }
+
+    /// Whether a request has waited long enough.
+    func hasLostPatience() -> Bool {
+        guard let patienceEnd else { return false }
+        return patienceEnd <= .now
+    }
+
+    /// Lets go on what has waited long enough; what is read for it later is of no use to it.
+    mutating func giveUp(_ scheduler: Scheduler) {
+        if waiting.isEmpty { return }
+        let now = ContinuousClock.now
+        for (id, entry) in waiting where entry.patienceEnd <= now {
+            waiting[id] = nil
+            ready.append(id)
+        }
+        readNext(scheduler)
+    }
 
     /// Puts blocks that were read where the request finds them, between two steps.
     mutating func receive(_ piece: RestoredPiece, _ scheduler: inout Scheduler) {
@@ -160,7 +192,8 @@ struct PrefixKeeper {
             piece.blocks.count < piece.wantedCount || entry.cachedCount < places.upperBound
             || entry.cachedCount >= entry.names.count
         waiting[piece.request] = isLast ? nil : entry
-        if isLast { ready.append(piece.request) } else { line.append(piece.request) }
+        // Before all others, for what was read for it belongs to nobody yet and may have to give way.
+        if isLast { ready.append(piece.request) } else { line.prepend(piece.request) }
         readNext(scheduler)
     }
 

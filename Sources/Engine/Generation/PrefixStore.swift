@@ -26,6 +26,9 @@ package final class PrefixStore: Sendable {
         /// The most bytes of all files.
         package var maxBytes: Int
 
+        /// What scopes mean: blocks of another way to part clients are not found.
+        package var sharing = ""
+
         /// Says where and how much.
         package init(directory: String, maxBytes: Int) {
             self.directory = directory
@@ -100,6 +103,8 @@ package final class PrefixStore: Sendable {
     /// The most bytes of all files.
     let maxBytes: Int
 
+    fileprivate let sharing: String
+
     private let folder: PrefixFolder
     private let logger: Logger
     private let metrics = StoreMetrics()
@@ -114,12 +119,20 @@ package final class PrefixStore: Sendable {
         _ configuration: Configuration, logger: Logger = Logger(label: "cierzo.cache")
     ) throws(Failure) {
         maxBytes = configuration.maxBytes
+        sharing = configuration.sharing
         folder = try PrefixFolder(configuration.directory)
         self.logger = logger
+        let now = Int(Date().timeIntervalSince1970 * 1e9)
         for found in folder.list() {
+            guard found.byteCount <= maxBytes else {
+                folder.remove(found.name)
+                continue
+            }
+            // So that their sum is one that fits.
+            makeRoom(for: found.byteCount)
             state.withLock { state in
                 state.index.insert(found.name, byteCount: found.byteCount)
-                state.lastTime = max(state.lastTime, found.time)
+                state.lastTime = max(state.lastTime, min(found.time, now))
             }
         }
         makeRoom(for: 0)
@@ -274,11 +287,18 @@ package final class PrefixStore: Sendable {
             var blocks: [ArraySlice<UInt8>] = []
             var isWhole = true
             for name in names {
-                // After a gap they are read, too: what is flawed is to be made anew.
-                if let block = read(name, byteCount: byteCount), isWhole {
-                    blocks.append(block)
-                } else {
-                    isWhole = false
+                do throws(PrefixFolder.FileError) {
+                    // After a gap they are read, too: what is flawed is to be made anew.
+                    if let block = try read(name, byteCount: byteCount), isWhole {
+                        blocks.append(block)
+                    } else {
+                        isWhole = false
+                    }
+                } catch {
+                    logger.warning(
+                        "a KV block on disk could not be read; it is computed",
+                        metadata: ["file": "\(folder.path(of: name))", "reason": "\(error)"])
+                    break
                 }
             }
             completion(blocks)
@@ -294,7 +314,10 @@ package final class PrefixStore: Sendable {
         }
     }
 
-    private func read(_ name: PrefixName, byteCount: Int) -> ArraySlice<UInt8>? {
+    /// - Throws: why the file cannot be read, though it may be whole.
+    private func read(
+        _ name: PrefixName, byteCount: Int
+    ) throws(PrefixFolder.FileError) -> ArraySlice<UInt8>? {
         guard state.withLock({ $0.index.contains(name) }) else { return nil }
         do {
             let file = try folder.read(name, byteCount: PrefixFile.headerCount + byteCount)
@@ -308,6 +331,7 @@ package final class PrefixStore: Sendable {
             metrics.read.increment()
             return block
         } catch {
+            if let error = error as? PrefixFolder.FileError, !error.isFlaw { throw error }
             // Gone, so that the block can be written again.
             state.withLock { state in
                 state.index.remove(name)
@@ -336,7 +360,7 @@ package struct PrefixSpace: Sendable {
     ///     and whatever is added to them, types, sizes and the program.
     package init(_ store: PrefixStore, computation: String) {
         self.store = store
-        root = PrefixName(computation: computation)
+        root = PrefixName(computation: store.sharing + "\n" + computation)
     }
 }
 

@@ -3,6 +3,7 @@
 package import Computation
 import Console
 package import Generation
+import Glibc
 package import Inference
 package import Logging
 package import ModelFiles
@@ -325,19 +326,30 @@ package struct EngineAssembly: Sendable {
 
     /// Where the model's prefixes are kept on disk, if they are.
     private func prefixes(of file: ModelFile) -> PrefixSpace? {
-        guard let prefixStore else { return nil }
+        // BLAS may be another one tomorrow, with other last bits.
+        guard let prefixStore, kernels != KernelChoice.blas.rawValue else { return nil }
         var configuration = file.configuration
         // In no order of their own.
         let numbers = configuration.numbers.map { "\($0.key): \($0.value)" }.sorted()
         configuration.numbers = [:]
         // All instruction sets give the same bits, but not all ways to multiply.
         let products = KernelChoice(rawValue: kernels)?.packsWeights == true ? "packed" : kernels
+        // The digest is of samples; whoever edits weights in place changes the time of their file.
+        let files = file.tensors.files.map { "\($0.fileName): \($0.version)" }.sorted()
         return PrefixSpace(
             prefixStore,
             computation: [
-                build, products, "\(file.weightsDigest())", "\(configuration)", "\(numbers)",
+                build, Self.libraryVersion, products,
+                "\(file.weightsDigest())", "\(files)", "\(configuration)", "\(numbers)",
                 kvType.rawValue, "\(blockSize)",
             ].joined(separator: "\n"))
+    }
+
+    /// The version of the C library, whose sines and cosines are in the keys.
+    private static var libraryVersion: String {
+        var text = [CChar](repeating: 0, count: 64)
+        _ = unsafe confstr(CInt(_CS_GNU_LIBC_VERSION), &text, text.count)
+        return String(decoding: text.map(UInt8.init(bitPattern:)).prefix { $0 != 0 }, as: UTF8.self)
     }
 
     /// The most positions of one sequence.

@@ -13,6 +13,9 @@ internal import Glibc
     /// What told the file from others when it was opened.
     private let identity: FileIdentity
 
+    /// Its size and the time of its last change: another version of the file has others.
+    package let version: String
+
     private static let catchesFaults: Void = cf_faults_install()
 
     /// Maps a file.
@@ -40,7 +43,9 @@ internal import Glibc
         }
         Self.catchesFaults
         faultNumber = unsafe cf_faults_register(mapping, size)
-        identity = FileIdentity(status)
+        let identity = FileIdentity(status)
+        self.identity = identity
+        version = "\(size) bytes of \(identity.seconds).\(identity.nanoseconds)"
         unsafe super.init(base: UnsafeRawPointer(mapping), byteCount: size, path: path)
     }
 

@@ -89,11 +89,12 @@ struct ForcedText {
         // A leading space that is not part of the text, or a character cut in two.
         let shift = ends[tokens.count] - run.count
         if shift < 0 { return 0 }
+        var steps = MaskBuilder.mostSteps
         for index in tokens.indices {
             let start = max(0, ends[index] - shift)
             if run.count - start >= vocabulary.longestTokenByteCount { continue }
             if let node = vocabulary.trie.node(of: run[start...]),
-                builder.allowsAny(below: node, from: state, after: text)
+                builder.allowsAny(below: node, from: state, after: text, within: &steps)
             {
                 return tokens.count - index
             }

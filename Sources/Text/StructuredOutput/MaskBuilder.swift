@@ -54,7 +54,7 @@ final class MaskBuilder {
     /// Where a look for any token ends, by its steps: what it finds decides which tokens are forced,
     /// and so must not depend on the machine.
     private var lastStep: Int?
-    private static let mostSteps = 1 << 16
+    static let mostSteps = 1 << 14
 
     /// A builder without any mask.
     ///
@@ -213,13 +213,21 @@ final class MaskBuilder {
 
     /// Whether any token below a node of the vocabulary's tree may follow, by the bytes it has there;
     /// true where that takes long to tell.
-    func allowsAny(below node: Int, from state: RecognizerState, after text: RecognizedText) -> Bool
-    {
+    ///
+    /// - Parameter steps: how many there may be; those that it took are taken off.
+    func allowsAny(
+        below node: Int, from state: RecognizerState, after text: RecognizedText,
+        within steps: inout Int
+    ) -> Bool {
         var mask = TokenMask(tokenCount: vocabulary.tokenCount)
         let end = Int(vocabulary.trie.nodes[node].end)
-        lastStep = stepCount + Self.mostSteps
+        let firstStep = stepCount
+        lastStep = firstStep + steps
         isLate = false
-        defer { lastStep = nil }
+        defer {
+            lastStep = nil
+            steps = max(0, steps - (stepCount - firstStep))
+        }
         walk(vocabulary.trie, node + 1..<end, from: state, after: text, &mask)
         return isLate || !mask.isEmpty
     }

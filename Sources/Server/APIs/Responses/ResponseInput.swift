@@ -57,17 +57,23 @@ struct ResponseInput {
         return response.context.map { ($0, path) }
     }
 
-    /// Puts what items refer to in their places; each record is read once, however many refer to it.
+    /// Puts what items refer to in their places.
     private mutating func resolve(
         from start: Int, _ storage: StoredResponses?
     ) throws(FieldError) {
-        var records: [String: StoredResponse] = [:]
+        var references: [(index: Int, id: String)] = []
         var known: Set<String> = []
         for index in items.indices {
             let (value, path) = items[index]
             guard index >= start, Self.isReference(value) else {
                 if let id = value["id"]?.stringValue { known.insert(id) }
                 continue
+            }
+            guard storage != nil else {
+                throw .unsupported(
+                    path,
+                    reason: StoredResponses.absence
+                        + "send the item itself, as clients do that ask for store: false")
             }
             let reference = try FieldReader(value, at: path)
             let id = try reference.require("id", reference.string("id", maxCharacters: 256))
@@ -76,7 +82,18 @@ struct ResponseInput {
                     path.appending("id"), expected: "the id of an item that is not in the input yet"
                 )
             }
-            items[index].value = try Self.item(id, at: path, storage, &records)
+            references.append((index, id))
+        }
+        guard let storage, !references.isEmpty else { return }
+        let found = storage.items(references.map(\.id))
+        for (index, id) in references {
+            guard let item = found[id] else {
+                throw .invalid(
+                    items[index].path.appending("id"),
+                    expected: "the id of an item of a response that is stored here for the same key"
+                )
+            }
+            items[index].value = item
         }
     }
 
@@ -85,23 +102,5 @@ struct ResponseInput {
         guard let object = item.objectValue else { return false }
         if object["type"] == "item_reference" { return true }
         return object["type"]?.isNull ?? true && object["role"] == nil && object["id"] != nil
-    }
-
-    private static func item(
-        _ id: String, at path: FieldPath, _ storage: StoredResponses?,
-        _ records: inout [String: StoredResponse]
-    ) throws(FieldError) -> JSONValue {
-        guard let storage else {
-            throw .unsupported(
-                path,
-                reason: StoredResponses.absence
-                    + "send the item itself, as clients do that ask for store: false")
-        }
-        guard let found = storage.item(id, &records) else {
-            throw .invalid(
-                path.appending("id"),
-                expected: "the id of an item of a response that is stored here for the same key")
-        }
-        return found
     }
 }

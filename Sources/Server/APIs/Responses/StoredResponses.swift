@@ -25,18 +25,22 @@ struct StoredResponses: Sendable {
         store.bytes(id: id, owner: owner).flatMap(StoredResponse.init)
     }
 
-    /// What is kept of a response, by the identity of an item that it consists of.
+    /// The items of some ids that are stored for this owner.
     ///
-    /// - Parameters:
-    ///   - id: the item's.
-    ///   - records: the responses that were read for items before.
-    /// - Returns: the item, if the response that it belongs to is kept.
-    func item(_ id: String, _ records: inout [String: StoredResponse]) -> JSONValue? {
+    /// Each record is read once, and only one is held at a time.
+    func items(_ ids: [String]) -> [String: JSONValue] {
         // The identity of an item has that of its response in it.
-        let name = "resp_" + id.drop { $0 != "_" }.dropFirst().prefix(32)
-        let record = records[name] ?? response(name)
-        records[name] = record
-        return record?.context.last { $0["id"]?.stringValue == id }
+        let names = Dictionary(grouping: ids) { id in
+            "resp_" + id.drop { $0 != "_" }.dropFirst().prefix(32)
+        }
+        var found: [String: JSONValue] = [:]
+        for (name, ids) in names {
+            let wanted = Set(ids)
+            for item in response(name)?.context ?? [] {
+                if let id = item["id"]?.stringValue, wanted.contains(id) { found[id] = item }
+            }
+        }
+        return found
     }
 
     /// Keeps a response; one that is too large for all storage is only answered.
