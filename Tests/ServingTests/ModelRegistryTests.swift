@@ -56,6 +56,15 @@ import Testing
         #expect(registry.statistics?.finishedRequests == 6)
     }
 
+    @Test func `a tag that says nothing may be left out or added`() throws {
+        let registry = ModelRegistry()
+        registry.announce(description("a")).serve(model(description("a"), ScriptedEngine()))
+        #expect(registry.slot(named: "a:latest")?.description?.name == "a")
+        #expect(registry.slot(named: "default:latest")?.description?.name == "a")
+        #expect(registry.slot(named: "a:7b") == nil)
+        #expect(registry.slot(named: "a:latest:latest") == nil)
+    }
+
     @Test func `requests reach the model that they name`() async throws {
         let registry = ModelRegistry()
         let engines = [ScriptedEngine(), ScriptedEngine()]

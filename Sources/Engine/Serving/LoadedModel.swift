@@ -152,6 +152,9 @@ package struct LoadedModel: Sendable {
             summary: manifest?.description ?? file.name, contextLength: engine.contextLength,
             defaultTemperature: manifest?.defaultTemperature, capabilities: [])
         description.generates = !file.schema.isEncoder
+        if !description.generates, let most = pooling?.maxTokenCount {
+            description.contextLength = min(description.contextLength, most)
+        }
         if description.generates {
             if manifest?.capabilities["completion_chat"] ?? true {
                 description.capabilities.insert(.chat)

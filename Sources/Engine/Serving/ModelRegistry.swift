@@ -64,14 +64,21 @@ package final class ModelRegistry: Sendable {
 
     /// The place of the model of that name.
     ///
+    /// Clients of Ollama give every name a tag, which says nothing where it is `latest`: then the
+    /// name without it counts, too.
+    ///
     /// - Parameter name: one of a model's names, or ``defaultName``.
     /// - Returns: its place; of several models with that name the one that was announced first, and
     ///   nil if there is none.
     package func slot(named name: String) -> ModelSlot? {
         let slots = slots
-        // A model may have the name of the default one.
-        return slots.first { $0.description?.isNamed(name) ?? false }
-            ?? (name == Self.defaultName ? slots.first : nil)
+        func slot(_ name: String) -> ModelSlot? {
+            // A model may have the name of the default one.
+            slots.first { $0.description?.isNamed(name) ?? false }
+                ?? (name == Self.defaultName ? slots.first : nil)
+        }
+        let tag = ":latest"
+        return slot(name) ?? (name.hasSuffix(tag) ? slot(String(name.dropLast(tag.count))) : nil)
     }
 
     /// The model of that name.

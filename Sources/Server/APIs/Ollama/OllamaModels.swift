@@ -43,7 +43,7 @@ enum OllamaModels {
             return try fields.require(
                 "model", fields.string("model", maxCharacters: 1024) ?? legacy)
         }
-        let model = try OllamaRequest.model(named: name, context.backend)
+        let model = try context.backend.model(named: name)
         return .response(ServerResponse(json: .object(shown(model))))
     }
 

@@ -118,21 +118,4 @@ struct OllamaRequest: Sendable {
         question.generation.topLogprobs = topLogprobs
         return question
     }
-
-    /// The model of a name, whose tag may be left out or say nothing.
-    static func model(
-        named name: String, _ backend: Backend
-    ) throws(APIError) -> ServedModel {
-        let latest = ":latest"
-        guard name.hasSuffix(latest), backend.models.slot(named: name) == nil else {
-            return try backend.model(named: name)
-        }
-        let bare = String(name.dropLast(latest.count))
-        do throws(APIError) {
-            return try backend.model(named: bare)
-        } catch {
-            if case .modelNotFound = error { throw .modelNotFound(name) }
-            throw error
-        }
-    }
 }

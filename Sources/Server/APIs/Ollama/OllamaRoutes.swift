@@ -58,7 +58,7 @@ private enum OllamaRoutes {
                 try ToolFields(fields, limits: limits)
             )
         }
-        let model = try OllamaRequest.model(named: request.model, context.backend)
+        let model = try context.backend.model(named: request.model)
         guard !messages.isEmpty else { return loaded(request, .message, context) }
         let prompt = ChatPrompt(
             messages: messages, tools: calls.definitions,
@@ -82,7 +82,7 @@ private enum OllamaRoutes {
             let fields = FieldReader(body)
             return (try OllamaRequest(fields, limits: limits), try OllamaInput(fields))
         }
-        let model = try OllamaRequest.model(named: request.model, context.backend)
+        let model = try context.backend.model(named: request.model)
         guard !input.isEmpty else { return loaded(request, .response, context) }
         let sources = QuestionFields(
             prompt: "prompt", gap: "suffix", output: request.options.output?.path)
