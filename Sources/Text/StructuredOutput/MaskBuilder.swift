@@ -211,10 +211,14 @@ final class MaskBuilder {
         return state
     }
 
-    /// Whether any token below a node of the vocabulary's tree may follow, by the bytes it has there;
-    /// true where that takes long to tell.
+    /// Whether any token below a node of the vocabulary's tree may follow, by the bytes it has there.
     ///
-    /// - Parameter steps: how many there may be; those that it took are taken off.
+    /// - Parameters:
+    ///   - node: of the tree.
+    ///   - state: what comes before the node's own bytes.
+    ///   - text: what was recognized so far.
+    ///   - steps: how many there may be; those that it took are taken off.
+    /// - Returns: the answer; true where it takes more steps to tell.
     func allowsAny(
         below node: Int, from state: RecognizerState, after text: RecognizedText,
         within steps: inout Int
