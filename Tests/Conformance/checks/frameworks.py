@@ -19,6 +19,8 @@ os.environ.update({
 
 QUESTION = "What is the weather in Paris for the next 3 days?"
 MOST = 128
+# So that an answer is the same each time, and its end within reach.
+FIRM = {"max_tokens": MOST, "temperature": 0}
 
 
 class City(BaseModel):
@@ -167,7 +169,7 @@ def output_by_tool():
     from pydantic_ai import Agent
 
     for model in pydantic_models():
-        agent = Agent(model, output_type=City, model_settings={"max_tokens": MOST})
+        agent = Agent(model, output_type=City, model_settings=FIRM)
         is_city(agent.run_sync("Paris is the capital of France.").output)
 
 
@@ -176,7 +178,7 @@ def output_by_schema():
     from pydantic_ai import Agent, NativeOutput
 
     model = pydantic_models()[0]
-    agent = Agent(model, output_type=NativeOutput(City), model_settings={"max_tokens": MOST})
+    agent = Agent(model, output_type=NativeOutput(City), model_settings=FIRM)
     is_city(agent.run_sync("Paris is the capital of France.").output)
 
 
@@ -192,9 +194,10 @@ def tools():
         called.append((city, unit))
         return "Sunny."
 
-    # With a tool for the output, one of both is forced.
+    # With a tool for the output, one of both is forced; one at a time, or this small model calls on
+    # until the limit cuts a call in two.
     agent = Agent(pydantic_models()[0], output_type=City, tools=[weather],
-                  model_settings={"max_tokens": MOST})
+                  model_settings={**FIRM, "parallel_tool_calls": False})
     try:
         is_city(agent.run_sync(QUESTION, usage_limits=UsageLimits(request_limit=2)).output)
     except UsageLimitExceeded:
@@ -224,7 +227,7 @@ def function_tool():
 
     output = run_agent(
         tools=[agents.function_tool(get_weather)], tool_use_behavior="stop_on_first_tool",
-        model_settings=agents.ModelSettings(tool_choice="required", max_tokens=MOST))
+        model_settings=agents.ModelSettings(tool_choice="required", max_tokens=MOST, temperature=0))
     expect(output.startswith("Sunny in "), output)
 
 
@@ -233,7 +236,7 @@ def output_type():
     import agents
 
     is_city(run_agent(
-        output_type=City, model_settings=agents.ModelSettings(max_tokens=MOST)))
+        output_type=City, model_settings=agents.ModelSettings(max_tokens=MOST, temperature=0)))
 
 
 # --- LlamaIndex ---------------------------------------------------------------------------------
