@@ -4,7 +4,6 @@
 import os
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -35,13 +34,13 @@ class Server:
     def wait_until_ready(self):
         for _ in range(READY_SECONDS * 4):
             if self.process.poll() is not None:
-                sys.exit(f"the server has ended with {self.process.returncode}")
+                raise RuntimeError(f"the server has ended with {self.process.returncode}")
             try:
                 with urllib.request.urlopen(self.root + "/health", timeout=60):
                     return
             except OSError:
                 time.sleep(0.25)
-        sys.exit(f"the server was not ready in {READY_SECONDS} s")
+        raise RuntimeError(f"the server was not ready in {READY_SECONDS} s")
 
     def stop(self):
         self.process.terminate()

@@ -60,7 +60,7 @@ SERVER_SETTINGS = {"served-name": "conformance/small"}
 
 @cache
 def settings_server(settings):
-    started = Server(options.serve, options.weights, settings={"kv-memory": 128, **dict(settings)})
+    started = Server(options.serve, options.weights, settings={"kv-memory": 256, **dict(settings)})
     atexit.register(started.stop)
     return started
 
