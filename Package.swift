@@ -50,6 +50,8 @@ func room(
         swiftSettings: swiftSettings + settings)
 }
 
+/// Tests of a room. In release they are not optimized themselves, only what they test: optimizing
+/// them took longer than running them.
 func tests(
     of name: String, uses: [String] = [], from outside: [String] = [], resources: [Resource] = []
 ) -> Target {
@@ -59,7 +61,7 @@ func tests(
             + outside.compactMap { products[$0] },
         path: "Tests/\(name)Tests",
         resources: resources,
-        swiftSettings: swiftSettings)
+        swiftSettings: swiftSettings + [.unsafeFlags(["-Onone"], .when(configuration: .release))])
 }
 
 let package = Package(
