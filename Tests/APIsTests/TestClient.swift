@@ -28,8 +28,10 @@ struct Reply {
     var stable: String {
         get throws {
             var object = try #require(try json.objectValue)
-            if object["id"] != nil { object["id"] = "ID" }
-            return object.serialized()
+            guard let id = object["id"]?.stringValue else { return object.serialized() }
+            object["id"] = "ID"
+            // The items of a response have its identity in theirs.
+            return object.serialized().replacing(id.suffix(32), with: "ID")
         }
     }
 

@@ -17,6 +17,7 @@ package enum MessagesFields {
     static let choices = ["auto", "any", "tool", "none"]
     static let serviceTiers = ["auto", "standard_only"]
     static let names = ["inference_geo", "user_profile_id", "workspace_id"]
+    static let unbilled = ["billing_policy", "fallback_credit_token"]
     static let refused = ["container", "mcp_servers", "fallbacks", "thread", "compaction"]
     static let untold = [
         "logprobs", "top_logprobs", "prompt_logprobs", "n_probs", "logprob_token_ids", "best_of",
@@ -248,6 +249,7 @@ package enum MessagesFields {
         FieldDeclaration("speed", .choice(["standard"]), "Taken; there is one.")
         names.map { FieldDeclaration($0, .string(maxBytes: 4096), "Taken; changes nothing.") }
         FieldDeclaration("diagnostics", .map(of: .any), "Taken; changes nothing.")
+        unbilled.map { FieldDeclaration.ignored($0, reason: "nothing is billed here") }
         FieldDeclaration(
             "context_management",
             .object {

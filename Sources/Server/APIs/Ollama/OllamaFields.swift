@@ -6,6 +6,10 @@ import JSON
 enum OllamaFields {
     private static let efforts = ["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
+    /// What a picture shall look like.
+    static let pictureFields = ["width", "height", "steps"]
+    static let textOnly = "this model writes text only"
+
     /// Those that a chat and a completion share.
     private static let shared = FieldList {
         FieldDeclaration("model", .string(maxBytes: 1024), "Which model is asked.")
@@ -56,6 +60,7 @@ enum OllamaFields {
         FieldDeclaration("system", .string(), "What the model is told before.")
         FieldDeclaration("raw", .boolean, "Whether the prompt is a whole one already.")
         FieldDeclaration.refused("template", reason: "templates of clients are not accepted")
+        pictureFields.map { FieldDeclaration.refused($0, reason: textOnly) }
         FieldDeclaration(
             "context", .array(of: .integer(in: 0...GenerationOptions.maxTokenCount)),
             "The ids of the conversation so far.")

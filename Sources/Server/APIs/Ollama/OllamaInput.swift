@@ -32,6 +32,9 @@ struct OllamaInput: Sendable {
         system = try fields.string("system") ?? ""
         isRaw = try fields.bool("raw") ?? false
         try fields.refuse("template", reason: "templates of clients are not accepted")
+        for name in OllamaFields.pictureFields {
+            try fields.refuse(name, reason: OllamaFields.textOnly)
+        }
         let path = fields.path.appending("context")
         switch fields.value("context") {
         case nil: context = []

@@ -94,11 +94,17 @@ package enum ResponseFields {
     private static let completions = "not supported here; use /v1/completions"
     private static let refusals: [(name: String, reason: String)] = [
         ("background", "an answer is only computed while its client waits; send false"),
+        ("background_options", "an answer is only computed while its client waits; leave it out"),
         ("conversation", "this server keeps no conversations; send all items in input"),
         ("prompt", "there are no stored prompts; send instructions and input"),
         ("context_management", "nothing is compacted here; leave it out"),
         ("moderation", "not supported by this server"),
         ("guardrails", "not supported by this server"),
+        ("access_programs", "not supported by this server"),
+        ("image", "this model takes text only"),
+        ("personality", "not supported here; use instructions"),
+        ("enable_response_messages", "not supported; leave it out"),
+        ("previous_input_messages", "not read; use input"),
         ("messages", "not read; use input"),
         ("functions", "not read; use tools"),
         ("function_call", "not read; use tool_choice"),
@@ -113,9 +119,10 @@ package enum ResponseFields {
         ("add_special_tokens", "not read here; the chat format has its own BOS"),
     ]
     private static let one = "a response has one answer; send 1, or ask again"
-    private static let flags = ["return_token_ids", "return_tokens"].map {
-        FieldDeclaration.refused($0, neutral: [false], reason: chat)
-    }
+    private static let flags =
+        ["return_token_ids", "return_tokens"].map {
+            FieldDeclaration.refused($0, neutral: [false], reason: chat)
+        } + [FieldDeclaration.refused("add_generation_prompt", neutral: [true], reason: chat)]
     private static let counts = ["n", "n_cmpl", "best_of"].map {
         FieldDeclaration.refused($0, neutral: [1], reason: one)
     }
