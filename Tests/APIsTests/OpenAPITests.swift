@@ -4,6 +4,8 @@ import APIs
 import JSON
 import Recognition
 import ServingSupport
+import Storage
+import TestSupport
 import Testing
 
 /// The document is what the server does.
@@ -31,7 +33,7 @@ import Testing
         #expect(reply.status == 200)
         let document = try reply.json
         #expect(document["openapi"] == "3.1.0")
-        for served in ServedContract.all {
+        for served in ServedContract.all where served.contract?.needsStorage != true {
             let operation = document["paths"]?[served.path]?[served.method.lowercased()]
             #expect(operation?["responses"]?["200"] != nil, "\(served.method) \(served.path)")
             #expect((operation?["requestBody"] != nil) == (served.contract?.request != nil))
@@ -43,6 +45,21 @@ import Testing
             for step in reference.split(separator: "/").dropFirst() { found = found?[String(step)] }
             #expect(found != nil, "\(reference)")
         }
+    }
+
+    @Test func `what needs kept responses is shown where they are kept`() async throws {
+        let folder = try TemporaryFolder()
+        let store = try RecordStore(folder: folder.path)
+        let without = try await TestClient().get("/openapi.json").json
+        let with = try await TestClient(storage: store).get("/openapi.json").json
+        let stored = ServedContract.all.filter { $0.contract?.needsStorage == true }
+        #expect(stored.count == 4)
+        for served in stored {
+            let method = served.method.lowercased()
+            #expect(without["paths"]?[served.path]?[method] == nil)
+            #expect(with["paths"]?[served.path]?[method] != nil)
+        }
+        withExtendedLifetime(folder) {}
     }
 
     @Test func `a document of one dialect has its ranges and its errors alone`() async throws {

@@ -11,7 +11,7 @@ struct OpenAPIDocument: Sendable {
     /// The version of OpenAPI.
     static let version = "3.1.0"
 
-    /// All endpoints.
+    /// All endpoints that it shows.
     let endpoints: [Endpoint]
 
     /// Whose limits hold.

@@ -20,7 +20,8 @@ extension EndpointContract {
 
     /// `GET /v1/responses/{id}`.
     static let storedResponse = EndpointContract(
-        "Read a response that is stored.", gives: ResponseAnswers.response)
+        "Read a response that is stored.", gives: ResponseAnswers.response
+    ).ofKeptResponses
 
     /// `DELETE /v1/responses/{id}`.
     static let deletedResponse = EndpointContract(
@@ -29,7 +30,8 @@ extension EndpointContract {
             FieldDeclaration("id", .string(), "The response.").required
             FieldDeclaration("object", .choice(["response"]), "The kind.").required
             FieldDeclaration("deleted", .boolean, "Always true.").required
-        })
+        }
+    ).ofKeptResponses
 
     /// `GET /v1/responses/{id}/input_items`.
     static let responseInput = EndpointContract(
@@ -40,12 +42,21 @@ extension EndpointContract {
             FieldDeclaration("first_id", .string(), "The first one's identity.").required
             FieldDeclaration("last_id", .string(), "The last one's identity.").required
             FieldDeclaration("has_more", .boolean, "Whether more follow.").required
-        })
+        }
+    ).ofKeptResponses
 
     /// `POST /v1/responses/{id}/cancel`.
     static let cancelledResponse = EndpointContract(
         "Cancel a response in the background, of which there are none.",
-        gives: ResponseAnswers.response)
+        gives: ResponseAnswers.response
+    ).ofKeptResponses
+
+    /// The same, of what is there only where responses are kept.
+    private var ofKeptResponses: EndpointContract {
+        var contract = self
+        contract.needsStorage = true
+        return contract
+    }
 }
 
 /// The members of a response.

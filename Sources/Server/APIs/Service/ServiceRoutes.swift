@@ -19,8 +19,11 @@ extension RouteGroup {
         },
         .get("/openapi.json", isListed: false, contract: .document) { context in
             let configuration = context.backend.configuration
+            let keepsResponses = context.backend.storage != nil
             let document = OpenAPIDocument(
-                endpoints: RouteTable.standard.endpoints, rules: context.rules,
+                endpoints: RouteTable.standard.endpoints.filter {
+                    keepsResponses || $0.contract?.needsStorage != true
+                }, rules: context.rules,
                 isForced: context.isDialectForced, needsKey: configuration.keys.isRequired,
                 programVersion: configuration.version)
             return ServerResponse(json: document.json)

@@ -31,6 +31,9 @@ package struct EndpointContract: Sendable {
     /// Statuses beside 200 that come with the same body.
     package var otherStatuses: [Int] = []
 
+    /// Whether it is there only where responses are kept.
+    package var needsStorage = false
+
     /// The contract of an endpoint that answers with JSON.
     ///
     /// - Parameters:

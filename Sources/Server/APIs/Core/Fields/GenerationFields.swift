@@ -127,7 +127,7 @@ package enum GenerationFields {
         "cache_salt", maxBytes: 256, "Prompts are found again only with the same text here."
     ).defaulting(to: "")
     static let timeLimit = Field.number(
-        "max_time", in: 0...86_400, excludesLowerBound: true,
+        "max_time", in: 0.001...86_400,
         "After so many seconds, an answer that is not complete ends with an error.")
 
     // MARK: Streams
