@@ -17,7 +17,7 @@ from checks import (
 KEY = "check-key"
 ORIGIN = "https://app.example"
 # Longer than a client waits that is patient for a second or two.
-LONG = {"max_tokens": 1200, "temperature": 0}
+LONG = {"max_tokens": 400, "temperature": 0}
 ENDLESS = {"ignore_eos": True}
 
 
