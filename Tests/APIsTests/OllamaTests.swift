@@ -221,6 +221,7 @@ import Testing
         let list = try await client.get("/api/tags")
         #expect(try list.json["models"]?[0]?["name"] == "maker/model:latest")
         #expect(try list.json["models"]?[0]?["modified_at"] == "1970-01-01T00:00:01Z")
+        #expect(try list.json["models"]?[0]?["size"] == 4_096)
         let loaded = try await client.get("/api/ps")
         #expect(try loaded.json["models"]?[0]?["context_length"] == 512)
         for name in ["maker/model:latest", "small", "default"] {

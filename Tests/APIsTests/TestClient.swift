@@ -74,6 +74,7 @@ struct TestClient {
             name: "maker/model", aliases: ["small"], creationTime: 1, contextLength: 512,
             defaultTemperature: 0.25)
         description.generates = embedding?.isEncoder != true
+        description.weightByteCount = 4_096
         let models = ModelRegistry()
         slot = models.announce(description)
         if isLoaded {

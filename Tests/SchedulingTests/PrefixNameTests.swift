@@ -64,7 +64,7 @@ import Testing
         let (found, names) = scheduler.prefixNames(of: request(first))
         #expect(found == 4 && names.count == 4)
         #expect(scheduler.cachedBlockCount(of: request(first)) == 4)
-        #expect(Set(scheduler.namedBlocks.map(\.name)) == Set(names))
+        #expect(Set(scheduler.pool.namedBlocks.map(\.name)) == Set(names))
         var evicted: [NamedBlock] = []
         scheduler.takeEvicted(into: &evicted)
         #expect(evicted.isEmpty)
@@ -99,7 +99,7 @@ import Testing
     @Test func `without a root there are no names`() {
         let scheduler = Scheduler(configuration: .init(blockCount: 128, positionsPerBlock: 4))
         #expect(scheduler.prefixNames(of: request([1, 2, 3, 4, 5])).1.isEmpty)
-        #expect(scheduler.namedBlocks.isEmpty)
+        #expect(scheduler.pool.namedBlocks.isEmpty)
     }
 
     @Test func `names of a scored prompt end where its logits are wanted`() throws {

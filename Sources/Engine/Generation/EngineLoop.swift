@@ -92,8 +92,7 @@ final class EngineLoop {
             }
             if scheduler.sequenceCount == 0 {
                 keeper?.saveSome(scheduler)
-                let ends = [shutdownDeadline, keeper?.patienceEnd].compactMap { $0 }
-                mailbox.sleepUntilMessage(orUntil: ends.min())
+                mailbox.sleepUntilMessage(orUntil: nextDeadline)
                 statistics.wakeUps += 1
                 statistics.lastProgress = .now
                 pace.resume(at: .now)
@@ -108,6 +107,12 @@ final class EngineLoop {
         for submission in rest.submissions { start(submission) }
         endEverything()
         maskWorker?.end()
+    }
+
+    /// When there is something to do though nothing has arrived; nil for never.
+    private var nextDeadline: ContinuousClock.Instant? {
+        guard let patienceEnd = keeper?.patienceEnd else { return shutdownDeadline }
+        return min(patienceEnd, shutdownDeadline ?? patienceEnd)
     }
 
     /// One step of everything that runs: schedule → forward → sample → commit.
@@ -188,7 +193,6 @@ final class EngineLoop {
 
     private func receiveMessages() {
         mailbox.receive(into: &messages)
-        if messages.isEmpty, keeper?.hasLostPatience() != true { return }
         if let deadline = messages.shutdownDeadline {
             shutdownDeadline = min(shutdownDeadline ?? deadline, deadline)
         }
@@ -199,12 +203,12 @@ final class EngineLoop {
         }
         noteWithdrawals(messages.withdrawnCount)
         for piece in messages.restored { keeper?.receive(piece, &scheduler) }
-        keeper?.giveUp(scheduler)
-        while let id = keeper?.takeReady() {
+        let ready = keeper?.takeReady(scheduler) ?? []
+        for id in ready {
             if let active = requests[id] { enqueue(active) }
         }
         for submission in messages.submissions { start(submission) }
-        publish()
+        if !messages.isEmpty || !ready.isEmpty { publish() }
     }
 
     /// Queues the first choice of a request; the others are forked from it when the prompt is

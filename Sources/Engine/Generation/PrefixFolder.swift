@@ -27,8 +27,11 @@ final class PrefixFolder: Sendable {
 
     /// Makes the folder if there is none, and removes what processes that have ended left unfinished.
     ///
+    /// - Parameters:
+    ///   - path: where it is.
+    ///   - patience: how long another process may have it alone.
     /// - Throws: `Failure` if it cannot be used.
-    init(_ path: String) throws(PrefixStore.Failure) {
+    init(_ path: String, patience: Duration) throws(PrefixStore.Failure) {
         self.path = path
         func failure(_ reason: String) -> PrefixStore.Failure {
             PrefixStore.Failure(directory: path, reason: reason)
@@ -54,12 +57,11 @@ final class PrefixFolder: Sendable {
         let isAlone = flock(lock, LOCK_EX | LOCK_NB) == 0
         if isAlone { removeParts() }
         // Another process has it alone only while it does the same.
-        var attempts = 0
-        while flock(lock, LOCK_SH | LOCK_NB) != 0, attempts < 200 {
+        let end = ContinuousClock.now + patience
+        while flock(lock, LOCK_SH | LOCK_NB) != 0 {
+            guard .now < end else { throw failure("another process holds the file 'lock' in it") }
             usleep(10_000)
-            attempts += 1
         }
-        guard attempts < 200 else { throw failure("another process holds the file 'lock' in it") }
         do throws(FileError) {
             try write([0], to: path + "/probe." + mark + Self.partSuffix, time: 0)
         } catch {

@@ -25,9 +25,6 @@ struct PrefixKeeper {
     /// Fewer blocks than these are computed sooner than they are waited for.
     private static let leastBlocks = 2
 
-    /// How long a request waits for the disk, as long as others are before it or it hangs.
-    private static let patience = Duration.seconds(2)
-
     /// The most bytes that are read at a time, which a step is delayed by copying them.
     private static let pieceByteCount = 32 << 20
 
@@ -80,15 +77,14 @@ struct PrefixKeeper {
     /// is room for more.
     mutating func saveSome(_ scheduler: Scheduler) {
         guard model.hasItsWeights else { return }
-        if unsavedVersion != scheduler.publishedBlockCount {
-            unsavedVersion = scheduler.publishedBlockCount
+        if unsavedVersion != scheduler.pool.publishedCount {
+            unsavedVersion = scheduler.pool.publishedCount
             unsaved = Array(bestBlocks(scheduler))
         }
         // What was used last is written last: it is the last to go.
         while !mailbox.hasMessages, let next = unsaved.last {
-            if scheduler.name(of: next.block) == next.name, store.wants(next.name), !save(next) {
-                return
-            }
+            let isThere = scheduler.pool.name(of: next.block) == next.name
+            if isThere, store.wants(next.name), !save(next) { return }
             unsaved.removeLast()
         }
     }
@@ -113,7 +109,7 @@ struct PrefixKeeper {
 
     /// As many named blocks as the disk may hold, the most recently used first.
     private func bestBlocks(_ scheduler: Scheduler) -> ArraySlice<NamedBlock> {
-        scheduler.namedBlocks.prefix(
+        scheduler.pool.namedBlocks.prefix(
             store.maxBytes / (PrefixFile.headerCount + max(1, model.blockByteCount)))
     }
 
@@ -131,16 +127,17 @@ struct PrefixKeeper {
 
     /// Begins to read what the disk has of a prompt beyond what is in memory.
     ///
-    /// - Returns: whether the request has to wait for it; ``takeReady()`` gives it then.
+    /// - Returns: whether the request has to wait for it; ``takeReady(_:)`` gives it then.
     mutating func begins(
         _ id: RequestID, _ request: SequenceRequest, _ scheduler: Scheduler
     ) -> Bool {
         let (cachedCount, names) = scheduler.prefixNames(of: request)
         let count = store.countReadable(names[cachedCount...])
         guard count >= Self.leastBlocks else { return false }
+        let patienceEnd = ContinuousClock.now + store.patience
         waiting[id] = Waiting(
             request: request, names: Array(names[..<(cachedCount + count)]),
-            patienceEnd: min(request.deadline ?? .now + Self.patience, .now + Self.patience),
+            patienceEnd: min(request.deadline ?? patienceEnd, patienceEnd),
             cachedCount: cachedCount)
         line.append(id)
         readNext(scheduler)
@@ -152,23 +149,6 @@ struct PrefixKeeper {
 
     /// When the first request has waited long enough; nil if none waits.
     var patienceEnd: ContinuousClock.Instant? { waiting.values.lazy.map(\.patienceEnd).min() }
-
-    /// Whether a request has waited long enough.
-    func hasLostPatience() -> Bool {
-        guard let patienceEnd else { return false }
-        return patienceEnd <= .now
-    }
-
-    /// Lets go on what has waited long enough; what is read for it later is of no use to it.
-    mutating func giveUp(_ scheduler: Scheduler) {
-        if waiting.isEmpty { return }
-        let now = ContinuousClock.now
-        for (id, entry) in waiting where entry.patienceEnd <= now {
-            waiting[id] = nil
-            ready.append(id)
-        }
-        readNext(scheduler)
-    }
 
     /// Puts blocks that were read where the request finds them, between two steps.
     mutating func receive(_ piece: RestoredPiece, _ scheduler: inout Scheduler) {
@@ -197,8 +177,20 @@ struct PrefixKeeper {
         readNext(scheduler)
     }
 
-    /// Takes a request that need not wait any longer; nil if there is none.
-    mutating func takeReady() -> RequestID? { ready.isEmpty ? nil : ready.removeFirst() }
+    /// Takes the requests that need not wait any longer: those whose blocks were read, and those that
+    /// have waited long enough, for which it is of no use what is read later.
+    mutating func takeReady(_ scheduler: Scheduler) -> [RequestID] {
+        if !waiting.isEmpty {
+            let now = ContinuousClock.now
+            for (id, entry) in waiting where entry.patienceEnd <= now {
+                waiting[id] = nil
+                ready.append(id)
+            }
+            readNext(scheduler)
+        }
+        defer { ready = [] }
+        return ready
+    }
 
     /// Has the next piece read; of one request at a time, so that its memory is bounded.
     private mutating func readNext(_ scheduler: Scheduler) {

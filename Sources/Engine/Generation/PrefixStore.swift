@@ -29,6 +29,10 @@ package final class PrefixStore: Sendable {
         /// What scopes mean: blocks of another way to part clients are not found.
         package var sharing = ""
 
+        /// How long a request waits for its blocks, while others are before it or the disk hangs, and
+        /// the start for another process that opens the folder.
+        package var patience = Duration.seconds(2)
+
         /// Says where and how much.
         package init(directory: String, maxBytes: Int) {
             self.directory = directory
@@ -103,6 +107,9 @@ package final class PrefixStore: Sendable {
     /// The most bytes of all files.
     let maxBytes: Int
 
+    /// How long a request waits for its blocks.
+    let patience: Duration
+
     fileprivate let sharing: String
 
     private let folder: PrefixFolder
@@ -119,8 +126,9 @@ package final class PrefixStore: Sendable {
         _ configuration: Configuration, logger: Logger = Logger(label: "cierzo.cache")
     ) throws(Failure) {
         maxBytes = configuration.maxBytes
+        patience = configuration.patience
         sharing = configuration.sharing
-        folder = try PrefixFolder(configuration.directory)
+        folder = try PrefixFolder(configuration.directory, patience: configuration.patience)
         self.logger = logger
         let now = Int(Date().timeIntervalSince1970 * 1e9)
         for found in folder.list() {

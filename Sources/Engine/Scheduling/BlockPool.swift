@@ -220,13 +220,13 @@ package struct BlockPool: Sendable {
     }
 
     /// The name of what a block ends, if it is published and has one.
-    func name(of block: Int32) -> PrefixName? { blocks[Int(block)].prefix?.name }
+    package func name(of block: Int32) -> PrefixName? { blocks[Int(block)].prefix?.name }
 
     /// How many blocks have been published so far.
-    var publishedCount: UInt64 { nextPrefix - 1 }
+    package var publishedCount: UInt64 { nextPrefix - 1 }
 
     /// The named blocks: those with owners, then the others, the most recently used first.
-    var namedBlocks: [NamedBlock] {
+    package var namedBlocks: [NamedBlock] {
         var named: [NamedBlock] = []
         func add(_ block: Int32) {
             guard let name = name(of: block) else { return }

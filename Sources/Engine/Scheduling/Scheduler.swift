@@ -280,16 +280,10 @@ package struct Scheduler: Sendable {
         swap(&copies, &pendingCopies)
     }
 
-    /// The blocks with names: those in use, then the others, the most recently used first.
-    package var namedBlocks: [NamedBlock] { places.blocks.namedBlocks }
-
-    /// The name of the prefix that a block ends, if it has one.
-    package func name(of block: Int32) -> PrefixName? { places.blocks.name(of: block) }
-
-    /// How many blocks have been filled so far, or taken from elsewhere.
-    package var publishedBlockCount: UInt64 { places.blocks.publishedCount }
-
     // MARK: What others see
+
+    /// All KV blocks, to be looked at.
+    package var pool: BlockPool { places.blocks.pool }
 
     /// The number of sequences with blocks.
     package var runningCount: Int { places.running.count }
@@ -301,16 +295,16 @@ package struct Scheduler: Sendable {
     package var sequenceCount: Int { places.sequenceCount }
 
     /// The number of KV blocks that can be handed out; many of them may be cached.
-    package var freeBlockCount: Int { places.blocks.freeCount }
+    package var freeBlockCount: Int { pool.freeCount }
 
     /// The number of KV blocks that hold a prefix and belong to no sequence.
-    package var cachedBlockCount: Int { places.blocks.cachedCount }
+    package var cachedBlockCount: Int { pool.cachedCount }
 
     /// The number of KV blocks in use.
-    package var usedBlockCount: Int { places.blocks.usedCount }
+    package var usedBlockCount: Int { pool.usedCount }
 
     /// What the prefix cache has done.
-    package var cacheStatistics: CacheStatistics { places.blocks.statistics }
+    package var cacheStatistics: CacheStatistics { pool.statistics }
 
     /// The tokens of a slice of the open step.
     package func tokens(of slice: ScheduledStep.Slice) -> ArraySlice<Int32> {

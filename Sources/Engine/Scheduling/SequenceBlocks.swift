@@ -6,7 +6,7 @@
 /// instead of computing the same again.
 struct SequenceBlocks: Sendable {
     private let configuration: Scheduler.Configuration
-    private var pool: BlockPool
+    private(set) var pool: BlockPool
 
     /// All blocks, free.
     init(_ configuration: Scheduler.Configuration) {
@@ -17,12 +17,8 @@ struct SequenceBlocks: Sendable {
             prefixRoot: configuration.prefixRoot)
     }
 
-    /// The blocks that can be handed out, those in use, and those that are cached without owners.
+    /// The number of blocks that can be handed out.
     var freeCount: Int { pool.freeCount }
-    var usedCount: Int { pool.usedCount }
-    var cachedCount: Int { pool.cachedCount }
-
-    var statistics: CacheStatistics { pool.statistics }
 
     /// Takes the blocks that hold the sequence's next tokens already, as far as there are any.
     ///
@@ -59,21 +55,12 @@ struct SequenceBlocks: Sendable {
         guard let root = configuration.prefixRoot else { return (0, []) }
         let size = configuration.positionsPerBlock
         let count = max(0, tokens.count - 1) / size
-        var cachedCount = 0
-        var parent: PrefixID? = .empty
-        var names: [PrefixName] = []
-        names.reserveCapacity(count)
-        var name = PrefixName(root, in: scope)
-        for place in 0..<count {
-            let block = tokens[place * size..<(place + 1) * size]
-            if let known = parent { parent = pool.find(block, after: known, in: scope)?.prefix }
-            if let known = parent?.name {
-                // Saves the digest.
-                name = known
-                cachedCount += 1
-            } else {
-                name = PrefixName(name, then: block)
-            }
+        // What is cached knows its name, which saves the digest.
+        var names = cachedPrefixes(of: tokens[..<(count * size)], in: scope).compactMap(\.name)
+        let cachedCount = names.count
+        var name = names.last ?? PrefixName(root, in: scope)
+        for place in cachedCount..<count {
+            name = PrefixName(name, then: tokens[place * size..<(place + 1) * size])
             names.append(name)
         }
         return (cachedCount, names)
@@ -81,14 +68,21 @@ struct SequenceBlocks: Sendable {
 
     /// How many of a prompt's whole blocks are cached, from the first on.
     func cachedCount(of tokens: [Int32], in scope: CacheScope) -> Int {
+        cachedPrefixes(of: tokens[...], in: scope).count
+    }
+
+    /// What the cached ones of a prompt's whole blocks end, from the first on.
+    private func cachedPrefixes(of tokens: ArraySlice<Int32>, in scope: CacheScope) -> [PrefixID] {
         let size = configuration.positionsPerBlock
-        var parent = PrefixID.empty
+        var prefixes: [PrefixID] = []
         for place in 0..<tokens.count / size {
             let block = tokens[place * size..<(place + 1) * size]
-            guard let found = pool.find(block, after: parent, in: scope) else { return place }
-            parent = found.prefix
+            guard let found = pool.find(block, after: prefixes.last ?? .empty, in: scope) else {
+                break
+            }
+            prefixes.append(found.prefix)
         }
-        return tokens.count / size
+        return prefixes
     }
 
     /// Publishes blocks that somebody will fill at once with what was computed before.
@@ -126,15 +120,6 @@ struct SequenceBlocks: Sendable {
 
     /// Takes the named blocks that were handed out for other uses.
     mutating func takeEvicted(into blocks: inout [NamedBlock]) { pool.takeEvicted(into: &blocks) }
-
-    /// The named blocks.
-    var namedBlocks: [NamedBlock] { pool.namedBlocks }
-
-    /// The name of what a block ends.
-    func name(of block: Int32) -> PrefixName? { pool.name(of: block) }
-
-    /// How many blocks have been published so far.
-    var publishedCount: UInt64 { pool.publishedCount }
 
     // MARK: Blocks of sequences
 

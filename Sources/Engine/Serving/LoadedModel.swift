@@ -172,6 +172,7 @@ package struct LoadedModel: Sendable {
         }
         if hasScore { description.capabilities.insert(.reranking) }
         description.parameterCount = file.parameterCount
+        description.weightByteCount = file.tensors.byteCount
         description.quantization = file.elementTypes.first?.type.name ?? "none"
         description.expertCount = configuration.expertCount
         description.expertsPerToken = configuration.expertsPerToken

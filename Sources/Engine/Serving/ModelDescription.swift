@@ -50,6 +50,9 @@ package struct ModelDescription: Hashable, Sendable {
     /// The number of its weights, if that is known.
     package var parameterCount: Int?
 
+    /// How many bytes its weights have in their files, if that is known.
+    package var weightByteCount: Int?
+
     /// The type of most of its weights, as GGUF calls it; `none` for one that has no matrices.
     package var quantization: String?
 

@@ -86,8 +86,9 @@ enum OllamaModels {
         if case .serving(let served) = slot.state { digest = served.fingerprint }
         return [
             "name": .string(name), "model": .string(name),
-            "modified_at": .string(CivilTime(model.creationTime).rfc3339), "size": 0,
-            "digest": .string(digest), "details": details(model),
+            "modified_at": .string(CivilTime(model.creationTime).rfc3339),
+            "size": .integer(model.weightByteCount ?? 0), "digest": .string(digest),
+            "details": details(model),
         ]
     }
 
