@@ -267,7 +267,7 @@ let package = Package(
             uses: [
                 "Inference", "Scheduling", "Sampling", "Tokenization", "ModelFiles", "Computation",
                 "Parallelism", "Recognition", "StructuredOutput", "TestSupport",
-            ]),
+            ], from: ["Logging"]),
         tests(
             of: "Serving",
             uses: [

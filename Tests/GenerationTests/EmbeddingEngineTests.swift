@@ -97,6 +97,31 @@ import Testing
         #expect(reasons == [.expired])
     }
 
+    @Test func `of clients that had as much the one that waits longest is first`() async throws {
+        let gate = StepGate()
+        let engine = GenerationEngine(
+            encoder: try TinyEncoder.make(vocabularyCount: FakeTokenizer.vocabularyCount),
+            tokenizer: FakeTokenizer(), whenIdle: { gate.pass(ForwardBatch()) })
+        func request(client: Int) -> GenerationRequest {
+            var request = Self.request([1, 2, 3])
+            request.client = client
+            return request
+        }
+        // Its end holds the engine's thread until all others wait.
+        let first = try submit(request(client: 5), to: engine)
+        _ = await gate.nextBatch()
+        let stream = GenerationStream()
+        for client in [9, 2, 7, 1] { try engine.submit(request(client: client), to: stream) }
+        gate.open()
+        #expect(await vector(first) != nil)
+        var order: [Int] = []
+        while let item = await stream.next() {
+            if case .event(.embedding, let request) = item { order.append(request) }
+        }
+        #expect(order == [0, 1, 2, 3])
+        await engine.shutdown()
+    }
+
     @Test(arguments: [Pooling.Method.last, .mean])
     func `a transformer's states do not depend on chunks, preemption or the cache`(
         method: Pooling.Method

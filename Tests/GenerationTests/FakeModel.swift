@@ -12,6 +12,7 @@ final class FakeModel: LanguageModel {
     let positionsPerBlock: Int
     let maxBatchTokens: Int
     let maxLogitsRows: Int
+    let hasItsWeights: Bool
 
     private let logits: @Sendable ([Int32]) -> [Float]
     private let willForward: @Sendable (ForwardBatch) throws -> Void
@@ -21,7 +22,7 @@ final class FakeModel: LanguageModel {
     init(
         vocabularyCount: Int = FakeTokenizer.vocabularyCount, contextLength: Int = 256,
         blockCount: Int = 256, positionsPerBlock: Int = 4, maxBatchTokens: Int = 128,
-        maxLogitsRows: Int = 64,
+        maxLogitsRows: Int = 64, hasItsWeights: Bool = true,
         willForward: @escaping @Sendable (ForwardBatch) throws -> Void = { _ in },
         logits: @escaping @Sendable ([Int32]) -> [Float] = FakeModel.random
     ) {
@@ -31,6 +32,7 @@ final class FakeModel: LanguageModel {
         self.positionsPerBlock = positionsPerBlock
         self.maxBatchTokens = maxBatchTokens
         self.maxLogitsRows = maxLogitsRows
+        self.hasItsWeights = hasItsWeights
         self.willForward = willForward
         self.logits = logits
         cache = Array(repeating: nil, count: blockCount * positionsPerBlock)

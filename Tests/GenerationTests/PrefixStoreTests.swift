@@ -30,10 +30,12 @@ import Testing
     }
 
     private func engine(
-        _ store: PrefixStore?, computation: String = "a model", blockCount: Int = 64
+        _ store: PrefixStore?, computation: String = "a model", blockCount: Int = 64,
+        hasItsWeights: Bool = true
     ) -> GenerationEngine {
         GenerationEngine(
-            model: FakeModel(blockCount: blockCount), tokenizer: FakeTokenizer(),
+            model: FakeModel(blockCount: blockCount, hasItsWeights: hasItsWeights),
+            tokenizer: FakeTokenizer(),
             prefixes: store.map { PrefixSpace($0, computation: computation) })
     }
 
@@ -197,6 +199,28 @@ import Testing
         _ = try await answer([request(), request(52)], with: store(folder))
         #expect(try await answer([choices, scored], with: store(folder)) == plain)
         #expect(try await answer([scored, choices], with: store(folder)) == plain.reversed())
+    }
+
+    @Test func `who parts clients in another way finds nothing of before`() async throws {
+        let folder = try TemporaryFolder()
+        func store(_ sharing: String) throws -> PrefixStore {
+            var configuration = PrefixStore.Configuration(
+                directory: folder.path, maxBytes: 1 << 20)
+            configuration.sharing = sharing
+            return try PrefixStore(configuration)
+        }
+        _ = try await answer([request()], with: store("each key"))
+        #expect(try await answer([request()], with: store("all keys"))[0].cachedTokens == 0)
+        #expect(try await answer([request()], with: store("each key"))[0].cachedTokens == 48)
+    }
+
+    @Test func `nothing is kept of a model that has lost its weights`() async throws {
+        let folder = try TemporaryFolder()
+        let engine = engine(try store(folder), blockCount: 20, hasItsWeights: false)
+        // So many that the first ones give way while the engine runs.
+        for factor: Int32 in [7, 11, 13] { _ = try await engine.generate(request(factor: factor)) }
+        await engine.shutdown(grace: .seconds(60))
+        #expect(try files(folder).isEmpty)
     }
 
     // MARK: What is not trusted

@@ -59,6 +59,13 @@ import Testing
         }
     }
 
+    @Test func `an epsilon that a GGUF file rounds to less than BERT's is taken`() throws {
+        let path = Self.folder.appending(path: "plain.gguf").path
+        let key = try #require(GGUFFile(path: path).metadata["bert.attention.layer_norm_epsilon"])
+        #expect(key == .float32(1e-12) && Double(Float(1e-12)) < 1e-12)
+        #expect(try ModelFile.open(path: path).configuration.rmsNormEpsilon == Float(1e-12))
+    }
+
     @Test func `scores of pairs are those of transformers`() throws {
         let encoder = try encoder("reranker")
         #expect(encoder.hasScore)

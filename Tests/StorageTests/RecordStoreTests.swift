@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import Glibc
 import Storage
 import Synchronization
 import TestSupport
@@ -80,6 +81,41 @@ import Testing
         store.flush()
         #expect(store.bytes(id: "a", owner: "o") == [4, 5, 6])
         #expect(store.count == 1)
+    }
+
+    @Test func `a record put while one of its name and size is written stays`() throws {
+        let store = try store()
+        for round in 0..<4 {
+            let id = "r\(round)"
+            try store.put([UInt8](repeating: 1, count: 1 << 22), id: id, owner: "o")
+            // The first is being written, and takes its time.
+            while try !files().contains(where: { $0.hasPrefix("o." + id) }) {}
+            let second = [UInt8](repeating: 2, count: 1 << 22)
+            try store.put(second, id: id, owner: "o")
+            store.flush()
+            #expect(store.bytes(id: id, owner: "o") == second)
+        }
+    }
+
+    @Test func `a record stays though an older one of its name could not be written`() throws {
+        let reports = Mutex(0)
+        let store = try RecordStore(
+            folder: folder.path, report: { _ in reports.withLock { $0 += 1 } })
+        // A pipe takes less than a record until somebody reads, and cannot be forced to a disk.
+        let pipe = folder.path + "/o.a.partial"
+        try #require(unsafe mkfifo(pipe, 0o600) == 0)
+        let byteCount = 1 << 17
+        try store.put([UInt8](repeating: 1, count: byteCount), id: "a", owner: "o")
+        let reader = unsafe open(pipe, O_RDONLY)
+        // The first is being written now.
+        let second = [UInt8](repeating: 2, count: byteCount)
+        try store.put(second, id: "a", owner: "o")
+        let written = FileHandle(fileDescriptor: reader, closeOnDealloc: true)
+        #expect(try written.readToEnd()?.count == byteCount)
+        store.flush()
+        #expect(reports.withLock { $0 } == 1)
+        #expect(store.bytes(id: "a", owner: "o") == second)
+        #expect(try files() == ["o.a"])
     }
 
     @Test func `only the server's user reads files, and others' files stay`() throws {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Foundation
+package import Foundation
 
 /// A folder that is removed when the value goes away.
 package final class TemporaryFolder {
@@ -8,8 +8,11 @@ package final class TemporaryFolder {
     package let path: String
 
     /// Makes an empty folder.
-    package init() throws {
-        let url = FileManager.default.temporaryDirectory.appendingPathComponent(
+    ///
+    /// - Parameter place: where; nil for where such folders belong.
+    /// - Throws: why it cannot be made.
+    package init(in place: URL? = nil) throws {
+        let url = (place ?? FileManager.default.temporaryDirectory).appendingPathComponent(
             "cierzo-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
         path = url.path
