@@ -8,8 +8,8 @@ package enum ModelTable {
 
     /// The settings that a model may have of its own.
     static let limitKeys = [
-        "context", "max-sequences", "max-queue", "kv-memory", "kv-type", "block-size",
-        "max-batch-tokens", "prefill-chunk",
+        "context", "rope-scaling", "max-sequences", "max-queue", "kv-memory", "kv-type",
+        "block-size", "max-batch-tokens", "prefill-chunk",
     ]
 
     /// The row of a key.

@@ -204,13 +204,13 @@ private struct ModelService: Sendable {
                     found: "\(description.name) twice")
             }
             slot.announce(description, in: model.engine.resident, isEssential: isEssential)
-            describe(model)
+            describe(model, entry.assembly)
             opened.append(model)
         }
         return opened
     }
 
-    private func describe(_ model: OpenedModel) {
+    private func describe(_ model: OpenedModel, _ assembly: EngineAssembly) {
         let (loaded, plan) = (model.loaded, model.plan.memory)
         for warning in loaded.warnings { logger.warning("\(warning)") }
         logger.info(
@@ -226,7 +226,9 @@ private struct ModelService: Sendable {
                 "weights": "\(byteText(plan.weightByteCount))",
                 "kv": "\(byteText(plan.kvByteCount)) for \(plan.kvPositionCount) positions",
                 "scratch": "\(byteText(plan.activationByteCount))",
+                "context": "\(model.model.description.contextLength) tokens",
             ])
+        if let advice = assembly.contextAdvice(for: loaded.file) { logger.notice("\(advice)") }
     }
 
     /// Loads a model, with a line of progress on a terminal.

@@ -137,6 +137,13 @@ package enum SettingTable {
             otherwise: "the model's, at most \(EngineAssembly.defaultContext)", example: "8192",
             "Context window, prompt and answer together."),
         Setting(
+            "rope-scaling", \.engine.ropeScaling, .choice,
+            "What makes room for a context that is longer than the model's own, by stretching its "
+                + "rotary positions.",
+            "none: such a context is cut to the model's own. yarn loses least; answers are somewhat "
+                + "worse within the model's own context, and beyond it as good as the model bears. "
+                + "Only for models whose makers have not stretched them already."),
+        Setting(
             "block-size", \.engine.blockSize, .number(16...32, "positions", multipleOf: 16),
             "Positions per block of the KV cache."),
         Setting(

@@ -22,7 +22,8 @@ import Testing
             ("mistral3", 4, "Ministral 3"), ("LlamaForCausalLM", nil, "Llama"),
             ("MistralForCausalLM", nil, "Mistral"), ("MixtralForCausalLM", 4, "Mixtral"),
             ("Ministral3ForCausalLM", nil, "Ministral 3"), ("ministral3", nil, "Ministral 3"),
-            ("bert", nil, "BERT"), ("BertModel", nil, "BERT"),
+            ("qwen2", nil, "Qwen2"), ("Qwen2ForCausalLM", nil, "Qwen2"), ("qwen3", nil, "Qwen3"),
+            ("Qwen3ForCausalLM", nil, "Qwen3"), ("bert", nil, "BERT"), ("BertModel", nil, "BERT"),
             ("BertForSequenceClassification", nil, "BERT with a classifier"),
         ] as [(String, Int?, String)])
     func `a model is of the family that its file names`(

@@ -13,7 +13,11 @@ import Testing
 
 /// A packed file computes what the model computes that it was packed from.
 struct PackedModelTests {
-    @Test(arguments: ["mixtral-top2", "mixtral-top2.gguf", "llama3-tied", "llama3-tied.gguf"])
+    @Test(
+        arguments: [
+            "mixtral-top2", "mixtral-top2.gguf", "llama3-tied", "llama3-tied.gguf", "qwen2-window",
+            "qwen2-yarn.gguf", "qwen3-tied", "qwen3-tied.gguf",
+        ])
     func `logits from a packed file are those of its source, bit for bit`(name: String) throws {
         try withFolder { folder in
             try expectSameLogits(try ModelFile.open(path: golden(name)), folder)
@@ -30,6 +34,26 @@ struct PackedModelTests {
             let source = try ModelFile.open(path: path)
             let packed = try expectSameLogits(source, folder)
             #expect(packed.tensors.layers[0].wo.layout == .panels)
+        }
+    }
+
+    /// Llama's rows are reordered for GGUF, Qwen's are not.
+    @Test(arguments: ["llama3-tied", "qwen2-yarn", "qwen2-yarn.gguf", "qwen3-tied"])
+    func `logits from a GGUF file of f32 are those of its source`(name: String) throws {
+        try withFolder { folder in
+            let path = "\(folder)/written.gguf"
+            let source = try ModelFile.open(path: golden(name))
+            _ = try Quantizing(mix: .f32, threadCount: 1).run(
+                source, to: path, vocabulary: ["tokenizer.ggml.model": .string("none")])
+            let written = try ModelFile.open(path: path)
+            let tokens: [Int32] = [1, 5, 9, 2, 7, 7, 3]
+            let expected = try Running().logits(source.configuration, source.tensors, tokens)
+
+            let found = try Running().logits(written.configuration, written.tensors, tokens)
+
+            for (row, other) in zip(found, expected) {
+                #expect(zip(row, other).allSatisfy { abs($0 - $1) < 1e-4 })
+            }
         }
     }
 

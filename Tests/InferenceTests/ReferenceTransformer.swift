@@ -37,10 +37,12 @@ struct ReferenceTransformer {
     private func attention(_ x: [[Double]], _ layer: TinyModel.Layer) -> [[Double]] {
         let c = model.configuration
         let q = x.indices.map { t in
-            rotated(layer.wq.times(x[t]), position: t).map { $0 * queryScale(at: t) }
+            rotated(projected(x[t], layer.wq, 0, layer), position: t).map {
+                $0 * queryScale(at: t)
+            }
         }
-        let k = x.indices.map { rotated(layer.wk.times(x[$0]), position: $0) }
-        let v = x.map { layer.wv.times($0) }
+        let k = x.indices.map { rotated(projected(x[$0], layer.wk, 1, layer), position: $0) }
+        let v = x.map { projected($0, layer.wv, 2, layer) }
         let window = c.slidingWindow ?? x.count
         return x.indices.map { t in
             (0..<c.headCount).flatMap { head -> [Double] in
@@ -58,6 +60,20 @@ struct ReferenceTransformer {
                     }
                 }
             }
+        }
+    }
+
+    /// Queries, keys or values, by their number in that order, with the bias of Qwen2 and the norms
+    /// of heads of Qwen3.
+    private func projected(
+        _ x: [Double], _ weight: TinyModel.Matrix, _ index: Int, _ layer: TinyModel.Layer
+    ) -> [Double] {
+        var y = weight.times(x)
+        if !layer.biases.isEmpty { y = sum(y, layer.biases[index].map { Double($0) }) }
+        guard layer.headNorms.indices.contains(index) else { return y }
+        let norm = layer.headNorms[index]
+        return stride(from: 0, to: y.count, by: norm.count).flatMap {
+            normalized(Array(y[$0..<$0 + norm.count]), norm)
         }
     }
 

@@ -14,6 +14,9 @@ enum TinyShape: String, CaseIterable, Sendable {
     case wideHeads
     case partlyRotated
     case ministral3
+    case qwen2
+    case qwen2Window
+    case qwen3
 
     var configuration: ModelConfiguration {
         var c = ModelConfiguration(
@@ -44,6 +47,15 @@ enum TinyShape: String, CaseIterable, Sendable {
             c.ropeScaling = .yarn(
                 YarnScaling(factor: 1, originalContextLength: 7, attentionFactor: 1))
             c.numbers[FamilyNumber("scale of queries")] = 0.3
+        case .qwen2:
+            c.architecture = "Qwen2ForCausalLM"
+            (c.headCount, c.kvHeadCount, c.headDimension) = (3, 1, 10)
+            c.ropeDimensionCount = 10
+        case .qwen2Window: (c.architecture, c.slidingWindow) = ("Qwen2ForCausalLM", 19)
+        case .qwen3:
+            c.architecture = "Qwen3ForCausalLM"
+            (c.headCount, c.kvHeadCount, c.headDimension) = (6, 3, 14)
+            c.ropeDimensionCount = 14
         }
         return c
     }

@@ -50,6 +50,10 @@ struct TinyModel {
         let wv: Matrix
         let wo: Matrix
         let ffnNorm: [Float]
+        /// What is added to queries, keys and values; empty: nothing.
+        let biases: [[Float]]
+        /// The weights of the norms of each head of queries and keys; empty: there are none.
+        let headNorms: [[Float]]
         let router: Matrix?
         let experts: [Expert]
     }
@@ -73,13 +77,20 @@ struct TinyModel {
                 rows: rows, columns: columns,
                 values: (0..<rows * columns).map { _ in random.nextNormal() * scale }, type: type)
         }
-        func norm() -> [Float] { (0..<c.hiddenSize).map { _ in 1 + 0.2 * random.nextNormal() } }
+        func norm(_ count: Int) -> [Float] {
+            (0..<count).map { _ in 1 + 0.2 * random.nextNormal() }
+        }
+        func bias(_ count: Int) -> [Float] { (0..<count).map { _ in random.nextNormal() } }
         let (h, k) = (c.headCount * c.headDimension, c.kvHeadCount * c.headDimension)
         embedding = matrix(c.vocabularySize, c.hiddenSize, gain: Float(c.hiddenSize).squareRoot())
         layers = (0..<c.layerCount).map { _ in
             Layer(
-                attentionNorm: norm(), wq: matrix(h, c.hiddenSize), wk: matrix(k, c.hiddenSize),
-                wv: matrix(k, c.hiddenSize), wo: matrix(c.hiddenSize, h), ffnNorm: norm(),
+                attentionNorm: norm(c.hiddenSize), wq: matrix(h, c.hiddenSize),
+                wk: matrix(k, c.hiddenSize), wv: matrix(k, c.hiddenSize),
+                wo: matrix(c.hiddenSize, h), ffnNorm: norm(c.hiddenSize),
+                biases: c.architecture == "Qwen2ForCausalLM" ? [bias(h), bias(k), bias(k)] : [],
+                headNorms: c.architecture == "Qwen3ForCausalLM"
+                    ? [norm(c.headDimension), norm(c.headDimension)] : [],
                 router: c.expertCount.map { matrix($0, c.hiddenSize, type: .f32) },
                 experts: (0..<(c.expertCount ?? 1)).map { _ in
                     Expert(
@@ -88,16 +99,23 @@ struct TinyModel {
                         w3: matrix(c.intermediateSize, c.hiddenSize))
                 })
         }
-        outputNorm = norm()
+        outputNorm = norm(c.hiddenSize)
         output = matrix(c.vocabularySize, c.hiddenSize, gain: 3)
         self.configuration = c
         let (embedding, layers, outputNorm, output) = (embedding, layers, outputNorm, output)
         tensors = ModelTensors.make(
             for: c,
             vector: { role, layer in
-                guard let layer else { return outputNorm }
-                return role == .attentionNorm
-                    ? layers[layer].attentionNorm : layers[layer].ffnNorm
+                guard let layer = layer.map({ layers[$0] }) else { return outputNorm }
+                return switch role {
+                case .attentionNorm: layer.attentionNorm
+                case TensorRole("wq bias"): layer.biases[0]
+                case TensorRole("wk bias"): layer.biases[1]
+                case TensorRole("wv bias"): layer.biases[2]
+                case TensorRole("query norm"): layer.headNorms[0]
+                case TensorRole("key norm"): layer.headNorms[1]
+                default: layer.ffnNorm
+                }
             },
             matrix: { role, layer, expert in
                 guard let layer = layer.map({ layers[$0] }) else {

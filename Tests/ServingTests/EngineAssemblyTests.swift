@@ -27,6 +27,61 @@ import Testing
         #expect(assembly { $0.context = own + 1 }.contextLength(for: file) == own)
     }
 
+    @Test(arguments: [ContextScaling.linear, .yarn])
+    func `a longer context than the model's own is stretched where that is wanted`(
+        scaling: ContextScaling
+    ) throws {
+        let file = try ModelFile.open(path: tinyModel("nemo.gguf"))
+        let own = file.configuration.contextLength
+        let longer = assembly {
+            $0.context = 4 * own
+            $0.ropeScaling = scaling
+        }
+        #expect(longer.contextLength(for: file) == 4 * own)
+        #expect(longer.contextAdvice(for: file)?.contains("coding agents") == true)
+        let stretched = try longer.makeTransformer(for: file).configuration
+        #expect(stretched.contextLength == 4 * own)
+        switch (scaling, stretched.ropeScaling) {
+        case (.linear, .linear(let factor)): #expect(factor == 4)
+        case (.yarn, .yarn(let yarn)):
+            #expect(yarn.factor == 4 && yarn.originalContextLength == own)
+            #expect(abs(yarn.attentionFactor - 1.138629) < 1e-6)
+        default: Issue.record("\(stretched.ropeScaling)")
+        }
+        // Nothing is stretched without need.
+        let shorter = assembly {
+            $0.context = own
+            $0.ropeScaling = scaling
+        }
+        #expect(try shorter.makeTransformer(for: file).configuration == file.configuration)
+    }
+
+    @Test func `a model that is stretched already is not stretched again`() throws {
+        let file = try file()
+        let own = file.configuration.contextLength
+        let failure = EngineAssembly.Failure.stretchedAlready(context: own + 1, own: own)
+        #expect(throws: failure) {
+            _ = try assembly {
+                $0.context = own + 1
+                $0.ropeScaling = .yarn
+            }.plan(for: file)
+        }
+    }
+
+    @Test func `a context that is cut or small is told with what to do`() throws {
+        let file = try ModelFile.open(path: tinyModel("nemo.gguf"))
+        let own = file.configuration.contextLength
+        let cut = assembly { $0.context = own + 1 }.contextAdvice(for: file)
+        #expect(cut?.contains("not \(own + 1)") == true)
+        let small = assembly().contextAdvice(for: file)
+        #expect(small?.contains("context: 16384 and rope-scaling: yarn") == true)
+        let lowered = assembly { $0.context = 16 }.contextAdvice(for: file)
+        #expect(lowered?.contains("the model has \(own)") == true)
+        // Its makers have stretched it.
+        let stretched = assembly().contextAdvice(for: try self.file())
+        #expect(stretched?.hasSuffix("serve a model with more") == true)
+    }
+
     @Test func `the KV cache holds four contexts, or what its memory allows`() throws {
         let file = try file()
         let open = try assembly { $0.context = 32 }.makeTransformer(for: file)

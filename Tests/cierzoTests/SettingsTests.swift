@@ -133,6 +133,7 @@ import cierzo
         pin                  automatic  # default
         kernels              automatic  # default
         context              (the model's, at most 32768)  # default
+        rope-scaling         none  # default
         block-size           16  # default
         kv-type              f16  # default
         kv-memory            (4 contexts, at most a quarter of memory)  # default

@@ -8,7 +8,7 @@
 
 Each model NAME becomes
     OUT/NAME/config.json, model.safetensors   a Hugging Face directory
-    OUT/NAME.gguf                             the same weights, q and k permuted as for llama.cpp
+    OUT/NAME.gguf                             the same weights as llama.cpp's converter has them
     OUT/NAME.mistral/params.json, consolidated.safetensors
                                               the same as Mistral publishes its own (Ministral 3)
     OUT/NAME.json                             prompt, logprob of each prompt token but the first,
@@ -46,7 +46,8 @@ MINISTRAL_UNBALANCED = {"type": "yarn", "rope_type": "yarn", "factor": 16.0, "be
 
 def case(name, family, seed, *, hidden=24, ffn=24, layers=2, heads=4, kv_heads=2, head_dim=8,
          vocab=48, experts=0, top=0, window=None, tied=False, theta=10000.0, scaling=None,
-         per_expert=False, new_style=False, vision=False, context=1024, prompt=700):
+         per_expert=False, new_style=False, vision=False, layer_types=False, context=1024,
+         prompt=700):
     return dict(locals())
 
 
@@ -66,6 +67,16 @@ FIXTURES = [
          context=256, prompt=180),
     case("ministral3-tied", "ministral3", 11, ffn=16, heads=6, tied=True,
          scaling=MINISTRAL_UNBALANCED, new_style=True, vision=True, context=192, prompt=130),
+    case("qwen2-tied", "qwen2", 12, ffn=16, head_dim=6, tied=True, theta=1e6, prompt=400),
+    case("qwen2-window", "qwen2", 13, ffn=20, layers=3, heads=3, kv_heads=1, window=41,
+         new_style=True, prompt=200),
+    case("qwen2-yarn", "qwen2", 14, ffn=16, heads=2, head_dim=12, scaling=YARN, theta=1e6,
+         prompt=500),
+    case("qwen3-tied", "qwen3", 15, ffn=16, head_dim=10, tied=True, theta=1e6, prompt=400),
+    case("qwen3-window", "qwen3", 16, ffn=20, layers=3, heads=3, kv_heads=1, window=37,
+         layer_types=True, new_style=True, prompt=200),
+    case("qwen3-yarn", "qwen3", 17, ffn=16, heads=6, kv_heads=3, head_dim=14, scaling=YARN,
+         theta=1e6, prompt=500),
 ]
 
 
@@ -100,6 +111,11 @@ def wide():
                        340 + seed, kv_heads=2, head_dim=32, scaling=ministral, tied=tied,
                        new_style=True, vision=not tied, theta=1e6, context=16 * (7 + 23 * seed),
                        prompt=min(700, 16 * (7 + 23 * seed) - GREEDY_TOKENS), **shape)
+            for family, head_dim in (("qwen2", 16), ("qwen3", 32)):
+                yield case(f"{family}-{name}-{'tied' if tied else 'separate'}", family, 360 + seed,
+                           kv_heads=[1, 2, 3, 6, 2][seed], head_dim=head_dim, scaling=scaling,
+                           tied=tied, new_style=tied, window=[None, 77, None, 300, 9][seed],
+                           layer_types=tied, theta=[1e4, 1e6][seed % 2], **shape)
 
 
 def weights(c):
@@ -110,8 +126,11 @@ def weights(c):
         return (random.standard_normal((rows, columns)) * gain / math.sqrt(columns)).astype(
             np.float32)
 
+    def vector(count, spread, mean=0.0):
+        return (mean + spread * random.standard_normal(count)).astype(np.float32)
+
     def norm():
-        return (1 + 0.2 * random.standard_normal(c["hidden"])).astype(np.float32)
+        return vector(c["hidden"], 0.2, 1)
 
     d, f, v = c["hidden"], c["ffn"], c["vocab"]
     w = {"model.embed_tokens.weight": matrix(v, d, 3.0 if c["tied"] else math.sqrt(d))}
@@ -123,6 +142,12 @@ def weights(c):
         w[p + "self_attn.v_proj.weight"] = matrix(c["kv_heads"] * c["head_dim"], d)
         w[p + "self_attn.o_proj.weight"] = matrix(d, c["heads"] * c["head_dim"], 1.5)
         w[p + "post_attention_layernorm.weight"] = norm()
+        if c["family"] == "qwen2":
+            for name, heads in (("q", c["heads"]), ("k", c["kv_heads"]), ("v", c["kv_heads"])):
+                w[f"{p}self_attn.{name}_proj.bias"] = vector(heads * c["head_dim"], 0.7)
+        if c["family"] == "qwen3":
+            for name in ("q", "k"):
+                w[f"{p}self_attn.{name}_norm.weight"] = vector(c["head_dim"], 0.4, 1.2)
         if c["experts"]:
             w[p + "block_sparse_moe.gate.weight"] = matrix(c["experts"], d, 1.5)
         for e in range(max(1, c["experts"])):
@@ -140,7 +165,9 @@ def weights(c):
 def config(c):
     names = {"mixtral": ("MixtralForCausalLM", "mixtral"), "llama": ("LlamaForCausalLM", "llama"),
              "mistral": ("MistralForCausalLM", "mistral"),
-             "ministral3": ("Ministral3ForCausalLM", "ministral3")}[c["family"]]
+             "ministral3": ("Ministral3ForCausalLM", "ministral3"),
+             "qwen2": ("Qwen2ForCausalLM", "qwen2"),
+             "qwen3": ("Qwen3ForCausalLM", "qwen3")}[c["family"]]
     result = {
         "architectures": [names[0]], "model_type": names[1], "hidden_size": c["hidden"],
         "intermediate_size": c["ffn"], "num_hidden_layers": c["layers"],
@@ -152,6 +179,15 @@ def config(c):
     }
     if c["family"] != "llama":
         result["sliding_window"] = c["window"]
+    if c["family"].startswith("qwen"):
+        # As they are published: the window is stated, but not used, and begins after all layers.
+        result |= {"use_sliding_window": c["window"] is not None, "max_window_layers": 28,
+                   "sliding_window": c["window"] or 50}
+        if c["layer_types"]:
+            kind = "sliding" if c["window"] else "full"
+            result["layer_types"] = [kind + "_attention"] * c["layers"]
+        elif c["window"]:
+            result["max_window_layers"] = 0
     if c["experts"]:
         result |= {"num_local_experts": c["experts"], "num_experts_per_tok": c["top"]}
     if c["new_style"]:
@@ -256,7 +292,10 @@ def llama3_factors(c):
 
 
 def write_gguf(path, c, w):
-    writer = gguf.GGUFWriter(path, "mistral3" if c["family"] == "ministral3" else "llama")
+    names = {"ministral3": "mistral3", "qwen2": "qwen2", "qwen3": "qwen3"}
+    writer = gguf.GGUFWriter(path, names.get(c["family"], "llama"))
+    # Only Llama's and Mistral's are permuted.
+    in_order = permuted if names.get(c["family"]) in (None, "mistral3") else lambda rows, _: rows
     writer.add_name(c["name"])
     writer.add_context_length(c["context"])
     writer.add_embedding_length(c["hidden"])
@@ -300,9 +339,16 @@ def write_gguf(path, c, w):
         p, b = f"model.layers.{i}.", f"blk.{i}."
         writer.add_tensor(b + "attn_norm.weight", w[p + "input_layernorm.weight"])
         writer.add_tensor(
-            b + "attn_q.weight", permuted(w[p + "self_attn.q_proj.weight"], c["heads"]))
+            b + "attn_q.weight", in_order(w[p + "self_attn.q_proj.weight"], c["heads"]))
         writer.add_tensor(
-            b + "attn_k.weight", permuted(w[p + "self_attn.k_proj.weight"], c["kv_heads"]))
+            b + "attn_k.weight", in_order(w[p + "self_attn.k_proj.weight"], c["kv_heads"]))
+        if c["family"] == "qwen2":
+            for name in "qkv":
+                writer.add_tensor(f"{b}attn_{name}.bias", w[f"{p}self_attn.{name}_proj.bias"])
+        if c["family"] == "qwen3":
+            for name in "qk":
+                writer.add_tensor(
+                    f"{b}attn_{name}_norm.weight", w[f"{p}self_attn.{name}_norm.weight"])
         writer.add_tensor(b + "attn_v.weight", w[p + "self_attn.v_proj.weight"])
         writer.add_tensor(b + "attn_output.weight", w[p + "self_attn.o_proj.weight"])
         writer.add_tensor(b + "ffn_norm.weight", w[p + "post_attention_layernorm.weight"])

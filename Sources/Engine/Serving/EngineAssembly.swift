@@ -28,6 +28,9 @@ package struct EngineAssembly: Sendable {
     /// Tokens; nil: the model's own context, at most ``defaultContext``.
     package var context: Int?
 
+    /// What happens where `context` is more than the model was made for.
+    package var ropeScaling = ContextScaling.none
+
     /// Positions of a KV block (S).
     package var blockSize = Self.modelDefaults.positionsPerBlock
 
@@ -67,6 +70,9 @@ package struct EngineAssembly: Sendable {
     /// The context where none is asked for, if the model has as much.
     package static let defaultContext = 32_768
 
+    /// The least context in which coding agents get something done.
+    private static let agentContext = 16_384
+
     /// How many contexts the KV cache holds where nobody says how much memory it gets.
     package static let defaultContextCount = 4
 
@@ -80,6 +86,9 @@ package struct EngineAssembly: Sendable {
 
         /// The KV cache is too small for one context.
         case context(kvPositions: Int, key: String)
+
+        /// A longer context was asked of a model whose makers have stretched it already.
+        case stretchedAlready(context: Int, own: Int)
 
         /// The number of threads is out of range.
         case threads(Int)
@@ -102,6 +111,9 @@ package struct EngineAssembly: Sendable {
                     + "\(byteText(available)): lower kv-memory, context or max-batch-tokens"
             case .context(let positions, let key):
                 "\(key): the KV cache holds only \(positions) positions, fewer than one context"
+            case .stretchedAlready(let context, let own):
+                "rope-scaling: the model's makers have stretched its context to \(own) positions "
+                    + "already, and \(context) are asked for: lower context"
             case .threads(let count): "threads: expected 1 to 1024, found \(count)"
             case .unknownKernels(let name): "kernels: '\(name)' is none of \(available)"
             case .unavailableKernels(let name):
@@ -157,6 +169,11 @@ package struct EngineAssembly: Sendable {
         if file.schema.isEncoder { return try encoderPlan(for: file) }
         let threadCount = try threadCount
         let memory = min(memoryByteCount ?? .max, MachineMemory.byteCount())
+        let own = file.configuration.contextLength
+        let configuration = configuration(for: file)
+        if let context, context > own, ropeScaling != .none, configuration.contextLength == own {
+            throw Failure.stretchedAlready(context: context, own: own)
+        }
         let contextLength = self.contextLength(for: file)
         // The weights of a packed file are mapped as they are.
         let packs = choice.packsWeights && file.packed == nil
@@ -172,7 +189,7 @@ package struct EngineAssembly: Sendable {
         }
         func plan(blockCount: Int) throws -> MemoryPlan {
             try MemoryPlan(
-                configuration: file.configuration, weightByteCount: weightByteCount,
+                configuration: configuration, weightByteCount: weightByteCount,
                 limits: limits(blockCount: blockCount), threadCount: threadCount)
         }
         let perBlock = try max(1, plan(blockCount: 1).kvByteCount)
@@ -212,7 +229,7 @@ package struct EngineAssembly: Sendable {
         let packs = compute.kernels.packsWeights && file.packed == nil
         let plan = try plan(for: file, packedAs: packs ? file.tensors.packedTypes : nil)
         return try Transformer(
-            configuration: file.configuration,
+            configuration: configuration(for: file),
             tensors: file.preparedTensors(
                 for: compute, packedAs: plan.packedTypes, progress: progress),
             compute: compute, limits: plan.limits)
@@ -285,7 +302,7 @@ package struct EngineAssembly: Sendable {
         return GenerationEngine.Limits(
             engineConfiguration(for: file), tokenizer: tokenizer,
             vocabularyCount: file.configuration.vocabularySize,
-            contextLength: file.configuration.contextLength,
+            contextLength: configuration(for: file).contextLength,
             positionCount: plan.limits.blockCount * plan.limits.positionsPerBlock,
             maxLogitsRows: plan.limits.maxLogitsRows, maxBatchTokens: plan.limits.maxBatchTokens)
     }
@@ -328,7 +345,7 @@ package struct EngineAssembly: Sendable {
     private func prefixes(of file: ModelFile) -> PrefixSpace? {
         // BLAS may be another one tomorrow, with other last bits.
         guard let prefixStore, kernels != KernelChoice.blas.rawValue else { return nil }
-        var configuration = file.configuration
+        var configuration = configuration(for: file)
         // In no order of their own.
         let numbers = configuration.numbers.map { "\($0.key): \($0.value)" }.sorted()
         configuration.numbers = [:]
@@ -352,10 +369,41 @@ package struct EngineAssembly: Sendable {
         return String(decoding: text.map(UInt8.init(bitPattern:)).prefix { $0 != 0 }, as: UTF8.self)
     }
 
+    /// A model's numbers, its context stretched if that is wanted.
+    private func configuration(for file: ModelFile) -> ModelConfiguration {
+        let own = file.configuration
+        guard let context, context > own.contextLength, !file.schema.isEncoder else { return own }
+        return own.stretched(to: context, by: ropeScaling) ?? own
+    }
+
     /// The most positions of one sequence.
     package func contextLength(for file: ModelFile) -> Int {
+        let most = configuration(for: file).contextLength
+        return min(context ?? min(most, Self.defaultContext), most)
+    }
+
+    /// What to say of a model's context at the start, if anything.
+    ///
+    /// It may be less than was asked for, or less than coding agents need.
+    package func contextAdvice(for file: ModelFile) -> String? {
+        guard !file.schema.isEncoder else { return nil }
         let own = file.configuration.contextLength
-        return min(context ?? min(own, Self.defaultContext), own)
+        let length = contextLength(for: file)
+        let enough = max(4 * own, Self.agentContext)
+        let isElastic = file.configuration.stretched(to: enough, by: .yarn) != nil
+        if let context, context > length {
+            return "the context is \(length) tokens, not \(context): the model has no more"
+                + (isElastic ? ", unless rope-scaling: yarn stretches it" : "")
+        }
+        guard length < Self.agentContext else { return nil }
+        let remedy =
+            own > length
+            ? "raise context, the model has \(own)"
+            : "serve a model with more"
+                + (isElastic
+                    ? ", or stretch this one with context: \(enough) and rope-scaling: yarn" : "")
+        return "a context of \(length) tokens is too small for most coding agents, whose "
+            + "instructions and tools alone are ten thousand and more: \(remedy)"
     }
 
     /// The limits that the engine keeps.

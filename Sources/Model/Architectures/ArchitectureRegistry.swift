@@ -9,6 +9,8 @@ extension Architecture {
         mistral,
         mixtral,
         ministral3,
+        qwen2,
+        qwen3,
         bert,
         bertClassifier,
     ]

@@ -61,8 +61,11 @@ final class Attention {
     /// `[T, H·Dh]`.
     let queries: FloatBuffer
 
-    private let keys: FloatBuffer
-    private let values: FloatBuffer
+    /// `[T, K·Dh]`.
+    let keys: FloatBuffer
+    /// `[T, K·Dh]`.
+    let values: FloatBuffer
+
     private let attended: FloatBuffer
     private let projected: FloatBuffer
     private let rotary: RotaryEmbedding

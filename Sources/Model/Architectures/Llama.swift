@@ -19,16 +19,29 @@ extension Architecture {
 }
 
 /// x += attention(norm(x)), then x += feedForward(norm(x)).
+///
+/// Families with something between projection and rotation say it as `refine`.
 final class LlamaLayer: DecoderLayer {
     private let attentionNorm: RMSNorm
     private let attention: Attention
+    private let refine: ((Attention, ForwardStep) -> Void)?
     private let feedForwardNorm: RMSNorm
     private let feedForward: any FeedForward
     private let isLast: Bool
 
-    init(_ parts: LayerParts, _ feedForward: any FeedForward) {
+    /// Builds a layer.
+    ///
+    /// - Parameters:
+    ///   - parts: its weights and what steps work with.
+    ///   - feedForward: what follows attention.
+    ///   - refine: changes queries, keys and values before they rotate; nil: they stay as projected.
+    init(
+        _ parts: LayerParts, _ feedForward: any FeedForward,
+        refine: ((Attention, ForwardStep) -> Void)? = nil
+    ) {
         attentionNorm = RMSNorm(parts.weights.vector(.attentionNorm), parts.configuration)
         attention = Attention(parts)
+        self.refine = refine
         feedForwardNorm = RMSNorm(parts.weights.vector(.feedForwardNorm), parts.configuration)
         self.feedForward = feedForward
         isLast = parts.isLast
@@ -37,6 +50,7 @@ final class LlamaLayer: DecoderLayer {
     func forward(_ step: ForwardStep) {
         attentionNorm.normalize(step)
         attention.project(step)
+        refine?(attention, step)
         attention.rotate(step)
         attention.store(step)
         if isLast { step.keepLogitsRows(queries: attention.queries) }

@@ -22,6 +22,33 @@ extension Compute {
         }
     }
 
+    /// Adds a vector to each of the first `rowCount` rows, in place, such as a projection's bias.
+    ///
+    /// - Parameters:
+    ///   - vector: `[columns]`.
+    ///   - x: `[T, columns]`.
+    ///   - rowCount: T.
+    package func add(_ vector: [Float], toEach x: FloatBuffer, rowCount: Int) {
+        precondition(
+            vector.count == x.columnCount && rowCount <= x.rowCount,
+            "adding \(vector.count) numbers to \(rowCount) rows of \(x.columnCount)")
+        unsafe vector.withUnsafeBufferPointer { vector in
+            guard let vector = vector.baseAddress else { return }
+            unsafe forEachRow(
+                rowCount, cost: x.columnCount, VectorAddition(isa: isa, x: x, vector: vector))
+        }
+    }
+
+    @safe private struct VectorAddition: RowWork {
+        let isa: ck_isa
+        let x: FloatBuffer
+        let vector: UnsafePointer<Float>
+
+        func run(row: Int) {
+            unsafe ck_add(isa, x.base + row * x.stride, vector, x.columnCount)
+        }
+    }
+
     /// Multiplies each of the first `rowCount` rows by a factor of its own, in place.
     ///
     /// A row whose factor is 1 is left alone: where all are, nothing is done.

@@ -27,6 +27,43 @@ extension Compute {
         }
     }
 
+    /// The same for each head of the first `rowCount` rows, in place.
+    ///
+    /// - Parameters:
+    ///   - x: `[T, heads·Dh]`.
+    ///   - rowCount: T.
+    ///   - weight: `[Dh]`, the same for every head.
+    ///   - epsilon: added to the mean square.
+    package func rmsNormHeads(
+        _ x: FloatBuffer, rowCount: Int, weight: [Float], epsilon: Float
+    ) {
+        precondition(
+            !weight.isEmpty && x.columnCount % weight.count == 0 && rowCount <= x.rowCount,
+            "normalising \(rowCount) rows of \(x.columnCount) by heads of \(weight.count)")
+        let width = weight.count
+        unsafe weight.withUnsafeBufferPointer { weight in
+            unsafe forEachRow(
+                rowCount, cost: x.columnCount,
+                HeadNormalization(
+                    isa: isa, x: x, width: width, weight: weight.baseAddress, epsilon: epsilon))
+        }
+    }
+
+    @safe private struct HeadNormalization: RowWork {
+        let isa: ck_isa
+        let x: FloatBuffer
+        let width: Int
+        let weight: UnsafePointer<Float>?
+        let epsilon: Float
+
+        func run(row: Int) {
+            for head in stride(from: 0, to: x.columnCount, by: width) {
+                let values = unsafe x.base + row * x.stride + head
+                unsafe ck_rms_norm(isa, values, weight, values, width, epsilon)
+            }
+        }
+    }
+
     @safe private struct Normalization: RowWork {
         let isa: ck_isa
         let x: FloatBuffer

@@ -28,8 +28,11 @@ struct GGUFConfiguration {
         var hasExperts = false
         if case .integer(let count) = fields.value(of: "expert_count") { hasExperts = count > 0 }
         let named = schemas.filter { $0.gguf?.architectures.contains(architecture) == true }
-        guard let schema = named.first(where: { $0.experts.allows(hasExperts) }) ?? named.first
-        else {
+        guard let schema = named.first(where: { $0.experts.allows(hasExperts) }) else {
+            if let family = named.first {
+                throw fields.fail(
+                    "expert_count", "models of \(family.name) with experts are not supported")
+            }
             let known = Set(schemas.flatMap { $0.gguf?.architectures ?? [] })
             throw .unsupported(
                 path: path,
@@ -83,7 +86,8 @@ struct GGUFConfiguration {
             ropeTheta: try fields.number(
                 "rope.freq_base", in: ConfigurationBounds.ropeTheta, default: 10_000),
             ropeScaling: try ropeScaling(contextLength: contextLength),
-            ropeFrequencyFactors: ropeFrequencyFactors, ropePairing: .adjacent,
+            ropeFrequencyFactors: ropeFrequencyFactors,
+            ropePairing: schema.gguf?.ropePairing ?? .adjacent,
             ropeDimensionCount: try fields.integer(
                 "rope.dimension_count", in: ConfigurationBounds.headDimension,
                 default: headDimension),

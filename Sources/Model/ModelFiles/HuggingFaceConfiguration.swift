@@ -80,7 +80,7 @@ struct HuggingFaceConfiguration {
         if schema.isEncoder {
             return try HuggingFaceEncoderConfiguration(object, fields, keys).read()
         }
-        try Self.rejectUnsupported(fields, object)
+        try Self.rejectUnsupported(fields, object, hasAttentionBias: keys.hasAttentionBias)
         let isMoE = keys.expertCount != nil
         let hiddenSize = try fields.integer("hidden_size", in: ConfigurationBounds.hiddenSize)
         let headCount = try fields.integer(
@@ -95,6 +95,8 @@ struct HuggingFaceConfiguration {
             default: keys.contextLength)
         let rope = try HuggingFaceRope(
             object, fields, contextLength: contextLength, keys: keys)
+        let layerCount = try fields.integer(
+            "num_hidden_layers", in: ConfigurationBounds.layerCount)
         let expertCount: Int? =
             isMoE
             ? try fields.integer(
@@ -104,8 +106,7 @@ struct HuggingFaceConfiguration {
             architecture: keys.architecture, hiddenSize: hiddenSize,
             intermediateSize: try fields.integer(
                 "intermediate_size", in: ConfigurationBounds.intermediateSize),
-            layerCount: try fields.integer("num_hidden_layers", in: ConfigurationBounds.layerCount),
-            headCount: headCount,
+            layerCount: layerCount, headCount: headCount,
             kvHeadCount: try fields.integer(
                 "num_key_value_heads", in: ConfigurationBounds.headCount, default: kvDefault),
             headDimension: headDimension,
@@ -122,7 +123,7 @@ struct HuggingFaceConfiguration {
                 try fields.number(
                     "rms_norm_eps", in: ConfigurationBounds.epsilon,
                     default: keys.rmsNormEpsilon)),
-            slidingWindow: try slidingWindow())
+            slidingWindow: try slidingWindow(layerCount: layerCount))
         configuration.numbers = rope.numbers
         try refuseUnknown(configuration)
         try schema.check(configuration, path: fields.path)
@@ -153,14 +154,15 @@ struct HuggingFaceConfiguration {
     }
 
     private static func rejectUnsupported(
-        _ fields: ConfigurationFields, _ object: JSONObject
+        _ fields: ConfigurationFields, _ object: JSONObject, hasAttentionBias: Bool = false
     ) throws(ModelFileError) {
         let activation = try fields.optionalString("hidden_act") ?? "silu"
         guard activation == "silu" || activation == "swish" else {
             throw fields.fail(
                 "hidden_act", "“\(printable(activation, limit: 40))” is not supported (silu is)")
         }
-        for key in ["attention_bias", "mlp_bias"] where try fields.bool(key, default: false) {
+        for key in hasAttentionBias ? ["mlp_bias"] : ["attention_bias", "mlp_bias"]
+        where try fields.bool(key, default: false) {
             throw fields.fail(key, "biases are not supported")
         }
         if let quantization = object["quantization_config"], quantization != .null {
@@ -241,7 +243,7 @@ struct HuggingFaceConfiguration {
     }
 
     /// The window of all layers, if they have one.
-    private func slidingWindow() throws(ModelFileError) -> Int? {
+    private func slidingWindow(layerCount: Int) throws(ModelFileError) -> Int? {
         let kinds = Set((object["layer_types"]?.arrayValue ?? []).map { $0.stringValue ?? "" })
         guard kinds.isSubset(of: ["sliding_attention"]) || kinds.isSubset(of: ["full_attention"])
         else {
@@ -258,17 +260,24 @@ struct HuggingFaceConfiguration {
         let stated = try fields.optionalInteger(
             "sliding_window", in: ConfigurationBounds.contextLength)
         let window = object["sliding_window"] == nil ? keys.slidingWindow : stated
-        guard kinds != ["full_attention"], try fields.bool("use_sliding_window", default: true)
-        else { return nil }
+        let isOn = try fields.bool("use_sliding_window", default: keys.firstWindowLayer == nil)
+        guard isOn || keys.firstWindowLayer == nil || kinds != ["sliding_attention"] else {
+            throw fields.fail(
+                "layer_types", "sliding_attention, but use_sliding_window is not true")
+        }
+        guard isOn, kinds != ["full_attention"] else { return nil }
         guard let window else {
             guard kinds.isEmpty else {
                 throw fields.fail("layer_types", "sliding_attention, but sliding_window is null")
             }
             return nil
         }
-        if let first = try fields.optionalInteger("max_window_layers", in: 0...Int(Int32.max)),
-            first > 0
-        {
+        // transformers' Qwen looks at this only where layers are not said to be of some kind.
+        if keys.firstWindowLayer != nil, !kinds.isEmpty { return window }
+        let first = try fields.integer(
+            "max_window_layers", in: 0...Int(Int32.max), default: keys.firstWindowLayer ?? 0)
+        if keys.firstWindowLayer != nil, first >= layerCount { return nil }
+        guard first == 0 else {
             throw fields.fail(
                 "max_window_layers",
                 "\(first), but only the same sliding_window in all layers is supported")

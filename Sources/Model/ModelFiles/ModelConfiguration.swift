@@ -98,9 +98,10 @@ package struct ModelConfiguration: Sendable, Equatable {
 
 /// Which two components of a head make up one rotated pair.
 package enum RopePairing: Sendable, Equatable {
-    /// Components 2i and 2i + 1: GGUF files of architecture `llama`, and Mistral's own files.
+    /// Components 2i and 2i + 1: GGUF files of Llama and Mistral, and Mistral's own files.
     case adjacent
-    /// Components i and i + ropeDimensionCount / 2: Hugging Face checkpoints.
+    /// Components i and i + ropeDimensionCount / 2: Hugging Face checkpoints, and GGUF files of
+    /// families that keep their order.
     case halves
 }
 

@@ -169,12 +169,18 @@ package struct GGUFKeys: Sendable {
     package let written: String
     /// The family's own numbers; a file that states 0 is read as if it did not state the number.
     package let numbers: [NumberKey]
+    /// Which components of a head rotate together, by the order of the rows in the family's files.
+    package let ropePairing: RopePairing
 
     /// Describes the keys.
-    package init(architectures: [String], written: String, numbers: [NumberKey] = []) {
+    package init(
+        architectures: [String], written: String, numbers: [NumberKey] = [],
+        ropePairing: RopePairing = .adjacent
+    ) {
         self.architectures = architectures
         self.written = written
         self.numbers = numbers
+        self.ropePairing = ropePairing
     }
 }
 
@@ -201,6 +207,12 @@ package struct HuggingFaceKeys: Sendable {
     package var hasSlidingWindow: Bool
     /// The window.
     package var slidingWindow: Int?
+    /// Qwen's windows, which `use_sliding_window` switches on for the layers from
+    /// `max_window_layers` on, and from this one on where the file does not say; nil: a window is
+    /// all layers' unless it is switched off.
+    package var firstWindowLayer: Int?
+    /// Whether queries, keys and values have biases, of which the file need say nothing.
+    package var hasAttentionBias: Bool
     /// E.
     package var expertCount: Int?
     /// Numbers of its own among the rotary parameters; a file that has some must have these.
@@ -220,8 +232,9 @@ package struct HuggingFaceKeys: Sendable {
     package init(
         architecture: String, modelType: String, wrapper: String? = nil, kvHeadCount: Int? = nil,
         headDimension: Int? = nil, contextLength: Int, ropeTheta: Double, rmsNormEpsilon: Double,
-        hasSlidingWindow: Bool = true, slidingWindow: Int? = nil, expertCount: Int? = nil,
-        ropeNumbers: [NumberKey] = [], ropeParameters: JSONObject? = nil
+        hasSlidingWindow: Bool = true, slidingWindow: Int? = nil, firstWindowLayer: Int? = nil,
+        hasAttentionBias: Bool = false, expertCount: Int? = nil, ropeNumbers: [NumberKey] = [],
+        ropeParameters: JSONObject? = nil
     ) {
         self.architecture = architecture
         self.modelType = modelType
@@ -233,6 +246,8 @@ package struct HuggingFaceKeys: Sendable {
         self.rmsNormEpsilon = rmsNormEpsilon
         self.hasSlidingWindow = hasSlidingWindow
         self.slidingWindow = slidingWindow
+        self.firstWindowLayer = firstWindowLayer
+        self.hasAttentionBias = hasAttentionBias
         self.expertCount = expertCount
         self.ropeNumbers = ropeNumbers
         self.ropeParameters = ropeParameters

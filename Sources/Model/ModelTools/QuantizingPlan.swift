@@ -39,11 +39,15 @@ struct QuantizingPlan {
 
     private let mix: QuantizationMix
     private let configuration: ModelConfiguration
+    /// Whether the family's rows stand in another order in GGUF files than in this model.
+    private let isReordered: Bool
 
     /// Plans the tensors of a model.
     init(_ model: ModelFile, mix: QuantizationMix) {
         self.mix = mix
         configuration = model.configuration
+        isReordered =
+            configuration.ropePairing == .halves && model.schema.gguf?.ropePairing == .adjacent
         let tensors = model.tensors
         add(tensors.inputs, isTied: tensors.isTied)
         if let factors = configuration.ggufRopeFrequencyFactors {
@@ -91,14 +95,13 @@ struct QuantizingPlan {
             tensor.isQuantised
             ? mix.type(of: role, layer: layer ?? 0, columns: columns, in: configuration) : .f32
         let isStack = tensor.copies != nil && tensor.isStacked(.gguf)
-        let isReordered = tensor.rotates && configuration.ropePairing == .halves
         steps.append(
             Step(
                 tensor: .init(
                     name: name, type: type,
                     dimensions: [columns, matrices[0].rowCount] + (isStack ? [matrices.count] : [])),
                 matrices: matrices,
-                rotation: isReordered
+                rotation: tensor.rotates && isReordered
                     ? (configuration.ropeDimensionCount, configuration.headDimension) : nil))
     }
 
