@@ -15,11 +15,15 @@ let swiftSettings: [SwiftSetting] = [
     .enableUpcomingFeature("ImmutableWeakCaptures"),
 ]
 
+/// libFuzzer learns nothing from kernels, and a compiler takes many minutes to mark their branches.
+let isFuzzing = Context.environment["CIERZO_FUZZ"] != nil
+let sanitizing = isFuzzing ? ["-fno-sanitize=fuzzer"] : []
+
 let cSettings: [CSetting] = [
     .enableWarning("all"),
     .enableWarning("extra"),
     .treatAllWarnings(as: .error),
-    .unsafeFlags(["-O3", "-fno-math-errno", "-ffp-contract=off"]),
+    .unsafeFlags(["-O3", "-fno-math-errno", "-ffp-contract=off"] + sanitizing),
 ]
 
 /// For rooms whose types one thread uses at a time, with a loop for every byte of a vocabulary: the
@@ -50,8 +54,10 @@ func room(
         swiftSettings: swiftSettings + settings)
 }
 
-/// Tests of a room. In release they are not optimized themselves, only what they test: optimizing
-/// them took longer than running them.
+/// Tests of a room.
+///
+/// In release they are not optimized themselves, only what they test: optimizing them took longer
+/// than running them.
 func tests(
     of name: String, uses: [String] = [], from outside: [String] = [], resources: [Resource] = []
 ) -> Target {
@@ -81,6 +87,7 @@ let package = Package(
         // Base: primitives; nothing here knows what a model is.
         .target(name: "CKernels", path: "Sources/Base/CKernels", cSettings: cSettings),
         .target(name: "CFiles", path: "Sources/Base/CFiles", cSettings: cSettings),
+        .target(name: "CTransfer", path: "Sources/Base/CTransfer", cSettings: cSettings),
         .systemLibrary(name: "COpenBLAS", path: "Sources/Base/COpenBLAS"),
         .systemLibrary(name: "CNUMA", path: "Sources/Base/CNUMA"),
         .systemLibrary(name: "CZlib", path: "Sources/Base/CZlib"),
@@ -108,6 +115,13 @@ let package = Package(
         room(
             "ModelTools", in: "Model",
             uses: ["Computation", "Parallelism", "Quantization", "ModelFiles", "Architectures"]),
+        room(
+            "Sizing", in: "Model",
+            uses: [
+                "Computation", "Parallelism", "Quantization", "ModelFiles", "Architectures",
+                "Inference",
+            ]),
+        room("Downloading", in: "Model", uses: ["CFiles", "CTransfer", "JSON"]),
 
         // Text: text to ids and back; knows no tensors.
         room("Tokenization", in: "Text", uses: ["ModelFiles", "JSON"]),
@@ -160,6 +174,7 @@ let package = Package(
                 "Computation",
                 "Console",
                 "Conversation",
+                "Downloading",
                 "Generation",
                 "HTTP",
                 "Inference",
@@ -172,6 +187,7 @@ let package = Package(
                 "Sampling",
                 "Scheduling",
                 "Serving",
+                "Sizing",
                 "Storage",
                 "StructuredOutput",
                 "Telemetry",
@@ -207,9 +223,9 @@ let package = Package(
             ],
             path: "Tests/TestSupport", resources: [.copy("Goldens")], swiftSettings: swiftSettings),
 
-        // A vocabulary whose ids can be read.
+        // A vocabulary whose ids can be read, and answers made of them.
         .target(
-            name: "ConversationSupport", dependencies: ["Tokenization"],
+            name: "ConversationSupport", dependencies: ["AnswerParsing", "Tokenization"],
             path: "Tests/ConversationSupport", swiftSettings: swiftSettings),
 
         // Engines, vocabularies and formats that do as a test says.
@@ -220,6 +236,16 @@ let package = Package(
                 "StructuredOutput", "Conversation", "Tokenization", "JSON",
             ],
             path: "Tests/ServingSupport", swiftSettings: swiftSettings),
+
+        // What must hold of the readers of foreign bytes; tests and libFuzzer give it inputs.
+        .target(
+            name: "Fuzzers",
+            dependencies: [
+                "APIs", "AnswerParsing", "Architectures", "Computation", "Conversation",
+                "Generation", "HTTP", "JSON", "Jinja", "ModelFiles", "Recognition", "Scheduling",
+                "Serving", "Tokenization", "ConversationSupport", "ServingSupport",
+            ] + ["HTTPTypes"].compactMap { products[$0] },
+            path: "Tests/Fuzzers", swiftSettings: swiftSettings),
 
         tests(of: "JSON"),
         tests(of: "Jinja", uses: ["JSON"], resources: [.copy("Goldens")]),
@@ -247,6 +273,13 @@ let package = Package(
                 "ModelTools", "TestSupport",
             ],
             resources: [.copy("Goldens")]),
+        tests(
+            of: "Sizing",
+            uses: [
+                "Computation", "Parallelism", "Quantization", "ModelFiles", "Architectures",
+                "Inference", "TestSupport",
+            ]),
+        tests(of: "Downloading", uses: ["JSON"], resources: [.copy("Server")]),
         tests(
             of: "Tokenization", uses: ["Architectures", "ModelFiles", "JSON"],
             resources: [.copy("Goldens")]),
@@ -279,6 +312,7 @@ let package = Package(
         tests(of: "HTTP", from: ["HTTPTypes"]),
         tests(of: "Telemetry", from: ["Metrics"]),
         tests(of: "Storage", uses: ["TestSupport"]),
+        tests(of: "Fuzzers", resources: [.copy("Corpora")]),
         tests(
             of: "APIs",
             uses: [
@@ -307,3 +341,11 @@ let package = Package(
             from: ["ArgumentParser"]),
     ]
 )
+
+// Only scripts/fuzz asks for this, whose main is libFuzzer's.
+if isFuzzing {
+    package.targets.append(
+        .executableTarget(
+            name: "cierzo-fuzz", dependencies: ["Fuzzers"], path: "Tests/Fuzz",
+            swiftSettings: swiftSettings + [.unsafeFlags(["-parse-as-library"])]))
+}

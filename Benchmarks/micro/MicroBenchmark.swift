@@ -40,7 +40,7 @@ struct MicroBenchmark: ParsableCommand {
         guard !tokens.isEmpty, tokens.allSatisfy({ (1...4096).contains($0) }) else {
             throw ValidationError("--tokens: whole numbers from 1 to 4096")
         }
-        let memory = randomBytes(count: 512 << 20)
+        let memory = try AnonymousMemory.numbers(byteCount: 512 << 20)
         let compute = Compute(pool: ThreadPool(threadCount: count), kernels: kernels)
         let peaks = Peaks(pool: compute.pool, memory: memory.bytes)
         show(peaks, region: RegionBench.nanoseconds(pool: compute.pool), threads: count)
@@ -115,18 +115,4 @@ struct MicroBenchmark: ParsableCommand {
     }
 
     private func rounded(_ value: Double) -> Double { (value * 10).rounded() / 10 }
-
-    /// Bytes that are finite, not tiny numbers in every format: any byte with bit 5 and without
-    /// bit 6, so that no half, bf16 or f32 has the exponent of an infinity or of a denormal.
-    private func randomBytes(count: Int) -> AnonymousMemory {
-        var state: UInt64 = 1
-        var bytes = [UInt8](repeating: 0, count: count)
-        for index in stride(from: 0, to: count, by: 8) {
-            state = state &* 0x5851_F42D_4C95_7F2D &+ 0x1405_7B7E_F767_814F
-            for byte in index..<min(index + 8, count) {
-                bytes[byte] = UInt8(truncatingIfNeeded: state >> (8 * (byte - index))) & 0xBF | 0x20
-            }
-        }
-        return AnonymousMemory(bytes: bytes)
-    }
 }

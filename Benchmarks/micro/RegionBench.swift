@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Foundation
 import Parallelism
 import Synchronization

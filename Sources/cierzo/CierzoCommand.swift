@@ -38,12 +38,13 @@ package struct CierzoCommand: AsyncParsableCommand {
                 -d '{"model": "default", "messages": [{"role": "user", "content": "Hello"}]}'
 
             A model is a GGUF file, a directory with config.json and safetensors, a file that \
-            `cierzo pack` made of one of these, or a manifest (models/*.json).
+            `cierzo pack` made of one of these, or a manifest (models/*.json), as `cierzo pull` \
+            writes one.
             """,
         version: Build.version,
         subcommands: [
             Serve.self, Generate.self, Inspect.self, Pack.self, Quantize.self, Upcycle.self,
-            Bench.self, Grammar.self, Logits.self,
+            Bench.self, Grammar.self, Logits.self, Pull.self, Doctor.self, Plan.self,
         ])
 
     /// A command line without a command.

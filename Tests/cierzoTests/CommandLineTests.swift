@@ -24,6 +24,7 @@ import cierzo
         ["generate"], ["generate", "--model", "m", "--kv-type", "f8"],
         ["generate", "--model", "m", "--pin", "sometimes"], ["inspect"], ["pack"], ["upcycle"],
         ["quantize", "a"], ["bench", "--model", "m", "--batch"], ["nonsense"],
+        ["pull"], ["pull", "o/m", "--type"], ["plan"], ["doctor", "--threads", "all"],
     ])
     func `wrong usage ends with exit code 64 and says what was wrong`(_ arguments: [String]) {
         let ending = ending(arguments)
@@ -33,6 +34,7 @@ import cierzo
 
     @Test(arguments: [
         "serve", "generate", "inspect", "pack", "quantize", "upcycle", "bench", "grammar",
+        "pull", "plan", "doctor",
     ])
     func `every command explains itself`(_ command: String) {
         let ending = ending([command, "--help"])

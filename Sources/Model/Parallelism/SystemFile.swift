@@ -3,9 +3,9 @@
 internal import Glibc
 
 /// Small text files by which the system describes the machine.
-enum SystemFile {
+package enum SystemFile {
     /// The text of a file without the line end, or nil where it cannot be read.
-    static func text(_ path: String) -> String? {
+    package static func text(_ path: String) -> String? {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
@@ -19,7 +19,7 @@ enum SystemFile {
     }
 
     /// The numbers of a list such as `0-3,8,10-11`, ascending; what is none is left out.
-    static func numbers(_ list: String) -> [Int] {
+    package static func numbers(_ list: String) -> [Int] {
         var numbers: Set<Int> = []
         for item in list.split(separator: ",") {
             let ends = item.split(separator: "-", maxSplits: 1).map { Int($0) }
