@@ -164,6 +164,30 @@ final class SchemaDocumentTests {
 
     // MARK: Hostile schemas
 
+    /// Why a schema is refused whose numbers keep all their digits; nil where it is not.
+    private func refusal(_ text: String) throws -> RecognitionError? {
+        let schema = try JSONParser.parse(text, limits: .init(keepsDigits: true))
+        do throws(RecognitionError) {
+            _ = try SchemaDocument(schema)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    @Test func `a unit of so many digits that to divide by it takes long is refused`() throws {
+        let digits = String(repeating: "7", count: 4_000)
+        let long = try refusal(##"{"enum": [1e308], "multipleOf": 0.\##(digits)}"##)
+        #expect(long?.place == "/multipleOf")
+        #expect(try refusal(##"{"multipleOf": 0.\##(digits.prefix(64))}"##) == nil)
+    }
+
+    @Test func `an error does not repeat a number of many digits`() throws {
+        let digits = String(repeating: "7", count: 4_000)
+        let error = try #require(try refusal(##"{"minLength": -0.\##(digits)}"##))
+        #expect(error.description.utf8.count < 200)
+    }
+
     @Test func `references alone are passed over, and schemas within schemas are counted`() throws {
         func chain(_ length: Int, _ link: (JSONValue) -> JSONValue = { $0 }) -> JSONValue {
             let links = (0..<length).map { index -> (String, JSONValue) in

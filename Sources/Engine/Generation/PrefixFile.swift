@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Computation
-internal import Scheduling
+package import Scheduling
 
 /// A KV block as the bytes of a file: what it is called, what it holds, and checksums of both.
 ///
@@ -17,14 +17,17 @@ internal import Scheduling
 ///
 /// The name is a digest of everything that the bytes depend on, so a file of another model, of other
 /// types or of another's prompt has another name.
-enum PrefixFile {
+package enum PrefixFile {
     /// Why a file is of no use.
-    enum Flaw: Error {
+    package enum Flaw: Error {
+        /// Not a file of that block, or none at all.
         case foreign
+        /// Other bytes than were written.
         case damaged
     }
 
-    static let headerCount = 104
+    /// How many bytes come before those of the block.
+    package static let headerCount = 104
 
     private static let magic = Array("CIERZOKV".utf8)
     private static let version: UInt64 = 1
@@ -32,7 +35,7 @@ enum PrefixFile {
     private static let checksumPlace = 96
 
     /// Fills in what comes before a block's bytes, which are there already.
-    static func seal(_ file: inout [UInt8], as name: PrefixName) {
+    package static func seal(_ file: inout [UInt8], as name: PrefixName) {
         let checksum = XXH64.of(Array(file[headerCount...]))
         put(magic, into: &file, at: 0)
         put(version, into: &file, at: 8)
@@ -49,7 +52,9 @@ enum PrefixFile {
     ///   - name: what it should hold.
     /// - Returns: the bytes.
     /// - Throws: ``Flaw`` if it is anything else.
-    static func block(in file: [UInt8], as name: PrefixName) throws(Flaw) -> ArraySlice<UInt8> {
+    package static func block(
+        in file: [UInt8], as name: PrefixName
+    ) throws(Flaw) -> ArraySlice<UInt8> {
         guard file.count >= headerCount, file.starts(with: magic), number(file, 8) == version else {
             throw .foreign
         }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Computation
+package import Computation
 import JSON
 import Quantization
 
 /// A safetensors file whose header has been read and checked: an 8-byte length, a JSON object of
 /// that length, then the tensors' bytes without gap or overlap.
-struct SafetensorsFile: Sendable {
+package struct SafetensorsFile: Sendable {
     /// The longest header that the format allows.
     static let maxHeaderByteCount = 100_000_000
 
@@ -15,12 +15,12 @@ struct SafetensorsFile: Sendable {
     static let maxHeaderValueCount = 2_000_000
 
     /// The tensors in the header's order.
-    let tensors: [StoredTensor]
+    package let tensors: [StoredTensor]
     /// Those that products cannot read.
     let unreadable: [UnreadableTensor]
 
     /// Reads and checks the header of a mapped file.
-    init(mapping file: ByteStorage) throws(ModelFileError) {
+    package init(mapping file: ByteStorage) throws(ModelFileError) {
         var reader = ByteReader(file)
         let length = try reader.read(UInt64.self, what: "the length of the header")
         guard let headerByteCount = Int(exactly: length),

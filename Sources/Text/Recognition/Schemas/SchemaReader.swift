@@ -10,6 +10,9 @@ struct SchemaReader {
     /// The greatest count that a schema may ask for.
     private static let maxCount = 1 << 30
 
+    /// The most digits that `multipleOf` may have: a number is divided by them digit by digit.
+    private static let maxUnitDigitCount = 64
+
     /// About how many bytes a schema takes.
     private static let schemaByteCount = 1_024
 
@@ -219,6 +222,11 @@ struct SchemaReader {
         default:
             guard let number, !number.isZero, !number.isNegative else {
                 throw mismatch(schema, keyword, "a number above zero", value)
+            }
+            guard number.digits.count <= Self.maxUnitDigitCount else {
+                throw RecognitionError(
+                    at: place(schema, keyword, nil),
+                    "more than \(Self.maxUnitDigitCount) digits are not supported")
             }
             schema.multipleOf = number
         }
@@ -580,7 +588,9 @@ struct SchemaReader {
     /// A value in a sentence: short ones as they are, others by their kind.
     private static func phrase(for value: JSONValue) -> String {
         switch value {
-        case .null, .bool, .integer, .number, .decimal: value.serialized()
+        case .null, .bool, .integer, .number: value.serialized()
+        case .decimal(let text) where text.utf8.count <= 40: value.serialized()
+        case .decimal: "a number of many digits"
         case .string(let text) where text.utf8.count <= 40: value.serialized()
         case .string: "a string"
         case .array: "an array"

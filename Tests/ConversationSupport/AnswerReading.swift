@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import AnswerParsing
-import Testing
-import Tokenization
+package import AnswerParsing
+package import Tokenization
 
 /// Reads whole answers in pieces.
-enum AnswerReading {
+package enum AnswerReading {
     /// The pieces of an answer, neighbours of one kind joined.
     ///
     /// The answer is cut every so many code points; control tokens in it are those that the
     /// tokenizer finds in a template's text.
-    static func pieces(
+    package static func pieces(
         of answer: String, _ format: any AnswerFormat, _ plan: AnswerPlan,
         _ tokenizer: any Tokenizer, cutEvery size: Int = .max
     ) -> [AnswerPiece] {
@@ -18,7 +17,7 @@ enum AnswerReading {
     }
 
     /// The pieces of an answer of tokens; `batch` says how many of them are read at once.
-    static func pieces(
+    package static func pieces(
         of tokens: [Int32], _ format: any AnswerFormat, _ plan: AnswerPlan,
         _ tokenizer: any Tokenizer, batch: (_ read: Int) -> Int
     ) -> [AnswerPiece] {
@@ -44,7 +43,7 @@ enum AnswerReading {
     }
 
     /// Neighbours of one kind as one piece.
-    static func joined(_ pieces: [AnswerPiece]) -> [AnswerPiece] {
+    package static func joined(_ pieces: [AnswerPiece]) -> [AnswerPiece] {
         var result: [AnswerPiece] = []
         for piece in pieces {
             switch (result.last, piece) {
@@ -62,7 +61,7 @@ enum AnswerReading {
     }
 
     /// The identities that calls get where the seed is 0.
-    static func identities(_ count: Int) -> [String] {
+    package static func identities(_ count: Int) -> [String] {
         (0..<count).map { CallIdentities(seed: 0).identity(ofCall: $0) }
     }
 }
