@@ -126,7 +126,7 @@ extension ServiceConfiguration {
             var folder = PrefixStore.Configuration(
                 directory: cacheDirectory, maxBytes: cacheDiskByteCount)
             folder.sharing =
-                api.keys.isRequired ? api.sharesPrefixes ? "all keys" : "each key" : "no keys"
+                keys.isRequired ? api.sharesPrefixes ? "all keys" : "each key" : "no keys"
             let store = try PrefixStore(folder, logger: logger)
             let found = store.statistics
             logger.info(
