@@ -47,6 +47,8 @@ final class MaskBuilder {
 
     /// When the mask that is being made has to be done, by the time of this thread.
     private var deadline: ProcessorTime?
+    /// Until when it cannot be too late by the clock on the wall, which takes less time to read.
+    private var nextLook = ContinuousClock.now
     private var isLate = false
     private var stepCount = 0
     private static let stepsPerLook = 64
@@ -128,6 +130,7 @@ final class MaskBuilder {
         madeCount += 1
         let start = ProcessorTime.now
         deadline = start + time
+        nextLook = .now + time
         isLate = false
         defer { deadline = nil }
         rows.trim()
@@ -168,8 +171,13 @@ final class MaskBuilder {
     private func isTooLate() -> Bool {
         stepCount += 1
         if let lastStep, stepCount > lastStep { isLate = true }
-        if stepCount & (Self.stepsPerLook - 1) == 0, let deadline, ProcessorTime.now > deadline {
-            isLate = true
+        if stepCount & (Self.stepsPerLook - 1) == 0, let deadline {
+            let wall = ContinuousClock.now
+            if wall > nextLook {
+                let left = deadline - ProcessorTime.now
+                if left < .zero { isLate = true }
+                nextLook = wall + left
+            }
         }
         return isLate
     }

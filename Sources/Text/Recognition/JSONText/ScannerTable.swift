@@ -183,7 +183,7 @@ final class ScannerTable {
         case .text(let scan):
             switch scan.next(byte, in: self, shapes) {
             case .none: result = -1
-            case .within(let next): result = index(of: next)
+            case .within(let next): result = next == scan ? scanner : index(of: next)
             case .complete(let exit): result = -2 - self.exit(exit)
             }
         case .number(let scan):

@@ -131,12 +131,12 @@ struct TextScan: Hashable {
             if place == .escape {
                 reader.keepThreads(of: &next) { reader.canEscape($0, $1, "") }
             } else {
-                reader.feed(&next, [byte])
+                reader.feed(&next, CollectionOfOne(byte))
             }
         case .character(let left, let low, let high):
             guard byte >= low, byte <= high else { return .none }
             next.place = left == 1 ? .plain : .character(left: left - 1, low: 0x80, high: 0xBF)
-            reader.feed(&next, [byte])
+            reader.feed(&next, CollectionOfOne(byte))
         case .escape:
             if byte == UInt8(ascii: "u") {
                 next.place = .hexadecimal(count: 0, value: 0)
@@ -144,7 +144,7 @@ struct TextScan: Hashable {
             } else {
                 guard let meaning = Self.meaning(of: byte) else { return .none }
                 next.place = .plain
-                reader.feed(&next, [meaning], isNeeded: byte != UInt8(ascii: "/"))
+                reader.feed(&next, CollectionOfOne(meaning), isNeeded: byte != UInt8(ascii: "/"))
             }
         case .hexadecimal(let count, let value):
             guard let digit = Self.digit(byte) else { return .none }
@@ -328,7 +328,8 @@ struct TextScan: Hashable {
             return Self.neededEscapes.contains { escape in
                 guard escape.text.hasPrefix(begin) else { return false }
                 var moved = thread
-                return move(&moved, [escape.meaning], scan.isKey) && isOpen(moved, scan)
+                return move(&moved, CollectionOfOne(escape.meaning), scan.isKey)
+                    && isOpen(moved, scan)
             }
         }
 
@@ -348,35 +349,51 @@ struct TextScan: Hashable {
 
         /// Moves all threads by what some bytes of the text stand for, which were needed if it
         /// could not have been written shorter.
-        func feed(_ scan: inout TextScan, _ bytes: [UInt8], isNeeded: Bool = true) {
-            var kept: [Thread] = []
-            for var thread in scan.threads {
-                if !isNeeded, shapes.style.isCanonical {
-                    guard takesAnyEscape(thread, scan) else { continue }
+        ///
+        /// Most bytes change no thread, and then nothing is copied.
+        func feed(_ scan: inout TextScan, _ bytes: some Collection<UInt8>, isNeeded: Bool = true) {
+            var changed: [Thread]?
+            for index in scan.threads.indices {
+                let before = scan.threads[index]
+                var thread = before
+                var isKept = isNeeded || !shapes.style.isCanonical
+                if !isKept, takesAnyEscape(thread, scan) {
+                    isKept = true
                     if scan.isKey { thread.states[TextScan.isWordOpen] = 0 }
                 }
-                if move(&thread, bytes, scan.isKey), isOpen(thread, scan) { kept.append(thread) }
+                isKept = isKept && move(&thread, bytes, scan.isKey) && isOpen(thread, scan)
+                if changed == nil {
+                    if isKept, thread == before { continue }
+                    changed = Array(scan.threads[..<index])
+                }
+                if isKept { changed?.append(thread) }
             }
-            scan.threads = kept
+            if let changed { scan.threads = changed }
         }
 
-        private func move(_ thread: inout Thread, _ bytes: [UInt8], _ isKey: Bool) -> Bool {
+        /// Moves a thread; false where a key cannot be one of its offer any more.
+        private func move(
+            _ thread: inout Thread, _ bytes: some Collection<UInt8>, _ isKey: Bool
+        ) -> Bool {
             if !isKey {
                 move(&thread.states, from: 0, by: scalars.terms[Int(thread.rule)], bytes)
                 return true
             }
             let shape = table.offers[Int(thread.rule)].shape
-            for byte in bytes where thread.states[TextScan.word] >= 0 {
-                thread.states[TextScan.word] = shape.names.next(thread.states[TextScan.word], byte)
+            let isOtherOpen = thread.states[TextScan.isOtherOpen] == 1
+            let word = thread.states[TextScan.word]
+            var next = word
+            for byte in bytes where next >= 0 { next = shape.names.next(next, byte) }
+            if next < 0, !isOtherOpen { return false }
+            if next != word { thread.states[TextScan.word] = next }
+            if next < 0, thread.states[TextScan.isWordOpen] != 0 {
+                thread.states[TextScan.isWordOpen] = 0
             }
-            if thread.states[TextScan.word] < 0 { thread.states[TextScan.isWordOpen] = 0 }
-            guard thread.states[TextScan.isOtherOpen] == 1 else { return true }
+            guard isOtherOpen else { return true }
             for (index, automaton) in shape.patterns.enumerated() {
-                let place = TextScan.firstPattern + index
-                let automaton = scalars.automata[Int(automaton)]
-                for byte in bytes where thread.states[place] != LazyAutomaton.dead {
-                    thread.states[place] = automaton.next(thread.states[place], byte)
-                }
+                move(
+                    &thread.states, at: TextScan.firstPattern + index,
+                    by: scalars.automata[Int(automaton)], bytes)
             }
             if shape.nameTerm >= 0 {
                 move(
@@ -387,24 +404,36 @@ struct TextScan: Hashable {
         }
 
         private func move(
-            _ states: inout [Int32], from first: Int, by term: ScalarTerm, _ bytes: [UInt8]
+            _ states: inout [Int32], from first: Int, by term: ScalarTerm,
+            _ bytes: some Collection<UInt8>
         ) {
             for (index, atom) in term.formula.atoms.enumerated() {
                 let place = first + index
                 switch atom {
                 case .automaton(let automaton):
-                    let automaton = scalars.automata[Int(automaton)]
-                    for byte in bytes where states[place] != LazyAutomaton.dead {
-                        states[place] = automaton.next(states[place], byte)
-                    }
+                    move(&states, at: place, by: scalars.automata[Int(automaton)], bytes)
                 case .words(let list):
                     let list = scalars.wordLists[Int(list)]
-                    for byte in bytes where states[place] >= 0 {
-                        states[place] = list.next(states[place], byte)
-                    }
+                    let before = states[place]
+                    var state = before
+                    for byte in bytes where state >= 0 { state = list.next(state, byte) }
+                    if state != before { states[place] = state }
                 default: break
                 }
             }
+        }
+
+        /// Moves one automaton; states that stay are not written, since that would copy them.
+        private func move(
+            _ states: inout [Int32], at place: Int, by automaton: LazyAutomaton,
+            _ bytes: some Collection<UInt8>
+        ) {
+            let before = states[place]
+            var state = before
+            for byte in bytes where state != LazyAutomaton.dead {
+                state = automaton.next(state, byte)
+            }
+            if state != before { states[place] = state }
         }
 
         // MARK: Verdicts
