@@ -88,6 +88,7 @@ let package = Package(
         .target(name: "CKernels", path: "Sources/Base/CKernels", cSettings: cSettings),
         .target(name: "CFiles", path: "Sources/Base/CFiles", cSettings: cSettings),
         .target(name: "CTransfer", path: "Sources/Base/CTransfer", cSettings: cSettings),
+        .target(name: "CCrypto", path: "Sources/Base/CCrypto", cSettings: cSettings),
         .systemLibrary(name: "COpenBLAS", path: "Sources/Base/COpenBLAS"),
         .systemLibrary(name: "CNUMA", path: "Sources/Base/CNUMA"),
         .systemLibrary(name: "CZlib", path: "Sources/Base/CZlib"),
@@ -121,7 +122,7 @@ let package = Package(
                 "Computation", "Parallelism", "Quantization", "ModelFiles", "Architectures",
                 "Inference",
             ]),
-        room("Downloading", in: "Model", uses: ["CFiles", "CTransfer", "JSON"]),
+        room("Downloading", in: "Model", uses: ["CCrypto", "CFiles", "CTransfer", "JSON"]),
 
         // Text: text to ids and back; knows no tensors.
         room("Tokenization", in: "Text", uses: ["ModelFiles", "JSON"]),
@@ -157,11 +158,13 @@ let package = Package(
         room("HTTP", in: "Server", uses: ["CEpoll", "CZlib"], from: ["HTTPTypes"]),
         room("Telemetry", in: "Server", from: ["Metrics"]),
         room("Storage", in: "Server"),
+        room("Access", in: "Server", uses: ["CCrypto", "CFiles", "JSON"]),
         room(
             "APIs", in: "Server",
             uses: [
-                "HTTP", "JSON", "Tokenization", "Conversation", "Recognition", "AnswerParsing",
-                "Sampling", "Scheduling", "Generation", "Serving", "Storage", "Telemetry",
+                "Access", "HTTP", "JSON", "Tokenization", "Conversation", "Recognition",
+                "AnswerParsing", "Sampling", "Scheduling", "Generation", "Serving", "Storage",
+                "Telemetry",
             ],
             from: ["HTTPTypes", "Logging"]),
 
@@ -169,6 +172,7 @@ let package = Package(
             name: "cierzo",
             dependencies: [
                 "APIs",
+                "Access",
                 "AnswerParsing",
                 "Architectures",
                 "Computation",
@@ -312,10 +316,13 @@ let package = Package(
         tests(of: "HTTP", from: ["HTTPTypes"]),
         tests(of: "Telemetry", from: ["Metrics"]),
         tests(of: "Storage", uses: ["TestSupport"]),
+        tests(
+            of: "Access", uses: ["JSON", "TestSupport"], resources: [.copy("Goldens")]),
         tests(of: "Fuzzers", resources: [.copy("Corpora")]),
         tests(
             of: "APIs",
             uses: [
+                "Access",
                 "HTTP",
                 "JSON",
                 "AnswerParsing", "Recognition",
@@ -335,7 +342,7 @@ let package = Package(
         tests(
             of: "cierzo",
             uses: [
-                "Computation", "HTTP", "JSON", "ModelFiles", "Parallelism", "Recognition",
+                "Access", "Computation", "HTTP", "JSON", "ModelFiles", "Parallelism", "Recognition",
                 "Serving", "StructuredOutput",
             ],
             from: ["ArgumentParser"]),

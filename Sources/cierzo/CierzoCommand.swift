@@ -44,7 +44,7 @@ package struct CierzoCommand: AsyncParsableCommand {
         version: Build.version,
         subcommands: [
             Serve.self, Generate.self, Inspect.self, Pack.self, Quantize.self, Upcycle.self,
-            Bench.self, Grammar.self, Logits.self, Pull.self, Doctor.self, Plan.self,
+            Bench.self, Grammar.self, Logits.self, Pull.self, Doctor.self, Plan.self, Keys.self,
         ])
 
     /// A command line without a command.

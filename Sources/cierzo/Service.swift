@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import APIs
+import Access
 import AnswerParsing
 import Computation
 import Console
@@ -30,9 +31,9 @@ struct Service: Sendable {
         LoggingSystem.bootstrap { LineLogHandler(label: $0) }
         var logger = Logger(label: "cierzo")
         logger.logLevel = configuration.logLevel
-        if !ListeningHost(configuration.http.host).isLoopback, configuration.apiKeys.isEmpty {
+        if !ListeningHost(configuration.http.host).isLoopback, !configuration.needsKey {
             logger.warning(
-                "insecure: everybody who can reach this address may use the server; set api-keys",
+                "insecure: everybody who can reach this address may use the server; set key-file",
                 metadata: ["host": "\(configuration.http.host)"])
         }
         let registry = MetricsRegistry()
@@ -44,6 +45,7 @@ struct Service: Sendable {
             configuration.engine.maxSequences + configuration.engine.maxQueue
         apiConfiguration.browsers = configuration.browsers(
             hostName: ProcessInfo.processInfo.hostName)
+        let access = try configuration.openAccess(logger)
         let storage = try configuration.openStorage(logger)
         let prefixStore = try configuration.openPrefixStore(logger)
         let residency = ModelResidency(
@@ -51,14 +53,14 @@ struct Service: Sendable {
         let models = ModelRegistry(residency: residency)
         let slots = entries.map { _ in models.announce() }
         let api = APIServer(
-            models: models, configuration: apiConfiguration, storage: storage,
-            registry: registry,
+            models: models, configuration: apiConfiguration, access: access?.control,
+            storage: storage, registry: registry,
             unixTime: { Int(Date().timeIntervalSince1970) }, logger: logger)
         let http = HTTPServer(
             configuration: configuration.http,
             errorResponse: { api.refusal($0, $1, $2) }, admission: { api.admit($0) },
             handler: { await api.handle($0) })
-        let stop = StopRequest(logger: logger)
+        let stop = StopRequest(logger: logger) { access?.reload(always: true) }
         let port = try await http.start()
         let maxConnections = await http.maxConnectionCount
         if maxConnections < configuration.http.maxConnections {
@@ -66,6 +68,7 @@ struct Service: Sendable {
                 "max-connections is more than the limit of open files allows; raise that (ulimit -n)",
                 metadata: ["connections": "\(maxConnections)"])
         }
+        access?.watch()
         logger.info(
             "listening, loading the model",
             metadata: ["port": "\(port)", "model": "\(entries[0].path)"])
@@ -126,7 +129,7 @@ extension ServiceConfiguration {
             var folder = PrefixStore.Configuration(
                 directory: cacheDirectory, maxBytes: cacheDiskByteCount)
             folder.sharing =
-                keys.isRequired ? api.sharesPrefixes ? "all keys" : "each key" : "no keys"
+                needsKey ? api.sharesPrefixes ? "all keys" : "each key" : "no keys"
             let store = try PrefixStore(folder, logger: logger)
             let found = store.statistics
             logger.info(

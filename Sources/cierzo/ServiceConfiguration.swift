@@ -25,6 +25,16 @@ package struct ServiceConfiguration: SettingSubject {
     var apiKeys: [String] = []
     /// One for each key, or none.
     var keyWeights: [Int] = []
+    /// The file of `cierzo keys`; nil for none.
+    var keyFile: String?
+    /// The public keys of whoever issues tokens.
+    var jwtKeys: String?
+    /// The secret of HS256.
+    var jwtSecret: String?
+    var jwtIssuer: String?
+    var jwtAudience: String?
+    /// How much clocks may differ.
+    var jwtLeeway = Duration.seconds(30)
     /// Whether everybody may ask who can reach the address.
     var isInsecure = false
     var allowedOrigins: [String] = []
@@ -59,13 +69,16 @@ package struct ServiceConfiguration: SettingSubject {
         func reject(_ key: String, _ expected: String, _ found: String) -> SettingsError {
             .invalid(key: key, source: "configuration", expected: expected, found: found)
         }
-        guard ListeningHost(http.host).isLoopback || !apiKeys.isEmpty || isInsecure else {
-            throw reject("host", "a loopback address, or api-keys, or insecure: true", http.host)
+        guard ListeningHost(http.host).isLoopback || needsKey || isInsecure else {
+            throw reject(
+                "host", "a loopback address, or api-keys, or key-file, or insecure: true",
+                http.host)
         }
         guard keyWeights.isEmpty || keyWeights.count == apiKeys.count else {
             throw reject(
                 "key-weights", "as many weights as there are api-keys", "\(keyWeights.count)")
         }
+        try checkTokens()
         guard http.bodyMemoryByteCount >= http.limits.maxBodyBytes else {
             throw reject(
                 "max-body-memory", "room for one body of max-body-bytes",
@@ -135,6 +148,9 @@ package struct ServiceConfiguration: SettingSubject {
             budget: modelCount == 1 && memoryLimit == nil ? .max : memoryByteCount,
             longestWait: modelWait)
     }
+
+    /// Whether requests need a key.
+    var needsKey: Bool { !apiKeys.isEmpty || keyFile != nil }
 
     /// The keys that open the server, and what each gets of it.
     var keys: APIKeys { APIKeys(apiKeys, weights: keyWeights) }

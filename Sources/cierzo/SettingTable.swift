@@ -66,7 +66,7 @@ package enum SettingTable {
         Setting(
             "host", \.http.host, .text,
             "Where to listen: a name or an address, IPv6 with or without brackets, \"*\" for all. "
-                + "Anything but a loopback address needs api-keys or insecure.",
+                + "Anything but a loopback address needs api-keys, key-file or insecure.",
             "Loopback addresses are 127.0.0.0/8, ::1 and localhost."),
         Setting(
             "port", \.http.port, .number(0...65535), "The port to listen on; 0 picks a free one."),
@@ -84,6 +84,36 @@ package enum SettingTable {
             "How much of the machine each key gets while others want it too, in the order of "
                 + "api-keys.",
             "Work counts, not requests: with [3, 1] the first key's requests get three quarters."),
+        Setting(
+            "key-file", \.keyFile, .optional(.text), otherwise: "none",
+            example: "/etc/cierzo/keys.json",
+            "A file of keys beside api-keys, each with limits of its own, as `cierzo keys` writes it.",
+            "It holds no key that could be used, and only the server's user may read it. It is read "
+                + "again when it changes and on SIGHUP; where it cannot be, that is logged and the "
+                + "keys of before stay."),
+        Setting(
+            "jwt-keys", \.jwtKeys, .optional(.text), otherwise: "none, no tokens are taken",
+            example: "/etc/cierzo/issuer.jwks",
+            "A file of the public keys (JWKS or PEM) of whoever issues tokens (JWT), which are taken "
+                + "in place of a key: RS256, ES256 and EdDSA.",
+            "It is read again as key-file is, and nothing is ever fetched. What a token's owner may "
+                + "do is said by the first of the tenants in key-file whose claims the token has: "
+                + "\"tenants\": [{\"name\": \"gold\", \"claims\": {\"tier\": \"gold\"}, "
+                + "\"requests-per-minute\": 60}]. Each subject has these limits to itself."),
+        Setting(
+            "jwt-secret", \.jwtSecret, .optional(.text), otherwise: "none",
+            example: "/etc/cierzo/issuer.secret",
+            "A file of the secret of tokens that are signed with HS256, of at least 32 bytes, which "
+                + "only the server's user may read."),
+        Setting(
+            "jwt-issuer", \.jwtIssuer, .optional(.text), otherwise: "none",
+            example: "https://login.example", "The issuer (iss) that tokens must name."),
+        Setting(
+            "jwt-audience", \.jwtAudience, .optional(.text), otherwise: "none",
+            example: "cierzo", "The audience (aud) that tokens must be for."),
+        Setting(
+            "jwt-leeway", \.jwtLeeway, .seconds(0...300),
+            "How much the clocks of issuer and server may differ (exp, nbf)."),
         Setting(
             "insecure", \.isInsecure, .onOff,
             "Listen on a public address without keys, which is said in the log."),
@@ -104,7 +134,7 @@ package enum SettingTable {
             "Local web interfaces that call the server from the browser need this."),
         Setting(
             "allowed-hosts", \.allowedHosts, .texts(), otherwise: "none", example: "[llm.example]",
-            "Names that a server without api-keys answers to, besides local ones: the one that a "
+            "Names that a server without keys answers to, besides local ones: the one that a "
                 + "reverse proxy passes on (\"*.example\" for all below it, \"*\" for every name).",
             "Without keys it answers only to its addresses, this machine's name, names without a dot "
                 + "and those below .localhost, .local, .internal and .home.arpa, so that no web page "
@@ -280,7 +310,7 @@ package enum SettingTable {
         Setting(
             "shutdown-grace", \.shutdownGrace, .seconds(0...3600),
             "Time that running requests have to finish on SIGTERM or SIGINT; a second signal ends the "
-                + "server at once. SIGHUP is ignored."),
+                + "server at once. SIGHUP has key-file read again."),
         Setting("log-level", \.logLevel, .choice, "The least important messages of the log."),
     ]
 }

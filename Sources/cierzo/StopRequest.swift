@@ -8,7 +8,8 @@ import Synchronization
 /// What signals ask of the running server.
 ///
 /// The first SIGTERM or SIGINT lets requests end, or ends the process at once while there is nothing
-/// that could be cut off; the second ends it in any case. SIGHUP asks for nothing yet.
+/// that could be cut off; the second ends it in any case. SIGHUP
+/// asks for a reload.
 final class StopRequest: Sendable {
     private enum Stage {
         /// Nothing is being served.
@@ -24,10 +25,16 @@ final class StopRequest: Sendable {
 
     private let state = Mutex(State())
     private let logger: Logger
+    private let reload: @Sendable () -> Void
 
     /// Takes the signals of the process.
-    init(logger: Logger) {
+    ///
+    /// - Parameters:
+    ///   - logger: is told of them.
+    ///   - reload: reads again what may have changed.
+    init(logger: Logger, reload: @escaping @Sendable () -> Void = {}) {
         self.logger = logger
+        self.reload = reload
         SignalWatch.shared.take { [self] in receive($0) }
     }
 
@@ -64,7 +71,8 @@ final class StopRequest: Sendable {
 
     private func receive(_ signal: Int32) {
         if signal == SIGHUP {
-            return logger.notice("SIGHUP is ignored: restart to read configuration or model again")
+            logger.notice("SIGHUP: reading again what may change; the rest needs a restart")
+            return reload()
         }
         let name: Logger.MetadataValue = signal == SIGINT ? "SIGINT" : "SIGTERM"
         let (stage, waiter) = state.withLock { state in

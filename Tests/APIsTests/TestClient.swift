@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import APIs
+import Access
 import AnswerParsing
 import HTTP
 import HTTPTypes
@@ -61,8 +62,8 @@ struct TestClient {
         _ configuration: APIServer.Configuration = .init(),
         engine: ScriptedEngine = ScriptedEngine(), tokenizer: ByteTokenizer = ByteTokenizer(),
         prompts: PlainPrompts = PlainPrompts(), answerFormat: (any AnswerFormat)? = nil,
-        storage: RecordStore? = nil, embedding: EmbeddingAbility? = nil, isLoaded: Bool = true,
-        problem: String? = nil
+        access: AccessControl? = nil, storage: RecordStore? = nil,
+        embedding: EmbeddingAbility? = nil, isLoaded: Bool = true, problem: String? = nil
     ) {
         self.engine = engine
         var configuration = configuration
@@ -85,7 +86,8 @@ struct TestClient {
                     fingerprint: "fp", problem: { problem }))
         }
         server = APIServer(
-            models: models, configuration: configuration, storage: storage, unixTime: { 7 })
+            models: models, configuration: configuration, access: access, storage: storage,
+            unixTime: { 7 })
     }
 
     static func request(

@@ -25,6 +25,7 @@ import cierzo
         ["generate", "--model", "m", "--pin", "sometimes"], ["inspect"], ["pack"], ["upcycle"],
         ["quantize", "a"], ["bench", "--model", "m", "--batch"], ["nonsense"],
         ["pull"], ["pull", "o/m", "--type"], ["plan"], ["doctor", "--threads", "all"],
+        ["keys", "add"], ["keys", "rotate"], ["keys", "show"], ["keys", "nonsense"],
     ])
     func `wrong usage ends with exit code 64 and says what was wrong`(_ arguments: [String]) {
         let ending = ending(arguments)
@@ -34,7 +35,7 @@ import cierzo
 
     @Test(arguments: [
         "serve", "generate", "inspect", "pack", "quantize", "upcycle", "bench", "grammar",
-        "pull", "plan", "doctor",
+        "pull", "plan", "doctor", "keys",
     ])
     func `every command explains itself`(_ command: String) {
         let ending = ending([command, "--help"])

@@ -120,15 +120,39 @@ import cierzo
         }
     }
 
+    @Test(
+        arguments: [
+            (["--jwt-keys", "k"], "jwt-keys"), (["--jwt-issuer", "i"], "jwt-issuer"),
+            (["--jwt-secret", "s", "--jwt-issuer", "i", "--jwt-audience", "a"], "jwt-secret"),
+            (["--jwt-issuer", "i", "--jwt-audience", "a", "--key-file", "f"], "jwt-issuer"),
+        ])
+    func `tokens need an issuer, an audience, keys and tenants`(
+        flags: [String], key: String
+    ) throws {
+        let settings = try configuration(["--model", "m"] + flags)
+        let error = #expect(throws: SettingsError.self) { try settings.validatedModels() }
+        guard case .invalid(key, _, _, _)? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        let whole = [
+            "--jwt-keys", "k", "--jwt-issuer", "i", "--jwt-audience", "a", "--key-file", "f",
+        ]
+        #expect(try configuration(["--model", "m"] + whole).validatedModels().count == 1)
+    }
+
     @Test func `a public address needs keys, or an operator who says that it needs none`() throws {
         let open = try configuration(["--model", "m", "--host", "0.0.0.0"])
         #expect(
             throws: SettingsError.invalid(
                 key: "host", source: "configuration",
-                expected: "a loopback address, or api-keys, or insecure: true", found: "0.0.0.0")
+                expected: "a loopback address, or api-keys, or key-file, or insecure: true",
+                found: "0.0.0.0")
         ) {
             try open.validatedModels()
         }
+        let filed = try configuration(["--model", "m", "--host", "*", "--key-file", "keys.json"])
+        #expect(try filed.validatedModels().count == 1)
         let keyed = try configuration(["--model", "m", "--host", "*", "--api-keys", "a"])
         #expect(try keyed.validatedModels().map(\.path) == ["m"])
         let insecure = try configuration(["--model", "m", "--host", "*", "--insecure"])

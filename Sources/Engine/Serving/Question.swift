@@ -124,16 +124,21 @@ package struct Client: Hashable, Sendable {
     /// Its share of the engine, next to those of others; at least 1.
     package var weight: Int
 
+    /// The most urgent priority that its requests may have.
+    package var priority: Int
+
     /// Whether it may find prompts in the cache that other clients have sent, and they its own.
     package var sharesPrefixes: Bool
 
     /// The client where clients are not told apart, unless stated otherwise.
     package init(
-        number: Int = 0, owner: String? = nil, weight: Int = 1, sharesPrefixes: Bool = false
+        number: Int = 0, owner: String? = nil, weight: Int = 1, priority: Int = 0,
+        sharesPrefixes: Bool = false
     ) {
         self.number = number
         self.owner = owner
         self.weight = weight
+        self.priority = priority
         self.sharesPrefixes = sharesPrefixes
     }
 
@@ -142,6 +147,7 @@ package struct Client: Hashable, Sendable {
         var request = request
         request.client = number
         request.weight = weight
+        request.priority = max(priority, request.priority)
         request.cacheScope = cacheScope(request.cacheScope)
         return request
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CTransfer
+internal import CCrypto
 
 /// By what the bytes of a file are known.
 package enum FileDigest: Hashable, Sendable, CustomStringConvertible {
@@ -60,20 +60,20 @@ package enum FileDigest: Hashable, Sendable, CustomStringConvertible {
     /// - Throws: where libcrypto is missing.
     init(_ kind: FileDigest, byteCount: Int) throws(DownloadError) {
         isBlob = if case .gitBlob = kind { true } else { false }
-        guard let digest = unsafe ct_digest_open(isBlob ? CT_SHA1 : CT_SHA256) else {
+        guard let digest = unsafe cc_digest_open(isBlob ? CC_SHA1 : CC_SHA256) else {
             throw .missingLibrary(name: "libcrypto.so.3", package: "libssl3")
         }
         unsafe self.digest = digest
         if isBlob { unsafe add(Array("blob \(byteCount)\0".utf8).span.bytes) }
     }
 
-    deinit { unsafe ct_digest_close(digest) }
+    deinit { unsafe cc_digest_close(digest) }
 
     func add(_ bytes: RawSpan) {
         guard bytes.byteCount > 0 else { return }
         unsafe bytes.withUnsafeBytes { source in
             guard let start = source.baseAddress else { return }
-            if unsafe ct_digest_add(digest, start, source.count) != 0 { isSound = false }
+            if unsafe cc_digest_add(digest, start, source.count) != 0 { isSound = false }
         }
     }
 
@@ -82,7 +82,7 @@ package enum FileDigest: Hashable, Sendable, CustomStringConvertible {
         var bytes = [UInt8](repeating: 0, count: 64)
         let count = unsafe bytes.withUnsafeMutableBufferPointer { buffer in
             guard let start = buffer.baseAddress else { return 0 }
-            return Int(unsafe ct_digest_finish(digest, start))
+            return Int(unsafe cc_digest_finish(digest, start))
         }
         let digits = "0123456789abcdef".map { $0 }
         let text = String(bytes[..<count].flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })

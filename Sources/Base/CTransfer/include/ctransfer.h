@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-// libcurl and libcrypto, opened when they are first needed: a server that never asks anybody for
-// anything does not even have them in memory. (Linked, libcurl costs every start 25 ms and 6 MiB.)
+// libcurl, opened when it is first needed: a server that never asks anybody for anything does not
+// even have it in memory. (Linked, it costs every start 25 ms and 6 MiB.)
 
 /// What one GET needs. All texts end in a zero.
 typedef struct {
@@ -53,16 +53,5 @@ ct_outcome ct_get(ct_session *session, const ct_request *request, long *status, 
 /// Where the last answer redirects to, resolved against its address; valid until the next request,
 /// NULL where it does not.
 const char *ct_redirection(ct_session *session);
-
-typedef enum { CT_SHA256 = 0, CT_SHA1 = 1 } ct_digest_kind;
-typedef struct ct_digest ct_digest;
-
-/// NULL: no libcrypto.
-ct_digest *ct_digest_open(ct_digest_kind kind);
-void ct_digest_close(ct_digest *digest);
-/// Adds bytes; 0 on success.
-int ct_digest_add(ct_digest *digest, const void *bytes, size_t count);
-/// Writes the digest, at most 64 bytes, and returns their number; 0 on failure. Nothing follows it.
-size_t ct_digest_finish(ct_digest *digest, unsigned char bytes[64]);
 
 #endif

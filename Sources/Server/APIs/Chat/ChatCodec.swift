@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Access
 import AnswerParsing
 import Conversation
 import Generation
@@ -9,6 +10,7 @@ import Serving
 extension RouteGroup {
     /// Conversations.
     static let chat = RouteGroup(
+        for: .chat,
         .post("/v1/chat/completions", contract: .chat, answer: ChatCodec.plan))
 }
 
@@ -50,7 +52,7 @@ struct ChatCodec: AnswerCodec {
             try ChatCompletionRequest(
                 body, dialect: context.dialect, limits: context.backend.configuration.limits)
         }
-        let model = try context.backend.model(named: request.model)
+        let model = try context.model(named: request.model)
         var question = request.options.asking([.chat(ChatPrompt(request))])
         question.generation.topLogprobs = request.topLogprobs
         question.generation.promptLogprobs = request.promptTopLogprobs

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Access
 import Generation
 import JSON
 import Serving
@@ -8,6 +9,7 @@ import Tokenization
 extension RouteGroup {
     /// Texts that are to be continued.
     static let completions = RouteGroup(
+        for: .completions,
         .post("/v1/completions", contract: .completion, answer: TextCodec.plan))
 }
 
@@ -47,7 +49,7 @@ struct TextCodec: AnswerCodec {
             try CompletionRequest(
                 body, dialect: context.dialect, limits: context.backend.configuration.limits)
         }
-        let model = try context.backend.model(named: request.model)
+        let model = try context.model(named: request.model)
         if request.suffix != nil, request.prompts.contains(where: \.isTokenized) {
             throw .invalid("suffix", expected: "no suffix, for the prompt is token ids")
         }

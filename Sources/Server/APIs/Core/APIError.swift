@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Access
+
 /// Why a request gets no answer; each case has one status and one body per dialect.
 package enum APIError: Error, Hashable {
     /// The body is wrong.
@@ -10,6 +12,9 @@ package enum APIError: Error, Hashable {
 
     /// There is no key, or an unknown one.
     case unauthorized
+
+    /// There is a token, and it opens nothing.
+    case invalidToken(TokenRefusal)
 
     /// The server is not for whoever asks.
     case forbidden(reason: String)
@@ -36,6 +41,9 @@ package enum APIError: Error, Hashable {
     /// were counted.
     case promptTooLong(
         field: String, tokenCount: Int, contextLength: Int, isLeastCount: Bool = false)
+
+    /// Whoever asks has consumed what his key allows.
+    case limited(LimitRefusal)
 
     /// Too many requests wait already.
     case overloaded(retryAfterSeconds: Int)
@@ -65,6 +73,7 @@ extension APIError: CustomStringConvertible {
         case .invalidRequest(let error): error.description
         case .invalidConversation(let reason, let field): "\(field): \(reason)"
         case .unauthorized: "A valid API key is required: 'Authorization: Bearer KEY'."
+        case .invalidToken(let refusal): refusal.description
         case .forbidden(let reason): reason
         case .unsupportedMediaType(let found):
             "Content-Type: expected application/json from a web page, found "
@@ -85,6 +94,7 @@ extension APIError: CustomStringConvertible {
             "This model's maximum context length is \(limit) tokens. However, your \(field) "
                 + "resulted in \(isLeastCount ? "at least " : "")\(count) tokens, and the answer needs at least one. "
                 + "Please reduce the length of the \(field)."
+        case .limited(let refusal): refusal.description
         case .overloaded(let seconds):
             "The server is busy: its queue is full. Try again in \(seconds) s."
         case .tooLate(let seconds):

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Access
 import HTTP
 import HTTPTypes
 
@@ -57,29 +58,37 @@ package struct APIKeys: Sendable {
     ///
     /// The time taken depends on the lengths alone: every key is compared to its end.
     ///
-    /// - Returns: the key's number from 1 on, 0 where no key is needed, nil if there is none.
-    func client(of fields: HTTPFields) -> Int? {
-        guard isRequired else { return 0 }
-        var client: Int?
-        for candidate in Self.candidates(fields) {
+    /// - Returns: who that is, numbered from 1 on; nil if there is no such key, or there are no keys.
+    func caller(of fields: HTTPFields) -> Caller? {
+        guard isRequired else { return nil }
+        var found: Int?
+        for candidate in Self.presented(in: fields).map({ Array($0.utf8) }) {
             for (index, key) in keys.enumerated()
             where !key.isEmpty && Self.isEqual(candidate, key) {
-                client = index + 1
+                found = index
             }
         }
-        return client
+        return found.map { caller(at: $0) }
+    }
+
+    private func caller(at index: Int) -> Caller {
+        var limits = AccessLimits()
+        limits.weight = weights.indices.contains(index) ? weights[index] : nil
+        let owner = owner(at: index)
+        return Caller(
+            number: index + 1, id: owner, name: "api-key-\(index + 1)", owner: owner,
+            limits: limits)
     }
 
     /// What the things of a key's owner are kept under, whatever its number becomes; of letters and
     /// digits.
     ///
     /// It is a digest, and no secret of those who may read the folder that it names a file of.
-    func owner(of client: Int) -> String {
-        guard keys.indices.contains(client - 1) else { return "everybody" }
-        return ["a", "b"].map { (seed: String) -> String in
+    private func owner(at index: Int) -> String {
+        ["a", "b"].map { (seed: String) -> String in
             // FNV-1a, mixed at its end so that each digit depends on all bytes.
             var value: UInt64 = 0xCBF2_9CE4_8422_2325
-            for byte in Array(seed.utf8) + keys[client - 1] {
+            for byte in Array(seed.utf8) + keys[index] {
                 value = (value ^ UInt64(byte)) &* 0x100_0000_01B3
             }
             value = (value ^ (value >> 33)) &* 0xFF51_AFD7_ED55_8CCD
@@ -88,23 +97,16 @@ package struct APIKeys: Sendable {
         }.joined(separator: "-")
     }
 
-    /// The weight of a key by its number, as `client(of:)` gives it.
-    func weight(of client: Int) -> Int {
-        weights.indices.contains(client - 1) ? weights[client - 1] : 1
-    }
-
-    private static func candidates(_ fields: HTTPFields) -> [[UInt8]] {
-        var candidates: [[UInt8]] = []
+    /// What may be a key in the fields.
+    static func presented(in fields: HTTPFields) -> [String] {
+        var texts: [String] = []
         if let value = fields[.authorization] {
             let parts = value.split(separator: " ", maxSplits: 1)
             if parts.count == 2, parts[0].isASCIIEqual(to: "bearer") {
-                candidates.append(Array(parts[1].utf8))
+                texts.append(String(parts[1]))
             }
         }
-        for name in ["x-api-key", "api-key"] {
-            if let value = fields[name: name] { candidates.append(Array(value.utf8)) }
-        }
-        return candidates
+        return texts + ["x-api-key", "api-key"].compactMap { fields[name: $0] }
     }
 
     private static func isEqual(_ candidate: [UInt8], _ key: [UInt8]) -> Bool {

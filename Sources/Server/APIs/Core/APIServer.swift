@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Access
 import Generation
 package import HTTP
 package import HTTPTypes
@@ -19,6 +20,7 @@ package struct APIServer: Sendable {
     private let metrics: RequestMetrics
     private let logger: Logger
     private let workers = RequestWorkers()
+    private let authenticator: Authenticator
 
     private var configuration: Configuration { backend.configuration }
 
@@ -27,19 +29,22 @@ package struct APIServer: Sendable {
     /// - Parameters:
     ///   - models: what answers.
     ///   - configuration: limits and keys.
+    ///   - access: who may enter besides; nil for nobody, or for everybody where there are no keys.
     ///   - storage: where responses are kept that clients may come back to; nil to keep none.
     ///   - registry: where requests are counted, and what `/metrics` shows.
     ///   - unixTime: the seconds since 1970.
     ///   - logger: receives one line for each failure of the server.
     package init(
         models: ModelRegistry, configuration: Configuration = .init(),
-        storage: RecordStore? = nil, registry: MetricsRegistry = MetricsRegistry(),
+        access: AccessControl? = nil, storage: RecordStore? = nil,
+        registry: MetricsRegistry = MetricsRegistry(),
         unixTime: @escaping @Sendable () -> Int,
         logger: Logger = Logger(label: "cierzo.api")
     ) {
+        authenticator = Authenticator(keys: configuration.keys, access: access)
         backend = Backend(
-            configuration: configuration, models: models, storage: storage, registry: registry,
-            unixTime: unixTime)
+            configuration: configuration, needsKey: authenticator.isRequired, access: access,
+            models: models, storage: storage, registry: registry, unixTime: unixTime)
         metrics = RequestMetrics(registry: registry)
         self.logger = logger
     }
@@ -53,7 +58,11 @@ package struct APIServer: Sendable {
             if let preflight = try preflight(request.head, route) {
                 return finish(ServerResponse(head: preflight, body: .bytes([])), context)
             }
-            if let endpoint = try admit(request.head, route, as: &context.client) {
+            if needsKey(request.head, route) {
+                context.caller = try await authenticator.caller(request.head.headerFields)
+            }
+            if let endpoint = try admit(request.head, route, context.caller) {
+                if endpoint.isCounted { try context.enter() }
                 response = try await answer(request, endpoint, route, &context)
             } else {
                 response = Self.options(route)
@@ -80,16 +89,24 @@ package struct APIServer: Sendable {
     /// - Returns: the refusal, or nil if ``handle(_:)`` is to answer.
     package func admit(_ arrival: ArrivingRequest) -> ServerResponse? {
         let route = Route(path: arrival.head.path ?? "/")
-        var client = 0
+        var known = Caller.anybody
         do throws(APIError) {
             if try preflight(arrival.head, route) != nil { return nil }
-            _ = try admit(arrival.head, route, as: &client)
+            // Where it is not known yet who asks, the file has most probably made the key.
+            if let caller = try sighted(arrival.head, route) {
+                known = caller
+                let endpoint = try admit(arrival.head, route, caller)
+                if endpoint?.isCounted == true, let refusal = backend.access?.refusal(of: caller) {
+                    throw .limited(refusal)
+                }
+            }
             if arrival.isOverLimit, !route.isOpen(for: arrival.head.method) {
                 throw .unavailable(reason: "The server has too many connections; try again.")
             }
             return nil
         } catch {
-            let context = context(of: arrival.head, route)
+            var context = context(of: arrival.head, route)
+            context.caller = known
             count(error, context)
             return finish(ServerResponse(error, in: context), context)
         }
@@ -137,37 +154,58 @@ package struct APIServer: Sendable {
                 logger: logger))
     }
 
+    /// Whether a request cannot be answered without knowing who asks.
+    private func needsKey(_ head: HTTPRequest, _ route: Route) -> Bool {
+        backend.needsKey && !route.isOpen(for: head.method) && head.method != .options
+    }
+
+    /// Who asks, as far as that is known at once.
+    private func sighted(_ head: HTTPRequest, _ route: Route) throws(APIError) -> Caller? {
+        guard needsKey(head, route) else { return .anybody }
+        guard case .known(let caller) = try authenticator.sight(head.headerFields) else {
+            return nil
+        }
+        return caller
+    }
+
     /// Checks the host, and answers a browser that asks for a page.
     ///
     /// The path need not exist, so that the page gets to read the error.
     private func preflight(
         _ head: HTTPRequest, _ route: Route
     ) throws(APIError) -> HTTPResponse? {
-        if !configuration.keys.isRequired { try configuration.browsers.checkHost(head) }
+        if !backend.needsKey { try configuration.browsers.checkHost(head) }
         return configuration.browsers.preflight(
             head, allowedMethods: route.endpoints.isEmpty ? nil : route.allowedMethods)
     }
 
-    /// Checks key, route, method and origin; the host has been checked.
+    /// Checks route, method, family and origin; the host and the key have been checked.
     ///
     /// - Returns: what is to answer; nil where the client asks which methods there are.
     private func admit(
-        _ head: HTTPRequest, _ route: Route, as client: inout Int
+        _ head: HTTPRequest, _ route: Route, _ caller: Caller
     ) throws(APIError) -> Endpoint? {
         let method = head.method
-        if !route.isOpen(for: method), method != .options {
-            guard let known = configuration.keys.client(of: head.headerFields) else {
-                throw .unauthorized
-            }
-            client = known
-        }
         if route.endpoints.isEmpty { throw route.absence(method) }
         let endpoint = route.endpoint(for: method)
         if endpoint == nil, method != .options {
             throw .methodNotAllowed(allowed: route.allowedMethods)
         }
-        if !configuration.keys.isRequired { try configuration.browsers.checkOrigin(head) }
+        if let family = endpoint?.family, !caller.allows(family) {
+            throw .forbidden(reason: Self.refusal(of: family, caller))
+        }
+        if !backend.needsKey { try configuration.browsers.checkOrigin(head) }
         return endpoint
+    }
+
+    private static func refusal(of family: AccessFamily, _ caller: Caller) -> String {
+        switch family {
+        case .admin, .operation: "The key '\(caller.name)' is not an operator's (admin)."
+        default:
+            "The key '\(caller.name)' is not for the API's family \(family.rawValue), but for "
+                + (caller.limits.families?.map(\.rawValue).joined(separator: ", ") ?? "others")
+                + "."
+        }
     }
 
     private static func options(_ route: Route) -> ServerResponse {
@@ -253,6 +291,7 @@ package struct APIServer: Sendable {
     private func count(_ error: APIError, _ context: RequestContext) {
         switch error {
         case .overloaded: metrics.refused(reason: "overloaded")
+        case .limited: metrics.refused(reason: "limited")
         case .tooLate: metrics.refused(reason: "too_late")
         case .unavailable: metrics.refused(reason: "unavailable")
         case .failed(let reason):
@@ -280,6 +319,13 @@ package struct APIServer: Sendable {
         }
         let status = response.head.status.code
         let record = context.record
+        var isStream = false
+        if case .stream = response.body { isStream = true }
+        // What is left after it, where it has ended.
+        if !isStream { record.settle() }
+        if let report = backend.access?.report(of: context.caller), !report.isEmpty {
+            report.add(to: &response.head.headerFields, unixTime: backend.unixTime())
+        }
         // Of a stream, the time until it began.
         let milliseconds = Int(record.elapsed / .milliseconds(1))
         response.head.headerFields[name: "openai-processing-ms"] = String(milliseconds)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Access
 import Serving
 import Storage
 import Telemetry
@@ -8,6 +9,12 @@ import Telemetry
 struct Backend: Sendable {
     /// Limits, keys and names.
     let configuration: APIServer.Configuration
+
+    /// Whether a request needs a key.
+    let needsKey: Bool
+
+    /// Who may enter, and how much of it; nil where nothing but the configuration says so.
+    let access: AccessControl?
 
     /// What answers.
     let models: ModelRegistry
@@ -20,6 +27,11 @@ struct Backend: Sendable {
 
     /// The seconds since 1970.
     let unixTime: @Sendable () -> Int
+
+    /// The most tokens that a prompt and its answer may have together.
+    var longestContext: Int {
+        models.slots.compactMap { $0.description?.contextLength }.max() ?? 0
+    }
 
     /// The model of that name, or the default one where there is none.
     func model(named name: String? = nil) throws(APIError) -> ServedModel {

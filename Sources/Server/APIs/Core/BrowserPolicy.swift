@@ -15,7 +15,8 @@ package struct BrowserPolicy: Sendable {
     private static let exposedFields =
         "x-request-id, x-api-dialect, x-queue-position, x-estimated-start-ms, "
         + "openai-processing-ms, server-timing, traceparent, retry-after, "
-        + "x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests"
+        + "x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, "
+        + "x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens"
 
     private let origins: [String]
     private let hosts: [String]

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Access
 import HTTP
 import HTTPTypes
 import JSON
@@ -35,8 +36,17 @@ struct Endpoint: Sendable {
     /// What it takes and gives; nil only for what the OpenAPI document does not show.
     var contract: EndpointContract?
 
+    /// What a key must be for; nil where any will do.
+    var family: AccessFamily?
+
     /// How it answers.
     let answer: Answer
+
+    /// Whether its requests count against the limits of a key.
+    var isCounted: Bool {
+        guard case .toBody = answer else { return false }
+        return family != nil && family != .operation && family != .admin
+    }
 
     /// The route for metrics and logs: never a client's own text.
     var name: String { paths[0] }
@@ -65,12 +75,12 @@ struct Endpoint: Sendable {
     /// An endpoint that does something with a body of JSON.
     static func post(
         _ paths: String..., isListed: Bool = true, dialect: Dialect? = nil,
-        contract: EndpointContract? = nil,
+        contract: EndpointContract? = nil, for family: AccessFamily? = nil,
         answer: @escaping @Sendable (JSONObject, RequestContext) throws(APIError) -> RequestPlan
     ) -> Endpoint {
         Endpoint(
             paths: paths, method: .post, isOpen: false, isListed: isListed, dialect: dialect,
-            contract: contract, answer: .toBody(answer))
+            contract: contract, family: family, answer: .toBody(answer))
     }
 }
 
@@ -78,5 +88,16 @@ struct Endpoint: Sendable {
 struct RouteGroup: Sendable {
     let endpoints: [Endpoint]
 
-    init(_ endpoints: Endpoint...) { self.endpoints = endpoints }
+    /// A family.
+    ///
+    /// - Parameters:
+    ///   - family: what a key must be for that opens it; nil where any will do.
+    ///   - endpoints: those that say nothing else of that.
+    init(for family: AccessFamily? = nil, _ endpoints: Endpoint...) {
+        self.endpoints = endpoints.map { endpoint in
+            var endpoint = endpoint
+            endpoint.family = endpoint.family ?? family
+            return endpoint
+        }
+    }
 }

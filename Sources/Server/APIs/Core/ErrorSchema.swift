@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Access
+
 /// How the OpenAPI document describes a vendor's errors.
 struct ErrorSchema: Sendable {
     /// Its name there.
@@ -87,7 +89,8 @@ extension APIError {
                 .invalidRequest(.missing(FieldPath())), .invalidConversation(reason: ""),
                 .unsupportedMediaType(found: ""), .modelNotFound(""),
                 .promptTooLong(field: "", tokenCount: 0, contextLength: 0),
-                .overloaded(retryAfterSeconds: 1), .tooLate(retryAfterSeconds: 1), .expired,
+                .limited(.example), .overloaded(retryAfterSeconds: 1),
+                .tooLate(retryAfterSeconds: 1), .expired,
             ]
         }
         // What never became a request: malformed, too slow, too large, with too large a header.
@@ -108,6 +111,7 @@ extension APIError {
         case 414: "The path is too long."
         case 415: "The body is of a type or coding that is not taken."
         case 422: "A field of the body is wrong."
+        case 429: "A limit of the key is reached; Retry-After says when to try again."
         case 431: "The header is too large."
         case 503, 529: "Busy, loading or stopping; Retry-After says when to try again."
         case 504: "The request's own time limit passed."

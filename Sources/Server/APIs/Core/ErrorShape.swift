@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Access
 package import JSON
 
 /// How an API writes errors.
@@ -113,6 +114,10 @@ extension APIError {
                 "invalid_request_message_order", "3230")
         case .unauthorized:
             Entry(401, "invalid_request_error", "invalid_api_key", "unauthorized", "1000")
+        case .invalidToken(.tenant):
+            Entry(403, "invalid_request_error", "insufficient_scope", "forbidden", "1403")
+        case .invalidToken:
+            Entry(401, "invalid_request_error", "invalid_token", "unauthorized", "1000")
         case .forbidden:
             Entry(403, "invalid_request_error", "forbidden", "forbidden", "1403")
         case .unsupportedMediaType:
@@ -133,6 +138,11 @@ extension APIError {
             Entry(
                 400, "invalid_request_error", "context_length_exceeded", "invalid_request",
                 "3051")
+        case .limited(let refusal):
+            // OpenAI's type says of what there was too much.
+            Entry(
+                429, refusal.kind == .tokens ? "tokens" : "requests", "rate_limit_exceeded",
+                "rate_limited", "1300")
         case .overloaded:
             Entry(503, "server_error", "overloaded", "service_unavailable", "1503")
         case .tooLate:
@@ -161,6 +171,7 @@ extension APIError {
         switch self {
         case .overloaded(let seconds), .tooLate(let seconds), .unavailable(_, let seconds):
             max(1, seconds)
+        case .limited(let refusal): refusal.retryAfterSeconds
         default: nil
         }
     }

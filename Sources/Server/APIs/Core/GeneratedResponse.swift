@@ -19,11 +19,15 @@ struct GeneratedResponse: Sendable {
     ///
     /// - Throws: `APIError` for what the engine refuses, and without heartbeats for what fails.
     func make(_ plan: consuming PlannedAnswer) async throws(APIError) -> ServerResponse {
+        try context.fit(&plan.requests, fields: plan.fields)
+        try context.reserve(plan.requests)
+        let promptCount = plan.requests.reduce(0) { $0 + $1.promptTokens.count }
         let answer = try plan.fields.naming { () throws(ServingError) in
             try plan.model.submit(
                 plan.requests, for: context.asker, reading: plan.reading,
                 queued: context.record.queued)
         }
+        context.record.submitted(promptCount)
         // The answer may take long, and the engine has what it needs of the prompts.
         plan.requests = []
         return try await respond(with: answer, of: plan.model, plan.codec)
@@ -33,9 +37,14 @@ struct GeneratedResponse: Sendable {
     ///
     /// - Throws: `APIError` for what the engine refuses, and without heartbeats for what fails.
     func make(_ plan: PlannedEmbedding) async throws(APIError) -> ServerResponse {
+        var plan = plan
+        try context.fit(&plan.requests, fields: plan.fields)
+        try context.reserve(plan.requests)
         let count = plan.requests.count
+        let promptCount = plan.requests.reduce(0) { $0 + $1.promptTokens.count }
         let (write, client) = (plan.write, context.client)
         let compute = try EmbeddingComputation(plan, context).begin(plan.requests)
+        context.record.submitted(promptCount)
         return try await whole { [workers] () async throws(APIError) in
             let (vectors, usage) = try await compute()
             // Many are written where long bodies are read.
@@ -103,7 +112,11 @@ struct GeneratedResponse: Sendable {
                         isSilent = true
                     case .event(.failed(_, let error)): throw APIError(error)
                     case .event(let event):
-                        if case .usage(_, let usage) = event { context.record.consumed(usage) }
+                        switch event {
+                        case .usage(_, let usage): context.record.consumed(usage)
+                        case .output(_, _, let tokens): context.record.streamed(tokens.count)
+                        default: break
+                        }
                         var bytes: [UInt8] = []
                         stream.add(event, to: &bytes)
                         if bytes.isEmpty { break }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Access
 import HTTPTypes
 import Serving
 
@@ -40,15 +41,46 @@ struct RequestContext: Sendable {
     /// Whether its client says that token ids in it are of the model's own vocabulary.
     var allowsTokenInput = false
 
-    /// Whose key it came with: 0 where no key is needed, else a number of its own.
-    var client = 0
+    /// Whose key it came with.
+    var caller = Caller.anybody
+
+    /// The number of whoever asks: 0 where no key is needed.
+    var client: Int { caller.number }
 
     /// Who asks, and what others let it share.
     var asker: Client {
         Client(
-            number: client, owner: backend.configuration.keys.owner(of: client),
-            weight: backend.configuration.keys.weight(of: client),
+            number: caller.number, owner: caller.owner, weight: caller.limits.weight ?? 1,
+            priority: caller.limits.priority ?? 0,
             sharesPrefixes: backend.configuration.sharesPrefixes)
+    }
+
+    /// The model of that name, or the default one where there is none.
+    ///
+    /// - Throws: `APIError` where there is none, or the key is not for it.
+    func model(named name: String? = nil) throws(APIError) -> ServedModel {
+        let model = try backend.model(named: name)
+        guard caller.limits.allowsModel(model.description.isNamed) else {
+            throw .forbidden(
+                reason: "The key '\(caller.name)' is not for the model "
+                    + "'\(EchoableText.of(model.description.name))'; GET /v1/models lists those "
+                    + "that it is for.")
+        }
+        return model
+    }
+
+    /// The models that whoever asks may know of.
+    var slots: [ModelSlot] {
+        backend.models.slots.filter { slot in
+            slot.description.map { caller.limits.allowsModel($0.isNamed) } ?? true
+        }
+    }
+
+    /// The place of the model of that name, if whoever asks may know of it.
+    func slot(named name: String) -> ModelSlot? {
+        guard let slot = backend.models.slot(named: name) else { return nil }
+        let isAllowed = slot.description.map { caller.limits.allowsModel($0.isNamed) } ?? true
+        return isAllowed ? slot : nil
     }
 
     /// What is counted of it.

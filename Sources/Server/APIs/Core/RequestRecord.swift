@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Access
 import Generation
 import Logging
 import Synchronization
@@ -18,6 +19,10 @@ final class RequestRecord: Sendable {
         var hasUsage = false
         var hasEnded = false
         var place: QueuePlace?
+        var lease: AccessLease?
+        /// What the engine has begun to compute, of which it has not said yet what it consumed.
+        var submittedTokens = 0
+        var streamedTokens = 0
     }
 
     private let id: String
@@ -77,6 +82,31 @@ final class RequestRecord: Sendable {
         }
     }
 
+    /// Keeps the place that the request has within the limits of its key.
+    func hold(_ lease: AccessLease) { state.withLock { $0.lease = lease } }
+
+    /// The place that the request has within the limits of its key.
+    var lease: AccessLease? { state.withLock { $0.lease } }
+
+    /// Keeps how many tokens of prompts the engine was given.
+    func submitted(_ count: Int) { state.withLock { $0.submittedTokens = count } }
+
+    /// Counts tokens of an answer that is not complete yet.
+    func streamed(_ count: Int) { state.withLock { $0.streamedTokens += count } }
+
+    /// Gives the place back that the request had within the limits of its key.
+    ///
+    /// - Parameter isAbandoned: whether its client went away before the end. What was computed for him
+    ///   counts all the same, as far as anybody knows of it.
+    func settle(isAbandoned: Bool = false) {
+        let (lease, tokens) = state.withLock { state in
+            let known = state.usage.promptTokens + state.usage.completionTokens
+            let begun = isAbandoned ? state.submittedTokens + state.streamedTokens : 0
+            return (state.lease, max(known, begun))
+        }
+        lease?.settle(tokens: tokens)
+    }
+
     /// Adds what a prompt and its choices consumed.
     func consumed(_ usage: Usage) {
         metrics.consumed(
@@ -105,6 +135,7 @@ final class RequestRecord: Sendable {
             return state.hasUsage ? state.usage : Usage()
         }
         guard let usage else { return }
+        settle(isAbandoned: isAbandoned)
         metrics.end(route: route, status: status, duration: elapsed)
         if isAbandoned { metrics.abandoned() }
         var metadata: Logger.Metadata = [

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Access
 import HTTP
 import HTTPTypes
 import JSON
@@ -22,6 +23,18 @@ extension ServerResponse {
         switch error {
         case .methodNotAllowed(let allowed):
             head.headerFields[.allow] = allowed.joined(separator: ", ")
+        case .limited(let refusal):
+            // OpenAI's clients read the exact time, and whether to come again at all.
+            if let wait = refusal.wait {
+                head.headerFields[name: "retry-after-ms"] = String(wait)
+            } else {
+                head.headerFields[name: "x-should-retry"] = "false"
+            }
+        case .invalidToken(let refusal):
+            // RFC 6750 §3.
+            head.headerFields[.wwwAuthenticate] =
+                "Bearer error=\"\(refusal == .tenant ? "insufficient_scope" : "invalid_token")\", "
+                + "error_description=\"\(refusal)\""
         case .unauthorized: head.headerFields[.wwwAuthenticate] = "Bearer"
         // The OpenAI SDK obeys: what failed will fail again.
         case .failed, .unbuilt: head.headerFields[name: "x-should-retry"] = "false"

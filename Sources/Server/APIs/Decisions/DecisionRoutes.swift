@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Access
 import JSON
 import Serving
 
 extension RouteGroup {
     /// Typed questions about one input, answered by the probabilities of their labels.
     static let decisions = RouteGroup(
+        for: .decisions,
         .post("/v1/decisions", contract: .decisions) { body, context throws(APIError) in
             let request = try APIError.reading { () throws(FieldError) in
                 try DecisionRequest(body, limits: context.backend.configuration.limits)
             }
-            let model = try context.backend.model(named: request.model)
+            let model = try context.model(named: request.model)
             let fields = QuestionFields(prompt: "questions", isList: true)
             let readings: [LabelReading]
             do throws(ServingError) {
@@ -22,8 +24,15 @@ extension RouteGroup {
                 }
                 throw APIError(error, fields: fields)
             }
+            for (index, reading) in readings.enumerated() {
+                _ = try context.room(
+                    after: reading.prompt.count, in: index, isAnswered: false, fields: fields)
+            }
             let reader = model.labelReader(request.generation, for: context.asker)
             return .json { context async throws(APIError) in
+                let promptCount = readings.reduce(0) { $0 + $1.prompt.count }
+                try context.reserve(prompt: promptCount, answer: 0)
+                context.record.submitted(promptCount)
                 let scores: [LabelScores]
                 do throws(ServingError) {
                     scores = try await reader.scores(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Access
 import HTTP
 import JSON
 import Serving
@@ -7,11 +8,12 @@ import Serving
 extension RouteGroup {
     /// Vectors of texts, and scores of pairs of texts.
     static let embeddings = RouteGroup(
+        for: .embeddings,
         .post("/v1/embeddings", contract: .embeddings) { body, context throws(APIError) in
             let request = try APIError.reading { () throws(FieldError) in
                 try EmbeddingRequest(body, allowsTokens: context.allowsTokenInput)
             }
-            let model = try context.backend.model(named: request.model)
+            let model = try context.model(named: request.model)
             let fields = QuestionFields(prompt: "input", isList: request.isList)
             var planned = try PlannedEmbedding(
                 model: model, inputs: request.inputs, request.truncation, fields: fields,

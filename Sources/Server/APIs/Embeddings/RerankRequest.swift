@@ -69,7 +69,7 @@ package struct RerankRequest: Hashable, Sendable {
         _ body: JSONObject, _ context: RequestContext
     ) throws(APIError) -> RequestPlan {
         let request = try APIError.reading { () throws(FieldError) in try RerankRequest(body) }
-        let model = try context.backend.model(named: request.model)
+        let model = try context.model(named: request.model)
         var planned = try PlannedEmbedding(
             model: model, inputs: request.documents.map { .pair(request.query, $0) },
             request.truncation, fields: QuestionFields(prompt: "documents", isList: true))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Access
 import Generation
 import JSON
 import Serving
@@ -7,13 +8,14 @@ import Serving
 extension RouteGroup {
     /// Gaps that are to be filled, which Mistral's API has; answers have the shape of a chat's.
     static let fim = RouteGroup(
+        for: .fim,
         .post("/v1/fim/completions", dialect: .mistral, contract: .fim) {
             body, context throws(APIError) in
             let request = try APIError.reading { () throws(FieldError) in
                 try FIMCompletionRequest(
                     body, dialect: context.dialect, limits: context.backend.configuration.limits)
             }
-            let model = try context.backend.model(named: request.model)
+            let model = try context.model(named: request.model)
             var question = request.options.asking([
                 .gap(before: request.prompt, after: request.suffix)
             ])

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Access
 import AnswerParsing
 import Generation
 import HTTP
@@ -9,6 +10,7 @@ import Serving
 extension RouteGroup {
     /// Anthropic's Messages API.
     static let messages = RouteGroup(
+        for: .messages,
         .post(
             "/v1/messages", dialect: .anthropic, contract: .messages, answer: MessagesCodec.plan),
         .post(
@@ -44,7 +46,7 @@ struct MessagesCodec: AnswerCodec {
         let request = try APIError.reading { () throws(FieldError) in
             try MessagesRequest(body, limits: context.backend.configuration.limits)
         }
-        let model = try context.backend.model(named: request.model)
+        let model = try context.model(named: request.model)
         let (question, fields) = (request.question, request.questionFields)
         let requests = try fields.naming { () throws(ServingError) in
             try model.requests(for: question, of: context.asker)
@@ -67,7 +69,7 @@ struct MessagesCodec: AnswerCodec {
             try MessagesRequest(
                 body, limits: context.backend.configuration.limits, generates: false)
         }
-        let model = try context.backend.model(named: request.model)
+        let model = try context.model(named: request.model)
         let tokens = try request.questionFields.naming { () throws(ServingError) in
             try model.tokens(of: .chat(request.prompt), limit: .max)
         }

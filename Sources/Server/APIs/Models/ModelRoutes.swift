@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Access
 import HTTP
 import HTTPTypes
 import JSON
@@ -10,11 +11,11 @@ extension RouteGroup {
     /// once, whatever is being loaded.
     static let models = RouteGroup(
         .get("/v1/models", contract: .models) { context in
-            let cards = context.backend.models.slots.compactMap { ModelCard.json(of: $0, context) }
+            let cards = context.slots.compactMap { ModelCard.json(of: $0, context) }
             return ServerResponse(json: context.dialect.modelListing.list(cards))
         },
         .get("/v1/models/{id}", contract: .model) { context in
-            if let slot = context.backend.models.slot(named: context.parameter),
+            if let slot = context.slot(named: context.parameter),
                 let card = ModelCard.json(of: slot, context)
             {
                 return ServerResponse(json: card)
@@ -24,11 +25,11 @@ extension RouteGroup {
             response.head.status = .notFound
             return response
         },
-        .post("/v1/models/load", isListed: false, contract: .loadModel) {
+        .post("/v1/models/load", isListed: false, contract: .loadModel, for: .operation) {
             body, context throws(APIError) in
             try ModelRoutes.move(body, context) { resident throws(APIError) in resident.load() }
         },
-        .post("/v1/models/unload", isListed: false, contract: .unloadModel) {
+        .post("/v1/models/unload", isListed: false, contract: .unloadModel, for: .operation) {
             body, context throws(APIError) in
             try ModelRoutes.move(body, context) { resident throws(APIError) in
                 if !resident.unload() {
@@ -52,7 +53,7 @@ private enum ModelRoutes {
             let fields = FieldReader(body, by: context.rules)
             return try fields.require(ModelFields.model)
         }
-        guard let slot = context.backend.models.slot(named: name) else {
+        guard let slot = context.slot(named: name) else {
             throw .modelNotFound(name)
         }
         if let resident = slot.resident { try move(resident) }

@@ -17,7 +17,7 @@ enum OllamaEmbedding {
             if fields.value("truncate") == nil { body["truncate"] = true }
             return (name, try EmbeddingRequest(body))
         }
-        let model = try context.backend.model(named: name)
+        let model = try context.model(named: name)
         var planned = try PlannedEmbedding(
             model: model, inputs: request.inputs, request.truncation,
             fields: QuestionFields(prompt: "input", isList: request.isList))
@@ -53,7 +53,7 @@ enum OllamaEmbedding {
             )
         }
         if text.isEmpty { throw .invalid("prompt", expected: "a text that is not empty") }
-        let model = try context.backend.model(named: name)
+        let model = try context.model(named: name)
         var planned = try PlannedEmbedding(
             model: model, inputs: [.text(text)], .end(tokenCount: nil),
             fields: QuestionFields(prompt: "prompt"))

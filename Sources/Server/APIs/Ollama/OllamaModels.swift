@@ -8,7 +8,7 @@ import Serving
 enum OllamaModels {
     /// `GET /api/tags`: all models.
     static func list(_ context: RequestContext) throws(APIError) -> ServerResponse {
-        let models = context.backend.models.slots.compactMap { slot in
+        let models = context.slots.compactMap { slot in
             slot.description.map { JSONValue.object(entry($0, slot)) }
         }
         return ServerResponse(json: ["models": .array(models)])
@@ -19,7 +19,7 @@ enum OllamaModels {
         // Nothing expires here by itself; clients want a date.
         let year = 365 * 24 * 3_600
         let end = CivilTime(context.backend.unixTime() + year).rfc3339
-        let models = context.backend.models.slots.compactMap { slot -> JSONValue? in
+        let models = context.slots.compactMap { slot -> JSONValue? in
             guard case .serving(let model) = slot.state, case .loaded = slot.status else {
                 return nil
             }
@@ -43,7 +43,7 @@ enum OllamaModels {
             return try fields.require(
                 "model", fields.string("model", maxCharacters: 1024) ?? legacy)
         }
-        let model = try context.backend.model(named: name)
+        let model = try context.model(named: name)
         return .response(ServerResponse(json: .object(shown(model))))
     }
 

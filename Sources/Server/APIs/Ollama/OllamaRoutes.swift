@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Access
 import AnswerParsing
 import Conversation
 import Generation
@@ -10,6 +11,7 @@ import Serving
 extension RouteGroup {
     /// Ollama's own API.
     static let ollama = RouteGroup(
+        for: .ollama,
         .post(
             "/api/chat", isListed: false, dialect: .ollama, contract: .ollamaChat,
             answer: OllamaRoutes.chat),
@@ -58,7 +60,7 @@ private enum OllamaRoutes {
                 try ToolFields(fields, limits: limits)
             )
         }
-        let model = try context.backend.model(named: request.model)
+        let model = try context.model(named: request.model)
         guard !messages.isEmpty else { return loaded(request, .message, context) }
         let prompt = ChatPrompt(
             messages: messages, tools: calls.definitions,
@@ -82,7 +84,7 @@ private enum OllamaRoutes {
             let fields = FieldReader(body)
             return (try OllamaRequest(fields, limits: limits), try OllamaInput(fields))
         }
-        let model = try context.backend.model(named: request.model)
+        let model = try context.model(named: request.model)
         guard !input.isEmpty else { return loaded(request, .response, context) }
         let sources = QuestionFields(
             prompt: "prompt", gap: "suffix", output: request.options.output?.path)

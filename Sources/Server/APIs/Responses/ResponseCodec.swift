@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Access
 import AnswerParsing
 import Generation
 import HTTP
@@ -9,6 +10,7 @@ import Serving
 extension RouteGroup {
     /// OpenAI's Responses API, of which Mistral has the part that stores nothing.
     static let responses = RouteGroup(
+        for: .responses,
         .post("/v1/responses", contract: .response, answer: ResponseCodec.plan),
         .post(
             "/v1/responses/input_tokens", contract: .countResponse, answer: ResponseCodec.count))
@@ -94,7 +96,7 @@ struct ResponseCodec: AnswerCodec {
                 body, dialect: context.dialect, limits: context.backend.configuration.limits,
                 agent: context.agent, storage: StoredResponses(of: context))
         }
-        return (request, try context.backend.model(named: request.model))
+        return (request, try context.model(named: request.model))
     }
 
     private static func fields(of request: ResponseRequest) -> QuestionFields {

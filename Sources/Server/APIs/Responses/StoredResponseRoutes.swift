@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Access
 import HTTP
 import HTTPTypes
 import JSON
@@ -7,6 +8,7 @@ import JSON
 extension RouteGroup {
     /// Responses that were kept.
     static let storedResponses = RouteGroup(
+        for: .responses,
         .to(
             .get, "/v1/responses/{id}", contract: .storedResponse,
             answer: StoredResponseRoutes.show),

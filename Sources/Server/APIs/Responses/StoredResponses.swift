@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Access
 import JSON
 import Logging
 import Storage
@@ -17,7 +18,7 @@ struct StoredResponses: Sendable {
     init?(of context: RequestContext) {
         guard let storage = context.backend.storage else { return nil }
         store = storage
-        owner = context.backend.configuration.keys.owner(of: context.client)
+        owner = context.caller.owner
     }
 
     /// A response by its identity, if there is one.

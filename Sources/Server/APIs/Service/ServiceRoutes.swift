@@ -24,7 +24,7 @@ extension RouteGroup {
                 endpoints: RouteTable.standard.endpoints.filter {
                     keepsResponses || $0.contract?.needsStorage != true
                 }, rules: context.rules,
-                isForced: context.isDialectForced, needsKey: configuration.keys.isRequired,
+                isForced: context.isDialectForced, needsKey: context.backend.needsKey,
                 programVersion: configuration.version)
             return ServerResponse(json: document.json)
         },

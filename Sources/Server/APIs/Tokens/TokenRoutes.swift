@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Access
 import Conversation
 import HTTP
 import JSON
@@ -9,6 +10,7 @@ import Tokenization
 extension RouteGroup {
     /// Texts as ids, and ids as texts.
     static let tokens = RouteGroup(
+        for: .tokens,
         .post(
             "/v1/chat/completions/input_tokens", contract: .countTokens,
             answer: TokenRoutes.count),
@@ -62,7 +64,7 @@ private enum TokenRoutes {
         let request = try APIError.reading { () throws(FieldError) in
             try TokenizeRequest(rendering: body, limits: context.backend.configuration.limits)
         }
-        let model = try context.backend.model(named: request.model)
+        let model = try context.model(named: request.model)
         var tokens = try tokens(of: request.input, model)[...]
         if let bos = model.tokenizer.bosTokenID, tokens.first == bos { tokens.removeFirst() }
         let text = model.tokenizer.decode(Array(tokens), namesControls: true)
@@ -86,7 +88,7 @@ private enum TokenRoutes {
         _ body: JSONObject, _ context: RequestContext
     ) throws(APIError) -> RequestPlan {
         let request = try APIError.reading { () throws(FieldError) in try DetokenizeRequest(body) }
-        let model = try context.backend.model(named: request.model)
+        let model = try context.model(named: request.model)
         let tokens = try QuestionFields(prompt: "tokens").naming { () throws(ServingError) in
             try model.tokens(of: .tokens(request.tokens), limit: .max)
         }
@@ -99,7 +101,7 @@ private enum TokenRoutes {
     /// `GET /tokenizer_info`: what a client needs to apply the chat template itself, in the fields
     /// of vLLM and of `tokenizer_config.json`.
     static func describe(_ context: RequestContext) throws(APIError) -> ServerResponse {
-        let model = try context.backend.model()
+        let model = try context.model()
         let tokenizer = model.tokenizer
         func name(_ token: Int32?) -> JSONValue {
             token.map { .string(tokenizer.piece(of: $0)) } ?? .null
@@ -125,7 +127,7 @@ private enum TokenRoutes {
         let request = try APIError.reading { () throws(FieldError) in
             try TokenizeRequest(body, limits: context.backend.configuration.limits)
         }
-        return (request, try context.backend.model(named: request.model))
+        return (request, try context.model(named: request.model))
     }
 
     private static func tokens(

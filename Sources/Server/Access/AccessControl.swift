@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import JSON
+
+/// Who may enter, besides those whom the configuration names, and how much of it.
+package final class AccessControl: Sendable {
+    /// What is known of a text at once.
+    package enum Sighting: Sendable {
+        /// It lets somebody in.
+        case known(Caller)
+
+        /// It is no key.
+        case unknown
+
+        /// It is a token, and opens nothing.
+        case refused(TokenRefusal)
+
+        /// It may be a key; ``AccessControl/verify(_:)`` says so, and takes long.
+        case unverified(KeyRing.Unverified)
+    }
+
+    private let keys: KeyRing
+    private let issuer: TokenIssuer?
+
+    /// What everybody has consumed.
+    package let limits: LimitBook
+
+    /// Lets in who has a key of a file, or a token.
+    ///
+    /// - Parameters:
+    ///   - keys: the file of keys and tenants.
+    ///   - issuer: whose tokens are taken; nil for nobody's.
+    ///   - clock: what time it is.
+    package init(keys: KeyRing, issuer: TokenIssuer? = nil, clock: AccessClock) {
+        self.keys = keys
+        self.issuer = issuer
+        limits = LimitBook(clock: clock)
+    }
+
+    /// Says what is known of a text that a request came with.
+    package func sight(_ text: String) throws(AccessError) -> Sighting {
+        if let issuer, TokenIssuer.isToken(text) {
+            let claims: JSONObject
+            do throws(TokenRefusal) { claims = try issuer.claims(of: text) } catch {
+                return .refused(error)
+            }
+            guard let tenant = keys.tenant(of: claims),
+                let subject = claims["sub"]?.stringValue
+            else { return .refused(.tenant) }
+            return .known(try Self.caller(subject, tenant))
+        }
+        return switch try keys.sight(text) {
+        case .known(let caller): .known(caller)
+        case .unknown: .unknown
+        case .unverified(let candidate): .unverified(candidate)
+        }
+    }
+
+    /// A subject of a tenant: each has the tenant's limits to itself.
+    private static func caller(
+        _ subject: String, _ tenant: Tenant
+    ) throws(AccessError) -> Caller {
+        // A slash is in no key's id, and what is no name may be anything.
+        let isName = AccessKey.isName(subject)
+        let own =
+            isName
+            ? subject
+            : "~"
+                + Cryptography.hexadecimal(
+                    try Cryptography.digest(Array(subject.utf8)).prefix(16))
+        let id = "\(tenant.name)/\(own)"
+        return try Caller(id: id, name: id, limits: tenant.limits)
+    }
+
+    /// Finds out whose secret it is, if it is one; takes long.
+    package func verify(_ candidate: KeyRing.Unverified) throws(AccessError) -> Caller? {
+        try keys.verify(candidate)
+    }
+
+    /// Reads what files say that have changed; nobody waits for it but the caller.
+    ///
+    /// - Parameter always: whether also what seems to be as it was.
+    /// - Returns: what came of each.
+    package func reload(always: Bool = false) -> [KeyRing.Change] {
+        [keys.reload(always: always)] + (issuer.map { [$0.reload(always: always)] } ?? [])
+    }
+
+    // MARK: Limits
+
+    /// Why a request would have to come later, if it would.
+    package func refusal(of caller: Caller) -> LimitRefusal? { limits.refusal(of: caller) }
+
+    /// Lets a request in, and counts it.
+    ///
+    /// - Throws: why it has to come later.
+    package func enter(_ caller: Caller) throws(LimitRefusal) -> AccessLease {
+        try AccessLease(caller, in: limits)
+    }
+
+    /// What is left to somebody.
+    package func report(of caller: Caller) -> LimitReport { limits.report(of: caller) }
+}

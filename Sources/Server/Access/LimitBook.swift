@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Synchronization
+
+/// What everybody has consumed of his limits.
+///
+/// Minutes are buckets that fill evenly, as OpenAI documents them, so that after a pause a minute's
+/// worth may come at once. Days are those of UTC, of which a restart knows what was used before.
+package final class LimitBook: Sendable {
+    private struct Account {
+        var limits = AccessLimits()
+        var requests: TokenBucket?
+        var tokens: TokenBucket?
+        var requestsOfDay: DayCount
+        var tokensOfDay: DayCount
+        var running = 0
+
+        init(at clock: AccessClock) {
+            requestsOfDay = DayCount(at: clock.unixTime())
+            tokensOfDay = requestsOfDay
+        }
+
+        /// Takes over limits that may have changed, and adds what the time has brought.
+        mutating func keep(to limits: AccessLimits, at clock: AccessClock) {
+            let now = clock.milliseconds()
+            if limits != self.limits {
+                self.limits = limits
+                requests = limits.requestsPerMinute.map {
+                    TokenBucket(capacity: $0, like: requests, period: 60_000, at: now)
+                }
+                tokens = limits.tokensPerMinute.map {
+                    TokenBucket(capacity: $0, like: tokens, period: 60_000, at: now)
+                }
+            }
+            requests?.fill(to: now)
+            tokens?.fill(to: now)
+            let time = clock.unixTime()
+            requestsOfDay.turn(to: time)
+            tokensOfDay.turn(to: time)
+        }
+
+        /// Whether a new account would be the same.
+        var isIdle: Bool {
+            running == 0 && requests?.isFull ?? true && tokens?.isFull ?? true
+                && requestsOfDay.used == 0 && tokensOfDay.used == 0
+        }
+    }
+
+    /// Beyond that, those who have not asked for long are forgotten.
+    private static let maxAccounts = 8192
+
+    private let clock: AccessClock
+    private let accounts = Mutex<[String: Account]>([:])
+
+    /// Nobody has consumed anything yet.
+    package init(clock: AccessClock) { self.clock = clock }
+
+    private func with<Result>(
+        _ caller: Caller, _ body: (inout Account) -> Result
+    ) -> Result where Result: Sendable {
+        accounts.withLock { accounts in
+            if accounts[caller.id] == nil, accounts.count >= Self.maxAccounts {
+                for (id, var account) in accounts {
+                    account.keep(to: account.limits, at: clock)
+                    if account.isIdle { accounts[id] = nil }
+                }
+            }
+            var account = accounts[caller.id] ?? Account(at: clock)
+            account.keep(to: caller.limits, at: clock)
+            let result = body(&account)
+            accounts[caller.id] = account
+            return result
+        }
+    }
+
+    /// Why a request would have to come later, if it would.
+    package func refusal(of caller: Caller) -> LimitRefusal? {
+        with(caller) { refusal(of: caller, $0) }
+    }
+
+    /// Lets a request in, and counts it.
+    func enter(_ caller: Caller) -> LimitRefusal? {
+        with(caller) { account in
+            if let refusal = refusal(of: caller, account) { return refusal }
+            account.running += 1
+            account.requests?.take(1)
+            account.requestsOfDay.add(1)
+            return nil
+        }
+    }
+
+    private func refusal(of caller: Caller, _ account: Account) -> LimitRefusal? {
+        let limits = account.limits
+        if let limit = limits.concurrency, account.running >= limit {
+            return LimitRefusal(
+                kind: .concurrency, span: "", name: caller.name, limit: limit,
+                used: account.running, requested: 1, wait: 1000)
+        }
+        if let bucket = account.requests, bucket.remaining < 1 {
+            return LimitRefusal(
+                kind: .requests, span: "minute", name: caller.name, limit: bucket.capacity,
+                used: bucket.capacity, requested: 1, wait: bucket.wait(for: 1))
+        }
+        if let limit = limits.requestsPerDay, account.requestsOfDay.used >= limit {
+            return LimitRefusal(
+                kind: .requests, span: "day", name: caller.name, limit: limit,
+                used: account.requestsOfDay.used, requested: 1,
+                wait: DayCount.wait(at: clock.unixTime()))
+        }
+        // Who has tokens to pay back cannot even ask.
+        return tokenRefusal(of: caller, account, prompt: 1, requested: 1)
+    }
+
+    private func tokenRefusal(
+        of caller: Caller, _ account: Account, prompt: Int, requested: Int
+    ) -> LimitRefusal? {
+        if let bucket = account.tokens {
+            let needed = prompt > bucket.capacity ? prompt : min(requested, bucket.capacity)
+            let wait = bucket.wait(for: needed)
+            if wait != 0 {
+                return LimitRefusal(
+                    kind: .tokens, span: "minute", name: caller.name, limit: bucket.capacity,
+                    used: bucket.capacity - bucket.remaining, requested: needed, wait: wait)
+            }
+        }
+        if let limit = account.limits.tokensPerDay {
+            let needed = prompt > limit ? prompt : min(requested, limit)
+            if account.tokensOfDay.used + needed > limit {
+                return LimitRefusal(
+                    kind: .tokens, span: "day", name: caller.name, limit: limit,
+                    used: account.tokensOfDay.used, requested: needed,
+                    wait: prompt > limit ? nil : DayCount.wait(at: clock.unixTime()))
+            }
+        }
+        return nil
+    }
+
+    /// What is kept for a request until it is known what it takes.
+    struct Reservation: Hashable, Sendable {
+        var ofMinute = 0
+        var ofDay = 0
+        var day = 0
+    }
+
+    /// Keeps tokens for a request.
+    ///
+    /// - Parameters:
+    ///   - caller: whose they are.
+    ///   - prompt: those of its prompts, which it takes in any case.
+    ///   - answer: those that its answers may have, as far as the request limits them. More than the
+    ///     limits hold is kept as far as there is room in them.
+    ///   - reservation: receives what was kept.
+    /// - Returns: why there is no room, if there is none.
+    func reserve(
+        for caller: Caller, prompt: Int, answer: Int, into reservation: inout Reservation
+    ) -> LimitRefusal? {
+        let (refusal, kept) = with(caller) { account -> (LimitRefusal?, Reservation) in
+            let requested = prompt + answer
+            if let refusal = tokenRefusal(
+                of: caller, account, prompt: prompt, requested: requested)
+            {
+                return (refusal, Reservation())
+            }
+            let kept = Reservation(
+                ofMinute: min(requested, account.tokens?.capacity ?? requested),
+                ofDay: min(requested, account.limits.tokensPerDay ?? requested),
+                day: account.tokensOfDay.day)
+            account.tokens?.take(kept.ofMinute)
+            account.tokensOfDay.add(kept.ofDay)
+            return (nil, kept)
+        }
+        reservation = kept
+        return refusal
+    }
+
+    /// Ends a request.
+    ///
+    /// - Parameters:
+    ///   - caller: whose it was.
+    ///   - tokens: what it took.
+    ///   - reservation: what was kept for it.
+    func leave(_ caller: Caller, tokens: Int, _ reservation: Reservation) {
+        with(caller) { account in
+            account.running = max(0, account.running - 1)
+            account.tokens?.take(tokens - reservation.ofMinute)
+            // What was kept yesterday is gone with the day.
+            let isSameDay = reservation.day == account.tokensOfDay.day
+            account.tokensOfDay.add(tokens - (isSameDay ? reservation.ofDay : 0))
+        }
+    }
+
+    /// Counts what was consumed on this day before the process began.
+    package func recall(_ caller: Caller, requests: Int, tokens: Int) {
+        with(caller) { account in
+            account.requestsOfDay.add(requests)
+            account.tokensOfDay.add(tokens)
+        }
+    }
+
+    /// What is left to somebody.
+    package func report(of caller: Caller) -> LimitReport {
+        let reset = DayCount.wait(at: clock.unixTime())
+        func allowance(
+            _ bucket: TokenBucket?, _ limit: Int?, _ day: DayCount
+        )
+            -> LimitReport.Allowance?
+        {
+            if let bucket {
+                return LimitReport.Allowance(
+                    limit: bucket.capacity, remaining: bucket.remaining, reset: bucket.reset,
+                    isOfMinute: true)
+            }
+            return limit.map {
+                LimitReport.Allowance(
+                    limit: $0, remaining: max(0, $0 - day.used), reset: reset, isOfMinute: false)
+            }
+        }
+        return with(caller) { account in
+            LimitReport(
+                requests: allowance(
+                    account.requests, account.limits.requestsPerDay, account.requestsOfDay),
+                tokens: allowance(account.tokens, account.limits.tokensPerDay, account.tokensOfDay))
+        }
+    }
+}
+
+/// What time it is.
+package struct AccessClock: Sendable {
+    /// The milliseconds since some time, which never go back.
+    let milliseconds: @Sendable () -> Int
+
+    /// The seconds since 1970.
+    package let unixTime: @Sendable () -> Int
+
+    /// A clock.
+    package init(
+        milliseconds: @escaping @Sendable () -> Int, unixTime: @escaping @Sendable () -> Int
+    ) {
+        self.milliseconds = milliseconds
+        self.unixTime = unixTime
+    }
+
+    /// The machine's.
+    package static func system(unixTime: @escaping @Sendable () -> Int) -> AccessClock {
+        let start = ContinuousClock.now
+        return AccessClock(
+            milliseconds: { Int((ContinuousClock.now - start) / .milliseconds(1)) },
+            unixTime: unixTime)
+    }
+}

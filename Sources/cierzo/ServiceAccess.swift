@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Access
+import Foundation
+import Logging
+
+/// Who may use the server, besides those whom the configuration names.
+struct ServiceAccess: Sendable {
+    let control: AccessControl
+    let logger: Logger
+
+    /// Reads what may have changed, and says what came of it.
+    ///
+    /// - Parameter always: whether also what seems to be as it was.
+    func reload(always: Bool = false) {
+        for change in control.reload(always: always) {
+            switch change {
+            case .none: break
+            case .loaded(let count):
+                logger.notice("keys read again", metadata: ["keys": "\(count)"])
+            case .kept(let error):
+                logger.error("the keys stay as they were: \(error)")
+            }
+        }
+    }
+
+    /// Looks every second whether the file has changed, on a thread that may wait for a slow disk.
+    func watch() {
+        let thread = Thread {
+            while true {
+                sleep(1)
+                reload()
+            }
+        }
+        thread.name = "cierzo-keys"
+        thread.stackSize = 1 << 20
+        thread.start()
+    }
+}
+
+extension ServiceConfiguration {
+    /// Reads the files of keys, if there are to be any.
+    func openAccess(_ logger: Logger) throws(SettingsError) -> ServiceAccess? {
+        let clock = AccessClock.system { Int(Date().timeIntervalSince1970) }
+        guard let keyFile else { return nil }
+        let ring: KeyRing
+        do throws(AccessError) {
+            ring = try KeyRing(path: keyFile, unixTime: clock.unixTime)
+        } catch {
+            throw .invalid(
+                key: "key-file", source: "configuration",
+                expected: "a file of `cierzo keys` that only its owner may read", found: "\(error)")
+        }
+        logger.info("keys", metadata: ["file": "\(keyFile)", "keys": "\(ring.count)"])
+        let issuer = try openIssuer(clock)
+        return ServiceAccess(
+            control: AccessControl(keys: ring, issuer: issuer, clock: clock), logger: logger)
+    }
+
+    /// Reads the keys of whoever issues tokens, if tokens are taken.
+    private func openIssuer(_ clock: AccessClock) throws(SettingsError) -> TokenIssuer? {
+        guard let jwtIssuer, let jwtAudience, jwtKeys != nil || jwtSecret != nil else { return nil }
+        do throws(AccessError) {
+            return try TokenIssuer(
+                TokenIssuer.Configuration(
+                    keyFile: jwtKeys, secretFile: jwtSecret, issuer: jwtIssuer,
+                    audience: jwtAudience, leeway: Int(jwtLeeway.components.seconds)),
+                unixTime: clock.unixTime)
+        } catch {
+            throw .invalid(
+                key: jwtKeys == nil ? "jwt-secret" : "jwt-keys", source: "configuration",
+                expected: "the keys of an issuer", found: "\(error)")
+        }
+    }
+
+    /// Checks that the settings of tokens go together.
+    func checkTokens() throws(SettingsError) {
+        let settings = [
+            ("jwt-keys", jwtKeys), ("jwt-secret", jwtSecret), ("jwt-issuer", jwtIssuer),
+            ("jwt-audience", jwtAudience),
+        ]
+        guard let first = settings.first(where: { $0.1 != nil }) else { return }
+        func reject(_ expected: String) -> SettingsError {
+            .invalid(
+                key: first.0, source: "configuration", expected: expected, found: first.1 ?? "")
+        }
+        if jwtIssuer == nil || jwtAudience == nil || (jwtKeys == nil && jwtSecret == nil) {
+            throw reject("jwt-issuer, jwt-audience, and jwt-keys or jwt-secret besides")
+        }
+        if keyFile == nil { throw reject("a key-file with tenants besides") }
+    }
+}
