@@ -37,6 +37,7 @@ let products: [String: Target.Dependency] = [
     "ArgumentParser": .product(name: "ArgumentParser", package: "swift-argument-parser"),
     "DequeModule": .product(name: "DequeModule", package: "swift-collections"),
     "Configuration": .product(name: "Configuration", package: "swift-configuration"),
+    "GRDB": .product(name: "GRDB", package: "GRDB.swift"),
     "HTTPTypes": .product(name: "HTTPTypes", package: "swift-http-types"),
     "Logging": .product(name: "Logging", package: "swift-log"),
     "Metrics": .product(name: "Metrics", package: "swift-metrics"),
@@ -82,6 +83,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
     targets: [
         // Base: primitives; nothing here knows what a model is.
@@ -158,7 +160,7 @@ let package = Package(
         room("HTTP", in: "Server", uses: ["CEpoll", "CZlib"], from: ["HTTPTypes"]),
         room("Telemetry", in: "Server", from: ["Metrics"]),
         room("Storage", in: "Server"),
-        room("Access", in: "Server", uses: ["CCrypto", "CFiles", "JSON"]),
+        room("Access", in: "Server", uses: ["CCrypto", "CFiles", "JSON"], from: ["GRDB"]),
         room(
             "APIs", in: "Server",
             uses: [
@@ -245,7 +247,7 @@ let package = Package(
         .target(
             name: "Fuzzers",
             dependencies: [
-                "APIs", "AnswerParsing", "Architectures", "Computation", "Conversation",
+                "APIs", "Access", "AnswerParsing", "Architectures", "Computation", "Conversation",
                 "Generation", "HTTP", "JSON", "Jinja", "ModelFiles", "Recognition", "Scheduling",
                 "Serving", "Tokenization", "ConversationSupport", "ServingSupport",
             ] + ["HTTPTypes"].compactMap { products[$0] },

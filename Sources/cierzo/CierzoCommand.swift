@@ -45,6 +45,7 @@ package struct CierzoCommand: AsyncParsableCommand {
         subcommands: [
             Serve.self, Generate.self, Inspect.self, Pack.self, Quantize.self, Upcycle.self,
             Bench.self, Grammar.self, Logits.self, Pull.self, Doctor.self, Plan.self, Keys.self,
+            UsageCommand.self, Audit.self,
         ])
 
     /// A command line without a command.

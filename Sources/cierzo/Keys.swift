@@ -299,6 +299,21 @@ package enum KeyTime {
         return number * factor
     }
 
+    /// The second in which a day or a moment begins.
+    ///
+    /// - Parameters:
+    ///   - text: such as `2027-01-31` or `2027-01-31T12:00:00Z`.
+    ///   - what: what it is of, for the error.
+    /// - Returns: seconds since 1970.
+    /// - Throws: ``AccessError`` for anything else.
+    package static func date(_ text: String, what: String) throws(AccessError) -> Int {
+        // The style of a day would take a day and anything after it.
+        let whole = Date.ISO8601FormatStyle()
+        let style = text.utf8.count == 10 ? whole.year().month().day() : whole
+        if let date = try? Date(text, strategy: style) { return Int(date.timeIntervalSince1970) }
+        throw .wrong(what: what, expected: "a day of UTC such as 2027-01-31", found: text)
+    }
+
     /// The second in which something ends, from a span or a date.
     ///
     /// - Parameters:
@@ -307,10 +322,7 @@ package enum KeyTime {
     /// - Returns: seconds since 1970.
     /// - Throws: ``AccessError`` for anything else.
     package static func end(_ text: String, from time: Int) throws(AccessError) -> Int {
-        // The style of a day would take a day and anything after it.
-        let whole = Date.ISO8601FormatStyle()
-        let style = text.utf8.count == 10 ? whole.year().month().day() : whole
-        if let date = try? Date(text, strategy: style) { return Int(date.timeIntervalSince1970) }
+        if let date = try? date(text, what: "") { return date }
         do throws(AccessError) { return time + (try seconds(text)) } catch {
             throw .wrong(
                 what: "expires",

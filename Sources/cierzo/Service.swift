@@ -93,6 +93,7 @@ struct Service: Sendable {
         await residency.end(grace: configuration.shutdownGrace)
         await http.shutdown(grace: .seconds(2))
         storage?.flush()
+        access?.control.flush()
         if let failed = failure.withLock({ $0 }) { throw failed }
         logger.info("stopped")
         // Nothing would end the thread of a model that is just being loaded.

@@ -39,9 +39,50 @@ struct ServiceAccess: Sendable {
 }
 
 extension ServiceConfiguration {
-    /// Reads the files of keys, if there are to be any.
+    /// Opens the files of keys, usage and records, if there are to be any.
     func openAccess(_ logger: Logger) throws(SettingsError) -> ServiceAccess? {
+        guard keyFile != nil || usageFile != nil || audit != nil else { return nil }
         let clock = AccessClock.system { Int(Date().timeIntervalSince1970) }
+        let ring = try openKeys(clock, logger)
+        let issuer = try openIssuer(clock)
+        let records = try openAudit(clock, logger)
+        do throws(AccessError) {
+            let usage = try usageFile.map { path throws(AccessError) in
+                try UsageLedger(path: path, unixTime: clock.unixTime) { logger.error("\($0)") }
+            }
+            let control = try AccessControl(
+                keys: ring, issuer: issuer, usage: usage, audit: records, clock: clock)
+            return ServiceAccess(control: control, logger: logger)
+        } catch {
+            throw .invalid(
+                key: "usage-file", source: "configuration",
+                expected: "a file of usage that can be written", found: "\(error)")
+        }
+    }
+
+    /// Opens the folder of records, if there is to be one.
+    private func openAudit(
+        _ clock: AccessClock, _ logger: Logger
+    ) throws(SettingsError) -> AuditLog? {
+        guard let audit else { return nil }
+        var limits = AuditLog.Limits()
+        limits.maxFileByteCount = auditFileByteCount
+        limits.maxAge = auditAge.map { Int($0.components.seconds) }
+        do throws(AccessError) {
+            return try AuditLog(folder: audit, limits: limits, unixTime: clock.unixTime) {
+                logger.error("\($0)")
+            }
+        } catch {
+            throw .invalid(
+                key: "audit", source: "configuration",
+                expected: "a folder of records that can be written", found: "\(error)")
+        }
+    }
+
+    /// Reads the key file, if there is one.
+    private func openKeys(
+        _ clock: AccessClock, _ logger: Logger
+    ) throws(SettingsError) -> KeyRing? {
         guard let keyFile else { return nil }
         let ring: KeyRing
         do throws(AccessError) {
@@ -52,9 +93,7 @@ extension ServiceConfiguration {
                 expected: "a file of `cierzo keys` that only its owner may read", found: "\(error)")
         }
         logger.info("keys", metadata: ["file": "\(keyFile)", "keys": "\(ring.count)"])
-        let issuer = try openIssuer(clock)
-        return ServiceAccess(
-            control: AccessControl(keys: ring, issuer: issuer, clock: clock), logger: logger)
+        return ring
     }
 
     /// Reads the keys of whoever issues tokens, if tokens are taken.

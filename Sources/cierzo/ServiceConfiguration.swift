@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import APIs
+import Access
 import Console
 package import HTTP
 import Logging
@@ -35,6 +36,14 @@ package struct ServiceConfiguration: SettingSubject {
     var jwtAudience: String?
     /// How much clocks may differ.
     var jwtLeeway = Duration.seconds(30)
+
+    /// The file of what everybody consumes; nil to count nothing.
+    var usageFile: String?
+    /// The folder of records of requests; nil to keep none.
+    var audit: String?
+    var auditFileByteCount = AuditLog.Limits().maxFileByteCount
+    /// How long records are kept; nil for ever.
+    var auditAge: Duration?
     /// Whether everybody may ask who can reach the address.
     var isInsecure = false
     var allowedOrigins: [String] = []

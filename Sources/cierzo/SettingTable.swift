@@ -15,7 +15,7 @@ import Storage
 package enum SettingTable {
     /// All rows, in the order of the file.
     package static let rows: [Setting] =
-        model + access + machine + engine + api + storage + http + process
+        model + access + accounts + machine + engine + api + storage + http + process
 
     /// The row of a key.
     package static func row(_ key: String) -> Setting? { rows.first { $0.key == key } }
@@ -139,6 +139,31 @@ package enum SettingTable {
             "Without keys it answers only to its addresses, this machine's name, names without a dot "
                 + "and those below .localhost, .local, .internal and .home.arpa, so that no web page "
                 + "can reach it under a name that it has rebound to this machine."),
+    ]
+
+    private static let accounts = [
+        Setting(
+            "usage-file", \.usageFile, .optional(.text), otherwise: "none, nothing is counted",
+            example: "/var/lib/cierzo/usage.sqlite",
+            "A file (SQLite) in which requests and tokens are counted, for each key, model, family of "
+                + "the API and hour.",
+            "`cierzo usage` and GET /v1/admin/usage read it. What an answer took is in the file before "
+                + "its end is sent, so that a process that is killed loses nothing; limits by the day "
+                + "go on from it after a restart."),
+        Setting(
+            "audit", \.audit, .optional(.text), otherwise: "none, nothing is recorded",
+            example: "/var/lib/cierzo/audit",
+            "A folder in which a line of JSON is written for each request that was let in: who, what, "
+                + "digests of prompt and reply, and how it ended.",
+            "It holds no content. Each line has the digest of the one before in it, which "
+                + "`cierzo audit verify` checks. One server at a time uses a folder."),
+        Setting(
+            "audit-file-size", \.auditFileByteCount, .mebibytes(1...65_536),
+            "Beyond that, another file is begun."),
+        Setting(
+            "audit-age", \.auditAge, .optional(.seconds(3600...3_153_600_000)),
+            otherwise: "for ever", example: "31536000",
+            "How long records are kept; files whose last line is older are removed."),
     ]
 
     private static let machine = [

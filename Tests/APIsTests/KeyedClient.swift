@@ -5,6 +5,7 @@ import Access
 import Generation
 import HTTP
 import HTTPTypes
+import JSON
 import ServingSupport
 import Storage
 import Synchronization
@@ -31,11 +32,13 @@ struct KeyedClient {
     let clock: Clock
     private let secrets: [String: String]
     private let folder: TemporaryFolder
+    private let configuration: APIServer.Configuration
 
-    /// A server with a key for each of these names.
+    /// A server with a key for each of these names, which counts and records if it is accounted.
     init(
         _ limits: [String: AccessLimits], configuration: APIServer.Configuration = .init(),
-        engine: ScriptedEngine = ScriptedEngine(), storage: RecordStore? = nil
+        engine: ScriptedEngine = ScriptedEngine(), storage: RecordStore? = nil,
+        isAccounted: Bool = false
     ) throws {
         let cheap = try #require(ScryptCost(n: 16, r: 1, p: 1))
         let clock = Clock()
@@ -47,13 +50,82 @@ struct KeyedClient {
         folder = try TemporaryFolder()
         let file = PrivateFile("\(folder.path)/keys")
         try file.write(keys.bytes)
-        control = AccessControl(
-            keys: try KeyRing(path: file.path, unixTime: { clock.seconds }),
+        self.clock = clock
+        self.configuration = configuration
+        (control, client) = try Self.start(
+            folder, clock, configuration, engine, storage, isAccounted: isAccounted)
+    }
+
+    /// A server whose process has ended and begun again, with its files and the same time.
+    func restarted() throws -> KeyedClient { try KeyedClient(after: self) }
+
+    private init(after other: KeyedClient) throws {
+        other.control.flush()
+        secrets = other.secrets
+        folder = other.folder
+        clock = other.clock
+        configuration = other.configuration
+        (control, client) = try Self.start(
+            folder, clock, configuration, ScriptedEngine(), nil, isAccounted: true,
+            isRecorded: false)
+    }
+
+    private static func start(
+        _ folder: TemporaryFolder, _ clock: Clock, _ configuration: APIServer.Configuration,
+        _ engine: ScriptedEngine, _ storage: RecordStore?, isAccounted: Bool,
+        isRecorded: Bool = true
+    ) throws -> (AccessControl, TestClient) {
+        var usage: UsageLedger?
+        var audit: AuditLog?
+        if isAccounted {
+            usage = try UsageLedger(path: "\(folder.path)/usage", unixTime: { clock.seconds })
+        }
+        // Its folder is one process's.
+        if isAccounted, isRecorded {
+            audit = try AuditLog(folder: "\(folder.path)/audit", unixTime: { clock.seconds })
+        }
+        let control = try AccessControl(
+            keys: try KeyRing(path: "\(folder.path)/keys", unixTime: { clock.seconds }),
+            usage: usage, audit: audit,
             clock: AccessClock(
                 milliseconds: { clock.milliseconds }, unixTime: { clock.seconds }))
-        client = TestClient(
-            configuration, engine: engine, access: control, storage: storage)
-        self.clock = clock
+        let client = TestClient(configuration, engine: engine, access: control, storage: storage)
+        return (control, client)
+    }
+
+    /// What was counted and recorded, once nobody writes any more.
+    func usage() throws -> [UsageRow] {
+        control.flush()
+        return try files.usage()
+    }
+
+    /// What was recorded, once nobody writes any more.
+    func records() throws -> [JSONValue] {
+        control.flush()
+        return try files.records()
+    }
+
+    /// The files as they are at this moment.
+    var files: Files { Files(folder: folder.path) }
+
+    /// What is in the files of a server.
+    struct Files: Sendable {
+        let folder: String
+
+        func usage() throws -> [UsageRow] {
+            try UsageLedger.rows(UsageSelection(), inFile: "\(folder)/usage")
+        }
+
+        func records() throws -> [JSONValue] {
+            try String(
+                decoding: contents("\(folder)/audit/audit-00000001.jsonl"), as: UTF8.self
+            ).split(separator: "\n").map { try JSONParser.parse(String($0)) }
+        }
+    }
+
+    /// Whether the records hang together.
+    func areRecordsSound() throws -> Bool {
+        try AuditVerification(folder: "\(folder.path)/audit").problem == nil
     }
 
     /// The fields that a key is sent in.

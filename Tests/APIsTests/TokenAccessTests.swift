@@ -35,7 +35,7 @@ import Testing
                 keyFile: nil, secretFile: secret.path, issuer: "i", audience: "cierzo", leeway: 0),
             unixTime: { 1000 })
         client = TestClient(
-            access: AccessControl(
+            access: try AccessControl(
                 keys: try KeyRing(path: keys.path, unixTime: { 1000 }), issuer: issuer,
                 clock: AccessClock(milliseconds: { 0 }, unixTime: { 1000 })))
     }

@@ -175,7 +175,7 @@ import Testing
 
     @Test func `what was used before a restart counts on its day`() {
         let caller = caller { $0.requestsPerDay = 5 }
-        book.recall(caller, requests: 4, tokens: 100)
+        book.recall(caller.id, requests: 4, tokens: 100)
         #expect(book.report(of: caller).requests?.remaining == 1)
         #expect(wait(caller) == 0)
         #expect(wait(caller) != 0)

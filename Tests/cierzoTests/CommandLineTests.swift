@@ -26,6 +26,7 @@ import cierzo
         ["quantize", "a"], ["bench", "--model", "m", "--batch"], ["nonsense"],
         ["pull"], ["pull", "o/m", "--type"], ["plan"], ["doctor", "--threads", "all"],
         ["keys", "add"], ["keys", "rotate"], ["keys", "show"], ["keys", "nonsense"],
+        ["audit", "verify"], ["usage", "extra"],
     ])
     func `wrong usage ends with exit code 64 and says what was wrong`(_ arguments: [String]) {
         let ending = ending(arguments)
@@ -35,7 +36,7 @@ import cierzo
 
     @Test(arguments: [
         "serve", "generate", "inspect", "pack", "quantize", "upcycle", "bench", "grammar",
-        "pull", "plan", "doctor", "keys",
+        "pull", "plan", "doctor", "keys", "usage", "audit",
     ])
     func `every command explains itself`(_ command: String) {
         let ending = ending([command, "--help"])

@@ -135,6 +135,10 @@ import cierzo
         insecure             false  # default
         allowed-origins      []  # default
         allowed-hosts        []  # default
+        usage-file           (none, nothing is counted)  # default
+        audit                (none, nothing is recorded)  # default
+        audit-file-size      64  # default
+        audit-age            (for ever)  # default
         threads              (what affinity and cgroup allow)  # default
         pin                  automatic  # default
         kernels              automatic  # default

@@ -19,8 +19,14 @@ package final class AccessControl: Sendable {
         case unverified(KeyRing.Unverified)
     }
 
-    private let keys: KeyRing
+    private let keys: KeyRing?
     private let issuer: TokenIssuer?
+
+    /// Where what everybody consumes is counted; nil for nowhere.
+    package let usage: UsageLedger?
+
+    /// Where each request is recorded; nil for nowhere.
+    package let audit: AuditLog?
 
     /// What everybody has consumed.
     package let limits: LimitBook
@@ -28,14 +34,31 @@ package final class AccessControl: Sendable {
     /// Lets in who has a key of a file, or a token.
     ///
     /// - Parameters:
-    ///   - keys: the file of keys and tenants.
+    ///   - keys: the file of keys and tenants; nil for none.
     ///   - issuer: whose tokens are taken; nil for nobody's.
+    ///   - usage: where what everybody consumes is counted.
+    ///   - audit: where each request is recorded.
     ///   - clock: what time it is.
-    package init(keys: KeyRing, issuer: TokenIssuer? = nil, clock: AccessClock) {
+    /// - Throws: ``AccessError`` where it cannot be read what was consumed on this day.
+    package init(
+        keys: KeyRing? = nil, issuer: TokenIssuer? = nil, usage: UsageLedger? = nil,
+        audit: AuditLog? = nil, clock: AccessClock
+    ) throws(AccessError) {
         self.keys = keys
         self.issuer = issuer
+        self.usage = usage
+        self.audit = audit
         limits = LimitBook(clock: clock)
+        guard let usage else { return }
+        // A day's limits hold whatever is restarted.
+        let now = clock.unixTime()
+        for total in try usage.totals(since: now - now % 86_400) {
+            limits.recall(total.key, requests: total.requests, tokens: total.tokens)
+        }
     }
+
+    /// Whether somebody is let in whom the configuration does not name, so that nobody is unknown.
+    package var knowsKeys: Bool { keys != nil }
 
     /// Says what is known of a text that a request came with.
     package func sight(_ text: String) throws(AccessError) -> Sighting {
@@ -44,11 +67,12 @@ package final class AccessControl: Sendable {
             do throws(TokenRefusal) { claims = try issuer.claims(of: text) } catch {
                 return .refused(error)
             }
-            guard let tenant = keys.tenant(of: claims),
+            guard let tenant = keys?.tenant(of: claims),
                 let subject = claims["sub"]?.stringValue
             else { return .refused(.tenant) }
             return .known(try Self.caller(subject, tenant))
         }
+        guard let keys else { return .unknown }
         return switch try keys.sight(text) {
         case .known(let caller): .known(caller)
         case .unknown: .unknown
@@ -74,7 +98,7 @@ package final class AccessControl: Sendable {
 
     /// Finds out whose secret it is, if it is one; takes long.
     package func verify(_ candidate: KeyRing.Unverified) throws(AccessError) -> Caller? {
-        try keys.verify(candidate)
+        try keys?.verify(candidate)
     }
 
     /// Reads what files say that have changed; nobody waits for it but the caller.
@@ -82,7 +106,16 @@ package final class AccessControl: Sendable {
     /// - Parameter always: whether also what seems to be as it was.
     /// - Returns: what came of each.
     package func reload(always: Bool = false) -> [KeyRing.Change] {
-        [keys.reload(always: always)] + (issuer.map { [$0.reload(always: always)] } ?? [])
+        let changes = [
+            keys?.reload(always: always), issuer?.reload(always: always),
+        ]
+        return changes.compactMap { $0 }
+    }
+
+    /// Waits until all that was counted and recorded is in its file.
+    package func flush() {
+        usage?.flush()
+        audit?.flush()
     }
 
     // MARK: Limits

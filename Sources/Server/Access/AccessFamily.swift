@@ -41,6 +41,9 @@ package enum AccessFamily: String, CaseIterable, Sendable {
     /// Those that a key may be held to; the others need its `admin`.
     package static let held = allCases.filter { $0 != .admin && $0 != .operation }
 
+    /// Whether its requests count against the limits of a key, and as usage.
+    package var isCounted: Bool { self != .admin && self != .operation }
+
     /// Their names.
     package static let heldNames = held.map(\.rawValue).joined(separator: ", ")
 

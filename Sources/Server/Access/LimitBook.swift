@@ -190,10 +190,17 @@ package final class LimitBook: Sendable {
     }
 
     /// Counts what was consumed on this day before the process began.
-    package func recall(_ caller: Caller, requests: Int, tokens: Int) {
-        with(caller) { account in
+    ///
+    /// - Parameters:
+    ///   - id: who has consumed it.
+    ///   - requests: his requests.
+    ///   - tokens: those of prompts and answers.
+    package func recall(_ id: String, requests: Int, tokens: Int) {
+        accounts.withLock { accounts in
+            var account = accounts[id] ?? Account(at: clock)
             account.requestsOfDay.add(requests)
             account.tokensOfDay.add(tokens)
+            accounts[id] = account
         }
     }
 

@@ -53,6 +53,7 @@ package struct APIServer: Sendable {
     package func handle(_ request: ServerRequest) async -> ServerResponse {
         let route = Route(path: request.head.path ?? "/")
         var context = context(of: request.head, route)
+        context.address = request.remoteAddress
         let response: ServerResponse
         do throws(APIError) {
             if let preflight = try preflight(request.head, route) {
@@ -62,8 +63,13 @@ package struct APIServer: Sendable {
                 context.caller = try await authenticator.caller(request.head.headerFields)
             }
             if let endpoint = try admit(request.head, route, context.caller) {
+                if let family = endpoint.family { context.account(for: family) }
                 if endpoint.isCounted { try context.enter() }
                 response = try await answer(request, endpoint, route, &context)
+                // Streams do so themselves, before they end.
+                if case .bytes = response.body {
+                    await context.record.commit(status: response.head.status.code)
+                }
             } else {
                 response = Self.options(route)
             }
@@ -220,6 +226,7 @@ package struct APIServer: Sendable {
     ) async throws(APIError) -> ServerResponse {
         switch endpoint.answer {
         case .toHead(let answer): return try answer(context)
+        case .later(let answer): return try await answer(context)
         case .toBody(let read):
             let isFixed = route.dialect(for: request.head.headerFields) != nil
             let (dialect, plan) = try await plan(request, read, isFixed: isFixed, context)
@@ -255,6 +262,7 @@ package struct APIServer: Sendable {
         let ledger = FieldLedger.current
         return try await workers.run(byteCount, for: context.client) { () throws(APIError) in
             let body = try Self.parse(request.takeBody())
+            context.record.trail?.read(body)
             var context = context
             if !isFixed, let dialect = Dialect.spoken(in: body) { context.dialect = dialect }
             do throws(APIError) {

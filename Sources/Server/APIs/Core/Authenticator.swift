@@ -29,7 +29,7 @@ final class Authenticator: Sendable {
     deinit { slowly.close() }
 
     /// Whether a request needs a key at all.
-    var isRequired: Bool { keys.isRequired || access != nil }
+    var isRequired: Bool { keys.isRequired || access?.knowsKeys ?? false }
 
     /// Says at once who asks, as far as that is known.
     ///

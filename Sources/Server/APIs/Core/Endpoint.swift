@@ -12,6 +12,9 @@ struct Endpoint: Sendable {
         /// At once, from what the head says.
         case toHead(@Sendable (RequestContext) throws(APIError) -> ServerResponse)
 
+        /// From what the head says, after a while.
+        case later(@Sendable (RequestContext) async throws(APIError) -> ServerResponse)
+
         /// From a body, which is read on the threads for that; what takes longer is left in a plan.
         case toBody(@Sendable (JSONObject, RequestContext) throws(APIError) -> RequestPlan)
     }
@@ -45,7 +48,7 @@ struct Endpoint: Sendable {
     /// Whether its requests count against the limits of a key.
     var isCounted: Bool {
         guard case .toBody = answer else { return false }
-        return family != nil && family != .operation && family != .admin
+        return family?.isCounted ?? false
     }
 
     /// The route for metrics and logs: never a client's own text.
@@ -60,6 +63,16 @@ struct Endpoint: Sendable {
         Endpoint(
             paths: paths, method: .get, isOpen: isOpen, isListed: isListed, dialect: dialect,
             contract: contract, answer: .toHead(answer))
+    }
+
+    /// An endpoint that shows something which takes long to find.
+    static func later(
+        _ paths: String..., isListed: Bool = true, contract: EndpointContract? = nil,
+        answer: @escaping @Sendable (RequestContext) async throws(APIError) -> ServerResponse
+    ) -> Endpoint {
+        Endpoint(
+            paths: paths, method: .get, isOpen: false, isListed: isListed, dialect: nil,
+            contract: contract, answer: .later(answer))
     }
 
     /// An endpoint that does something with what its path names.

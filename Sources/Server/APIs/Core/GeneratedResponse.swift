@@ -28,6 +28,7 @@ struct GeneratedResponse: Sendable {
                 queued: context.record.queued)
         }
         context.record.submitted(promptCount)
+        context.record.trail?.submitted(plan.requests.map(\.promptTokens))
         // The answer may take long, and the engine has what it needs of the prompts.
         plan.requests = []
         return try await respond(with: answer, of: plan.model, plan.codec)
@@ -45,6 +46,7 @@ struct GeneratedResponse: Sendable {
         let (write, client) = (plan.write, context.client)
         let compute = try EmbeddingComputation(plan, context).begin(plan.requests)
         context.record.submitted(promptCount)
+        context.record.trail?.submitted(plan.requests.map(\.promptTokens))
         return try await whole { [workers] () async throws(APIError) in
             let (vectors, usage) = try await compute()
             // Many are written where long bodies are read.
@@ -84,7 +86,9 @@ struct GeneratedResponse: Sendable {
     /// Waits for the whole answer, and counts what it consumed.
     private func collect(_ answer: Answer) async throws(APIError) -> CollectedAnswer {
         do throws(ServingError) {
-            return try await answer.collected(consumed: context.record.consumed)
+            let collected = try await answer.collected(consumed: context.record.consumed)
+            context.record.trail?.heard(collected)
+            return collected
         } catch {
             throw APIError(error)
         }
@@ -110,10 +114,16 @@ struct GeneratedResponse: Sendable {
                             try await writer.write(Stream.framing.heartbeat)
                         }
                         isSilent = true
-                    case .event(.failed(_, let error)): throw APIError(error)
+                    case .event(.failed(let choice, let error)):
+                        context.record.trail?.heard(.failed(choice: choice, error))
+                        throw APIError(error)
                     case .event(let event):
+                        context.record.trail?.heard(event)
                         switch event {
-                        case .usage(_, let usage): context.record.consumed(usage)
+                        case .usage(_, let usage):
+                            context.record.consumed(usage)
+                            // What is told is counted, whatever becomes of the process.
+                            await context.record.commit(status: 200, isWhole: false)
                         case .output(_, _, let tokens): context.record.streamed(tokens.count)
                         default: break
                         }
@@ -153,7 +163,11 @@ struct GeneratedResponse: Sendable {
             head: head,
             body: .stream { writer in
                 let json = try await withThrowingTaskGroup(of: [UInt8]?.self) { group in
-                    group.addTask { try await compute() }
+                    group.addTask {
+                        let json = try await compute()
+                        await context.record.commit(status: 200)
+                        return json
+                    }
                     group.addTask {
                         while true {
                             try await Task.sleep(for: interval)

@@ -48,6 +48,13 @@ extension RequestContext {
         return room
     }
 
+    /// Has counted and recorded what the request comes to.
+    func account(for family: AccessFamily) {
+        guard let access = backend.access else { return }
+        record.count(
+            in: RequestAccount(caller: caller, family: family, access: access), self)
+    }
+
     /// Takes a place within the limits of the key.
     ///
     /// - Throws: `limited`.

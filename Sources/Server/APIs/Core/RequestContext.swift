@@ -21,6 +21,9 @@ struct RequestContext: Sendable {
     /// What stands after the `?`; empty if nothing does.
     let query: Substring
 
+    /// The peer's numeric address; empty where there is none.
+    var address = ""
+
     /// How the client calls itself; empty if it does not say.
     let agent: String
 
@@ -66,6 +69,7 @@ struct RequestContext: Sendable {
                     + "'\(EchoableText.of(model.description.name))'; GET /v1/models lists those "
                     + "that it is for.")
         }
+        record.answers(with: model)
         return model
     }
 

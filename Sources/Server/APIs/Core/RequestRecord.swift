@@ -2,7 +2,9 @@
 
 import Access
 import Generation
+import JSON
 import Logging
+import Serving
 import Synchronization
 import Telemetry
 
@@ -23,6 +25,25 @@ final class RequestRecord: Sendable {
         /// What the engine has begun to compute, of which it has not said yet what it consumed.
         var submittedTokens = 0
         var streamedTokens = 0
+        var account: RequestAccount?
+        var trail: AuditTrail?
+        var model: ServedModel?
+        /// The prompts of which all is known.
+        var endedCount = 0
+        /// What of it is in the file of usage.
+        var counted = UsageLedger.Counts()
+
+        /// What there is to count.
+        func counts(isAbandoned: Bool) -> UsageLedger.Counts {
+            var counts = UsageLedger.Counts()
+            counts.requests = 1
+            counts.abandoned = isAbandoned ? 1 : 0
+            counts.promptTokens = max(usage.promptTokens, isAbandoned ? submittedTokens : 0)
+            counts.completionTokens = max(
+                usage.completionTokens, isAbandoned ? streamedTokens : 0)
+            counts.cachedTokens = usage.cachedPromptTokens
+            return counts
+        }
     }
 
     private let id: String
@@ -88,6 +109,60 @@ final class RequestRecord: Sendable {
     /// The place that the request has within the limits of its key.
     var lease: AccessLease? { state.withLock { $0.lease } }
 
+    /// Has what the request comes to counted and recorded.
+    func count(in account: RequestAccount, _ context: RequestContext) {
+        let trail =
+            account.access.audit == nil ? nil : AuditTrail(of: account, context, route: route)
+        state.withLock { state in
+            state.account = account
+            state.trail = trail
+        }
+    }
+
+    /// What is recorded of it; nil where nothing is.
+    var trail: AuditTrail? { state.withLock { $0.trail } }
+
+    /// Keeps what answers.
+    func answers(with model: ServedModel) { state.withLock { $0.model = model } }
+
+    /// Has counted and recorded what was consumed so far, and returns when that is in the files.
+    ///
+    /// Called before the end of an answer is told, so that none was told and not counted.
+    ///
+    /// - Parameters:
+    ///   - status: what is answered.
+    ///   - isWhole: whether all is known of it; otherwise it is, once every prompt has ended.
+    func commit(status: Int, isWhole: Bool = true) async {
+        if let (account, model, counts) = pending(isAbandoned: false) {
+            await account.add(counts, of: model)
+        }
+        let (audit, endedCount) = state.withLock { ($0.account?.access.audit, $0.endedCount) }
+        guard let trail, isWhole || endedCount >= trail.promptCount,
+            let line = auditLine(trail, status: status, ending: "answered")
+        else { return }
+        await audit?.append(line)
+    }
+
+    private func auditLine(_ trail: AuditTrail, status: Int, ending end: String) -> JSONObject? {
+        let (model, usage) = state.withLock { ($0.model, $0.usage) }
+        return trail.record(by: model, usage, status: status, ending: end, after: elapsed)
+    }
+
+    /// What is not counted yet, if anything is.
+    private func pending(
+        isAbandoned: Bool
+    ) -> (RequestAccount, model: String, UsageLedger.Counts)? {
+        state.withLock { state in
+            guard let account = state.account, account.family.isCounted, let model = state.model
+            else { return nil }
+            let counts = state.counts(isAbandoned: isAbandoned)
+            let missing = counts - state.counted
+            guard missing != UsageLedger.Counts() else { return nil }
+            state.counted = counts
+            return (account, model.description.name, missing)
+        }
+    }
+
     /// Keeps how many tokens of prompts the engine was given.
     func submitted(_ count: Int) { state.withLock { $0.submittedTokens = count } }
 
@@ -115,6 +190,7 @@ final class RequestRecord: Sendable {
             firstTokenDuration: usage.firstTokenDuration)
         state.withLock { state in
             state.hasUsage = true
+            state.endedCount += 1
             state.usage.promptTokens += usage.promptTokens
             state.usage.completionTokens += usage.completionTokens
             state.usage.cachedPromptTokens += usage.cachedPromptTokens
@@ -136,6 +212,7 @@ final class RequestRecord: Sendable {
         }
         guard let usage else { return }
         settle(isAbandoned: isAbandoned)
+        noteRest(status: status, isAbandoned: isAbandoned)
         metrics.end(route: route, status: status, duration: elapsed)
         if isAbandoned { metrics.abandoned() }
         var metadata: Logger.Metadata = [
@@ -157,6 +234,21 @@ final class RequestRecord: Sendable {
             metadata["first_token_seconds"] = "\(Self.seconds(first))"
         }
         logger.info("request", metadata: metadata)
+    }
+
+    /// Has counted and recorded what nobody waits for any more.
+    private func noteRest(status: Int, isAbandoned: Bool) {
+        // What was refused before anything was computed is no request of anybody's.
+        let (audit, isBegun) = state.withLock {
+            ($0.account?.access.audit, $0.submittedTokens > 0 || $0.counted.requests > 0)
+        }
+        if isBegun, let (account, model, counts) = pending(isAbandoned: isAbandoned) {
+            account.note(counts, of: model)
+        }
+        let end = isAbandoned ? "abandoned" : status < 400 ? "answered" : "refused"
+        if let trail, let line = auditLine(trail, status: status, ending: end) {
+            audit?.note(line)
+        }
     }
 
     private static func seconds(_ duration: Duration) -> Double {

@@ -33,6 +33,7 @@ extension RouteGroup {
                 let promptCount = readings.reduce(0) { $0 + $1.prompt.count }
                 try context.reserve(prompt: promptCount, answer: 0)
                 context.record.submitted(promptCount)
+                context.record.trail?.submitted(readings.map(\.prompt))
                 let scores: [LabelScores]
                 do throws(ServingError) {
                     scores = try await reader.scores(

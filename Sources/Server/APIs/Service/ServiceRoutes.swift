@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Access
 import HTTP
 import HTTPTypes
 import JSON
@@ -20,9 +21,11 @@ extension RouteGroup {
         .get("/openapi.json", isListed: false, contract: .document) { context in
             let configuration = context.backend.configuration
             let keepsResponses = context.backend.storage != nil
+            let counts = context.backend.access?.usage != nil
             let document = OpenAPIDocument(
                 endpoints: RouteTable.standard.endpoints.filter {
-                    keepsResponses || $0.contract?.needsStorage != true
+                    (keepsResponses || $0.contract?.needsStorage != true)
+                        && (counts || $0.contract?.needsUsage != true)
                 }, rules: context.rules,
                 isForced: context.isDialectForced, needsKey: context.backend.needsKey,
                 programVersion: configuration.version)

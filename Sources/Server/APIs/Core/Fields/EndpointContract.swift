@@ -34,6 +34,9 @@ package struct EndpointContract: Sendable {
     /// Whether it is there only where responses are kept.
     package var needsStorage = false
 
+    /// Whether it is there only where usage is counted.
+    package var needsUsage = false
+
     /// The contract of an endpoint that answers with JSON.
     ///
     /// - Parameters:

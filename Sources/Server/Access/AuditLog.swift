@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Dispatch
+import Foundation
+import Glibc
+package import JSON
+import Synchronization
+
+/// What was asked and how it ended, a line of JSON for each request, appended to files and never
+/// changed: each line has the digest of the one before in it, and its own at its end.
+///
+/// Lines are written together by a queue of its own. A process that is killed loses none that was
+/// written, and at most half of one, which the next process cuts off.
+package final class AuditLog: Sendable {
+    /// How large files become, and how long they are kept.
+    package struct Limits: Hashable, Sendable {
+        /// Beyond that, another file is begun.
+        package var maxFileByteCount = 64 << 20
+
+        /// The seconds after which a file that is not written any more is removed; nil for never.
+        package var maxAge: Int?
+
+        /// 64 MiB, and nothing is removed.
+        package init() {}
+    }
+
+    private struct State {
+        var lines: [JSONObject] = []
+        var waiting: [CheckedContinuation<Void, Never>] = []
+        var isScheduled = false
+    }
+
+    /// What the queue alone knows.
+    private struct Writing {
+        var number: Int
+        var descriptor: Int32
+        var byteCount: Int
+        var chain: AuditChain
+        var lastSync = ContinuousClock.now
+    }
+
+    private let folder: String
+    private let limits: Limits
+    private let unixTime: @Sendable () -> Int
+    private let report: @Sendable (String) -> Void
+    private let queue = DispatchQueue(label: "cierzo-audit")
+    private let state = Mutex(State())
+    private let writing: Mutex<Writing>
+    private let lock: Int32
+
+    /// Opens a folder, or makes one that only its owner may use, and goes on where the last line ends.
+    ///
+    /// - Parameters:
+    ///   - folder: where the files are.
+    ///   - limits: how large they become, and how long they are kept.
+    ///   - unixTime: the seconds since 1970.
+    ///   - report: is told of what could not be written, and of what was cut off.
+    /// - Throws: ``AccessError`` where it cannot be used, or another process uses it.
+    package init(
+        folder: String, limits: Limits = Limits(), unixTime: @escaping @Sendable () -> Int,
+        report: @escaping @Sendable (String) -> Void = { _ in }
+    ) throws(AccessError) {
+        try Cryptography.require()
+        self.folder = folder
+        self.limits = limits
+        self.unixTime = unixTime
+        self.report = report
+        if unsafe mkdir(folder, 0o700) != 0, errno != EEXIST { throw AuditFile.failure(folder) }
+        lock = unsafe open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard lock >= 0 else { throw AuditFile.failure(folder) }
+        guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+            Glibc.close(lock)
+            throw .file(path: folder, reason: "another process writes its records here")
+        }
+        do throws(AccessError) {
+            writing = Mutex(try Self.resume(folder, report))
+        } catch {
+            Glibc.close(lock)
+            throw error
+        }
+        removeOld()
+    }
+
+    deinit { end() }
+
+    /// Waits until all is on disk, and leaves the folder to whoever comes next.
+    package func close() { queue.sync { end() } }
+
+    /// Ends the log, where nobody else writes.
+    private func end() {
+        write()
+        writing.withLock { writing in
+            guard writing.descriptor >= 0 else { return }
+            fdatasync(writing.descriptor)
+            Glibc.close(writing.descriptor)
+            Glibc.close(lock)
+            writing.descriptor = -1
+        }
+    }
+
+    /// Finds the end of the last file.
+    private static func resume(
+        _ folder: String, _ report: (String) -> Void
+    ) throws(AccessError) -> Writing {
+        let files = try AuditFile.files(in: folder)
+        var chain = AuditChain()
+        // A last file may be empty, where it was just begun.
+        for file in files.suffix(2) {
+            var bytes = try file.read()
+            let whole = bytes.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+            if whole < bytes.count {
+                report(
+                    "\(file.path): \(bytes.count - whole) bytes of a line that was not finished "
+                        + "are cut off")
+                bytes.removeLast(bytes.count - whole)
+                guard unsafe truncate(file.path, whole) == 0 else {
+                    throw AuditFile.failure(file.path)
+                }
+            }
+            guard let last = bytes.split(separator: UInt8(ascii: "\n")).last else { continue }
+            var end = AuditChain()
+            if let problem = end.resume(after: Array(last)) {
+                throw .invalid(
+                    path: file.path, place: "the last line", expected: "a line of this log",
+                    found: problem)
+            }
+            chain = end
+        }
+        let last = files.last ?? AuditFile(folder: folder, number: 1)
+        let (descriptor, byteCount) = try last.open()
+        return Writing(
+            number: last.number, descriptor: descriptor, byteCount: byteCount, chain: chain)
+    }
+
+    /// Appends a record, and returns when it is in the file; where that fails, at once.
+    package func append(_ record: JSONObject) async {
+        await withCheckedContinuation { continuation in add(record, continuation) }
+    }
+
+    /// Appends a record; nobody waits for it.
+    package func note(_ record: JSONObject) { add(record, nil) }
+
+    private func add(_ record: JSONObject, _ continuation: CheckedContinuation<Void, Never>?) {
+        let isFirst = state.withLock { state in
+            state.lines.append(record)
+            if let continuation { state.waiting.append(continuation) }
+            defer { state.isScheduled = true }
+            return !state.isScheduled
+        }
+        if isFirst { queue.async { [self] in write() } }
+    }
+
+    /// Waits until all is on disk that was appended before.
+    package func flush() {
+        queue.sync {
+            write()
+            writing.withLock { _ = fdatasync($0.descriptor) }
+        }
+    }
+
+    private func write() {
+        let (lines, waiting) = state.withLock { state in
+            defer {
+                state.lines = []
+                state.waiting = []
+                state.isScheduled = false
+            }
+            return (state.lines, state.waiting)
+        }
+        writing.withLock { writing in
+            do throws(AccessError) {
+                try append(lines, &writing)
+            } catch {
+                report("\(lines.count) audit records are lost: \(error)")
+            }
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+
+    private func append(_ lines: [JSONObject], _ writing: inout Writing) throws(AccessError) {
+        if lines.isEmpty { return }
+        if writing.byteCount >= limits.maxFileByteCount { try rotate(&writing) }
+        var chain = writing.chain
+        var bytes: [UInt8] = []
+        for line in lines { bytes += try chain.line(of: line) }
+        let file = AuditFile(folder: folder, number: writing.number)
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = unsafe rest.withUnsafeBytes {
+                unsafe Glibc.write(writing.descriptor, $0.baseAddress, $0.count)
+            }
+            if count > 0 {
+                rest = rest.dropFirst(count)
+            } else if errno != EINTR {
+                let error = AuditFile.failure(file.path)
+                // Half a line would break the chain.
+                _ = ftruncate(writing.descriptor, writing.byteCount)
+                throw error
+            }
+        }
+        writing.byteCount += bytes.count
+        writing.chain = chain
+        if ContinuousClock.now - writing.lastSync > .seconds(1) {
+            fdatasync(writing.descriptor)
+            writing.lastSync = .now
+        }
+    }
+
+    private func rotate(_ writing: inout Writing) throws(AccessError) {
+        let next = AuditFile(folder: folder, number: writing.number + 1)
+        let (descriptor, byteCount) = try next.open()
+        fdatasync(writing.descriptor)
+        Glibc.close(writing.descriptor)
+        writing.number = next.number
+        writing.descriptor = descriptor
+        writing.byteCount = byteCount
+        removeOld()
+    }
+
+    /// Removes files whose last line is too old, never the last file.
+    private func removeOld() {
+        guard let maxAge = limits.maxAge, let files = try? AuditFile.files(in: folder) else {
+            return
+        }
+        for file in files.dropLast() {
+            guard let time = file.changeTime, time < unixTime() - maxAge else { return }
+            unsafe unlink(file.path)
+        }
+    }
+}
+
+/// One of the files of a log, by its number.
+struct AuditFile: Sendable {
+    let folder: String
+    let number: Int
+
+    private static let (prefix, suffix) = ("audit-", ".jsonl")
+
+    var path: String {
+        let digits = String(number)
+        return folder + "/" + Self.prefix
+            + String(repeating: "0", count: max(0, 8 - digits.count)) + digits + Self.suffix
+    }
+
+    /// All files of a folder, the oldest first.
+    static func files(in folder: String) throws(AccessError) -> [AuditFile] {
+        guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
+            throw .file(path: folder, reason: "it is no folder that can be read")
+        }
+        var numbers: [Int] = []
+        for name in names {
+            guard name.hasPrefix(prefix), name.hasSuffix(suffix) else { continue }
+            let digits = name.dropFirst(prefix.count).dropLast(suffix.count)
+            if digits.count >= 8, let number = Int(digits), number > 0 { numbers.append(number) }
+        }
+        return numbers.sorted().map { AuditFile(folder: folder, number: $0) }
+    }
+
+    /// When it was last written, in seconds since 1970.
+    var changeTime: Int? {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { return nil }
+        return status.st_mtim.tv_sec
+    }
+
+    func read() throws(AccessError) -> [UInt8] {
+        try PrivateFile(path).read(maxByteCount: 1 << 32)
+    }
+
+    /// Opens it for writing at its end.
+    func open() throws(AccessError) -> (descriptor: Int32, byteCount: Int) {
+        let descriptor = unsafe Glibc.open(
+            path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { throw Self.failure(path) }
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0 else { throw Self.failure(path) }
+        return (descriptor, Int(status.st_size))
+    }
+
+    static func failure(_ path: String) -> AccessError {
+        guard let text = unsafe strerror(errno) else {
+            return .file(path: path, reason: "error \(errno)")
+        }
+        return .file(path: path, reason: unsafe String(cString: text))
+    }
+}

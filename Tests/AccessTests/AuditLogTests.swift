@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Access
+import Foundation
+import JSON
+import TestSupport
+import Testing
+
+@Suite struct AuditLogTests {
+    private let folder: TemporaryFolder
+    private let clock = TestClock(Int(Date().timeIntervalSince1970))
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private func open(
+        maxFileByteCount: Int = 1 << 20, maxAge: Int? = nil, _ name: String = "audit"
+    ) throws -> AuditLog {
+        var limits = AuditLog.Limits()
+        limits.maxFileByteCount = maxFileByteCount
+        limits.maxAge = maxAge
+        return try AuditLog(
+            folder: "\(folder.path)/\(name)", limits: limits, unixTime: { [clock] in clock.now })
+    }
+
+    private var files: [String] {
+        get throws {
+            try FileManager.default.contentsOfDirectory(atPath: "\(folder.path)/audit").sorted()
+        }
+    }
+
+    private func path(_ number: Int = 1) -> String {
+        "\(folder.path)/audit/audit-0000000\(number).jsonl"
+    }
+
+    private func verify(_ expected: String? = nil) throws -> AuditVerification {
+        try AuditVerification(folder: "\(folder.path)/audit", expecting: expected)
+    }
+
+    /// Writes lines, each of its number.
+    private func write(_ count: Int, maxFileByteCount: Int = 1 << 20) async throws {
+        let log = try open(maxFileByteCount: maxFileByteCount)
+        for index in 0..<count { await log.append(["request": .integer(index), "text": "é\n"]) }
+        log.close()
+    }
+
+    @Test func `lines hang together across processes`() async throws {
+        for _ in 0..<3 { try await write(4) }
+        let found = try verify()
+        #expect(found.problem == nil)
+        #expect(found.lineCount == 12)
+        #expect(found.firstSequence == 1)
+        let lines = String(decoding: try contents(path()), as: UTF8.self).split(separator: "\n")
+        let last = try JSONParser.parse(String(lines[11]))
+        #expect(last["sequence"] == 12)
+        #expect(last["request"] == 3)
+        #expect(last["hash"]?.stringValue == found.lastHash)
+        let seventh = try #require(try JSONParser.parse(String(lines[6]))["hash"]?.stringValue)
+        #expect(try verify(seventh).hasExpected)
+        #expect(try !verify(String(repeating: "0", count: 64)).hasExpected)
+    }
+
+    /// Each way to change line 3 of 5, and the line that shows it.
+    @Test(
+        arguments: [
+            ("a byte", 3), ("removed", 3), ("twice", 4), ("exchanged", 3), ("made up", 3),
+            ("half", 3), ("nothing", 3), ("hash", 3),
+        ])
+    func `the first line that was changed is named`(change: String, line: Int) async throws {
+        try await write(5)
+        var lines = String(decoding: try contents(path()), as: UTF8.self)
+            .split(separator: "\n").map(String.init)
+        switch change {
+        case "a byte": lines[2] = lines[2].replacing("\"request\":2", with: "\"request\":7")
+        case "removed": lines.remove(at: 2)
+        case "twice": lines.insert(lines[2], at: 3)
+        case "exchanged": lines.swapAt(2, 3)
+        case "made up": lines[2] = #"{"sequence":3,"previous":"0","hash":"0"}"#
+        case "half": lines[2] = String(lines[2].dropLast(9))
+        case "hash":
+            lines[2] =
+                String(lines[2].dropLast(3)) + (lines[2].hasSuffix("0\"}") ? "1" : "0") + "\"}"
+        default: lines[2] = ""
+        }
+        try folder.write(lines.map { $0 + "\n" }.joined(), to: "audit/audit-00000001.jsonl")
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path())
+        let problem = try #require(try verify().problem)
+        #expect(problem.hasPrefix("\(path()):\(line): "), "\(problem)")
+        #expect(try verify().lineCount == line - 1)
+    }
+
+    @Test func `a change in another file is found as well`() async throws {
+        try await write(12, maxFileByteCount: 700)
+        #expect(try files.count > 2)
+        #expect(try verify().lineCount == 12)
+        try FileManager.default.removeItem(atPath: path(2))
+        #expect(try #require(try verify().problem).hasPrefix("\(path(3)):1: it has the number"))
+    }
+
+    @Test func `a log goes on in the file after the last, and old files go`() async throws {
+        try await write(12, maxFileByteCount: 700)
+        let before = try files
+        try await write(1, maxFileByteCount: 700)
+        #expect(try verify().lineCount == 13)
+        // Nothing is old yet.
+        try open(maxFileByteCount: 700, maxAge: 1000).close()
+        #expect(try files.count >= before.count)
+        clock.pass(2000)
+        try open(maxFileByteCount: 700, maxAge: 1000).close()
+        #expect(try files.count == 1)
+        let rest = try verify()
+        #expect(rest.problem == nil)
+        #expect(try #require(rest.firstSequence) > 1)
+    }
+
+    @Test func `what a process that was killed has not finished is cut off`() async throws {
+        try await write(3)
+        let whole = try contents(path())
+        for cut in [1, 20, 100] {
+            let bytes = Array(whole.dropLast(cut))
+            try folder.write(bytes, to: "audit/audit-00000001.jsonl")
+            try FileManager.default.setAttributes(
+                [.posixPermissions: 0o600], ofItemAtPath: path())
+            #expect(try verify().problem?.contains(":3: it is not finished") == true)
+            try await write(1)
+            let found = try verify()
+            #expect(found.problem == nil)
+            #expect(found.lineCount == 3)
+        }
+    }
+
+    @Test func `a log whose last line is broken is not gone on with`() async throws {
+        try await write(3)
+        var bytes = try contents(path())
+        bytes[bytes.count - 20] ^= 1
+        try folder.write(bytes, to: "audit/audit-00000001.jsonl")
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path())
+        #expect(throws: AccessError.self) { try open() }
+    }
+
+    @Test func `two processes do not write one log`() async throws {
+        let log = try open()
+        #expect(throws: AccessError.self) { try open() }
+        try open("other").close()
+        await log.append(["a": 1])
+        log.close()
+        try open().close()
+        #expect(try verify().lineCount == 1)
+    }
+
+    @Test func `many at once are all there, each once`() async throws {
+        let log = try open(maxFileByteCount: 5000)
+        await withTaskGroup(of: Void.self) { group in
+            for index in 0..<300 {
+                group.addTask { await log.append(["request": .integer(index)]) }
+            }
+        }
+        log.note(["request": 300])
+        log.close()
+        #expect(try verify().lineCount == 301)
+        let numbers = try files.flatMap { file in
+            String(decoding: try contents("\(folder.path)/audit/\(file)"), as: UTF8.self)
+                .split(separator: "\n").compactMap {
+                    try? JSONParser.parse(String($0))["request"]?.intValue
+                }
+        }
+        #expect(Set(numbers.compactMap { $0 }) == Set(0...300))
+    }
+}
