@@ -104,7 +104,7 @@ struct Keys: ParsableCommand {
                 valueName: "time"))
         var expires: String?
         @Flag(help: "It may not hand in batches.") var noBatch = false
-        @Flag(help: "It may see the usage of all keys, and load and unload models.")
+        @Flag(help: "It may see the usage of all keys and /metrics, and load and unload models.")
         var admin = false
         @Flag(help: "One JSON object on stdout.") var json = false
 

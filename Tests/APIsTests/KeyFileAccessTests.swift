@@ -112,7 +112,7 @@ import Testing
         #expect(try long.json["error"]?["n_ctx"] == 16)
     }
 
-    @Test func `only an operator's key loads and unloads models`() async throws {
+    @Test func `only an operator's key loads and unloads models and reads metrics`() async throws {
         let server = try KeyedClient(
             ["user": AccessLimits(), "operator": .with { $0.isAdmin = true }],
             configuration: .init(keys: APIKeys(["secret"])))
@@ -122,6 +122,9 @@ import Testing
             #expect(try await server.post(path, body, as: "operator").status == 200)
             #expect(try await server.post(path, body, as: "secret").status == 200)
         }
+        #expect(try await server.get("/metrics", as: "user").status == 403)
+        #expect(try await server.get("/metrics", as: "operator").status == 200)
+        #expect(try await server.get("/metrics", as: "secret").status == 200)
     }
 
     @Test func `each key has a prefix cache of its own`() async throws {

@@ -191,6 +191,24 @@ import Testing
         for _ in 0..<200 { #expect(wait(caller) == 0) }
     }
 
+    @Test func `who has nothing to pay back is forgotten, and nobody else`() {
+        book.recall("before", requests: 1, tokens: 1)
+        for index in 0..<20_000 {
+            #expect(wait(caller("n\(index)") { _ in }, tokens: 1) == 0)
+        }
+        #expect(book.count < 10_000)
+        for index in 0..<20_000 {
+            #expect(wait(caller("d\(index)") { $0.requestsPerDay = 1 }) == 0)
+        }
+        #expect(book.count >= 20_000)
+        #expect(wait(caller("d0") { $0.requestsPerDay = 1 }) != 0)
+        #expect(wait(caller("before") { $0.requestsPerDay = 1 }) != 0)
+        clock.pass(86_400)
+        for index in 0..<50_000 { _ = wait(caller("m\(index)") { _ in }) }
+        #expect(book.count < 50_000)
+        #expect(wait(caller("d0") { $0.requestsPerDay = 1 }) == 0)
+    }
+
     @Test func `keys do not take from each other`() {
         let (one, other) = (
             caller("a") { $0.requestsPerMinute = 1 }, caller("b") { $0.requestsPerMinute = 1 }

@@ -32,7 +32,7 @@ package enum AccessFamily: String, CaseIterable, Sendable {
     /// Many requests in a file, done when there is time.
     case batches
 
-    /// What brings models into memory and out of it.
+    /// What brings models into memory and out of it, and shows how the server is doing.
     case operation
 
     /// What tells of all keys.

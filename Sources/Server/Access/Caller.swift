@@ -17,7 +17,7 @@ package struct Caller: Hashable, Sendable {
     /// What it may do.
     package let limits: AccessLimits
 
-    /// Whether it may load and unload models.
+    /// Whether it may load and unload models, and see how the server is doing.
     package let isOperator: Bool
 
     /// Somebody of whom no more is known than that he may ask.

@@ -14,6 +14,9 @@ package final class LimitBook: Sendable {
         var requestsOfDay: DayCount
         var tokensOfDay: DayCount
         var running = 0
+        /// Whether it holds what was consumed before the process began, by somebody who has not asked
+        /// since.
+        var isRecalled = false
 
         init(at clock: AccessClock) {
             requestsOfDay = DayCount(at: clock.unixTime())
@@ -39,18 +42,43 @@ package final class LimitBook: Sendable {
             tokensOfDay.turn(to: time)
         }
 
-        /// Whether a new account would be the same.
+        /// Whether a new account would allow the same.
         var isIdle: Bool {
-            running == 0 && requests?.isFull ?? true && tokens?.isFull ?? true
-                && requestsOfDay.used == 0 && tokensOfDay.used == 0
+            let countsRequests = isRecalled || limits.requestsPerDay != nil
+            let countsTokens = isRecalled || limits.tokensPerDay != nil
+            return running == 0 && requests?.isFull ?? true && tokens?.isFull ?? true
+                && (!countsRequests || requestsOfDay.used == 0)
+                && (!countsTokens || tokensOfDay.used == 0)
         }
     }
 
-    /// Beyond that, those who have not asked for long are forgotten.
-    private static let maxAccounts = 8192
+    private struct Accounts {
+        private(set) var all: [String: Account] = [:]
+        /// Beyond so many, those that are idle are forgotten.
+        private var sweepCount = 8192
+
+        subscript(id: String) -> Account? {
+            get { all[id] }
+            set { all[id] = newValue }
+        }
+
+        /// Makes room for another one.
+        mutating func sweep(at clock: AccessClock) {
+            guard all.count >= sweepCount else { return }
+            for (id, var account) in all {
+                account.keep(to: account.limits, at: clock)
+                if account.isIdle { all[id] = nil }
+            }
+            // So that many who are not idle are not all looked at for each that comes.
+            sweepCount = max(8192, 2 * all.count)
+        }
+    }
 
     private let clock: AccessClock
-    private let accounts = Mutex<[String: Account]>([:])
+    private let accounts = Mutex(Accounts())
+
+    /// How many there are who are not forgotten.
+    package var count: Int { accounts.withLock { $0.all.count } }
 
     /// Nobody has consumed anything yet.
     package init(clock: AccessClock) { self.clock = clock }
@@ -59,13 +87,9 @@ package final class LimitBook: Sendable {
         _ caller: Caller, _ body: (inout Account) -> Result
     ) -> Result where Result: Sendable {
         accounts.withLock { accounts in
-            if accounts[caller.id] == nil, accounts.count >= Self.maxAccounts {
-                for (id, var account) in accounts {
-                    account.keep(to: account.limits, at: clock)
-                    if account.isIdle { accounts[id] = nil }
-                }
-            }
+            if accounts[caller.id] == nil { accounts.sweep(at: clock) }
             var account = accounts[caller.id] ?? Account(at: clock)
+            account.isRecalled = false
             account.keep(to: caller.limits, at: clock)
             let result = body(&account)
             accounts[caller.id] = account
@@ -198,6 +222,7 @@ package final class LimitBook: Sendable {
     package func recall(_ id: String, requests: Int, tokens: Int) {
         accounts.withLock { accounts in
             var account = accounts[id] ?? Account(at: clock)
+            account.isRecalled = true
             account.requestsOfDay.add(requests)
             account.tokensOfDay.add(tokens)
             accounts[id] = account

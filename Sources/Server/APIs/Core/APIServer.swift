@@ -63,7 +63,9 @@ package struct APIServer: Sendable {
                 context.caller = try await authenticator.caller(request.head.headerFields)
             }
             if let endpoint = try admit(request.head, route, context.caller) {
-                if let family = endpoint.family { context.account(for: family) }
+                if let family = endpoint.family, endpoint.isRecorded {
+                    context.account(for: family)
+                }
                 if endpoint.isCounted { try context.enter() }
                 response = try await answer(request, endpoint, route, &context)
                 // Streams do so themselves, before they end.

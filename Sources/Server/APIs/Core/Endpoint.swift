@@ -51,18 +51,21 @@ struct Endpoint: Sendable {
         return family?.isCounted ?? false
     }
 
+    /// Whether its requests are recorded: those that ask a model, change something or tell of all keys.
+    var isRecorded: Bool { isCounted || family == .admin || family != nil && method != .get }
+
     /// The route for metrics and logs: never a client's own text.
     var name: String { paths[0] }
 
     /// An endpoint that shows something.
     static func get(
         _ paths: String..., isOpen: Bool = false, isListed: Bool = true, dialect: Dialect? = nil,
-        contract: EndpointContract? = nil,
+        contract: EndpointContract? = nil, for family: AccessFamily? = nil,
         answer: @escaping @Sendable (RequestContext) throws(APIError) -> ServerResponse
     ) -> Endpoint {
         Endpoint(
             paths: paths, method: .get, isOpen: isOpen, isListed: isListed, dialect: dialect,
-            contract: contract, answer: .toHead(answer))
+            contract: contract, family: family, answer: .toHead(answer))
     }
 
     /// An endpoint that shows something which takes long to find.

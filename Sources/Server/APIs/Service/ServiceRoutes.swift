@@ -14,7 +14,7 @@ extension RouteGroup {
         .get("/health/live", isOpen: true, isListed: false, contract: .liveness) { _ in
             ServerResponse(json: ["status": "ok"])
         },
-        .get("/metrics", contract: .metrics) { Exposition.response($0.backend) },
+        .get("/metrics", contract: .metrics, for: .operation) { Exposition.response($0.backend) },
         .get("/version", "/v1/version", contract: .version) {
             ServerResponse(json: ["version": .string($0.backend.configuration.version)])
         },
