@@ -193,19 +193,15 @@ import Testing
 
     @Test func `who has nothing to pay back is forgotten, and nobody else`() {
         book.recall("before", requests: 1, tokens: 1)
-        for index in 0..<20_000 {
-            #expect(wait(caller("n\(index)") { _ in }, tokens: 1) == 0)
-        }
-        #expect(book.count < 10_000)
-        for index in 0..<20_000 {
-            #expect(wait(caller("d\(index)") { $0.requestsPerDay = 1 }) == 0)
-        }
-        #expect(book.count >= 20_000)
+        for index in 0..<9000 { _ = wait(caller("n\(index)") { _ in }, tokens: 1) }
+        #expect(book.count < 1000)
+        for index in 0..<9000 { _ = wait(caller("d\(index)") { $0.requestsPerDay = 1 }) }
+        #expect(book.count >= 9000)
         #expect(wait(caller("d0") { $0.requestsPerDay = 1 }) != 0)
         #expect(wait(caller("before") { $0.requestsPerDay = 1 }) != 0)
         clock.pass(86_400)
-        for index in 0..<50_000 { _ = wait(caller("m\(index)") { _ in }) }
-        #expect(book.count < 50_000)
+        for index in 0..<9000 { _ = wait(caller("m\(index)") { _ in }) }
+        #expect(book.count < 9000)
         #expect(wait(caller("d0") { $0.requestsPerDay = 1 }) == 0)
     }
 
