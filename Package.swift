@@ -41,6 +41,7 @@ let products: [String: Target.Dependency] = [
     "HTTPTypes": .product(name: "HTTPTypes", package: "swift-http-types"),
     "Logging": .product(name: "Logging", package: "swift-log"),
     "Metrics": .product(name: "Metrics", package: "swift-metrics"),
+    "Tracing": .product(name: "Tracing", package: "swift-distributed-tracing"),
 ]
 
 /// A Swift target of a storey: its folder is `Sources/<storey>/<name>`, its tests `Tests/<name>Tests`.
@@ -80,6 +81,7 @@ let package = Package(
         .package(
             url: "https://github.com/apple/swift-configuration", from: "1.4.0",
             traits: [.defaults, "YAML"]),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
@@ -97,7 +99,7 @@ let package = Package(
         .systemLibrary(name: "CEpoll", path: "Sources/Base/CEpoll"),
         room("JSON", in: "Base"),
         room("Jinja", in: "Base", uses: ["JSON"]),
-        room("Console", in: "Base", from: ["Logging"]),
+        room("Console", in: "Base", uses: ["JSON"], from: ["Logging"]),
 
         // Model: numbers to logits; knows ids, not text.
         room("Quantization", in: "Model"),
@@ -158,7 +160,8 @@ let package = Package(
 
         // Server: bytes on a socket to generation requests and back.
         room("HTTP", in: "Server", uses: ["CEpoll", "CZlib"], from: ["HTTPTypes"]),
-        room("Telemetry", in: "Server", from: ["Metrics"]),
+        room(
+            "Telemetry", in: "Server", uses: ["CTransfer", "JSON"], from: ["Metrics", "Tracing"]),
         room("Storage", in: "Server"),
         room("Access", in: "Server", uses: ["CCrypto", "CFiles", "JSON"], from: ["GRDB"]),
         room(
@@ -168,7 +171,7 @@ let package = Package(
                 "AnswerParsing", "Sampling", "Scheduling", "Generation", "Serving", "Storage",
                 "Telemetry",
             ],
-            from: ["HTTPTypes", "Logging"]),
+            from: ["HTTPTypes", "Logging", "Tracing"]),
 
         .executableTarget(
             name: "cierzo",
@@ -255,7 +258,7 @@ let package = Package(
 
         tests(of: "JSON"),
         tests(of: "Jinja", uses: ["JSON"], resources: [.copy("Goldens")]),
-        tests(of: "Console", from: ["Logging"]),
+        tests(of: "Console", uses: ["JSON"], from: ["Logging"]),
         tests(of: "Quantization", resources: [.copy("Goldens")]),
         tests(of: "Parallelism"),
         tests(of: "Computation", uses: ["Parallelism", "Quantization"]),
@@ -316,7 +319,8 @@ let package = Package(
                 "JSON", "ServingSupport", "TestSupport",
             ]),
         tests(of: "HTTP", from: ["HTTPTypes"]),
-        tests(of: "Telemetry", from: ["Metrics"]),
+        tests(
+            of: "Telemetry", uses: ["HTTP", "JSON"], from: ["HTTPTypes", "Metrics", "Tracing"]),
         tests(of: "Storage", uses: ["TestSupport"]),
         tests(
             of: "Access", uses: ["JSON", "TestSupport"], resources: [.copy("Goldens")]),
@@ -340,7 +344,7 @@ let package = Package(
                 "Parallelism",
                 "Serving", "Storage",
             ],
-            from: ["HTTPTypes"]),
+            from: ["HTTPTypes", "Tracing"]),
         tests(
             of: "cierzo",
             uses: [

@@ -28,7 +28,11 @@ struct Service: Sendable {
 
     func run() async throws {
         let entries = try configuration.validatedModels()
-        LoggingSystem.bootstrap { LineLogHandler(label: $0) }
+        let reader = LogReader.of(
+            STDERR_FILENO, stream: ProcessInfo.processInfo.environment["JOURNAL_STREAM"])
+        LoggingSystem.bootstrap { [format = configuration.logFormat] label in
+            LineLogHandler(label: label, format: format, for: reader)
+        }
         var logger = Logger(label: "cierzo")
         logger.logLevel = configuration.logLevel
         if !ListeningHost(configuration.http.host).isLoopback, !configuration.needsKey {
@@ -46,6 +50,7 @@ struct Service: Sendable {
         apiConfiguration.browsers = configuration.browsers(
             hostName: ProcessInfo.processInfo.hostName)
         let access = try configuration.openAccess(logger)
+        let exporter = try configuration.makeSpanExporter(registry, logger)
         let storage = try configuration.openStorage(logger)
         let prefixStore = try configuration.openPrefixStore(logger)
         let residency = ModelResidency(
@@ -54,7 +59,7 @@ struct Service: Sendable {
         let slots = entries.map { _ in models.announce() }
         let api = APIServer(
             models: models, configuration: apiConfiguration, access: access?.control,
-            storage: storage, registry: registry,
+            storage: storage, registry: registry, tracer: exporter.map { CollectorTracer($0) },
             unixTime: { Int(Date().timeIntervalSince1970) }, logger: logger)
         let http = HTTPServer(
             configuration: configuration.http,
@@ -94,6 +99,7 @@ struct Service: Sendable {
         await http.shutdown(grace: .seconds(2))
         storage?.flush()
         access?.control.flush()
+        exporter?.flush(within: .seconds(2))
         if let failed = failure.withLock({ $0 }) { throw failed }
         logger.info("stopped")
         // Nothing would end the thread of a model that is just being loaded.
@@ -119,6 +125,32 @@ extension ServiceConfiguration {
                 key: "storage", source: "configuration", expected: "a folder that can be written",
                 found: "\(error)")
         }
+    }
+}
+
+extension ServiceConfiguration {
+    /// What sends traces to a collector, if there is to be one.
+    fileprivate func makeSpanExporter(
+        _ registry: MetricsRegistry, _ logger: Logger
+    ) throws(SettingsError) -> SpanExporter? {
+        guard let traceEndpoint else { return nil }
+        guard let address = CollectorAddress(traceEndpoint) else {
+            throw .invalid(
+                key: "otlp-endpoint", source: "configuration",
+                expected: "an address of HTTP or HTTPS such as http://127.0.0.1:4318",
+                found: traceEndpoint)
+        }
+        logger.info("traces", metadata: ["collector": "\(address.text)"])
+        return SpanExporter(
+            resource: ["service.name": "cierzo", "service.version": Build.version],
+            factory: registry,
+            report: { reason in
+                logger.warning("traces are not taken", metadata: ["reason": "\(reason)"])
+            },
+            connect: {
+                let connection = CollectorConnection(to: address)
+                return { connection.send($0) }
+            })
     }
 }
 
@@ -238,7 +270,10 @@ private struct ModelService: Sendable {
     /// Loads a model, with a line of progress on a terminal.
     private func load(_ model: OpenedModel) async throws {
         let file = model.loaded.file
-        let line = ProgressLine(file.preparation, "of " + byteText(file.tensors.byteCount))
+        let isForPeople = configuration.logFormat == .text
+        let line = ProgressLine(
+            file.preparation, "of " + byteText(file.tensors.byteCount),
+            write: { if isForPeople { DiagnosticWriter.standardError.write($0) } })
         let showing = Task {
             while true {
                 try await Task.sleep(for: .milliseconds(100))
@@ -274,8 +309,9 @@ private struct ModelService: Sendable {
         thread.start()
     }
 
-    /// Prints a line to paste.
+    /// Prints a line to paste, unless programs read what is printed.
     private func greet() {
+        guard configuration.logFormat == .text else { return }
         let address = ListeningHost(configuration.http.host).urlHost
         note(
             """

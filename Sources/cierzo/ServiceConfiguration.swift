@@ -67,6 +67,9 @@ package struct ServiceConfiguration: SettingSubject {
     /// What running requests have to finish in when the server is asked to stop.
     var shutdownGrace = Duration.seconds(30)
     var logLevel = Logger.Level.info
+    var logFormat = LogFormat.text
+    /// The collector of traces; nil for none.
+    var traceEndpoint: String?
 
     /// The defaults.
     package init() {}

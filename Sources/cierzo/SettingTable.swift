@@ -2,6 +2,7 @@
 
 import APIs
 import Computation
+import Console
 import HTTP
 import Logging
 import Parallelism
@@ -337,5 +338,18 @@ package enum SettingTable {
             "Time that running requests have to finish on SIGTERM or SIGINT; a second signal ends the "
                 + "server at once. SIGHUP has key-file read again."),
         Setting("log-level", \.logLevel, .choice, "The least important messages of the log."),
+        Setting(
+            "otlp-endpoint", \.traceEndpoint, .optional(.text), otherwise: "none, nobody is told",
+            example: "http://127.0.0.1:4318",
+            "A collector that is told what requests do (OTLP over HTTP, as JSON to /v1/traces below "
+                + "this address).",
+            "A request with a traceparent goes on with its client's trace, if that is recorded; any "
+                + "other begins one. The collector learns routes, models, counts, times and "
+                + "statuses, never a text. What it does not take in time is dropped."),
+        Setting(
+            "log-format", \.logFormat, .choice, "How each line of the log is written.",
+            "text: for people. json: an object with time (UTC), level, logger, source and message, "
+                + "and what is known of the event besides, such as request, the id that "
+                + "x-request-id told the client. In systemd's journal each line has its priority."),
     ]
 }

@@ -115,8 +115,8 @@ import Testing
         let metrics = try await server.send(.get, "/metrics").text
         #expect(metrics.contains("cierzo_model_swaps_total \(server.residency.swapCount)\n"))
         #expect(metrics.contains("cierzo_models_memory_limit_bytes 20\n"))
-        #expect(metrics.contains("cierzo_model_bytes{model=\"c\"} 10\n"))
-        #expect(metrics.contains("cierzo_model_loads_total{model=\"b\"} "))
+        #expect(metrics.contains("cierzo_model_bytes{model_name=\"c\"} 10\n"))
+        #expect(metrics.contains("cierzo_model_loads_total{model_name=\"b\"} "))
         #expect(try await server.send(.get, "/health").status == 200)
         await server.residency.end(grace: .zero)
     }

@@ -236,6 +236,14 @@ import Testing
         #expect(replaced.field("x-request-id")?.count == 32)
     }
 
+    @Test func `the engine's lines of the log have the request's id, too`() async throws {
+        let client = TestClient()
+        _ = try await client.post(
+            "/v1/completions", #"{"model":"default","prompt":"ab"}"#, ["x-request-id": "one"])
+        let reply = try await client.complete()
+        #expect(client.engine.requests.map(\.id) == ["one", reply.field("x-request-id")])
+    }
+
     @Test(arguments: [
         "", "{", "nul", "[]", "3", "\"x\"", "{\"a\":NaN}", "{\"a\":1e999}", "{}{}", " \u{FEFF}{}",
         String(repeating: "[", count: 65),
@@ -427,7 +435,8 @@ import Testing
         #expect(reply.field("content-type")?.hasPrefix("text/plain; version=0.0.4") == true)
         for line in [
             #"cierzo_http_requests_total{route="/v1/chat/completions",status="200"} 2"#,
-            "cierzo_completion_tokens_total 10", "cierzo_ready 1", "cierzo_sequences_running 0",
+            #"cierzo_completion_tokens_total{model_name="maker/model"} 10"#, "cierzo_ready 1",
+            #"cierzo_num_requests_running{model_name="maker/model"} 0"#,
         ] {
             #expect(reply.text.contains(line + "\n"))
         }

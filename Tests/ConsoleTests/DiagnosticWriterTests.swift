@@ -2,7 +2,6 @@
 
 import Console
 import Foundation
-import Logging
 import Testing
 
 @Suite struct DiagnosticWriterTests {
@@ -88,20 +87,6 @@ import Testing
         var received = ""
         while received.count < text.count { received += pipe.read() }
         #expect(received == text)
-    }
-
-    @Test func `an event of the log is one line, whatever a client put into it`() throws {
-        let (path, descriptor) = try temporaryFile()
-        defer { unsafe unlink(path) }
-        let writer = DiagnosticWriter(descriptor: descriptor)
-        var logger = Logger(label: "cierzo") { LineLogHandler(label: $0, writer: writer) }
-        logger[metadataKey: "b"] = "1"
-        logger.info("two\nlines", metadata: ["a": "x\r\u{1B}[2Jy"])
-        logger.debug("not shown")
-        #expect(writer.flush(within: .seconds(60)))
-        let text = try String(contentsOfFile: path, encoding: .utf8)
-        #expect(text.hasSuffix(" info cierzo: a=x  [2Jy b=1 [ConsoleTests] two lines\n"))
-        #expect(text.wholeMatch(of: /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} [^\n]*\n/) != nil)
     }
 }
 

@@ -13,6 +13,7 @@ final class FakeModel: LanguageModel {
     let maxBatchTokens: Int
     let maxLogitsRows: Int
     let hasItsWeights: Bool
+    let stepReadByteCount = 1000
 
     private let logits: @Sendable ([Int32]) -> [Float]
     private let willForward: @Sendable (ForwardBatch) throws -> Void

@@ -33,6 +33,16 @@ import Testing
         }
     }
 
+    @Test func `steps without prompts count their tokens and what they read`() async throws {
+        let engine = scripted("a", "b", "c", "d")
+        _ = try await engine.generate(request(maxTokens: 4))
+        // The first token comes with the prompt's step.
+        #expect(engine.statistics.decodedTokens == 3)
+        #expect(engine.statistics.decodingReadBytes == 3_000)
+        #expect(engine.statistics.decodingDuration > .zero)
+        #expect(engine.statistics.expertTokens == nil)
+    }
+
     @Test func `an answer ends at its length`() async throws {
         let result = try await scripted("a", "b", "c").generate(request(maxTokens: 2))
         #expect(result.first.text == "ab")

@@ -48,6 +48,46 @@ import Testing
         #expect(largestDifference(found, expected) < 0.05)
     }
 
+    @Test func `each layer counts the tokens of its experts, and a step what it reads`() throws {
+        let model = TinyShape.mixtral.model
+        let transformer = try Transformer(
+            configuration: model.configuration, tensors: model.tensors,
+            compute: Compute(pool: ThreadPool(threadCount: 1)),
+            limits: TransformerLimits(
+                maxBatchTokens: 30, blockCount: 2, positionsPerBlock: 16, maxLogitsRows: 30,
+                kvElementType: .f32))
+        func step(_ tokens: [Int32], at start: Int) {
+            _ = transformer.forward(
+                ForwardBatch(
+                    tokens: tokens,
+                    slices: [
+                        SequenceSlice(
+                            firstToken: 0, tokenCount: tokens.count, startPosition: start,
+                            blockTable: [0, 1], logitsRows: .last)
+                    ]))
+        }
+        let usage = try #require(transformer.expertUsage)
+        #expect(usage.tokenCounts == [[0, 0, 0, 0, 0], [0, 0, 0, 0, 0]])
+
+        step(model.tokens(20, seed: 1), at: 0)
+        // In the last layer only the row that gets logits is computed; each token visits two of five.
+        #expect(usage.tokenCounts.map { $0.reduce(0, +) } == [40, 2])
+        step([3], at: 20)
+        #expect(usage.tokenCounts.map { $0.reduce(0, +) } == [42, 4])
+
+        // One token reads two experts of each layer, all else of the weights, and 21 positions.
+        let cost = TokenCost(model.tensors, configuration: model.configuration)
+        let position = transformer.blockByteCount / 16
+        #expect(transformer.stepReadByteCount == cost.weightByteCount + 21 * position)
+        #expect(
+            try Transformer(
+                configuration: TinyShape.dense.configuration,
+                tensors: TinyShape.dense.model.tensors,
+                compute: Compute(pool: ThreadPool(threadCount: 1)),
+                limits: TransformerLimits(blockCount: 1)
+            ).expertUsage == nil)
+    }
+
     @Test func `only the rows that are asked for get logits, in the order of the slices`() throws {
         let model = TinyShape.dense.model
         let tokens = model.tokens(30, seed: 1)

@@ -101,6 +101,35 @@ import Testing
                 == "# TYPE _1__ counter\n_1__{x_y=\"a\\\"b\\\\c\\nd\"} 1\n")
     }
 
+    @Test func `what means the same as in vLLM has its name where that is asked for`() {
+        let registry = MetricsRegistry()
+        Counter(label: "cierzo_prompt_tokens_total", factory: registry).increment()
+        Counter(label: "cierzo_requests_total", factory: registry).increment()
+        var text = PrometheusText(names: .vllm)
+        text.append(registry)
+        text.append("cierzo_num_requests_running", 2, help: "Running.")
+        #expect(text.text.contains("\n# TYPE vllm:prompt_tokens_total counter\n"))
+        #expect(text.text.contains("\nvllm:prompt_tokens_total 1\n"))
+        #expect(text.text.contains("\ncierzo_requests_total 1\n"))
+        #expect(text.text.hasSuffix("\nvllm:num_requests_running 2\n"))
+    }
+
+    @Test func `values with labels stand below one help, and no values without one`() {
+        var text = PrometheusText()
+        text.append("none", [], help: "Nothing.")
+        text.append(
+            "some", [(labels: [("b", "1"), ("a", "x\"")], value: 1), (labels: [], value: 2)],
+            help: "Something.")
+        #expect(
+            text.text == """
+                # HELP some Something.
+                # TYPE some gauge
+                some{a="x\\"",b="1"} 1
+                some 2
+
+                """)
+    }
+
     @Test func `a value read at the moment has its help`() {
         var text = PrometheusText()
         text.append("up", 1, help: "Whether it is up.")
@@ -119,7 +148,10 @@ import Testing
 }
 
 @Suite struct RequestMetricsTests {
-    @Test(arguments: ["step_duration", "step_phase_duration", "output_token_duration"])
+    @Test(arguments: [
+        "step_duration", "step_phase_duration", "inter_token_latency", "e2e_request_latency",
+        "request_time_per_output_token", "request_queue_time", "time_to_first_token",
+    ])
     func `the engine's times have a help`(name: String) {
         let registry = MetricsRegistry()
         Metrics.Timer(label: "cierzo_" + name, factory: registry).recordSeconds(1)
@@ -128,7 +160,9 @@ import Testing
         #expect(text.text.hasPrefix("# HELP cierzo_\(name)_seconds "))
     }
 
-    @Test(arguments: ["step_tokens", "step_sequences"])
+    @Test(arguments: [
+        "step_tokens", "step_sequences", "request_prompt_tokens", "request_generation_tokens",
+    ])
     func `the engine's sizes have a help`(name: String) {
         let registry = MetricsRegistry()
         Recorder(label: "cierzo_" + name, factory: registry).record(1)
@@ -143,19 +177,24 @@ import Testing
         metrics.begin()
         metrics.end(route: "/v1/models", status: 200, duration: .milliseconds(3))
         metrics.consumed(
-            promptTokens: 5, completionTokens: 2, cachedTokens: 1, queueDuration: .zero,
+            model: "m", promptTokens: 5, completionTokens: 2, cachedTokens: 1, queueDuration: .zero,
             firstTokenDuration: .milliseconds(20))
-        metrics.refused(reason: "overloaded")
+        metrics.refused(.overloaded)
         metrics.abandoned()
         var text = PrometheusText()
         text.append(registry)
         for line in [
             "cierzo_http_requests_total{route=\"/v1/models\",status=\"200\"} 1",
-            "cierzo_http_requests_in_flight 0", "cierzo_prompt_tokens_total 5",
-            "cierzo_completion_tokens_total 2", "cierzo_cached_prompt_tokens_total 1",
+            "cierzo_http_requests_in_flight 0",
+            "cierzo_prompt_tokens_total{model_name=\"m\"} 5",
+            "cierzo_completion_tokens_total{model_name=\"m\"} 2",
+            "cierzo_cached_prompt_tokens_total{model_name=\"m\"} 1",
+            "cierzo_request_prompt_tokens_sum{model_name=\"m\"} 5",
+            "cierzo_request_queue_time_seconds_count{model_name=\"m\"} 1",
             "cierzo_requests_refused_total{reason=\"overloaded\"} 1",
+            "cierzo_requests_refused_total{reason=\"too_late\"} 0",
             "cierzo_requests_abandoned_total 1",
-            "cierzo_time_to_first_token_seconds_count 1",
+            "cierzo_time_to_first_token_seconds_count{model_name=\"m\"} 1",
             "cierzo_http_request_duration_seconds_count{route=\"/v1/models\"} 1",
         ] {
             #expect(text.text.contains(line + "\n"))

@@ -172,5 +172,7 @@ import cierzo
         idle-timeout         75  # default
         shutdown-grace       30  # default
         log-level            info  # default
+        otlp-endpoint        (none, nobody is told)  # default
+        log-format           text  # default
         """
 }

@@ -99,7 +99,7 @@ static ct_outcome outcome(CURLcode code) {
     }
 }
 
-ct_outcome ct_get(ct_session *session, const ct_request *request, long *status, char reason[256]) {
+ct_outcome ct_ask(ct_session *session, const ct_request *request, long *status, char reason[256]) {
     CURL *handle = session->handle;
     char error[CURL_ERROR_SIZE] = "";
     struct curl_slist *lines = NULL;
@@ -119,7 +119,7 @@ ct_outcome ct_get(ct_session *session, const ct_request *request, long *status, 
     if (code == CURLE_OK) code = curl.setopt(handle, option, value)
     CT_SET(CURLOPT_ERRORBUFFER, error);
     CT_SET(CURLOPT_URL, request->url);
-    CT_SET(CURLOPT_PROTOCOLS_STR, "https");
+    CT_SET(CURLOPT_PROTOCOLS_STR, request->allows_plain ? "http,https" : "https");
     CT_SET(CURLOPT_FOLLOWLOCATION, 0L);
     CT_SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     CT_SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
@@ -131,6 +131,11 @@ ct_outcome ct_get(ct_session *session, const ct_request *request, long *status, 
     CT_SET(CURLOPT_CONNECTTIMEOUT, request->connect_seconds);
     CT_SET(CURLOPT_LOW_SPEED_LIMIT, 1000L);
     CT_SET(CURLOPT_LOW_SPEED_TIME, request->stalled_seconds);
+    CT_SET(CURLOPT_TIMEOUT, request->total_seconds);
+    if (request->body) {
+        CT_SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_count);
+        CT_SET(CURLOPT_POSTFIELDS, request->body);
+    }
     CT_SET(CURLOPT_HEADERFUNCTION, take_header);
     CT_SET(CURLOPT_HEADERDATA, (void *)request);
     CT_SET(CURLOPT_WRITEFUNCTION, take_body);

@@ -3,22 +3,31 @@
 import Glibc
 package import Logging
 
-/// Writes each event of a log as one line, in the form of swift-log's own handler.
+/// Writes each event of a log as one line, for people in the form of swift-log's own handler.
 package struct LineLogHandler: LogHandler {
     package var logLevel = Logger.Level.info
     package var metadata = Logger.Metadata()
     package var metadataProvider: Logger.MetadataProvider?
 
     private let label: String
+    private let format: LogFormat
+    private let reader: LogReader
     private let writer: DiagnosticWriter
 
     /// A handler of one logger.
     ///
     /// - Parameters:
     ///   - label: the logger's name.
+    ///   - format: how lines are written.
+    ///   - reader: who reads them.
     ///   - writer: where lines go.
-    package init(label: String, writer: DiagnosticWriter = .standardError) {
+    package init(
+        label: String, format: LogFormat = .text, for reader: LogReader = LogReader(),
+        writer: DiagnosticWriter = .standardError
+    ) {
         self.label = label
+        self.format = format
+        self.reader = reader
         self.writer = writer
     }
 
@@ -32,31 +41,11 @@ package struct LineLogHandler: LogHandler {
         if let provided = metadataProvider?.get() { all.merge(provided) { $1 } }
         if let own = event.metadata { all.merge(own) { $1 } }
         if let error = event.error { all["error.message"] = "\(error)" }
-        let pairs = all.sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }.joined()
-        let line =
-            "\(Self.timestamp()) \(event.level) \(label):\(pairs) [\(event.source)] \(event.message)"
-        writer.write(Self.oneLine(line) + "\n")
-    }
-
-    /// A line with what would break it replaced: values may come from clients.
-    private static func oneLine(_ text: String) -> String {
-        guard text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else { return text }
-        var line = String.UnicodeScalarView()
-        for scalar in text.unicodeScalars {
-            line.append(scalar.value < 0x20 || scalar.value == 0x7F ? " " : scalar)
-        }
-        return String(line)
-    }
-
-    /// The local time, to the second.
-    private static func timestamp() -> String {
-        var now = time(nil)
-        var parts = unsafe tm()
-        unsafe localtime_r(&now, &parts)
-        let text = unsafe [CChar](unsafeUninitializedCapacity: 64) { buffer, count in
-            guard let start = buffer.baseAddress else { return }
-            count = unsafe strftime(start, buffer.count, "%Y-%m-%dT%H:%M:%S%z", &parts)
-        }
-        return String(decoding: text.map(UInt8.init(bitPattern:)), as: UTF8.self)
+        var now = timespec()
+        unsafe clock_gettime(CLOCK_REALTIME, &now)
+        let line = LogLine(
+            time: now, level: event.level, logger: label, source: event.source,
+            message: "\(event.message)", metadata: all)
+        writer.write(line.text(as: format, for: reader))
     }
 }

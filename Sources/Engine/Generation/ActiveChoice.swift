@@ -48,6 +48,9 @@ final class ActiveChoice {
     /// What holds the answer to its constraint.
     let matcher: SharedMatcher?
 
+    /// When it got tokens last.
+    var lastToken: ContinuousClock.Instant?
+
     private var text: AnswerText
     private var thinking: ThinkingProgress?
 

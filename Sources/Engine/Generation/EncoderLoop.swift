@@ -8,7 +8,7 @@ internal import Inference
 final class EncoderLoop: EngineThreadLoop {
     private let encoder: Encoder
     private let mailbox: Mailbox
-    private let metrics = EngineMetrics()
+    private let metrics: EngineMetrics
     private var queue = EncoderQueue()
     private var statistics = EngineStatistics()
     private var pace = CompletionPace()
@@ -16,8 +16,9 @@ final class EncoderLoop: EngineThreadLoop {
     private var ended: [RequestID] = []
     private var shutdownDeadline: ContinuousClock.Instant?
 
-    init(_ encoder: Encoder, mailbox: Mailbox) {
+    init(_ encoder: Encoder, modelName: String, mailbox: Mailbox) {
         self.encoder = encoder
+        metrics = EngineMetrics(model: modelName)
         self.mailbox = mailbox
     }
 

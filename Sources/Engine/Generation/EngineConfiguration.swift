@@ -3,6 +3,9 @@
 extension GenerationEngine {
     /// The limits that the engine keeps.
     package struct Configuration: Hashable, Sendable {
+        /// What metrics call its model.
+        package var modelName = ""
+
         /// The most sequences that have KV blocks at the same time.
         package let maxSequences: Int
 

@@ -13,7 +13,7 @@ final class EngineLoop {
     private let tokenizer: any Tokenizer
     private let mailbox: Mailbox
     private let logger: Logger
-    private let metrics = EngineMetrics()
+    private let metrics: EngineMetrics
 
     private var scheduler: Scheduler
     private var sampler: ChoiceSampler
@@ -63,6 +63,7 @@ final class EngineLoop {
         self.tokenizer = tokenizer
         self.mailbox = mailbox
         self.logger = logger
+        metrics = EngineMetrics(model: configuration.modelName)
         let limit = maxSequences + configuration.maxQueuedSequences
         scheduler = Scheduler(
             configuration: Scheduler.Configuration(
@@ -77,6 +78,7 @@ final class EngineLoop {
         keeper = prefixes.map { PrefixKeeper(model: model, store: $0.store, mailbox: mailbox) }
         sampler = ChoiceSampler(model: model)
         statistics.freeBlocks = model.blockCount
+        statistics.expertUsage = model.expertUsage
     }
 
     /// Runs until a shutdown; sleeps while there is nothing to do.
@@ -344,7 +346,7 @@ final class EngineLoop {
             logger.debug(
                 "prompt",
                 metadata: [
-                    "id": "\(active.submission.id)", "tokens": "\(active.usage.promptTokens)",
+                    "request": "\(active.request.id)", "tokens": "\(active.usage.promptTokens)",
                     "found": "\(slice.cachedCount)", "cache": "\(diagnosis.reason)",
                 ])
         }
@@ -397,6 +399,7 @@ final class EngineLoop {
                 of: token, topCount: $0, named: active.request.logprobTokenIDs, row: row)
         }
         noteToken(of: active, isForced: forced != nil)
+        noteInterval(of: choice)
         var end = choice.append(
             token, endsAnswer: forced?.endsAnswer ?? false, wasChosen: chosen?.wasFree ?? false,
             logprobs)
@@ -427,6 +430,13 @@ final class EngineLoop {
         if active.usage.firstTokenDuration == nil {
             active.usage.firstTokenDuration = active.submission.submitted.duration(to: .now)
         }
+    }
+
+    /// Records the time since a choice got tokens before.
+    private func noteInterval(of choice: ActiveChoice) {
+        let now = ContinuousClock.now
+        if let last = choice.lastToken { metrics.noteToken(after: last.duration(to: now)) }
+        choice.lastToken = now
     }
 
     /// Takes a choice back from a dead end, or ends it where that cannot be.
@@ -559,6 +569,11 @@ final class EngineLoop {
         statistics.prefillTokens += UInt64(scheduled.prefillCount)
         statistics.preemptions += UInt64(scheduled.preempted.count)
         statistics.lastProgress = times.end
+        if scheduled.prefillCount == 0 {
+            statistics.decodedTokens += UInt64(scheduled.decodeCount)
+            statistics.decodingReadBytes += UInt64(model.stepReadByteCount)
+            statistics.decodingDuration += times.forward
+        }
         if scheduled.decodeCount == 0, scheduled.prefillCount >= 64 {
             promptPace.note(times.forward / scheduled.prefillCount)
             scheduler.promptTokenTime = promptPace.promptTokenTime

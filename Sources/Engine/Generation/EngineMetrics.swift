@@ -8,24 +8,44 @@ internal import Scheduling
 /// Counts and levels are in `EngineStatistics`, which the server reads when it is asked; what a
 /// request waited and consumed is in its `Usage`.
 struct EngineMetrics {
-    private let stepDuration = Metrics.Timer(label: "cierzo_step_duration")
+    private let stepDuration: Metrics.Timer
     private let phases: [Metrics.Timer]
-    private let maskWait = Metrics.Timer(label: "cierzo_step_mask_wait_duration")
-    private let stepTokens = Recorder(label: "cierzo_step_tokens")
-    private let stepSequences = Recorder(label: "cierzo_step_sequences")
-    private let tokenDuration = Metrics.Timer(label: "cierzo_output_token_duration")
-    private let requestDuration = Metrics.Timer(label: "cierzo_request_duration")
+    private let maskWait: Metrics.Timer
+    private let stepTokens: Recorder
+    private let stepSequences: Recorder
+    private let interTokenLatency: Metrics.Timer
+    private let meanTokenDuration: Metrics.Timer
+    private let requestDuration: Metrics.Timer
     private let requests: [String: Counter]
 
-    init() {
-        phases = ["schedule", "forward", "sample"].map {
-            Metrics.Timer(label: "cierzo_step_phase_duration", dimensions: [("phase", $0)])
+    /// The distributions of an engine.
+    ///
+    /// - Parameter model: the name of its model.
+    init(model: String) {
+        let own = [("model_name", model)]
+        func timer(_ label: String) -> Metrics.Timer {
+            Metrics.Timer(label: label, dimensions: own)
         }
+        stepDuration = timer("cierzo_step_duration")
+        phases = ["schedule", "forward", "sample"].map {
+            Metrics.Timer(label: "cierzo_step_phase_duration", dimensions: own + [("phase", $0)])
+        }
+        maskWait = timer("cierzo_step_mask_wait_duration")
+        stepTokens = Recorder(label: "cierzo_step_tokens", dimensions: own)
+        stepSequences = Recorder(label: "cierzo_step_sequences", dimensions: own)
+        interTokenLatency = timer("cierzo_inter_token_latency")
+        meanTokenDuration = timer("cierzo_request_time_per_output_token")
+        requestDuration = timer("cierzo_e2e_request_latency")
         let reasons = ["stop", "length", "repetition", "cancelled", "expired", "error"]
         requests = Dictionary(
             uniqueKeysWithValues: reasons.map {
-                ($0, Counter(label: "cierzo_requests_total", dimensions: [("reason", $0)]))
+                ($0, Counter(label: "cierzo_requests_total", dimensions: own + [("reason", $0)]))
             })
+    }
+
+    /// Records the time between two steps that gave an answer tokens.
+    func noteToken(after interval: Duration) {
+        interTokenLatency.recordNanoseconds(interval.nanoseconds)
     }
 
     /// Records a step.
@@ -64,7 +84,7 @@ struct EngineMetrics {
         requestDuration.recordNanoseconds(usage.totalDuration.nanoseconds)
         guard let first = usage.firstTokenDuration, usage.completionTokens > 1 else { return }
         let decoding = usage.totalDuration - first
-        tokenDuration.recordNanoseconds(
+        meanTokenDuration.recordNanoseconds(
             decoding.nanoseconds / Int64(usage.completionTokens - 1))
     }
 }

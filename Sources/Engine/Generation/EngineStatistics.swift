@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Computation
+
 /// How the engine is doing, as of its last step.
 package struct EngineStatistics: Hashable, Sendable {
     /// Sequences with KV blocks.
@@ -46,6 +48,15 @@ package struct EngineStatistics: Hashable, Sendable {
     /// How often an answer came to a dead end and went back, since the start.
     package var rewinds: UInt64 = 0
 
+    /// What steps without prompts did since the start: how many tokens they computed, how many bytes
+    /// of weights, keys and values they read for them, and how long the model took.
+    package var decodedTokens: UInt64 = 0
+    package var decodingReadBytes: UInt64 = 0
+    package var decodingDuration = Duration.zero
+
+    /// How many tokens each expert has computed; nil where there are none.
+    package var expertUsage: ExpertUsage?
+
     /// Preemptions since the start.
     package var preemptions: UInt64 = 0
 
@@ -60,6 +71,10 @@ package struct EngineStatistics: Hashable, Sendable {
 
     /// Creates the statistics of an engine that has done nothing.
     package init() {}
+
+    /// `[layers][E]`: how many tokens each expert has computed since the model was loaded; nil where
+    /// there are none.
+    package var expertTokens: [[UInt64]]? { expertUsage?.tokenCounts }
 
     /// Whether there is work and no step has ended for longer than the limit.
     package func isStalled(

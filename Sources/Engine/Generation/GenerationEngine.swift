@@ -83,7 +83,7 @@ package final class GenerationEngine: Sendable {
         self.configuration = configuration
         self.tokenizer = tokenizer
         mailbox = Mailbox(whenIdle: whenIdle)
-        start(EncoderLoop(encoder, mailbox: mailbox))
+        start(EncoderLoop(encoder, modelName: configuration.modelName, mailbox: mailbox))
     }
 
     private func start(_ loop: sending any EngineThreadLoop) {

@@ -67,6 +67,9 @@ package struct GenerationRequest: Hashable, Sendable {
     /// else that bends the model's distribution count for nothing.
     package var beamSearch: BeamSearchLimits?
 
+    /// What the log calls the request that it belongs to; empty for nothing.
+    package var id = ""
+
     /// Lower ones come first, always; 0 is for those that say nothing.
     package var priority = 0
 

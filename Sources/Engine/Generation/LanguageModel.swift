@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Computation
 package import Inference
 
 /// What the engine needs of a model: logits for any mix of sequences.
@@ -33,6 +34,12 @@ package protocol LanguageModel: AnyObject {
 
     /// Whether no file of weights was lost while it was in use: else blocks may hold anything.
     var hasItsWeights: Bool { get }
+
+    /// How many bytes of weights, keys and values the last step read, each of them once.
+    var stepReadByteCount: Int { get }
+
+    /// How many tokens each expert has computed; nil where there are none.
+    var expertUsage: ExpertUsage? { get }
 
     /// Copies what a KV block holds into another.
     func copyBlock(from source: Int, to destination: Int)
@@ -70,6 +77,12 @@ package protocol LanguageModel: AnyObject {
 extension LanguageModel {
     /// A model without files.
     package var hasItsWeights: Bool { true }
+
+    /// A model that reads nothing.
+    package var stepReadByteCount: Int { 0 }
+
+    /// A model without experts.
+    package var expertUsage: ExpertUsage? { nil }
 
     /// A model that does not tell its states.
     package func withState<Result>(

@@ -61,6 +61,9 @@ package struct EngineAssembly: Sendable {
     /// How much of such threads' time it gets next to others that want it, too.
     package var share = 1
 
+    /// What metrics call its model.
+    package var modelName = ""
+
     /// Tells the program from others, whose KV blocks may have other bits.
     package var build = ""
 
@@ -410,11 +413,13 @@ package struct EngineAssembly: Sendable {
     package func engineConfiguration(for file: ModelFile) -> GenerationEngine.Configuration {
         // Texts are short and many: sixteen may run or wait where one answer may.
         let factor = file.schema.isEncoder ? 16 : 1
-        return GenerationEngine.Configuration(
+        var configuration = GenerationEngine.Configuration(
             maxSequences: factor * maxSequences, maxQueuedSequences: factor * maxQueue,
             contextLength: contextLength(for: file), prefillChunkTokens: prefillChunk,
             prefillChunkTokensWhileDecoding: min(
                 Self.engineDefaults.prefillChunkTokensWhileDecoding, prefillChunk))
+        configuration.modelName = modelName
+        return configuration
     }
 }
 

@@ -3,7 +3,7 @@
 import Generation
 
 extension EngineStatistics {
-    /// The sums of both; the later of their last steps.
+    /// The sums of both; the later of their last steps, and the experts of the other.
     func adding(_ other: EngineStatistics) -> EngineStatistics {
         var sum = self
         sum.runningSequences += other.runningSequences
@@ -21,6 +21,10 @@ extension EngineStatistics {
         sum.masks += other.masks
         sum.maskWait += other.maskWait
         sum.rewinds += other.rewinds
+        sum.decodedTokens += other.decodedTokens
+        sum.decodingReadBytes += other.decodingReadBytes
+        sum.decodingDuration += other.decodingDuration
+        sum.expertUsage = other.expertUsage ?? expertUsage
         sum.preemptions += other.preemptions
         sum.finishedRequests += other.finishedRequests
         sum.wakeUps += other.wakeUps
@@ -35,5 +39,6 @@ extension EngineStatistics {
         usedBlocks = 0
         freeBlocks = 0
         cachedBlocks = 0
+        expertUsage = nil
     }
 }

@@ -67,13 +67,16 @@ package struct ModelEntry: Sendable {
         let plan = try assembly.plan(for: loaded.file)
         let limits = assembly.engineLimits(
             for: loaded.file, plan, tokenizer: loaded.tokenizer)
+        let ownName = name ?? loaded.names.first ?? path
+        var named = assembly
+        named.modelName = ownName
         let (tokenizer, digest) = (loaded.tokenizer, loaded.file.weightsDigest())
         let first = FirstFile(keepsFile ? loaded.file : nil)
         let engine = try residency.add(
-            name: name ?? loaded.names.first ?? path, byteCount: plan.memory.totalByteCount,
+            name: ownName, byteCount: plan.memory.totalByteCount,
             isPinned: isPinned, maxWaiting: limits.maxOutstanding
         ) { resident in
-            ResidentEngine(resident, limits: limits) { [self] whenIdle, progress in
+            ResidentEngine(resident, limits: limits) { [self, named] whenIdle, progress in
                 let file =
                     try first.take()
                     ?? LoadedModel.open(path: path, acceptsStale: acceptsStale).file
@@ -83,7 +86,7 @@ package struct ModelEntry: Sendable {
                     try file.verify()
                 }
                 let preparation = file.preparation
-                return try assembly.start(
+                return try named.start(
                     file, tokenizer: tokenizer, logger: logger, whenIdle: whenIdle
                 ) { progress(preparation, $0) }
             }

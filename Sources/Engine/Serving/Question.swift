@@ -130,21 +130,26 @@ package struct Client: Hashable, Sendable {
     /// Whether it may find prompts in the cache that other clients have sent, and they its own.
     package var sharesPrefixes: Bool
 
+    /// The identity of the request that it asks with, for the log; empty where it has none.
+    package var requestID: String
+
     /// The client where clients are not told apart, unless stated otherwise.
     package init(
         number: Int = 0, owner: String? = nil, weight: Int = 1, priority: Int = 0,
-        sharesPrefixes: Bool = false
+        sharesPrefixes: Bool = false, requestID: String = ""
     ) {
         self.number = number
         self.owner = owner
         self.weight = weight
         self.priority = priority
         self.sharesPrefixes = sharesPrefixes
+        self.requestID = requestID
     }
 
     /// A request as one of this client's.
     func owning(_ request: GenerationRequest) -> GenerationRequest {
         var request = request
+        request.id = requestID
         request.client = number
         request.weight = weight
         request.priority = max(priority, request.priority)

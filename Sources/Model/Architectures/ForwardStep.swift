@@ -73,6 +73,10 @@ package final class ForwardStep {
     let attention: AttentionScratch
     /// Which experts each row visits; of no account in a dense model.
     var routing: ExpertRouting
+    /// How many tokens each expert has computed; nil in a dense model.
+    package let expertUsage: ExpertUsage?
+    /// How many bytes of experts the step has read, those of each expert once a layer.
+    package private(set) var expertReadByteCount = 0
     /// The most rows of a step.
     let maxTokenCount: Int
     /// How many rows are being computed.
@@ -129,6 +133,9 @@ package final class ForwardStep {
         routing = ExpertRouting(
             expertCount: configuration.expertCount ?? 1,
             expertsPerToken: configuration.expertsPerToken ?? 1, maxTokenCount: maxTokenCount)
+        expertUsage = configuration.expertCount.map {
+            ExpertUsage(layerCount: configuration.layerCount, expertCount: $0)
+        }
         logitsRows.reserveCapacity(maxLogitsRowCount)
     }
 
@@ -155,6 +162,7 @@ package final class ForwardStep {
         logitsRows.removeAll(keepingCapacity: true)
         plan = allRows
         rowCount = 0
+        expertReadByteCount = 0
     }
 
     /// Adds consecutive tokens of a sequence, the last of which get logits.
@@ -184,6 +192,18 @@ package final class ForwardStep {
         compute.gather(queries, rows: logitsRows, into: queries)  // [logits rows, H·Dh]
         rowCount = logitsRows.count
         plan = keptRows
+    }
+
+    // MARK: Experts
+
+    /// Counts what the routing of a layer has its experts do.
+    ///
+    /// - Parameters:
+    ///   - layer: the layer.
+    ///   - byteCount: what an expert of it has in weights.
+    func noteExperts(inLayer layer: Int, expertByteCount byteCount: Int) {
+        expertUsage?.add(routing.groups, inLayer: layer)
+        expertReadByteCount += routing.groups.visitedCount * byteCount
     }
 
     // MARK: Reading order

@@ -73,11 +73,14 @@ final class MixtureOfExperts: FeedForward {
         ScratchDeclaration(.down, .visits, .D),
     ]
 
+    private let layer: Int
     private let router: WeightMatrix
     /// `[F, D]`, `[D, F]` and `[F, D]` of each expert.
     private let w1: [WeightMatrix]
     private let w2: [WeightMatrix]
     private let w3: [WeightMatrix]
+    /// What the matrices of one expert have.
+    private let expertByteCount: Int
     private let routerLogits: FloatBuffer
     private let gated: FloatBuffer
     private let down: FloatBuffer
@@ -85,10 +88,12 @@ final class MixtureOfExperts: FeedForward {
     private let expertsReading = Reading(nil)
 
     init(_ parts: LayerParts) {
+        layer = parts.index
         router = parts.weights.matrix(.router)
         w1 = parts.weights.matrices(.gate)
         w2 = parts.weights.matrices(.down)
         w3 = parts.weights.matrices(.up)
+        expertByteCount = [w1, w2, w3].reduce(0) { $0 + ($1.first?.byteCount ?? 0) }
         routerLogits = parts.step.buffer(.routerLogits)
         gated = parts.step.buffer(.gated)
         down = parts.step.buffer(.down)
@@ -100,6 +105,7 @@ final class MixtureOfExperts: FeedForward {
         compute.multiply(
             step.normed, rows: 0..<rowCount, router, into: routerLogits)  // [T, E]
         compute.route(routerLogits, rowCount: rowCount, into: &step.routing)
+        step.noteExperts(inLayer: layer, expertByteCount: expertByteCount)
         compute.multiplyGated(
             step.normed, step.routing.groups, w1: w1, w3: w3, into: gated)  // [T·A, F]
         compute.multiplyGathered(

@@ -31,6 +31,16 @@ package struct RowGroups {
 
     private var next: [Int32]
 
+    /// How many slots go to a group.
+    package func size(of group: Int) -> Int { Int(offsets[group + 1] - offsets[group]) }
+
+    /// How many groups have a slot.
+    package var visitedCount: Int {
+        var count = 0
+        for group in 0..<groupCount where size(of: group) > 0 { count += 1 }
+        return count
+    }
+
     /// Creates groups without rows.
     package init(groupCount: Int) {
         precondition(groupCount >= 1, "\(groupCount) groups")

@@ -278,7 +278,7 @@ private final class Exchange {
                 return unsafe Session.exchange(context).takeBody(span) ? 0 : 1
             }
             return withExtendedLifetime(exchange) {
-                unsafe ct_get(session, &request, &status, &reason)
+                unsafe ct_ask(session, &request, &status, &reason)
             }
         }
         let text = String(

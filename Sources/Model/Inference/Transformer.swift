@@ -21,6 +21,12 @@ package final class Transformer {
     package let limits: TransformerLimits
     /// What the transformer occupies.
     package let memoryPlan: MemoryPlan
+    /// How many bytes of weights, keys and values the last step read, each of them once.
+    ///
+    /// A lower bound: what does not fit the caches is read again for further rows.
+    package private(set) var stepReadByteCount = 0
+    /// What every step reads of the weights, whichever experts it visits.
+    private let steadyByteCount: Int
     private let step: ForwardStep
     private let network: any Network
     private let files: [MappedFile]
@@ -49,6 +55,10 @@ package final class Transformer {
         self.configuration = configuration
         weights = tensors
         files = tensors.files
+        let steady = tensors.parts.filter { $0.layer != nil && $0.expert == nil }
+        steadyByteCount = steady.reduce(tensors.output.byteCount) {
+            $0 + ($1.matrix?.byteCount ?? 0)
+        }
         self.limits = limits
         let cache: KVCache
         do {
@@ -114,7 +124,23 @@ package final class Transformer {
         defer { step.compute.pool.releaseCaller(to: affinity) }
         plan(batch)
         network.forward(batch.tokens.span, step)
+        stepReadByteCount =
+            steadyByteCount + step.expertReadByteCount + cachedPositionCount(of: batch)
+            * blockByteCount / limits.positionsPerBlock
         return step.logits
+    }
+
+    /// How many tokens each expert has computed; nil in a dense model.
+    package var expertUsage: ExpertUsage? { step.expertUsage }
+
+    /// How many positions of the cache the sequences of a batch see, those of each once.
+    private func cachedPositionCount(of batch: borrowing ForwardBatch) -> Int {
+        var count = 0
+        for slice in batch.slices {
+            let end = slice.startPosition + slice.tokenCount
+            count += min(end, (attentionWindow ?? end) + slice.tokenCount)
+        }
+        return count
     }
 
     /// Throws where a file of weights was cut short while it was in use: what was computed since

@@ -10,13 +10,19 @@ package struct PrometheusText {
     /// What has been written.
     package private(set) var text = ""
 
+    private let names: MetricNames
+
     /// An empty text.
-    package init() {}
+    ///
+    /// - Parameter names: what metrics are called.
+    package init(names: MetricNames = .cierzo) { self.names = names }
 
     /// Writes all metrics of a registry, sorted by name and labels.
     package mutating func append(_ registry: MetricsRegistry) {
         for (name, family) in registry.snapshot {
-            if let help = MetricHelp.texts[name] { text += "# HELP \(name) \(help)\n" }
+            let help = MetricHelp.texts[name]
+            let name = names.exposed(name)
+            if let help { text += "# HELP \(name) \(help)\n" }
             text += "# TYPE \(name) \(family.kind.rawValue)\n"
             let series = family.series
                 .map { (labels: $0.key, text: $0.key.text(), series: $0.value) }
@@ -35,27 +41,25 @@ package struct PrometheusText {
     package mutating func append(
         _ name: String, _ value: Double, isCounter: Bool = false, help: String
     ) {
-        let name = MetricName.metric(name)
-        text += "# HELP \(name) \(help)\n# TYPE \(name) \(isCounter ? "counter" : "gauge")\n"
-        text += "\(name) \(Self.number(value))\n"
+        append(name, [(labels: [], value: value)], isCounter: isCounter, help: help)
     }
 
-    /// Writes values that are read at the moment of asking, one for each value of a label.
+    /// Writes values that are read at the moment of asking; nothing where there are none.
     ///
     /// - Parameters:
     ///   - name: the metric's name.
-    ///   - label: the label's name.
-    ///   - values: each with the value of its label.
+    ///   - values: each with its labels, no two of which are the same.
     ///   - isCounter: whether they only grow.
     ///   - help: one line about the metric.
     package mutating func append(
-        _ name: String, label: String, _ values: [(label: String, value: Double)],
+        _ name: String, _ values: [(labels: [(String, String)], value: Double)],
         isCounter: Bool = false, help: String
     ) {
-        let name = MetricName.metric(name)
+        if values.isEmpty { return }
+        let name = names.exposed(MetricName.metric(name))
         text += "# HELP \(name) \(help)\n# TYPE \(name) \(isCounter ? "counter" : "gauge")\n"
-        for (value, number) in values {
-            line(name, SeriesLabels([(label, value)]).text(), Self.number(number))
+        for (labels, number) in values {
+            line(name, SeriesLabels(labels).text(), Self.number(number))
         }
     }
 

@@ -6,21 +6,27 @@ import Metrics
 package struct RequestMetrics: Sendable {
     private let factory: any MetricsFactory
     private let requestsInFlight: Meter
-    private let promptTokens: Counter
-    private let completionTokens: Counter
-    private let cachedTokens: Counter
-    private let firstTokenDuration: Timer
-    private let queueDuration: Timer
+    private let abandonedRequests: Counter
+
+    /// Why a request is not taken.
+    package enum Refusal: String, CaseIterable, Sendable {
+        /// The queue is full.
+        case overloaded
+        /// The key has no more of what it may use.
+        case limited
+        /// It could not begin in its time.
+        case tooLate = "too_late"
+        /// The model is not there.
+        case unavailable
+    }
 
     /// Creates the counters of a server in a registry.
     package init(registry: MetricsRegistry) {
         factory = registry
         requestsInFlight = Meter(label: "cierzo_http_requests_in_flight", factory: registry)
-        promptTokens = Counter(label: "cierzo_prompt_tokens_total", factory: registry)
-        completionTokens = Counter(label: "cierzo_completion_tokens_total", factory: registry)
-        cachedTokens = Counter(label: "cierzo_cached_prompt_tokens_total", factory: registry)
-        firstTokenDuration = Timer(label: "cierzo_time_to_first_token", factory: registry)
-        queueDuration = Timer(label: "cierzo_queue_duration", factory: registry)
+        abandonedRequests = Counter(label: "cierzo_requests_abandoned_total", factory: registry)
+        // A rate needs the 0 before the first of them.
+        for reason in Refusal.allCases { refusals(reason).increment(by: 0) }
     }
 
     /// Counts a request that has begun.
@@ -45,35 +51,50 @@ package struct RequestMetrics: Sendable {
     }
 
     /// Counts what a generation consumed.
+    ///
+    /// - Parameters:
+    ///   - model: the name of the model, never the one that the client sent.
+    ///   - promptTokens: of the prompt.
+    ///   - completionTokens: of all its choices.
+    ///   - cachedTokens: those of the prompt that were found in the prefix cache.
+    ///   - queueDuration: until the prompt was first computed; nil where it never was.
+    ///   - firstTokenDuration: until the first token; nil where there is none.
     package func consumed(
-        promptTokens: Int, completionTokens: Int, cachedTokens: Int, queueDuration: Duration?,
-        firstTokenDuration: Duration?
+        model: String, promptTokens: Int, completionTokens: Int, cachedTokens: Int,
+        queueDuration: Duration?, firstTokenDuration: Duration?
     ) {
-        self.promptTokens.increment(by: promptTokens)
-        self.completionTokens.increment(by: completionTokens)
-        self.cachedTokens.increment(by: cachedTokens)
-        if let queueDuration {
-            self.queueDuration.recordNanoseconds(queueDuration.nanoseconds)
+        let own = [("model_name", model)]
+        func count(_ label: String, _ amount: Int) {
+            Counter(label: label, dimensions: own, factory: factory).increment(by: amount)
         }
-        if let firstTokenDuration {
-            self.firstTokenDuration.recordNanoseconds(firstTokenDuration.nanoseconds)
+        func time(_ label: String, _ duration: Duration?) {
+            guard let duration else { return }
+            Timer(label: label, dimensions: own, factory: factory)
+                .recordNanoseconds(duration.nanoseconds)
         }
+        func size(_ label: String, _ size: Int) {
+            Recorder(label: label, dimensions: own, factory: factory).record(size)
+        }
+        count("cierzo_prompt_tokens_total", promptTokens)
+        count("cierzo_completion_tokens_total", completionTokens)
+        count("cierzo_cached_prompt_tokens_total", cachedTokens)
+        size("cierzo_request_prompt_tokens", promptTokens)
+        size("cierzo_request_generation_tokens", completionTokens)
+        time("cierzo_request_queue_time", queueDuration)
+        time("cierzo_time_to_first_token", firstTokenDuration)
     }
 
     /// Counts a request that the engine refused.
-    ///
-    /// - Parameter reason: one of few words.
-    package func refused(reason: String) {
+    package func refused(_ reason: Refusal) { refusals(reason).increment() }
+
+    private func refusals(_ reason: Refusal) -> Counter {
         Counter(
-            label: "cierzo_requests_refused_total", dimensions: [("reason", reason)],
-            factory: factory
-        ).increment()
+            label: "cierzo_requests_refused_total", dimensions: [("reason", reason.rawValue)],
+            factory: factory)
     }
 
     /// Counts a request whose client went away before the end.
-    package func abandoned() {
-        Counter(label: "cierzo_requests_abandoned_total", factory: factory).increment()
-    }
+    package func abandoned() { abandonedRequests.increment() }
 }
 
 extension Duration {

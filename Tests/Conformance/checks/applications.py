@@ -24,9 +24,9 @@ def nothing_runs(seconds=60):
     """Whether all that was asked for has ended, soon after those who asked have gone."""
     async def wait():
         for _ in range(seconds * 10):
-            running = [float(line.split()[1]) for line in get("/metrics").splitlines()
-                       if line.startswith("cierzo_sequences_running ")]
-            if running == [0.0]:
+            running = [float(line.split()[-1]) for line in get("/metrics").splitlines()
+                       if line.startswith("cierzo_num_requests_running{")]
+            if running and not any(running):
                 return True
             await asyncio.sleep(0.1)
         return False

@@ -95,9 +95,9 @@ def a_closed_stream_frees_its_place(client):
     client.chat.completions.create(model=options.model, messages=ASK, max_tokens=1)
     for _ in range(600):
         lines = get("/metrics").splitlines()
-        running = [float(line.split()[1]) for line in lines
-                   if line.startswith("cierzo_sequences_running ")]
-        if running == [0.0]:
+        running = [float(line.split()[-1]) for line in lines
+                   if line.startswith("cierzo_num_requests_running{")]
+        if running and not any(running):
             return
         client.chat.completions.create(model=options.model, messages=ASK, max_tokens=1)
     raise AssertionError(f"sequences run on: {running}")

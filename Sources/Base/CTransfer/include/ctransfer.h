@@ -7,7 +7,7 @@
 // libcurl, opened when it is first needed: a server that never asks anybody for anything does not
 // even have it in memory. (Linked, it costs every start 25 ms and 6 MiB.)
 
-/// What one GET needs. All texts end in a zero.
+/// What one request needs: a GET, or a POST where there is a body. All texts end in a zero.
 typedef struct {
     const char *url;
     /// Lines such as `Range: bytes=5-`.
@@ -19,6 +19,12 @@ typedef struct {
     /// Seconds for connecting, and without as much as a byte per millisecond, before it is given up.
     long connect_seconds;
     long stalled_seconds;
+    /// Seconds for all of it, or 0.
+    long total_seconds;
+    /// Whether it may go over HTTP without TLS.
+    int allows_plain;
+    const void *body;
+    size_t body_count;
     void *context;
     /// Takes a header line; a number other than 0 ends the transfer.
     int (*on_header)(void *context, const char *bytes, size_t count);
@@ -47,8 +53,8 @@ typedef struct ct_session ct_session;
 ct_session *ct_session_open(void);
 void ct_session_close(ct_session *session);
 
-/// Does one GET over HTTPS, following no redirection. `reason` receives a line of at most 255 bytes.
-ct_outcome ct_get(ct_session *session, const ct_request *request, long *status, char reason[256]);
+/// Does one request, following no redirection. `reason` receives a line of at most 255 bytes.
+ct_outcome ct_ask(ct_session *session, const ct_request *request, long *status, char reason[256]);
 
 /// Where the last answer redirects to, resolved against its address; valid until the next request,
 /// NULL where it does not.

@@ -9,6 +9,7 @@ package import Logging
 package import Serving
 package import Storage
 package import Telemetry
+package import Tracing
 
 /// Answers the requests of all vendors' APIs with the models of a server.
 ///
@@ -19,6 +20,7 @@ package struct APIServer: Sendable {
     private let backend: Backend
     private let metrics: RequestMetrics
     private let logger: Logger
+    private let tracer: (any Tracer)?
     private let workers = RequestWorkers()
     private let authenticator: Authenticator
 
@@ -32,12 +34,14 @@ package struct APIServer: Sendable {
     ///   - access: who may enter besides; nil for nobody, or for everybody where there are no keys.
     ///   - storage: where responses are kept that clients may come back to; nil to keep none.
     ///   - registry: where requests are counted, and what `/metrics` shows.
+    ///   - tracer: records what requests do; nil for nobody.
     ///   - unixTime: the seconds since 1970.
     ///   - logger: receives one line for each failure of the server.
     package init(
         models: ModelRegistry, configuration: Configuration = .init(),
         access: AccessControl? = nil, storage: RecordStore? = nil,
         registry: MetricsRegistry = MetricsRegistry(),
+        tracer: (any Tracer)? = nil,
         unixTime: @escaping @Sendable () -> Int,
         logger: Logger = Logger(label: "cierzo.api")
     ) {
@@ -47,6 +51,7 @@ package struct APIServer: Sendable {
             models: models, storage: storage, registry: registry, unixTime: unixTime)
         metrics = RequestMetrics(registry: registry)
         self.logger = logger
+        self.tracer = tracer
     }
 
     /// Answers a request; every error has become a response.
@@ -148,7 +153,15 @@ package struct APIServer: Sendable {
     /// What is known of a request from its header.
     private func context(of head: HTTPRequest, _ route: Route) -> RequestContext {
         let id = RequestContext.requestID(head.headerFields)
-        let trace = TraceContext(continuing: head.headerFields)
+        var trace = TraceContext(continuing: head.headerFields)
+        var requestTrace: RequestTrace?
+        if let tracer, trace?.isRecorded != false {
+            let span = RequestTrace(
+                tracer, name: route.name(for: head.method), id: id, method: head.method.rawValue,
+                below: trace?.parentPlace)
+            if let place = span.place { trace = TraceContext(recordedAt: place) }
+            requestTrace = span
+        }
         return RequestContext(
             backend: backend, id: id, trace: trace, parameter: route.parameter,
             query: (head.path ?? "").drop { $0 != "?" }.dropFirst(),
@@ -159,7 +172,7 @@ package struct APIServer: Sendable {
             allowsTokenInput: RequestContext.allowsTokenInput(head.headerFields),
             record: RequestRecord(
                 id: id, trace: trace, route: route.name(for: head.method), metrics: metrics,
-                logger: logger))
+                span: requestTrace, logger: logger))
     }
 
     /// Whether a request cannot be answered without knowing who asks.
@@ -300,10 +313,10 @@ package struct APIServer: Sendable {
 
     private func count(_ error: APIError, _ context: RequestContext) {
         switch error {
-        case .overloaded: metrics.refused(reason: "overloaded")
-        case .limited: metrics.refused(reason: "limited")
-        case .tooLate: metrics.refused(reason: "too_late")
-        case .unavailable: metrics.refused(reason: "unavailable")
+        case .overloaded: metrics.refused(.overloaded)
+        case .limited: metrics.refused(.limited)
+        case .tooLate: metrics.refused(.tooLate)
+        case .unavailable: metrics.refused(.unavailable)
         case .failed(let reason):
             logger.error("request failed: \(reason)", metadata: ["request": "\(context.id)"])
         default: break

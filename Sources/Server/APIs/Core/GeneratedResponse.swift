@@ -136,7 +136,8 @@ struct GeneratedResponse: Sendable {
                 }
                 try await writer.write(Stream.framing.ending)
             } catch let error as APIError {
-                logger.error("stream failed: \(error)")
+                logger.error(
+                    "stream failed: \(error)", metadata: ["request": "\(context.id)"])
                 var bytes: [UInt8] = []
                 stream.fail(error, to: &bytes)
                 try await writer.write(bytes)

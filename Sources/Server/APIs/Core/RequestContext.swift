@@ -24,6 +24,17 @@ struct RequestContext: Sendable {
     /// The peer's numeric address; empty where there is none.
     var address = ""
 
+    /// The members of the query, the last of each name.
+    var parameters: [String: String] {
+        var parameters: [String: String] = [:]
+        for pair in query.split(separator: "&").prefix(64) {
+            let parts = pair.split(separator: "=", maxSplits: 1)
+            guard let name = parts.first.flatMap(PercentEncoding.decoded) else { continue }
+            parameters[name] = parts.count > 1 ? PercentEncoding.decoded(parts[1]) : ""
+        }
+        return parameters
+    }
+
     /// How the client calls itself; empty if it does not say.
     let agent: String
 
@@ -55,7 +66,7 @@ struct RequestContext: Sendable {
         Client(
             number: caller.number, owner: caller.owner, weight: caller.limits.weight ?? 1,
             priority: caller.limits.priority ?? 0,
-            sharesPrefixes: backend.configuration.sharesPrefixes)
+            sharesPrefixes: backend.configuration.sharesPrefixes, requestID: id)
     }
 
     /// The model of that name, or the default one where there is none.

@@ -28,6 +28,8 @@ final class RequestRecord: Sendable {
         var account: RequestAccount?
         var trail: AuditTrail?
         var model: ServedModel?
+        /// Its name; empty where none was asked.
+        var modelName: String { model?.description.name ?? "" }
         /// The prompts of which all is known.
         var endedCount = 0
         /// What of it is in the file of usage.
@@ -50,18 +52,21 @@ final class RequestRecord: Sendable {
     private let trace: TraceContext?
     private let route: String
     private let metrics: RequestMetrics
+    private let span: RequestTrace?
     private let logger: Logger
     private let start = ContinuousClock.now
     private let state = Mutex(State())
 
     /// Begins to count a request.
     init(
-        id: String, trace: TraceContext?, route: String, metrics: RequestMetrics, logger: Logger
+        id: String, trace: TraceContext?, route: String, metrics: RequestMetrics,
+        span: RequestTrace? = nil, logger: Logger
     ) {
         self.id = id
         self.trace = trace
         self.route = route
         self.metrics = metrics
+        self.span = span
         self.logger = logger
         metrics.begin()
     }
@@ -184,8 +189,10 @@ final class RequestRecord: Sendable {
 
     /// Adds what a prompt and its choices consumed.
     func consumed(_ usage: Usage) {
+        span?.generated(usage)
         metrics.consumed(
-            promptTokens: usage.promptTokens, completionTokens: usage.completionTokens,
+            model: state.withLock { $0.modelName }, promptTokens: usage.promptTokens,
+            completionTokens: usage.completionTokens,
             cachedTokens: usage.cachedPromptTokens, queueDuration: usage.queueDuration,
             firstTokenDuration: usage.firstTokenDuration)
         state.withLock { state in
@@ -214,6 +221,8 @@ final class RequestRecord: Sendable {
         settle(isAbandoned: isAbandoned)
         noteRest(status: status, isAbandoned: isAbandoned)
         metrics.end(route: route, status: status, duration: elapsed)
+        span?.end(
+            status: status, isAbandoned: isAbandoned, model: state.withLock { $0.modelName }, usage)
         if isAbandoned { metrics.abandoned() }
         var metadata: Logger.Metadata = [
             "request": "\(id)", "route": "\(route)", "status": "\(status)",
@@ -227,6 +236,7 @@ final class RequestRecord: Sendable {
             logger.debug("request", metadata: metadata)
             return
         }
+        metadata["model"] = "\(state.withLock { $0.modelName })"
         metadata["prompt"] = "\(usage.promptTokens)"
         metadata["cached"] = "\(usage.cachedPromptTokens)"
         metadata["completion"] = "\(usage.completionTokens)"

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HTTPTypes
+import Telemetry
 
 /// The place of a request in the client's trace (W3C Trace Context, level 1).
 struct TraceContext: Hashable, Sendable {
     /// The trace: 32 hexadecimal digits.
     let traceID: String
+
+    /// What the client does in it, of which this server's work is a part; nil where the trace begins
+    /// here.
+    let parentID: String?
 
     /// What this server does in it: 16 hexadecimal digits, new for each request.
     let spanID: String
@@ -24,9 +29,24 @@ struct TraceContext: Hashable, Sendable {
             [parts[1], parts[2]].allSatisfy({ $0.contains { $0 != "0" } })
         else { return nil }
         traceID = String(parts[1])
+        parentID = String(parts[2])
         flags = String(parts[3])
         spanID = String(RequestContext.randomHex().prefix(16))
     }
+
+    /// The trace as a span stands in it that is recorded here.
+    init(recordedAt place: SpanPlace) {
+        traceID = place.traceID
+        parentID = place.parentID
+        spanID = place.spanID
+        flags = "01"
+    }
+
+    /// Whether the client records the trace.
+    var isRecorded: Bool { (UInt8(flags, radix: 16) ?? 0) & 1 == 1 }
+
+    /// The client's place in it.
+    var parentPlace: SpanPlace? { parentID.map { SpanPlace(traceID: traceID, spanID: $0) } }
 
     /// `traceparent` for the client, with the span of this server.
     var parent: String { "00-\(traceID)-\(spanID)-\(flags)" }

@@ -26,7 +26,7 @@ extension RouteGroup {
 private enum StoredResponseRoutes {
     /// `GET /v1/responses/{id}`.
     static func show(_ context: RequestContext) throws(APIError) -> ServerResponse {
-        if parameters(context)["stream"] == "true" {
+        if context.parameters["stream"] == "true" {
             throw .invalid(
                 "stream", expected: "false, for a response is only streamed as it is made")
         }
@@ -54,7 +54,7 @@ private enum StoredResponseRoutes {
 
     /// `GET /v1/responses/{id}/input_items`.
     static func list(_ context: RequestContext) throws(APIError) -> ServerResponse {
-        let parameters = parameters(context)
+        let parameters = context.parameters
         let order = parameters["order"] ?? "desc"
         guard ["asc", "desc"].contains(order) else {
             throw .invalid("order", expected: "one of 'asc', 'desc'")
@@ -97,16 +97,5 @@ private enum StoredResponseRoutes {
                 instead: "it keeps responses only where its setting 'storage' names a folder")
         }
         return responses
-    }
-
-    /// The members of the query, the last of each name.
-    private static func parameters(_ context: RequestContext) -> [String: String] {
-        var parameters: [String: String] = [:]
-        for pair in context.query.split(separator: "&").prefix(64) {
-            let parts = pair.split(separator: "=", maxSplits: 1)
-            guard let name = parts.first.flatMap(PercentEncoding.decoded) else { continue }
-            parameters[name] = parts.count > 1 ? PercentEncoding.decoded(parts[1]) : ""
-        }
-        return parameters
     }
 }

@@ -9,6 +9,7 @@ import Storage
 struct StoredResponses: Sendable {
     private let store: RecordStore
     private let owner: String
+    private let requestID: String
 
     /// What a client is told that counts on storage where there is none; the rest says what to do.
     static let absence =
@@ -19,6 +20,7 @@ struct StoredResponses: Sendable {
         guard let storage = context.backend.storage else { return nil }
         store = storage
         owner = context.caller.owner
+        requestID = context.id
     }
 
     /// A response by its identity, if there is one.
@@ -50,7 +52,8 @@ struct StoredResponses: Sendable {
         do throws(StorageError) {
             try store.put(response.bytes, id: id, owner: owner)
         } catch {
-            Logger(label: "cierzo.storage").error("\(error)")
+            Logger(label: "cierzo.storage").error(
+                "\(error)", metadata: ["request": "\(requestID)"])
         }
     }
 

@@ -8,15 +8,32 @@ import Telemetry
 
 /// What `GET /metrics` shows.
 enum Exposition {
-    static func response(_ backend: Backend) -> ServerResponse {
-        var text = PrometheusText()
+    /// The response to a scrape.
+    ///
+    /// - Parameters:
+    ///   - backend: what is shown.
+    ///   - names: which names metrics have; nil for Cierzo's own.
+    /// - Returns: the text.
+    /// - Throws: `APIError` where there are no such names.
+    static func response(
+        _ backend: Backend, names: String?
+    ) throws(APIError) -> ServerResponse {
+        guard let names = MetricNames(rawValue: names ?? MetricNames.cierzo.rawValue) else {
+            throw .invalidRequest(
+                .unsupported(
+                    FieldPath("names"),
+                    reason: "it is one of "
+                        + MetricNames.allCases.map(\.rawValue).joined(separator: ", ")))
+        }
+        var text = PrometheusText(names: names)
         text.append(backend.registry)
         text.appendProcess()
         text.append(
             "cierzo_ready", Health(backend).isReady ? 1 : 0,
             help: "Whether requests can be answered.")
-        if let statistics = backend.models.statistics { append(statistics, to: &text) }
         append(backend.models, to: &text)
+        appendEngines(of: backend.models, to: &text)
+        appendExperts(of: backend.models, to: &text)
         return ServerResponse(
             status: .ok, contentType: PrometheusText.contentType, body: Array(text.text.utf8))
     }
@@ -46,7 +63,7 @@ enum Exposition {
             _ value: (Resident.Report) -> Double
         ) {
             text.append(
-                name, label: "model", reports.map { ($0.name, value($0.report)) },
+                name, reports.map { (labels: [(modelLabel, $0.name)], value: value($0.report)) },
                 isCounter: isCounter, help: help)
         }
         append("cierzo_model_loaded", help: "Whether the model is in memory.") {
@@ -74,48 +91,108 @@ enum Exposition {
         ) { $0.loadDuration / .seconds(1) }
     }
 
-    private static func append(_ statistics: EngineStatistics, to text: inout PrometheusText) {
+    /// The label that tells models apart, which is vLLM's.
+    private static let modelLabel = "model_name"
+
+    /// How the engine of each model is doing.
+    private static func appendEngines(of models: ModelRegistry, to text: inout PrometheusText) {
+        let engines = models.slots.compactMap { slot -> (name: String, now: EngineStatistics)? in
+            guard case .serving(let model) = slot.state else { return nil }
+            return (model.description.name, model.engine.statistics)
+        }
+        func append(
+            _ name: String, isCounter: Bool = false, help: String,
+            _ value: (EngineStatistics) -> Double
+        ) {
+            text.append(
+                name, engines.map { (labels: [(modelLabel, $0.name)], value: value($0.now)) },
+                isCounter: isCounter, help: help)
+        }
+        func count(_ name: String, help: String, _ value: (EngineStatistics) -> UInt64) {
+            append(name, isCounter: true, help: help) { Double(value($0)) }
+        }
+        append("cierzo_num_requests_running", help: "Sequences with KV blocks.") {
+            Double($0.runningSequences)
+        }
+        append("cierzo_num_requests_waiting", help: "Sequences in the queue.") {
+            Double($0.waitingSequences)
+        }
+        append("cierzo_kv_blocks_used", help: "KV blocks in use.") { Double($0.usedBlocks) }
+        append("cierzo_kv_blocks_free", help: "KV blocks free.") { Double($0.freeBlocks) }
+        append("cierzo_kv_blocks_cached", help: "Free KV blocks that hold a cached prefix.") {
+            Double($0.cachedBlocks)
+        }
+        append("cierzo_kv_cache_usage_perc", help: "The share of KV blocks in use, from 0 to 1.") {
+            Double($0.usedBlocks) / Double(max(1, $0.usedBlocks + $0.freeBlocks))
+        }
+        count(
+            "cierzo_prefix_cache_queries_total",
+            help: "Prompt tokens that were looked for in the prefix cache."
+        ) { $0.cacheHitTokens + $0.cacheMissTokens }
+        count(
+            "cierzo_prefix_cache_hits_total", help: "Prompt tokens found in the prefix cache."
+        ) { $0.cacheHitTokens }
+        count(
+            "cierzo_prefix_cache_evicted_blocks_total",
+            help: "Cached KV blocks that were needed for something else."
+        ) { $0.evictedBlocks }
+        count("cierzo_steps_total", help: "Steps of the engine.") { $0.steps }
+        count("cierzo_prefill_tokens_total", help: "Prompt tokens computed.") { $0.prefillTokens }
+        count("cierzo_generation_tokens_total", help: "Tokens generated.") { $0.generatedTokens }
+        count(
+            "cierzo_forced_tokens_total",
+            help: "Tokens generated without being sampled, as only they could follow."
+        ) { $0.forcedTokens }
+        count(
+            "cierzo_masks_total",
+            help: "Masks that tokens of constrained answers were sampled with."
+        ) { $0.masks }
+        count(
+            "cierzo_rewinds_total", help: "Dead ends from which a constrained answer went back."
+        ) { $0.rewinds }
+        count(
+            "cierzo_num_preemptions_total",
+            help: "Sequences that lost their KV blocks and were computed again."
+        ) { $0.preemptions }
+        count(
+            "cierzo_decoding_tokens_total", help: "Tokens computed by steps without prompts."
+        ) { $0.decodedTokens }
+        count(
+            "cierzo_decoding_read_bytes_total",
+            help: "Bytes of weights, keys and values that steps without prompts read, each once."
+        ) { $0.decodingReadBytes }
+        append(
+            "cierzo_decoding_seconds_total", isCounter: true,
+            help: "Time that the model took in steps without prompts."
+        ) { $0.decodingDuration / .seconds(1) }
+    }
+
+    /// The most experts of all layers of a model that have a series each.
+    private static let mostExpertSeries = 512
+
+    /// How tokens are shared among experts: of each layer where that is not too much, and always how
+    /// uneven it is.
+    private static func appendExperts(of models: ModelRegistry, to text: inout PrometheusText) {
+        var tokens: [(labels: [(String, String)], value: Double)] = []
+        var imbalance: [(labels: [(String, String)], value: Double)] = []
+        for model in ExpertReport.models(of: models) {
+            let own = (modelLabel, model.name)
+            let isDetailed = model.tokens.joined().count <= mostExpertSeries
+            for (layer, counts) in (isDetailed ? model.tokens : [model.sums]).enumerated() {
+                let place = ("layer", isDetailed ? String(layer) : "all")
+                for (expert, count) in counts.prefix(mostExpertSeries).enumerated() {
+                    tokens.append(([own, place, ("expert", String(expert))], Double(count)))
+                }
+            }
+            for (layer, value) in model.imbalance.enumerated() {
+                imbalance.append(([own, ("layer", String(layer))], value))
+            }
+        }
         text.append(
-            "cierzo_sequences_running", Double(statistics.runningSequences),
-            help: "Sequences with KV blocks.")
+            "cierzo_expert_tokens_total", tokens, isCounter: true,
+            help: "Tokens that an expert has computed since the model was loaded.")
         text.append(
-            "cierzo_sequences_waiting", Double(statistics.waitingSequences),
-            help: "Sequences in the queue.")
-        text.append(
-            "cierzo_kv_blocks_used", Double(statistics.usedBlocks), help: "KV blocks in use.")
-        text.append("cierzo_kv_blocks_free", Double(statistics.freeBlocks), help: "KV blocks free.")
-        text.append(
-            "cierzo_kv_blocks_cached", Double(statistics.cachedBlocks),
-            help: "Free KV blocks that hold a cached prefix.")
-        text.append(
-            "cierzo_prefix_cache_hit_tokens_total", Double(statistics.cacheHitTokens),
-            isCounter: true, help: "Prompt tokens found in the prefix cache.")
-        text.append(
-            "cierzo_prefix_cache_miss_tokens_total", Double(statistics.cacheMissTokens),
-            isCounter: true, help: "Prompt tokens that had to be computed.")
-        text.append(
-            "cierzo_prefix_cache_evicted_blocks_total", Double(statistics.evictedBlocks),
-            isCounter: true, help: "Cached KV blocks that were needed for something else.")
-        text.append(
-            "cierzo_steps_total", Double(statistics.steps), isCounter: true,
-            help: "Steps of the engine.")
-        text.append(
-            "cierzo_prefill_tokens_total", Double(statistics.prefillTokens), isCounter: true,
-            help: "Prompt tokens computed.")
-        text.append(
-            "cierzo_generated_tokens_total", Double(statistics.generatedTokens), isCounter: true,
-            help: "Tokens generated.")
-        text.append(
-            "cierzo_forced_tokens_total", Double(statistics.forcedTokens), isCounter: true,
-            help: "Tokens generated without being sampled, as only they could follow.")
-        text.append(
-            "cierzo_masks_total", Double(statistics.masks), isCounter: true,
-            help: "Masks that tokens of constrained answers were sampled with.")
-        text.append(
-            "cierzo_rewinds_total", Double(statistics.rewinds), isCounter: true,
-            help: "Dead ends from which a constrained answer went back.")
-        text.append(
-            "cierzo_preemptions_total", Double(statistics.preemptions), isCounter: true,
-            help: "Sequences that lost their KV blocks and were computed again.")
+            "cierzo_expert_imbalance", imbalance,
+            help: "The tokens of a layer's busiest expert by the mean of all; 1 is even.")
     }
 }

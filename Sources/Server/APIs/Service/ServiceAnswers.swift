@@ -27,6 +27,34 @@ extension EndpointContract {
     static let metrics = EndpointContract(
         "Counters and gauges for Prometheus.", answers: .text("text/plain"))
 
+    /// `GET /v1/admin/experts`.
+    static let experts = EndpointContract(
+        "How many tokens each expert has computed.",
+        gives: .object {
+            FieldDeclaration("object", .choice(["list"]), "The kind of the answer.").required
+            FieldDeclaration(
+                "data",
+                .array(
+                    of: .object {
+                        FieldDeclaration("model", .string(), "The model's name.").required
+                        FieldDeclaration("layer_count", AnswerMembers.count, "Its layers.")
+                            .required
+                        FieldDeclaration("expert_count", AnswerMembers.count, "Experts of each.")
+                            .required
+                        FieldDeclaration(
+                            "tokens", .array(of: .array(of: AnswerMembers.count)),
+                            "Of each layer, the tokens that each expert has computed since the "
+                                + "model was loaded."
+                        ).required
+                        FieldDeclaration(
+                            "imbalance", .array(of: .number),
+                            "Of each layer, the tokens of its busiest expert by the mean of all: "
+                                + "1 where all have the same, 0 before the first token."
+                        ).required
+                    }), "Each model with experts that is in memory."
+            ).required
+        })
+
     /// `GET /version`.
     static let version = EndpointContract(
         "The version of the program.",

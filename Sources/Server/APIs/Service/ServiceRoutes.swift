@@ -14,7 +14,12 @@ extension RouteGroup {
         .get("/health/live", isOpen: true, isListed: false, contract: .liveness) { _ in
             ServerResponse(json: ["status": "ok"])
         },
-        .get("/metrics", contract: .metrics, for: .operation) { Exposition.response($0.backend) },
+        .get("/metrics", contract: .metrics, for: .operation) { context throws(APIError) in
+            try Exposition.response(context.backend, names: context.parameters["names"])
+        },
+        .get("/v1/admin/experts", isListed: false, contract: .experts, for: .operation) {
+            ServerResponse(json: ExpertReport.json($0.backend.models))
+        },
         .get("/version", "/v1/version", contract: .version) {
             ServerResponse(json: ["version": .string($0.backend.configuration.version)])
         },
