@@ -93,6 +93,7 @@ let package = Package(
         .target(name: "CFiles", path: "Sources/Base/CFiles", cSettings: cSettings),
         .target(name: "CTransfer", path: "Sources/Base/CTransfer", cSettings: cSettings),
         .target(name: "CCrypto", path: "Sources/Base/CCrypto", cSettings: cSettings),
+        .target(name: "CTLS", path: "Sources/Base/CTLS", cSettings: cSettings),
         .systemLibrary(name: "COpenBLAS", path: "Sources/Base/COpenBLAS"),
         .systemLibrary(name: "CNUMA", path: "Sources/Base/CNUMA"),
         .systemLibrary(name: "CZlib", path: "Sources/Base/CZlib"),
@@ -159,7 +160,7 @@ let package = Package(
             ], from: ["Logging"]),
 
         // Server: bytes on a socket to generation requests and back.
-        room("HTTP", in: "Server", uses: ["CEpoll", "CZlib"], from: ["HTTPTypes"]),
+        room("HTTP", in: "Server", uses: ["CEpoll", "CTLS", "CZlib"], from: ["HTTPTypes"]),
         room(
             "Telemetry", in: "Server", uses: ["CTransfer", "JSON"], from: ["Metrics", "Tracing"]),
         room("Storage", in: "Server"),

@@ -2,6 +2,8 @@
 
 package import ArgumentParser
 import Console
+import Foundation
+import HTTP
 
 /// `cierzo serve`.
 package struct Serve: AsyncParsableCommand {
@@ -40,7 +42,10 @@ package struct Serve: AsyncParsableCommand {
             if printDefaultConfig { return try StandardOutput.write(ConfigurationFile.text) }
             let settings = try Settings(flags: flags.values, file: config)
             if printConfig { return try printLine(settings.listing()) }
-            try await Service(settings.configuration).run()
+            var configuration = settings.configuration
+            configuration.http.inherited = try SocketActivation.sockets(
+                environment: ProcessInfo.processInfo.environment)
+            try await Service(configuration).run()
         } catch {
             throw failure(error)
         }

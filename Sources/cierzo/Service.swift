@@ -35,10 +35,10 @@ struct Service: Sendable {
         }
         var logger = Logger(label: "cierzo")
         logger.logLevel = configuration.logLevel
-        if !ListeningHost(configuration.http.host).isLoopback, !configuration.needsKey {
+        if !configuration.http.isLocal, !configuration.needsKey {
             logger.warning(
                 "insecure: everybody who can reach this address may use the server; set key-file",
-                metadata: ["host": "\(configuration.http.host)"])
+                metadata: ["address": "\(configuration.address)"])
         }
         let registry = MetricsRegistry()
         MetricsSystem.bootstrap(registry)
@@ -65,8 +65,20 @@ struct Service: Sendable {
             configuration: configuration.http,
             errorResponse: { api.refusal($0, $1, $2) }, admission: { api.admit($0) },
             handler: { await api.handle($0) })
-        let stop = StopRequest(logger: logger) { access?.reload(always: true) }
-        let port = try await http.start()
+        let notifier = ServiceNotifier(
+            environment: ProcessInfo.processInfo.environment, logger: logger)
+        let stop = StopRequest(logger: logger) { [logger] in
+            notifier.reload {
+                Self.reload(http, logger)
+                access?.reload(always: true)
+            }
+        }
+        // Where somebody else listens as well, clients wait for a server that can answer.
+        let waits = !configuration.http.inherited.isEmpty
+        let port = try await http.start(accepts: !waits)
+        if let daysLeft = http.certificateDaysLeft {
+            Self.note(certificateDaysLeft: daysLeft, logger)
+        }
         let maxConnections = await http.maxConnectionCount
         if maxConnections < configuration.http.maxConnections {
             logger.warning(
@@ -74,13 +86,21 @@ struct Service: Sendable {
                 metadata: ["connections": "\(maxConnections)"])
         }
         access?.watch()
+        let addresses = await http.addresses.joined(separator: " ")
         logger.info(
             "listening, loading the model",
-            metadata: ["port": "\(port)", "model": "\(entries[0].path)"])
+            metadata: [
+                "port": "\(port)", "address": "\(addresses)", "model": "\(entries[0].path)",
+            ])
 
         let loading = ModelService(
             configuration: configuration, port: port, residency: residency,
-            prefixStore: prefixStore, stop: stop, logger: logger)
+            prefixStore: prefixStore, stop: stop, logger: logger,
+            whenReady: { status in
+                await http.beginAccepting()
+                notifier.ready(status)
+            })
+        Task { await notifier.watch(models) }
         let pairs = zip(entries, slots).map { (entry: $0, slot: $1) }
         let failure = Mutex<(any Error)?>(nil)
         // Beside it, a signal ends the service while a further model is being loaded.
@@ -93,9 +113,16 @@ struct Service: Sendable {
         }
         await stop.wait()
         logger.info("draining; a second signal ends at once")
+        notifier.stopping(grace: configuration.shutdownGrace)
+        let deadline = ContinuousClock.now + configuration.shutdownGrace
+        // Where somebody goes on listening, nobody need be refused: new clients wait for the next
+        // server, and this one answers those that it has.
+        if waits {
+            await http.finish(within: configuration.shutdownGrace)
+        }
         models.stop()
         // The engines first: what they cut off still tells its client so.
-        await residency.end(grace: configuration.shutdownGrace)
+        await residency.end(grace: max(.zero, deadline - .now))
         await http.shutdown(grace: .seconds(2))
         storage?.flush()
         access?.control.flush()
@@ -104,6 +131,28 @@ struct Service: Sendable {
         logger.info("stopped")
         // Nothing would end the thread of a model that is just being loaded.
         if residency.isLoading { stop.end(code: 0) }
+    }
+}
+
+extension Service {
+    /// Reads again what may change while the server runs; what is not good stays as it was.
+    private static func reload(_ http: HTTPServer, _ logger: Logger) {
+        do throws(HTTPServerError) {
+            guard let daysLeft = try http.reloadCertificate() else { return }
+            logger.info("new connections get the certificate as it is now")
+            note(certificateDaysLeft: daysLeft, logger)
+        } catch {
+            logger.error("the certificate stays as it was", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    /// Warns of a certificate that is about to end.
+    private static func note(certificateDaysLeft days: Int, _ logger: Logger) {
+        if days < 14 {
+            logger.warning(
+                days < 0 ? "the certificate is not valid any more" : "the certificate ends soon",
+                metadata: ["days": "\(days)"])
+        }
     }
 }
 
@@ -188,6 +237,8 @@ private struct ModelService: Sendable {
     let prefixStore: PrefixStore?
     let stop: StopRequest
     let logger: Logger
+    /// Is told what is served once that can be asked.
+    let whenReady: @Sendable (String) async -> Void
 
     /// Opens all models, loads those that are needed at the start, and opens the gate.
     ///
@@ -216,6 +267,8 @@ private struct ModelService: Sendable {
                 "model": "\(opened[0].model.description.name)",
                 "seconds": "\((seconds * 10).rounded() / 10)",
             ])
+        await whenReady(
+            "Serving " + opened.map(\.model.description.name).joined(separator: ", "))
         greet()
     }
 
@@ -312,13 +365,19 @@ private struct ModelService: Sendable {
     /// Prints a line to paste, unless programs read what is printed.
     private func greet() {
         guard configuration.logFormat == .text else { return }
-        let address = ListeningHost(configuration.http.host).urlHost
+        let host = ListeningHost(configuration.http.host)
+        let scheme = configuration.http.tls.isWanted ? "https" : "http"
+        let url = scheme + "://" + (port == 0 ? "localhost" : "\(host.urlHost):\(port)")
+        let socket = configuration.socketPath.map { path in
+            path.hasPrefix("@")
+                ? "--abstract-unix-socket '\(path.dropFirst())' " : "--unix-socket '\(path)' "
+        }
         note(
             """
 
             Ask it something:
 
-            curl http://\(address):\(port)/v1/chat/completions -H 'Content-Type: application/json' \
+            curl \(socket ?? "")\(url)/v1/chat/completions -H 'Content-Type: application/json' \
             -d '{"model": "default", "messages": [{"role": "user", "content": "What is the capital of France?"}], "max_tokens": 60}'
 
             """)

@@ -81,10 +81,17 @@ package struct ServiceConfiguration: SettingSubject {
         func reject(_ key: String, _ expected: String, _ found: String) -> SettingsError {
             .invalid(key: key, source: "configuration", expected: expected, found: found)
         }
-        guard ListeningHost(http.host).isLoopback || needsKey || isInsecure else {
+        guard http.isLocal || needsKey || isInsecure else {
             throw reject(
-                "host", "a loopback address, or api-keys, or key-file, or insecure: true",
-                http.host)
+                "host", "a loopback address, or api-keys, or key-file, or insecure: true", address)
+        }
+        if http.tls.isWanted {
+            guard http.tls.certificate != nil else {
+                throw reject("tls-cert", "a certificate where another tls- key is set", "none")
+            }
+            guard http.tls.key != nil else {
+                throw reject("tls-key", "the key of tls-cert", "none")
+            }
         }
         guard keyWeights.isEmpty || keyWeights.count == apiKeys.count else {
             throw reject(
@@ -164,6 +171,17 @@ package struct ServiceConfiguration: SettingSubject {
     /// Whether requests need a key.
     var needsKey: Bool { !apiKeys.isEmpty || keyFile != nil }
 
+    /// Where the server listens, as the configuration or who started it says.
+    var address: String {
+        http.inherited.isEmpty
+            ? http.host : http.inherited.map(\.address.name).joined(separator: " ")
+    }
+
+    /// The path of the Unix socket that it listens on, if it does.
+    var socketPath: String? {
+        ListeningHost(http.inherited.first?.address.name ?? http.host).socketPath
+    }
+
     /// The keys that open the server, and what each gets of it.
     var keys: APIKeys { APIKeys(apiKeys, weights: keyWeights) }
 
@@ -173,10 +191,13 @@ package struct ServiceConfiguration: SettingSubject {
     ///   addresses.
     /// - Returns: what is set, and the server's own names.
     func browsers(hostName: String) -> BrowserPolicy {
-        // The address "*" is no name, and must not allow them all.
+        // The address "*" is no name, and must not allow them all; a path is none either.
         BrowserPolicy(
             allowedOrigins: allowedOrigins,
-            allowedHosts: allowedHosts + [http.host, hostName].filter { $0 != "*" })
+            allowedHosts: allowedHosts
+                + [http.host, hostName].filter {
+                    $0 != "*" && ListeningHost($0).socketPath == nil
+                })
     }
 
     /// Keys as operators write them.

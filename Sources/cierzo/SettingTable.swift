@@ -66,11 +66,35 @@ package enum SettingTable {
     private static let access = [
         Setting(
             "host", \.http.host, .text,
-            "Where to listen: a name or an address, IPv6 with or without brackets, \"*\" for all. "
-                + "Anything but a loopback address needs api-keys, key-file or insecure.",
-            "Loopback addresses are 127.0.0.0/8, ::1 and localhost."),
+            "Where to listen: a name or an address, IPv6 with or without brackets, \"*\" for all, or "
+                + "unix:/PATH for a Unix socket. Anything but a loopback address or a Unix socket "
+                + "needs api-keys, key-file or insecure.",
+            "Loopback addresses are 127.0.0.0/8, ::1 and localhost. A socket's file that nobody "
+                + "listens on is replaced; unix:@NAME has no file. Sockets that systemd has opened "
+                + "for the server (LISTEN_FDS) take the place of host and port."),
         Setting(
             "port", \.http.port, .number(0...65535), "The port to listen on; 0 picks a free one."),
+        Setting(
+            "socket-access", \.http.socketAccess, .choice,
+            "Who may connect to a Unix socket.",
+            "owner: the server's user. group: its group, too. everyone: all users of the machine."),
+        Setting(
+            "tls-cert", \.http.tls.certificate, .optional(.text), otherwise: "none, plain HTTP",
+            example: "/etc/cierzo/certificate.pem",
+            "The server's certificate in PEM, followed by those that it was issued by; then it speaks "
+                + "HTTPS only, with TLS 1.2 or 1.3.",
+            "SIGHUP reads the files of all tls- keys again: new connections get what they hold, and "
+                + "those that there are go on. OpenSSL 3 (libssl3) must be installed."),
+        Setting(
+            "tls-key", \.http.tls.key, .optional(.text), otherwise: "none",
+            example: "/etc/cierzo/key.pem",
+            "The private key of tls-cert in PEM, without a password."),
+        Setting(
+            "tls-client-ca", \.http.tls.clientAuthorities, .optional(.text),
+            otherwise: "none, clients need no certificate",
+            example: "/etc/cierzo/clients.pem",
+            "The authorities, in PEM, one of which must have issued a client's certificate; others "
+                + "cannot connect."),
         Setting(
             "api-keys", \.apiKeys, .list(ServiceConfiguration.readKeys),
             otherwise: "none, all may ask",
@@ -314,6 +338,9 @@ package enum SettingTable {
             "max-header-bytes", \.http.limits.maxHeaderBytes, .number(1024...1_048_576, "bytes"),
             "The largest request header."),
         Setting(
+            "max-header-count", \.http.limits.maxHeaderCount, .number(1...10_000, "fields"),
+            "The most fields in a request header."),
+        Setting(
             "max-connections", \.http.maxConnections, .number(1...65536),
             "The most connections at a time; idle ones give way to new ones.",
             "Those give way, too, whose header does not come to its end; a running request never "
@@ -321,12 +348,24 @@ package enum SettingTable {
                 + "limit of open files (ulimit -n, of which the hard one counts) does not allow as "
                 + "many."),
         Setting(
+            "max-per-address", \.http.maxConnectionsPerAddress,
+            .optional(.number(1...65536)), otherwise: "half of max-connections", example: "64",
+            "The most connections of one client address, or of one IPv6 network of 64 bits.",
+            "Beyond, its idle ones give way, a few get 503, and the rest are closed. This machine's "
+                + "own addresses are not limited, for a reverse proxy stands for many; of one on "
+                + "another machine the limit must be as high as its connections."),
+        Setting(
             "header-timeout", \.http.timeouts.header, .seconds(1...3600),
             "Time for a request's header to arrive."),
         Setting(
             "body-timeout", \.http.timeouts.body, .seconds(1...3600),
             "Time for a request's body to arrive.",
             "A body that sends less than 4096 bytes a second runs out of it, wherever it stalls."),
+        Setting(
+            "write-timeout", \.http.timeouts.write, .seconds(1...3600),
+            "How long a client may keep its answer waiting in all before it is cut.",
+            "One that takes 1024 bytes a second or more gets all, however long that is. What waits "
+                + "for it is bounded: by the kernel, and by the answer's own length."),
         Setting(
             "idle-timeout", \.http.timeouts.idle, .seconds(1...3600),
             "How long an idle connection is kept."),
@@ -336,7 +375,7 @@ package enum SettingTable {
         Setting(
             "shutdown-grace", \.shutdownGrace, .seconds(0...3600),
             "Time that running requests have to finish on SIGTERM or SIGINT; a second signal ends the "
-                + "server at once. SIGHUP has key-file read again."),
+                + "server at once. SIGHUP reads key-file, jwt-keys and the certificate again."),
         Setting("log-level", \.logLevel, .choice, "The least important messages of the log."),
         Setting(
             "otlp-endpoint", \.traceEndpoint, .optional(.text), otherwise: "none, nobody is told",

@@ -324,6 +324,16 @@ struct HTTPServerTests {
         }
     }
 
+    @Test func `what is asked of the server itself says that it is there`() async throws {
+        try await LoopbackServer.run(handler: Self.echo) { server in
+            let client = try await server.connect()
+            try await client.send("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(try await client.response().status == 204)
+            try await client.send("GET /after HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(try await client.response().body == "GET /after ")
+        }
+    }
+
     @Test func `a port in use and a wrong configuration are errors`() async throws {
         try await LoopbackServer.run(handler: Self.echo) { server in
             let second = HTTPServer(

@@ -6,7 +6,7 @@ import Testing
 @Suite struct ListeningHostTests {
     @Test(arguments: [
         "127.0.0.1", "127.255.0.3", "::1", "[::1]", "0:0:0:0:0:0:0:1", "::ffff:127.0.0.1",
-        "[::ffff:127.9.9.9]", "localhost", "LocalHost",
+        "[::ffff:127.9.9.9]", "localhost", "LocalHost", "unix:/run/cierzo.sock", "unix:@cierzo",
     ])
     func `an address of this machine alone is loopback`(host: String) {
         #expect(ListeningHost(host).isLoopback)
@@ -22,6 +22,30 @@ import Testing
     ])
     func `no other spelling passes as loopback`(host: String) {
         #expect(!ListeningHost(host).isLoopback)
+    }
+
+    @Test(
+        arguments: [
+            ("unix:/run/x", "/run/x"), ("unix:@x", "@x"), ("unix:", ""), ("unix", nil),
+            ("/run/x", nil),
+            ("127.0.0.1", nil), ("UNIX:/x", nil),
+        ] as [(String, String?)])
+    func `the path of a Unix socket follows its prefix`(host: String, path: String?) {
+        #expect(ListeningHost(host).socketPath == path)
+    }
+
+    @Test func `an address is shown as a URL has it, or as a path`() throws {
+        #expect(try SocketAddress(path: "/run/x").name == "unix:/run/x")
+        #expect(try SocketAddress(path: "@x").name == "unix:@x")
+        #expect(try SocketAddress(path: "@x").port == 0)
+        for (host, shown) in [("127.0.0.1", "127.0.0.1:80"), ("::1", "[::1]:80")] {
+            #expect(try SocketAddress.resolve(host: host, port: 80).first?.name == shown)
+        }
+    }
+
+    @Test(arguments: ["", "@", String(repeating: "x", count: 108), "a\0b"])
+    func `a path that the kernel would not take is an error`(path: String) {
+        #expect(throws: SocketError.self) { try SocketAddress(path: path) }
     }
 
     @Test(arguments: [

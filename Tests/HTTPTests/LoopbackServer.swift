@@ -26,14 +26,17 @@ struct LoopbackServer {
             .text(status, reason)
         },
         admission: HTTPServer.Admission? = nil,
+        configure: (inout HTTPServer.Configuration) throws -> Void = { _ in },
         handler: @escaping HTTPServer.Handler,
         _ body: (LoopbackServer) async throws -> Void
     ) async throws {
+        var configuration = HTTPServer.Configuration(
+            host: host, port: 0, limits: limits, timeouts: timeouts,
+            maxConnections: maxConnections, maxBodyMemoryBytes: maxBodyMemoryBytes)
+        try configure(&configuration)
         let server = HTTPServer(
-            configuration: .init(
-                host: host, port: 0, limits: limits, timeouts: timeouts,
-                maxConnections: maxConnections, maxBodyMemoryBytes: maxBodyMemoryBytes),
-            errorResponse: errorResponse, admission: admission, handler: handler)
+            configuration: configuration, errorResponse: errorResponse, admission: admission,
+            handler: handler)
         let port = try await server.start()
         let poller = try Poller()
         let loopback = LoopbackServer(server: server, host: host, port: port, poller: poller)
@@ -47,10 +50,16 @@ struct LoopbackServer {
         poller.stop()
     }
 
-    func connect() async throws -> LoopbackClient {
+    /// Connects, from an address of this machine where one is given.
+    func connect(from source: String? = nil) async throws -> LoopbackClient {
+        if let path = ListeningHost(host).socketPath {
+            return LoopbackClient(
+                socket: try Socket.connect(to: SocketAddress(path: path), poller: poller))
+        }
         let address = try #require(
             try SocketAddress.resolve(host: host, port: UInt16(port)).first)
-        return LoopbackClient(socket: try Socket.connect(to: address, poller: poller))
+        let own = try source.flatMap { try SocketAddress.resolve(host: $0, port: 0).first }
+        return LoopbackClient(socket: try Socket.connect(to: address, from: own, poller: poller))
     }
 
     /// Sends one request on a connection of its own.
@@ -67,6 +76,8 @@ struct LoopbackResponse {
     let status: Int
     let fields: [String: String]
     var body = ""
+    /// Of a body with a length, as it came.
+    var bytes: [UInt8] = []
     var chunks: [String] = []
     /// Whether the body ended as its framing promised.
     var isComplete = true
@@ -99,7 +110,8 @@ final class LoopbackClient {
         var response = LoopbackResponse(status: try #require(Int(code)), fields: fields)
         guard hasBody, response.status >= 200 else { return response }
         if let length = fields["content-length"].flatMap({ Int($0) }) {
-            response.body = try await take(length)
+            response.bytes = try await takeBytes(length)
+            response.body = String(decoding: response.bytes, as: UTF8.self)
         } else if fields["transfer-encoding"] == "chunked" {
             try await readChunks(&response)
         } else if ![204, 304].contains(response.status) {
@@ -141,11 +153,15 @@ final class LoopbackClient {
     }
 
     func take(_ count: Int) async throws -> String {
+        String(decoding: try await takeBytes(count), as: UTF8.self)
+    }
+
+    func takeBytes(_ count: Int) async throws -> [UInt8] {
         while buffer.count < count {
             guard try await fill() else { throw EndOfStream() }
         }
         defer { buffer.removeFirst(count) }
-        return String(decoding: buffer.prefix(count), as: UTF8.self)
+        return Array(buffer.prefix(count))
     }
 
     /// Waits for more bytes; false at the end, regular or not.

@@ -117,6 +117,22 @@ import Testing
         #expect(throws: ServingError.broken(reason: "lost")) { try registry.model(named: "b") }
     }
 
+    @Test func `work that stands still is noticed while the server ends, too`() {
+        let engine = ScriptedEngine()
+        engine.statistics.waitingSequences = 1
+        engine.statistics.lastProgress = .now - .seconds(61)
+        let registry = ModelRegistry()
+        let slot = registry.announce()
+        #expect(!registry.isStalled(limit: .seconds(60)))
+        slot.serve(model(description("a"), engine))
+        #expect(registry.isStalled(limit: .seconds(60)))
+        #expect(!registry.isStalled(limit: .seconds(36_000)))
+        slot.stop()
+        #expect(registry.isStalled(limit: .seconds(60)))
+        engine.statistics.waitingSequences = 0
+        #expect(!registry.isStalled(limit: .seconds(60)))
+    }
+
     @Test func `while names are unknown, an unknown name is one of a model that loads`() {
         let registry = ModelRegistry()
         #expect(throws: ServingError.loading) { try registry.model(named: "a") }

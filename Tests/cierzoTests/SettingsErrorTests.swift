@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import Glibc
+import HTTP
 import Serving
 import Testing
 import cierzo
@@ -157,6 +159,31 @@ import cierzo
         #expect(try keyed.validatedModels().map(\.path) == ["m"])
         let insecure = try configuration(["--model", "m", "--host", "*", "--insecure"])
         #expect(try insecure.validatedModels().map(\.path) == ["m"])
+    }
+
+    @Test func `a Unix socket needs no keys, and an inherited public one does`() throws {
+        let local = try configuration(["--model", "m", "--host", "unix:/run/cierzo/http"])
+        #expect(try local.validatedModels().map(\.path) == ["m"])
+        let descriptor = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { Glibc.close(descriptor) }
+        try #require(listen(descriptor, 1) == 0)
+        // Without an address it listens on all of them, whatever host says.
+        var open = local
+        open.http.inherited = [try InheritedSocket(descriptor: descriptor)]
+        #expect(throws: SettingsError.self) { try open.validatedModels() }
+    }
+
+    @Test(arguments: [
+        (["--tls-key", "k"], "tls-cert"), (["--tls-client-ca", "c"], "tls-cert"),
+        (["--tls-cert", "c"], "tls-key"), (["--tls-cert", "c", "--tls-client-ca", "c"], "tls-key"),
+    ])
+    func `a certificate and its key go together`(arguments: [String], missing: String) throws {
+        let configuration = try configuration(["--model", "m"] + arguments)
+        let error = #expect(throws: SettingsError.self) { try configuration.validatedModels() }
+        guard case .invalid(missing, _, _, _)? = error else {
+            Issue.record("\(String(describing: error)) does not name \(missing)")
+            return
+        }
     }
 
     @Test func `there is a weight for every key, or none`() throws {

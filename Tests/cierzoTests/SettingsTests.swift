@@ -124,6 +124,10 @@ import cierzo
         model-wait           60  # default
         host                 127.0.0.1  # default
         port                 8080  # default
+        socket-access        group  # default
+        tls-cert             (none, plain HTTP)  # default
+        tls-key              (none)  # default
+        tls-client-ca        (none, clients need no certificate)  # default
         api-keys             []  # default
         key-weights          []  # default
         key-file             (none)  # default
@@ -166,9 +170,12 @@ import cierzo
         max-body-bytes       16777216  # default
         max-body-memory      (16 of the largest bodies)  # default
         max-header-bytes     65536  # default
+        max-header-count     100  # default
         max-connections      1024  # default
+        max-per-address      (half of max-connections)  # default
         header-timeout       10  # default
         body-timeout         60  # default
+        write-timeout        30  # default
         idle-timeout         75  # default
         shutdown-grace       30  # default
         log-level            info  # default

@@ -111,6 +111,21 @@ package final class ModelRegistry: Sendable {
             ?? .loading(nil)
     }
 
+    /// Whether an engine has had work for some time and has not done a step, also while the server
+    /// only ends what it has begun.
+    ///
+    /// - Parameter limit: for how long.
+    /// - Returns: whether that is so.
+    package func isStalled(limit: Duration) -> Bool {
+        slots.contains { slot in
+            switch slot.state {
+            case .loading: false
+            case .serving(let model), .stopping(let model):
+                model.engine.statistics.isStalled(limit: limit)
+            }
+        }
+    }
+
     /// How the engines of the models that answer are doing, all together; nil if there is none.
     package var statistics: EngineStatistics? {
         var total: EngineStatistics?

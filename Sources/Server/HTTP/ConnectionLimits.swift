@@ -9,14 +9,24 @@ package struct ConnectionLimits: Sendable, Equatable {
     package let served: Int
     /// Connections beyond these, of which the header is read and health is answered.
     package let guests: Int
+    /// Connections of one address that are served.
+    package let servedPerAddress: Int
+    /// Guests of an address that has as many connections as it may.
+    var guestsPerAddress: Int { max(1, guests / 8) }
 
     /// The open connections of any kind, those included that give way but are not closed yet.
     var open: Int { served + 2 * guests }
 
     /// The limits, at most what was configured.
-    package init(configured: Int, descriptors: Int) {
+    ///
+    /// - Parameters:
+    ///   - configured: connections in all.
+    ///   - perAddress: connections of one address; nil for half of all.
+    ///   - descriptors: the files and sockets that the process may have open.
+    package init(configured: Int, perAddress: Int? = nil, descriptors: Int) {
         guests = min(64, max(1, descriptors / 8))
         let others = min(128, descriptors / 4)
         served = min(configured, max(1, descriptors - others - 2 * guests))
+        servedPerAddress = min(perAddress ?? max(1, served / 2), served)
     }
 }

@@ -13,6 +13,8 @@ final class HTTPConnection: Sendable {
         let admission: HTTPServer.Admission
         let errorResponse: HTTPServer.ErrorResponse
         let bodyBudget: BodyBudget
+        let certificate: ServerCertificate
+        let compression = ResponseCompression()
         let date = HTTPDate()
 
         /// The response, which tells when to come again if it is a 503.
@@ -53,7 +55,8 @@ final class HTTPConnection: Sendable {
     private static let probeDelays = [0, 1, 2, 4, 8, 16, 32, 64, 128].map(Duration.seconds)
     private static let maxLeadingZeros = 4
 
-    let remoteAddress: String
+    let network: ClientNetwork
+    private let remoteAddress: String
     private let socket: Socket
     private let service: Service
     /// Whether the connection is beyond those that the server serves.
@@ -68,6 +71,7 @@ final class HTTPConnection: Sendable {
     init(socket: Socket, remoteAddress: String, service: Service, isGuest: Bool = false) {
         self.socket = socket
         self.remoteAddress = remoteAddress
+        network = ClientNetwork(of: remoteAddress)
         self.service = service
         self.isGuest = isGuest
         phase = ConnectionPhase(isGuest: isGuest)
@@ -100,6 +104,7 @@ final class HTTPConnection: Sendable {
             socket: socket, service: service, remoteAddress: remoteAddress, isGuest: isGuest,
             timeouts: timeouts, phase: phase)
         do {
+            guard try await isSecured() else { return socket.close() }
             while let received = try await receiver.next() {
                 let goesOn =
                     switch received {
@@ -115,6 +120,7 @@ final class HTTPConnection: Sendable {
                     break
                 }
             }
+            socket.endSending()
         } catch let error as RequestError {
             await refuse(error, receiver.unfinishedHead)
         } catch {
@@ -124,9 +130,33 @@ final class HTTPConnection: Sendable {
         socket.close()
     }
 
+    /// Agrees with the client on encryption, where the server wants that.
+    ///
+    /// - Returns: whether requests can follow.
+    /// - Throws: ``SocketError``, and ``RequestError`` for a client that speaks plain HTTP.
+    private func isSecured() async throws -> Bool {
+        guard let context = service.certificate.current else { return true }
+        guard let first = try await socket.firstByte(until: .now + timeouts.idle) else {
+            return false
+        }
+        switch first {
+        // A handshake (RFC 8446 §5.1), for which the client has as long as for a header.
+        case 0x16:
+            phase.beginHeader()
+            try await socket.encrypt(with: context, until: .now + timeouts.header)
+            return true
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"):
+            throw RequestError.malformed("this port speaks HTTPS only: ask it by https://")
+        default: return false
+        }
+    }
+
+    /// Closes after the next answer.
+    func noteLastRequest() { state.withLock { $0.isDraining = true } }
+
     /// Finishes the request being served, if any, and then closes.
     func drain() {
-        state.withLock { $0.isDraining = true }
+        noteLastRequest()
         socket.interrupt()
     }
 
@@ -177,7 +207,8 @@ final class HTTPConnection: Sendable {
         state.withLock { $0.progress = .nothing(ahead: 0) }
         // A task of its own, so that it can be cancelled while this one goes on.
         let exchange = Task {
-            let response = await self.service.handler(request)
+            let response = await self.service.compression.applied(
+                to: self.service.handler(request), for: head.request.headerFields)
             // A body that was not read would be taken for the next request.
             return try await self.send(
                 response, self.encoder(for: head, mayGoOn: !head.ignoresBody))

@@ -16,6 +16,8 @@ package actor HTTPServer {
 
     /// How long cancelled handlers have to end, and then their connections to close.
     private static let farewell = Duration.seconds(1)
+    /// How long idle connections may bring a last request once no new ones are accepted.
+    private static let lastChance = Duration.seconds(1)
 
     private let service: HTTPConnection.Service
     private var limits: ConnectionLimits
@@ -25,6 +27,9 @@ package actor HTTPServer {
     /// Those beyond the limit, who may ask for health.
     private var guests = ConnectionTable()
     private var nextConnectionID = 0
+    /// Whether new connections are taken.
+    package private(set) var isAccepting = false
+    private var hasStoppedAccepting = false
     private var isShuttingDown = false
     private var roomWaiters: [CheckedContinuation<Void, Never>] = []
     private var idleWaiters: [CheckedContinuation<Void, Never>] = []
@@ -44,7 +49,8 @@ package actor HTTPServer {
         service = HTTPConnection.Service(
             configuration: configuration, handler: handler, admission: admission,
             errorResponse: errorResponse,
-            bodyBudget: BodyBudget(byteCount: configuration.bodyMemoryByteCount))
+            bodyBudget: BodyBudget(byteCount: configuration.bodyMemoryByteCount),
+            certificate: ServerCertificate(configuration.tls))
     }
 
     /// How many connections are open.
@@ -56,13 +62,18 @@ package actor HTTPServer {
 
     /// Listens and serves until ``shutdown(grace:)``.
     ///
+    /// - Parameter accepts: whether clients are served at once, or wait in the kernel until
+    ///   ``beginAccepting()``.
     /// - Returns: the port, which matters if the configuration left the choice to the kernel.
     /// - Throws: ``HTTPServerError``.
-    package func start() async throws -> Int {
+    package func start(accepts: Bool = true) async throws -> Int {
         guard poller == nil else { throw HTTPServerError.alreadyStarted }
         let configuration = try service.configuration.validated()
+        _ = try reloadCertificate()
         limits = ConnectionLimits(
-            configured: configuration.maxConnections, descriptors: DescriptorLimit.raise())
+            configured: configuration.maxConnections,
+            perAddress: configuration.maxConnectionsPerAddress,
+            descriptors: DescriptorLimit.raise())
         // The runtime opens the descriptors of its timers at the first sleep, and aborts if none
         // are left. Sleeping here makes it open them while there are enough.
         try? await Task.sleep(for: .nanoseconds(1))
@@ -74,10 +85,39 @@ package actor HTTPServer {
             throw error
         }
         self.poller = poller
-        for listener in listeners {
-            Task { await self.acceptConnections(of: listener) }
-        }
+        if accepts { beginAccepting() }
         return listeners.first.map { Int($0.port) } ?? configuration.port
+    }
+
+    /// Reads the certificate, its key and the authorities of clients, also once more: new connections
+    /// get them, and those that there are go on as they began.
+    ///
+    /// - Returns: how many days the certificate is still valid; nil for plain HTTP.
+    /// - Throws: ``HTTPServerError`` for files that are not good; those from before stay in use.
+    package nonisolated func reloadCertificate() throws(HTTPServerError) -> Int? {
+        try service.certificate.read()
+    }
+
+    /// How many days the certificate in use is still valid; nil for plain HTTP.
+    package nonisolated var certificateDaysLeft: Int? { service.certificate.current?.daysLeft }
+
+    /// Where the server listens, as a URL has it or `unix:` and a path; known after ``start()``.
+    package var addresses: [String] { listeners.map(\.address.name) }
+
+    /// Accepts nobody any more, and answers whoever is connected.
+    ///
+    /// Every answer is the last one of its connection. An idle connection is not closed at once, for
+    /// a request may be on its way on it, which its client could not send again.
+    ///
+    /// - Parameter grace: how long requests may go on; those that are not answered by then stay.
+    package func finish(within grace: Duration) async {
+        guard !isShuttingDown else { return }
+        stopAccepting()
+        for connection in allConnections { connection.noteLastRequest() }
+        let patience = min(grace, Self.lastChance)
+        await waitUntilIdle(patience)
+        for connection in allConnections { connection.drain() }
+        await waitUntilIdle(grace - patience)
     }
 
     /// Stops serving, politely.
@@ -87,9 +127,8 @@ package actor HTTPServer {
     package func shutdown(grace: Duration) async {
         guard !isShuttingDown else { return await waitUntilIdle(grace) }
         isShuttingDown = true
-        for listener in listeners { listener.close() }
+        stopAccepting()
         for connection in allConnections { connection.drain() }
-        resumeRoomWaiters()
         await waitUntilIdle(grace)
         for connection in allConnections { connection.cancel() }
         await waitUntilIdle(Self.farewell)
@@ -98,7 +137,47 @@ package actor HTTPServer {
         poller?.stop()
     }
 
+    /// Serves clients, first those that have waited in the kernel.
+    package func beginAccepting() {
+        guard !isAccepting, !hasStoppedAccepting else { return }
+        isAccepting = true
+        for listener in listeners {
+            Task { await self.acceptConnections(of: listener) }
+        }
+    }
+
+    private func stopAccepting() {
+        (isAccepting, hasStoppedAccepting) = (false, true)
+        for listener in listeners { listener.close() }
+        resumeRoomWaiters()
+    }
+
     private static func listen(
+        _ configuration: Configuration, _ poller: Poller
+    ) throws(HTTPServerError) -> [Listener] {
+        let path = ListeningHost(configuration.host).socketPath
+        guard path != nil || !configuration.inherited.isEmpty else {
+            return try listenOnTCP(configuration, poller)
+        }
+        var listeners: [Listener] = []
+        do throws(SocketError) {
+            for socket in configuration.inherited {
+                listeners.append(try Listener(socket, poller: poller))
+            }
+            if let path, listeners.isEmpty {
+                let access = configuration.socketAccess
+                listeners.append(try Listener(path: path, access: access, poller: poller))
+            }
+            return listeners
+        } catch {
+            for listener in listeners { listener.close() }
+            throw .cannotListen(
+                host: configuration.inherited.first?.address.name ?? configuration.host, port: 0,
+                reason: error.description)
+        }
+    }
+
+    private static func listenOnTCP(
         _ configuration: Configuration, _ poller: Poller
     ) throws(HTTPServerError) -> [Listener] {
         let isAny = ["", "*"].contains(configuration.host)
@@ -131,7 +210,7 @@ package actor HTTPServer {
     }
 
     private func acceptConnections(of listener: Listener) async {
-        while !isShuttingDown {
+        while isAccepting {
             // Whoever is not accepted yet waits in the kernel, at no cost to us.
             if openCount >= limits.open {
                 await withCheckedContinuation { roomWaiters.append($0) }
@@ -164,6 +243,9 @@ package actor HTTPServer {
 
     /// Serves a connection, or takes it as a guest.
     ///
+    /// An address with more connections than it may have is a guest, too, and then is closed: it is
+    /// the only one that could gain from an answer.
+    ///
     /// - Returns: false if there was room for neither. There soon will be: guests have short
     ///   timeouts.
     private func admit(_ socket: Socket, _ remoteAddress: String) -> Bool {
@@ -171,7 +253,21 @@ package actor HTTPServer {
             socket.close()
             return true
         }
-        let isServed = connections.activeCount < limits.served || connections.makeRoom()
+        let network = ClientNetwork(of: remoteAddress)
+        let isWithinShare =
+            network.isLocal && !service.configuration.limitsLocalAddresses
+            || connections.activeCount(of: network) < limits.servedPerAddress
+            || connections.makeRoom(of: network)
+        guard
+            isWithinShare || guests.activeCount(of: network) < limits.guestsPerAddress
+                || guests.makeRoom(of: network)
+        else {
+            socket.close()
+            return true
+        }
+        let isServed =
+            isWithinShare
+            && (connections.activeCount < limits.served || connections.makeRoom())
         guard isServed || guests.activeCount < limits.guests || guests.makeRoom() else {
             return false
         }
@@ -181,6 +277,8 @@ package actor HTTPServer {
         nextConnectionID += 1
         if isServed { connections.add(connection, id) } else { guests.add(connection, id) }
         // Detached: connections run beside each other, not on this actor.
+        // It was accepted while the listener was being closed.
+        if !isAccepting { connection.noteLastRequest() }
         Task.detached {
             await connection.run()
             await self.release(id)
@@ -229,7 +327,7 @@ extension HTTPServer {
         package var minBodyBytesPerSecond: Int
         /// Without any byte of a first or further request.
         package var idle: Duration
-        /// Without the client taking any byte of a response.
+        /// For the client to take a response, and for each stall of it; see ``ReaderClock``.
         package var write: Duration
         /// For the client to close its side of a connection that we have closed.
         package var linger: Duration
@@ -251,16 +349,27 @@ extension HTTPServer {
 
     /// Where the server listens and what it takes.
     package struct Configuration: Sendable {
-        /// A name or numeric address; `*` is every address, IPv6 and IPv4.
+        /// A name or numeric address; `*` is every address, IPv6 and IPv4; `unix:` and a path is a
+        /// Unix socket.
         package var host: String
         /// The port, 0 to let the kernel choose.
         package var port: Int
+        /// Who may connect where ``host`` is the path of a Unix socket.
+        package var socketAccess = SocketAccess.group
+        /// The listening sockets that the process was started with, in place of host and port.
+        package var inherited: [InheritedSocket] = []
+        /// The certificate of an encrypted server; none for plain HTTP.
+        package var tls = TLSFiles()
         /// How large a request may be.
         package var limits: RequestParser.Limits
         /// How long a client may take.
         package var timeouts: Timeouts
         /// Connections served at once; beyond them idle ones give way, or new ones are told 503.
         package var maxConnections: Int
+        /// Connections of one address served at once; nil for half of all.
+        package var maxConnectionsPerAddress: Int?
+        /// Whether that limit is for this machine's own addresses, too, where a proxy stands for many.
+        package var limitsLocalAddresses = false
         /// What all bodies being received or not yet read by their handlers may take together; nil
         /// for as much as 16 of the largest bodies take.
         package var maxBodyMemoryBytes: Int?
@@ -282,6 +391,12 @@ extension HTTPServer {
             self.serverName = serverName
         }
 
+        /// Whether only this machine can reach the server.
+        package var isLocal: Bool {
+            inherited.isEmpty
+                ? ListeningHost(host).isLoopback : inherited.allSatisfy(\.isLocal)
+        }
+
         /// What all bodies may take together, in bytes.
         package var bodyMemoryByteCount: Int {
             let (sixteen, overflows) = limits.maxBodyBytes.multipliedReportingOverflow(by: 16)
@@ -301,6 +416,7 @@ extension HTTPServer {
                 ("maxHeaderBytes", limits.maxHeaderBytes),
                 ("maxHeaderCount", limits.maxHeaderCount),
                 ("minBodyBytesPerSecond", timeouts.minBodyBytesPerSecond),
+                ("maxConnectionsPerAddress", maxConnectionsPerAddress ?? 1),
             ]
             for (key, value) in counts where !(1...(1 << 30)).contains(value) {
                 throw .invalid(key: key, reason: "\(value) is not within 1...2^30")

@@ -113,7 +113,11 @@ struct RequestReceiver {
     }
 
     private func refusal(of head: RequestHead) -> ServerResponse? {
-        service.admission(
+        // Asked of the server itself, not of anything that it has (RFC 9110 §9.3.7).
+        if head.request.path == "*" {
+            return ServerResponse(head: HTTPResponse(status: .noContent), body: .bytes([]))
+        }
+        return service.admission(
             ArrivingRequest(
                 head: head.request, remoteAddress: remoteAddress, isOverLimit: isGuest)
         ).map(HTTPConnection.Service.withRetryAfter)

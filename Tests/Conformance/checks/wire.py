@@ -107,6 +107,23 @@ def a_body_that_is_compressed():
 
 
 @check("wire")
+def an_answer_that_is_compressed():
+    request = ["GET", "/openapi.json"]
+    status, fields, body = ask(head(*request, "Accept-Encoding: br;q=1, gzip;q=0.5"))
+    same(status, 200, "status")
+    same(fields.get("content-encoding"), "gzip", "coding")
+    same("accept-encoding" in fields.get("vary", "").lower(), True, "Vary")
+    same(gzip.decompress(body), ask(head(*request))[2], "body")
+    same(ask(head("HEAD", *request[1:], "Accept-Encoding: gzip"), is_head=True)[1]
+         .get("content-encoding"), "gzip", "coding of HEAD")
+
+
+@check("wire")
+def the_server_asked_for_itself():
+    same(ask(head("OPTIONS", "*"))[0], 204, "status")
+
+
+@check("wire")
 def a_request_of_single_bytes():
     with Connection() as connection:
         connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -3,7 +3,7 @@
 import Glibc
 import Synchronization
 
-/// A listening TCP socket.
+/// A listening socket: of TCP, or a Unix socket.
 package final class Listener: Sendable {
     /// What became of one attempt to accept.
     package enum Acceptance: Sendable {
@@ -13,20 +13,79 @@ package final class Listener: Sendable {
         case exhausted
     }
 
-    /// The port, chosen by the kernel if 0 was asked for.
-    package let port: UInt16
+    /// Where it listens, with the port that the kernel chose if 0 was asked for.
+    package let address: SocketAddress
+    /// The port.
+    package var port: UInt16 { address.port }
     private let socket: Socket
     private let poller: Poller
     private let spare = SpareDescriptor()
+    /// The file of a Unix socket that is ours.
+    private let file: UnixSocketFile?
+    /// Whether somebody else goes on listening with the same socket.
+    private let isShared: Bool
 
-    /// Listens on an address.
-    package init(
-        address: SocketAddress, backlog: Int32 = 1_024, poller: Poller
+    /// How many connections wait in the kernel.
+    private static let backlog: Int32 = 1_024
+
+    /// Takes over a descriptor that listens, and closes it in the end.
+    private init(
+        descriptor: Int32, file: UnixSocketFile?, isShared: Bool, poller: Poller
     ) throws(SocketError) {
-        let descriptor = Glibc.socket(
-            address.family,
-            Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { throw .last("socket") }
+        address = unsafe SocketAddress { unsafe getsockname(descriptor, $0, $1) }
+        self.poller = poller
+        self.file = file
+        self.isShared = isShared
+        socket = try Socket(descriptor: descriptor, poller: poller)
+    }
+
+    /// Listens with a socket that the process was started with, and that others keep.
+    package convenience init(_ inherited: InheritedSocket, poller: Poller) throws(SocketError) {
+        let descriptor = inherited.descriptor
+        guard fcntl(descriptor, F_SETFL, O_NONBLOCK) == 0,
+            fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0
+        else { throw .last("fcntl") }
+        if inherited.address.family != AF_UNIX { try Self.setInheritedOptions(descriptor) }
+        try self.init(descriptor: descriptor, file: nil, isShared: true, poller: poller)
+    }
+
+    /// Listens under a path.
+    ///
+    /// - Parameters:
+    ///   - path: of the socket's file, or `@` and an abstract name.
+    ///   - access: who may connect, where there is a file.
+    ///   - poller: wakes those who wait.
+    /// - Throws: `SocketError`.
+    package convenience init(
+        path: String, access: SocketAccess, poller: Poller
+    ) throws(SocketError) {
+        let descriptor = try Self.socket(AF_UNIX)
+        var file: UnixSocketFile?
+        do throws(SocketError) {
+            if path.hasPrefix("@") {
+                let address = try SocketAddress(path: path)
+                let bound = unsafe address.withPointer { unsafe bind(descriptor, $0, $1) }
+                guard bound == 0 else { throw .last("bind") }
+                guard listen(descriptor, Self.backlog) == 0 else { throw .last("listen") }
+            } else {
+                file = try UnixSocketFile(
+                    path, access: access, descriptor: descriptor, backlog: Self.backlog)
+            }
+        } catch {
+            Glibc.close(descriptor)
+            throw error
+        }
+        do throws(SocketError) {
+            try self.init(descriptor: descriptor, file: file, isShared: false, poller: poller)
+        } catch {
+            file?.remove()
+            throw error
+        }
+    }
+
+    /// Listens on an address of TCP.
+    package convenience init(address: SocketAddress, poller: Poller) throws(SocketError) {
+        let descriptor = try Self.socket(address.family)
         do throws(SocketError) {
             // So that a restart need not wait for connections in TIME_WAIT.
             try Socket.set(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
@@ -37,21 +96,29 @@ package final class Listener: Sendable {
             try Self.setInheritedOptions(descriptor)
             let bound = unsafe address.withPointer { unsafe bind(descriptor, $0, $1) }
             guard bound == 0 else { throw .last("bind") }
-            guard listen(descriptor, backlog) == 0 else { throw .last("listen") }
+            guard listen(descriptor, Self.backlog) == 0 else { throw .last("listen") }
         } catch {
             Glibc.close(descriptor)
             throw error
         }
-        port = unsafe SocketAddress { unsafe getsockname(descriptor, $0, $1) }.port
-        self.poller = poller
-        socket = try Socket(descriptor: descriptor, poller: poller)
+        try self.init(descriptor: descriptor, file: nil, isShared: false, poller: poller)
     }
 
-    /// Sets what accepted sockets inherit.
+    private static func socket(_ family: Int32) throws(SocketError) -> Int32 {
+        let descriptor = Glibc.socket(
+            family,
+            Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { throw .last("socket") }
+        return descriptor
+    }
+
+    /// Sets what accepted sockets of TCP inherit.
     private static func setInheritedOptions(_ descriptor: Int32) throws(SocketError) {
         let tcp = Int32(IPPROTO_TCP)
         // Tokens are small and urgent: no Nagle delay.
         try Socket.set(descriptor, tcp, TCP_NODELAY, 1)
+        // What a client that does not read can make the kernel hold; twice as much as it says.
+        try Socket.set(descriptor, SOL_SOCKET, SO_SNDBUF, 256 << 10)
         // A client that vanished without a word, while its answer is made, is noticed in 2 min.
         try Socket.set(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1)
         try Socket.set(descriptor, tcp, TCP_KEEPIDLE, 60)
@@ -78,7 +145,8 @@ package final class Listener: Sendable {
                     continue
                 }
                 let socket = try Socket(descriptor: descriptor, poller: poller)
-                return .accepted(socket, remoteAddress: address.host)
+                return .accepted(
+                    socket, remoteAddress: self.address.family == AF_UNIX ? "unix" : address.host)
             }
             switch errno {
             case EAGAIN: await socket.waitForInput()
@@ -92,9 +160,11 @@ package final class Listener: Sendable {
         }
     }
 
-    /// Stops listening and ends ``accept()``.
+    /// Stops listening and ends ``accept()``; where others listen with the same socket, clients
+    /// wait for them from now on.
     package func close() {
-        socket.shutDown()
+        file?.remove()
+        if isShared { socket.abandon() } else { socket.shutDown() }
         socket.close()
     }
 }

@@ -41,6 +41,7 @@ package final class Socket: Sendable {
         var receiver: Waiter?
         var sender: Waiter?
         var isSending = false
+        var readerClock = ReaderClock()
         var sendQueue: [CheckedContinuation<Void, Never>] = []
         var peerCloseObserver: PeerCloseObserver?
 
@@ -52,6 +53,8 @@ package final class Socket: Sendable {
     let descriptor: Int32
     private let poller: Poller
     private let state = Mutex(State())
+    /// The encryption, once it has begun; whoever holds this lock asks for no other one.
+    private let encryption = Mutex<TLSSession?>(nil)
 
     /// Takes over a non-blocking descriptor, of a connection or a listening socket, and closes it
     /// in the end.
@@ -75,6 +78,7 @@ package final class Socket: Sendable {
             state.isOpen = false
             state.peerCloseObserver = nil
             poller.remove(descriptor, id: state.id)
+            encryption.withLock { $0 = nil }
             Glibc.close(descriptor)
             return (state.id, state.takeWaiters())
         }
@@ -91,10 +95,22 @@ package final class Socket: Sendable {
         for waiter in waiters { waiter.continuation.resume() }
     }
 
+    /// Ends every operation, also one under way, and leaves the connection or the listening as it
+    /// is for others who have the socket, too.
+    func abandon() {
+        let waiters = state.withLock { state in
+            state.isShutDown = true
+            return state.takeWaiters()
+        }
+        for waiter in waiters { waiter.continuation.resume() }
+    }
+
     /// Tells the peer that nothing more will be sent.
     package func endSending() {
         state.withLock { state in
-            if state.isOpen { _ = Glibc.shutdown(descriptor, Int32(SHUT_WR)) }
+            guard state.isOpen else { return }
+            encryption.withLock { $0?.end() }
+            _ = Glibc.shutdown(descriptor, Int32(SHUT_WR))
         }
     }
 
@@ -159,6 +175,9 @@ package final class Socket: Sendable {
 
     /// One system call: nil if nothing has arrived, no bytes at the end.
     private func receiveNow(maxBytes: Int) throws(SocketError) -> [UInt8]? {
+        if let read = encryption.withLock({ $0?.read(maxBytes: maxBytes) }) {
+            return try received(read.bytes, read.outcome)
+        }
         var failure: SocketError?
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: maxBytes) { buffer, count in
             var received: Int
@@ -178,11 +197,26 @@ package final class Socket: Sendable {
         return bytes
     }
 
+    private func received(
+        _ bytes: [UInt8], _ outcome: TLSSession.Outcome
+    ) throws(SocketError) -> [UInt8]? {
+        switch outcome {
+        case .wantsInput: return nil
+        // A peer that has us answer, and does not read it.
+        case .failed, .wantsRoom: throw .peerClosed
+        case .broken(let code): throw .failed("recv", code)
+        case .done, .ended:
+            // More may wait within the encryption, which no edge would tell.
+            state.withLock { $0.mayReceive = true }
+            return outcome == .ended ? [] : bytes
+        }
+    }
+
     /// Sends all bytes, waiting while the peer takes none.
     ///
     /// - Parameters:
     ///   - bytes: what to send; nothing comes between them.
-    ///   - stallTimeout: how long the peer may take none at all.
+    ///   - stallTimeout: how long the peer may keep them waiting; see ``ReaderClock``.
     ///   - needsPeer: whether to fail as soon as the peer is judged to have left, rather than when
     ///     the kernel says so.
     /// - Throws: ``SocketError``, `timedOut` when the peer stalls.
@@ -198,22 +232,62 @@ package final class Socket: Sendable {
                 guard !(needsPeer && state.isPeerGone) else { throw .peerClosed }
                 state.maySend = false
             }
+            if let count = try sendNow(bytes, from: offset) {
+                offset += count
+            } else {
+                try await waitForReader(stallTimeout, needsPeer: needsPeer)
+            }
+        }
+    }
+
+    /// One system call: how many bytes were taken, nil if none can be.
+    private func sendNow(_ bytes: [UInt8], from offset: Int) throws(SocketError) -> Int? {
+        if let write = encryption.withLock({ $0?.write(bytes, from: offset) }) {
+            switch write.outcome {
+            case .done: return write.count
+            case .wantsRoom: return nil
+            case .wantsInput, .ended, .failed: throw .peerClosed
+            case .broken(let code): throw .failed("send", code)
+            }
+        }
+        while true {
             let sent = unsafe bytes.withUnsafeBytes { buffer in
                 unsafe Glibc.send(
                     descriptor, buffer.baseAddress?.advanced(by: offset), bytes.count - offset,
                     Int32(MSG_NOSIGNAL))
             }
-            if sent >= 0 {
-                offset += sent
-            } else if errno == EAGAIN {
-                let isReady = await wait(for: \.sender, until: .now + stallTimeout) { state in
-                    state.maySend || (needsPeer && state.isPeerGone)
-                }
-                guard isReady else { throw .timedOut }
-            } else if errno != EINTR {
-                throw .last("send")
-            }
+            if sent >= 0 { return sent }
+            if errno == EAGAIN { return nil }
+            if errno != EINTR { throw .last("send") }
         }
+    }
+
+    /// Waits until the kernel takes more, or the peer's patience is used up.
+    ///
+    /// The kernel says so only when much of what it holds has been taken, which a slow peer may need
+    /// long for; so what it still holds decides whether the peer reads.
+    private func waitForReader(
+        _ patience: Duration, needsPeer: Bool
+    ) async throws(SocketError) {
+        let began = ContinuousClock.now
+        let held = heldByteCount
+        let left = state.withLock { $0.readerClock.left(of: patience) }
+        let isReady = await wait(for: \.sender, until: began + left) { state in
+            state.maySend || (needsPeer && state.isPeerGone)
+        }
+        let taken = held - heldByteCount
+        let rest = state.withLock { state in
+            state.readerClock.waited(began.duration(to: .now), taken: taken)
+            return state.readerClock.left(of: patience)
+        }
+        guard isReady || rest > .zero else { throw .timedOut }
+    }
+
+    /// What was sent and the peer has not acknowledged.
+    private var heldByteCount: Int {
+        var count: Int32 = 0
+        let result = unsafe ioctl(descriptor, UInt(TIOCOUTQ), &count)
+        return result == 0 ? Int(count) : 0
     }
 
     /// Sends one byte at once, unless something is being sent or the kernel takes no more.
@@ -226,10 +300,26 @@ package final class Socket: Sendable {
             guard state.isOpen, !state.isShutDown, !state.isSending else { return false }
             let milliseconds = Int32(clamping: Int64(timeout / .milliseconds(1)))
             try? Socket.set(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, milliseconds)
+            if let isSent = sendEncrypted(byte, &state) { return isSent }
             var byte = byte
             return unsafe Glibc.send(
                 descriptor, &byte, 1, Int32(MSG_NOSIGNAL | MSG_DONTWAIT)) == 1
         }
+    }
+
+    /// Sends one byte as a record of its own; nil where the connection is not encrypted.
+    private func sendEncrypted(_ byte: UInt8, _ state: inout State) -> Bool? {
+        guard encryption.withLock({ $0 != nil }) else { return nil }
+        var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        guard unsafe poll(&entry, 1, 0) == 1, entry.revents & Int16(POLLOUT) != 0 else {
+            return false
+        }
+        let outcome = encryption.withLock { $0?.write([byte], from: 0).outcome }
+        if outcome == .done { return true }
+        // A part of the record may be on its way, and nothing but its rest could follow.
+        state.isShutDown = true
+        _ = Glibc.shutdown(descriptor, Int32(SHUT_RDWR))
+        return false
     }
 
     /// Waits until no other task is sending.
@@ -258,6 +348,67 @@ package final class Socket: Sendable {
             return state.sendQueue.removeFirst()
         }
         next?.resume()
+    }
+
+    // MARK: Encryption
+
+    /// Waits for the peer's first byte, and leaves it where it is.
+    ///
+    /// - Returns: the byte, or nil once the peer has ended its side.
+    /// - Throws: ``SocketError``, `interrupted` by ``interrupt()``.
+    func firstByte(until deadline: ContinuousClock.Instant) async throws(SocketError) -> UInt8? {
+        while true {
+            try willTakeInput()
+            var byte: UInt8 = 0
+            let count = unsafe recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT))
+            if count == 0 { return nil }
+            if count > 0 {
+                state.withLock { $0.mayReceive = true }
+                return byte
+            }
+            if errno == EINTR { continue }
+            guard errno == EAGAIN else { throw .last("recv") }
+            if state.withLock({ $0.isInterrupted }) { throw .interrupted }
+            let isReady = await wait(for: \.receiver, until: deadline) {
+                $0.mayReceive || $0.hasPeerEnded || $0.isInterrupted
+            }
+            guard isReady else { throw .timedOut }
+        }
+    }
+
+    /// Agrees with the peer on encryption, with which all goes on from then.
+    ///
+    /// - Throws: ``SocketError``, `timedOut` at the deadline.
+    func encrypt(
+        with context: TLSContext, until deadline: ContinuousClock.Instant
+    ) async throws(SocketError) {
+        let hasMemory = encryption.withLock { session in
+            session = context.makeSession(descriptor)
+            return session != nil
+        }
+        guard hasMemory else { throw .system(call: "SSL_new", code: ENOMEM) }
+        while true {
+            try state.withLock { state throws(SocketError) in
+                guard state.isOpen, !state.isShutDown else { throw .closed }
+                (state.mayReceive, state.maySend) = (false, false)
+            }
+            let isReady: Bool
+            switch encryption.withLock({ $0?.shakeHands() }) {
+            case .done:
+                // The first request may have come along.
+                return state.withLock { ($0.mayReceive, $0.maySend) = (true, true) }
+            case .wantsInput:
+                isReady = await wait(for: \.receiver, until: deadline) {
+                    $0.mayReceive || $0.hasPeerEnded
+                }
+            case .wantsRoom:
+                isReady = await wait(for: \.sender, until: deadline) { $0.maySend }
+            case .failed(let reason): throw .handshake(reason: reason)
+            case .broken(let code): throw .failed("recv", code)
+            case .ended, nil: throw .peerClosed
+            }
+            guard isReady else { throw .timedOut }
+        }
     }
 
     /// Lets the peer read what was sent before the connection closes.
@@ -402,10 +553,26 @@ package final class Socket: Sendable {
     }
 
     /// Whether a request, or the beginning of one, waits in the kernel.
-    var hasUnreadInput: Bool { state.withLock { $0.isOpen && hasUnreadRequest() } }
+    var hasUnreadInput: Bool {
+        let (hasInput, waiter) = state.withLock { state in
+            guard state.isOpen, hasUnreadRequest() else { return (false, Waiter?.none) }
+            // The kernel no longer has what encryption took to look at it, and tells nobody of it.
+            state.mayReceive = true
+            return (true, state.receiver.take())
+        }
+        waiter?.continuation.resume()
+        return hasInput
+    }
 
     /// Whether anything but line ends waits in the kernel.
+    ///
+    /// Of an encrypted connection, whether anything but the end of it does: only the encryption
+    /// can tell. Nobody has asked for anything before that is agreed on.
     private func hasUnreadRequest() -> Bool {
+        let isEncrypted = encryption.withLock { session in
+            session.map { $0.isEstablished && $0.hasInput }
+        }
+        if let isEncrypted { return isEncrypted }
         var bytes = [UInt8](repeating: 0, count: 16)
         let count = unsafe recv(
             descriptor, &bytes, bytes.count, Int32(MSG_PEEK | MSG_DONTWAIT))

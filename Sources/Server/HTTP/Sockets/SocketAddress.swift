@@ -2,7 +2,7 @@
 
 package import Glibc
 
-/// An IPv4 or IPv6 address with its port, as the kernel wants it.
+/// An IPv4 or IPv6 address with its port, or one of a Unix socket, as the kernel wants it.
 package struct SocketAddress: Sendable, Equatable {
     /// The `sockaddr` of the family.
     let bytes: [UInt8]
@@ -48,6 +48,25 @@ package struct SocketAddress: Sendable, Equatable {
 
     init(bytes: [UInt8]) { self.bytes = bytes }
 
+    /// The address of a Unix socket.
+    ///
+    /// - Parameter path: of a file, or `@` and a name that no file has (unix(7), "abstract").
+    /// - Throws: `SocketError.unusable` for one that the kernel does not take.
+    package init(path: String) throws(SocketError) {
+        var name = Array(path.utf8)
+        let isAbstract = name.first == UInt8(ascii: "@")
+        if isAbstract { name[0] = 0 }
+        // A path ends with a zero; the other kind of name is as long as it is.
+        let longest = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - (isAbstract ? 0 : 1)
+        guard (isAbstract ? 2 : 1)...longest ~= name.count, !path.utf8.contains(0) else {
+            throw .unusable(
+                path: path, reason: "a socket's path has up to \(longest) bytes, none of them zero")
+        }
+        bytes =
+            [UInt8(truncatingIfNeeded: AF_UNIX), UInt8(truncatingIfNeeded: AF_UNIX >> 8)] + name
+            + (isAbstract ? [] : [0])
+    }
+
     /// What a call such as `getsockname` or `accept` writes.
     init(
         filledBy call: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
@@ -64,7 +83,7 @@ package struct SocketAddress: Sendable, Equatable {
             result < 0 ? [] : unsafe withUnsafeBytes(of: storage) { unsafe Array($0.prefix(size)) }
     }
 
-    /// `AF_INET` or `AF_INET6`.
+    /// `AF_INET`, `AF_INET6` or `AF_UNIX`.
     package var family: Int32 {
         bytes.count < 2 ? AF_UNSPEC : Int32(bytes[0]) | Int32(bytes[1]) << 8
     }
@@ -77,8 +96,24 @@ package struct SocketAddress: Sendable, Equatable {
         return SocketAddress(bytes: copy)
     }
 
-    /// The port.
-    package var port: UInt16 { bytes.count < 4 ? 0 : UInt16(bytes[2]) << 8 | UInt16(bytes[3]) }
+    /// The port; 0 for a Unix socket.
+    package var port: UInt16 {
+        bytes.count < 4 || family == AF_UNIX ? 0 : UInt16(bytes[2]) << 8 | UInt16(bytes[3])
+    }
+
+    /// The address as a URL has it, or `unix:` and the path.
+    package var name: String {
+        if family == AF_UNIX {
+            let path = bytes.dropFirst(2)
+            let isAbstract = path.first == 0
+            return "unix:" + (isAbstract ? "@" : "")
+                + String(
+                    decoding: isAbstract ? path.dropFirst() : path.prefix { $0 != 0 },
+                    as: UTF8.self)
+        }
+        let host = host
+        return (host.contains(":") ? "[\(host)]" : host) + ":\(port)"
+    }
 
     /// The numeric address without its port; an IPv4 address mapped into IPv6 is shown as IPv4.
     package var host: String {
