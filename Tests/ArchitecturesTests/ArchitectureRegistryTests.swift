@@ -23,7 +23,14 @@ import Testing
             ("MistralForCausalLM", nil, "Mistral"), ("MixtralForCausalLM", 4, "Mixtral"),
             ("Ministral3ForCausalLM", nil, "Ministral 3"), ("ministral3", nil, "Ministral 3"),
             ("qwen2", nil, "Qwen2"), ("Qwen2ForCausalLM", nil, "Qwen2"), ("qwen3", nil, "Qwen3"),
-            ("Qwen3ForCausalLM", nil, "Qwen3"), ("bert", nil, "BERT"), ("BertModel", nil, "BERT"),
+            ("Qwen3ForCausalLM", nil, "Qwen3"), ("qwen3moe", 4, "Qwen3-MoE"),
+            ("Qwen3MoeForCausalLM", 4, "Qwen3-MoE"), ("qwen2moe", 4, "Qwen2-MoE"),
+            ("Qwen2MoeForCausalLM", 4, "Qwen2-MoE"), ("olmoe", 4, "OLMoE"),
+            ("OlmoeForCausalLM", 4, "OLMoE"), ("glm4moe", 4, "GLM-4-MoE"),
+            ("Glm4MoeForCausalLM", 4, "GLM-4-MoE"), ("minimax-m2", 4, "MiniMax-M2"),
+            ("MiniMaxM2ForCausalLM", 4, "MiniMax-M2"), ("ernie4_5-moe", 4, "ERNIE 4.5 MoE"),
+            ("Ernie4_5_MoeForCausalLM", 4, "ERNIE 4.5 MoE"), ("bert", nil, "BERT"),
+            ("BertModel", nil, "BERT"),
             ("BertForSequenceClassification", nil, "BERT with a classifier"),
         ] as [(String, Int?, String)])
     func `a model is of the family that its file names`(
@@ -38,7 +45,11 @@ import Testing
         for architecture in Architecture.all
         where naming != .gguf || architecture.schema.gguf != nil {
             let experts = architecture.schema.experts == .never ? nil : 3
-            let configuration = Self.configuration("any", experts: experts)
+            var configuration = Self.configuration("any", experts: experts)
+            // All that a mixture may have.
+            configuration.mixture.hasSelectionBias = true
+            (configuration.mixture.sharedSize, configuration.mixture.gatesShared) = (5, true)
+            configuration.mixture.denseLayers = [1]
             let names = architecture.schema.tensors(of: configuration).map {
                 $0.declaration.writtenName(naming, layer: $0.layer, expert: 0)
             }

@@ -19,6 +19,18 @@ import Testing
         #expect(base.activeParameterCount == 39_152_031_744)
     }
 
+    @Test func `mixtures of other families have as many parameters as their publishers say`() {
+        let models: [(ModelConfiguration, all: Double, active: Double)] = [
+            (.qwen3MoE30B, 30.5, 3.3), (.olmoe7B, 6.9, 1.3), (.glm4Air, 106.9, 13.4),
+        ]
+        for (model, all, active) in models {
+            #expect(abs(Double(model.parameterCount) / 1e9 - all) < 0.06)
+            #expect(abs(Double(model.activeParameterCount) / 1e9 - active) < 0.1)
+        }
+        // model.safetensors.index.json of Qwen3-30B-A3B in bf16 says twice as many bytes.
+        #expect(ModelConfiguration.qwen3MoE30B.parameterCount == 30_532_122_624)
+    }
+
     @Test(arguments: ElementType.allCases)
     func `weights take their type's bits, and packed at most three in a hundred more`(
         type: ElementType

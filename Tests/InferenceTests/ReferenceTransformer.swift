@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Foundation
 import ModelFiles
 
@@ -64,7 +65,7 @@ struct ReferenceTransformer {
     }
 
     /// Queries, keys or values, by their number in that order, with the bias of Qwen2 and the norms
-    /// of heads of Qwen3.
+    /// of Qwen3 (of each head) or OLMoE (of all together).
     private func projected(
         _ x: [Double], _ weight: TinyModel.Matrix, _ index: Int, _ layer: TinyModel.Layer
     ) -> [Double] {
@@ -113,15 +114,41 @@ struct ReferenceTransformer {
             return expert.w2.times(zip(gate, up).map { $0 / (1 + exp(-$0)) * $1 })
         }
         guard let router = layer.router else { return output(of: layer.experts[0]) }
-        let logits = router.times(x)
-        let chosen = logits.indices.sorted { (logits[$1], $0) < (logits[$0], $1) }
-            .prefix(model.configuration.expertsPerToken ?? 1)
-        let weights = softmax(chosen.map { logits[$0] })
         var y = [Double](repeating: 0, count: x.count)
-        for (expert, weight) in zip(chosen, weights) {
+        for (expert, weight) in chosen(router.times(x), layer.selectionBias) {
             y = sum(y, output(of: layer.experts[expert]).map { $0 * weight })
         }
-        return y
+        guard let shared = layer.shared else { return y }
+        let gate = zip(x, layer.sharedGate).reduce(0) { $0 + $1.0 * Double($1.1) }
+        let factor = layer.sharedGate.isEmpty ? 1 : 1 / (1 + exp(-gate))
+        return sum(y, output(of: shared).map { $0 * factor })
+    }
+
+    /// The experts of a token and their weights.
+    private func chosen(
+        _ logits: [Double], _ bias: [Float]
+    ) -> [(expert: Int, weight: Double)] {
+        let rule = model.configuration.mixture.rule
+        let scores =
+            rule.scoring == .softmax ? softmax(logits) : logits.map { 1 / (1 + exp(-$0)) }
+        let values =
+            bias.isEmpty ? scores : zip(scores, bias).map { $0 + Double($1) }
+        let size = values.count / rule.groupCount
+        let worth = (0..<rule.groupCount).map { group in
+            values[group * size..<(group + 1) * size].sorted(by: >).prefix(2).reduce(0, +)
+        }
+        let open = Set(best(rule.groupsPerToken, of: worth, among: Array(worth.indices)))
+        let experts = best(
+            model.configuration.expertsPerToken ?? 1, of: values,
+            among: values.indices.filter { open.contains($0 / size) })
+        let total = experts.reduce(0) { $0 + scores[$1] } + Double(rule.epsilon)
+        let divisor = rule.normalizesWeights ? max(total, Double(rule.floor)) : 1
+        return experts.map { ($0, scores[$0] / divisor * Double(rule.scale)) }
+    }
+
+    /// The places of the largest values, the largest first and of equals that with the lower index.
+    private func best(_ count: Int, of values: [Double], among places: [Int]) -> [Int] {
+        Array(places.sorted { (values[$1], $0) < (values[$0], $1) }.prefix(count))
     }
 
     private func softmax(_ x: [Double]) -> [Double] {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import ModelFiles
 import Quantization
 
@@ -17,6 +18,14 @@ enum TinyShape: String, CaseIterable, Sendable {
     case qwen2
     case qwen2Window
     case qwen3
+    case qwen3MoE
+    case qwen3MoEDenseLayers
+    case olmoe
+    case qwen2MoE
+    case glm4MoE
+    case glm4MoEGroups
+    case minimaxM2
+    case ernie4MoE
 
     var configuration: ModelConfiguration {
         var c = ModelConfiguration(
@@ -56,8 +65,56 @@ enum TinyShape: String, CaseIterable, Sendable {
             c.architecture = "Qwen3ForCausalLM"
             (c.headCount, c.kvHeadCount, c.headDimension) = (6, 3, 14)
             c.ropeDimensionCount = 14
+        default: describeMixture(&c)
         }
         return c
+    }
+
+    /// The families whose experts differ from Mixtral's.
+    private func describeMixture(_ c: inout ModelConfiguration) {
+        switch self {
+        case .qwen3MoE:
+            c.architecture = "Qwen3MoeForCausalLM"
+            (c.expertCount, c.expertsPerToken, c.mixture.expertSize) = (20, 8, 12)
+        case .qwen3MoEDenseLayers:
+            c.architecture = "Qwen3MoeForCausalLM"
+            (c.expertCount, c.expertsPerToken, c.mixture.expertSize) = (6, 3, 44)
+            (c.layerCount, c.mixture.denseLayers) = (4, [0, 2])
+        case .olmoe:
+            c.architecture = "OlmoeForCausalLM"
+            (c.expertCount, c.expertsPerToken) = (9, 4)
+            c.mixture.rule.normalizesWeights = false
+        case .qwen2MoE:
+            c.architecture = "Qwen2MoeForCausalLM"
+            (c.expertCount, c.expertsPerToken, c.mixture.expertSize) = (7, 3, 10)
+            (c.mixture.sharedSize, c.mixture.gatesShared) = (37, true)
+            c.mixture.rule.normalizesWeights = false
+        case .glm4MoE, .glm4MoEGroups:
+            c.architecture = "Glm4MoeForCausalLM"
+            (c.headDimension, c.ropeDimensionCount) = (12, 6)
+            (c.expertCount, c.expertsPerToken, c.mixture.expertSize) = (12, 5, 14)
+            (c.mixture.sharedSize, c.mixture.hasSelectionBias) = (28, true)
+            c.mixture.rule.scoring = .sigmoid
+            (c.mixture.rule.epsilon, c.mixture.rule.scale) = (1e-20, 2.5)
+            c.numbers[FamilyNumber("biases of projections")] = 1
+            guard self == .glm4MoEGroups else {
+                (c.layerCount, c.mixture.denseLayers) = (3, [0])
+                c.numbers[FamilyNumber("norms of heads")] = 1
+                return
+            }
+            (c.mixture.rule.groupCount, c.mixture.rule.groupsPerToken) = (4, 2)
+        case .minimaxM2:
+            c.architecture = "MiniMaxM2ForCausalLM"
+            (c.headDimension, c.ropeDimensionCount) = (10, 6)
+            (c.expertCount, c.expertsPerToken, c.mixture.hasSelectionBias) = (18, 8, true)
+            c.mixture.rule.scoring = .sigmoid
+        default:
+            c.architecture = "Ernie4_5_MoeForCausalLM"
+            c.ropePairing = .adjacent
+            (c.expertCount, c.expertsPerToken, c.mixture.expertSize) = (8, 6, 9)
+            (c.mixture.sharedSize, c.mixture.hasSelectionBias) = (18, true)
+            (c.mixture.rule.floor, c.mixture.denseLayers) = (1e-12, [0])
+        }
     }
 
     /// The shape's model; always the same.

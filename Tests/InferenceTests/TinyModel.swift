@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Architectures
 import Computation
 import ModelFiles
 import ModelTools
@@ -52,10 +53,18 @@ struct TinyModel {
         let ffnNorm: [Float]
         /// What is added to queries, keys and values; empty: nothing.
         let biases: [[Float]]
-        /// The weights of the norms of each head of queries and keys; empty: there are none.
+        /// The weights of the norms of each head (or all of them) of queries and keys; empty: there
+        /// are none.
         let headNorms: [[Float]]
+        /// nil: there is one network.
         let router: Matrix?
+        /// What is added to scores for the choice; empty: nothing.
+        let selectionBias: [Float]
         let experts: [Expert]
+        /// What every token passes beside its experts.
+        let shared: Expert?
+        /// What makes the gate of that; empty: there is none.
+        let sharedGate: [Float]
     }
 
     let configuration: ModelConfiguration
@@ -80,24 +89,38 @@ struct TinyModel {
         func norm(_ count: Int) -> [Float] {
             (0..<count).map { _ in 1 + 0.2 * random.nextNormal() }
         }
-        func bias(_ count: Int) -> [Float] { (0..<count).map { _ in random.nextNormal() } }
+        func bias(_ count: Int, by spread: Float = 1) -> [Float] {
+            (0..<count).map { _ in spread * random.nextNormal() }
+        }
+        func expert(width: Int) -> Expert {
+            Expert(
+                w1: matrix(width, c.hiddenSize), w2: matrix(c.hiddenSize, width),
+                w3: matrix(width, c.hiddenSize))
+        }
+        let schema = Architecture.of(c).schema
         let (h, k) = (c.headCount * c.headDimension, c.kvHeadCount * c.headDimension)
         embedding = matrix(c.vocabularySize, c.hiddenSize, gain: Float(c.hiddenSize).squareRoot())
-        layers = (0..<c.layerCount).map { _ in
-            Layer(
+        layers = (0..<c.layerCount).map { index in
+            let declared = schema.layer(c, index)
+            func size(_ name: String) -> Int? {
+                declared.first { $0.role == TensorRole(name) }?.sizes(in: c)[0]
+            }
+            let hasExperts = c.hasExperts(layer: index)
+            let scoreSpread: Float = c.mixture.rule.scoring == .sigmoid ? 0.1 : 0.03
+            return Layer(
                 attentionNorm: norm(c.hiddenSize), wq: matrix(h, c.hiddenSize),
                 wk: matrix(k, c.hiddenSize), wv: matrix(k, c.hiddenSize),
                 wo: matrix(c.hiddenSize, h), ffnNorm: norm(c.hiddenSize),
-                biases: c.architecture == "Qwen2ForCausalLM" ? [bias(h), bias(k), bias(k)] : [],
-                headNorms: c.architecture == "Qwen3ForCausalLM"
-                    ? [norm(c.headDimension), norm(c.headDimension)] : [],
-                router: c.expertCount.map { matrix($0, c.hiddenSize, type: .f32) },
-                experts: (0..<(c.expertCount ?? 1)).map { _ in
-                    Expert(
-                        w1: matrix(c.intermediateSize, c.hiddenSize),
-                        w2: matrix(c.hiddenSize, c.intermediateSize),
-                        w3: matrix(c.intermediateSize, c.hiddenSize))
-                })
+                biases: size("wq bias") == nil ? [] : [bias(h), bias(k), bias(k)],
+                headNorms: ["query norm", "key norm"].compactMap { size($0).map { norm($0) } },
+                router: hasExperts
+                    ? c.expertCount.map { matrix($0, c.hiddenSize, type: .f32) } : nil,
+                selectionBias: size("selection bias").map { bias($0, by: scoreSpread) } ?? [],
+                experts: (0..<(hasExperts ? c.expertCount ?? 1 : 1)).map { _ in
+                    expert(width: hasExperts ? c.expertSize : c.intermediateSize)
+                },
+                shared: size("shared w1").map { expert(width: $0) },
+                sharedGate: size("gate of the shared expert").map { bias($0, by: 0.3) } ?? [])
         }
         outputNorm = norm(c.hiddenSize)
         output = matrix(c.vocabularySize, c.hiddenSize, gain: 3)
@@ -114,6 +137,8 @@ struct TinyModel {
                 case TensorRole("wv bias"): layer.biases[2]
                 case TensorRole("query norm"): layer.headNorms[0]
                 case TensorRole("key norm"): layer.headNorms[1]
+                case TensorRole("selection bias"): layer.selectionBias
+                case TensorRole("gate of the shared expert"): layer.sharedGate
                 default: layer.ffnNorm
                 }
             },
@@ -127,6 +152,9 @@ struct TinyModel {
                 case .value: layer.wv.weights
                 case .attentionOutput: layer.wo.weights
                 case .router: (layer.router ?? layer.wo).weights
+                case TensorRole("shared w1"): (layer.shared ?? layer.experts[0]).w1.weights
+                case TensorRole("shared w2"): (layer.shared ?? layer.experts[0]).w2.weights
+                case TensorRole("shared w3"): (layer.shared ?? layer.experts[0]).w3.weights
                 case .gate: layer.experts[expert].w1.weights
                 case .down: layer.experts[expert].w2.weights
                 default: layer.experts[expert].w3.weights

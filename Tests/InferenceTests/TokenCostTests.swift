@@ -22,4 +22,20 @@ import Testing
         #expect(cost.outputOperationCount == 2 * c.vocabularySize * c.hiddenSize)
         #expect(cost.weightByteCount < model.tensors.byteCount)
     }
+
+    @Test func `a token costs what stands beside the experts, and dense layers as they are`() {
+        let model = TinyShape.ernie4MoE.model
+        let c = model.configuration
+        let projections = c.hiddenSize * (c.headCount + 2 * c.kvHeadCount) * c.headDimension
+        let attention = projections + c.hiddenSize * c.headCount * c.headDimension
+        let visited = (c.expertsPerToken ?? 0) * c.expertSize + c.mixture.sharedSize
+        let sparse = 3 * c.hiddenSize * visited + c.hiddenSize * (c.expertCount ?? 0)
+        let dense = 3 * c.hiddenSize * c.intermediateSize
+
+        let cost = TokenCost(model.tensors, configuration: c)
+
+        #expect(c.layerCount == 2 && c.mixture.denseLayers == [0])
+        #expect(cost.layerOperationCount == 2 * (2 * attention + sparse + dense))
+        #expect(cost.promptOperationCount == 2 * (attention + dense + projections))
+    }
 }

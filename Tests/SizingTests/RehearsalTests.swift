@@ -56,6 +56,21 @@ import Testing
         }
     }
 
+    @Test func `the layers that are tried are the last, which have experts`() throws {
+        var mixed = configuration
+        mixed.architecture = "Ernie4_5_MoeForCausalLM"
+        mixed.mixture.denseLayers = [0, 3]
+        let tensors = try #require(
+            try ModelTensors.shaped(like: mixed, type: .q4_K, layerCount: 5))
+        var weights = try StandInWeights(
+            byteCount: StandInWeights.largestByteCount(of: tensors))
+        let last = mixed.lastLayers(3)
+        #expect(last.mixture.denseLayers == [1] && last.layerCount == 3)
+        #expect(
+            Architecture.of(last).schema.mismatch(
+                of: weights.tensors(like: tensors, layerCount: 3), with: last) == nil)
+    }
+
     @Test func `a tied output stays the embedding`() throws {
         let tensors = try tensors()
         let outputs = tensors.outputs.members.map { member in

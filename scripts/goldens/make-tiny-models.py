@@ -5,6 +5,7 @@
     make-tiny-models.py OUT            the fixtures of Tests/InferenceTests/Goldens
     make-tiny-models.py OUT --wide     many more and larger ones, for a run by hand:
                                        CIERZO_TINY_MODELS=OUT swift test --filter GoldenTests
+    make-tiny-models.py OUT --only A B  only those whose names begin so
 
 Each model NAME becomes
     OUT/NAME/config.json, model.safetensors   a Hugging Face directory
@@ -47,8 +48,21 @@ MINISTRAL_UNBALANCED = {"type": "yarn", "rope_type": "yarn", "factor": 16.0, "be
 def case(name, family, seed, *, hidden=24, ffn=24, layers=2, heads=4, kv_heads=2, head_dim=8,
          vocab=48, experts=0, top=0, window=None, tied=False, theta=10000.0, scaling=None,
          per_expert=False, new_style=False, vision=False, layer_types=False, context=1024,
-         prompt=700):
-    return dict(locals())
+         prompt=700, **mixture):
+    """A model; `mixture` says of a family's experts what Mixtral's have not:
+
+    expert_ffn     their width, where it is not that of dense layers
+    shared         how many experts' width every token passes beside its own
+    dense          the layers without experts
+    layers_by      the keys of config.json that say which these are
+    normalizes     whether weights are divided by their sum
+    scale, groups  the factor of weights; how many groups there are, and how many stay open
+    rotary         how much of a head rotates
+    bias, qk_norm  whether projections have biases and heads norms (GLM)
+    draft          how many layers after the others draft tokens
+    fused          whether the experts of a layer are one tensor in safetensors
+    """
+    return {k: v for k, v in locals().items() if k != "mixture"} | mixture
 
 
 FIXTURES = [
@@ -77,7 +91,61 @@ FIXTURES = [
          layer_types=True, new_style=True, prompt=200),
     case("qwen3-yarn", "qwen3", 17, ffn=16, heads=6, kv_heads=3, head_dim=14, scaling=YARN,
          theta=1e6, prompt=500),
+    case("qwen3moe-tied", "qwen3_moe", 20, hidden=16, heads=3, kv_heads=1, head_dim=10, experts=20,
+         top=8, expert_ffn=6, tied=True, theta=1e6, prompt=260),
+    case("qwen3moe-dense-layers", "qwen3_moe", 21, hidden=16, ffn=28, layers=4, head_dim=6,
+         experts=5, top=2, expert_ffn=8, dense=[0, 1, 2],
+         layers_by={"mlp_only_layers": [1], "decoder_sparse_step": 2}, new_style=True, prompt=200),
+    case("qwen3moe-yarn", "qwen3_moe", 22, hidden=16, heads=4, kv_heads=4, head_dim=8, experts=9,
+         top=3, expert_ffn=10, normalizes=False, scaling=YARN, fused=True, prompt=300),
+    case("olmoe", "olmoe", 23, hidden=24, ffn=6, heads=3, kv_heads=3, experts=19, top=8,
+         normalizes=False, prompt=260),
+    case("olmoe-grouped-tied", "olmoe", 24, hidden=24, ffn=10, heads=4, kv_heads=2, head_dim=6,
+         experts=6, top=2, normalizes=False, tied=True, fused=True, prompt=200),
+    case("olmoe-normalised", "olmoe", 25, hidden=20, ffn=8, layers=3, heads=2, kv_heads=1,
+         head_dim=10, experts=4, top=3, normalizes=True, new_style=True, theta=1e6, prompt=200),
+    case("qwen2moe", "qwen2_moe", 26, hidden=16, heads=2, kv_heads=1, head_dim=8, experts=12, top=4,
+         expert_ffn=6, shared_ffn=14, normalizes=False, prompt=260),
+    case("qwen2moe-tied", "qwen2_moe", 27, hidden=24, heads=4, kv_heads=4, head_dim=6, experts=5,
+         top=1, expert_ffn=8, shared_ffn=6, normalizes=False, tied=True, new_style=True, fused=True,
+         theta=1e6, prompt=200),
+    case("qwen2moe-dense-layers", "qwen2_moe", 28, hidden=20, ffn=18, layers=4, heads=2, kv_heads=2,
+         head_dim=10, experts=7, top=3, expert_ffn=4, shared_ffn=10, normalizes=True, dense=[0, 2],
+         layers_by={"mlp_only_layers": [0], "decoder_sparse_step": 2}, prompt=200),
+    case("glm4moe", "glm4_moe", 29, hidden=16, ffn=20, layers=3, heads=4, kv_heads=2, head_dim=12,
+         experts=20, top=8, expert_ffn=6, shared=1, dense=[0], scale=1.0, bias=True, qk_norm=True,
+         rotary=0.5, draft=1, prompt=260),
+    case("glm4moe-groups", "glm4_moe", 30, hidden=16, ffn=12, heads=3, kv_heads=1, head_dim=8,
+         experts=12, top=3, expert_ffn=8, shared=2, dense=[], scale=2.5, groups=(4, 2), bias=True,
+         rotary=0.5, tied=True, new_style=True, fused=True, prompt=200),
+    case("glm4moe-unnormalised", "glm4_moe", 31, hidden=20, ffn=14, layers=4, heads=2, kv_heads=2,
+         head_dim=16, experts=6, top=2, expert_ffn=5, shared=3, dense=[0, 1], scale=1.8,
+         normalizes=False, rotary=0.25, theta=1e6, prompt=200),
+    case("minimax-m2", "minimax_m2", 32, hidden=16, ffn=6, heads=4, kv_heads=2, head_dim=12,
+         experts=18, top=8, rotary=0.5, theta=5e6, prompt=260),
+    case("minimax-m2-tied", "minimax_m2", 33, hidden=24, ffn=10, heads=2, kv_heads=1, head_dim=20,
+         experts=5, top=2, rotary=0.6, tied=True, prompt=200),
+    case("minimax-m2-rotary", "minimax_m2", 34, hidden=20, ffn=8, layers=3, heads=3, kv_heads=3,
+         head_dim=8, experts=4, top=3, rotary=1.0, new_style=True, fused=True, prompt=200),
+    case("ernie4moe-tied", "ernie4_5_moe", 35, hidden=24, ffn=20, layers=3, heads=4, kv_heads=2,
+         head_dim=6, experts=18, top=6, expert_ffn=6, shared=2, dense=[0], tied=True,
+         layers_by={"moe_layer_start_index": 1}, theta=500000.0, prompt=260),
+    case("ernie4moe-interval", "ernie4_5_moe", 36, hidden=20, ffn=14, layers=5, heads=2, kv_heads=1,
+         head_dim=10, experts=6, top=2, expert_ffn=8, shared=0, dense=[0, 1, 2, 4],
+         layers_by={"moe_layer_start_index": 2, "moe_layer_end_index": -1,
+                    "moe_layer_interval": 2}, new_style=True, prompt=200),
+    case("ernie4moe-all", "ernie4_5_moe", 37, hidden=16, ffn=12, heads=4, kv_heads=4, head_dim=8,
+         experts=4, top=3, expert_ffn=10, shared=1, dense=[], scaling=YARN,
+         layers_by={"moe_layer_start_index": 0}, fused=True, prompt=300),
 ]
+QWEN = ("qwen2", "qwen3", "qwen2_moe", "qwen3_moe")
+# Those whose experts stand beside others, are narrower, or are chosen otherwise than Mixtral's.
+MIXTURES = {"qwen3_moe": "qwen3moe", "olmoe": "olmoe", "qwen2_moe": "qwen2moe",
+            "glm4_moe": "glm4moe", "minimax_m2": "minimax-m2", "ernie4_5_moe": "ernie4_5-moe"}
+SELECTION_BIAS = {
+    "glm4_moe": "mlp.gate.e_score_correction_bias",
+    "minimax_m2": "block_sparse_moe.e_score_correction_bias",
+    "ernie4_5_moe": "mlp.moe_statics.e_score_correction_bias"}
 
 
 def wide():
@@ -116,6 +184,29 @@ def wide():
                            kv_heads=[1, 2, 3, 6, 2][seed], head_dim=head_dim, scaling=scaling,
                            tied=tied, new_style=tied, window=[None, 77, None, 300, 9][seed],
                            layer_types=tied, theta=[1e4, 1e6][seed % 2], **shape)
+    shape |= dict(ffn=48, prompt=250)
+    for seed, (experts, top) in enumerate([(64, 8), (33, 6), (128, 4)]):
+        same = dict(experts=experts, top=top, tied=seed == 1, new_style=seed == 2,
+                    fused=seed == 1, **shape)
+        each = dict(expert_ffn=[16, 40, 24][seed], **same)
+        dense = [[], [0], [0, 1]][seed]
+        yield case(f"qwen3moe-{seed}", "qwen3_moe", 400 + seed, kv_heads=[1, 3, 2][seed],
+                   head_dim=[32, 16, 24][seed], normalizes=seed != 1, dense=dense,
+                   layers_by={"mlp_only_layers": dense}, **each)
+        yield case(f"olmoe-{seed}", "olmoe", 410 + seed, kv_heads=[6, 3, 2][seed], head_dim=16,
+                   normalizes=seed == 2, **same)
+        yield case(f"qwen2moe-{seed}", "qwen2_moe", 420 + seed, kv_heads=[6, 3, 2][seed],
+                   head_dim=16, normalizes=seed == 2, shared_ffn=[80, 8, 33][seed], dense=dense,
+                   layers_by={"mlp_only_layers": dense}, **each)
+        yield case(f"glm4moe-{seed}", "glm4_moe", 430 + seed, kv_heads=[1, 3, 2][seed],
+                   head_dim=[32, 16, 24][seed], rotary=0.5, shared=[1, 2, 1][seed], dense=dense,
+                   scale=[1.0, 2.5, 1.8][seed], groups=[(8, 3), (11, 4), (1, 1)][seed],
+                   bias=seed != 1, qk_norm=seed != 0, draft=seed, **each)
+        yield case(f"minimax-m2-{seed}", "minimax_m2", 440 + seed, kv_heads=[1, 3, 2][seed],
+                   head_dim=[32, 16, 24][seed], rotary=[0.5, 0.25, 0.75][seed], **same)
+        yield case(f"ernie4moe-{seed}", "ernie4_5_moe", 450 + seed, kv_heads=[1, 3, 2][seed],
+                   head_dim=[32, 16, 24][seed], shared=[2, 0, 1][seed], dense=dense,
+                   layers_by={"moe_layer_start_index": len(dense)}, **each)
 
 
 def weights(c):
@@ -142,12 +233,18 @@ def weights(c):
         w[p + "self_attn.v_proj.weight"] = matrix(c["kv_heads"] * c["head_dim"], d)
         w[p + "self_attn.o_proj.weight"] = matrix(d, c["heads"] * c["head_dim"], 1.5)
         w[p + "post_attention_layernorm.weight"] = norm()
-        if c["family"] == "qwen2":
+        if c["family"] in ("qwen2", "qwen2_moe") or c.get("bias"):
             for name, heads in (("q", c["heads"]), ("k", c["kv_heads"]), ("v", c["kv_heads"])):
                 w[f"{p}self_attn.{name}_proj.bias"] = vector(heads * c["head_dim"], 0.7)
-        if c["family"] == "qwen3":
+        if c["family"] in ("qwen3", "qwen3_moe") or c.get("qk_norm"):
             for name in ("q", "k"):
                 w[f"{p}self_attn.{name}_norm.weight"] = vector(c["head_dim"], 0.4, 1.2)
+        if c["family"] in ("olmoe", "minimax_m2"):
+            for name, heads in (("q", c["heads"]), ("k", c["kv_heads"])):
+                w[f"{p}self_attn.{name}_norm.weight"] = vector(heads * c["head_dim"], 0.4, 1.2)
+        if c["family"] in MIXTURES:
+            add_mixture(c, i, w, matrix, vector)
+            continue
         if c["experts"]:
             w[p + "block_sparse_moe.gate.weight"] = matrix(c["experts"], d, 1.5)
         for e in range(max(1, c["experts"])):
@@ -159,7 +256,62 @@ def weights(c):
     w["model.norm.weight"] = norm()
     if not c["tied"]:
         w["lm_head.weight"] = matrix(v, d, 3.0)
+    for i in range(c["layers"], c["layers"] + c.get("draft", 0)):
+        p = f"model.layers.{i}."
+        w[p + "eh_proj.weight"] = matrix(d, 2 * d)
+        w[p + "self_attn.q_proj.weight"] = matrix(c["heads"] * c["head_dim"], d)
+        for name in ("enorm", "hnorm", "input_layernorm"):
+            w[p + name + ".weight"] = norm()
     return w
+
+
+def add_mixture(c, layer, w, matrix, vector):
+    """What follows attention in a layer of the families of MIXTURES, by the published names."""
+    d, p = c["hidden"], f"model.layers.{layer}.mlp."
+    names = ("gate_proj", "up_proj", "down_proj")
+
+    def network(prefix, names, width):
+        w[f"{prefix}{names[0]}.weight"] = matrix(width, d, 1.5)
+        w[f"{prefix}{names[1]}.weight"] = matrix(width, d, 1.5)
+        w[f"{prefix}{names[2]}.weight"] = matrix(d, width, 1.5)
+
+    if layer in c.get("dense", []):
+        network(p, names, c["ffn"])
+        return
+    if c["family"] == "minimax_m2":
+        p, names = f"model.layers.{layer}.block_sparse_moe.", ("w1", "w3", "w2")
+    w[p + "gate.weight"] = matrix(c["experts"], d, 1.5)
+    if c["family"] in SELECTION_BIAS:
+        spread = 0.3 / c["experts"] if c["family"] == "ernie4_5_moe" else 0.1
+        bias = vector(c["experts"], spread)
+        w[f"model.layers.{layer}.{SELECTION_BIAS[c['family']]}"] = (
+            bias[None] if c["family"] == "ernie4_5_moe" else bias)
+    for e in range(c["experts"]):
+        network(f"{p}experts.{e}.", names, c.get("expert_ffn", c["ffn"]))
+    if c.get("shared"):
+        network(p + "shared_experts.", names, c["shared"] * c["expert_ffn"])
+    if c.get("shared_ffn"):
+        network(p + "shared_expert.", names, c["shared_ffn"])
+        w[p + "shared_expert_gate.weight"] = matrix(1, d, 1.5)
+
+
+def fused(c, w):
+    """The experts of each layer as one tensor, as transformers 5 may save them."""
+    result, stacks = {}, {}
+    kinds = {"gate_proj": 0, "w1": 0, "up_proj": 1, "w3": 1, "down_proj": 2, "w2": 2}
+    for name, values in w.items():
+        stem, _, rest = name.partition(".experts.")
+        if not rest:
+            result[name] = values
+            continue
+        expert, kind, _ = rest.split(".")
+        stem = stem.replace("block_sparse_moe", "mlp")
+        stacks.setdefault(stem, {}).setdefault(kinds[kind], {})[int(expert)] = values
+    for stem, parts in stacks.items():
+        gate, up, down = (np.stack([parts[k][e] for e in sorted(parts[k])]) for k in range(3))
+        result[stem + ".experts.gate_up_proj"] = np.concatenate([gate, up], axis=1)
+        result[stem + ".experts.down_proj"] = down
+    return result
 
 
 def config(c):
@@ -167,7 +319,13 @@ def config(c):
              "mistral": ("MistralForCausalLM", "mistral"),
              "ministral3": ("Ministral3ForCausalLM", "ministral3"),
              "qwen2": ("Qwen2ForCausalLM", "qwen2"),
-             "qwen3": ("Qwen3ForCausalLM", "qwen3")}[c["family"]]
+             "qwen3": ("Qwen3ForCausalLM", "qwen3"),
+             "qwen3_moe": ("Qwen3MoeForCausalLM", "qwen3_moe"),
+             "olmoe": ("OlmoeForCausalLM", "olmoe"),
+             "qwen2_moe": ("Qwen2MoeForCausalLM", "qwen2_moe"),
+             "glm4_moe": ("Glm4MoeForCausalLM", "glm4_moe"),
+             "minimax_m2": ("MiniMaxM2ForCausalLM", "minimax_m2"),
+             "ernie4_5_moe": ("Ernie4_5_MoeForCausalLM", "ernie4_5_moe")}[c["family"]]
     result = {
         "architectures": [names[0]], "model_type": names[1], "hidden_size": c["hidden"],
         "intermediate_size": c["ffn"], "num_hidden_layers": c["layers"],
@@ -177,9 +335,9 @@ def config(c):
         "rms_norm_eps": 1e-5, "hidden_act": "silu", "tie_word_embeddings": c["tied"],
         "bos_token_id": 1, "eos_token_id": 2, "torch_dtype": "float32",
     }
-    if c["family"] != "llama":
+    if c["family"] not in MIXTURES and c["family"] != "llama":
         result["sliding_window"] = c["window"]
-    if c["family"].startswith("qwen"):
+    if c["family"] in QWEN:
         # As they are published: the window is stated, but not used, and begins after all layers.
         result |= {"use_sliding_window": c["window"] is not None, "max_window_layers": 28,
                    "sliding_window": c["window"] or 50}
@@ -188,13 +346,21 @@ def config(c):
             result["layer_types"] = [kind + "_attention"] * c["layers"]
         elif c["window"]:
             result["max_window_layers"] = 0
-    if c["experts"]:
+    if c["family"] in MIXTURES:
+        result |= mixture_config(c)
+    elif c["experts"]:
         result |= {"num_local_experts": c["experts"], "num_experts_per_tok": c["top"]}
     if c["new_style"]:
         result["rope_parameters"] = {"rope_theta": c["theta"]} | (
             c["scaling"] or {"rope_type": "default"})
+        if "rotary" in c:
+            result["rope_parameters"]["partial_rotary_factor"] = c["rotary"]
     else:
         result |= {"rope_theta": c["theta"], "rope_scaling": c["scaling"]}
+        if c["family"] == "minimax_m2":
+            result["rotary_dim"] = int(c["rotary"] * c["head_dim"])
+        elif "rotary" in c:
+            result["partial_rotary_factor"] = c["rotary"]
     if c["vision"]:
         # As Mistral's models that see are published: the text model within another.
         del result["architectures"]
@@ -212,8 +378,41 @@ def config(c):
     return result
 
 
+def mixture_config(c):
+    """What config.json says of the experts, as each family's published files do."""
+    family, result = c["family"], dict(c.get("layers_by", {}))
+    if family == "ernie4_5_moe":
+        return result | {
+            "moe_num_experts": c["experts"], "moe_k": c["top"],
+            "moe_intermediate_size": c["expert_ffn"], "moe_num_shared_experts": c["shared"],
+            "moe_capacity": [64, 64, 64], "moe_use_aux_free": True, "use_bias": False}
+    result["num_experts_per_tok"] = c["top"]
+    if family == "minimax_m2":
+        return result | {
+            "num_local_experts": c["experts"], "scoring_func": "sigmoid", "use_qk_norm": True,
+            "use_routing_bias": True, "qk_norm_type": "per_layer", "shared_intermediate_size": 0,
+            "attn_type_list": [1] * c["layers"]}
+    result["norm_topk_prob"] = c.get("normalizes", True)
+    if family == "glm4_moe":
+        count, chosen = c.get("groups", (1, 1))
+        return result | {
+            "n_routed_experts": c["experts"], "moe_intermediate_size": c["expert_ffn"],
+            "n_shared_experts": c["shared"], "first_k_dense_replace": len(c["dense"]),
+            "routed_scaling_factor": c["scale"], "n_group": count, "topk_group": chosen,
+            "attention_bias": c.get("bias", False), "use_qk_norm": c.get("qk_norm", False),
+            "num_nextn_predict_layers": c.get("draft", 0)}
+    result["num_experts"] = c["experts"]
+    if "expert_ffn" in c:
+        result["moe_intermediate_size"] = c["expert_ffn"]
+    if "shared_ffn" in c:
+        result["shared_expert_intermediate_size"] = c["shared_ffn"]
+    return result
+
+
 def published(c, w):
     """The weights by the names of the published file; what sees is left out but for two tensors."""
+    if c.get("fused"):
+        return fused(c, w)
     if not c["vision"]:
         return w
     result = {"language_model." + name: matrix for name, matrix in w.items()}
@@ -292,26 +491,28 @@ def llama3_factors(c):
 
 
 def write_gguf(path, c, w):
-    names = {"ministral3": "mistral3", "qwen2": "qwen2", "qwen3": "qwen3"}
+    names = {"ministral3": "mistral3", "qwen2": "qwen2", "qwen3": "qwen3"} | MIXTURES
     writer = gguf.GGUFWriter(path, names.get(c["family"], "llama"))
     # Only Llama's and Mistral's are permuted.
     in_order = permuted if names.get(c["family"]) in (None, "mistral3") else lambda rows, _: rows
     writer.add_name(c["name"])
     writer.add_context_length(c["context"])
     writer.add_embedding_length(c["hidden"])
-    writer.add_block_count(c["layers"])
+    writer.add_block_count(c["layers"] + c.get("draft", 0))
     writer.add_feed_forward_length(c["ffn"])
     writer.add_head_count(c["heads"])
     writer.add_head_count_kv(c["kv_heads"])
     writer.add_key_length(c["head_dim"])
     writer.add_value_length(c["head_dim"])
-    writer.add_rope_dimension_count(c["head_dim"])
+    writer.add_rope_dimension_count(int(c.get("rotary", 1) * c["head_dim"]))
     writer.add_rope_freq_base(c["theta"])
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_vocab_size(c["vocab"])
     if c["experts"]:
         writer.add_expert_count(c["experts"])
         writer.add_expert_used_count(c["top"])
+    if c["family"] in MIXTURES:
+        write_mixture_keys(writer, c)
     if c["window"]:
         writer.add_sliding_window(c["window"])
     scaling = c["scaling"] or {}
@@ -342,16 +543,20 @@ def write_gguf(path, c, w):
             b + "attn_q.weight", in_order(w[p + "self_attn.q_proj.weight"], c["heads"]))
         writer.add_tensor(
             b + "attn_k.weight", in_order(w[p + "self_attn.k_proj.weight"], c["kv_heads"]))
-        if c["family"] == "qwen2":
+        if c["family"] in ("qwen2", "qwen2_moe") or c.get("bias"):
             for name in "qkv":
                 writer.add_tensor(f"{b}attn_{name}.bias", w[f"{p}self_attn.{name}_proj.bias"])
-        if c["family"] == "qwen3":
+        if p + "self_attn.q_norm.weight" in w:
             for name in "qk":
                 writer.add_tensor(
                     f"{b}attn_{name}_norm.weight", w[f"{p}self_attn.{name}_norm.weight"])
         writer.add_tensor(b + "attn_v.weight", w[p + "self_attn.v_proj.weight"])
         writer.add_tensor(b + "attn_output.weight", w[p + "self_attn.o_proj.weight"])
-        writer.add_tensor(b + "ffn_norm.weight", w[p + "post_attention_layernorm.weight"])
+        norm = "post_attention_norm" if c["family"] == "glm4_moe" else "ffn_norm"
+        writer.add_tensor(f"{b}{norm}.weight", w[p + "post_attention_layernorm.weight"])
+        if c["family"] in MIXTURES:
+            write_mixture(writer, c, i, w)
+            continue
         if not c["experts"]:
             for ours, theirs in (("gate", "gate"), ("up", "up"), ("down", "down")):
                 writer.add_tensor(f"{b}ffn_{ours}.weight", w[f"{p}mlp.{theirs}_proj.weight"])
@@ -365,6 +570,12 @@ def write_gguf(path, c, w):
                     writer.add_tensor(f"{b}ffn_{ours}.{e}.weight", matrix)
             else:
                 writer.add_tensor(f"{b}ffn_{ours}_exps.weight", np.stack(each))
+    for i in range(c["layers"], c["layers"] + c.get("draft", 0)):
+        p, b = f"model.layers.{i}.", f"blk.{i}."
+        for ours, theirs in (("nextn.eh_proj", "eh_proj"), ("nextn.enorm", "enorm"),
+                             ("nextn.hnorm", "hnorm"), ("attn_norm", "input_layernorm"),
+                             ("attn_q", "self_attn.q_proj")):
+            writer.add_tensor(f"{b}{ours}.weight", w[f"{p}{theirs}.weight"])
     writer.add_tensor("output_norm.weight", w["model.norm.weight"])
     if not c["tied"]:
         writer.add_tensor("output.weight", w["lm_head.weight"])
@@ -374,10 +585,76 @@ def write_gguf(path, c, w):
     writer.close()
 
 
+def write_mixture_keys(writer, c):
+    """What llama.cpp's converter says of the experts."""
+    family = c["family"]
+    if family not in ("olmoe", "minimax_m2"):
+        writer.add_expert_feed_forward_length(c["expert_ffn"])
+    if family == "minimax_m2":
+        writer.add_expert_feed_forward_length(c["ffn"])
+    if family == "qwen2_moe":
+        writer.add_expert_shared_feed_forward_length(c["shared_ffn"])
+    if family in ("glm4_moe", "ernie4_5_moe"):
+        writer.add_expert_shared_count(c["shared"])
+    if family in ("glm4_moe", "minimax_m2"):
+        writer.add_expert_gating_func(gguf.ExpertGatingFuncType.SIGMOID)
+    if family == "glm4_moe":
+        writer.add_expert_weights_scale(c["scale"])
+        writer.add_expert_weights_norm(c.get("normalizes", True))
+        if "groups" in c:
+            writer.add_expert_group_count(c["groups"][0])
+            writer.add_expert_group_used_count(c["groups"][1])
+        if c.get("draft"):
+            writer.add_nextn_predict_layers(c["draft"])
+    elif "normalizes" in c and c["normalizes"] != (family == "qwen3_moe"):
+        # What llama.cpp takes for granted of the family.
+        writer.add_expert_weights_norm(c["normalizes"])
+    if family == "ernie4_5_moe":
+        # As that converter works it out; it is right for the published models.
+        if c["shared"]:
+            writer.add_expert_shared_feed_forward_length(c["ffn"] // c["kv_heads"])
+        writer.add_interleave_moe_layer_step(c["layers_by"].get("moe_layer_interval", 1))
+        writer.add_leading_dense_block_count(c["layers_by"]["moe_layer_start_index"])
+    elif c.get("dense"):
+        experts = [i for i in range(c["layers"]) if i not in c["dense"]]
+        writer.add_leading_dense_block_count(experts[0])
+        if c.get("layers_by", {}).get("decoder_sparse_step", 1) > 1:
+            writer.add_interleave_moe_layer_step(c["layers_by"]["decoder_sparse_step"])
+
+
+def write_mixture(writer, c, layer, w):
+    """What follows attention in a layer, by llama.cpp's names."""
+    p, b = f"model.layers.{layer}.mlp.", f"blk.{layer}."
+    names = (("gate", "gate_proj"), ("up", "up_proj"), ("down", "down_proj"))
+    if layer in c.get("dense", []):
+        for ours, theirs in names:
+            writer.add_tensor(f"{b}ffn_{ours}.weight", w[f"{p}{theirs}.weight"])
+        return
+    if c["family"] == "minimax_m2":
+        p = f"model.layers.{layer}.block_sparse_moe."
+        names = (("gate", "w1"), ("up", "w3"), ("down", "w2"))
+    writer.add_tensor(b + "ffn_gate_inp.weight", w[p + "gate.weight"])
+    if c["family"] in SELECTION_BIAS:
+        bias = w[f"model.layers.{layer}.{SELECTION_BIAS[c['family']]}"]
+        writer.add_tensor(b + "exp_probs_b.bias", bias.reshape(-1))
+    for ours, theirs in names:
+        each = [w[f"{p}experts.{e}.{theirs}.weight"] for e in range(c["experts"])]
+        writer.add_tensor(f"{b}ffn_{ours}_exps.weight", np.stack(each))
+    shared = "shared_expert." if c.get("shared_ffn") else "shared_experts."
+    if c.get("shared_ffn") or c.get("shared"):
+        for ours, theirs in names:
+            writer.add_tensor(f"{b}ffn_{ours}_shexp.weight", w[f"{p}{shared}{theirs}.weight"])
+    if c.get("shared_ffn"):
+        writer.add_tensor(
+            b + "ffn_gate_inp_shexp.weight", w[p + "shared_expert_gate.weight"].reshape(-1))
+
+
 def expected(c, directory):
     kind = Mistral3ForConditionalGeneration if c["vision"] else AutoModelForCausalLM
-    model = kind.from_pretrained(
-        directory, dtype=torch.float32, attn_implementation="eager").eval()
+    plain = {"attn_implementation": "eager"}
+    if c["family"] in MIXTURES:
+        plain["experts_implementation"] = "eager"  # others want rows of whole 16 bytes
+    model = kind.from_pretrained(directory, dtype=torch.float32, **plain).eval()
     prompt = np.random.default_rng(c["seed"] + 1000).integers(3, c["vocab"], c["prompt"]).tolist()
     with torch.no_grad():
         logits = model(torch.tensor([prompt]), use_cache=False).logits[0]
@@ -398,9 +675,12 @@ def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("out", type=pathlib.Path)
     arguments.add_argument("--wide", action="store_true")
+    arguments.add_argument("--only", nargs="*", default=[""])
     options = arguments.parse_args()
     torch.set_num_threads(1)
     for c in wide() if options.wide else FIXTURES:
+        if not c["name"].startswith(tuple(options.only)):
+            continue
         directory = options.out / c["name"]
         directory.mkdir(parents=True, exist_ok=True)
         w = weights(c)

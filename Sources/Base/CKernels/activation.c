@@ -33,3 +33,14 @@ void ck_route(
     float *weights) {
     CK_DISPATCH(isa, route, logits, count, chosen_count, selection, weights);
 }
+
+void ck_route_by_rule(
+    ck_isa isa, const ck_routing_rule *rule, float *logits, size_t count, size_t chosen_count,
+    int32_t *selection, float *weights) {
+    CK_DISPATCH(isa, route_by_rule, rule, logits, count, chosen_count, selection, weights);
+}
+
+void ck_gate(
+    ck_isa isa, const float *x, const float *w, size_t width, float *y, size_t count) {
+    CK_DISPATCH(isa, gate, x, w, width, y, count);
+}

@@ -89,3 +89,105 @@ static void CK_NAME(route)(
     for (size_t a = 0; a < chosen_count; a++) sum += weights[a];
     for (size_t a = 0; a < chosen_count; a++) weights[a] /= sum;
 }
+
+CK_INLINE ck_v16 CK_NAME(sigmoid)(ck_v16 x) {
+    const ck_v16 one = CK_NAME(splat)(1);
+    return one / (one + CK_NAME(exp)(-x));
+}
+
+static void CK_NAME(sigmoid_all)(float *x, size_t count) {
+    const size_t whole = count - count % CK_LANES;
+    const int rest = (int)(count - whole);
+    for (size_t k = 0; k < whole; k += CK_LANES)
+        CK_NAME(store)(x + k, CK_NAME(sigmoid)(CK_NAME(load)(x + k)));
+    if (rest > 0)
+        CK_NAME(store_partial)(
+            x + whole, CK_NAME(sigmoid)(CK_NAME(load_partial)(x + whole, rest)), rest);
+}
+
+/// Puts `index` among the best `held` of at most `room`, which stay sorted, the best first and of
+/// equals the one that came first; returns how many there are then.
+CK_INLINE size_t CK_NAME(keep_best)(
+    int32_t *best, float *values, size_t held, size_t room, int32_t index, float value) {
+    if (held == room && !(value > values[room - 1])) return held;
+    size_t place = held < room ? held : room - 1;
+    for (; place > 0 && value > values[place - 1]; place--) {
+        best[place] = best[place - 1];
+        values[place] = values[place - 1];
+    }
+    best[place] = index;
+    values[place] = value;
+    return held < room ? held + 1 : held;
+}
+
+/// The groups whose experts may be chosen, a bit each.
+static uint64_t CK_NAME(open_groups)(
+    const ck_routing_rule *rule, const float *scores, size_t group_size) {
+    if (rule->chosen_group_count >= rule->group_count) return ~(uint64_t)0;
+    int32_t best[CK_MAX_EXPERT_GROUPS];
+    float values[CK_MAX_EXPERT_GROUPS];
+    size_t held = 0;
+    for (size_t group = 0; group < rule->group_count; group++) {
+        int32_t of_two[2];
+        float two[2] = {0, 0};
+        size_t found = 0;
+        for (size_t e = group * group_size; e < (group + 1) * group_size; e++) {
+            const float value = rule->bias ? scores[e] + rule->bias[e] : scores[e];
+            found = CK_NAME(keep_best)(of_two, two, found, 2, (int32_t)e, value);
+        }
+        held = CK_NAME(keep_best)(
+            best, values, held, rule->chosen_group_count, (int32_t)group, two[0] + two[1]);
+    }
+    uint64_t open = 0;
+    for (size_t a = 0; a < held; a++) open |= (uint64_t)1 << best[a];
+    return open;
+}
+
+static void CK_NAME(route_by_rule)(
+    const ck_routing_rule *rule, float *logits, size_t count, size_t chosen_count,
+    int32_t *selection, float *weights) {
+    const size_t group_size = count / rule->group_count;
+    // The softmax over the chosen ones alone is the softmax over all, divided by their sum.
+    const int is_softmax_of_chosen = !rule->is_sigmoid && rule->normalizes && !rule->bias
+        && rule->group_count == 1 && rule->epsilon == 0 && rule->floor == 0;
+    if (rule->is_sigmoid) {
+        CK_NAME(sigmoid_all)(logits, count);
+    } else if (!is_softmax_of_chosen) {
+        CK_NAME(softmax)(logits, count, 1);
+    }
+    const uint64_t open = CK_NAME(open_groups)(rule, logits, group_size);
+    size_t held = 0;
+    for (size_t group = 0; group < rule->group_count; group++) {
+        if (!(open >> group & 1)) continue;
+        for (size_t e = group * group_size; e < (group + 1) * group_size; e++) {
+            const float value = rule->bias ? logits[e] + rule->bias[e] : logits[e];
+            held = CK_NAME(keep_best)(selection, weights, held, chosen_count, (int32_t)e, value);
+        }
+    }
+    const float first = logits[selection[0]];
+    for (size_t a = 0; a < chosen_count; a++)
+        weights[a] = is_softmax_of_chosen ? logits[selection[a]] - first : logits[selection[a]];
+    if (is_softmax_of_chosen) CK_NAME(exp_all)(weights, weights, chosen_count);
+    if (rule->normalizes) {
+        float sum = 0;
+        for (size_t a = 0; a < chosen_count; a++) sum += weights[a];
+        sum += rule->epsilon;
+        if (sum < rule->floor) sum = rule->floor;
+        for (size_t a = 0; a < chosen_count; a++) weights[a] /= sum;
+    }
+    for (size_t a = 0; a < chosen_count; a++) weights[a] *= rule->scale;
+}
+
+static void CK_NAME(gate)(
+    const float *x, const float *w, size_t width, float *y, size_t count) {
+    const size_t whole = width - width % CK_LANES;
+    const int rest = (int)(width - whole);
+    ck_v16 total = CK_NAME(splat)(0);
+    for (size_t k = 0; k < whole; k += CK_LANES)
+        total = CK_NAME(fma)(CK_NAME(load)(x + k), CK_NAME(load)(w + k), total);
+    if (rest > 0)
+        total = CK_NAME(fma)(
+            CK_NAME(load_partial)(x + whole, rest), CK_NAME(load_partial)(w + whole, rest), total);
+    const ck_v16 gate = CK_NAME(sigmoid)(CK_NAME(splat)(CK_NAME(sum)(total)));
+    for (size_t k = 0; k < count; k++) y[k] *= gate[0];
+}

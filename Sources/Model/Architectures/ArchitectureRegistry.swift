@@ -11,6 +11,12 @@ extension Architecture {
         ministral3,
         qwen2,
         qwen3,
+        qwen2MoE,
+        qwen3MoE,
+        olmoe,
+        glm4MoE,
+        minimaxM2,
+        ernie4MoE,
         bert,
         bertClassifier,
     ]

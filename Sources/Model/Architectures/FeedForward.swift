@@ -43,11 +43,16 @@ final class DenseFeedForward: FeedForward {
     private let gatedReading: Reading
     private let downReading: Reading
 
-    init(_ parts: LayerParts) {
+    /// Builds the network of a layer.
+    ///
+    /// - Parameters:
+    ///   - parts: its weights and what steps work with.
+    ///   - role: the buffer for what its first two matrices compute.
+    init(_ parts: LayerParts, gated role: ScratchRole = .gated) {
         w1 = parts.weights.matrix(.gate)
         w2 = parts.weights.matrix(.down)
         w3 = parts.weights.matrix(.up)
-        gated = parts.step.buffer(.gated)
+        gated = parts.step.buffer(role)
         down = parts.step.buffer(.down)
         let compute = parts.step.compute
         gatedReading = Reading(compute.ahead(of: [w1], gating: [w3]))

@@ -10,7 +10,9 @@ extension Architecture {
         gguf: GGUFKeys(architectures: ["llama", "mistral", "mixtral"], written: "llama"),
         huggingFace: HuggingFaceKeys(
             architecture: "MixtralForCausalLM", modelType: "mixtral", kvHeadCount: 8,
-            contextLength: 131_072, ropeTheta: 1e6, rmsNormEpsilon: 1e-5, expertCount: 8),
+            contextLength: 131_072, ropeTheta: 1e6, rmsNormEpsilon: 1e-5,
+            mixture: HuggingFaceMixtureKeys(
+                expertCount: ("num_local_experts", 8), expertsPerToken: ("num_experts_per_tok", 2))),
         mistral: MistralKeys(name: "mixtral", ropeTheta: 1e6),
         layer: { _, _ in
             [RMSNorm.beforeAttention] + Attention.tensors

@@ -3,57 +3,84 @@
 import Computation
 import ModelFiles
 
+extension TensorRole {
+    static let selectionBias = TensorRole("selection bias")
+}
+
 extension ScratchRole {
     static let routerLogits = ScratchRole("the router's logits")
 }
 
-/// Σ weight · expert(x) over the A of E experts that each row visits.
+/// Σ weight · expert(x) over the A of E experts that each row visits, and what it passes beside them.
 ///
-/// The weights are a softmax over the logits of the experts that were chosen.
+/// Which experts, and what they weigh, the configuration's `mixture` says. Mixtral's weights are a
+/// softmax over the logits of the experts that were chosen.
 ///
-/// - Source: arXiv:2401.04088 §2.1.
+/// - Source: arXiv:2401.04088 §2.1; arXiv:2412.19437 §2.1.2.
 final class MixtureOfExperts: FeedForward {
-    static let tensors = [
+    /// The router and the experts: all that Mixtral has.
+    static let tensors = [router] + networks
+
+    /// All tensors of a layer with experts.
+    static func tensors(of configuration: ModelConfiguration) -> [TensorDeclaration] {
+        SharedExpert.tensors(of: configuration) + [router]
+            + (configuration.mixture.hasSelectionBias ? [selectionBias] : []) + networks
+    }
+
+    private static let router = TensorDeclaration(
+        .router, [.E, .D], gguf: ["blk.{L}.ffn_gate_inp.weight"],
+        huggingFace: [
+            "model.layers.{L}.block_sparse_moe.gate.weight",
+            "model.layers.{L}.mlp.gate.weight",
+        ],
+        mistral: ["layers.{L}.gate.weight", "layers.{L}.feed_forward.gate.weight"],
+        isQuantised: false)
+
+    private static let selectionBias = TensorDeclaration(
+        .selectionBias, [.E], gguf: ["blk.{L}.exp_probs_b.bias"],
+        huggingFace: [
+            "model.layers.{L}.mlp.gate.e_score_correction_bias",
+            "model.layers.{L}.mlp.moe_statics.e_score_correction_bias",
+            "model.layers.{L}.mlp.gate.moe_statics.e_score_correction_bias",
+            "model.layers.{L}.block_sparse_moe.e_score_correction_bias",
+            "model.layers.{L}.mlp.e_score_correction_bias",
+        ])
+
+    private static let networks = [
         TensorDeclaration(
-            .router, [.E, .D], gguf: ["blk.{L}.ffn_gate_inp.weight"],
-            huggingFace: [
-                "model.layers.{L}.block_sparse_moe.gate.weight",
-                "model.layers.{L}.mlp.gate.weight",
-            ],
-            mistral: ["layers.{L}.gate.weight", "layers.{L}.feed_forward.gate.weight"],
-            isQuantised: false),
-        TensorDeclaration(
-            .gate, [.F, .D], copies: .E,
+            .gate, [.Fe, .D], copies: .E,
             gguf: [
                 .stack("blk.{L}.ffn_gate_exps.weight"),
-                .stackedPart(of: "blk.{L}.ffn_gate_up_exps.weight", below: [.F]),
+                .stackedPart(of: "blk.{L}.ffn_gate_up_exps.weight", below: [.Fe]),
                 "blk.{L}.ffn_gate.{E}.weight",
             ],
             huggingFace: [
                 "model.layers.{L}.block_sparse_moe.experts.{E}.w1.weight",
                 "model.layers.{L}.mlp.experts.{E}.w1.weight",
-                .stackedPart(of: "model.layers.{L}.mlp.experts.gate_up_proj", below: [.F]),
+                "model.layers.{L}.mlp.experts.{E}.gate_proj.weight",
+                .stackedPart(of: "model.layers.{L}.mlp.experts.gate_up_proj", below: [.Fe]),
             ],
             mistral: [
                 "layers.{L}.experts.{E}.w1.weight", "layers.{L}.feed_forward.experts.{E}.w1.weight",
             ], split: .experts),
         TensorDeclaration(
-            .up, [.F, .D], copies: .E,
+            .up, [.Fe, .D], copies: .E,
             gguf: [
                 .stack("blk.{L}.ffn_up_exps.weight"),
-                .stackedPart(of: "blk.{L}.ffn_gate_up_exps.weight", above: [.F]),
+                .stackedPart(of: "blk.{L}.ffn_gate_up_exps.weight", above: [.Fe]),
                 "blk.{L}.ffn_up.{E}.weight",
             ],
             huggingFace: [
                 "model.layers.{L}.block_sparse_moe.experts.{E}.w3.weight",
                 "model.layers.{L}.mlp.experts.{E}.w3.weight",
-                .stackedPart(of: "model.layers.{L}.mlp.experts.gate_up_proj", above: [.F]),
+                "model.layers.{L}.mlp.experts.{E}.up_proj.weight",
+                .stackedPart(of: "model.layers.{L}.mlp.experts.gate_up_proj", above: [.Fe]),
             ],
             mistral: [
                 "layers.{L}.experts.{E}.w3.weight", "layers.{L}.feed_forward.experts.{E}.w3.weight",
             ], follows: .gate, split: .experts),
         TensorDeclaration(
-            .down, [.D, .F], copies: .E,
+            .down, [.D, .Fe], copies: .E,
             gguf: [
                 .stack("blk.{L}.ffn_down_exps.weight"), .stack("blk.{L}.ffn_down_exps.weight"),
                 "blk.{L}.ffn_down.{E}.weight",
@@ -61,6 +88,7 @@ final class MixtureOfExperts: FeedForward {
             huggingFace: [
                 "model.layers.{L}.block_sparse_moe.experts.{E}.w2.weight",
                 "model.layers.{L}.mlp.experts.{E}.w2.weight",
+                "model.layers.{L}.mlp.experts.{E}.down_proj.weight",
                 .stack("model.layers.{L}.mlp.experts.down_proj"),
             ],
             mistral: [
@@ -69,13 +97,24 @@ final class MixtureOfExperts: FeedForward {
     ]
 
     static let scratch = [
-        ScratchDeclaration(.routerLogits, .tokens, .E), ScratchDeclaration(.gated, .visits, .F),
+        ScratchDeclaration(.routerLogits, .tokens, .E), ScratchDeclaration(.gated, .visits, .Fe),
         ScratchDeclaration(.down, .visits, .D),
     ]
 
+    /// All buffers of a model whose layers have experts.
+    static func scratch(of configuration: ModelConfiguration) -> [ScratchDeclaration] {
+        scratch + SharedExpert.scratch(of: configuration)
+    }
+
     private let layer: Int
     private let router: WeightMatrix
-    /// `[F, D]`, `[D, F]` and `[F, D]` of each expert.
+    private let rule: RouterRule
+    /// `[E]`, or empty.
+    private let selectionBias: [Float]
+    /// Whether each row has Mixtral's one or two experts, by Mixtral's rule.
+    private let isPlain: Bool
+    private let shared: SharedExpert?
+    /// `[Fe, D]`, `[D, Fe]` and `[Fe, D]` of each expert.
     private let w1: [WeightMatrix]
     private let w2: [WeightMatrix]
     private let w3: [WeightMatrix]
@@ -89,7 +128,14 @@ final class MixtureOfExperts: FeedForward {
 
     init(_ parts: LayerParts) {
         layer = parts.index
+        let mixture = parts.configuration.mixture
         router = parts.weights.matrix(.router)
+        rule = mixture.rule
+        selectionBias = mixture.hasSelectionBias ? parts.weights.vector(.selectionBias) : []
+        isPlain =
+            rule == RouterRule() && selectionBias.isEmpty
+            && parts.configuration.expertsPerToken ?? 1 <= 2
+        shared = mixture.sharedSize > 0 ? SharedExpert(parts) : nil
         w1 = parts.weights.matrices(.gate)
         w2 = parts.weights.matrices(.down)
         w3 = parts.weights.matrices(.up)
@@ -102,12 +148,19 @@ final class MixtureOfExperts: FeedForward {
     func add(_ step: ForwardStep) {
         let compute = step.compute
         let rowCount = step.rowCount
+        shared?.add(step)
         compute.multiply(
             step.normed, rows: 0..<rowCount, router, into: routerLogits)  // [T, E]
-        compute.route(routerLogits, rowCount: rowCount, into: &step.routing)
+        if isPlain {
+            compute.route(routerLogits, rowCount: rowCount, into: &step.routing)
+        } else {
+            compute.route(
+                routerLogits, rowCount: rowCount, by: rule, bias: selectionBias,
+                into: &step.routing)
+        }
         step.noteExperts(inLayer: layer, expertByteCount: expertByteCount)
         compute.multiplyGated(
-            step.normed, step.routing.groups, w1: w1, w3: w3, into: gated)  // [T·A, F]
+            step.normed, step.routing.groups, w1: w1, w3: w3, into: gated)  // [T·A, Fe]
         compute.multiplyGathered(
             gated, step.routing.groups, reading: .slot, w2, into: down,
             ahead: step.read(expertsReading))  // [T·A, D]

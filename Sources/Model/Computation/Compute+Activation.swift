@@ -77,6 +77,38 @@ extension Compute {
         }
     }
 
+    /// y[t] *= 1 / (1 + exp(−x[t]·w)), for the first `rowCount` rows.
+    ///
+    /// - Parameters:
+    ///   - y: `[T, columns]`.
+    ///   - x: `[T, D]`.
+    ///   - rowCount: T.
+    ///   - w: `[D]`.
+    package func gate(_ y: FloatBuffer, by x: FloatBuffer, rowCount: Int, weight w: [Float]) {
+        precondition(
+            w.count == x.columnCount && rowCount <= x.rowCount && rowCount <= y.rowCount,
+            "gating \(rowCount) rows by \(w.count) numbers: buffers of other shapes")
+        unsafe w.withUnsafeBufferPointer { w in
+            guard let w = w.baseAddress else { return }
+            unsafe forEachRow(
+                rowCount, cost: x.columnCount + y.columnCount,
+                Gating(isa: isa, y: y, x: x, weight: w))
+        }
+    }
+
+    @safe private struct Gating: RowWork {
+        let isa: ck_isa
+        let y: FloatBuffer
+        let x: FloatBuffer
+        let weight: UnsafePointer<Float>
+
+        func run(row: Int) {
+            unsafe ck_gate(
+                isa, x.base + row * x.stride, weight, x.columnCount, y.base + row * y.stride,
+                y.columnCount)
+        }
+    }
+
     /// Copies the named rows of `x` to the first rows of `y`, in order.
     ///
     /// - Parameters:

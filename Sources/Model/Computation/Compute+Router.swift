@@ -38,6 +38,80 @@ extension Compute {
         routing.sort(tokenCount: rowCount)
     }
 
+    /// Routes each token by a rule.
+    ///
+    /// Where the rule is Mixtral's, the results are those of ``route(_:rowCount:into:)``, bit for bit;
+    /// this one is faster where there are many experts, and takes all threads where there are many
+    /// tokens.
+    ///
+    /// - Parameters:
+    ///   - logits: `[T, E]`, the router's raw output; overwritten.
+    ///   - rowCount: T.
+    ///   - rule: how scores, choice and weights follow.
+    ///   - bias: `[E]`, added to the scores for the choice alone; empty: nothing.
+    ///   - routing: receives the experts (ties go to the lower index), their weights, and the visits
+    ///     sorted by expert.
+    /// - Precondition: `rule.groupCount` divides E, and the groups that stay open have A experts.
+    /// - Complexity: O(T·E), and O(T·A²) where logits are in ascending order.
+    /// - Source: arXiv:2412.19437 §2.1.2.
+    package func route(
+        _ logits: FloatBuffer, rowCount: Int, by rule: RouterRule, bias: [Float],
+        into routing: inout ExpertRouting
+    ) {
+        let expertCount = routing.expertCount
+        let chosenCount = routing.expertsPerToken
+        precondition(
+            logits.columnCount == expertCount && rowCount <= logits.rowCount
+                && rowCount * chosenCount <= routing.selection.count
+                && (bias.isEmpty || bias.count == expertCount),
+            "routing \(rowCount) rows: buffers of other shapes")
+        precondition(
+            (1...RouterRule.maxGroupCount).contains(rule.groupCount)
+                && (1...rule.groupCount).contains(rule.groupsPerToken)
+                && expertCount % rule.groupCount == 0
+                && expertCount / rule.groupCount * rule.groupsPerToken >= chosenCount,
+            "\(chosenCount) of \(expertCount) experts, from \(rule.groupsPerToken) of "
+                + "\(rule.groupCount) groups")
+        unsafe bias.withUnsafeBufferPointer { bias in
+            let native = unsafe ck_routing_rule(
+                is_sigmoid: rule.scoring == .sigmoid ? 1 : 0,
+                normalizes: rule.normalizesWeights ? 1 : 0, group_count: rule.groupCount,
+                chosen_group_count: rule.groupsPerToken, epsilon: rule.epsilon,
+                floor: rule.floor, scale: rule.scale,
+                bias: bias.isEmpty ? nil : bias.baseAddress)
+            unsafe routing.selection.withUnsafeMutableBufferPointer { selection in
+                unsafe routing.weights.withUnsafeMutableBufferPointer { weights in
+                    guard let chosen = selection.baseAddress, let mixing = weights.baseAddress
+                    else { return }
+                    unsafe forEachRow(
+                        rowCount, cost: expertCount,
+                        Routing(
+                            isa: isa, rule: native, logits: logits, selection: chosen,
+                            weights: mixing, expertsPerToken: chosenCount))
+                }
+            }
+        }
+        routing.sort(tokenCount: rowCount)
+    }
+
+    @safe private struct Routing: RowWork {
+        let isa: ck_isa
+        let rule: ck_routing_rule
+        let logits: FloatBuffer
+        let selection: UnsafeMutablePointer<Int32>
+        let weights: UnsafeMutablePointer<Float>
+        let expertsPerToken: Int
+
+        func run(row: Int) {
+            unsafe withUnsafePointer(to: rule) { rule in
+                unsafe ck_route_by_rule(
+                    isa, rule, logits.base + row * logits.stride, logits.columnCount,
+                    expertsPerToken, selection + row * expertsPerToken,
+                    weights + row * expertsPerToken)
+            }
+        }
+    }
+
     /// x[t] += Σ weight·y[t·A + a] over the visits a of token t, best expert first.
     ///
     /// - Parameters:

@@ -8,7 +8,8 @@ package struct ExpertRouting {
     package let expertsPerToken: Int
     /// `[T, A]`: the experts of each token, best first.
     package internal(set) var selection: [Int32]
-    /// `[T, A]`: their mixing weights; each token's sum to 1 within 1e-6.
+    /// `[T, A]`: their mixing weights; where a rule normalises them, each token's sum to 1 within 1e-6
+    /// before they are scaled.
     package internal(set) var weights: [Float]
     /// The visits by expert; slot t·A + a is token t's visit to its a-th best.
     package internal(set) var groups: RowGroups

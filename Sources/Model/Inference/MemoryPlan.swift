@@ -45,7 +45,7 @@ package struct MemoryPlan: Sendable, Equatable {
         var floats = 0
         // Scratch for the inputs of products must fit the largest buffer, logits aside: no product
         // reads those.
-        var (largestRowCount, largestColumnCount) = (0, 0)
+        var productByteCount = 0
         for buffer in architecture.scratch(configuration) {
             let rows = buffer.rowCount(
                 in: configuration, maxTokenCount: limits.maxBatchTokens,
@@ -57,17 +57,16 @@ package struct MemoryPlan: Sendable, Equatable {
             }
             floats += count
             if buffer.rows != .logits {
-                largestRowCount = max(largestRowCount, rows)
-                largestColumnCount = max(largestColumnCount, columns)
+                productByteCount = max(
+                    productByteCount,
+                    Compute.scratchByteCount(
+                        rowCount: rows, columnCount: columns, threadCount: threadCount))
             }
         }
         self.weightByteCount = weightByteCount
         kvByteCount = kv
         activationByteCount =
-            4 * floats
-            + Compute.scratchByteCount(
-                rowCount: largestRowCount, columnCount: largestColumnCount,
-                threadCount: threadCount)
+            4 * floats + productByteCount
             + AttentionScratch.byteCount(
                 shape: shape, headCount: configuration.headCount, threadCount: threadCount)
         kvPositionCount = limits.blockCount * limits.positionsPerBlock

@@ -357,6 +357,11 @@ extension ModelConfiguration {
                     names.expertsPerToken,
                     "\(expertsPerToken ?? 0) is not between 1 and the \(expertCount) experts")
             }
+            if let problem = mixture.groupProblem(
+                expertCount: expertCount, expertsPerToken: expertsPerToken)
+            {
+                throw fields.fail(names.groupCount, problem)
+            }
         }
         return self
     }
@@ -367,5 +372,6 @@ extension ModelConfiguration {
         var headDimension: String
         var ropeDimensionCount: String
         var expertsPerToken: String
+        var groupCount = "n_group"
     }
 }

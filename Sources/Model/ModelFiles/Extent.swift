@@ -38,8 +38,12 @@ extension Extent {
     package static let K = Extent("K") { $0.kvHeadCount }
     /// Width of one head.
     package static let Dh = Extent("Dh") { $0.headDimension }
-    /// Width of one expert's (or the dense) feed-forward network.
+    /// Width of a dense feed-forward network.
     package static let F = Extent("F") { $0.intermediateSize }
+    /// Width of one expert.
+    package static let Fe = Extent("Fe") { $0.expertSize }
+    /// Width of the network that every token passes beside its experts.
+    package static let Fs = Extent("Fs") { $0.mixture.sharedSize }
     /// Experts of a layer; 1 in a dense model.
     package static let E = Extent("E") { $0.expertCount ?? 1 }
     /// Vocabulary.

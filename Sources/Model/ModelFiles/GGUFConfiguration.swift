@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
+
 /// Reads a model's numbers from GGUF metadata: the keys that all families have, and those that the
 /// file's family adds.
 struct GGUFConfiguration {
@@ -49,10 +51,11 @@ struct GGUFConfiguration {
     /// - Parameters:
     ///   - vocabularySize: rows of the token embedding.
     ///   - ropeFrequencyFactors: the content of `rope_freqs.weight`, if there is one.
+    ///   - rowCount: how many rows a tensor has, by its name; nil where there is none of that name.
     /// - Returns: the numbers, which fit each other.
     /// - Throws: an error that names the key.
     func read(
-        vocabularySize: Int, ropeFrequencyFactors: [Float]?
+        vocabularySize: Int, ropeFrequencyFactors: [Float]?, rowCount: (String) -> Int?
     ) throws(ModelFileError) -> ModelConfiguration {
         try checkVocabularySize(vocabularySize)
         let hiddenSize = try fields.integer("embedding_length", in: ConfigurationBounds.hiddenSize)
@@ -69,11 +72,12 @@ struct GGUFConfiguration {
         let slidingWindow = try fields.optionalInteger(
             "attention.sliding_window", in: 0...ConfigurationBounds.contextLength.upperBound)
         let isMoE = (expertCount ?? 0) > 0
+        let (layerCount, draftLayerCount) = try layerCounts()
         var configuration = ModelConfiguration(
             architecture: architecture, hiddenSize: hiddenSize,
             intermediateSize: try fields.integer(
                 "feed_forward_length", in: ConfigurationBounds.intermediateSize),
-            layerCount: try fields.integer("block_count", in: ConfigurationBounds.layerCount),
+            layerCount: layerCount,
             headCount: headCount,
             kvHeadCount: try fields.integer(
                 "attention.head_count_kv", in: ConfigurationBounds.headCount, default: headCount),
@@ -102,6 +106,15 @@ struct GGUFConfiguration {
             let value = try fields.optionalNumber(key.key, in: key.range)
             configuration.numbers[key.number] = value == 0 ? nil : value
         }
+        configuration.draftLayerCount = draftLayerCount
+        for mark in schema.gguf?.marks ?? []
+        where (0..<layerCount).contains(where: { rowCount(Self.name(mark.tensor, $0)) != nil }) {
+            configuration.numbers[mark.number] = 1
+        }
+        if isMoE, let usual = schema.gguf?.mixture {
+            configuration.mixture = try mixture(
+                usual, layerCount: layerCount, rowCount: rowCount)
+        }
         if schema.isEncoder, let key = schema.huggingFace?.numbers.first {
             // The one number of encoders stands with the vocabulary.
             let vocabulary = ConfigurationFields(
@@ -116,7 +129,8 @@ struct GGUFConfiguration {
             fields,
             names: .init(
                 kvHeadCount: "attention.head_count_kv", headDimension: "attention.key_length",
-                ropeDimensionCount: "rope.dimension_count", expertsPerToken: "expert_used_count"))
+                ropeDimensionCount: "rope.dimension_count", expertsPerToken: "expert_used_count",
+                groupCount: "expert_group_count"))
         let pairCount = configuration.ropeDimensionCount / 2
         if let ropeFrequencyFactors, ropeFrequencyFactors.count != pairCount {
             throw .tensor(
@@ -126,6 +140,94 @@ struct GGUFConfiguration {
         }
         return configuration
     }
+
+    /// How many layers there are, and how many of the file's are for drafting tokens.
+    private func layerCounts() throws(ModelFileError) -> (layers: Int, draft: Int) {
+        let count = try fields.integer("block_count", in: ConfigurationBounds.layerCount)
+        let draft = try fields.integer("nextn_predict_layers", in: 0...64, default: 0)
+        guard draft < count else {
+            throw fields.fail("nextn_predict_layers", "\(draft) of \(count) layers")
+        }
+        return (count - draft, draft)
+    }
+
+    /// The name of a tensor in a layer.
+    private static func name(_ pattern: String, _ layer: Int) -> String {
+        TensorName(stringLiteral: pattern).name(layer: layer)
+    }
+
+    /// What the networks of a mixture are.
+    ///
+    /// Whether there are selection biases and shared experts, and
+    /// how wide these are, the tensors say: what writers state of the width varies.
+    private func mixture(
+        _ usual: ExpertMixture, layerCount: Int, rowCount: (String) -> Int?
+    ) throws(ModelFileError) -> ExpertMixture {
+        var mixture = usual
+        mixture.denseLayers = DenseLayers(
+            leading: try fields.integer(
+                "leading_dense_block_count", in: 0...ConfigurationBounds.layerCount.upperBound,
+                default: 0),
+            step: try fields.integer(
+                "interleave_moe_layer_step", in: ConfigurationBounds.layerCount, default: 1)
+        ).layers(of: layerCount)
+        func rows(_ pattern: String) -> Int? {
+            for layer in 0..<layerCount where !mixture.denseLayers.contains(layer) {
+                if let count = rowCount(Self.name(pattern, layer)) { return count }
+            }
+            return nil
+        }
+        let stated = try fields.integer(
+            "expert_feed_forward_length", in: 0...ConfigurationBounds.intermediateSize.upperBound,
+            default: 0)
+        // Old files do not state it; packed files have the experts one by one.
+        let found = ["blk.{L}.ffn_up_exps.weight", "layers.{L}.experts.0.w3.weight"]
+            .compactMap { rows($0) }.first
+        mixture.expertSize = stated == 0 ? found : stated
+        mixture.hasSelectionBias = rows("blk.{L}.exp_probs_b.bias") != nil
+        mixture.sharedSize = rows("blk.{L}.ffn_up_shexp.weight") ?? 0
+        guard ConfigurationBounds.intermediateSize.contains(max(1, mixture.sharedSize)) else {
+            throw fields.fail("expert_shared_count", "\(mixture.sharedSize) is too wide")
+        }
+        if try fields.integer("expert_shared_count", in: 0...1024, default: 0) > 0,
+            mixture.sharedSize == 0
+        {
+            throw fields.fail("expert_shared_count", "the file has no tensors of shared experts")
+        }
+        try readRule(&mixture.rule)
+        return mixture
+    }
+
+    private func readRule(_ rule: inout RouterRule) throws(ModelFileError) {
+        let scale = try fields.number(
+            "expert_weights_scale", in: 0...ConfigurationBounds.scalingFactor.upperBound,
+            default: 0)
+        if scale != 0 { rule.scale = Float(scale) }
+        rule.normalizesWeights = try fields.bool(
+            "expert_weights_norm", default: rule.normalizesWeights)
+        switch try fields.integer("expert_gating_func", in: 0...Int(UInt8.max), default: 0) {
+        case 0: break
+        case 1: rule.scoring = .softmax
+        case 2: rule.scoring = .sigmoid
+        // The softmax of the chosen ones, which is the softmax of all, divided by their sum.
+        case 3: (rule.scoring, rule.normalizesWeights) = (.softmax, true)
+        case let other:
+            throw fields.fail(
+                "expert_gating_func", "\(other) is not supported (1, softmax, and 2, sigmoid, are)")
+        }
+        let groups = try fields.integer("expert_group_count", in: 0...65536, default: 0)
+        if groups > 1 {
+            rule.groupCount = groups
+            rule.groupsPerToken = try fields.integer("expert_group_used_count", in: 1...65536)
+        }
+    }
+
+    /// The keys that say what a mixture is, where the family's mixtures may differ from Mixtral's.
+    private static let mixtureKeys = [
+        "expert_feed_forward_length", "expert_shared_count", "expert_shared_feed_forward_length",
+        "expert_weights_scale", "expert_weights_norm", "expert_gating_func", "expert_group_count",
+        "expert_group_used_count", "leading_dense_block_count", "interleave_moe_layer_step",
+    ]
 
     /// Refuses keys of other models of the family, where they would change what is computed.
     private func refuseUnknown(_ c: ModelConfiguration) throws(ModelFileError) {
@@ -147,8 +249,8 @@ struct GGUFConfiguration {
                 "rope.scale_linear", "rope.scaling.type", "rope.scaling.factor",
                 "rope.scaling.original_context_length", "rope.scaling.attn_factor",
                 "rope.scaling.yarn_log_multiplier", "rope.scaling.yarn_beta_fast",
-                "rope.scaling.yarn_beta_slow",
-            ]),
+                "rope.scaling.yarn_beta_slow", "nextn_predict_layers",
+            ]).union(schema.gguf?.mixture == nil ? [] : Self.mixtureKeys),
             neutral: [
                 "attention.temperature_scale": none, "expert_shared_count": none,
                 "expert_shared_feed_forward_length": none, "expert_weights_scale": one,

@@ -50,9 +50,16 @@ struct GGUFModel {
                 path: file.path, name: embedding.name,
                 problem: "a vocabulary of \(vocabularySize) is too large")
         }
+        var rowCounts: [String: Int] = [:]
+        for tensor in stored {
+            rowCounts[tensor.name] =
+                tensor.shape.count > 1 ? tensor.shape[tensor.shape.count - 2] : 1
+        }
+        for tensor in unreadable { rowCounts[tensor.name] = 0 }
         let configuration = try reader.read(
             vocabularySize: vocabularySize,
-            ropeFrequencyFactors: Self.ropeFrequencyFactors(stored))
+            ropeFrequencyFactors: Self.ropeFrequencyFactors(stored),
+            rowCount: { rowCounts[$0] })
         var warnings: [String] = []
         let ends = try endTokenIDs(vocabularySize: vocabularySize, &warnings)
         return ModelFile.Contents(

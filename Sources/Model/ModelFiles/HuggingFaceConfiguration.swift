@@ -67,7 +67,7 @@ struct HuggingFaceConfiguration {
         self.keys = keys
         self.object = object
         fields = whole
-        tied = try whole.bool("tie_word_embeddings", default: false)
+        tied = try whole.bool("tie_word_embeddings", default: keys.isTied)
     }
 
     /// The part that is about text, for what else is in it.
@@ -80,8 +80,10 @@ struct HuggingFaceConfiguration {
         if schema.isEncoder {
             return try HuggingFaceEncoderConfiguration(object, fields, keys).read()
         }
-        try Self.rejectUnsupported(fields, object, hasAttentionBias: keys.hasAttentionBias)
-        let isMoE = keys.expertCount != nil
+        try Self.rejectUnsupported(
+            fields, object,
+            hasAttentionBias: keys.hasAttentionBias
+                || keys.flags.contains { $0.key == "attention_bias" })
         let hiddenSize = try fields.integer("hidden_size", in: ConfigurationBounds.hiddenSize)
         let headCount = try fields.integer(
             "num_attention_heads", in: ConfigurationBounds.headCount)
@@ -97,42 +99,65 @@ struct HuggingFaceConfiguration {
             object, fields, contextLength: contextLength, keys: keys)
         let layerCount = try fields.integer(
             "num_hidden_layers", in: ConfigurationBounds.layerCount)
-        let expertCount: Int? =
-            isMoE
-            ? try fields.integer(
-                fields.has("num_local_experts") ? "num_local_experts" : "num_experts",
-                in: ConfigurationBounds.expertCount, default: keys.expertCount) : nil
+        let intermediateSize = try fields.integer(
+            "intermediate_size", in: ConfigurationBounds.intermediateSize)
+        let experts = try keys.mixture.map { keys throws(ModelFileError) in
+            try HuggingFaceMixture(
+                keys, object, fields, layerCount: layerCount, intermediateSize: intermediateSize)
+        }
         var configuration = ModelConfiguration(
             architecture: keys.architecture, hiddenSize: hiddenSize,
-            intermediateSize: try fields.integer(
-                "intermediate_size", in: ConfigurationBounds.intermediateSize),
-            layerCount: layerCount, headCount: headCount,
+            intermediateSize: intermediateSize, layerCount: layerCount, headCount: headCount,
             kvHeadCount: try fields.integer(
                 "num_key_value_heads", in: ConfigurationBounds.headCount, default: kvDefault),
             headDimension: headDimension,
             vocabularySize: try fields.integer(
                 "vocab_size", in: ConfigurationBounds.vocabularySize),
-            expertCount: expertCount,
-            expertsPerToken: isMoE
-                ? try fields.integer(
-                    "num_experts_per_tok", in: ConfigurationBounds.expertCount, default: 2) : nil,
+            expertCount: experts?.expertCount, expertsPerToken: experts?.expertsPerToken,
             contextLength: contextLength, ropeTheta: rope.theta, ropeScaling: rope.scaling,
-            ropePairing: .halves,
-            ropeDimensionCount: Int(Double(headDimension) * rope.partialFactor),
+            ropePairing: keys.ropePairing,
+            ropeDimensionCount: try ropeDimensionCount(
+                headDimension: headDimension, partialFactor: rope.partialFactor),
             rmsNormEpsilon: Float(
                 try fields.number(
                     "rms_norm_eps", in: ConfigurationBounds.epsilon,
                     default: keys.rmsNormEpsilon)),
             slidingWindow: try slidingWindow(layerCount: layerCount))
         configuration.numbers = rope.numbers
+        for (key, number) in keys.flags where try fields.bool(key, default: false) {
+            configuration.numbers[number] = 1
+        }
+        if let experts { configuration.mixture = experts.mixture }
+        for key in Self.draftLayerKeys {
+            configuration.draftLayerCount = max(
+                configuration.draftLayerCount, try fields.integer(key, in: 0...64, default: 0))
+        }
         try refuseUnknown(configuration)
         try schema.check(configuration, path: fields.path)
         return try configuration.checked(
             fields,
             names: .init(
                 kvHeadCount: "num_key_value_heads", headDimension: "head_dim",
-                ropeDimensionCount: "partial_rotary_factor", expertsPerToken: "num_experts_per_tok"
-            ))
+                ropeDimensionCount: "partial_rotary_factor",
+                expertsPerToken: keys.mixture?.expertsPerToken.key ?? "num_experts_per_tok",
+                groupCount: keys.mixture?.groups?.count ?? "n_group"))
+    }
+
+    /// How many layers a file has after the others to draft tokens with.
+    private static let draftLayerKeys = [
+        "num_nextn_predict_layers", "num_mtp_layers",
+    ]
+
+    /// How many components of a head rotate; some files state their number.
+    private func ropeDimensionCount(
+        headDimension: Int, partialFactor: Double
+    ) throws(ModelFileError) -> Int {
+        if partialFactor == keys.partialRotaryFactor,
+            let own = try fields.optionalInteger("rotary_dim", in: 2...headDimension)
+        {
+            return own
+        }
+        return Int(Double(headDimension) * partialFactor)
     }
 
     private static func architecture(
@@ -238,8 +263,19 @@ struct HuggingFaceConfiguration {
             neutral["num_local_experts"] = off + one
             neutral["num_experts_per_tok"] = off + one
         }
+        for (key, values) in keys.constants {
+            guard let value = object[key], value != .null, !values.isEmpty else { continue }
+            guard values.contains(value) || value.arrayValue?.allSatisfy(values.contains) == true
+            else {
+                throw fields.fail(
+                    key,
+                    "\(printable(value.serialized(), limit: 40)) is not supported in \(schema.name)"
+                )
+            }
+        }
+        let own = keys.constants.map(\.key) + keys.flags.map(\.key) + (keys.mixture?.all ?? [])
         try fields.refuseUnknown(
-            object.map(\.key), understood: Self.understood, neutral: neutral)
+            object.map(\.key), understood: Self.understood.union(own), neutral: neutral)
     }
 
     /// The window of all layers, if they have one.
@@ -254,6 +290,10 @@ struct HuggingFaceConfiguration {
             guard kinds != ["sliding_attention"] else {
                 throw fields.fail(
                     "layer_types", "a sliding window is not supported in \(schema.name)")
+            }
+            if keys.mixture != nil, try fields.bool("use_sliding_window", default: false) {
+                throw fields.fail(
+                    "use_sliding_window", "a sliding window is not supported in \(schema.name)")
             }
             return nil
         }

@@ -20,7 +20,8 @@ struct HuggingFaceRope {
         // only the defaults.
         theta = try top.number(
             "rope_theta", in: ConfigurationBounds.ropeTheta, default: keys.ropeTheta)
-        partialFactor = try top.number("partial_rotary_factor", in: 0.001...1, default: 1)
+        partialFactor = try top.number(
+            "partial_rotary_factor", in: 0.001...1, default: keys.partialRotaryFactor)
         scaling = .none
         if let (fields, names) = own {
             theta = try fields.number(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Foundation
 
 /// The numbers that describe a model: everything about it but its weights.
@@ -13,15 +14,17 @@ import Foundation
 /// | H  | query heads | `headCount` |
 /// | K  | key/value heads | `kvHeadCount` |
 /// | Dh | width of one head | `headDimension` |
-/// | F  | width of one expert's (or the dense) feed-forward | `intermediateSize` |
+/// | F  | width of a dense feed-forward, and of experts where nothing else is said | `intermediateSize` |
+/// | Fe | width of one expert | `expertSize` |
+/// | Fs | width of what every token passes beside its experts | `mixture.sharedSize` |
 /// | E  | experts of a layer | `expertCount` |
 /// | A  | experts that a token visits | `expertsPerToken` |
 /// | V  | vocabulary | `vocabularySize` |
 /// | S  | positions of one KV block | – |
 ///
 /// Every value has been checked by whoever made it from a file: sizes are positive, `kvHeadCount`
-/// divides `headCount`, `headDimension` and `ropeDimensionCount` are even, and
-/// `1 <= expertsPerToken <= expertCount`.
+/// divides `headCount`, `headDimension` and `ropeDimensionCount` are even,
+/// `1 <= expertsPerToken <= expertCount`, and so many stay open where experts stand in groups.
 package struct ModelConfiguration: Sendable, Equatable {
     /// The family, in the file's own spelling: `llama` (GGUF), `MixtralForCausalLM`….
     package var architecture: String
@@ -43,6 +46,10 @@ package struct ModelConfiguration: Sendable, Equatable {
     package var expertCount: Int?
     /// A, or nil for a dense model.
     package var expertsPerToken: Int?
+    /// What the networks of a mixture are besides; of no account in a dense model.
+    package var mixture = ExpertMixture()
+    /// Layers that a file has after these, to draft tokens with: nothing reads them.
+    package var draftLayerCount = 0
     /// Positions that the model was trained (or scaled) for.
     package var contextLength: Int
     /// Base of the rotary frequencies.
@@ -94,6 +101,14 @@ package struct ModelConfiguration: Sendable, Equatable {
 
     /// Whether layers have a router and several experts.
     package var isMixtureOfExperts: Bool { expertCount != nil }
+
+    /// Whether a layer has them.
+    package func hasExperts(layer: Int) -> Bool {
+        isMixtureOfExperts && !mixture.denseLayers.contains(layer)
+    }
+
+    /// Fe.
+    package var expertSize: Int { mixture.expertSize ?? intermediateSize }
 }
 
 /// Which two components of a head make up one rotated pair.
@@ -179,8 +194,49 @@ extension ModelConfiguration {
         expertCount: 8, expertsPerToken: 2, contextLength: 65536, ropeTheta: 1e6,
         ropePairing: .halves, ropeDimensionCount: 128, rmsNormEpsilon: 1e-5)
 
+    /// Qwen3-30B-A3B, and Qwen3-Coder-30B-A3B but for its context: 30.5 B parameters, 3.3 B of them
+    /// for each token.
+    package static let qwen3MoE30B = {
+        var model = ModelConfiguration(
+            architecture: "Qwen3MoeForCausalLM", hiddenSize: 2048, intermediateSize: 6144,
+            layerCount: 48, headCount: 32, kvHeadCount: 4, headDimension: 128,
+            vocabularySize: 151_936, expertCount: 128, expertsPerToken: 8, contextLength: 40960,
+            ropeTheta: 1e6, ropePairing: .halves, ropeDimensionCount: 128, rmsNormEpsilon: 1e-6)
+        model.mixture.expertSize = 768
+        return model
+    }()
+
+    /// OLMoE-1B-7B: 6.9 B parameters, 1.3 B of them for each token.
+    package static let olmoe7B = {
+        var model = ModelConfiguration(
+            architecture: "OlmoeForCausalLM", hiddenSize: 2048, intermediateSize: 1024,
+            layerCount: 16, headCount: 16, kvHeadCount: 16, headDimension: 128,
+            vocabularySize: 50304, expertCount: 64, expertsPerToken: 8, contextLength: 4096,
+            ropeTheta: 10_000, ropePairing: .halves, ropeDimensionCount: 128, rmsNormEpsilon: 1e-5)
+        model.mixture.rule.normalizesWeights = false
+        return model
+    }()
+
+    /// GLM-4.5-Air: 106.9 B parameters, 13.4 B of them for each token, without the layer that drafts.
+    package static let glm4Air = {
+        var model = ModelConfiguration(
+            architecture: "Glm4MoeForCausalLM", hiddenSize: 4096, intermediateSize: 10944,
+            layerCount: 46, headCount: 96, kvHeadCount: 8, headDimension: 128,
+            vocabularySize: 151_552, expertCount: 128, expertsPerToken: 8,
+            contextLength: 131_072, ropeTheta: 1e6, ropePairing: .halves, ropeDimensionCount: 64,
+            rmsNormEpsilon: 1e-5)
+        model.mixture.rule.scoring = .sigmoid
+        model.mixture.rule.epsilon = 1e-20
+        model.mixture.hasSelectionBias = true
+        (model.mixture.expertSize, model.mixture.sharedSize) = (1408, 1408)
+        model.mixture.denseLayers = [0]
+        model.numbers[FamilyNumber("biases of projections")] = 1
+        return model
+    }()
+
     /// Models that can be planned for without a file, by the names that people call them.
     package static let published: [(name: String, configuration: ModelConfiguration)] = [
         ("mixtral-8x7b", mixtral8x7B), ("mixtral-8x22b", mixtral8x22B),
+        ("qwen3-30b-a3b", qwen3MoE30B), ("olmoe-1b-7b", olmoe7B), ("glm-4.5-air", glm4Air),
     ]
 }

@@ -171,16 +171,24 @@ package struct GGUFKeys: Sendable {
     package let numbers: [NumberKey]
     /// Which components of a head rotate together, by the order of the rows in the family's files.
     package let ropePairing: RopePairing
+    /// What the family's experts are where a file does not say; nil: Mixtral's, and keys that say
+    /// otherwise are refused.
+    package let mixture: ExpertMixture?
+    /// Tensors of some layer that a file has or has not, and the number that is 1 where it has.
+    package let marks: [(tensor: String, number: FamilyNumber)]
 
     /// Describes the keys.
     package init(
         architectures: [String], written: String, numbers: [NumberKey] = [],
-        ropePairing: RopePairing = .adjacent
+        ropePairing: RopePairing = .adjacent, mixture: ExpertMixture? = nil,
+        marks: [(tensor: String, number: FamilyNumber)] = []
     ) {
         self.architectures = architectures
         self.written = written
         self.numbers = numbers
         self.ropePairing = ropePairing
+        self.mixture = mixture
+        self.marks = marks
     }
 }
 
@@ -213,8 +221,20 @@ package struct HuggingFaceKeys: Sendable {
     package var firstWindowLayer: Int?
     /// Whether queries, keys and values have biases, of which the file need say nothing.
     package var hasAttentionBias: Bool
-    /// E.
-    package var expertCount: Int?
+    /// What the file says of experts; nil: the family has none.
+    package var mixture: HuggingFaceMixtureKeys?
+    /// Whether the output matrix is the token embedding where the file does not say.
+    package var isTied: Bool
+    /// How much of a head rotates where the file does not say.
+    package var partialRotaryFactor: Double
+    /// Which components of a head rotate together, by the order of the rows in the family's files.
+    package var ropePairing: RopePairing
+    /// Truth values of its own, false where the file does not say, and the number that is 1 where one
+    /// is true.
+    package var flags: [(key: String, number: FamilyNumber)]
+    /// Keys of its own that are understood at these values alone (in a list, at each of these); none:
+    /// at any, since nothing computes with them.
+    package var constants: [(key: String, values: [JSONValue])]
     /// Numbers of its own among the rotary parameters; a file that has some must have these.
     package var ropeNumbers: [NumberKey]
     /// The rotary parameters of a file that has none.
@@ -233,7 +253,10 @@ package struct HuggingFaceKeys: Sendable {
         architecture: String, modelType: String, wrapper: String? = nil, kvHeadCount: Int? = nil,
         headDimension: Int? = nil, contextLength: Int, ropeTheta: Double, rmsNormEpsilon: Double,
         hasSlidingWindow: Bool = true, slidingWindow: Int? = nil, firstWindowLayer: Int? = nil,
-        hasAttentionBias: Bool = false, expertCount: Int? = nil, ropeNumbers: [NumberKey] = [],
+        hasAttentionBias: Bool = false, mixture: HuggingFaceMixtureKeys? = nil,
+        isTied: Bool = false, partialRotaryFactor: Double = 1, ropePairing: RopePairing = .halves,
+        flags: [(key: String, number: FamilyNumber)] = [],
+        constants: [(key: String, values: [JSONValue])] = [], ropeNumbers: [NumberKey] = [],
         ropeParameters: JSONObject? = nil
     ) {
         self.architecture = architecture
@@ -248,7 +271,12 @@ package struct HuggingFaceKeys: Sendable {
         self.slidingWindow = slidingWindow
         self.firstWindowLayer = firstWindowLayer
         self.hasAttentionBias = hasAttentionBias
-        self.expertCount = expertCount
+        self.mixture = mixture
+        self.isTied = isTied
+        self.partialRotaryFactor = partialRotaryFactor
+        self.ropePairing = ropePairing
+        self.flags = flags
+        self.constants = constants
         self.ropeNumbers = ropeNumbers
         self.ropeParameters = ropeParameters
     }

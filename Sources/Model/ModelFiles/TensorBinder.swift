@@ -77,12 +77,13 @@ struct TensorBinder {
     ///
     /// - Throws: for one that would change what the model computes, such as a bias.
     func leftovers() throws(ModelFileError) -> [String] {
+        let ignored = schema.ignored + draftLayers
         var names = unreadable.values.filter(\.isInert).map(\.name)
         let others =
             stored.values.map { (name: $0.name, path: $0.file.path) }
             + unreadable.values.filter { !$0.isInert }.map { (name: $0.name, path: $0.path) }
         for (name, path) in others.sorted(by: { $0.name < $1.name }) where !Self.isExpected(name) {
-            if schema.ignored.contains(where: { name.hasPrefix($0) }) {
+            if ignored.contains(where: { name.hasPrefix($0) }) {
                 names.append(name)
                 continue
             }
@@ -99,6 +100,18 @@ struct TensorBinder {
             names.append(name)
         }
         return names.sorted()
+    }
+
+    /// How the names begin of tensors in layers that draft tokens.
+    private var draftLayers: [String] {
+        let layers =
+            configuration.layerCount..<configuration.layerCount
+            + configuration.draftLayerCount
+        guard !layers.isEmpty, let name = schema.layer(configuration, 0).first?.names(naming).first,
+            let end = name.pattern.firstRange(of: "{L}")?.upperBound
+        else { return [] }
+        let pattern = TensorName(stringLiteral: String(name.pattern[..<end]) + ".")
+        return layers.map { pattern.name(layer: $0) }
     }
 
     /// What writers of checkpoints leave in them: tables of angles, masks, positions, and scales of

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Foundation
 import ModelFiles
 
@@ -26,6 +27,12 @@ extension ModelFile {
             }
         }
         for key in ["split.no", "split.count", "split.tensors.count"] { new[key] = nil }
+        if configuration.draftLayerCount > 0 {
+            // The layers that draft tokens are not taken along.
+            let name = configuration.architecture
+            new["\(name).block_count"] = .uint32(UInt32(clamping: configuration.layerCount))
+            new["\(name).nextn_predict_layers"] = nil
+        }
         new["general.file_type"] = .uint32(mix.ggufFileType)
         new["general.quantization_version"] = .uint32(2)
         return new
@@ -59,6 +66,9 @@ extension ModelConfiguration {
         if let expertCount, let expertsPerToken {
             set("expert_count", count(expertCount))
             set("expert_used_count", count(expertsPerToken))
+            if let usual = keys.mixture {
+                for (key, value) in try mixtureMetadata(usual, path: path) { set(key, value) }
+            }
         }
         for key in keys.numbers {
             if let number = numbers[key.number] { set(key.key, .float32(Float(number))) }
@@ -83,6 +93,42 @@ extension ModelConfiguration {
             set("rope.scaling.yarn_beta_fast", .float32(Float(yarn.betaFast)))
             set("rope.scaling.yarn_beta_slow", .float32(Float(yarn.betaSlow)))
             set("rope.scaling.attn_factor", .float32(Float(yarn.attentionFactor / usual)))
+        }
+        return result
+    }
+
+    /// What is said of a mixture that may differ from Mixtral's.
+    private func mixtureMetadata(
+        _ usual: ExpertMixture, path: String
+    ) throws(ModelFileError) -> GGUFMetadata {
+        func count(_ value: Int) -> GGUFValue { .uint32(UInt32(clamping: value)) }
+        guard let dense = mixture.denseLayerPattern(layerCount: layerCount) else {
+            throw .unsupported(
+                path: path,
+                problem: "GGUF has no words for experts in all layers but "
+                    + mixture.denseLayers.sorted().map(String.init).joined(separator: ", "))
+        }
+        let rule = mixture.rule
+        guard rule.floor == usual.rule.floor, rule.epsilon == usual.rule.epsilon else {
+            throw .unsupported(
+                path: path,
+                problem: "GGUF has no words for a least sum of \(rule.floor) of experts' weights")
+        }
+        var result: GGUFMetadata = [
+            "expert_feed_forward_length": count(expertSize),
+            "expert_gating_func": count(rule.scoring == .sigmoid ? 2 : 1),
+            "expert_weights_norm": .bool(rule.normalizesWeights),
+            "leading_dense_block_count": count(dense.leading),
+            "interleave_moe_layer_step": count(dense.step),
+        ]
+        if rule.scale != 1 { result["expert_weights_scale"] = .float32(rule.scale) }
+        if rule.groupCount > 1 {
+            result["expert_group_count"] = count(rule.groupCount)
+            result["expert_group_used_count"] = count(rule.groupsPerToken)
+        }
+        if mixture.sharedSize > 0 {
+            result["expert_shared_count"] = count(max(1, mixture.sharedSize / expertSize))
+            result["expert_shared_feed_forward_length"] = count(mixture.sharedSize)
         }
         return result
     }

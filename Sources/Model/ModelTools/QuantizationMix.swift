@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Architectures
 package import ModelFiles
 package import Quantization
 
@@ -112,7 +113,7 @@ package enum QuantizationMix: String, Sendable, CaseIterable {
         case .key where hasEightExperts, .value where hasEightExperts: return .q8_0
         case .value: return valueType(layer: layer, configuration)
         case .attentionOutput: return attentionOutputType(hasEightExperts: hasEightExperts)
-        case .down: return downType(layer: layer, of: configuration.layerCount)
+        case .down, .sharedDown: return downType(layer: layer, of: configuration.layerCount)
         default: return nil
         }
     }

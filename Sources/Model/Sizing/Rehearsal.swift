@@ -80,10 +80,9 @@ package struct Rehearsal {
         var prompts: [Double] = []
         var decodes: [[Double]] = []
         for count in layerCounts {
-            var shape = configuration
-            shape.layerCount = count
             let stage = try Stage(
-                configuration: shape, tensors: weights.tensors(like: tensors, layerCount: count),
+                configuration: configuration.lastLayers(count),
+                tensors: weights.tensors(like: tensors, layerCount: count),
                 compute: compute, load: load, maxUserCount: userCounts.max() ?? 1,
                 positionsPerBlock: Self.positionsPerBlock)
             prompts.append(stage.promptSeconds())

@@ -34,11 +34,11 @@ package struct StandInWeights: Sendable {
     ///
     /// - Parameters:
     ///   - tensors: the model's; only their shapes and types are looked at.
-    ///   - layerCount: of as many of the layers, the first ones.
+    ///   - layerCount: of as many of the layers, the last ones: the first may have no experts.
     /// - Returns: the stand-ins.
     package mutating func tensors(like tensors: ModelTensors, layerCount: Int) -> ModelTensors {
         let cut = ModelTensors(
-            inputs: tensors.inputs, layers: Array(tensors.layers.prefix(layerCount)),
+            inputs: tensors.inputs, layers: Array(tensors.layers.suffix(layerCount)),
             outputs: tensors.outputs)
         let isTied = cut.isTied
         // Nothing else begins where the embedding does: an output there would be taken for the same.

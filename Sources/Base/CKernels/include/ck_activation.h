@@ -37,4 +37,40 @@ void ck_route(
     ck_isa isa, const float *logits, size_t count, size_t chosen_count, int32_t *selection,
     float *weights);
 
+/// The most groups that experts may stand in.
+#define CK_MAX_EXPERT_GROUPS 64
+
+/// How a row's experts are chosen of its logits, and what they weigh.
+typedef struct {
+    /// Scores are sigmoids of the logits; else their softmax.
+    int is_sigmoid;
+    /// Weights are divided by the sum of the chosen ones.
+    int normalizes;
+    /// Experts stand in so many groups of equal size, 1 to CK_MAX_EXPERT_GROUPS.
+    size_t group_count;
+    /// Only the experts of the best so many groups may be chosen. A group is worth its best two.
+    size_t chosen_group_count;
+    /// What is added to the sum before weights are divided by it, and the least that it may be.
+    float epsilon, floor;
+    /// What weights are multiplied with at last.
+    float scale;
+    /// Added to each score for the choice, not for the weight; null: nothing.
+    const float *bias;
+} ck_routing_rule;
+
+/// Picks the `chosen_count` best of `count` experts by a rule, best first, ties to the lower index.
+///
+/// - logits: are overwritten.
+/// - selection: receives the chosen indices.
+/// - weights: receives their weights.
+/// Same bits for every instruction set, and those of ck_route where the rule is that of ck_route.
+void ck_route_by_rule(
+    ck_isa isa, const ck_routing_rule *rule, float *logits, size_t count, size_t chosen_count,
+    int32_t *selection, float *weights);
+
+/// y[k] *= 1 / (1 + exp(-sum)) for k in 0..<count, where sum is that of x[j] * w[j] for j in
+/// 0..<width, in 16 lanes (lane i takes j ≡ i mod 16, in order), then by halving.
+void ck_gate(
+    ck_isa isa, const float *x, const float *w, size_t width, float *y, size_t count);
+
 #endif
