@@ -178,8 +178,8 @@ package enum SettingTable {
         Setting(
             "audit", \.audit, .optional(.text), otherwise: "none, nothing is recorded",
             example: "/var/lib/cierzo/audit",
-            "A folder in which a line of JSON is written for each request that was let in: who, what, "
-                + "digests of prompt and reply, and how it ended.",
+            "A folder in which a line of JSON is written for each request of whoever is known: who, "
+                + "what, digests of prompt and reply, and how it ended.",
             "It holds no content. Each line has the digest of the one before in it, which "
                 + "`cierzo audit verify` checks. One server at a time uses a folder."),
         Setting(

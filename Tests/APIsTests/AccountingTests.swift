@@ -160,6 +160,22 @@ import Testing
         #expect(prompts.count == 1)
     }
 
+    @Test func `who asks for what his key is not for does so on record, before his body is read`()
+        async throws
+    {
+        let server = try KeyedClient(
+            ["a": .with { $0.families = [.chat] }], isAccounted: true)
+        #expect(try await server.complete(as: "a").status == 403)
+        let request = TestClient.request(.post, "/v1/completions", "", server.fields("a"))
+        let refusal = server.client.server.admit(
+            ArrivingRequest(head: request.head, remoteAddress: "192.0.2.7"))
+        #expect(refusal?.head.status.code == 403)
+        let records = try server.records()
+        #expect(records.map { $0["status"]?.intValue } == [403, 403])
+        #expect(records.map { $0["from"]?.stringValue } == ["", "192.0.2.7"])
+        #expect(try server.usage().isEmpty)
+    }
+
     // MARK: The administrator
 
     @Test func `usage is read by a key that is for it, as JSON and as CSV`() async throws {
@@ -192,8 +208,9 @@ import Testing
         #expect(try none.json["data"]?.arrayValue == [])
         // Reading is recorded, and is no usage.
         #expect(try server.usage().count == 1)
-        let routes = try server.records().compactMap { $0["route"]?.stringValue }
-        #expect(routes.filter { $0 == path }.count == 3)
+        let records = try server.records().filter { $0["route"] == .string(path) }
+        #expect(records.map { $0["status"]?.intValue } == [403, 200, 200, 200])
+        #expect(records[0]["name"] == "a")
     }
 
     @Test(

@@ -67,10 +67,10 @@ package struct APIServer: Sendable {
             if needsKey(request.head, route) {
                 context.caller = try await authenticator.caller(request.head.headerFields)
             }
+            if let endpoint = route.endpoint(for: request.head.method) {
+                context.account(for: endpoint)
+            }
             if let endpoint = try admit(request.head, route, context.caller) {
-                if let family = endpoint.family, endpoint.isRecorded {
-                    context.account(for: family)
-                }
                 if endpoint.isCounted { try context.enter() }
                 response = try await answer(request, endpoint, route, &context)
                 // Streams do so themselves, before they end.
@@ -120,6 +120,14 @@ package struct APIServer: Sendable {
         } catch {
             var context = context(of: arrival.head, route)
             context.caller = known
+            context.address = arrival.remoteAddress
+            // Who is known, and asks for what he may not, does so on record; who asks too often could
+            // fill a disk with that.
+            if case .forbidden = error, known.number != 0,
+                let endpoint = route.endpoint(for: arrival.head.method)
+            {
+                context.account(for: endpoint)
+            }
             count(error, context)
             return finish(ServerResponse(error, in: context), context)
         }

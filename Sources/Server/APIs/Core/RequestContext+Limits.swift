@@ -48,9 +48,11 @@ extension RequestContext {
         return room
     }
 
-    /// Has counted and recorded what the request comes to.
-    func account(for family: AccessFamily) {
-        guard let access = backend.access else { return }
+    /// Has counted and recorded what a request for an endpoint comes to.
+    func account(for endpoint: Endpoint) {
+        guard let access = backend.access, let family = endpoint.family, endpoint.isRecorded else {
+            return
+        }
         record.count(
             in: RequestAccount(caller: caller, family: family, access: access), self)
     }
