@@ -383,7 +383,7 @@ package enum SettingTable {
             "A collector that is told what requests do (OTLP over HTTP, as JSON to /v1/traces below "
                 + "this address).",
             "A request with a traceparent goes on with its client's trace, if that is recorded; any "
-                + "other begins one. The collector learns routes, models, counts, times and "
+                + "other that asks for work begins one. The collector learns routes, models, counts, times and "
                 + "statuses, never a text. What it does not take in time is dropped."),
         Setting(
             "log-format", \.logFormat, .choice, "How each line of the log is written.",

@@ -115,24 +115,37 @@ import Testing
         async throws
     {
         let (fields, spans) = try await spans(of: [
-            TestClient.request(.get, "/v1/models", "", [:]),
+            TestClient.request(
+                .post, "/v1/completions", #"{"model":"default","prompt":"ab"}"#, [:]),
             TestClient.request(
                 .get, "/v1/models", "",
                 ["traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"]),
         ])
-        #expect(spans.count == 1)
+        #expect(spans.count == 4)
         let trace = try #require(spans.first?["traceId"]?.stringValue)
+        #expect(spans.allSatisfy { $0["traceId"]?.stringValue == trace })
         let name = try #require(HTTPField.Name("traceparent"))
         #expect(fields[0][name]?.hasPrefix("00-\(trace)-") == true)
         #expect(fields[1][name]?.hasPrefix("00-0af7651916cd43dd8448eb211c80319c-") == true)
         #expect(fields[1][name]?.hasSuffix("-00") == true)
     }
 
+    @Test func `what only shows something begins no trace, and goes on with one`() async throws {
+        let (fields, spans) = try await spans(of: [
+            TestClient.request(.get, "/health", "", [:]),
+            TestClient.request(
+                .get, "/metrics", "",
+                ["traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"]),
+        ])
+        #expect(spans.map { $0["name"] } == ["GET /metrics"])
+        #expect(HTTPField.Name("traceparent").flatMap { fields[0][$0] } == nil)
+    }
+
     @Test func `an error of the server is one of its span, and one of the client is not`()
         async throws
     {
         let (_, spans) = try await spans(of: [
-            TestClient.request(.get, "/nowhere/at/all", "", [:]),
+            TestClient.request(.post, "/nowhere/at/all", "{}", [:]),
             TestClient.request(.post, "/v1/audio/speech", "{}", [:]),
         ])
         #expect(spans.count == 2)

@@ -163,7 +163,8 @@ package struct APIServer: Sendable {
         let id = RequestContext.requestID(head.headerFields)
         var trace = TraceContext(continuing: head.headerFields)
         var requestTrace: RequestTrace?
-        if let tracer, trace?.isRecorded != false {
+        // Probes and scrapes would begin a trace every few seconds.
+        if let tracer, trace?.isRecorded ?? (head.method == .post) {
             let span = RequestTrace(
                 tracer, name: route.name(for: head.method), id: id, method: head.method.rawValue,
                 below: trace?.parentPlace)
