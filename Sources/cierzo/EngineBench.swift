@@ -96,7 +96,7 @@ final class EngineBench {
         var positionCount = 0
         for index in 0..<generate {
             let position = prompt + index
-            positionCount += min(position + 1, transformer.configuration.slidingWindow ?? .max)
+            positionCount += min(position + 1, transformer.attentionWindow ?? .max)
             let began = ContinuousClock.now
             _ = transformer.forward(step(start: position, counts: [1]))
             let decoded = ContinuousClock.now

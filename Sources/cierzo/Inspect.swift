@@ -94,7 +94,14 @@ struct Inspect: ParsableCommand {
                 "attention",
                 "\(c.headCount) heads, \(c.kvHeadCount) key/value heads of \(c.headDimension)"
             ),
-            ("sliding window", c.slidingWindow.map { "\($0) positions" } ?? "none"),
+            (
+                "sliding window",
+                c.slidingWindow.map { window in
+                    let layers = c.layerCount - c.fullLayers.count
+                    return "\(window) positions"
+                        + (c.fullLayers.isEmpty ? "" : " in \(layers) of the layers")
+                } ?? "none"
+            ),
             ("rope", rope(c)),
             ("context", "\(c.contextLength) positions"),
             ("vocabulary", "\(c.vocabularySize)"),

@@ -29,7 +29,8 @@ import Testing
             ("OlmoeForCausalLM", 4, "OLMoE"), ("glm4moe", 4, "GLM-4-MoE"),
             ("Glm4MoeForCausalLM", 4, "GLM-4-MoE"), ("minimax-m2", 4, "MiniMax-M2"),
             ("MiniMaxM2ForCausalLM", 4, "MiniMax-M2"), ("ernie4_5-moe", 4, "ERNIE 4.5 MoE"),
-            ("Ernie4_5_MoeForCausalLM", 4, "ERNIE 4.5 MoE"), ("bert", nil, "BERT"),
+            ("Ernie4_5_MoeForCausalLM", 4, "ERNIE 4.5 MoE"), ("mellum", 4, "Mellum"),
+            ("MellumForCausalLM", 4, "Mellum"), ("bert", nil, "BERT"),
             ("BertModel", nil, "BERT"),
             ("BertForSequenceClassification", nil, "BERT with a classifier"),
         ] as [(String, Int?, String)])

@@ -17,8 +17,8 @@ struct ReferenceTransformer {
                 Double(model.embedding.values[Int(token) * c.hiddenSize + $0])
             }
         }
-        for layer in model.layers {
-            let attended = attention(x.map { normalized($0, layer.attentionNorm) }, layer)
+        for (index, layer) in model.layers.enumerated() {
+            let attended = attention(x.map { normalized($0, layer.attentionNorm) }, layer, index)
             for t in x.indices { x[t] = sum(x[t], layer.wo.times(attended[t])) }
             for t in x.indices {
                 x[t] = sum(x[t], feedForward(normalized(x[t], layer.ffnNorm), layer))
@@ -35,16 +35,18 @@ struct ReferenceTransformer {
         return zip(x, weight).map { $0 * scale * Double($1) }
     }
 
-    private func attention(_ x: [[Double]], _ layer: TinyModel.Layer) -> [[Double]] {
+    private func attention(
+        _ x: [[Double]], _ layer: TinyModel.Layer, _ index: Int
+    ) -> [[Double]] {
         let c = model.configuration
         let q = x.indices.map { t in
-            rotated(projected(x[t], layer.wq, 0, layer), position: t).map {
+            rotated(projected(x[t], layer.wq, 0, layer), position: t, index).map {
                 $0 * queryScale(at: t)
             }
         }
-        let k = x.indices.map { rotated(projected(x[$0], layer.wk, 1, layer), position: $0) }
+        let k = x.indices.map { rotated(projected(x[$0], layer.wk, 1, layer), position: $0, index) }
         let v = x.map { projected($0, layer.wv, 2, layer) }
-        let window = c.slidingWindow ?? x.count
+        let window = c.window(layer: index) ?? x.count
         return x.indices.map { t in
             (0..<c.headCount).flatMap { head -> [Double] in
                 let kvHead = head / (c.headCount / c.kvHeadCount)
@@ -78,14 +80,15 @@ struct ReferenceTransformer {
         }
     }
 
-    private func rotated(_ x: [Double], position: Int) -> [Double] {
+    private func rotated(_ x: [Double], position: Int, _ layer: Int) -> [Double] {
         let c = model.configuration
+        let own = c.window(layer: layer) == nil ? nil : c.windowRope
         var y = x
         for head in stride(from: 0, to: x.count, by: c.headDimension) {
             for i in 0..<c.ropeDimensionCount / 2 {
                 var angle =
                     Double(position)
-                    / pow(c.ropeTheta, Double(2 * i) / Double(c.ropeDimensionCount))
+                    / pow(own?.theta ?? c.ropeTheta, Double(2 * i) / Double(c.ropeDimensionCount))
                 if case .linear(let factor) = c.ropeScaling { angle /= factor }
                 let (a, b) =
                     c.ropePairing == .adjacent

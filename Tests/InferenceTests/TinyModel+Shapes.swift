@@ -26,6 +26,7 @@ enum TinyShape: String, CaseIterable, Sendable {
     case glm4MoEGroups
     case minimaxM2
     case ernie4MoE
+    case mellum
 
     var configuration: ModelConfiguration {
         var c = ModelConfiguration(
@@ -108,6 +109,11 @@ enum TinyShape: String, CaseIterable, Sendable {
             (c.headDimension, c.ropeDimensionCount) = (10, 6)
             (c.expertCount, c.expertsPerToken, c.mixture.hasSelectionBias) = (18, 8, true)
             c.mixture.rule.scoring = .sigmoid
+        case .mellum:
+            c.architecture = "MellumForCausalLM"
+            (c.expertCount, c.expertsPerToken, c.mixture.expertSize) = (10, 4, 14)
+            (c.layerCount, c.slidingWindow, c.fullLayers) = (4, 13, [1, 3])
+            c.windowRope = WindowRope(theta: 300)
         default:
             c.architecture = "Ernie4_5_MoeForCausalLM"
             c.ropePairing = .adjacent

@@ -41,6 +41,7 @@ struct MixtureConfigurationTests {
         case glm = "Glm4MoeForCausalLM"
         case minimax = "MiniMaxM2ForCausalLM"
         case ernie = "Ernie4_5_MoeForCausalLM"
+        case mellum = "MellumForCausalLM"
 
         var block: String { self == .minimax ? "block_sparse_moe" : "mlp" }
 
@@ -50,7 +51,7 @@ struct MixtureConfigurationTests {
                 "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 8,
             ]
             switch self {
-            case .qwen3: return experts
+            case .qwen3, .mellum: return experts
             case .olmoe: return ["num_experts": 4, "num_experts_per_tok": 2]
             case .qwen2:
                 var result = experts
@@ -74,7 +75,7 @@ struct MixtureConfigurationTests {
         /// The tensors of a layer besides Llama's, the router and the experts.
         var tensors: [(String, [Int])] {
             switch self {
-            case .qwen3:
+            case .qwen3, .mellum:
                 return ["q", "k"].map { ("self_attn.\($0)_norm.weight", [4]) }
             case .olmoe:
                 return [
@@ -116,6 +117,7 @@ struct MixtureConfigurationTests {
             (.glm, .sigmoid, normalizes: true, shared: 8, bias: true, rotating: 2),
             (.minimax, .sigmoid, normalizes: true, shared: 0, bias: true, rotating: 2),
             (.ernie, .softmax, normalizes: true, shared: 16, bias: true, rotating: 4),
+            (.mellum, .softmax, normalizes: true, shared: 0, bias: false, rotating: 4),
         ]
             as [(
                 Family, RouterRule.Scoring, normalizes: Bool, shared: Int, bias: Bool, rotating: Int
@@ -152,6 +154,7 @@ struct MixtureConfigurationTests {
             (.minimax, "num_local_experts", "gate.weight: expected shape [256, 8]"),
             (.ernie, "moe_num_experts", "mlp.gate.weight: expected shape [64, 8]"),
             (.ernie, "moe_k", "moe_k: 6"),
+            (.mellum, "moe_intermediate_size", "gate_proj.weight: expected shape [896, 8]"),
         ] as [(Family, String, String)])
     func `what a file does not say is what transformers assumes`(
         family: Family, key: String, problem: String
@@ -168,6 +171,7 @@ struct MixtureConfigurationTests {
             (.qwen3, ["decoder_sparse_step": 2], [0, 2]),
             (.qwen2, ["decoder_sparse_step": 3, "mlp_only_layers": [2]], [0, 1, 2, 3]),
             (.glm, ["first_k_dense_replace": 2], [0, 1]),
+            (.mellum, ["mlp_layer_types": ["dense", "sparse", "dense", "sparse"]], [0, 2]),
             (.ernie, ["moe_layer_start_index": 1, "moe_layer_end_index": 2], [0, 3]),
             (.ernie, ["moe_layer_start_index": 0, "moe_layer_interval": 2], [0, 2]),
         ] as [(Family, JSONObject, Set<Int>)])
@@ -220,6 +224,13 @@ struct MixtureConfigurationTests {
             (.ernie, "use_bias", ["use_bias": true]),
             (.ernie, "moe_gate", ["moe_gate": "hash"]), (.ernie, "n_group", ["n_group": 2]),
             (.ernie, "norm_topk_prob", ["norm_topk_prob": false]),
+            (.mellum, "layer_types", ["layer_types": ["linear_attention"]]),
+            (.mellum, "layer_types", ["layer_types": ["full_attention", "full_attention"]]),
+            (
+                .mellum, "layer_types",
+                ["layer_types": ["sliding_attention"], "sliding_window": nil]
+            ),
+            (.mellum, "mlp_layer_types", ["mlp_layer_types": ["moe"]]),
         ] as [(Family, String, JSONObject)])
     func `what is not understood is refused by its name`(
         family: Family, name: String, fields: JSONObject
@@ -276,7 +287,75 @@ struct MixtureConfigurationTests {
         try expectOneLineError(mentions: "model.layers.10.self_attn") { try surplus.open() }
     }
 
+    /// Two layers of Mellum, the second of which need not have tensors: reading the numbers comes
+    /// first.
+    private static func windows(_ fields: JSONObject) throws -> ModelConfiguration {
+        var raw = raw(.mellum, fields)
+        raw.config["num_hidden_layers"] = 2
+        for tensor in raw.tensors where tensor.name.hasPrefix("model.layers.0.") {
+            raw.add(
+                tensor.name.replacing("layers.0", with: "layers.1"),
+                tensor.entry["shape"]?.arrayValue?.compactMap(\.intValue) ?? [])
+        }
+        return try raw.open().configuration
+    }
+
+    @Test func `Mellum's layers have a window, and rotate, as their kind says`() throws {
+        let mixed: JSONValue = ["sliding_attention", "full_attention"]
+        let silent = try Self.windows(["layer_types": mixed])
+        #expect(silent.slidingWindow == 1024 && silent.fullLayers == [1])
+        #expect(silent.ropeTheta == 500_000 && silent.windowRope == WindowRope(theta: 10_000))
+        let stated = try Self.windows([
+            "layer_types": mixed, "sliding_window": 9,
+            "rope_parameters": [
+                "full_attention": [
+                    "rope_type": "linear", "factor": 4, "rope_theta": 7,
+                ],
+                "sliding_attention": ["rope_type": "default", "rope_theta": 7],
+            ],
+        ])
+        #expect(stated.slidingWindow == 9 && stated.ropeScaling == .linear(factor: 4))
+        #expect(stated.windowRope == WindowRope(theta: 7))
+        #expect((0..<2).map { stated.window(layer: $0) } == [9, nil])
+        let full = try Self.windows(["layer_types": ["full_attention", "full_attention"]])
+        #expect(full.slidingWindow == nil && full.windowRope == nil && full.ropeTheta == 500_000)
+        let sliding = try Self.windows(["layer_types": ["sliding_attention", "sliding_attention"]])
+        #expect(sliding.slidingWindow == 1024 && sliding.fullLayers.isEmpty)
+        #expect(sliding.ropeTheta == 10_000 && sliding.windowRope == nil)
+    }
+
     // MARK: GGUF
+
+    @Test(
+        arguments: [
+            (nil, []), (.raw(type: 9, payload: [7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1]), []),
+            (.raw(type: 9, payload: [7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]), nil),
+            (.uint32(0), []), (.uint32(1), nil), (.uint32(2), []),
+        ] as [(RawGGUF.Value?, Set<Int>?)])
+    func `Mellum's GGUF files say which layers have a window`(
+        pattern: RawGGUF.Value?, full: Set<Int>?
+    ) throws {
+        var raw = Self.gguf("mellum", [("attn_q_norm.weight", [4]), ("attn_k_norm.weight", [4])])
+        raw.set("mellum.attention.sliding_window", .uint32(5))
+        raw.set("mellum.rope.freq_base_swa", .float32(300))
+        if let pattern { raw.set("mellum.attention.sliding_window_pattern", pattern) }
+        let configuration = try raw.open().configuration
+        #expect(configuration.slidingWindow == (full == nil ? nil : 5))
+        #expect(configuration.fullLayers == full ?? [])
+        // All layers have the window, or none has.
+        #expect(configuration.ropeTheta == (full == nil ? 10_000 : 300))
+        #expect(configuration.windowRope == nil)
+    }
+
+    @Test func `a pattern of another length is refused`() throws {
+        var raw = Self.gguf("mellum", [("attn_q_norm.weight", [4]), ("attn_k_norm.weight", [4])])
+        raw.set("mellum.attention.sliding_window", .uint32(5))
+        raw.set(
+            "mellum.attention.sliding_window_pattern",
+            .raw(type: 9, payload: [7, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 1, 0]))
+        let damaged = raw
+        try expectOneLineError(mentions: "sliding_window_pattern") { _ = try damaged.open() }
+    }
 
     private static func gguf(_ architecture: String, _ tensors: [(String, [Int])]) -> RawGGUF {
         var raw = RawGGUF.model(experts: 4)

@@ -137,11 +137,19 @@ FIXTURES = [
     case("ernie4moe-all", "ernie4_5_moe", 37, hidden=16, ffn=12, heads=4, kv_heads=4, head_dim=8,
          experts=4, top=3, expert_ffn=10, shared=1, dense=[], scaling=YARN,
          layers_by={"moe_layer_start_index": 0}, fused=True, prompt=300),
+    case("mellum", "mellum", 38, hidden=16, layers=4, heads=3, kv_heads=1, head_dim=10, experts=12,
+         top=4, expert_ffn=6, window=31, kinds="sssf", window_theta=10000.0, theta=500000.0,
+         prompt=260),
+    case("mellum-yarn-tied", "mellum", 39, hidden=20, ffn=14, layers=3, heads=4, kv_heads=2,
+         experts=5, top=2, expert_ffn=8, window=17, kinds="fsf", window_theta=700.0, tied=True,
+         scaling=YARN, dense=[0], prompt=300),
+    case("mellum-full", "mellum", 40, hidden=24, heads=2, kv_heads=2, head_dim=12, experts=7, top=3,
+         expert_ffn=10, kinds="ff", window_theta=9.0, fused=True, prompt=200),
 ]
 QWEN = ("qwen2", "qwen3", "qwen2_moe", "qwen3_moe")
 # Those whose experts stand beside others, are narrower, or are chosen otherwise than Mixtral's.
 MIXTURES = {"qwen3_moe": "qwen3moe", "olmoe": "olmoe", "qwen2_moe": "qwen2moe",
-            "glm4_moe": "glm4moe", "minimax_m2": "minimax-m2", "ernie4_5_moe": "ernie4_5-moe"}
+            "glm4_moe": "glm4moe", "minimax_m2": "minimax-m2", "ernie4_5_moe": "ernie4_5-moe", "mellum": "mellum"}
 SELECTION_BIAS = {
     "glm4_moe": "mlp.gate.e_score_correction_bias",
     "minimax_m2": "block_sparse_moe.e_score_correction_bias",
@@ -236,7 +244,7 @@ def weights(c):
         if c["family"] in ("qwen2", "qwen2_moe") or c.get("bias"):
             for name, heads in (("q", c["heads"]), ("k", c["kv_heads"]), ("v", c["kv_heads"])):
                 w[f"{p}self_attn.{name}_proj.bias"] = vector(heads * c["head_dim"], 0.7)
-        if c["family"] in ("qwen3", "qwen3_moe") or c.get("qk_norm"):
+        if c["family"] in ("qwen3", "qwen3_moe", "mellum") or c.get("qk_norm"):
             for name in ("q", "k"):
                 w[f"{p}self_attn.{name}_norm.weight"] = vector(c["head_dim"], 0.4, 1.2)
         if c["family"] in ("olmoe", "minimax_m2"):
@@ -325,7 +333,8 @@ def config(c):
              "qwen2_moe": ("Qwen2MoeForCausalLM", "qwen2_moe"),
              "glm4_moe": ("Glm4MoeForCausalLM", "glm4_moe"),
              "minimax_m2": ("MiniMaxM2ForCausalLM", "minimax_m2"),
-             "ernie4_5_moe": ("Ernie4_5_MoeForCausalLM", "ernie4_5_moe")}[c["family"]]
+             "ernie4_5_moe": ("Ernie4_5_MoeForCausalLM", "ernie4_5_moe"),
+             "mellum": ("MellumForCausalLM", "mellum")}[c["family"]]
     result = {
         "architectures": [names[0]], "model_type": names[1], "hidden_size": c["hidden"],
         "intermediate_size": c["ffn"], "num_hidden_layers": c["layers"],
@@ -350,7 +359,19 @@ def config(c):
         result |= mixture_config(c)
     elif c["experts"]:
         result |= {"num_local_experts": c["experts"], "num_experts_per_tok": c["top"]}
-    if c["new_style"]:
+    if c["family"] == "mellum":
+        names = {"s": "sliding_attention", "f": "full_attention"}
+        result |= {
+            "layer_types": [names[kind] for kind in c["kinds"]],
+            "sliding_window": c["window"] or 50,
+            "mlp_layer_types": ["dense" if i in c.get("dense", []) else "sparse"
+                                for i in range(c["layers"])],
+            "rope_parameters": {
+                "full_attention": {"rope_theta": c["theta"]} | (
+                    c["scaling"] or {"rope_type": "default"}),
+                "sliding_attention": {
+                    "rope_type": "default", "rope_theta": c["window_theta"]}}}
+    elif c["new_style"]:
         result["rope_parameters"] = {"rope_theta": c["theta"]} | (
             c["scaling"] or {"rope_type": "default"})
         if "rotary" in c:
@@ -513,6 +534,9 @@ def write_gguf(path, c, w):
         writer.add_expert_used_count(c["top"])
     if c["family"] in MIXTURES:
         write_mixture_keys(writer, c)
+    if c["window"] and "kinds" in c:
+        writer.add_sliding_window_pattern([kind == "s" for kind in c["kinds"]])
+        writer.add_rope_freq_base_swa(c["window_theta"])
     if c["window"]:
         writer.add_sliding_window(c["window"])
     scaling = c["scaling"] or {}

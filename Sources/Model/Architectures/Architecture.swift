@@ -54,7 +54,7 @@ package struct Architecture: Sendable {
         outputs: [TensorDeclaration] = Readout.tensors,
         prefixes: [(usual: String, own: String)] = [], ignored: [String] = [],
         problem: @escaping @Sendable (ModelConfiguration) -> String? = { _ in nil },
-        kv: @escaping @Sendable (ModelConfiguration, Int) -> KVLayout = { c, _ in KVLayout(c) },
+        kv: @escaping @Sendable (ModelConfiguration, Int) -> KVLayout = { KVLayout($0, layer: $1) },
         scratch: @escaping @Sendable (ModelConfiguration) -> [ScratchDeclaration],
         network: @escaping @Sendable (NetworkParts) -> any Network
     ) {
@@ -93,7 +93,7 @@ package struct Architecture: Sendable {
             name: name, experts: .never, gguf: gguf, huggingFace: huggingFace, mistral: nil,
             inputs: inputs, layer: layer, outputs: outputs, prefixes: prefixes, ignored: ignored,
             isEncoder: true)
-        kv = { configuration, _ in KVLayout(configuration) }
+        kv = { KVLayout($0, layer: $1) }
         scratch = { _ in [] }
         forwardPass = .encoder(network)
     }
@@ -165,10 +165,10 @@ package struct KVLayout: Sendable, Equatable {
         self.window = window
     }
 
-    /// Keys and values of K heads of width Dh, as most models have them in all layers.
-    package init(_ configuration: ModelConfiguration) {
+    /// Keys and values of K heads of width Dh, as most models have them.
+    package init(_ configuration: ModelConfiguration, layer: Int) {
         headCount = configuration.kvHeadCount
         headDimension = configuration.headDimension
-        window = configuration.slidingWindow
+        window = configuration.window(layer: layer)
     }
 }

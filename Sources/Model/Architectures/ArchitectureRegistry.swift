@@ -17,6 +17,7 @@ extension Architecture {
         glm4MoE,
         minimaxM2,
         ernie4MoE,
+        mellum,
         bert,
         bertClassifier,
     ]

@@ -70,6 +70,7 @@ final class Attention {
     private let projected: FloatBuffer
     private let rotary: RotaryEmbedding
     private let layer: Int
+    private let window: Int?
     /// wq, wk and wv and what they compute, in one parallel region.
     private let queryKeyValue: [WeightMatrix]
     private let outputs: [FloatBuffer]
@@ -86,6 +87,7 @@ final class Attention {
         projected = step.buffer(.projected)
         rotary = parts.rotary
         layer = parts.index
+        window = parts.configuration.window(layer: parts.index)
         queryKeyValue = [TensorRole.query, .key, .value].map { parts.weights.matrix($0) }
         outputs = [queries, keys, values]
         queryKeyValueReading = Reading(step.compute.ahead(of: queryKeyValue))
@@ -114,6 +116,7 @@ final class Attention {
 
     /// residual += wo · attention of the queries to what they see of the cache.
     func attend(_ step: ForwardStep) {
+        step.plan.window = window
         step.compute.attend(
             queries: queries, cache: step.cache, layer: layer, plan: step.plan,
             scratch: step.attention, into: attended)  // [T, H·Dh]

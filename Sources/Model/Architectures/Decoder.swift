@@ -19,6 +19,7 @@ final class Decoder: Network {
 
     private let embedding: Embedding
     private let rotary: RotaryEmbedding
+    private let windowRotary: RotaryEmbedding?
     private let prepare: ((ForwardStep) -> Void)?
     private let layers: [any DecoderLayer]
     private let readout: Readout
@@ -34,16 +35,22 @@ final class Decoder: Network {
         layer: (LayerParts) -> any DecoderLayer
     ) {
         let rotary = RotaryEmbedding(parts.configuration, parts.step)
+        let windowRotary = RotaryEmbedding(ofWindows: parts.configuration, parts.step)
         embedding = Embedding(parts)
         self.rotary = rotary
+        self.windowRotary = windowRotary
         self.prepare = prepare
-        layers = parts.weights.layers.indices.map { layer(LayerParts(parts, $0, rotary)) }
+        layers = parts.weights.layers.indices.map { index in
+            let hasWindow = parts.configuration.window(layer: index) != nil
+            return layer(LayerParts(parts, index, hasWindow ? windowRotary ?? rotary : rotary))
+        }
         readout = Readout(parts)
     }
 
     func forward(_ tokens: Span<Int32>, _ step: ForwardStep) {
         embedding.lookUp(tokens, step)
         rotary.prepare(step)
+        windowRotary?.prepare(step)
         prepare?(step)
         for layer in layers { layer.forward(step) }
         readout.forward(step)

@@ -5,22 +5,38 @@ import ModelFiles
 
 extension ScratchRole {
     static let angles = ScratchRole("cosines and sines of each row's position")
+    static let windowAngles = ScratchRole("cosines and sines for layers with a window")
 }
 
 /// Rotates queries and keys by their positions.
 final class RotaryEmbedding {
     static let scratch = [ScratchDeclaration(.angles, .tokens, .R)]
 
+    /// What layers with a window need besides, where they rotate otherwise.
+    static func windowScratch(_ configuration: ModelConfiguration) -> [ScratchDeclaration] {
+        configuration.windowRope == nil ? [] : [ScratchDeclaration(.windowAngles, .tokens, .R)]
+    }
+
     private let frequencies: RopeFrequencies
     private let pairing: RotationPairing
     private let headDimension: Int
     private let angles: FloatBuffer
 
-    init(_ configuration: ModelConfiguration, _ step: ForwardStep) {
+    init(
+        _ configuration: ModelConfiguration, _ step: ForwardStep, angles role: ScratchRole = .angles
+    ) {
         frequencies = RopeFrequencies(configuration)
         pairing = configuration.ropePairing == .adjacent ? .adjacent : .halves
         headDimension = configuration.headDimension
-        angles = step.buffer(.angles)
+        angles = step.buffer(role)
+    }
+
+    /// That of layers with a window, where they rotate otherwise than the others.
+    convenience init?(ofWindows configuration: ModelConfiguration, _ step: ForwardStep) {
+        guard let rope = configuration.windowRope else { return nil }
+        var own = configuration
+        (own.ropeTheta, own.ropeScaling) = (rope.theta, rope.scaling)
+        self.init(own, step, angles: .windowAngles)
     }
 
     /// The angles of the step's positions, once for all layers.

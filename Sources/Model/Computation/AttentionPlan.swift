@@ -36,7 +36,9 @@ package final class AttentionPlan {
     private(set) var blockEnd: Int32 = 0
     let positionsPerBlock: Int
     /// A query sees so many positions, its own included; nil: all up to its own.
-    let window: Int?
+    ///
+    /// Nothing else of the plan depends on it: layers that differ set it before they attend.
+    package var window: Int?
 
     /// Creates an empty plan with room for so many rows.
     package init(positionsPerBlock: Int, window: Int?, maxRowCount: Int) {

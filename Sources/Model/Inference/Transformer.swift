@@ -79,7 +79,9 @@ package final class Transformer {
     package var contextLength: Int { configuration.contextLength }
 
     /// A token sees so many positions, its own included; nil for all.
-    package var attentionWindow: Int? { configuration.slidingWindow }
+    package var attentionWindow: Int? {
+        configuration.fullLayers.isEmpty ? configuration.slidingWindow : nil
+    }
 
     /// Reads a row of the last step's logits, in the order of its slices.
     ///

@@ -39,13 +39,17 @@ package struct TransformerLimits: Sendable, Equatable {
 
     /// The sizes of the cache.
     ///
-    /// - Precondition: all layers keep the same of each position; no family differs yet.
+    /// - Precondition: all layers keep the same of each position, however many they see; no family
+    ///   differs yet.
     func cacheShape(
         of architecture: Architecture, _ configuration: ModelConfiguration
     ) -> KVCacheShape {
         let layouts = (0..<configuration.layerCount).map { architecture.kv(configuration, $0) }
         precondition(
-            layouts.allSatisfy { $0 == layouts[0] },
+            layouts.allSatisfy {
+                $0.headCount == layouts[0].headCount
+                    && $0.headDimension == layouts[0].headDimension
+            },
             "layers of \(architecture.schema.name) keep different keys and values")
         return KVCacheShape(
             layerCount: configuration.layerCount, kvHeadCount: layouts[0].headCount,

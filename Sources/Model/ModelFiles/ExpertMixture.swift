@@ -71,8 +71,11 @@ extension ModelConfiguration {
         var result = self
         let first = layerCount - count
         result.layerCount = count
-        result.mixture.denseLayers = Set(
-            mixture.denseLayers.filter { $0 >= first }.map { $0 - first })
+        func kept(_ layers: Set<Int>) -> Set<Int> {
+            Set(layers.filter { $0 >= first }.map { $0 - first })
+        }
+        result.mixture.denseLayers = kept(mixture.denseLayers)
+        result.fullLayers = kept(fullLayers)
         return result
     }
 }

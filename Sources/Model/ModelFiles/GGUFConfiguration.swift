@@ -106,6 +106,7 @@ struct GGUFConfiguration {
             let value = try fields.optionalNumber(key.key, in: key.range)
             configuration.numbers[key.number] = value == 0 ? nil : value
         }
+        if schema.gguf?.mixesWindows == true { try readWindows(&configuration) }
         configuration.draftLayerCount = draftLayerCount
         for mark in schema.gguf?.marks ?? []
         where (0..<layerCount).contains(where: { rowCount(Self.name(mark.tensor, $0)) != nil }) {
@@ -198,6 +199,35 @@ struct GGUFConfiguration {
         return mixture
     }
 
+    /// Which layers have the window, and how they rotate: unstretched.
+    private func readWindows(_ c: inout ModelConfiguration) throws(ModelFileError) {
+        guard c.slidingWindow != nil else { return }
+        let key = "attention.sliding_window_pattern"
+        // One layer in four sees all where the file does not say; so many say it by one number.
+        var hasWindow = (0..<c.layerCount).map { $0 % 4 < 3 }
+        switch metadata[fields.prefix + key] {
+        case nil: break
+        case .array(.bool(let flags)):
+            guard flags.count == c.layerCount + c.draftLayerCount else {
+                throw fields.fail(key, "\(flags.count) entries for \(c.layerCount) layers")
+            }
+            hasWindow = Array(flags.prefix(c.layerCount))
+        default:
+            let period = try fields.integer(key, in: 0...ConfigurationBounds.layerCount.upperBound)
+            hasWindow = (0..<c.layerCount).map { period == 0 || $0 % period < period - 1 }
+        }
+        c.fullLayers = Set(hasWindow.indices.filter { !hasWindow[$0] })
+        let theta = try fields.number(
+            "rope.freq_base_swa", in: ConfigurationBounds.ropeTheta, default: c.ropeTheta)
+        if c.fullLayers.count == c.layerCount {
+            (c.slidingWindow, c.fullLayers) = (nil, [])
+        } else if c.fullLayers.isEmpty {
+            (c.ropeTheta, c.ropeScaling) = (theta, .none)
+        } else if theta != c.ropeTheta || c.ropeScaling != .none {
+            c.windowRope = WindowRope(theta: theta)
+        }
+    }
+
     private func readRule(_ rule: inout RouterRule) throws(ModelFileError) {
         let scale = try fields.number(
             "expert_weights_scale", in: 0...ConfigurationBounds.scalingFactor.upperBound,
@@ -250,7 +280,10 @@ struct GGUFConfiguration {
                 "rope.scaling.original_context_length", "rope.scaling.attn_factor",
                 "rope.scaling.yarn_log_multiplier", "rope.scaling.yarn_beta_fast",
                 "rope.scaling.yarn_beta_slow", "nextn_predict_layers",
-            ]).union(schema.gguf?.mixture == nil ? [] : Self.mixtureKeys),
+            ]).union(schema.gguf?.mixture == nil ? [] : Self.mixtureKeys)
+                .union(
+                    schema.gguf?.mixesWindows == true
+                        ? ["attention.sliding_window_pattern", "rope.freq_base_swa"] : []),
             neutral: [
                 "attention.temperature_scale": none, "expert_shared_count": none,
                 "expert_shared_feed_forward_length": none, "expert_weights_scale": one,

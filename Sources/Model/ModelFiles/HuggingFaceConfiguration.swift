@@ -95,10 +95,11 @@ struct HuggingFaceConfiguration {
         let contextLength = try fields.integer(
             "max_position_embeddings", in: ConfigurationBounds.contextLength,
             default: keys.contextLength)
-        let rope = try HuggingFaceRope(
-            object, fields, contextLength: contextLength, keys: keys)
         let layerCount = try fields.integer(
             "num_hidden_layers", in: ConfigurationBounds.layerCount)
+        let windows = try self.windows(layerCount: layerCount)
+        let (rope, windowRope) = try ropes(
+            windows, layerCount: layerCount, contextLength: contextLength)
         let intermediateSize = try fields.integer(
             "intermediate_size", in: ConfigurationBounds.intermediateSize)
         let experts = try keys.mixture.map { keys throws(ModelFileError) in
@@ -122,7 +123,8 @@ struct HuggingFaceConfiguration {
                 try fields.number(
                     "rms_norm_eps", in: ConfigurationBounds.epsilon,
                     default: keys.rmsNormEpsilon)),
-            slidingWindow: try slidingWindow(layerCount: layerCount))
+            slidingWindow: windows.window)
+        (configuration.fullLayers, configuration.windowRope) = (windows.fullLayers, windowRope)
         configuration.numbers = rope.numbers
         for (key, number) in keys.flags where try fields.bool(key, default: false) {
             configuration.numbers[number] = 1
@@ -276,6 +278,54 @@ struct HuggingFaceConfiguration {
         let own = keys.constants.map(\.key) + keys.flags.map(\.key) + (keys.mixture?.all ?? [])
         try fields.refuseUnknown(
             object.map(\.key), understood: Self.understood.union(own), neutral: neutral)
+    }
+
+    /// The window, and the layers that have none.
+    private func windows(
+        layerCount: Int
+    ) throws(ModelFileError) -> (window: Int?, fullLayers: Set<Int>) {
+        guard keys.mixesWindows else { return (try slidingWindow(layerCount: layerCount), []) }
+        guard let value = object["layer_types"], value != .null else { return (nil, []) }
+        let kinds = (value.arrayValue ?? []).map { $0.stringValue ?? "" }
+        guard kinds.count == layerCount,
+            kinds.allSatisfy({ ["full_attention", "sliding_attention"].contains($0) })
+        else {
+            throw fields.fail(
+                "layer_types",
+                "expected full_attention or sliding_attention for each of \(layerCount) layers")
+        }
+        guard kinds.contains("sliding_attention") else { return (nil, []) }
+        let stated = try fields.optionalInteger(
+            "sliding_window", in: ConfigurationBounds.contextLength)
+        guard let window = object["sliding_window"] == nil ? keys.slidingWindow : stated else {
+            throw fields.fail("layer_types", "sliding_attention, but sliding_window is null")
+        }
+        return (window, Set(kinds.indices.filter { kinds[$0] == "full_attention" }))
+    }
+
+    /// The rotary parameters, and those of layers with a window where there are other layers too.
+    private func ropes(
+        _ windows: (window: Int?, fullLayers: Set<Int>), layerCount: Int, contextLength: Int
+    ) throws(ModelFileError) -> (HuggingFaceRope, WindowRope?) {
+        func rope(_ kind: String?) throws(ModelFileError) -> HuggingFaceRope {
+            try HuggingFaceRope(
+                object, fields, contextLength: contextLength, keys: keys, kind: kind)
+        }
+        guard keys.mixesWindows else { return (try rope(nil), nil) }
+        let isUniform = windows.window == nil || windows.fullLayers.isEmpty
+        guard !isUniform else {
+            return (try rope(windows.window == nil ? "full_attention" : "sliding_attention"), nil)
+        }
+        let (full, sliding) = (try rope("full_attention"), try rope("sliding_attention"))
+        guard full.partialFactor == sliding.partialFactor else {
+            throw fields.fail(
+                "rope_parameters",
+                "partial_rotary_factor differs by layer type, which is not supported")
+        }
+        guard full.theta != sliding.theta || full.scaling != sliding.scaling else {
+            return (full, nil)
+        }
+        return (full, WindowRope(theta: sliding.theta, scaling: sliding.scaling))
     }
 
     /// The window of all layers, if they have one.

@@ -17,6 +17,8 @@ package struct HuggingFaceMixtureKeys: Sendable {
         case leading(Count)
         /// Those of a list, and all but every so many-th.
         case listed(String, step: Count)
+        /// Those that a list of all layers calls “dense”, not “sparse”.
+        case kinds(String)
         /// All before the first, after the last (−1: the very last) and between every so many.
         case outside(first: Count, last: Count, step: Count)
     }
@@ -73,6 +75,7 @@ package struct HuggingFaceMixtureKeys: Sendable {
         case .none: break
         case .leading(let count): keys.append(count.key)
         case .listed(let list, let step): keys += [list, step.key]
+        case .kinds(let list): keys.append(list)
         case .outside(let first, let last, let step): keys += [first.key, last.key, step.key]
         }
         return keys
@@ -170,6 +173,15 @@ struct HuggingFaceMixture {
                 layers.insert(layer)
             }
             return layers
+        case .kinds(let key):
+            guard let value = object[key], value != .null else { return [] }
+            let kinds = (value.arrayValue ?? []).map { $0.stringValue ?? "" }
+            guard kinds.count == layerCount, kinds.allSatisfy({ ["dense", "sparse"].contains($0) })
+            else {
+                throw fields.fail(
+                    key, "expected “dense” or “sparse” for each of \(layerCount) layers")
+            }
+            return Set(kinds.indices.filter { kinds[$0] == "dense" })
         case .outside(let first, let last, let step):
             let end = try fields.integer(
                 last.key, in: -1...range.upperBound, default: last.usual)

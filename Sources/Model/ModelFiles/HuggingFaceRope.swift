@@ -12,10 +12,20 @@ struct HuggingFaceRope {
     /// Numbers that only the model's family has.
     var numbers: [FamilyNumber: Double] = [:]
 
+    /// Reads the parameters.
+    ///
+    /// - Parameters:
+    ///   - object: the file's content.
+    ///   - top: the same, checked.
+    ///   - contextLength: positions of the model.
+    ///   - keys: the family's.
+    ///   - kind: of which kind of layers, where a model has several; nil: of the one that there is.
+    /// - Throws: an error that names the key.
     init(
-        _ object: JSONObject, _ top: ConfigurationFields, contextLength: Int, keys: HuggingFaceKeys
+        _ object: JSONObject, _ top: ConfigurationFields, contextLength: Int,
+        keys: HuggingFaceKeys, kind: String? = nil
     ) throws(ModelFileError) {
-        let own = try Self.fields(object, top, keys)
+        let own = try Self.fields(object, top, keys, kind: kind)
         // The rope's own object counts for more than the top level of config.json, whose values are
         // only the defaults.
         theta = try top.number(
@@ -49,7 +59,7 @@ struct HuggingFaceRope {
     /// The one object with rotary parameters that holds for all layers: the file's, or the family's
     /// where the file has none.
     private static func fields(
-        _ object: JSONObject, _ top: ConfigurationFields, _ keys: HuggingFaceKeys
+        _ object: JSONObject, _ top: ConfigurationFields, _ keys: HuggingFaceKeys, kind: String?
     ) throws(ModelFileError) -> (fields: ConfigurationFields, keys: [String])? {
         var found: (key: String, object: JSONObject)?
         for key in ["rope_parameters", "rope_scaling"] {
@@ -69,7 +79,7 @@ struct HuggingFaceRope {
             found = ("rope_parameters", usual)
         }
         guard var (key, nested) = found else { return nil }
-        if let kind = try layerKind(nested, object, key, top) {
+        if let kind = try layerKind(nested, object, key, top, kind: kind) {
             guard let value = nested[kind], value != .null else { return nil }
             guard let parameters = value.objectValue else {
                 throw top.fail("\(key).\(kind)", "expected an object or null")
@@ -81,7 +91,8 @@ struct HuggingFaceRope {
 
     /// The kind of all layers, where an object has rotary parameters of its own for each kind.
     private static func layerKind(
-        _ nested: JSONObject, _ object: JSONObject, _ key: String, _ top: ConfigurationFields
+        _ nested: JSONObject, _ object: JSONObject, _ key: String, _ top: ConfigurationFields,
+        kind wanted: String?
     ) throws(ModelFileError) -> String? {
         let kinds = nested.map(\.key).filter { $0.hasSuffix("_attention") }
         guard let first = kinds.first else { return nil }
@@ -89,7 +100,7 @@ struct HuggingFaceRope {
             throw top.fail("\(key).\(other.key)", "stands beside parameters by layer type")
         }
         // Layers that differ are refused where windows are read.
-        if let kind = object["layer_types"]?.arrayValue?.first?.stringValue {
+        if let kind = wanted ?? object["layer_types"]?.arrayValue?.first?.stringValue {
             guard nested[kind] != nil else {
                 throw top.fail("\(key).\(printable(kind, limit: 40))", "missing")
             }

@@ -67,6 +67,10 @@ package struct ModelConfiguration: Sendable, Equatable {
     package var rmsNormEpsilon: Float
     /// How many positions a query sees, its own included; nil: all up to its own.
     package var slidingWindow: Int?
+    /// The layers in which it sees all nevertheless.
+    package var fullLayers: Set<Int> = []
+    /// How the layers with a window rotate; nil: as the others do.
+    package var windowRope: WindowRope?
     /// Numbers that only some families have.
     package var numbers: [FamilyNumber: Double] = [:]
 
@@ -107,6 +111,9 @@ package struct ModelConfiguration: Sendable, Equatable {
         isMixtureOfExperts && !mixture.denseLayers.contains(layer)
     }
 
+    /// How many positions a query sees in a layer, its own included; nil: all up to its own.
+    package func window(layer: Int) -> Int? { fullLayers.contains(layer) ? nil : slidingWindow }
+
     /// Fe.
     package var expertSize: Int { mixture.expertSize ?? intermediateSize }
 }
@@ -132,6 +139,20 @@ package enum RopeScaling: Sendable, Equatable {
         originalContextLength: Int)
     /// YaRN (arXiv:2309.00071).
     case yarn(YarnScaling)
+}
+
+/// The rotary frequencies of layers with a window, where they differ from those of the others.
+package struct WindowRope: Sendable, Equatable {
+    /// Base of the rotary frequencies.
+    package var theta: Double
+    /// How they are stretched.
+    package var scaling: RopeScaling
+
+    /// Creates them.
+    package init(theta: Double, scaling: RopeScaling = .none) {
+        self.theta = theta
+        self.scaling = scaling
+    }
 }
 
 /// The parameters of YaRN, all resolved: no default is left to the reader.

@@ -174,6 +174,8 @@ package struct GGUFKeys: Sendable {
     /// What the family's experts are where a file does not say; nil: Mixtral's, and keys that say
     /// otherwise are refused.
     package let mixture: ExpertMixture?
+    /// Whether some layers have a window and others none, and those may rotate otherwise.
+    package let mixesWindows: Bool
     /// Tensors of some layer that a file has or has not, and the number that is 1 where it has.
     package let marks: [(tensor: String, number: FamilyNumber)]
 
@@ -181,13 +183,14 @@ package struct GGUFKeys: Sendable {
     package init(
         architectures: [String], written: String, numbers: [NumberKey] = [],
         ropePairing: RopePairing = .adjacent, mixture: ExpertMixture? = nil,
-        marks: [(tensor: String, number: FamilyNumber)] = []
+        mixesWindows: Bool = false, marks: [(tensor: String, number: FamilyNumber)] = []
     ) {
         self.architectures = architectures
         self.written = written
         self.numbers = numbers
         self.ropePairing = ropePairing
         self.mixture = mixture
+        self.mixesWindows = mixesWindows
         self.marks = marks
     }
 }
@@ -219,6 +222,9 @@ package struct HuggingFaceKeys: Sendable {
     /// `max_window_layers` on, and from this one on where the file does not say; nil: a window is
     /// all layers' unless it is switched off.
     package var firstWindowLayer: Int?
+    /// Whether `layer_types` says of each layer whether it has the window, and the rotary parameters
+    /// what they are for either kind.
+    package var mixesWindows: Bool
     /// Whether queries, keys and values have biases, of which the file need say nothing.
     package var hasAttentionBias: Bool
     /// What the file says of experts; nil: the family has none.
@@ -253,7 +259,8 @@ package struct HuggingFaceKeys: Sendable {
         architecture: String, modelType: String, wrapper: String? = nil, kvHeadCount: Int? = nil,
         headDimension: Int? = nil, contextLength: Int, ropeTheta: Double, rmsNormEpsilon: Double,
         hasSlidingWindow: Bool = true, slidingWindow: Int? = nil, firstWindowLayer: Int? = nil,
-        hasAttentionBias: Bool = false, mixture: HuggingFaceMixtureKeys? = nil,
+        mixesWindows: Bool = false, hasAttentionBias: Bool = false,
+        mixture: HuggingFaceMixtureKeys? = nil,
         isTied: Bool = false, partialRotaryFactor: Double = 1, ropePairing: RopePairing = .halves,
         flags: [(key: String, number: FamilyNumber)] = [],
         constants: [(key: String, values: [JSONValue])] = [], ropeNumbers: [NumberKey] = [],
@@ -270,6 +277,7 @@ package struct HuggingFaceKeys: Sendable {
         self.hasSlidingWindow = hasSlidingWindow
         self.slidingWindow = slidingWindow
         self.firstWindowLayer = firstWindowLayer
+        self.mixesWindows = mixesWindows
         self.hasAttentionBias = hasAttentionBias
         self.mixture = mixture
         self.isTied = isTied

@@ -63,6 +63,18 @@ extension ModelConfiguration {
         set("attention.value_length", count(headDimension))
         set("attention.layer_norm_rms_epsilon", .float32(rmsNormEpsilon))
         if let slidingWindow { set("attention.sliding_window", count(slidingWindow)) }
+        if keys.mixesWindows, slidingWindow != nil {
+            set(
+                "attention.sliding_window_pattern",
+                .array(.bool((0..<layerCount).map { window(layer: $0) != nil })))
+            // GGUF has words for the base of layers with a window, not for a stretch.
+            let rope = windowRope ?? WindowRope(theta: ropeTheta, scaling: ropeScaling)
+            guard rope.scaling == .none else {
+                throw .unsupported(
+                    path: path, problem: "GGUF has no words for stretched layers with a window")
+            }
+            set("rope.freq_base_swa", .float32(Float(rope.theta)))
+        }
         if let expertCount, let expertsPerToken {
             set("expert_count", count(expertCount))
             set("expert_used_count", count(expertsPerToken))
