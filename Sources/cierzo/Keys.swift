@@ -68,7 +68,10 @@ struct Keys: ParsableCommand {
                         try KeyFile(try file.read(), path: file.path)
                     }
                 let result = try change(&keys)
-                try file.write(keys.bytes, replacing: bytes != nil)
+                let written = keys.bytes
+                // What nobody could read again would lock everybody out.
+                _ = try KeyFile(written, path: file.path)
+                try file.write(written, replacing: bytes != nil)
                 return result
             }
         }

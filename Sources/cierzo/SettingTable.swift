@@ -183,7 +183,7 @@ package enum SettingTable {
             "It holds no content. Each line has the digest of the one before in it, which "
                 + "`cierzo audit verify` checks. One server at a time uses a folder."),
         Setting(
-            "audit-file-size", \.auditFileByteCount, .mebibytes(1...65_536),
+            "audit-file-size", \.auditFileByteCount, .mebibytes(1...1024),
             "Beyond that, another file is begun."),
         Setting(
             "audit-age", \.auditAge, .optional(.seconds(3600...3_153_600_000)),

@@ -68,6 +68,28 @@ import Testing
         #expect(try server.records().count == 1)
     }
 
+    @Test func `a stream that breaks off counts what was told of it`() async throws {
+        let server = try Self.server(
+            ScriptedEngine { request throws(SubmissionError) in
+                var events = ScriptedEngine.greetingEvents(request).filter {
+                    if case .finished = $0 {
+                        false
+                    } else if case .usage = $0 {
+                        false
+                    } else {
+                        true
+                    }
+                }
+                events.append(.finished(choice: 0, reason: .error("broken"), stop: nil))
+                events.append(.usage(Usage(promptTokens: 2, completionTokens: 3)))
+                return ScriptedEngine.events(events)
+            })
+        _ = try await server.complete(#""stream":true"#, as: "a")
+        let counts = try #require(try server.usage().first?.counts)
+        #expect(counts.promptTokens > 0)
+        #expect(counts.completionTokens > 0)
+    }
+
     @Test func `the sums of many requests are those that their answers told`() async throws {
         let server = try Self.server()
         var total = 0

@@ -71,6 +71,20 @@ import Testing
         #expect(wait(caller) == 0)
     }
 
+    @Test func `who has used up a day is told so, not to come back in a minute`() throws {
+        let caller = caller {
+            $0.requestsPerMinute = 1
+            $0.requestsPerDay = 1
+        }
+        #expect(wait(caller) == 0)
+        #expect(try #require(wait(caller)) > 60_000)
+    }
+
+    @Test func `a debt of any size outlives a limit that is raised`() {
+        #expect(wait(caller { $0.tokensPerMinute = 1 }, tokens: 100_000_000) == 0)
+        #expect(wait(caller { $0.tokensPerMinute = 1_000_000_000 }) != 0)
+    }
+
     @Test func `as many requests as are allowed run at the same time`() throws {
         let caller = caller { $0.concurrency = 2 }
         var leases = [try AccessLease(caller, in: book), try AccessLease(caller, in: book)]

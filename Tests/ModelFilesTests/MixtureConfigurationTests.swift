@@ -216,6 +216,8 @@ struct MixtureConfigurationTests {
             (.glm, "n_group: 3", ["n_group": 3, "topk_group": 1]),
             (.glm, "n_group: 4", ["n_group": 4, "topk_group": 2]),
             (.glm, "topk_group", ["n_group": 2, "topk_group": 0]),
+            (.glm, "n_group", ["n_group": 1, "topk_group": 2]),
+            (.olmoe, "rotary_dim", ["rotary_dim": 2]),
             (.glm, "topk_method", ["topk_method": "greedy"]),
             (.minimax, "scoring_func", ["scoring_func": "softmax"]),
             (.minimax, "attn_type_list", ["attn_type_list": [1, 0]]),
@@ -236,6 +238,17 @@ struct MixtureConfigurationTests {
         family: Family, name: String, fields: JSONObject
     ) throws {
         try expectOneLineError(mentions: name) { try Self.raw(family, fields).open() }
+    }
+
+    @Test func `what published files have besides is taken`() throws {
+        let coder: JSONObject = [
+            "use_qk_norm": true, "qkv_bias": false, "shared_expert_intermediate_size": 0,
+        ]
+        _ = try Self.raw(.qwen3, coder).open()
+        var ernie = Self.raw(.ernie, ["num_nextn_predict_layers": 1])
+        ernie.add("model.mtp_block.0.mlp.gate_proj.weight", [8, 8])
+        ernie.add("model.mtp_emb_norm.0.weight", [8])
+        _ = try ernie.open()
     }
 
     @Test func `a rule is read from the file`() throws {

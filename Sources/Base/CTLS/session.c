@@ -44,17 +44,30 @@ struct ctls_session {
     int is_broken;
     /// Whether the end of our side is said.
     int is_ending;
+    /// What has come since the last bytes of a request.
+    size_t idle_count;
 };
+
+/// More than so much without a byte of a request is not a client's: records that only cost work.
+///
+/// Several times the largest record. OpenSSL reads on behind each record without data, such as one
+/// that asks for new keys, so that a flood of them would hold the thread for ever.
+static const size_t most_idle = 64 << 10;
 
 // MARK: The socket, without signals and without ownership of the descriptor
 
 static int read_socket(BIO *bio, char *bytes, int count) {
     ctls_session *session = ssl.BIO_get_data_(bio);
     ssl.BIO_clear_flags_(bio, BIO_FLAGS_RWS | BIO_FLAGS_SHOULD_RETRY);
+    if (session->is_established && session->idle_count > most_idle) {
+        errno = EPROTO;
+        return -1;
+    }
     ssize_t received;
     do {
         received = recv(session->descriptor, bytes, (size_t)count, 0);
     } while (received < 0 && errno == EINTR);
+    if (received > 0 && session->is_established) session->idle_count += (size_t)received;
     if (received == 0) session->has_ended = 1;
     if (received < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         ssl.BIO_set_flags_(bio, BIO_FLAGS_READ | BIO_FLAGS_SHOULD_RETRY);
@@ -284,7 +297,10 @@ int ctls_is_established(const ctls_session *session) { return session->is_establ
 ctls_outcome ctls_read(ctls_session *session, void *bytes, size_t capacity, size_t *count) {
     *count = 0;
     ssl.ERR_clear_error_();
-    return outcome(session, ssl.SSL_read_ex_(session->ssl, bytes, capacity, count));
+    ctls_outcome result =
+        outcome(session, ssl.SSL_read_ex_(session->ssl, bytes, capacity, count));
+    if (*count) session->idle_count = 0;
+    return result;
 }
 
 ctls_outcome ctls_peek(ctls_session *session) {

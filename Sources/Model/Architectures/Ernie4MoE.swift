@@ -34,6 +34,7 @@ extension Architecture {
             [RMSNorm.beforeAttention] + Attention.tensors
                 + [RMSNorm.beforeFeedForward] + MixedFeedForward.tensors(c, layer)
         },
+        ignored: ["model.mtp_"],
         scratch: { Attention.scratch + MixedFeedForward.scratch($0) },
         network: { Decoder($0) { LlamaLayer($0, MixedFeedForward.make($0)) } })
 

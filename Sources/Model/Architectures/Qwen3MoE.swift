@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Computation
+import JSON
 import ModelFiles
 
 extension Architecture {
@@ -22,7 +23,8 @@ extension Architecture {
                 expertCount: ("num_experts", 128), expertsPerToken: ("num_experts_per_tok", 8),
                 expertSize: ("moe_intermediate_size", 768), normalizes: "norm_topk_prob",
                 dense: .listed("mlp_only_layers", step: ("decoder_sparse_step", 1)),
-                usual: .unnormalized)),
+                usual: .unnormalized),
+            constants: [("use_qk_norm", [true])]),
         layer: { c, layer in
             [RMSNorm.beforeAttention] + Attention.tensors + HeadNorm.tensors
                 + [RMSNorm.beforeFeedForward] + MixedFeedForward.tensors(c, layer)

@@ -31,7 +31,9 @@ package struct ExpertMixture: Sendable, Equatable {
     /// - Returns: nil where all is well.
     func groupProblem(expertCount: Int, expertsPerToken: Int) -> String? {
         let (count, chosen) = (rule.groupCount, rule.groupsPerToken)
-        guard count > 1 else { return nil }
+        guard count > 1 else {
+            return chosen == 1 ? nil : "of \(count) group \(chosen) cannot stay open"
+        }
         guard count <= RouterRule.maxGroupCount, expertCount % count == 0,
             expertCount / count >= 2
         else {

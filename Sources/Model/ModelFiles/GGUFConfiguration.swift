@@ -106,8 +106,8 @@ struct GGUFConfiguration {
             let value = try fields.optionalNumber(key.key, in: key.range)
             configuration.numbers[key.number] = value == 0 ? nil : value
         }
-        if schema.gguf?.mixesWindows == true { try readWindows(&configuration) }
         configuration.draftLayerCount = draftLayerCount
+        if schema.gguf?.mixesWindows == true { try readWindows(&configuration) }
         for mark in schema.gguf?.marks ?? []
         where (0..<layerCount).contains(where: { rowCount(Self.name(mark.tensor, $0)) != nil }) {
             configuration.numbers[mark.number] = 1

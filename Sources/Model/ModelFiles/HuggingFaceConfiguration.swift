@@ -154,7 +154,8 @@ struct HuggingFaceConfiguration {
     private func ropeDimensionCount(
         headDimension: Int, partialFactor: Double
     ) throws(ModelFileError) -> Int {
-        if partialFactor == keys.partialRotaryFactor,
+        // transformers reads it of this family alone; any other number of others is refused.
+        if keys.modelType == "minimax_m2", partialFactor == keys.partialRotaryFactor,
             let own = try fields.optionalInteger("rotary_dim", in: 2...headDimension)
         {
             return own

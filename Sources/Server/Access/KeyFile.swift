@@ -53,9 +53,12 @@ package struct KeyFile: Hashable, Sendable {
                 path: path, place: "tenants[\(index)].name", expected: "a name of its own",
                 found: "that of another one")
         }
+        var names: [String: Int] = [:]
+        var ids: [String: Int] = [:]
         for (index, key) in keys.enumerated() {
-            for (other, member) in keys[..<index].enumerated()
-            where member.name == key.name || member.id == key.id {
+            if let other = names.updateValue(index, forKey: key.name)
+                ?? ids.updateValue(index, forKey: key.id)
+            {
                 throw .invalid(
                     path: path, place: "keys[\(index)]", expected: "a name and an id of its own",
                     found: "those of keys[\(other)]")

@@ -56,6 +56,8 @@ package final class KeyRing: Sendable {
         var version: PrivateFile.Version?
         var seen: [[UInt8]: Seen] = [:]
         var refused: Set<[UInt8]> = []
+        /// How often the file was taken over.
+        var generation = 0
     }
 
     /// Beyond that, those that were secrets once are forgotten, and cost scrypt once more.
@@ -117,6 +119,7 @@ package final class KeyRing: Sendable {
         let fresh = entries
         state.withLock { state in
             state.entries = fresh
+            state.generation += 1
             state.checkKey = file.checkKey
             state.tenants = file.tenants
             state.refused = []
@@ -167,7 +170,8 @@ package final class KeyRing: Sendable {
         }
         let time = unixTime()
         let id = candidate.secret.id
-        guard let entry = state.withLock({ $0.entries[id] }) else { return nil }
+        let (found, generation) = state.withLock { ($0.entries[id], $0.generation) }
+        guard let entry = found else { return nil }
         for stored in entry.key.liveSecrets(at: time).reversed() {
             guard try stored.matches(candidate.secret) else { continue }
             return state.withLock { state in
@@ -180,6 +184,8 @@ package final class KeyRing: Sendable {
             }
         }
         state.withLock { state in
+            // A newer file may know it.
+            guard state.generation == generation else { return }
             if state.refused.count >= Self.maxRefused { state.refused = [] }
             state.refused.insert(candidate.mark)
         }

@@ -120,16 +120,17 @@ package final class LimitBook: Sendable {
                 kind: .concurrency, span: "", name: caller.name, limit: limit,
                 used: account.running, requested: 1, wait: 1000)
         }
-        if let bucket = account.requests, bucket.remaining < 1 {
-            return LimitRefusal(
-                kind: .requests, span: "minute", name: caller.name, limit: bucket.capacity,
-                used: bucket.capacity, requested: 1, wait: bucket.wait(for: 1))
-        }
+        // The day first: whoever has used it up need not come back in a minute.
         if let limit = limits.requestsPerDay, account.requestsOfDay.used >= limit {
             return LimitRefusal(
                 kind: .requests, span: "day", name: caller.name, limit: limit,
                 used: account.requestsOfDay.used, requested: 1,
                 wait: DayCount.wait(at: clock.unixTime()))
+        }
+        if let bucket = account.requests, bucket.remaining < 1 {
+            return LimitRefusal(
+                kind: .requests, span: "minute", name: caller.name, limit: bucket.capacity,
+                used: bucket.capacity, requested: 1, wait: bucket.wait(for: 1))
         }
         // Who has tokens to pay back cannot even ask.
         return tokenRefusal(of: caller, account, prompt: 1, requested: 1)

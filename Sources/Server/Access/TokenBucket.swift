@@ -35,7 +35,8 @@ struct TokenBucket: Hashable, Sendable {
         }
         other.fill(to: time)
         let share = Double(other.level) / Double(other.capacity * other.period)
-        level = Int(share * Double(capacity * period))
+        // A debt that could be no number is one of a thousand periods.
+        level = Int(max(share, -1000) * Double(capacity * period))
     }
 
     /// Adds what the time has brought.

@@ -225,6 +225,7 @@ package final class UsageLedger: Sendable {
         var selection = UsageSelection()
         selection.start = time
         selection.grouping = .total
+        selection.limit = .max
         do {
             let rows = try pool.read { try UsageTable.rows(selection, in: $0) }
             return rows.map {

@@ -18,7 +18,7 @@ package enum MetricHelp {
         "cierzo_request_queue_time_seconds":
             "Time from the submission of a prompt until it was first computed.",
         "cierzo_requests_refused_total":
-            "Requests that the engine did not take, by reason: overloaded, too late, unavailable.",
+            "Requests that were not taken, by reason: overloaded, limited, too_late, unavailable.",
         "cierzo_requests_abandoned_total": "Requests whose client went away before the end.",
         "cierzo_requests_total":
             "Generations that have ended, by the reason of their last choice's end.",

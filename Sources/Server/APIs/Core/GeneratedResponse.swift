@@ -136,6 +136,7 @@ struct GeneratedResponse: Sendable {
                 }
                 try await writer.write(Stream.framing.ending)
             } catch let error as APIError {
+                context.record.cutOff()
                 logger.error(
                     "stream failed: \(error)", metadata: ["request": "\(context.id)"])
                 var bytes: [UInt8] = []

@@ -25,6 +25,8 @@ final class RequestRecord: Sendable {
         /// What the engine has begun to compute, of which it has not said yet what it consumed.
         var submittedTokens = 0
         var streamedTokens = 0
+        /// Whether a stream ended with an error before the engine said what it consumed.
+        var isCutOff = false
         var account: RequestAccount?
         var trail: AuditTrail?
         var model: ServedModel?
@@ -38,11 +40,12 @@ final class RequestRecord: Sendable {
         /// What there is to count.
         func counts(isAbandoned: Bool) -> UsageLedger.Counts {
             var counts = UsageLedger.Counts()
+            let isUntold = isAbandoned || isCutOff
             counts.requests = 1
             counts.abandoned = isAbandoned ? 1 : 0
-            counts.promptTokens = max(usage.promptTokens, isAbandoned ? submittedTokens : 0)
+            counts.promptTokens = max(usage.promptTokens, isUntold ? submittedTokens : 0)
             counts.completionTokens = max(
-                usage.completionTokens, isAbandoned ? streamedTokens : 0)
+                usage.completionTokens, isUntold ? streamedTokens : 0)
             counts.cachedTokens = usage.cachedPromptTokens
             return counts
         }
@@ -174,6 +177,9 @@ final class RequestRecord: Sendable {
     /// Counts tokens of an answer that is not complete yet.
     func streamed(_ count: Int) { state.withLock { $0.streamedTokens += count } }
 
+    /// Has counted what was told of a stream that ended with an error.
+    func cutOff() { state.withLock { $0.isCutOff = $0.streamedTokens > 0 } }
+
     /// Gives the place back that the request had within the limits of its key.
     ///
     /// - Parameter isAbandoned: whether its client went away before the end. What was computed for him
@@ -181,7 +187,8 @@ final class RequestRecord: Sendable {
     func settle(isAbandoned: Bool = false) {
         let (lease, tokens) = state.withLock { state in
             let known = state.usage.promptTokens + state.usage.completionTokens
-            let begun = isAbandoned ? state.submittedTokens + state.streamedTokens : 0
+            let isUntold = isAbandoned || state.isCutOff
+            let begun = isUntold ? state.submittedTokens + state.streamedTokens : 0
             return (state.lease, max(known, begun))
         }
         lease?.settle(tokens: tokens)
