@@ -45,14 +45,7 @@ import Testing
         async throws
     {
         let server = try Self.server()
-        let request = TestClient.request(
-            .post, "/v1/completions", #"{"model":"default","prompt":"a","stream":true}"#,
-            server.fields("a"))
-        let running = await server.client.server.handle(request)
-        guard case .stream(let produce) = running.body else {
-            Issue.record("no stream")
-            return
-        }
+        let produce = try await server.stream("a", as: "a")
         let files = server.files
         let ends = ByteSink()
         try await produce(
@@ -107,14 +100,7 @@ import Testing
 
     @Test func `who goes away is counted with what was computed`() async throws {
         let server = try Self.server()
-        let request = TestClient.request(
-            .post, "/v1/completions", #"{"model":"default","prompt":"abc","stream":true}"#,
-            server.fields("a"))
-        let running = await server.client.server.handle(request)
-        guard case .stream(let produce) = running.body else {
-            Issue.record("no stream")
-            return
-        }
+        let produce = try await server.stream("abc", as: "a")
         await #expect(throws: CancellationError.self) {
             try await produce(ResponseWriter { _ in throw CancellationError() })
         }

@@ -132,14 +132,7 @@ import Testing
 
     @Test func `as many requests as are allowed run at the same time`() async throws {
         let server = try KeyedClient(["a": .with { $0.concurrency = 1 }])
-        let request = TestClient.request(
-            .post, "/v1/completions", #"{"model":"default","prompt":"a","stream":true}"#,
-            server.fields("a"))
-        let running = await server.client.server.handle(request)
-        guard case .stream(let produce) = running.body else {
-            Issue.record("no stream")
-            return
-        }
+        let produce = try await server.stream("a", as: "a")
         let refused = try await server.complete(as: "a")
         #expect(refused.status == 429)
         #expect(refused.field("retry-after") == "1")
@@ -160,14 +153,7 @@ import Testing
 
     @Test func `who goes away pays for what was computed`() async throws {
         let server = try KeyedClient(["a": .with { $0.tokensPerMinute = 1000 }])
-        let request = TestClient.request(
-            .post, "/v1/completions", #"{"model":"default","prompt":"abc","stream":true}"#,
-            server.fields("a"))
-        let running = await server.client.server.handle(request)
-        guard case .stream(let produce) = running.body else {
-            Issue.record("no stream")
-            return
-        }
+        let produce = try await server.stream("abc", as: "a")
         await #expect(throws: CancellationError.self) {
             try await produce(ResponseWriter { _ in throw CancellationError() })
         }

@@ -148,6 +148,20 @@ struct KeyedClient {
         let more = members.isEmpty ? "" : "," + members
         return try await post(path, #"{"model":"default","prompt":"ab"\#(more)}"#, as: name)
     }
+
+    /// What writes a stream of completions of a prompt, which has begun.
+    func stream(
+        _ prompt: String, as name: String
+    ) async throws -> @Sendable (ResponseWriter) async throws -> Void {
+        let request = TestClient.request(
+            .post, "/v1/completions",
+            #"{"model":"default","prompt":"\#(prompt)","stream":true}"#, fields(name))
+        let response = await client.server.handle(request)
+        guard case .stream(let produce) = response.body else { throw NoStream() }
+        return produce
+    }
+
+    private struct NoStream: Error {}
 }
 
 extension AccessLimits {
