@@ -36,49 +36,51 @@ private enum AdminRoutes {
         ])
     }
 
-    /// What stands after the `?`: `start` and `end` in seconds since 1970, `key`, `model`, `group`,
-    /// `limit`, and `format`.
     private static func selection(
         _ context: RequestContext
     ) throws(APIError) -> (UsageSelection, isCSV: Bool) {
-        var selection = UsageSelection()
-        var isCSV = false
-        for part in context.query.split(separator: "&") {
-            let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard pair.count == 2, let value = PercentEncoding.decoded(pair[1]) else {
-                throw .invalid(FieldPath(EchoableText.of(String(part))), expected: "NAME=VALUE")
-            }
-            func number(_ range: ClosedRange<Int>) throws(APIError) -> Int {
-                guard let number = Int(value), range.contains(number) else {
-                    throw .invalid(
-                        FieldPath(String(pair[0])),
-                        expected: "a whole number from \(range.lowerBound) to \(range.upperBound)")
-                }
-                return number
-            }
-            switch pair[0] {
-            case "start": selection.start = try number(0...Int(Int32.max) * 1000)
-            case "end": selection.end = try number(0...Int(Int32.max) * 1000)
-            case "limit": selection.limit = try number(1...100_000)
-            case "key": selection.key = value
-            case "model": selection.model = value
-            case "group":
-                guard let grouping = UsageSelection.Grouping(rawValue: value) else {
-                    throw .invalid("group", expected: UsageSelection.Grouping.expectation)
-                }
-                selection.grouping = grouping
-            case "format":
-                guard ["csv", "json"].contains(value) else {
-                    throw .invalid("format", expected: "csv or json")
-                }
-                isCSV = value == "csv"
-            default:
-                throw .invalid(
-                    FieldPath(EchoableText.of(String(pair[0]))),
-                    expected: "start, end, key, model, group, limit or format")
-            }
+        let query = try context.queryFields(UsageFields.list)
+        return try APIError.reading { () throws(FieldError) in
+            // Whoever misspells what is to be left out would take what is told for the whole.
+            try FieldReader.refuseOthers(in: context.query, than: UsageFields.list)
+            var selection = UsageSelection()
+            selection.start = try query.read(UsageFields.start) ?? selection.start
+            selection.end = try query.read(UsageFields.end) ?? selection.end
+            selection.limit = try query.read(UsageFields.limit)
+            selection.key = try query.read(UsageFields.key)
+            selection.model = try query.read(UsageFields.model)
+            selection.grouping = .init(rawValue: try query.read(UsageFields.group)) ?? .day
+            return (selection, try query.read(UsageFields.format) == "csv")
         }
-        return (selection, isCSV)
+    }
+}
+
+/// What stands after the `?` of `/v1/admin/usage`.
+enum UsageFields {
+    private static let times = 0...Int(Int32.max) * 1000
+    private static let defaults = UsageSelection()
+
+    static let start = Field.integer("start", in: times, "The first second, since 1970.")
+    static let end = Field.integer("end", in: times, "The first second after it, since 1970.")
+    static let limit = Field.integer("limit", in: 1...100_000, "The most rows.")
+        .defaulting(to: defaults.limit)
+    static let key = Field.string("key", "The name or id of the only key that is told of.")
+    static let model = Field.string("model", "The only model that is told of.")
+    static let group = Field.choice(
+        "group", of: UsageSelection.Grouping.allCases.map(\.rawValue), "What becomes one row."
+    ).defaulting(to: defaults.grouping.rawValue)
+    static let format = Field.choice("format", of: ["json", "csv"], "How it is written.")
+        .defaulting(to: "json")
+
+    /// All of them.
+    static let list = FieldList {
+        start
+        end
+        limit
+        key
+        model
+        group
+        format
     }
 }
 
@@ -93,7 +95,8 @@ extension EndpointContract {
                 FieldDeclaration("has_more", .boolean, "Whether there are more rows.").required
             })
         contract.needsUsage = true
-        return contract
+        contract.otherTypes = ["text/csv"]
+        return contract.queried(UsageFields.list)
     }()
 
     private static let row = FieldKind.object {

@@ -78,12 +78,16 @@ extension APIError {
     /// - Parameters:
     ///   - dialect: whose errors they are.
     ///   - hasBody: whether the endpoint reads a body.
+    ///   - hasQuery: whether it reads what stands after the `?`.
     ///   - hasParameter: whether a part of its path names something.
     /// - Returns: each status once.
-    static func statuses(in dialect: Dialect, hasBody: Bool, hasParameter: Bool) -> Set<Int> {
+    static func statuses(
+        in dialect: Dialect, hasBody: Bool, hasQuery: Bool, hasParameter: Bool
+    ) -> Set<Int> {
         var errors: [APIError] = [
             .unauthorized, .forbidden(reason: ""), .unavailable(reason: ""), .failed(reason: ""),
         ]
+        if hasQuery { errors.append(.invalidRequest(.missing(FieldPath()))) }
         if hasBody {
             errors += [
                 .invalidRequest(.missing(FieldPath())), .invalidConversation(reason: ""),

@@ -72,14 +72,8 @@ struct OpenAPIDocument: Sendable {
         if !aliases.isEmpty {
             operation["description"] = .string("Also at \(aliases.joined(separator: ", ")).")
         }
-        if let parameter = endpoint.parameter {
-            operation["parameters"] = [
-                [
-                    "name": .string(parameter), "in": "path", "required": true,
-                    "schema": ["type": "string", "minLength": 1],
-                ]
-            ]
-        }
+        let parameters = parameters(endpoint, contract, rules)
+        if !parameters.isEmpty { operation["parameters"] = .array(parameters) }
         if let request = contract.request {
             schemas[id + "Request"] = .object(request.schema(rules))
             operation["requestBody"] = [
@@ -90,6 +84,25 @@ struct OpenAPIDocument: Sendable {
         let schemes: [JSONValue] = [["bearer": []], ["x-api-key": []], ["api-key": []]]
         operation["security"] = .array(needsKey && !endpoint.isOpen ? schemes : [])
         return operation
+    }
+
+    private func parameters(
+        _ endpoint: Endpoint, _ contract: EndpointContract, _ rules: FieldRules
+    ) -> [JSONValue] {
+        var parameters: [JSONValue] = []
+        if let name = endpoint.parameter {
+            parameters.append([
+                "name": .string(name), "in": "path", "required": true,
+                "schema": ["type": "string", "minLength": 1],
+            ])
+        }
+        for field in contract.query?.declarations ?? [] {
+            parameters.append([
+                "name": .string(field.name), "in": "query", "required": .bool(field.isRequired),
+                "description": .string(field.help), "schema": .object(field.kind.schema(rules)),
+            ])
+        }
+        return parameters
     }
 
     // MARK: Answers
@@ -106,6 +119,7 @@ struct OpenAPIDocument: Sendable {
             schemas[id + "Answer"] = .object(kind.schema(rules, isAnswer: true))
             content = Self.json(Self.reference(id + "Answer")).objectValue ?? [:]
         }
+        for type in contract.otherTypes { content[type] = ["schema": ["type": "string"]] }
         if let events = contract.events {
             schemas[id + "Event"] = .object(events.schema(rules, isAnswer: true))
             content[contract.streamType] = [
@@ -138,6 +152,7 @@ struct OpenAPIDocument: Sendable {
         for dialect in dialects {
             for status in APIError.statuses(
                 in: dialect, hasBody: endpoint.contract?.request != nil,
+                hasQuery: endpoint.contract?.query != nil,
                 hasParameter: endpoint.parameter != nil)
             {
                 statuses[status, default: []].append(dialect.errors.schema)

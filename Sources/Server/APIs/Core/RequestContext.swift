@@ -24,17 +24,6 @@ struct RequestContext: Sendable {
     /// The peer's numeric address; empty where there is none.
     var address = ""
 
-    /// The members of the query, the last of each name.
-    var parameters: [String: String] {
-        var parameters: [String: String] = [:]
-        for pair in query.split(separator: "&").prefix(64) {
-            let parts = pair.split(separator: "=", maxSplits: 1)
-            guard let name = parts.first.flatMap(PercentEncoding.decoded) else { continue }
-            parameters[name] = parts.count > 1 ? PercentEncoding.decoded(parts[1]) : ""
-        }
-        return parameters
-    }
-
     /// How the client calls itself; empty if it does not say.
     let agent: String
 

@@ -21,7 +21,7 @@ extension EndpointContract {
     /// `GET /v1/responses/{id}`.
     static let storedResponse = EndpointContract(
         "Read a response that is stored.", gives: ResponseAnswers.response
-    ).ofKeptResponses
+    ).queried(StoredResponseFields.list).ofKeptResponses
 
     /// `DELETE /v1/responses/{id}`.
     static let deletedResponse = EndpointContract(
@@ -43,7 +43,7 @@ extension EndpointContract {
             FieldDeclaration("last_id", .string(), "The last one's identity.").required
             FieldDeclaration("has_more", .boolean, "Whether more follow.").required
         }
-    ).ofKeptResponses
+    ).queried(InputItemFields.list).ofKeptResponses
 
     /// `POST /v1/responses/{id}/cancel`.
     static let cancelledResponse = EndpointContract(

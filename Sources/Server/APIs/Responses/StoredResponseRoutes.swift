@@ -23,12 +23,52 @@ extension RouteGroup {
             answer: StoredResponseRoutes.cancel))
 }
 
+/// What stands after the `?` of a stored response.
+enum StoredResponseFields {
+    /// What asks for a stream.
+    static let refused = ["stream", "starting_after"].map {
+        FieldDeclaration.refused(
+            $0, neutral: [false], reason: "a response is only streamed as it is made")
+    }
+
+    /// All of them.
+    static let list = FieldList {
+        refused
+        includes
+        FieldDeclaration.ignored("include_obfuscation", reason: "it is of streams alone")
+    }
+
+    /// What clients want to be told besides.
+    static let includes = FieldDeclaration.ignored(
+        "include", reason: "all that is kept is told"
+    ).peers("include[]")
+}
+
+/// What stands after the `?` of the input of a stored response.
+enum InputItemFields {
+    static let order = Field.choice(
+        "order", of: ["desc", "asc"], "Whether the last item comes first."
+    ).defaulting(to: "desc")
+    static let limit = Field.integer(
+        "limit", in: 1...100, "The most items that are told."
+    ).defaulting(to: 20)
+    static let after = Field.string("after", "The id of the item after which the list begins.")
+
+    /// All of them.
+    static let list = FieldList {
+        order
+        limit
+        after
+        StoredResponseFields.includes
+    }
+}
+
 private enum StoredResponseRoutes {
     /// `GET /v1/responses/{id}`.
     static func show(_ context: RequestContext) throws(APIError) -> ServerResponse {
-        if context.parameters["stream"] == "true" {
-            throw .invalid(
-                "stream", expected: "false, for a response is only streamed as it is made")
+        let query = try context.queryFields(StoredResponseFields.list)
+        try APIError.reading { () throws(FieldError) in
+            for field in StoredResponseFields.refused { try query.refuse(field) }
         }
         return ServerResponse(json: .object(try find(context, "GET").response))
     }
@@ -54,18 +94,16 @@ private enum StoredResponseRoutes {
 
     /// `GET /v1/responses/{id}/input_items`.
     static func list(_ context: RequestContext) throws(APIError) -> ServerResponse {
-        let parameters = context.parameters
-        let order = parameters["order"] ?? "desc"
-        guard ["asc", "desc"].contains(order) else {
-            throw .invalid("order", expected: "one of 'asc', 'desc'")
-        }
-        let limit = Int(parameters["limit"] ?? "20") ?? 0
-        guard (1...100).contains(limit) else {
-            throw .invalid("limit", expected: "a whole number from 1 to 100")
+        let query = try context.queryFields(InputItemFields.list)
+        let (order, limit, after) = try APIError.reading { () throws(FieldError) in
+            (
+                try query.read(InputItemFields.order), try query.read(InputItemFields.limit),
+                try query.read(InputItemFields.after)
+            )
         }
         var items = try find(context, "GET").listedInput[...]
         if order == "desc" { items = Array(items.reversed())[...] }
-        if let after = parameters["after"], !after.isEmpty {
+        if let after, !after.isEmpty {
             guard let place = items.firstIndex(where: { $0["id"]?.stringValue == after }) else {
                 throw .invalid("after", expected: "the id of one of the items")
             }

@@ -12,19 +12,9 @@ enum Exposition {
     ///
     /// - Parameters:
     ///   - backend: what is shown.
-    ///   - names: which names metrics have; nil for Cierzo's own.
+    ///   - names: which names metrics have.
     /// - Returns: the text.
-    /// - Throws: `APIError` where there are no such names.
-    static func response(
-        _ backend: Backend, names: String?
-    ) throws(APIError) -> ServerResponse {
-        guard let names = MetricNames(rawValue: names ?? MetricNames.cierzo.rawValue) else {
-            throw .invalidRequest(
-                .unsupported(
-                    FieldPath("names"),
-                    reason: "it is one of "
-                        + MetricNames.allCases.map(\.rawValue).joined(separator: ", ")))
-        }
+    static func response(_ backend: Backend, names: MetricNames) -> ServerResponse {
         var text = PrometheusText(names: names)
         text.append(backend.registry)
         text.appendProcess()

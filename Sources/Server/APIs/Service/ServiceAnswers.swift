@@ -1,5 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Telemetry
+
+/// What stands after the `?` of `/metrics`.
+enum MetricFields {
+    static let names = Field.choice(
+        "names", of: MetricNames.allCases.map(\.rawValue), "What metrics are called."
+    ).defaulting(to: MetricNames.cierzo.rawValue)
+
+    /// All of them.
+    static let list = FieldList { names }
+
+    /// The names that are asked for.
+    static func read(_ query: FieldReader) throws(APIError) -> MetricNames {
+        let name = try APIError.reading { () throws(FieldError) in try query.read(names) }
+        return MetricNames(rawValue: name) ?? .cierzo
+    }
+}
+
 extension EndpointContract {
     /// `GET /health`.
     static let health: EndpointContract = {
@@ -25,7 +43,8 @@ extension EndpointContract {
 
     /// `GET /metrics`.
     static let metrics = EndpointContract(
-        "Counters and gauges for Prometheus.", answers: .text("text/plain"))
+        "Counters and gauges for Prometheus.", answers: .text("text/plain")
+    ).queried(MetricFields.list)
 
     /// `GET /v1/admin/experts`.
     static let experts = EndpointContract(

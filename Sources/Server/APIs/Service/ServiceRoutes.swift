@@ -15,7 +15,8 @@ extension RouteGroup {
             ServerResponse(json: ["status": "ok"])
         },
         .get("/metrics", contract: .metrics, for: .operation) { context throws(APIError) in
-            try Exposition.response(context.backend, names: context.parameters["names"])
+            let query = try context.queryFields(MetricFields.list)
+            return Exposition.response(context.backend, names: try MetricFields.read(query))
         },
         .get("/v1/admin/experts", isListed: false, contract: .experts, for: .operation) {
             ServerResponse(json: ExpertReport.json($0.backend.models))

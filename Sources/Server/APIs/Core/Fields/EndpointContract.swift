@@ -25,8 +25,14 @@ package struct EndpointContract: Sendable {
     /// The data of the events of its stream; nil where it has none.
     package var events: FieldKind?
 
+    /// The fields that may stand after the `?` of its path; nil where none is read.
+    package var query: FieldList?
+
     /// The content type of its stream.
     package var streamType = "text/event-stream"
+
+    /// Types beside its own in which a request may have the answer, as a text.
+    package var otherTypes: [String] = []
 
     /// Statuses beside 200 that come with the same body.
     package var otherStatuses: [Int] = []
@@ -57,6 +63,13 @@ package struct EndpointContract: Sendable {
         self.summary = summary
         self.request = request
         self.answer = answer
+    }
+
+    /// The same, of an endpoint that reads what stands after the `?` of its path.
+    package func queried(_ fields: FieldList) -> EndpointContract {
+        var contract = self
+        contract.query = fields
+        return contract
     }
 }
 
