@@ -114,6 +114,16 @@ import Testing
         #expect(try reply.json["error"]?.stringValue?.hasPrefix("GET \(path):") == true)
     }
 
+    @Test func `a WebSocket is refused by that name`() async throws {
+        let fields = ["connection": "Upgrade", "upgrade": "WebSocket"]
+        let reply = try await TestClient().get("/v1/responses", fields)
+        #expect(reply.status == 501)
+        let message = try reply.json["error"]?["message"]?.stringValue ?? ""
+        #expect(message.hasPrefix("/v1/responses as a WebSocket:"))
+        #expect(message.contains("stream: true"))
+        #expect(try await TestClient().get("/v1/responses").status == 405)
+    }
+
     @Test func `the root says what this is, and where the API is`() async throws {
         let client = TestClient(.init(keys: APIKeys(["secret"])))
         let reply = try await client.get("/")

@@ -219,6 +219,12 @@ package struct APIServer: Sendable {
         if route.endpoints.isEmpty { throw route.absence(method) }
         let endpoint = route.endpoint(for: method)
         if endpoint == nil, method != .options {
+            // As OpenAI's clients ask for responses when they are told to.
+            if head.headerFields[name: "upgrade"]?.lowercased() == "websocket" {
+                throw .unbuilt(
+                    "\(route.name(for: method)) as a WebSocket",
+                    instead: "use POST, with stream: true for events as they come")
+            }
             throw .methodNotAllowed(allowed: route.allowedMethods)
         }
         if let family = endpoint?.family, !caller.allows(family) {
