@@ -189,6 +189,7 @@ extension PeerField {
         (
             [
                 "no_stop_trim", "return_tokens_as_token_ids", "return_hidden_states",
+                "return_weight_versions",
                 "return_full_text", "post_sampling_probs", "decoder_input_details",
                 "prompt_embeds",
             ],

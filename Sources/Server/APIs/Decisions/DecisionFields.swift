@@ -63,6 +63,9 @@ package enum DecisionFields {
     static let stream = FieldDeclaration.refused(
         "stream", reason: "decisions come all at once; leave it out")
 
+    static let joint = FieldDeclaration.refused(
+        "joint", reason: "each question is answered by itself; leave it out")
+
     /// All of them.
     package static let list = FieldList {
         ChatFields.model
@@ -75,6 +78,7 @@ package enum DecisionFields {
         GenerationFields.cacheSalt
         GenerationFields.timeLimit
         stream
+        joint
     }
 
     private static let item = FieldList {

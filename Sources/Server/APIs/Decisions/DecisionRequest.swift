@@ -47,5 +47,6 @@ package struct DecisionRequest: Hashable, Sendable {
         generation.cacheScope = try fields.read(GenerationFields.cacheSalt)
         generation.timeLimit = try fields.read(GenerationFields.timeLimit).map { .seconds($0) }
         try fields.refuse(DecisionFields.stream)
+        try fields.refuse(DecisionFields.joint)
     }
 }

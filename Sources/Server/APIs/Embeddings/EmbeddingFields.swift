@@ -50,6 +50,41 @@ enum EmbeddingFields {
         truncate
     }
 
+    /// What vLLM takes besides where texts are embedded or ranked.
+    static let peers: [FieldDeclaration] = [
+        .refused(
+            "padding", neutral: ["do_not_pad"],
+            reason: "texts are never padded; send do_not_pad"),
+        .refused(
+            "use_activation", neutral: [true],
+            reason: "vectors always have length 1, and scores are probabilities; send true"),
+        .refused("mm_processor_kwargs", reason: "this model takes text only"),
+        .refused("chat_template_kwargs", reason: "texts stand in no template; leave it out"),
+        .ignored("request_id", reason: "the header x-request-id names a request"),
+    ]
+
+    /// What vLLM and llama-server take besides where texts are embedded.
+    static let others: [FieldDeclaration] =
+        peers + [
+            .refused(
+                "add_special_tokens", neutral: [true],
+                reason: "the model's own special tokens are always there; send true"),
+            .refused(
+                "embed_dtype", neutral: ["float32"], reason: "not read; use output_dtype"),
+            .refused(
+                "endianness", neutral: ["native", "little"],
+                reason: "numbers are always little-endian; send little"),
+            .refused("chat_template", reason: "texts stand in no template; leave it out"),
+            .refused("add_generation_prompt", reason: "not read; messages are not, either"),
+            .refused("continue_final_message", reason: "not read; messages are not, either"),
+            .refused("media_io_kwargs", reason: "this model takes text only"),
+            .refused("content", reason: "not read; use input"),
+            .refused(
+                "embd_normalize", neutral: [2], reason: "vectors always have length 1; send 2"),
+            .refused(
+                "normalize", neutral: [true], reason: "vectors always have length 1; send true"),
+        ]
+
     /// All of them.
     static let list = FieldList {
         model
@@ -62,6 +97,8 @@ enum EmbeddingFields {
         user
         metadata
         messages
+        GenerationFields.cacheSalt
+        others
     }
 }
 
@@ -86,6 +123,13 @@ enum RerankFields {
         "To how many tokens a longer document is cut, the query's included.")
     static let rankFields = FieldDeclaration.refused(
         "rank_fields", reason: "not read; write the fields into each text")
+    static let others: [FieldDeclaration] =
+        EmbeddingFields.peers + [
+            .refused(
+                "max_tokens_per_query", reason: "queries are only cut with their documents"),
+            .refused("instruction", reason: "not read; write it into the query"),
+            .refused("texts", reason: "not read; use documents"),
+        ]
 
     /// All of them.
     static let list = FieldList {
@@ -96,7 +140,11 @@ enum RerankFields {
         returnsDocuments
         EmbeddingFields.truncation
         maxDocumentTokens
+        EmbeddingFields.priority
+        EmbeddingFields.user
+        GenerationFields.cacheSalt
         rankFields
+        others
     }
 }
 

@@ -23,6 +23,9 @@ package struct EmbeddingRequest: Hashable, Sendable {
     /// Lower ones come first.
     package var priority: Int
 
+    /// What is computed of the texts is only found again with the same text here.
+    package var cacheScope: String
+
     /// The most texts of a request.
     package static let maxInputCount = 2048
 
@@ -39,10 +42,12 @@ package struct EmbeddingRequest: Hashable, Sendable {
         format = try EmbeddingFormat(fields)
         truncation = try Truncation(fields)
         priority = try fields.read(EmbeddingFields.priority)
+        cacheScope = try fields.read(GenerationFields.cacheSalt)
         // Who asks, in the client's own words, changes nothing here.
         _ = try fields.read(EmbeddingFields.user)
         _ = try fields.read(EmbeddingFields.metadata)
         try fields.refuse(EmbeddingFields.messages)
+        for field in EmbeddingFields.others { try fields.refuse(field) }
     }
 
     private static func inputs(

@@ -17,7 +17,7 @@ extension RouteGroup {
             let fields = QuestionFields(prompt: "input", isList: request.isList)
             var planned = try PlannedEmbedding(
                 model: model, inputs: request.inputs, request.truncation, fields: fields,
-                priority: request.priority)
+                priority: request.priority, cacheScope: request.cacheScope)
             try request.format.check(modelDimension: model.embedding?.dimension ?? 0)
             let header = context.header(model, object: "list", idPrefix: "embd-")
             planned.write = { embeddings, usage throws(APIError) in

@@ -30,16 +30,20 @@ struct PlannedEmbedding: Sendable {
     ///   - truncation: what is done with those that are too long.
     ///   - fields: where the texts stand in the body, for errors.
     ///   - priority: lower ones come first.
+    ///   - cacheScope: what is computed is only found again with the same text here.
     /// - Throws: `APIError`, which names the text.
     init(
         model: ServedModel, inputs: [EmbeddingInput], _ truncation: Truncation,
-        fields: QuestionFields, priority: Int = 0
+        fields: QuestionFields, priority: Int = 0, cacheScope: String = ""
     ) throws(APIError) {
         self.model = model
         self.fields = fields
         requests = try fields.naming { () throws(ServingError) in
             try model.embeddingRequests(for: inputs, truncation)
         }
-        for index in requests.indices { requests[index].priority = priority }
+        for index in requests.indices {
+            requests[index].priority = priority
+            requests[index].cacheScope = cacheScope
+        }
     }
 }

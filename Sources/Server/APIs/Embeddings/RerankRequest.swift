@@ -24,6 +24,12 @@ package struct RerankRequest: Hashable, Sendable {
     /// What is done with documents that are too long.
     package var truncation: Truncation
 
+    /// Lower ones come first.
+    package var priority: Int
+
+    /// What is computed of the texts is only found again with the same text here.
+    package var cacheScope: String
+
     /// Reads and checks the body.
     ///
     /// - Throws: `FieldError`, which names the field.
@@ -61,7 +67,12 @@ package struct RerankRequest: Hashable, Sendable {
         {
             truncation = .end(tokenCount: documentLimit)
         }
+        priority = try fields.read(EmbeddingFields.priority)
+        cacheScope = try fields.read(GenerationFields.cacheSalt)
+        // Who asks, in the client's own words, changes nothing here.
+        _ = try fields.read(EmbeddingFields.user)
         try fields.refuse(RerankFields.rankFields)
+        for field in RerankFields.others { try fields.refuse(field) }
     }
 
     /// `POST /v1/rerank`.
@@ -72,7 +83,8 @@ package struct RerankRequest: Hashable, Sendable {
         let model = try context.model(named: request.model)
         var planned = try PlannedEmbedding(
             model: model, inputs: request.documents.map { .pair(request.query, $0) },
-            request.truncation, fields: QuestionFields(prompt: "documents", isList: true))
+            request.truncation, fields: QuestionFields(prompt: "documents", isList: true),
+            priority: request.priority, cacheScope: request.cacheScope)
         let header = context.header(model, object: "rerank", idPrefix: "rerank-")
         planned.write = { scores, usage throws(APIError) in
             Array(request.answer(scores.map { $0.first ?? 0 }, usage, header).serialized().utf8)

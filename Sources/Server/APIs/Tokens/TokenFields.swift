@@ -27,6 +27,11 @@ package enum TokenFields {
     static let continuesFinalMessage = Field.boolean(
         "continue_final_message", "Whether the answer would continue the last message.")
 
+    /// What vLLM takes of pictures and sounds.
+    static let media: [FieldDeclaration] = ["media_io_kwargs", "mm_processor_kwargs"].map {
+        .refused($0, reason: "this model takes text only")
+    }
+
     /// Those of `POST /v1/tokenize`, and of counting: a text, or a conversation.
     package static let list = FieldList(oneOf: ["prompt", "content", "messages"]) {
         model
@@ -37,6 +42,7 @@ package enum TokenFields {
         withPieces
         prompt
         content
+        media
         ([
             ChatFields.messages.declaration, addsGenerationPrompt.declaration,
             continuesFinalMessage.declaration,
@@ -56,6 +62,7 @@ package enum TokenFields {
     static let rendering = FieldList {
         model
         ChatFields.messages
+        media
         ([addsGenerationPrompt.declaration, continuesFinalMessage.declaration]
             + ToolFields.list.declarations + ThinkingFields.rendering.declarations
             + TemplateArguments.list.declarations)

@@ -37,6 +37,7 @@ package struct TokenizeRequest: Hashable, Sendable {
         _ body: JSONObject, limits: RequestLimits = .init()
     ) throws(FieldError) {
         let fields = FieldReader(body, by: FieldRules(limits: limits))
+        for field in TokenFields.media { try fields.refuse(field) }
         model = try fields.read(TokenFields.model)
         pairsPieces = try fields.read(TokenFields.withPieces)
         returnsTokenStrings = try fields.read(TokenFields.returnsTokenStrings) ?? false
@@ -70,6 +71,7 @@ package struct TokenizeRequest: Hashable, Sendable {
         rendering body: JSONObject, limits: RequestLimits = .init()
     ) throws(FieldError) {
         let fields = FieldReader(body, by: FieldRules(limits: limits))
+        for field in TokenFields.media { try fields.refuse(field) }
         model = try fields.read(TokenFields.model)
         pairsPieces = false
         returnsTokenStrings = false

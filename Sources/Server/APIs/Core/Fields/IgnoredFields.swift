@@ -29,7 +29,10 @@ enum IgnoredFields {
         (["request_id"], "the header x-request-id names a request"),
         (["session_id"], "prompts are found again without sessions"),
         (["spaces_between_special_tokens"], "texts have no special tokens"),
-        (["return_token_offsets", "return_mm_kwargs"], "vLLM heeds it on other routes only"),
+        (
+            ["return_token_offsets", "return_mm_kwargs", "mm_payload"],
+            "vLLM heeds it on other routes only"
+        ),
         (["routed_experts_prompt_start"], "answers tell no routing"),
         (["reasoning_control", "chat_format", "grammar_type"], "llama-server's own bookkeeping"),
     ]
