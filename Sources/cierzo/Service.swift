@@ -204,14 +204,18 @@ extension ServiceConfiguration {
 }
 
 extension ServiceConfiguration {
+    /// How clients are parted, which is in the names of KV blocks on disk.
+    package var prefixSharing: String {
+        needsKey ? api.sharesPrefixes ? "all keys" : "each key" : "no keys"
+    }
+
     /// Opens the folder of KV blocks, if there is to be one.
     fileprivate func openPrefixStore(_ logger: Logger) throws(SettingsError) -> PrefixStore? {
         guard let cacheDirectory else { return nil }
         do throws(PrefixStore.Failure) {
             var folder = PrefixStore.Configuration(
                 directory: cacheDirectory, maxBytes: cacheDiskByteCount)
-            folder.sharing =
-                needsKey ? api.sharesPrefixes ? "all keys" : "each key" : "no keys"
+            folder.sharing = prefixSharing
             let store = try PrefixStore(folder, logger: logger)
             let found = store.statistics
             logger.info(
