@@ -3,9 +3,8 @@
 """Embeddings beside sentence-transformers on the same machine: are they equal, how fast are they.
 
     embeddings.py compare --url URL --model FOLDER      1,000 texts in many scripts, elementwise
-    embeddings.py speed   --url URL --model FOLDER      both sides by turns, texts per second
-    embeddings.py speed   --url URL --peer URL --model FOLDER
-                                                        a llama-server --embeddings besides
+    embeddings.py speed   --url URL --model FOLDER      texts a second, both sides by turns
+    embeddings.py speed   --url URL --peer NAME=URL …   and servers beside them, such as llama-server
 
 URL is that of a server of this repository (http://127.0.0.1:8080/v1) which serves FOLDER.
 Needs numpy, openai, sentence-transformers.
@@ -16,9 +15,12 @@ import concurrent.futures
 import json
 import pathlib
 import random
+import socket
 import statistics
+import threading
 import time
 import unicodedata
+import urllib.parse
 import urllib.request
 
 import numpy as np
@@ -70,11 +72,13 @@ def texts_of(folder, count, seed=1):
     return texts
 
 
-def sentences_of(folder, count, seed=2):
-    """Texts of 5 to 60 words, as search engines embed them."""
+def sentences_of(folder, count, shortest, longest, seed=2):
+    """Texts of so many words, each of which is one token."""
     generator = random.Random(seed)
-    latin = [word for word in words_by_script(folder)["LATIN"] if len(word) > 2]
-    return [" ".join(generator.choices(latin, k=generator.randint(5, 60))) for _ in range(count)]
+    words = [word for word in (folder / "vocab.txt").read_text(encoding="utf-8").split()
+             if len(word) > 2 and word.isascii() and word.isalpha()]
+    return [" ".join(generator.choices(words, k=generator.randint(shortest, longest)))
+            for _ in range(count)]
 
 
 def embed(url, texts, batch=256, workers=4, **members):
@@ -114,27 +118,112 @@ def compare(arguments):
     return difference.max() <= 1e-5 and cosine.min() >= 1 - 1e-6
 
 
+class Workload:
+    """Texts, how many go into a request, and how many requests are under way at a time."""
+
+    def __init__(self, texts, batch, clients):
+        self.texts, self.batch, self.clients = texts, batch, clients
+
+    @property
+    def requests(self):
+        return [self.texts[start:start + self.batch]
+                for start in range(0, len(self.texts), self.batch)]
+
+
+def workloads(folder):
+    """What is measured, by name: texts in a request and their length."""
+    return {
+        "32 short": Workload(sentences_of(folder, 640, 5, 15), 32, 1),
+        "256 short": Workload(sentences_of(folder, 1024, 5, 15), 256, 1),
+        "256 mixed": Workload(sentences_of(folder, 1024, 5, 60), 256, 2),
+        "16 clients": Workload(sentences_of(folder, 640, 5, 15), 1, 16),
+        "32 long": Workload(sentences_of(folder, 128, 248, 248), 32, 1),
+    }
+
+
+class Client:
+    """A connection that stays; the bytes of requests are made before they are timed."""
+
+    def __init__(self, url, workload):
+        parts = urllib.parse.urlsplit(url)
+        self.address = (parts.hostname, parts.port)
+        self.workload = workload
+        self.requests = []
+        for texts in workload.requests:
+            body = json.dumps({"model": "default", "input": texts,
+                               "encoding_format": "base64"}).encode()
+            head = (f"POST {parts.path}/embeddings HTTP/1.1\r\nHost: {parts.netloc}\r\n"
+                    f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n")
+            self.requests.append(head.encode() + body)
+
+    def run(self):
+        """Sends all requests; every client takes the next one when it has an answer."""
+        waiting, lock = iter(self.requests), threading.Lock()
+
+        def work():
+            with socket.create_connection(self.address) as connection:
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                stream = connection.makefile("rb")
+                while True:
+                    with lock:
+                        request = next(waiting, None)
+                    if request is None:
+                        return
+                    connection.sendall(request)
+                    self.answer(stream)
+
+        with concurrent.futures.ThreadPoolExecutor(self.workload.clients) as pool:
+            for future in [pool.submit(work) for _ in range(self.workload.clients)]:
+                future.result()
+
+    @staticmethod
+    def answer(stream):
+        status = stream.readline().split()[1]
+        headers = dict(line.lower().split(b":", 1) for line in
+                       iter(lambda: stream.readline().rstrip(), b""))
+        if b"content-length" in headers:
+            body = stream.read(int(headers[b"content-length"]))
+        else:
+            body = b""
+            while size := int(stream.readline(), 16):
+                body += stream.read(size)
+                stream.readline()
+            stream.readline()
+        if status != b"200":
+            raise RuntimeError(f"{status.decode()}: {body[:500].decode()}")
+
+
 def speed(arguments):
-    texts = sentences_of(arguments.model, arguments.count)
     model = reference(arguments.model)
-    sides = {"cierzo": lambda: embed(arguments.url, texts),
-             "sentence-transformers": lambda: model.encode(texts, batch_size=32)}
-    if arguments.peer:
-        sides["peer"] = lambda: embed(arguments.peer, texts, batch=64)
-    rates = {name: [] for name in sides}
-    for round_index in range(arguments.rounds + 1):
-        for name, run in sides.items():
-            start = time.perf_counter()
-            run()
-            seconds = time.perf_counter() - start
-            # The first round warms both up.
-            if round_index:
-                rates[name].append(len(texts) / seconds)
-    own = statistics.median(rates["cierzo"])
-    for name, values in rates.items():
-        rate = statistics.median(values)
-        print(f"{name:22} {rate:8.1f} texts/s   x {own / rate:.2f}   "
-              + " ".join(f"{value:.0f}" for value in values))
+    peers = dict(peer.split("=", 1) for peer in arguments.peer)
+    print("texts/s", "Cierzo", "sentence-transformers", *peers, "times the best of them",
+          "least and most", sep=" | ")
+    for name, workload in workloads(arguments.model).items():
+        if arguments.only not in name:
+            continue
+        # In process, without a server: what comes at the same time is one call, which it sorts by
+        # length and computes 32 at a time.
+        calls = workload.requests if workload.batch > 1 else [
+            workload.texts[start:start + workload.clients]
+            for start in range(0, len(workload.texts), workload.clients)]
+        sides = {
+            "Cierzo": Client(arguments.url, workload).run,
+            "sentence-transformers": lambda: [model.encode(call, batch_size=32) for call in calls]}
+        sides |= {peer: Client(url, workload).run for peer, url in peers.items()}
+        rates = {side: [] for side in sides}
+        for round_index in range(arguments.rounds + 1):
+            for side, run in sides.items():
+                start = time.perf_counter()
+                run()
+                seconds = time.perf_counter() - start
+                # The first round warms all up.
+                if round_index:
+                    rates[side].append(len(workload.texts) / seconds)
+        medians = {side: statistics.median(values) for side, values in rates.items()}
+        own = medians.pop("Cierzo")
+        spread = " ".join(f"{min(values):.0f}-{max(values):.0f}" for values in rates.values())
+        print(name, f"{own:.0f}", *(f"{value:.0f}" for value in medians.values()),
+              f"{own / max(medians.values()):.2f}", spread, sep=" | ", flush=True)
     return True
 
 
@@ -142,7 +231,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["compare", "speed"])
     parser.add_argument("--url", default="http://127.0.0.1:8080/v1")
-    parser.add_argument("--peer")
+    parser.add_argument("--peer", action="append", default=[], metavar="NAME=URL")
+    parser.add_argument("--only", default="", help="run only workloads whose name contains this")
     parser.add_argument("--model", type=pathlib.Path,
                         default=pathlib.Path("models/weights/all-MiniLM-L6-v2"))
     parser.add_argument("--count", type=int, default=1000)

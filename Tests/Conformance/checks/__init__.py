@@ -35,6 +35,8 @@ parser.add_argument("--model", default="default")
 parser.add_argument("--api-key", default="none")
 parser.add_argument("--only", default="", help="run only checks whose name contains this")
 parser.add_argument("--list", action="store_true", help="list the checks and stop")
+parser.add_argument("--table", metavar="FILE",
+                    help="write how many checks of each client passed to this file")
 parser.add_argument("--venv", metavar="DIR", help="run in virtual environments below this folder, "
                     "which are made if their requirements have changed")
 parser.add_argument("--environment", help="run only the checks of this environment")
