@@ -4,10 +4,13 @@
 import http.client
 import json
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 import time
 from functools import cache, partial
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from checks import (
@@ -375,3 +378,32 @@ def a_full_house_is_an_overload():
                 same((failure.status_code, failure.type), (529, "overloaded_error"), "error")
             else:
                 raise AssertionError("not refused")
+
+
+# --- Several models -------------------------------------------------------------------------------
+
+
+@cache
+def two_of_three():
+    """A server of two chat models and one that embeds, of which any two fit into its memory."""
+    encoders = [option for option in options.serve_option if not option.startswith("--")]
+    if not encoders:
+        skip("needs a model that embeds: --serve-option=--models --serve-option=FOLDER")
+    other = folder().name + "/other.gguf"
+    subprocess.run(
+        [options.serve, "quantize", options.weights, other, "--type", "Q8_0", "--allow-requantize"],
+        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return server(
+        models=f"other={other},encoder={encoders[-1]}", context=2048, kv_memory=45,
+        memory_limit="440MiB", model_wait=600)
+
+
+@check("wire models")
+def three_models_answer_where_two_fit():
+    # Each model alone, then all at once by six clients; every answer is that of its own model, and
+    # what models take together is never more than the limit.
+    script = Path(__file__).resolve().parents[3] / "scripts/models-check"
+    ended = subprocess.run(
+        [sys.executable, script, two_of_three(), "36", "6"], capture_output=True, text=True)
+    same(ended.returncode, 0, ended.stdout + ended.stderr)
+    expect("models: " in ended.stdout and ended.stdout.count(" 0 swaps") == 0, ended.stdout)
