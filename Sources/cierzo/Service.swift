@@ -80,7 +80,7 @@ struct Service: Sendable {
             Self.note(certificateDaysLeft: daysLeft, logger)
         }
         let maxConnections = await http.maxConnectionCount
-        if maxConnections < configuration.http.maxConnections {
+        if let wanted = configuration.http.maxConnections, maxConnections < wanted {
             logger.warning(
                 "max-connections is more than the limit of open files allows; raise that (ulimit -n)",
                 metadata: ["connections": "\(maxConnections)"])

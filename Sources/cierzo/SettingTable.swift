@@ -341,7 +341,8 @@ package enum SettingTable {
             "max-header-count", \.http.limits.maxHeaderCount, .number(1...10_000, "fields"),
             "The most fields in a request header."),
         Setting(
-            "max-connections", \.http.maxConnections, .number(1...65536),
+            "max-connections", \.http.maxConnections, .optional(.number(1...65536)),
+            otherwise: "what open files allow, to 16384", example: "1024",
             "The most connections at a time; idle ones give way to new ones.",
             "Those give way, too, whose header does not come to its end; a running request never "
                 + "does. Beyond, /health and / are answered and all else is refused. Fewer where the "
@@ -369,6 +370,11 @@ package enum SettingTable {
         Setting(
             "idle-timeout", \.http.timeouts.idle, .seconds(1...3600),
             "How long an idle connection is kept."),
+        Setting(
+            "compress-streams", \.http.compressesStreams, .onOff,
+            "Compress streams of events, too, for clients that accept gzip.",
+            "Each event can be read at once all the same. It takes of the processors what it spares the "
+                + "network, and 32 KiB for each stream, of which 256 are compressed at most."),
     ]
 
     private static let process = [

@@ -2,6 +2,8 @@
 
 import APIs
 import Generation
+import HTTP
+import HTTPTypes
 import JSON
 import ServingSupport
 import Testing
@@ -38,6 +40,26 @@ import Testing
         #expect(client.engine.requests.map(\.client) == [1, 2, 1])
         #expect(scopes[0] == scopes[2] && scopes[0] != scopes[1])
         #expect(scopes.allSatisfy { $0.hasSuffix(":x") })
+    }
+
+    @Test func `where no key is needed each address is a client, and all share a prefix cache`()
+        async throws
+    {
+        let client = TestClient()
+        for address in ["192.0.2.1", "192.0.2.2", "192.0.2.1", "127.0.0.1", "::1", "unix"] {
+            let reply = await client.server.handle(
+                ServerRequest(
+                    head: HTTPRequest(
+                        method: .post, scheme: "http", authority: "localhost",
+                        path: "/v1/completions",
+                        headerFields: [.contentType: "application/json"]),
+                    body: Array(#"{"model":"default","prompt":"a"}"#.utf8), remoteAddress: address))
+            #expect(reply.head.status == .ok)
+        }
+        let clients = client.engine.requests.map(\.client)
+        #expect(clients[0] != 0 && clients[0] == clients[2] && clients[0] != clients[1])
+        #expect(clients[3...] == [0, 0, 0])
+        #expect(Set(client.engine.requests.map(\.cacheScope)) == [""])
     }
 
     @Test func `a key keeps its prefix cache when its number becomes another`() async throws {

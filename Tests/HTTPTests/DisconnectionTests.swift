@@ -127,7 +127,7 @@ struct DisconnectionTests {
     }
 
     @Test func `a write that waits for a client fails when the client leaves`() async throws {
-        let (filled, failed) = (Signal(count: 8), Signal())
+        let (filled, failed) = (Signal(), Signal())
         let handler: HTTPServer.Handler = { _ in
             ServerResponse(
                 head: HTTPResponse(status: .ok),
@@ -260,7 +260,7 @@ struct DisconnectionTests {
         async throws
     {
         let byteCount = 64 << 20
-        let begun = Signal(count: 8)
+        let begun = Signal()
         let written = Mutex(0)
         let handler: HTTPServer.Handler = { request in
             guard request.head.path == "/late" else { return .text(.ok, "hello") }

@@ -36,6 +36,49 @@ struct GivingWayTests {
         }
     }
 
+    /// A client that has had an answer, and has sent half of its next request.
+    private static func half(_ server: LoopbackServer) async throws -> LoopbackClient {
+        let client = try await server.connect()
+        try await client.send(get + "GET / HT")
+        #expect(try await client.response().status == 200)
+        return client
+    }
+
+    @Test func `headers that do not come to their end give way, the oldest first`() async throws {
+        try await LoopbackServer.run(maxConnections: 8, handler: Self.greet) { server in
+            var halves: [LoopbackClient] = []
+            for _ in 0..<8 { halves.append(try await Self.half(server)) }
+            #expect(try await server.exchange(Self.get).status == 200)
+            #expect(try await !halves[0].fill())
+            try await halves[7].send("TP/1.1\r\nHost: a\r\n\r\n")
+            #expect(try await halves[7].response().status == 200)
+        }
+    }
+
+    @Test func `a crowd of unfinished headers leaves room for whoever asks`() async throws {
+        try await LoopbackServer.run(maxConnections: 200, handler: Self.greet) { server in
+            var crowd: [LoopbackClient] = []
+            for _ in 0..<1_000 {
+                crowd.append(try await Self.half(server))
+                if crowd.count % 100 == 0 {
+                    #expect(try await server.exchange(Self.get).status == 200)
+                }
+            }
+            #expect(await server.server.connectionCount <= 200 + 128)
+        }
+    }
+
+    @Test func `all but a request that is received or answered may give way`() {
+        let phase = ConnectionPhase()
+        #expect(phase.standing?.isSilent == true)
+        phase.beginHeader()
+        #expect(phase.standing?.isSilent == false)
+        phase.beginRequest(HTTPRequest(method: .get, scheme: "http", authority: "a", path: "/"))
+        #expect(phase.standing == nil)
+        phase.linger()
+        #expect(phase.standing?.isSilent == true)
+    }
+
     @Test func `a running request does not give way, and health is answered beside it`()
         async throws
     {
@@ -87,6 +130,8 @@ struct GivingWayTests {
         #expect(ConnectionLimits(configured: 4, descriptors: 256).served == 4)
         #expect(ConnectionLimits(configured: 1_024, descriptors: 3).served == 1)
         #expect(ConnectionLimits(configured: 1_024, descriptors: .max).served == 1_024)
+        #expect(ConnectionLimits(configured: nil, descriptors: 4_096).served == 3_840)
+        #expect(ConnectionLimits(configured: nil, descriptors: .max).served == 16_384)
     }
 
     @Test func `the soft limit of descriptors is raised once and for all`() {

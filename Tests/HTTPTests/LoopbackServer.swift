@@ -137,6 +137,19 @@ final class LoopbackClient {
         }
     }
 
+    /// Reads the next piece of a body, without its framing; none at the end.
+    func piece(isChunked: Bool) async throws -> [UInt8] {
+        if isChunked {
+            let size = Int(try await take(through: "\r\n").dropLast(1), radix: 16) ?? 0
+            let chunk = try await takeBytes(size)
+            _ = try await take(through: "\r\n")
+            return chunk
+        }
+        if buffer.isEmpty { _ = try await fill() }
+        defer { buffer = [] }
+        return buffer
+    }
+
     /// Reads up to and including a text.
     func take(through text: String) async throws -> String {
         let pattern = Array(text.utf8)

@@ -240,7 +240,7 @@ private func status(of text: String, _ limits: RequestParser.Limits = .init()) -
 }
 
 /// Steele, Lea and Flood 2014: the same numbers on every machine.
-private struct SplitMix64: RandomNumberGenerator {
+struct SplitMix64: RandomNumberGenerator {
     var state: UInt64
 
     mutating func next() -> UInt64 {

@@ -77,6 +77,68 @@ struct ResponseCompressionTests {
         }
     }
 
+    @Test(arguments: ["HTTP/1.1", "HTTP/1.0"])
+    func `events are compressed where the operator wants it, each readable when it comes`(
+        version: String
+    ) async throws {
+        let (first, second) = (Signal(), Signal())
+        let handler: HTTPServer.Handler = { _ in
+            var head = HTTPResponse(status: .ok)
+            head.headerFields[.contentType] = "text/event-stream"
+            return ServerResponse(
+                head: head,
+                body: .stream { writer in
+                    for (event, isRead) in [("data: one\n\n", first), ("data: two\n\n", second)] {
+                        try await writer.write(event)
+                        await isRead.wait()
+                    }
+                })
+        }
+        func configure(_ configuration: inout HTTPServer.Configuration) {
+            configuration.compressesStreams = true
+        }
+        try await LoopbackServer.run(configure: configure, handler: handler) { server in
+            let client = try await server.connect()
+            try await client.send(
+                "GET / \(version)\r\nHost: a\r\nAccept-Encoding: gzip\r\n"
+                    + "Connection: keep-alive\r\n\r\n")
+            let head = try await client.take(through: "\r\n\r\n")
+            #expect(head.contains("\r\nContent-Encoding: gzip\r\n"))
+            #expect(head.contains("\r\nVary: Accept-Encoding\r\n"))
+            let isChunked = version == "HTTP/1.1"
+            let inflater = GzipInflater(maxBytes: 1 << 20)
+            var body: [UInt8] = []
+            for (text, isRead) in [("data: one\n\n", first), ("data: two\n\n", second)] {
+                let before = body.count
+                while body.count < before + text.utf8.count {
+                    try inflater.append(try await client.piece(isChunked: isChunked), to: &body)
+                }
+                #expect(String(decoding: body[before...], as: UTF8.self) == text)
+                isRead.fire()
+            }
+            while true {
+                let piece = try await client.piece(isChunked: isChunked)
+                if piece.isEmpty { break }
+                try inflater.append(piece, to: &body)
+            }
+            try inflater.finish()
+            #expect(body.count == 22)
+        }
+    }
+
+    @Test(arguments: [nil, "identity"])
+    func `events go as they are to who does not accept gzip`(accepted: String?) async throws {
+        func configure(_ configuration: inout HTTPServer.Configuration) {
+            configuration.compressesStreams = true
+        }
+        try await LoopbackServer.run(configure: configure, handler: Self.handler) { server in
+            let response = try await Self.ask(server, "/5000?text/event-stream", accepted)
+            #expect(response.fields["content-encoding"] == nil)
+            #expect(response.fields["vary"] == "Origin, Accept-Encoding")
+            #expect(response.body == String(Self.text.prefix(5000)))
+        }
+    }
+
     @Test func `what would grow goes as it is`() async throws {
         var generator = SystemRandomNumberGenerator()
         let noise = (0..<5_000).map { _ in UInt8.random(in: 0...255, using: &generator) }

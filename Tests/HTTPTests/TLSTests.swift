@@ -212,6 +212,20 @@ struct TLSTests {
         }
     }
 
+    /// A record that asks for new keys has 27 bytes; a client that sends 64 KiB of them is cut.
+    @Test(arguments: [false, true])
+    func `a client that only asks for new keys is cut, and holds up nobody`(
+        asksForAnswers: Bool
+    ) async throws {
+        try await Self.run { server, tool in
+            let flood = KeyUpdateFlood(port: server.port, asksForAnswers: asksForAnswers)
+            let count = try #require(await flood.run(atMost: 100_000))
+            #expect(count > 1_000 && count < 100_000)
+            let answer = try await tool.ask(server, trusting: "server")
+            #expect(answer.isContent && answer.text.hasSuffix("hello "))
+        }
+    }
+
     @Test func `a file that cannot be used is named`() async throws {
         let tool = try OpenSSLTool()
         for name in ["one", "two"] { try await tool.makeCertificate(name) }

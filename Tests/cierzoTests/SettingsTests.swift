@@ -171,12 +171,13 @@ import cierzo
         max-body-memory      (16 of the largest bodies)  # default
         max-header-bytes     65536  # default
         max-header-count     100  # default
-        max-connections      1024  # default
+        max-connections      (what open files allow, to 16384)  # default
         max-per-address      (half of max-connections)  # default
         header-timeout       10  # default
         body-timeout         60  # default
         write-timeout        30  # default
         idle-timeout         75  # default
+        compress-streams     false  # default
         shutdown-grace       30  # default
         log-level            info  # default
         otlp-endpoint        (none, nobody is told)  # default

@@ -11,6 +11,16 @@ package struct ClientNetwork: Hashable, Sendable {
     /// Whether it is this machine itself, where a proxy may stand for many.
     package let isLocal: Bool
 
+    /// A number that no other network has, as far as chance goes, until the process ends; 0 for this
+    /// machine.
+    package var number: Int {
+        if isLocal { return 0 }
+        var hasher = Hasher()
+        hasher.combine(bytes)
+        // Apart from the numbers of keys, which are below.
+        return hasher.finalize() | 1 << 62
+    }
+
     /// The network of a numeric address without its port.
     package init(of address: String) {
         // A zone names one of this machine's interfaces, not the client.

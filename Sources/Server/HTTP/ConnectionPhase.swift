@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import HTTPTypes
+package import HTTPTypes
 import Synchronization
 
 /// What a connection is doing, which decides whether it may give way to another.
-final class ConnectionPhase: Sendable {
+package final class ConnectionPhase: Sendable {
     /// How dispensable a connection is.
-    struct Standing {
-        let isSilent: Bool
-        let since: ContinuousClock.Instant
+    package struct Standing: Sendable {
+        /// Whether nothing of a request has come.
+        package let isSilent: Bool
+        /// Since when.
+        package let since: ContinuousClock.Instant
     }
 
     private enum Phase {
@@ -27,27 +29,22 @@ final class ConnectionPhase: Sendable {
         var head: HTTPRequest?
     }
 
-    /// How long a header may take before its connection counts as dispensable.
-    private static let headerPatience = Duration.seconds(1)
-
-    private let isGuest: Bool
     private let state = Mutex(State())
 
     /// The phase of a connection that has just been accepted.
-    init(isGuest: Bool) { self.isGuest = isGuest }
+    package init() {}
 
     /// The header of the request being received or answered.
     var head: HTTPRequest? { state.withLock { $0.head } }
 
     /// How dispensable the connection is, or nil while a request is being received or answered.
-    func standing(at now: ContinuousClock.Instant) -> Standing? {
+    package var standing: Standing? {
         switch state.withLock({ $0.phase }) {
         case .silent(let since), .lingering(let since): Standing(isSilent: true, since: since)
-        // A guest has no such patience: there are few places for guests, and whoever asks for
-        // health next needs one.
-        case .beginning(let since) where isGuest || since + Self.headerPatience <= now:
-            Standing(isSilent: false, since: since)
-        case .beginning, .busy: nil
+        // A header comes in one piece, as a rule. Where it does not and there are too many, those
+        // that came first go first.
+        case .beginning(let since): Standing(isSilent: false, since: since)
+        case .busy: nil
         }
     }
 
@@ -57,17 +54,17 @@ final class ConnectionPhase: Sendable {
     }
 
     /// Some of a header has come; its clock starts with the first byte.
-    func beginHeader() {
+    package func beginHeader() {
         state.withLock { state in
             if case .silent = state.phase { state.phase = .beginning(since: .now) }
         }
     }
 
     /// The header of a request has come.
-    func beginRequest(_ head: HTTPRequest) {
+    package func beginRequest(_ head: HTTPRequest) {
         state.withLock { $0 = State(phase: .busy, head: head) }
     }
 
     /// The last answer is sent.
-    func linger() { state.withLock { $0.phase = .lingering(since: .now) } }
+    package func linger() { state.withLock { $0.phase = .lingering(since: .now) } }
 }

@@ -2,30 +2,56 @@
 
 /// Connections of one kind, and which of them give way when there are too many.
 struct ConnectionTable {
-    /// Trying more would cost a flood of connections more than it is worth.
-    private static let maxAttempts = 64
+    /// A connection and its place.
+    private struct Entry {
+        let id: Int
+        let connection: HTTPConnection
+        /// Whether it was told to give way, and is not gone yet.
+        var isLeaving = false
+    }
 
-    private(set) var connections: [Int: HTTPConnection] = [:]
-    /// Those told to give way, until they are gone.
-    private var leaving: Set<Int> = []
-    /// The others of each network.
+    /// So many connections are compared before one of them gives way.
+    ///
+    /// They are not all, or each of a crowd would cost as much as all of it.
+    private static let sampleCount = 64
+    /// So many are looked at to find these.
+    private static let maxLooks = 4_096
+
+    private var entries: [Entry?] = []
+    private var freePlaces: [Int] = []
+    private var places: [Int: Int] = [:]
+    /// Where the next look begins, so that everybody's turn comes.
+    private var cursor = 0
+    private var leavingCount = 0
+    /// The connections of each network that are not leaving.
     private var activeCounts: [ClientNetwork: Int] = [:]
 
-    var count: Int { connections.count }
+    var count: Int { places.count }
     /// Without those that are giving way.
-    var activeCount: Int { connections.count - leaving.count }
+    var activeCount: Int { places.count - leavingCount }
+    /// All of them.
+    var connections: [HTTPConnection] { entries.compactMap { $0?.connection } }
 
     /// The connections of a network, without those that are giving way.
     func activeCount(of network: ClientNetwork) -> Int { activeCounts[network] ?? 0 }
 
     mutating func add(_ connection: HTTPConnection, _ id: Int) {
-        connections[id] = connection
+        let entry = Entry(id: id, connection: connection)
+        if let place = freePlaces.popLast() {
+            entries[place] = entry
+            places[id] = place
+        } else {
+            places[id] = entries.count
+            entries.append(entry)
+        }
         activeCounts[connection.network, default: 0] += 1
     }
 
     mutating func remove(_ id: Int) {
-        guard let connection = connections.removeValue(forKey: id) else { return }
-        if leaving.remove(id) == nil { discount(connection.network) }
+        guard let place = places.removeValue(forKey: id), let entry = entries[place] else { return }
+        entries[place] = nil
+        freePlaces.append(place)
+        if entry.isLeaving { leavingCount -= 1 } else { discount(entry.connection.network) }
     }
 
     private mutating func discount(_ network: ClientNetwork) {
@@ -35,33 +61,51 @@ struct ConnectionTable {
 
     /// Makes a connection give way that nobody needs; whether there was one.
     ///
-    /// Silent ones go first, then those whose header does not come to its end. Of these the network
+    /// Silent ones go first, then those whose header has not come to its end. Of these the network
     /// that has the most gives way, and of its connections the one that has waited the longest.
     ///
     /// - Parameter network: the only one that is to give way; nil for any.
-    /// - Returns: whether there was one.
+    /// - Returns: whether one was found.
+    /// - Complexity: O(1): of many connections only some are compared.
     mutating func makeRoom(of network: ClientNetwork? = nil) -> Bool {
-        let now = ContinuousClock.now
-        var idle: [(id: Int, network: ClientNetwork, standing: ConnectionPhase.Standing)] = []
+        var idle = sample(of: network)
         var counts: [ClientNetwork: Int] = [:]
-        for (id, connection) in connections
-        where !leaving.contains(id) && (network == nil || connection.network == network) {
-            guard let standing = connection.standing(at: now) else { continue }
-            idle.append((id, connection.network, standing))
-            counts[connection.network, default: 0] += 1
-        }
+        for (place, _) in idle { counts[self.network(at: place), default: 0] += 1 }
         idle.sort { left, right in
             if left.standing.isSilent != right.standing.isSilent { return left.standing.isSilent }
-            let (leftCount, rightCount) = (counts[left.network] ?? 0, counts[right.network] ?? 0)
+            let leftCount = counts[self.network(at: left.place)] ?? 0
+            let rightCount = counts[self.network(at: right.place)] ?? 0
             if leftCount != rightCount { return leftCount > rightCount }
             return left.standing.since < right.standing.since
         }
-        for (id, network, _) in idle.prefix(Self.maxAttempts)
-        where connections[id]?.giveWay(at: now) == true {
-            leaving.insert(id)
-            discount(network)
+        for (place, _) in idle where entries[place]?.connection.giveWay() == true {
+            entries[place]?.isLeaving = true
+            leavingCount += 1
+            discount(self.network(at: place))
             return true
         }
         return false
+    }
+
+    /// Some of the connections that may give way, the next in turn.
+    private mutating func sample(
+        of network: ClientNetwork?
+    ) -> [(place: Int, standing: ConnectionPhase.Standing)] {
+        var found: [(place: Int, standing: ConnectionPhase.Standing)] = []
+        for _ in 0..<min(entries.count, Self.maxLooks) {
+            cursor = cursor + 1 < entries.count ? cursor + 1 : 0
+            guard let entry = entries[cursor], !entry.isLeaving,
+                network == nil || entry.connection.network == network,
+                let standing = entry.connection.standing
+            else { continue }
+            found.append((cursor, standing))
+            if found.count == Self.sampleCount { break }
+        }
+        return found
+    }
+
+    private func network(at place: Int) -> ClientNetwork {
+        guard let entry = entries[place] else { preconditionFailure("nobody at \(place)") }
+        return entry.connection.network
     }
 }

@@ -14,7 +14,7 @@ final class HTTPConnection: Sendable {
         let errorResponse: HTTPServer.ErrorResponse
         let bodyBudget: BodyBudget
         let certificate: ServerCertificate
-        let compression = ResponseCompression()
+        let compression: ResponseCompression
         let date = HTTPDate()
 
         /// The response, which tells when to come again if it is a 503.
@@ -54,6 +54,8 @@ final class HTTPConnection: Sendable {
     /// When it is found out whether a client that has ended its side is still there.
     private static let probeDelays = [0, 1, 2, 4, 8, 16, 32, 64, 128].map(Duration.seconds)
     private static let maxLeadingZeros = 4
+    /// A body up to that long is sent together with its header.
+    private static let longestCopiedByteCount = 16 << 10
 
     let network: ClientNetwork
     private let remoteAddress: String
@@ -74,7 +76,7 @@ final class HTTPConnection: Sendable {
         network = ClientNetwork(of: remoteAddress)
         self.service = service
         self.isGuest = isGuest
-        phase = ConnectionPhase(isGuest: isGuest)
+        phase = ConnectionPhase()
         var timeouts = service.configuration.timeouts
         if isGuest {
             for timeout in [\HTTPServer.Timeouts.header, \.idle, \.write, \.linger] {
@@ -85,13 +87,11 @@ final class HTTPConnection: Sendable {
     }
 
     /// How dispensable the connection is, or nil while a request is being received or answered.
-    func standing(at now: ContinuousClock.Instant) -> ConnectionPhase.Standing? {
-        phase.standing(at: now)
-    }
+    var standing: ConnectionPhase.Standing? { phase.standing }
 
     /// Ends the connection if it is still dispensable; whether it was.
-    func giveWay(at now: ContinuousClock.Instant) -> Bool {
-        guard let standing = standing(at: now) else { return false }
+    func giveWay() -> Bool {
+        guard let standing else { return false }
         // A request may have arrived that nobody has had the time to read.
         if standing.isSilent, socket.hasUnreadInput { return false }
         socket.shutDown()
@@ -207,11 +207,12 @@ final class HTTPConnection: Sendable {
         state.withLock { $0.progress = .nothing(ahead: 0) }
         // A task of its own, so that it can be cancelled while this one goes on.
         let exchange = Task {
-            let response = await self.service.compression.applied(
+            let result = await self.service.compression.applied(
                 to: self.service.handler(request), for: head.request.headerFields)
             // A body that was not read would be taken for the next request.
             return try await self.send(
-                response, self.encoder(for: head, mayGoOn: !head.ignoresBody))
+                result.response, self.encoder(for: head, mayGoOn: !head.ignoresBody),
+                through: result.deflater)
         }
         state.withLock { state in
             state.exchange = exchange
@@ -287,41 +288,51 @@ final class HTTPConnection: Sendable {
 
     /// Sends a response; whether the connection may go on.
     private func send(
-        _ response: ServerResponse, _ encoder: ResponseEncoder
+        _ response: ServerResponse, _ encoder: ResponseEncoder,
+        through deflater: ResponseCompression.StreamDeflater? = nil
     ) async throws -> Bool {
         let date = service.date.text(at: Int(Date().timeIntervalSince1970.rounded(.down)))
         switch response.body {
         case .bytes(let body):
             let framing = encoder.framing(of: response.head, byteCount: body.count)
             var bytes = encoder.encode(response.head, byteCount: body.count, date: date)
-            if framing != .none { bytes.append(contentsOf: body) }
+            // A long body is not copied: many may wait for clients that do not read.
+            let isTogether = body.count <= Self.longestCopiedByteCount
+            if framing != .none, isTogether { bytes.append(contentsOf: body) }
             bytes.removeFirst(beginSending())
             try await socket.send(bytes, stallTimeout: timeouts.write)
+            if framing != .none, !isTogether {
+                try await socket.send(body, stallTimeout: timeouts.write)
+            }
             return encoder.keepsAlive(after: response.head, framing)
         case .stream(let produce):
             let framing = encoder.framing(of: response.head, byteCount: nil)
             var bytes = encoder.encode(response.head, byteCount: nil, date: date)
             bytes.removeFirst(beginSending())
             try await socket.send(bytes, stallTimeout: timeouts.write)
-            if framing != .none { try await stream(produce, framing) }
+            if framing != .none { try await stream(produce, framing, through: deflater) }
             return encoder.keepsAlive(after: response.head, framing)
         }
     }
 
     private func stream(
         _ produce: @Sendable (ResponseWriter) async throws -> Void,
-        _ framing: ResponseEncoder.Framing
+        _ framing: ResponseEncoder.Framing,
+        through deflater: ResponseCompression.StreamDeflater?
     ) async throws {
         let (socket, timeout) = (socket, timeouts.write)
         let isChunked = framing == .chunked
+        @Sendable func encode(_ bytes: [UInt8], isLast: Bool = false) -> [UInt8] {
+            let content = deflater?.compressed(bytes, isLast: isLast) ?? bytes
+            let framed = isChunked && !content.isEmpty ? ResponseEncoder.chunk(content) : content
+            return isChunked && isLast ? framed + ResponseEncoder.lastChunk : framed
+        }
         let isOver = Atomic(false)
         let writer = ResponseWriter { bytes in
             // A writer that outlives its closure must not write into the next response.
             guard !isOver.load(ordering: .acquiring) else { throw SocketError.closed }
             if isChunked { self.state.withLock { $0.progress = .chunks(zeros: 0) } }
-            try await socket.send(
-                isChunked ? ResponseEncoder.chunk(bytes) : bytes, stallTimeout: timeout,
-                needsPeer: true)
+            try await socket.send(stallTimeout: timeout, needsPeer: true) { encode(bytes) }
         }
         defer { isOver.store(true, ordering: .releasing) }
         state.withLock { $0.progress = isChunked ? .chunks(zeros: 0) : .untilClose }
@@ -334,6 +345,6 @@ final class HTTPConnection: Sendable {
             throw error
         }
         state.withLock { $0.progress = .rest }
-        if isChunked { try await socket.send(ResponseEncoder.lastChunk, stallTimeout: timeout) }
+        try await socket.send(stallTimeout: timeout) { encode([], isLast: true) }
     }
 }

@@ -18,6 +18,8 @@ package actor HTTPServer {
     private static let farewell = Duration.seconds(1)
     /// How long idle connections may bring a last request once no new ones are accepted.
     private static let lastChance = Duration.seconds(1)
+    /// So many connections are accepted before others have their turn on the threads.
+    private static let acceptedPerTurn = 8
 
     private let service: HTTPConnection.Service
     private var limits: ConnectionLimits
@@ -50,7 +52,8 @@ package actor HTTPServer {
             configuration: configuration, handler: handler, admission: admission,
             errorResponse: errorResponse,
             bodyBudget: BodyBudget(byteCount: configuration.bodyMemoryByteCount),
-            certificate: ServerCertificate(configuration.tls))
+            certificate: ServerCertificate(configuration.tls),
+            compression: ResponseCompression(ofStreams: configuration.compressesStreams))
     }
 
     /// How many connections are open.
@@ -210,6 +213,7 @@ package actor HTTPServer {
     }
 
     private func acceptConnections(of listener: Listener) async {
+        var acceptedCount = 0
         while isAccepting {
             // Whoever is not accepted yet waits in the kernel, at no cost to us.
             if openCount >= limits.open {
@@ -222,6 +226,9 @@ package actor HTTPServer {
                     while !admit(socket, address) {
                         await withCheckedContinuation { roomWaiters.append($0) }
                     }
+                    acceptedCount += 1
+                    // A crowd that comes at once does not keep those from being read that have come.
+                    if acceptedCount % Self.acceptedPerTurn == 0 { await Task.yield() }
                 case .exhausted: await pauseAccepting()
                 }
             } catch .closed {
@@ -238,7 +245,7 @@ package actor HTTPServer {
     private var openCount: Int { connections.count + guests.count }
 
     private var allConnections: [HTTPConnection] {
-        [connections, guests].flatMap(\.connections.values)
+        [connections, guests].flatMap(\.connections)
     }
 
     /// Serves a connection, or takes it as a guest.
@@ -365,7 +372,9 @@ extension HTTPServer {
         /// How long a client may take.
         package var timeouts: Timeouts
         /// Connections served at once; beyond them idle ones give way, or new ones are told 503.
-        package var maxConnections: Int
+        ///
+        /// Nil for as many as ``ConnectionLimits`` gives to a process with so many descriptors.
+        package var maxConnections: Int?
         /// Connections of one address served at once; nil for half of all.
         package var maxConnectionsPerAddress: Int?
         /// Whether that limit is for this machine's own addresses, too, where a proxy stands for many.
@@ -373,13 +382,15 @@ extension HTTPServer {
         /// What all bodies being received or not yet read by their handlers may take together; nil
         /// for as much as 16 of the largest bodies take.
         package var maxBodyMemoryBytes: Int?
+        /// Whether answers that are produced while they are sent are compressed, too, for who accepts it.
+        package var compressesStreams = false
         /// The `Server` field, without a version; nil for none.
         package let serverName: String?
 
         /// A configuration, yet to be ``validated()``.
         package init(
             host: String = "127.0.0.1", port: Int = 8_080, limits: RequestParser.Limits = .init(),
-            timeouts: Timeouts = .init(), maxConnections: Int = 1_024,
+            timeouts: Timeouts = .init(), maxConnections: Int? = nil,
             maxBodyMemoryBytes: Int? = nil, serverName: String? = "cierzo"
         ) {
             self.host = host
@@ -411,7 +422,7 @@ extension HTTPServer {
                 throw .invalid(key: "port", reason: "\(port) is not within 0...65535")
             }
             let counts = [
-                ("maxConnections", maxConnections),
+                ("maxConnections", maxConnections ?? 1),
                 ("maxRequestLineBytes", limits.maxRequestLineBytes),
                 ("maxHeaderBytes", limits.maxHeaderBytes),
                 ("maxHeaderCount", limits.maxHeaderCount),

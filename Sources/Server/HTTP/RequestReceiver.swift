@@ -12,8 +12,10 @@ struct RequestReceiver {
         case refused(ServerResponse, RequestHead)
     }
 
-    /// How much is read at once.
-    private static let maxReadBytes = 64 << 10
+    /// How much of a body is read at once.
+    private static let maxBodyReadBytes = 64 << 10
+    /// How much of a header is.
+    private static let maxHeaderReadBytes = 8 << 10
     /// The largest header that a guest may send.
     private static let maxGuestHeaderBytes = 8 << 10
 
@@ -97,8 +99,10 @@ struct RequestReceiver {
             let deadline =
                 reception?.clock.deadline ?? (isIdle ? idleDeadline : headerDeadline)
             do throws(SocketError) {
+                let isInHeader = reception == nil
                 let bytes = try await socket.receive(
-                    maxBytes: Self.maxReadBytes, until: deadline, isInterruptible: isIdle)
+                    maxBytes: isInHeader ? Self.maxHeaderReadBytes : Self.maxBodyReadBytes,
+                    until: deadline, isInterruptible: isIdle, wantsLine: isInHeader && !isIdle)
                 guard let bytes else { return nil }
                 parser.append(bytes)
             } catch {

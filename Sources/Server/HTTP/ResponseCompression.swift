@@ -3,19 +3,54 @@
 import HTTPTypes
 import Synchronization
 
-/// Compresses whole answers of text for clients that accept it.
+/// Compresses answers of text for clients that accept it.
 ///
-/// Answers that are produced while they are sent, such as streams of events, go as they are: each of
-/// them would need a compressor's memory for as long as it lasts, and gain little, event by event.
+/// Answers that are produced while they are sent, such as streams of events, are compressed where the
+/// operator wants that: each piece then ends with what lets a client read it at once.
 final class ResponseCompression: Sendable {
+    /// A response as it is sent.
+    struct Result {
+        var response: ServerResponse
+        /// What the pieces of a stream go through.
+        var deflater: StreamDeflater?
+    }
+
+    /// The compressor of one stream, and its place among those that there may be.
+    final class StreamDeflater: Sendable {
+        private let deflater: GzipDeflater
+        private let compression: ResponseCompression
+
+        fileprivate init?(_ compression: ResponseCompression) {
+            guard let deflater = GzipDeflater(.near) else { return nil }
+            self.deflater = deflater
+            self.compression = compression
+        }
+
+        deinit { compression.streaming.wrappingSubtract(1, ordering: .relaxed) }
+
+        /// What the next bytes of the stream become; one task at a time calls this.
+        func compressed(_ bytes: [UInt8], isLast: Bool = false) -> [UInt8] {
+            var output: [UInt8] = []
+            deflater.append(bytes, isLast ? .end : .pause, to: &output)
+            return output
+        }
+    }
+
     /// What fits into one packet gains nothing by being smaller.
     private static let minByteCount = 1_400
     /// How many compressors there are at most; beyond, answers go as they are.
     private static let maxRunning = 16
+    /// How many streams are compressed at a time; beyond, they go as they are.
+    private static let maxStreaming = 256
     /// After so much the thread serves others, too.
     private static let pieceByteCount = 256 << 10
 
+    private let compressesStreams: Bool
     private let running = Atomic(0)
+    private let streaming = Atomic(0)
+
+    /// Compression of whole answers, and of streams where that is wanted.
+    init(ofStreams compressesStreams: Bool) { self.compressesStreams = compressesStreams }
 
     /// The response as it is sent to a client.
     ///
@@ -23,18 +58,34 @@ final class ResponseCompression: Sendable {
     ///   - response: the response of a handler.
     ///   - fields: those of the request.
     /// - Returns: the same, or its compressed form; `Vary` says to caches that it has one.
-    func applied(to response: ServerResponse, for fields: HTTPFields) async -> ServerResponse {
-        guard case .bytes(let body) = response.body, body.count >= Self.minByteCount,
-            Self.isCompressible(response.head)
-        else { return response }
-        var response = response
-        Self.addVary(to: &response.head.headerFields)
-        guard AcceptEncoding(fields).prefersGzip, let compressed = await compressed(body) else {
-            return response
+    func applied(to response: ServerResponse, for fields: HTTPFields) async -> Result {
+        guard Self.isCompressible(response.head) else { return Result(response: response) }
+        var result = Result(response: response)
+        switch response.body {
+        case .bytes(let body):
+            guard body.count >= Self.minByteCount else { return result }
+            Self.addVary(to: &result.response.head.headerFields)
+            guard AcceptEncoding(fields).prefersGzip, let compressed = await compressed(body) else {
+                return result
+            }
+            result.response.body = .bytes(compressed)
+        case .stream:
+            guard compressesStreams else { return result }
+            Self.addVary(to: &result.response.head.headerFields)
+            guard AcceptEncoding(fields).prefersGzip, let deflater = streamDeflater() else {
+                return result
+            }
+            result.deflater = deflater
         }
-        response.body = .bytes(compressed)
-        response.head.headerFields[.contentEncoding] = "gzip"
-        return response
+        result.response.head.headerFields[.contentEncoding] = "gzip"
+        return result
+    }
+
+    private func streamDeflater() -> StreamDeflater? {
+        let count = streaming.wrappingAdd(1, ordering: .relaxed).newValue
+        if count <= Self.maxStreaming, let deflater = StreamDeflater(self) { return deflater }
+        streaming.wrappingSubtract(1, ordering: .relaxed)
+        return nil
     }
 
     /// The compressed form; nil where it is no shorter, or too many are being made.
@@ -46,7 +97,8 @@ final class ResponseCompression: Sendable {
         var start = 0
         while start < body.count {
             let end = min(start + Self.pieceByteCount, body.count)
-            deflater.append(Array(body[start..<end]), isLast: end == body.count, to: &output)
+            deflater.append(
+                Array(body[start..<end]), end == body.count ? .end : .more, to: &output)
             guard output.count < body.count else { return nil }
             start = end
             await Task.yield()

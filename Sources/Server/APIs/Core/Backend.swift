@@ -25,6 +25,9 @@ struct Backend: Sendable {
     /// What `/metrics` shows.
     let registry: MetricsRegistry
 
+    /// What `/openapi.json` has shown.
+    let documents = DocumentCache()
+
     /// The seconds since 1970.
     let unixTime: @Sendable () -> Int
 

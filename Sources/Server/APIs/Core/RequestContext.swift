@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Access
+import HTTP
 import HTTPTypes
 import Serving
 
@@ -47,15 +48,19 @@ struct RequestContext: Sendable {
     /// Whose key it came with.
     var caller = Caller.anybody
 
-    /// The number of whoever asks: 0 where no key is needed.
-    var client: Int { caller.number }
+    /// The number of whoever takes turns with others: of the key, or where none is needed of the
+    /// address, so that one of them who asks for much does not keep the others out.
+    var client: Int {
+        caller.number == 0 ? ClientNetwork(of: address).number : caller.number
+    }
 
     /// Who asks, and what others let it share.
     var asker: Client {
         Client(
-            number: caller.number, owner: caller.owner, weight: caller.limits.weight ?? 1,
+            number: client, owner: caller.owner, weight: caller.limits.weight ?? 1,
             priority: caller.limits.priority ?? 0,
-            sharesPrefixes: backend.configuration.sharesPrefixes, requestID: id)
+            sharesPrefixes: backend.configuration.sharesPrefixes || caller.number == 0,
+            requestID: id)
     }
 
     /// The model of that name, or the default one where there is none.

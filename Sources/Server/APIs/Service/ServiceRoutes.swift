@@ -25,22 +25,30 @@ extension RouteGroup {
             ServerResponse(json: ["version": .string($0.backend.configuration.version)])
         },
         .get("/openapi.json", isListed: false, contract: .document) { context in
-            let configuration = context.backend.configuration
-            let keepsResponses = context.backend.storage != nil
-            let counts = context.backend.access?.usage != nil
-            let document = OpenAPIDocument(
-                endpoints: RouteTable.standard.endpoints.filter {
-                    (keepsResponses || $0.contract?.needsStorage != true)
-                        && (counts || $0.contract?.needsUsage != true)
-                }, rules: context.rules,
-                isForced: context.isDialectForced, needsKey: context.backend.needsKey,
-                programVersion: configuration.version)
-            return ServerResponse(json: document.json)
+            let key = DocumentCache.Key(
+                dialect: context.dialect.name, isForced: context.isDialectForced)
+            let body = context.backend.documents.document(key) {
+                document(for: context).json.serializedBytes()
+            }
+            return ServerResponse(status: .ok, contentType: "application/json", body: body)
         },
         .get("/", isOpen: true, isListed: false, contract: .greeting) {
             greeting(version: $0.backend.configuration.version)
         }
     )
+
+    /// `GET /openapi.json`: what this server answers.
+    private static func document(for context: RequestContext) -> OpenAPIDocument {
+        let keepsResponses = context.backend.storage != nil
+        let counts = context.backend.access?.usage != nil
+        return OpenAPIDocument(
+            endpoints: RouteTable.standard.endpoints.filter {
+                (keepsResponses || $0.contract?.needsStorage != true)
+                    && (counts || $0.contract?.needsUsage != true)
+            }, rules: context.rules,
+            isForced: context.isDialectForced, needsKey: context.backend.needsKey,
+            programVersion: context.backend.configuration.version)
+    }
 
     /// `GET /`: what this is.
     private static func greeting(version: String) -> ServerResponse {

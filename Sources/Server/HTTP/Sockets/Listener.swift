@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CEpoll
 import Glibc
 import Synchronization
 
@@ -25,8 +26,10 @@ package final class Listener: Sendable {
     /// Whether somebody else goes on listening with the same socket.
     private let isShared: Bool
 
-    /// How many connections wait in the kernel.
-    private static let backlog: Int32 = 1_024
+    /// How many connections wait in the kernel, as far as `net.core.somaxconn` lets them.
+    ///
+    /// Clients beyond these try again after a second, so there should be room for a crowd.
+    private static let backlog: Int32 = 4_096
 
     /// Takes over a descriptor that listens, and closes it in the end.
     private init(
@@ -118,7 +121,7 @@ package final class Listener: Sendable {
         // Tokens are small and urgent: no Nagle delay.
         try Socket.set(descriptor, tcp, TCP_NODELAY, 1)
         // What a client that does not read can make the kernel hold; twice as much as it says.
-        try Socket.set(descriptor, SOL_SOCKET, SO_SNDBUF, 256 << 10)
+        try Socket.set(descriptor, SOL_SOCKET, SO_SNDBUF, 64 << 10)
         // A client that vanished without a word, while its answer is made, is noticed in 2 min.
         try Socket.set(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1)
         try Socket.set(descriptor, tcp, TCP_KEEPIDLE, 60)
@@ -134,16 +137,12 @@ package final class Listener: Sendable {
             try socket.willTakeInput()
             var descriptor: Int32 = -1
             let address = unsafe SocketAddress { address, length in
-                unsafe descriptor = Glibc.accept(socket.descriptor, address, length)
+                unsafe descriptor = accept4(
+                    socket.descriptor, address, length,
+                    Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue))
                 return descriptor
             }
             if descriptor >= 0 {
-                guard fcntl(descriptor, F_SETFL, O_NONBLOCK) == 0,
-                    fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0
-                else {
-                    Glibc.close(descriptor)
-                    continue
-                }
                 let socket = try Socket(descriptor: descriptor, poller: poller)
                 return .accepted(
                     socket, remoteAddress: self.address.family == AF_UNIX ? "unix" : address.host)

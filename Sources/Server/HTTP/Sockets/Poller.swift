@@ -8,20 +8,23 @@ import Synchronization
 /// The event loop: one thread that waits for every socket at once and wakes their tasks.
 ///
 /// Sockets are registered once, edge-triggered, so that waiting costs no system call. The thread
-/// sleeps until a socket changes or the earliest deadline passes: idle means no CPU at all.
+/// sleeps until a socket changes or the earliest deadline passes: idle means no CPU at all. Where all
+/// that has come are pieces of unfinished lines, it lets more of them come together: a crowd that
+/// sends a byte at a time does not wake it for each, between the steps of a model.
 package final class Poller: Sendable {
     private struct Registry {
         var sockets: [UInt64: Socket] = [:]
         var nextID: UInt64 = wakeupID + 1
-        /// No deadline passes before this tick; it may be early, never late.
-        var earliestTick = Int64.max
+        var deadlines = DeadlineWheel()
         var isStopped = false
     }
 
-    /// Deadlines are checked at most this often, for each check visits every socket.
+    /// Deadlines are checked at most this often.
     private static let tick = Duration.milliseconds(10)
     private static let wakeupID: UInt64 = 0
     private static let eventCount = 256
+    /// How long more is let come after what nobody needed to be woken for.
+    private static let respite: UInt32 = 2_000
 
     private let epoll: Int32
     private let wakeup: Int32
@@ -80,18 +83,22 @@ package final class Poller: Sendable {
         _ = try? control(EPOLL_CTL_DEL, descriptor, 0, id: id)
     }
 
-    /// Makes sure that a deadline, already stored in its socket, is noticed.
-    func note(_ deadline: ContinuousClock.Instant) {
-        let tick = tick(of: deadline)
-        let isEarlier = registry.withLock { registry in
-            guard tick < registry.earliestTick else { return false }
-            registry.earliestTick = tick
-            return true
+    /// Makes sure that a socket is asked for its deadlines at a tick, or before if that is far away.
+    ///
+    /// - Returns: the tick at which it is asked.
+    func watch(_ id: UInt64, at wanted: Int64) -> Int64 {
+        let now = tick(of: .now) - 1
+        let (watched, isEarlier) = registry.withLock { registry in
+            let before = registry.deadlines.earliestTick
+            let watched = registry.deadlines.add(id, at: wanted, now: now)
+            return (watched, watched < before)
         }
         if isEarlier { wake() }
+        return watched
     }
 
-    private func tick(of instant: ContinuousClock.Instant) -> Int64 {
+    /// The first tick at which an instant has passed.
+    func tick(of instant: ContinuousClock.Instant) -> Int64 {
         Int64((instant - start) / Self.tick) + 1
     }
 
@@ -115,13 +122,16 @@ package final class Poller: Sendable {
     private func run() {
         var events = unsafe [epoll_event](repeating: epoll_event(), count: Self.eventCount)
         while true {
-            let (earliestTick, isStopped) = registry.withLock { ($0.earliestTick, $0.isStopped) }
+            let (earliestTick, isStopped) = registry.withLock {
+                ($0.deadlines.earliestTick, $0.isStopped)
+            }
             if isStopped { return abandonSockets() }
             let count = unsafe epoll_wait(
                 epoll, &events, Int32(Self.eventCount), milliseconds(until: earliestTick))
             precondition(count >= 0 || errno == EINTR, "epoll_wait: errno \(errno)")
-            unsafe deliver(events.prefix(Int(max(count, 0))))
-            if Int64((ContinuousClock.now - start) / Self.tick) >= earliestTick { expire() }
+            let isOfUse = unsafe deliver(events.prefix(Int(max(count, 0))))
+            if tick(of: .now) > earliestTick { expire() }
+            if !isOfUse { usleep(Self.respite) }
         }
     }
 
@@ -140,27 +150,31 @@ package final class Poller: Sendable {
         return Int32(min(max((remaining / .milliseconds(1)).rounded(.up), 0), 1e9))
     }
 
-    private func deliver(_ events: ArraySlice<epoll_event>) {
+    /// Hands events to their sockets.
+    ///
+    /// - Returns: whether any was more than a piece of an unfinished line.
+    private func deliver(_ events: ArraySlice<epoll_event>) -> Bool {
+        var isOfUse = unsafe events.isEmpty
         for index in unsafe events.indices {
             let (id, flags) = unsafe (events[index].data.u64, events[index].events)
             if id == Self.wakeupID {
                 var count: UInt64 = 0
                 _ = unsafe read(wakeup, &count, MemoryLayout<UInt64>.size)
-            } else {
-                registry.withLock { $0.sockets[id] }?.handle(flags)
+                isOfUse = true
+            } else if let socket = registry.withLock({ $0.sockets[id] }) {
+                if socket.handle(flags) { isOfUse = true }
             }
         }
+        return isOfUse
     }
 
+    /// Wakes those whose time is up.
     private func expire() {
-        let sockets = registry.withLock { registry in
-            registry.earliestTick = .max
-            return Array(registry.sockets.values)
-        }
         let now = ContinuousClock.now
-        let earliest = sockets.compactMap { $0.expire(now) }.min()
-        guard let earliest else { return }
-        let tick = tick(of: earliest)
-        registry.withLock { $0.earliestTick = min($0.earliestTick, tick) }
+        let passedTick = tick(of: now) - 1
+        let sockets = registry.withLock { registry in
+            registry.deadlines.takeDue(at: passedTick).compactMap { registry.sockets[$0] }
+        }
+        for socket in sockets { socket.expire(at: now, passedTick) }
     }
 }

@@ -13,6 +13,8 @@ package final class Socket: Sendable {
     private struct Waiter {
         let continuation: CheckedContinuation<Void, Never>
         let deadline: ContinuousClock.Instant?
+        /// Whether anything less than the end of a line is of no use to it.
+        var wantsLine = false
     }
 
     private struct PeerCloseObserver {
@@ -40,6 +42,10 @@ package final class Socket: Sendable {
         var isPeerGone = false
         var receiver: Waiter?
         var sender: Waiter?
+        /// The tick at which the poller asks for the deadlines of the two.
+        var watchedTick = Int64.max
+        /// What has come of a line that the receiver waits for.
+        var piece: [UInt8] = []
         var isSending = false
         var readerClock = ReaderClock()
         var sendQueue: [CheckedContinuation<Void, Never>] = []
@@ -49,6 +55,11 @@ package final class Socket: Sendable {
             [receiver.take(), sender.take()].compactMap { $0 }
         }
     }
+
+    /// So much is received at once of a line that is to be waited for.
+    private static let pieceByteCount = 256
+    /// A receiver that waits for a line gets its beginning once it is that long.
+    private static let maxPieceByteCount = 1_024
 
     let descriptor: Int32
     private let poller: Poller
@@ -150,22 +161,32 @@ package final class Socket: Sendable {
     ///   - maxBytes: the most to take at once.
     ///   - deadline: when to give up.
     ///   - isInterruptible: whether ``interrupt()`` ends the wait.
+    ///   - wantsLine: whether a wait goes on until a line ends, or much of it has come; a peer that
+    ///     sends it byte by byte then wakes no task for each.
     /// - Returns: the bytes, or nil once the peer has ended its side.
     /// - Throws: ``SocketError``, `timedOut` at the deadline.
     package func receive(
-        maxBytes: Int, until deadline: ContinuousClock.Instant?, isInterruptible: Bool = false
+        maxBytes: Int, until deadline: ContinuousClock.Instant?, isInterruptible: Bool = false,
+        wantsLine: Bool = false
     ) async throws(SocketError) -> [UInt8]? {
         while true {
-            let mayReceive = try state.withLock { state throws(SocketError) in
+            let (piece, mayReceive) = try state.withLock { state throws(SocketError) in
                 guard state.isOpen, !state.isShutDown else { throw .closed }
+                guard state.piece.isEmpty else {
+                    defer { state.piece = [] }
+                    return (state.piece, false)
+                }
                 defer { state.mayReceive = false }
-                return state.mayReceive || state.hasPeerEnded
+                return ([], state.mayReceive || state.hasPeerEnded)
             }
+            if !piece.isEmpty { return piece }
             if mayReceive, let bytes = try receiveNow(maxBytes: maxBytes) {
                 return bytes.isEmpty ? nil : bytes
             }
             if isInterruptible, state.withLock({ $0.isInterrupted }) { throw .interrupted }
-            let isReady = await wait(for: \.receiver, until: deadline) { state in
+            let isReady = await wait(
+                for: \.receiver, until: deadline, wantsLine: wantsLine
+            ) { state in
                 state.mayReceive || state.hasPeerEnded
                     || (isInterruptible && state.isInterrupted)
             }
@@ -179,13 +200,16 @@ package final class Socket: Sendable {
             return try received(read.bytes, read.outcome)
         }
         var failure: SocketError?
-        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: maxBytes) { buffer, count in
+        // A copy of what has come: it may be kept, and most of the room for it is not needed.
+        let bytes = unsafe withUnsafeTemporaryAllocation(
+            byteCount: maxBytes, alignment: 1
+        ) { buffer in
             var received: Int
             repeat {
                 received = unsafe recv(descriptor, buffer.baseAddress, maxBytes, 0)
             } while received < 0 && errno == EINTR
             if received < 0 { failure = .last("recv") }
-            count = max(received, 0)
+            return unsafe [UInt8](buffer.prefix(max(received, 0)))
         }
         switch failure {
         case .system(_, EAGAIN): return nil
@@ -223,8 +247,17 @@ package final class Socket: Sendable {
     package func send(
         _ bytes: [UInt8], stallTimeout: Duration, needsPeer: Bool = false
     ) async throws(SocketError) {
+        try await send(stallTimeout: stallTimeout, needsPeer: needsPeer) { bytes }
+    }
+
+    /// Sends bytes that are made when all before them are sent, as those of a compressor must be; see
+    /// ``send(_:stallTimeout:needsPeer:)``.
+    func send(
+        stallTimeout: Duration, needsPeer: Bool = false, _ make: @Sendable () -> [UInt8]
+    ) async throws(SocketError) {
         await beginSending()
         defer { endOfSending() }
+        let bytes = make()
         var offset = 0
         while offset < bytes.count {
             try state.withLock { state throws(SocketError) in
@@ -446,7 +479,8 @@ package final class Socket: Sendable {
     /// - Returns: whether it was over before the deadline passed.
     private func wait(
         for direction: any WritableKeyPath<State, Waiter?> & Sendable,
-        until deadline: ContinuousClock.Instant?, _ isOver: @Sendable (State) -> Bool
+        until deadline: ContinuousClock.Instant?, wantsLine: Bool = false,
+        _ isOver: @Sendable (State) -> Bool
     ) async -> Bool {
         while true {
             if state.withLock({ isOver($0) || !$0.isOpen || $0.isShutDown }) { return true }
@@ -456,23 +490,29 @@ package final class Socket: Sendable {
                     if isOver(state) || !state.isOpen || state.isShutDown { return false }
                     precondition(state[keyPath: direction] == nil, "two tasks wait for a socket")
                     state[keyPath: direction] = Waiter(
-                        continuation: continuation, deadline: deadline)
+                        continuation: continuation, deadline: deadline, wantsLine: wantsLine)
+                    if let deadline { watch(deadline, &state) }
                     return true
                 }
-                if !waits {
-                    continuation.resume()
-                } else if let deadline {
-                    poller.note(deadline)
-                }
+                if !waits { continuation.resume() }
             }
         }
     }
 
+    /// Makes sure that the poller notices a deadline.
+    private func watch(_ deadline: ContinuousClock.Instant, _ state: inout State) {
+        let tick = poller.tick(of: deadline)
+        if tick < state.watchedTick { state.watchedTick = poller.watch(state.id, at: tick) }
+    }
+
     /// Notes the changes that the poller saw, and wakes the tasks that wait for them.
-    func handle(_ events: UInt32) {
+    ///
+    /// - Returns: false where all that has come is a piece of a line that a task waits for.
+    func handle(_ events: UInt32) -> Bool {
         let isHungUp = events & (EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0
         let hasEnded = isHungUp || events & EPOLLRDHUP.rawValue != 0
-        let (waiters, action) = state.withLock { state in
+        let changes = state.withLock { state -> ([Waiter], (@Sendable () -> Void)?)? in
+            if !hasEnded, state.receiver?.wantsLine == true, takePiece(&state) { return nil }
             var waiters: [Waiter?] = []
             state.hasPeerEnded = state.hasPeerEnded || hasEnded
             state.isHungUp = state.isHungUp || isHungUp
@@ -487,13 +527,41 @@ package final class Socket: Sendable {
             }
             return (waiters.compactMap { $0 }, action)
         }
+        guard let (waiters, action) = changes else { return false }
         for waiter in waiters { waiter.continuation.resume() }
         action?()
+        return true
     }
 
-    /// Wakes the waits whose deadline has passed, and gives the earliest one that has not.
-    func expire(_ now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
-        let (waiters, earliest) = state.withLock { state in
+    /// Receives what has come of a line.
+    ///
+    /// - Returns: whether all that has come is no whole line yet, and not much.
+    private func takePiece(_ state: inout State) -> Bool {
+        guard state.isOpen, encryption.withLock({ $0 == nil }) else { return false }
+        return unsafe withUnsafeTemporaryAllocation(
+            byteCount: Self.pieceByteCount, alignment: 1
+        ) { buffer in
+            let count = unsafe recv(
+                descriptor, buffer.baseAddress, Self.pieceByteCount, Int32(MSG_DONTWAIT))
+            guard count > 0 else { return false }
+            unsafe state.piece.append(contentsOf: buffer.prefix(count))
+            // With edge triggering a short read means that the next byte brings a new edge.
+            return unsafe count < Self.pieceByteCount
+                && state.piece.count < Self.maxPieceByteCount
+                && !buffer.prefix(count).contains(0x0A)
+        }
+    }
+
+    /// Wakes the waits whose deadlines have passed, and sees to it that the others are noticed.
+    ///
+    /// - Parameters:
+    ///   - now: the time.
+    ///   - passedTick: the last tick that has passed.
+    func expire(at now: ContinuousClock.Instant, _ passedTick: Int64) {
+        let waiters = state.withLock { state in
+            // It has been put in again for a deadline that came first.
+            guard state.watchedTick <= passedTick else { return [Waiter]() }
+            state.watchedTick = .max
             var expired: [Waiter] = []
             if let deadline = state.receiver?.deadline, deadline <= now {
                 expired.append(contentsOf: [state.receiver.take()].compactMap { $0 })
@@ -502,10 +570,10 @@ package final class Socket: Sendable {
                 expired.append(contentsOf: [state.sender.take()].compactMap { $0 })
             }
             let left = [state.receiver?.deadline, state.sender?.deadline].compactMap { $0 }.min()
-            return (expired, left)
+            if let left { watch(left, &state) }
+            return expired
         }
         for waiter in waiters { waiter.continuation.resume() }
-        return earliest
     }
 
     /// Calls `action` once, from any thread, when the peer turns out to have left.
