@@ -56,7 +56,7 @@ struct RequestContext: Sendable {
     var allowsTokenInput = false
 
     /// Whose key it came with.
-    var caller = Caller.anybody
+    var caller = Caller.anybody { didSet { record.isAsked(by: caller) } }
 
     /// The number of whoever asks: 0 where no key is needed.
     var client: Int { caller.number }
