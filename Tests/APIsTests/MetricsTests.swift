@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import APIs
+import Access
 import Computation
 import Foundation
 import Generation
@@ -68,6 +69,32 @@ import Testing
         let reply = try await client.get("/metrics?names=tgi")
         #expect(reply.status == 400)
         #expect(try reply.json["error"]?["param"] == "names")
+    }
+
+    @Test func `what keys ask for is told by their names, to operators`() async throws {
+        let server = try KeyedClient([
+            "a": .with { $0.requestsPerMinute = 1 }, "operator": .with { $0.isAdmin = true },
+        ])
+        let answer = try await server.complete(as: "a").json
+        let prompt = try #require(answer["usage"]?["prompt_tokens"]?.intValue)
+        let completion = try #require(answer["usage"]?["completion_tokens"]?.intValue)
+        #expect(try await server.complete(as: "a").status == 429)
+        #expect(try await server.complete(as: "nobody").status == 401)
+        #expect(try await server.get("/metrics", as: "a").status == 403)
+        let text = try await server.get("/metrics", as: "operator").text
+        for line in [
+            "requests_total{key=\"a\"} 3", "requests_limited_total{key=\"a\"} 1",
+            "prompt_tokens_total{key=\"a\"} \(prompt)",
+            "completion_tokens_total{key=\"a\"} \(completion)",
+        ] {
+            #expect(text.contains("\ncierzo_key_\(line)\n"), "\(line)")
+        }
+        #expect(!text.contains("nobody"))
+        #expect(!text.contains(#"key="anybody""#))
+        // Where nobody is told apart there are no keys.
+        let open = TestClient()
+        _ = try await open.chat()
+        #expect(!(try await open.get("/metrics").text.contains("cierzo_key_")))
     }
 
     @Test func `experts are counted by layer, and how uneven they are`() async throws {

@@ -141,6 +141,16 @@ import Testing
         #expect(HTTPField.Name("traceparent").flatMap { fields[0][$0] } == nil)
     }
 
+    @Test func `a method that a client has made up is not told`() async throws {
+        let method = try #require(HTTPRequest.Method(rawValue: "PASSWORD"))
+        let trace = ["traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"]
+        let (_, spans) = try await spans(of: [
+            TestClient.request(method, "/v1/models", "", trace)
+        ])
+        #expect(spans.map { $0["name"] } == ["HTTP /v1/models"])
+        #expect(value(spans[0], "http.request.method") == ["stringValue": "_OTHER"])
+    }
+
     @Test func `an error of the server is one of its span, and one of the client is not`()
         async throws
     {

@@ -46,6 +46,25 @@ import Testing
         #expect(try files().isEmpty)
     }
 
+    @Test func `a link in the place of a file that is to be written leads nowhere`() throws {
+        let reports = Mutex(0)
+        let store = try RecordStore(
+            folder: folder.path, report: { _ in reports.withLock { $0 += 1 } })
+        let other = try TemporaryFolder()
+        let victim = other.path + "/victim"
+        try Data([7]).write(to: URL(fileURLWithPath: victim))
+        for name in ["o.a.partial", "o.b"] {
+            try FileManager.default.createSymbolicLink(
+                atPath: folder.path + "/" + name, withDestinationPath: victim)
+        }
+        for id in ["a", "b"] { try store.put([1, 2], id: id, owner: "o") }
+        store.flush()
+        #expect(try Data(contentsOf: URL(fileURLWithPath: victim)) == Data([7]))
+        #expect(reports.withLock { $0 } == 1)
+        #expect(store.bytes(id: "a", owner: "o") == nil)
+        #expect(store.bytes(id: "b", owner: "o") == [1, 2])
+    }
+
     @Test func `the oldest go where there are too many or they are too large`() throws {
         let few = try store(RecordLimits(maxCount: 2))
         for id in ["a", "b", "c"] { try few.put([1], id: id, owner: "o") }

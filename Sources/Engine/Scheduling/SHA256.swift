@@ -5,7 +5,7 @@
 /// Nothing is allocated, since a sequence that decodes needs one for each block.
 ///
 /// - Source: FIPS 180-4 §6.2.
-struct SHA256 {
+package struct SHA256 {
     private static let constants: [UInt32] = [
         0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1,
         0x923f_82a4, 0xab1c_5ed5, 0xd807_aa98, 0x1283_5b01, 0x2431_85be, 0x550c_7dc3,
@@ -28,6 +28,17 @@ struct SHA256 {
     /// The words of the block that is not yet full, then those of its schedule.
     private var window = SIMD16<UInt32>()
     private var wordCount = 0
+
+    /// The digest of a text, each of whose bytes is a word: 64 hexadecimal digits.
+    package static func digits(of text: String) -> String {
+        var digest = SHA256()
+        for byte in text.utf8 { digest.append(UInt32(byte)) }
+        let words = digest.finish()
+        return words.indices.map { place in
+            let digits = String(words[place], radix: 16)
+            return String(repeating: "0", count: 8 - digits.utf8.count) + digits
+        }.joined()
+    }
 
     /// Adds 4 bytes, the most significant one first.
     mutating func append(_ word: UInt32) {

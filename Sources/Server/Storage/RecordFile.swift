@@ -12,7 +12,9 @@ struct RecordFile {
     /// Puts a record in the place of the file; nobody but the server's own user may read it.
     func write(_ bytes: [UInt8]) throws(StorageError) {
         let partial = path + Self.partialSuffix
-        let descriptor = unsafe open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        // A link that somebody has put there must not have us write elsewhere.
+        let descriptor = unsafe open(
+            partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw failure() }
         var rest = bytes[...]
         var isWritten = true

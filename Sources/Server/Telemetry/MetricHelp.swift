@@ -19,6 +19,12 @@ package enum MetricHelp {
             "Time from the submission of a prompt until it was first computed.",
         "cierzo_requests_refused_total":
             "Requests that were not taken, by reason: overloaded, limited, too_late, unavailable.",
+        "cierzo_key_requests_total": "HTTP requests of a key that have been answered.",
+        "cierzo_key_requests_limited_total":
+            "HTTP requests of a key that were refused, since it has used up one of its limits.",
+        "cierzo_key_prompt_tokens_total": "Tokens of the prompts of a key's finished generations.",
+        "cierzo_key_completion_tokens_total":
+            "Tokens of the answers of a key's finished generations.",
         "cierzo_requests_abandoned_total": "Requests whose client went away before the end.",
         "cierzo_requests_total":
             "Generations that have ended, by the reason of their last choice's end.",

@@ -38,8 +38,11 @@ package struct RequestMetrics: Sendable {
     ///   - route: the route's name, never the path that the client sent.
     ///   - status: the HTTP status.
     ///   - duration: from the request to the end of the answer.
-    package func end(route: String, status: Int, duration: Duration) {
+    ///   - key: the name of the key that it came with; nil for none.
+    package func end(route: String, status: Int, duration: Duration, key: String? = nil) {
         requestsInFlight.decrement()
+        count("cierzo_key_requests_total", 1, of: key)
+        count("cierzo_key_requests_limited_total", 0, of: key)
         Counter(
             label: "cierzo_http_requests_total",
             dimensions: [("route", route), ("status", String(status))], factory: factory
@@ -54,14 +57,15 @@ package struct RequestMetrics: Sendable {
     ///
     /// - Parameters:
     ///   - model: the name of the model, never the one that the client sent.
+    ///   - key: the name of the key that it was for; nil for none.
     ///   - promptTokens: of the prompt.
     ///   - completionTokens: of all its choices.
     ///   - cachedTokens: those of the prompt that were found in the prefix cache.
     ///   - queueDuration: until the prompt was first computed; nil where it never was.
     ///   - firstTokenDuration: until the first token; nil where there is none.
     package func consumed(
-        model: String, promptTokens: Int, completionTokens: Int, cachedTokens: Int,
-        queueDuration: Duration?, firstTokenDuration: Duration?
+        model: String, key: String? = nil, promptTokens: Int, completionTokens: Int,
+        cachedTokens: Int, queueDuration: Duration?, firstTokenDuration: Duration?
     ) {
         let own = [("model_name", model)]
         func count(_ label: String, _ amount: Int) {
@@ -78,14 +82,29 @@ package struct RequestMetrics: Sendable {
         count("cierzo_prompt_tokens_total", promptTokens)
         count("cierzo_completion_tokens_total", completionTokens)
         count("cierzo_cached_prompt_tokens_total", cachedTokens)
+        self.count("cierzo_key_prompt_tokens_total", promptTokens, of: key)
+        self.count("cierzo_key_completion_tokens_total", completionTokens, of: key)
         size("cierzo_request_prompt_tokens", promptTokens)
         size("cierzo_request_generation_tokens", completionTokens)
         time("cierzo_request_queue_time", queueDuration)
         time("cierzo_time_to_first_token", firstTokenDuration)
     }
 
-    /// Counts a request that the engine refused.
-    package func refused(_ reason: Refusal) { refusals(reason).increment() }
+    /// Counts a request that was not taken.
+    ///
+    /// - Parameters:
+    ///   - reason: why.
+    ///   - key: the name of the key that it came with; nil for none.
+    package func refused(_ reason: Refusal, key: String? = nil) {
+        refusals(reason).increment()
+        if reason == .limited { count("cierzo_key_requests_limited_total", 1, of: key) }
+    }
+
+    /// Counts something of a key; of more keys than a registry has series, together.
+    private func count(_ label: String, _ amount: Int, of key: String?) {
+        guard let key else { return }
+        Counter(label: label, dimensions: [("key", key)], factory: factory).increment(by: amount)
+    }
 
     private func refusals(_ reason: Refusal) -> Counter {
         Counter(

@@ -3,6 +3,7 @@
 import Access
 import HTTP
 import HTTPTypes
+import Scheduling
 
 /// The keys that open the server; with none, everybody may enter.
 package struct APIKeys: Sendable {
@@ -83,18 +84,11 @@ package struct APIKeys: Sendable {
     /// What the things of a key's owner are kept under, whatever its number becomes; of letters and
     /// digits.
     ///
-    /// It is a digest, and no secret of those who may read the folder that it names a file of.
+    /// It is a digest from which nobody gets the key, for it stands in files and in what operators
+    /// read of usage.
     private func owner(at index: Int) -> String {
-        ["a", "b"].map { (seed: String) -> String in
-            // FNV-1a, mixed at its end so that each digit depends on all bytes.
-            var value: UInt64 = 0xCBF2_9CE4_8422_2325
-            for byte in Array(seed.utf8) + keys[index] {
-                value = (value ^ UInt64(byte)) &* 0x100_0000_01B3
-            }
-            value = (value ^ (value >> 33)) &* 0xFF51_AFD7_ED55_8CCD
-            value = (value ^ (value >> 33)) &* 0xC4CE_B9FE_1A85_EC53
-            return String(value ^ (value >> 33), radix: 16)
-        }.joined(separator: "-")
+        let key = String(decoding: keys[index], as: UTF8.self)
+        return "c" + SHA256.digits(of: "key of the configuration: " + key).prefix(32)
     }
 
     /// What may be a key in the fields.

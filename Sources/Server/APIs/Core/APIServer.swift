@@ -329,7 +329,7 @@ package struct APIServer: Sendable {
     private func count(_ error: APIError, _ context: RequestContext) {
         switch error {
         case .overloaded: metrics.refused(.overloaded)
-        case .limited: metrics.refused(.limited)
+        case .limited: metrics.refused(.limited, key: context.record.key)
         case .tooLate: metrics.refused(.tooLate)
         case .unavailable: metrics.refused(.unavailable)
         case .failed(let reason):

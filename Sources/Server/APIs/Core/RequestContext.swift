@@ -46,7 +46,7 @@ struct RequestContext: Sendable {
     var allowsTokenInput = false
 
     /// Whose key it came with.
-    var caller = Caller.anybody
+    var caller = Caller.anybody { didSet { record.isAsked(by: caller) } }
 
     /// The number of whoever takes turns with others: of the key, or where none is needed of the
     /// address, so that one of them who asks for much does not keep the others out.

@@ -28,6 +28,8 @@ final class RequestRecord: Sendable {
         /// Whether a stream ended with an error before the engine said what it consumed.
         var isCutOff = false
         var account: RequestAccount?
+        /// The name of the key that it came with; nil for none.
+        var key: String?
         var trail: AuditTrail?
         var model: ServedModel?
         /// Its name; empty where none was asked.
@@ -130,6 +132,14 @@ final class RequestRecord: Sendable {
     /// What is recorded of it; nil where nothing is.
     var trail: AuditTrail? { state.withLock { $0.trail } }
 
+    /// Keeps who asks.
+    func isAsked(by caller: Caller) {
+        state.withLock { $0.key = caller.number == 0 ? nil : caller.name }
+    }
+
+    /// The name of the key that the request came with; nil for none.
+    var key: String? { state.withLock { $0.key } }
+
     /// Keeps what answers.
     func answers(with model: ServedModel) { state.withLock { $0.model = model } }
 
@@ -198,7 +208,7 @@ final class RequestRecord: Sendable {
     func consumed(_ usage: Usage) {
         span?.generated(usage)
         metrics.consumed(
-            model: state.withLock { $0.modelName }, promptTokens: usage.promptTokens,
+            model: state.withLock { $0.modelName }, key: key, promptTokens: usage.promptTokens,
             completionTokens: usage.completionTokens,
             cachedTokens: usage.cachedPromptTokens, queueDuration: usage.queueDuration,
             firstTokenDuration: usage.firstTokenDuration)
@@ -227,7 +237,7 @@ final class RequestRecord: Sendable {
         guard let usage else { return }
         settle(isAbandoned: isAbandoned)
         noteRest(status: status, isAbandoned: isAbandoned)
-        metrics.end(route: route, status: status, duration: elapsed)
+        metrics.end(route: route, status: status, duration: elapsed, key: key)
         span?.end(
             status: status, isAbandoned: isAbandoned, model: state.withLock { $0.modelName }, usage)
         if isAbandoned { metrics.abandoned() }

@@ -11,6 +11,11 @@ struct RequestTrace: Sendable {
     private let tracer: any Tracer
     private let span: any Tracing.Span
 
+    /// The methods of RFC 9110 and RFC 5789; any other text is a client's own.
+    private static let methods: Set = [
+        "CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE",
+    ]
+
     /// Begins the span of a request.
     ///
     /// - Parameters:
@@ -23,8 +28,10 @@ struct RequestTrace: Sendable {
         var context = ServiceContext.topLevel
         context.spanPlace = parent
         self.tracer = tracer
-        span = tracer.startSpan("\(method) \(name)", context: context, ofKind: .server)
-        set("http.request.method", .string(method))
+        let isKnown = Self.methods.contains(method)
+        span = tracer.startSpan(
+            "\(isKnown ? method : "HTTP") \(name)", context: context, ofKind: .server)
+        set("http.request.method", .string(isKnown ? method : "_OTHER"))
         set("http.route", .string(name))
         set("cierzo.request.id", .string(id))
     }
