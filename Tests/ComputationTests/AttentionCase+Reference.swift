@@ -16,7 +16,7 @@ extension AttentionCase {
         for head in 0..<headCount {
             let kvHead = head / (headCount / kvHeadCount)
             var sums = [Double](repeating: 0, count: d)
-            var total = 0.0
+            var total = sinks.isEmpty ? 0 : exp(Double(sinks[head]))
             for p in 0..<seen.count {
                 let start = (p * kvHeadCount + kvHead) * d
                 var score = 0.0

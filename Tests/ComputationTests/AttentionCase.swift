@@ -13,6 +13,8 @@ struct AttentionCase: Sendable, CustomTestStringConvertible {
     var positionsPerBlock = 16
     var window: Int?
     var positionCount = 70
+    /// A logit for each head that takes a share of the softmax; empty: none.
+    var sinks: [Float] = []
     /// How many of the last positions have queries; nil: all.
     var rowCount: Int?
 
@@ -73,7 +75,7 @@ struct AttentionCase: Sendable, CustomTestStringConvertible {
             compute.attend(
                 queries: input, cache: cache, layer: 1,
                 plan: plan(positionCount - queryCount + rows.lowerBound, rows.count, blocks),
-                scratch: scratch, into: output)
+                scratch: scratch, sinks: sinks, into: output)
             results += (0..<rows.count).map { output.values(row: $0) }
         }
         return results

@@ -15,6 +15,9 @@ import Testing
         AttentionCase(headCount: 5, kvHeadCount: 5, headDimension: 64, positionsPerBlock: 48),
         AttentionCase(headCount: 9, kvHeadCount: 1, positionCount: 1100, rowCount: 9),
         AttentionCase(headCount: 2, kvHeadCount: 1, window: 700, positionCount: 1100, rowCount: 9),
+        AttentionCase(window: 20, sinks: [0.5, 80, -90, 3]),
+        AttentionCase(
+            headCount: 3, kvHeadCount: 1, positionCount: 1100, sinks: [2, 5, -1], rowCount: 9),
     ]
 
     /// The reference reads keys and values as they are stored; what is left are sums of at most 1100
@@ -45,6 +48,9 @@ import Testing
             AttentionCase(positionCount: 150), AttentionCase(window: 33, positionCount: 150),
             AttentionCase(headCount: 3, kvHeadCount: 1, positionCount: 1100, rowCount: 20),
             AttentionCase(kvHeadCount: 4, window: 600, positionCount: 1100, rowCount: 6),
+            AttentionCase(window: 33, positionCount: 150, sinks: [1, 4, -2, 0]),
+            AttentionCase(
+                headCount: 3, kvHeadCount: 1, positionCount: 1100, sinks: [1, 5, 9], rowCount: 20),
         ] {
             let expected = try shape.attend(kernels: .automatic, type: type)
             for kernels in [KernelChoice.scalar, .avx2, .avx512] where kernels.isAvailable {
@@ -86,6 +92,18 @@ import Testing
         let found = try shape.attend(type: type, poisoned: 0..<700 - 20 - 100 + 1)
 
         #expect(found == expected)
+    }
+
+    @Test func `a sink that outweighs everything leaves nothing, and a tiny one changes nothing`()
+        throws
+    {
+        let plain = try AttentionCase().attend(type: .f32)
+        let sunk = try AttentionCase(sinks: [1e30, .infinity, 100, 300]).attend(type: .f32)
+        let tiny = try AttentionCase(sinks: [-1e30, -.infinity, -200, -300]).attend(type: .f32)
+
+        #expect(sunk.joined().allSatisfy { abs($0) < 1e-30 || $0.isNaN })
+        #expect(sunk.allSatisfy { $0[..<6].allSatisfy { $0 == 0 } })
+        #expect(tiny == plain)
     }
 
     @Test func `one long sequence has tasks for many threads`() throws {

@@ -38,6 +38,43 @@ import Testing
         }
     }
 
+    /// 2e-6: as above, and the sums with biases.
+    @Test(arguments: KernelChoice.available)
+    func `a clamped gate limits both products and adds one to up`(kernels: KernelChoice) {
+        let compute = compute(kernels)
+        for (tokens, rows) in [(1, 1), (5, 15), (9, 64), (300, 70)] {
+            var random = RandomWeights(seed: 18)
+            let w1 = (0..<2).map { _ in random.matrix(of: .f32, rows: rows, columns: 33) }
+            let w3 = (0..<2).map { _ in random.matrix(of: .f32, rows: rows, columns: 33) }
+            let x = random.buffer(rows: tokens, columns: 33)
+            let gate = ExpertGate(
+                clamp: ClampedGate(slope: 1.7, limit: 1.5), biases: random.floats(2 * rows),
+                upBiases: random.floats(2 * rows))
+            var groups = RowGroups(groupCount: 2)
+            let selection = (0..<Int32(tokens)).map { $0 % 2 }
+            groups.assign(selection.span, choiceCount: 1)
+            let products = (w1 + w3).map { _ in FloatBuffer(rowCount: tokens, columnCount: rows) }
+            compute.multiply(x, rows: 0..<tokens, w1 + w3, into: products)
+            let y = FloatBuffer(rowCount: tokens, columnCount: rows)
+
+            compute.multiplyGated(x, groups, w1: w1, w3: w3, gate: gate, into: y)
+
+            for token in 0..<tokens {
+                let (g, u) = (
+                    products[token % 2].values(row: token),
+                    products[2 + token % 2].values(row: token)
+                )
+                for (row, found) in y.values(row: token).enumerated() {
+                    let place = token % 2 * rows + row
+                    let gated = min(Double(g[row]) + Double(gate.biases[place]), 1.5)
+                    let up = min(max(Double(u[row]) + Double(gate.upBiases[place]), -1.5), 1.5)
+                    let expected = gated / (1 + exp(-1.7 * gated)) * (up + 1)
+                    #expect(abs(Double(found) - expected) <= 2e-6)
+                }
+            }
+        }
+    }
+
     @Test(arguments: KernelChoice.available)
     func `extreme gates stay finite and garbage stays visible`(kernels: KernelChoice) {
         let x = FloatBuffer(rowCount: 1, columnCount: 1)

@@ -21,6 +21,7 @@ struct PanelVersionTests {
         (.q5_K, 0x6806_0D6A_F0E9_5F32),
         (.q6_K, 0x85AA_482B_BFA9_FCC8),
         (.iq4_xs, 0xD7C6_A93A_C295_E63C),
+        (.mxfp4, 0xA393_C04A_6F4A_5AA0),
     ])
     func `panels of version 1 have the bytes of version 1`(type: ElementType, expected: UInt64) {
         let (rows, columns) = (70, 768)

@@ -70,20 +70,20 @@ import Testing
     }
 
     @Test func `a matrix with a scale out of range stays as it is`() throws {
-        var bytes = Self.bytes(of: Self.matrix(of: .mxfp4, rows: 17, columns: 64))
-        bytes[17 * 33] = 103
-        let w = Self.matrix(of: .mxfp4, bytes: bytes, rows: 17, columns: 64)
+        var bytes = Self.bytes(of: Self.matrix(of: .tq2_0, rows: 17, columns: 256))
+        bytes[66 * 16 - 1] = 0xBC
+        let w = Self.matrix(of: .tq2_0, bytes: bytes, rows: 17, columns: 256)
         let packed = try WeightPacker(pool: pool).pack([w])[0]
-        #expect(packed.layout == .rows && packed.type == .mxfp4)
+        #expect(packed.layout == .rows && packed.type == .tq2_0)
         #expect(packed.storage === w.storage)
         #expect(w.packedByteCount(as: w.packedType) == w.byteCount && w.packedType == nil)
-        #expect(w.likelyPackedType == .q5_0)
+        #expect(w.likelyPackedType == .q2_K)
     }
 
     @Test func `a packer takes the types that it is told`() throws {
-        let w = Self.matrix(of: .mxfp4, rows: 70, columns: 256)
-        let packed = try WeightPacker(pool: pool).pack([w, w], as: [nil, .q5_0])
+        let w = Self.matrix(of: .tq2_0, rows: 70, columns: 256)
+        let packed = try WeightPacker(pool: pool).pack([w, w], as: [nil, .q2_K])
         #expect(packed[0].layout == .rows && packed[0].storage === w.storage)
-        #expect(packed[1].layout == .panels && packed[1].type == .q5_0)
+        #expect(packed[1].layout == .panels && packed[1].type == .q2_K)
     }
 }

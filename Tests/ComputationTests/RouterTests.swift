@@ -255,4 +255,24 @@ import Testing
             #expect(abs(found[2] - (100 - mixed)) < 1e-4)
         }
     }
+
+    @Test func `the biases of experts are mixed with their results`() {
+        let routing = route([[1, 2, 0], [0, 2, 1]], expertsPerToken: 2)
+        let y = FloatBuffer(rowCount: 4, columnCount: 2)
+        y.fill(1, rows: 0..<4)
+        let x = FloatBuffer(rowCount: 2, columnCount: 2)
+        x.fill(100, rows: 0..<2)
+
+        Compute(pool: ThreadPool(threadCount: 1)).addExperts(
+            y, routing: routing, biases: [10, 20, 30, 40, 50, 60], rowCount: 2, to: x)
+
+        for token in 0..<2 {
+            let (first, second) = (routing.weights[2 * token], routing.weights[2 * token + 1])
+            // The best is expert 1, then 0 or 2.
+            let other: Float = token == 0 ? 10 : 50
+            let expected = 101 + first * 30 + second * other
+            #expect(abs(x.values(row: token)[0] - expected) < 1e-4)
+            #expect(abs(x.values(row: token)[1] - expected - 10) < 1e-4)
+        }
+    }
 }

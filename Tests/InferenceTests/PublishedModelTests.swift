@@ -22,6 +22,7 @@ import Testing
     @Test func `mixtures of other families have as many parameters as their publishers say`() {
         let models: [(ModelConfiguration, all: Double, active: Double)] = [
             (.qwen3MoE30B, 30.5, 3.3), (.olmoe7B, 6.9, 1.3), (.glm4Air, 106.9, 13.4),
+            (.gptOSS20B, 20.9, 4.2), (.gptOSS120B, 116.8, 5.7),
         ]
         for (model, all, active) in models {
             #expect(abs(Double(model.parameterCount) / 1e9 - all) < 0.06)

@@ -19,7 +19,9 @@ struct ReferenceTransformer {
         }
         for (index, layer) in model.layers.enumerated() {
             let attended = attention(x.map { normalized($0, layer.attentionNorm) }, layer, index)
-            for t in x.indices { x[t] = sum(x[t], layer.wo.times(attended[t])) }
+            for t in x.indices {
+                x[t] = sum(x[t], biased(layer.wo.times(attended[t]), layer.outputBias))
+            }
             for t in x.indices {
                 x[t] = sum(x[t], feedForward(normalized(x[t], layer.ffnNorm), layer))
             }
@@ -28,6 +30,10 @@ struct ReferenceTransformer {
     }
 
     private func sum(_ a: [Double], _ b: [Double]) -> [Double] { zip(a, b).map { $0 + $1 } }
+
+    private func biased(_ x: [Double], _ bias: [Float]) -> [Double] {
+        bias.isEmpty ? x : sum(x, bias.map { Double($0) })
+    }
 
     private func normalized(_ x: [Double], _ weight: [Float]) -> [Double] {
         let mean = x.reduce(0) { $0 + $1 * $1 } / Double(x.count)
@@ -56,7 +62,9 @@ struct ReferenceTransformer {
                         $0 + q[t][head * c.headDimension + $1] * k[s][kvHead * c.headDimension + $1]
                     } / Double(c.headDimension).squareRoot()
                 }
-                let weights = softmax(scores)
+                // The share of a sink is dropped.
+                let sink = layer.sinks.isEmpty ? [] : [Double(layer.sinks[head])]
+                let weights = softmax(scores + sink)
                 return (0..<c.headDimension).map { d in
                     zip(seen, weights).reduce(0) {
                         $0 + v[$1.0][kvHead * c.headDimension + d] * $1.1
@@ -114,11 +122,20 @@ struct ReferenceTransformer {
         func output(of expert: TinyModel.Expert) -> [Double] {
             let gate = expert.w1.times(x)
             let up = expert.w3.times(x)
+            if let clamp = model.configuration.mixture.gate {
+                let (slope, limit) = (Double(clamp.slope), Double(clamp.limit))
+                let gated = zip(biased(gate, expert.biases[0]), biased(up, expert.biases[1])).map {
+                    let g = min($0, limit)
+                    return (max(-limit, min($1, limit)) + 1) * g / (1 + exp(-slope * g))
+                }
+                return biased(expert.w2.times(gated), expert.biases[2])
+            }
             return expert.w2.times(zip(gate, up).map { $0 / (1 + exp(-$0)) * $1 })
         }
         guard let router = layer.router else { return output(of: layer.experts[0]) }
         var y = [Double](repeating: 0, count: x.count)
-        for (expert, weight) in chosen(router.times(x), layer.selectionBias) {
+        let logits = biased(router.times(x), layer.routerBias)
+        for (expert, weight) in chosen(logits, layer.selectionBias) {
             y = sum(y, output(of: layer.experts[expert]).map { $0 * weight })
         }
         guard let shared = layer.shared else { return y }

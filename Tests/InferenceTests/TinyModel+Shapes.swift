@@ -27,6 +27,7 @@ enum TinyShape: String, CaseIterable, Sendable {
     case minimaxM2
     case ernie4MoE
     case mellum
+    case gptOSS
 
     var configuration: ModelConfiguration {
         var c = ModelConfiguration(
@@ -109,6 +110,12 @@ enum TinyShape: String, CaseIterable, Sendable {
             (c.headDimension, c.ropeDimensionCount) = (10, 6)
             (c.expertCount, c.expertsPerToken, c.mixture.hasSelectionBias) = (18, 8, true)
             c.mixture.rule.scoring = .sigmoid
+        case .gptOSS:
+            c.architecture = "GptOssForCausalLM"
+            (c.expertCount, c.expertsPerToken) = (9, 4)
+            (c.layerCount, c.slidingWindow, c.fullLayers) = (3, 11, [1])
+            // So low that the clamps act now and then.
+            (c.mixture.hasBiases, c.mixture.gate) = (true, ClampedGate(slope: 1.7, limit: 2.5))
         case .mellum:
             c.architecture = "MellumForCausalLM"
             (c.expertCount, c.expertsPerToken, c.mixture.expertSize) = (10, 4, 14)

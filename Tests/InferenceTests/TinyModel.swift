@@ -42,6 +42,8 @@ struct TinyModel {
         let w1: Matrix
         let w2: Matrix
         let w3: Matrix
+        /// What is added to what w1, w3 and w2 give; empty: nothing.
+        var biases: [[Float]] = []
     }
 
     struct Layer {
@@ -53,11 +55,16 @@ struct TinyModel {
         let ffnNorm: [Float]
         /// What is added to queries, keys and values; empty: nothing.
         let biases: [[Float]]
+        /// What is added to the output projection, and the sinks of heads; empty: there are none.
+        let outputBias: [Float]
+        let sinks: [Float]
         /// The weights of the norms of each head (or all of them) of queries and keys; empty: there
         /// are none.
         let headNorms: [[Float]]
         /// nil: there is one network.
         let router: Matrix?
+        /// What is added to the router's logits; empty: nothing.
+        let routerBias: [Float]
         /// What is added to scores for the choice; empty: nothing.
         let selectionBias: [Float]
         let experts: [Expert]
@@ -112,12 +119,19 @@ struct TinyModel {
                 wk: matrix(k, c.hiddenSize), wv: matrix(k, c.hiddenSize),
                 wo: matrix(c.hiddenSize, h), ffnNorm: norm(c.hiddenSize),
                 biases: size("wq bias") == nil ? [] : [bias(h), bias(k), bias(k)],
+                outputBias: size("wo bias").map { bias($0) } ?? [],
+                sinks: size("sinks").map { bias($0, by: 2) } ?? [],
                 headNorms: ["query norm", "key norm"].compactMap { size($0).map { norm($0) } },
                 router: hasExperts
                     ? c.expertCount.map { matrix($0, c.hiddenSize, type: .f32) } : nil,
+                routerBias: size("router bias").map { bias($0) } ?? [],
                 selectionBias: size("selection bias").map { bias($0, by: scoreSpread) } ?? [],
                 experts: (0..<(hasExperts ? c.expertCount ?? 1 : 1)).map { _ in
-                    expert(width: hasExperts ? c.expertSize : c.intermediateSize)
+                    var made = expert(width: hasExperts ? c.expertSize : c.intermediateSize)
+                    if size("w1 bias") != nil {
+                        made.biases = [c.expertSize, c.expertSize, c.hiddenSize].map { bias($0) }
+                    }
+                    return made
                 },
                 shared: size("shared w1").map { expert(width: $0) },
                 sharedGate: size("gate of the shared expert").map { bias($0, by: 0.3) } ?? [])
@@ -135,6 +149,12 @@ struct TinyModel {
                 case TensorRole("wq bias"): layer.biases[0]
                 case TensorRole("wk bias"): layer.biases[1]
                 case TensorRole("wv bias"): layer.biases[2]
+                case TensorRole("wo bias"): layer.outputBias
+                case TensorRole("sinks"): layer.sinks
+                case TensorRole("router bias"): layer.routerBias
+                case TensorRole("w1 bias"): layer.experts.flatMap { $0.biases[0] }
+                case TensorRole("w3 bias"): layer.experts.flatMap { $0.biases[1] }
+                case TensorRole("w2 bias"): layer.experts.flatMap { $0.biases[2] }
                 case TensorRole("query norm"): layer.headNorms[0]
                 case TensorRole("key norm"): layer.headNorms[1]
                 case TensorRole("selection bias"): layer.selectionBias

@@ -77,7 +77,7 @@ struct ReadOnlyTypeTests {
         }
     }
 
-    @Test(arguments: [ElementType.iq1_m, .mxfp4, .nvfp4])
+    @Test(arguments: [ElementType.iq1_m, .nvfp4])
     func `experts whose scales cannot be perturbed are not made`(type: ElementType) throws {
         let folder = try TemporaryFolder()
         let source = try Self.write(type, filledWith: 0x21, in: folder)

@@ -235,6 +235,10 @@ struct QuantizingTests {
         (.q3_K_L, .attentionOutput, 2, 4096, 0, .q5_K), (.q2_K, .value, 9, 4096, 0, .q4_K),
         (.q8_0, .output, 0, 4096, 0, .q8_0), (.q4_0, .output, 0, 4096, 0, .q6_K),
         (.bf16, .output, 0, 4096, 0, .bf16),
+        // Experts only.
+        (.mxfp4_MoE, .gate, 0, 4096, 8, .mxfp4), (.mxfp4_MoE, .down, 9, 2880, 32, .mxfp4),
+        (.mxfp4_MoE, .query, 0, 4096, 8, .q8_0), (.mxfp4_MoE, .down, 0, 4096, 0, .q8_0),
+        (.mxfp4_MoE, .output, 0, 4096, 8, .q8_0), (.mxfp4_MoE, .up, 0, 1000, 8, .f16),
     ])
     func `tensors have the types that people expect of a mix`(
         mix: QuantizationMix, role: TensorRole, layer: Int, columns: Int, experts: Int,

@@ -17,7 +17,7 @@ from gguf import GGMLQuantizationType as T
 
 ROWS, COLUMNS = 8, 512
 TYPES = [T.Q8_0, T.Q4_0, T.Q4_1, T.Q5_0, T.Q5_1, T.Q2_K, T.Q3_K, T.Q4_K, T.Q5_K, T.Q6_K, T.IQ4_NL,
-         T.IQ4_XS]
+         T.IQ4_XS, T.MXFP4]
 
 library = ctypes.CDLL(sys.argv[1])
 quantize = library.ggml_quantize_chunk

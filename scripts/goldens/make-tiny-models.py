@@ -26,14 +26,19 @@ import pathlib
 import gguf
 import numpy as np
 import torch
+from gguf import quants
 from safetensors.numpy import save_file
-from transformers import AutoModelForCausalLM, Mistral3ForConditionalGeneration
+from transformers import AutoModelForCausalLM, Mistral3ForConditionalGeneration, Mxfp4Config
 
 GREEDY_TOKENS = 48
+MXFP4 = gguf.GGMLQuantizationType.MXFP4
 LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
           "original_max_position_embeddings": 128}
 LINEAR = {"rope_type": "linear", "factor": 4.0}
 YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 256}
+# As gpt-oss has it: the ends of the ramp are no whole numbers.
+YARN_EXACT = {"rope_type": "yarn", "factor": 32.0, "beta_fast": 32.0, "beta_slow": 1.0,
+              "truncate": False, "original_max_position_embeddings": 64}
 YARN_SCALED = YARN | {"attention_factor": 1.3, "beta_fast": 16.0, "beta_slow": 2.0}
 # As Ministral 3 has them, but for an original context so short that a prompt crosses many steps
 # of the queries' scale.
@@ -61,6 +66,8 @@ def case(name, family, seed, *, hidden=24, ffn=24, layers=2, heads=4, kv_heads=2
     bias, qk_norm  whether projections have biases and heads norms (GLM)
     draft          how many layers after the others draft tokens
     fused          whether the experts of a layer are one tensor in safetensors
+    kinds          which layers have a window (s) and which see all (f)
+    mxfp4, half    whether experts are quantised, as gpt-oss is published, or F16
     """
     return {k: v for k, v in locals().items() if k != "mixture"} | mixture
 
@@ -145,11 +152,21 @@ FIXTURES = [
          scaling=YARN, dense=[0], prompt=300),
     case("mellum-full", "mellum", 40, hidden=24, heads=2, kv_heads=2, head_dim=12, experts=7, top=3,
          expert_ffn=10, kinds="ff", window_theta=9.0, fused=True, prompt=200),
+    case("gptoss", "gpt_oss", 41, hidden=24, ffn=20, layers=3, heads=6, kv_heads=2, head_dim=8,
+         experts=9, top=4, window=23, kinds="sfs", theta=150000.0, scaling=YARN_EXACT, bias=True,
+         new_style=True, prompt=300),
+    case("gptoss-listed", "gpt_oss", 42, hidden=20, ffn=12, layers=4, heads=3, kv_heads=3,
+         head_dim=14, experts=4, top=3, window=9, kinds="fsff", theta=1000.0, bias=True,
+         scaling=YARN_EXACT | {"factor": 3.0}, half=True, prompt=200),
+    case("gptoss-mxfp4", "gpt_oss", 43, hidden=64, ffn=32, layers=2, heads=4, kv_heads=1,
+         head_dim=10, experts=5, top=2, window=31, kinds="sf", theta=150000.0, bias=True,
+         scaling=YARN_EXACT, mxfp4=True, prompt=260),
 ]
 QWEN = ("qwen2", "qwen3", "qwen2_moe", "qwen3_moe")
 # Those whose experts stand beside others, are narrower, or are chosen otherwise than Mixtral's.
 MIXTURES = {"qwen3_moe": "qwen3moe", "olmoe": "olmoe", "qwen2_moe": "qwen2moe",
-            "glm4_moe": "glm4moe", "minimax_m2": "minimax-m2", "ernie4_5_moe": "ernie4_5-moe", "mellum": "mellum"}
+            "glm4_moe": "glm4moe", "minimax_m2": "minimax-m2", "ernie4_5_moe": "ernie4_5-moe", "mellum": "mellum",
+            "gpt_oss": "gpt-oss"}
 SELECTION_BIAS = {
     "glm4_moe": "mlp.gate.e_score_correction_bias",
     "minimax_m2": "block_sparse_moe.e_score_correction_bias",
@@ -244,6 +261,9 @@ def weights(c):
         if c["family"] in ("qwen2", "qwen2_moe") or c.get("bias"):
             for name, heads in (("q", c["heads"]), ("k", c["kv_heads"]), ("v", c["kv_heads"])):
                 w[f"{p}self_attn.{name}_proj.bias"] = vector(heads * c["head_dim"], 0.7)
+        if c["family"] == "gpt_oss":
+            w[p + "self_attn.o_proj.bias"] = vector(d, 0.7)
+            w[p + "self_attn.sinks"] = vector(c["heads"], 1.5, 0.5)
         if c["family"] in ("qwen3", "qwen3_moe", "mellum") or c.get("qk_norm"):
             for name in ("q", "k"):
                 w[f"{p}self_attn.{name}_norm.weight"] = vector(c["head_dim"], 0.4, 1.2)
@@ -286,6 +306,24 @@ def add_mixture(c, layer, w, matrix, vector):
     if layer in c.get("dense", []):
         network(p, names, c["ffn"])
         return
+    if c["family"] == "gpt_oss":
+        w[p + "router.weight"] = matrix(c["experts"], d, 1.5)
+        w[p + "router.bias"] = vector(c["experts"], 0.7)
+        for e in range(c["experts"]):
+            stem = f"{p}experts.{e}."
+            network(stem, names, c["ffn"])
+            if c.get("mxfp4"):
+                for name in names:
+                    blocks = quants.quantize(w[f"{stem}{name}.weight"], MXFP4)
+                    w[f"{stem}{name}.weight"] = quants.dequantize(blocks, MXFP4)
+            if c.get("half"):
+                for name in names:
+                    rounded = w[f"{stem}{name}.weight"].astype(np.float16)
+                    w[f"{stem}{name}.weight"] = rounded.astype(np.float32)
+            # So large that the clamps act now and then.
+            for name, width in zip(names, (c["ffn"], c["ffn"], d)):
+                w[f"{stem}{name}.bias"] = vector(width, 3 if width == c["ffn"] else 0.7)
+        return
     if c["family"] == "minimax_m2":
         p, names = f"model.layers.{layer}.block_sparse_moe.", ("w1", "w3", "w2")
     w[p + "gate.weight"] = matrix(c["experts"], d, 1.5)
@@ -322,6 +360,37 @@ def fused(c, w):
     return result
 
 
+def fused_gpt_oss(c, w):
+    """The experts of each layer as gpt-oss has them: gate and up row by row, then transposed or
+    quantised."""
+    result = {name: values for name, values in w.items() if ".experts." not in name}
+    for i in range(c["layers"]):
+        stem = f"model.layers.{i}.mlp.experts."
+
+        def stack(name):
+            return np.stack([w[f"{stem}{e}.{name}"] for e in range(c["experts"])])
+
+        def rows(kind):
+            return np.stack([stack(f"gate_proj.{kind}"), stack(f"up_proj.{kind}")], axis=2)
+
+        gate_up, bias = rows("weight"), rows("bias")
+        e, f, _, d = gate_up.shape
+        result[stem + "gate_up_proj_bias"] = bias.reshape(e, 2 * f)
+        result[stem + "down_proj_bias"] = stack("down_proj.bias")
+        for name, matrix in (("gate_up_proj", gate_up.reshape(e, 2 * f, d)),
+                             ("down_proj", stack("down_proj.weight"))):
+            if not c.get("mxfp4"):
+                result[stem + name] = np.ascontiguousarray(matrix.swapaxes(1, 2)).astype(
+                    np.float16 if c.get("half") else np.float32)
+                continue
+            count, rows_each, columns = matrix.shape
+            packed = quants.quantize(matrix, MXFP4).reshape(count, rows_each, columns // 32, 17)
+            codes = np.concatenate([packed[..., 1:] & 15, packed[..., 1:] >> 4], axis=-1)
+            result[f"{stem}{name}_blocks"] = codes[..., ::2] | codes[..., 1::2] << 4
+            result[f"{stem}{name}_scales"] = np.ascontiguousarray(packed[..., 0])
+    return result
+
+
 def config(c):
     names = {"mixtral": ("MixtralForCausalLM", "mixtral"), "llama": ("LlamaForCausalLM", "llama"),
              "mistral": ("MistralForCausalLM", "mistral"),
@@ -334,7 +403,8 @@ def config(c):
              "glm4_moe": ("Glm4MoeForCausalLM", "glm4_moe"),
              "minimax_m2": ("MiniMaxM2ForCausalLM", "minimax_m2"),
              "ernie4_5_moe": ("Ernie4_5_MoeForCausalLM", "ernie4_5_moe"),
-             "mellum": ("MellumForCausalLM", "mellum")}[c["family"]]
+             "mellum": ("MellumForCausalLM", "mellum"),
+             "gpt_oss": ("GptOssForCausalLM", "gpt_oss")}[c["family"]]
     result = {
         "architectures": [names[0]], "model_type": names[1], "hidden_size": c["hidden"],
         "intermediate_size": c["ffn"], "num_hidden_layers": c["layers"],
@@ -382,6 +452,13 @@ def config(c):
             result["rotary_dim"] = int(c["rotary"] * c["head_dim"])
         elif "rotary" in c:
             result["partial_rotary_factor"] = c["rotary"]
+    if c["family"] == "gpt_oss":
+        kinds = {"s": "sliding_attention", "f": "full_attention"}
+        result |= {"layer_types": [kinds[kind] for kind in c["kinds"]],
+                   "sliding_window": c["window"]}
+        if c.get("mxfp4"):
+            result["quantization_config"] = {
+                "quant_method": "mxfp4", "modules_to_not_convert": ["model.layers.*.self_attn"]}
     if c["vision"]:
         # As Mistral's models that see are published: the text model within another.
         del result["architectures"]
@@ -408,6 +485,11 @@ def mixture_config(c):
             "moe_intermediate_size": c["expert_ffn"], "moe_num_shared_experts": c["shared"],
             "moe_capacity": [64, 64, 64], "moe_use_aux_free": True, "use_bias": False}
     result["num_experts_per_tok"] = c["top"]
+    if family == "gpt_oss":
+        return result | {
+            "num_local_experts": c["experts"], "attention_bias": True, "swiglu_limit": 7.0,
+            "experts_per_token": c["top"],
+            "initial_context_length": c["scaling"]["original_max_position_embeddings"]}
     if family == "minimax_m2":
         return result | {
             "num_local_experts": c["experts"], "scoring_func": "sigmoid", "use_qk_norm": True,
@@ -432,6 +514,8 @@ def mixture_config(c):
 
 def published(c, w):
     """The weights by the names of the published file; what sees is left out but for two tensors."""
+    if c["family"] == "gpt_oss":
+        return fused_gpt_oss(c, w)
     if c.get("fused"):
         return fused(c, w)
     if not c["vision"]:
@@ -534,8 +618,10 @@ def write_gguf(path, c, w):
         writer.add_expert_used_count(c["top"])
     if c["family"] in MIXTURES:
         write_mixture_keys(writer, c)
-    if c["window"] and "kinds" in c:
+    # Every second layer is what llama.cpp takes for granted of gpt-oss.
+    if c["window"] and "kinds" in c and not "sfsfsf".startswith(c["kinds"]):
         writer.add_sliding_window_pattern([kind == "s" for kind in c["kinds"]])
+    if c["window"] and "window_theta" in c:
         writer.add_rope_freq_base_swa(c["window_theta"])
     if c["window"]:
         writer.add_sliding_window(c["window"])
@@ -576,7 +662,10 @@ def write_gguf(path, c, w):
                     f"{b}attn_{name}_norm.weight", w[f"{p}self_attn.{name}_norm.weight"])
         writer.add_tensor(b + "attn_v.weight", w[p + "self_attn.v_proj.weight"])
         writer.add_tensor(b + "attn_output.weight", w[p + "self_attn.o_proj.weight"])
-        norm = "post_attention_norm" if c["family"] == "glm4_moe" else "ffn_norm"
+        if c["family"] == "gpt_oss":
+            writer.add_tensor(b + "attn_output.bias", w[p + "self_attn.o_proj.bias"])
+            writer.add_tensor(b + "attn_sinks.weight", w[p + "self_attn.sinks"])
+        norm = "post_attention_norm" if c["family"] in ("glm4_moe", "gpt_oss") else "ffn_norm"
         writer.add_tensor(f"{b}{norm}.weight", w[p + "post_attention_layernorm.weight"])
         if c["family"] in MIXTURES:
             write_mixture(writer, c, i, w)
@@ -612,9 +701,9 @@ def write_gguf(path, c, w):
 def write_mixture_keys(writer, c):
     """What llama.cpp's converter says of the experts."""
     family = c["family"]
-    if family not in ("olmoe", "minimax_m2"):
+    if family not in ("olmoe", "minimax_m2", "gpt_oss"):
         writer.add_expert_feed_forward_length(c["expert_ffn"])
-    if family == "minimax_m2":
+    if family in ("minimax_m2", "gpt_oss"):
         writer.add_expert_feed_forward_length(c["ffn"])
     if family == "qwen2_moe":
         writer.add_expert_shared_feed_forward_length(c["shared_ffn"])
@@ -654,6 +743,20 @@ def write_mixture(writer, c, layer, w):
         for ours, theirs in names:
             writer.add_tensor(f"{b}ffn_{ours}.weight", w[f"{p}{theirs}.weight"])
         return
+    if c["family"] == "gpt_oss":
+        for kind in ("weight", "bias"):
+            writer.add_tensor(f"{b}ffn_gate_inp.{kind}", w[f"{p}router.{kind}"])
+        for ours, theirs in names:
+            for kind in ("weight", "bias"):
+                each = np.stack([w[f"{p}experts.{e}.{theirs}.{kind}"]
+                                 for e in range(c["experts"])])
+                if kind == "weight" and c.get("mxfp4"):
+                    writer.add_tensor(
+                        f"{b}ffn_{ours}_exps.weight", quants.quantize(each, MXFP4),
+                        raw_dtype=MXFP4)
+                else:
+                    writer.add_tensor(f"{b}ffn_{ours}_exps.{kind}", each)
+        return
     if c["family"] == "minimax_m2":
         p = f"model.layers.{layer}.block_sparse_moe."
         names = (("gate", "w1"), ("up", "w3"), ("down", "w2"))
@@ -678,6 +781,8 @@ def expected(c, directory):
     plain = {"attn_implementation": "eager"}
     if c["family"] in MIXTURES:
         plain["experts_implementation"] = "eager"  # others want rows of whole 16 bytes
+    if c.get("mxfp4"):
+        plain["quantization_config"] = Mxfp4Config(dequantize=True)
     model = kind.from_pretrained(directory, dtype=torch.float32, **plain).eval()
     prompt = np.random.default_rng(c["seed"] + 1000).integers(3, c["vocab"], c["prompt"]).tolist()
     with torch.no_grad():

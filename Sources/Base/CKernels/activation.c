@@ -10,6 +10,13 @@ void ck_silu_multiply(ck_isa isa, const float *gate, const float *up, float *y, 
     CK_DISPATCH(isa, silu_multiply, gate, up, y, count);
 }
 
+void ck_clamped_gate_multiply(
+    ck_isa isa, const float *gate, const float *gate_bias, const float *up, const float *up_bias,
+    float slope, float limit, float *y, size_t count) {
+    CK_DISPATCH(
+        isa, clamped_gate_multiply, gate, gate_bias, up, up_bias, slope, limit, y, count);
+}
+
 void ck_add(ck_isa isa, float *x, const float *y, size_t count) {
     CK_DISPATCH(isa, add, x, y, count);
 }
@@ -18,6 +25,13 @@ void ck_add_weighted_rows(
     ck_isa isa, float *x, const float *base, size_t stride, const float *weights,
     size_t row_count, size_t count) {
     CK_DISPATCH(isa, add_weighted_rows, x, base, stride, weights, row_count, count);
+}
+
+void ck_add_weighted_biased_rows(
+    ck_isa isa, float *x, const float *base, size_t stride, const float *weights,
+    const float *biases, const int32_t *choice, size_t row_count, size_t count) {
+    CK_DISPATCH(
+        isa, add_weighted_biased_rows, x, base, stride, weights, biases, choice, row_count, count);
 }
 
 void ck_exp(ck_isa isa, const float *x, float *y, size_t count) {

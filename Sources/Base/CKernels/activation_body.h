@@ -20,6 +20,34 @@ static void CK_NAME(silu_multiply)(const float *gate, const float *up, float *y,
     }
 }
 
+/// (up + 1) · gate · sigmoid(slope · gate), the gate limited from above, up from both sides.
+CK_INLINE ck_v16 CK_NAME(clamped_gate)(ck_v16 gate, ck_v16 up, float slope, float limit) {
+    const ck_v16 one = CK_NAME(splat)(1), most = CK_NAME(splat)(limit);
+    gate = CK_NAME(select)(gate > most, most, gate);
+    up = CK_NAME(select)(up > most, most, up);
+    up = CK_NAME(select)(up < -most, -most, up);
+    return gate / (one + CK_NAME(exp)(gate * CK_NAME(splat)(-slope))) * (up + one);
+}
+
+static void CK_NAME(clamped_gate_multiply)(
+    const float *gate, const float *gate_bias, const float *up, const float *up_bias, float slope,
+    float limit, float *y, size_t count) {
+    const size_t whole = count - count % CK_LANES;
+    const int rest = (int)(count - whole);
+    for (size_t k = 0; k < whole; k += CK_LANES) {
+        const ck_v16 g = CK_NAME(load)(gate + k) + CK_NAME(load)(gate_bias + k);
+        const ck_v16 u = CK_NAME(load)(up + k) + CK_NAME(load)(up_bias + k);
+        CK_NAME(store)(y + k, CK_NAME(clamped_gate)(g, u, slope, limit));
+    }
+    if (rest > 0) {
+        const ck_v16 g = CK_NAME(load_partial)(gate + whole, rest)
+            + CK_NAME(load_partial)(gate_bias + whole, rest);
+        const ck_v16 u =
+            CK_NAME(load_partial)(up + whole, rest) + CK_NAME(load_partial)(up_bias + whole, rest);
+        CK_NAME(store_partial)(y + whole, CK_NAME(clamped_gate)(g, u, slope, limit), rest);
+    }
+}
+
 static void CK_NAME(add)(float *x, const float *y, size_t count) {
     for (size_t k = 0; k < count; k++) x[k] += y[k];
 }
@@ -31,6 +59,16 @@ static void CK_NAME(add_weighted_rows)(
         const float *row = base + a * stride;
         const float weight = weights[a];
         for (size_t k = 0; k < count; k++) x[k] = __builtin_fmaf(weight, row[k], x[k]);
+    }
+}
+
+static void CK_NAME(add_weighted_biased_rows)(
+    float *x, const float *base, size_t stride, const float *weights, const float *biases,
+    const int32_t *choice, size_t row_count, size_t count) {
+    for (size_t a = 0; a < row_count; a++) {
+        const float *row = base + a * stride, *bias = biases + (size_t)choice[a] * count;
+        const float weight = weights[a];
+        for (size_t k = 0; k < count; k++) x[k] = __builtin_fmaf(weight, row[k] + bias[k], x[k]);
     }
 }
 

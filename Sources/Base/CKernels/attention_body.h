@@ -320,16 +320,23 @@ static void CK_NAME(merge)(
     }
 }
 
-/// Divides the accumulators by the sums, into the output rows.
+/// Divides the accumulators by the sums, to which the sinks are added first, into the output rows.
 static void CK_NAME(finish)(
     const ck_attention *a, const ck_attention_tile *tile, size_t kv_head, const float *total) {
     const size_t query_count = tile->row_count * a->group, stride = ck_value_stride(a);
     for (size_t i = 0; i < query_count; i++) {
-        const size_t row = i / a->group, head = i % a->group;
+        const size_t row = i / a->group, head = kv_head * a->group + i % a->group;
         float *y = a->output + (tile->first_row + row) * a->output_stride
-            + (kv_head * a->group + head) * a->head_dimension;
+            + head * a->head_dimension;
         const float *x = total + query_count * (1 + CK_LANES) + i * stride;
-        const float sum = CK_NAME(sum)(CK_NAME(load)(total + query_count + i * CK_LANES));
+        float sum = CK_NAME(sum)(CK_NAME(load)(total + query_count + i * CK_LANES));
+        if (a->sinks) {
+            const float sink = a->sinks[head], top = sink > total[i] ? sink : total[i];
+            const float weight = CK_NAME(exp_one)(total[i] - top);
+            sum = __builtin_fmaf(sum, weight, CK_NAME(exp_one)(sink - top));
+            for (size_t d = 0; d < a->head_dimension; d++) y[d] = x[d] * weight / sum;
+            continue;
+        }
         for (size_t d = 0; d < a->head_dimension; d++) y[d] = x[d] / sum;
     }
 }

@@ -19,7 +19,7 @@ size_t ck_strip_bytes(ck_format format, size_t columns) {
 
 ck_activation ck_activation_of(ck_format format) {
     switch (ck_packing_of(format).columns) {
-    case 64: return CK_ACTIVATION_Q8_32;
+    case 64: case 128: return CK_ACTIVATION_Q8_32;
     case 256: return CK_ACTIVATION_Q8_256;
     default: return format == CK_BF16 ? CK_ACTIVATION_BF16 : CK_ACTIVATION_F32;
     }
@@ -37,7 +37,7 @@ size_t ck_activation_bytes(ck_activation kind) {
 // differs by type; `scales` and `minimums` hold one per sub-block.
 typedef struct {
     uint8_t codes[256];
-    uint8_t d[2][2], m[2][2];
+    uint8_t d[4][2], m[4][2];
     uint8_t scales[16], minimums[16];
 } ck_row_block;
 
@@ -84,6 +84,13 @@ static void read_block(ck_format format, const uint8_t *b, int part, ck_row_bloc
     case CK_Q8_0:
         memcpy(y->d[part], b, 2);
         for (int k = 0; k < 32; k++) c[k] = b[2 + k] ^ 128;
+        return;
+    case CK_MXFP4:
+        y->d[part][0] = b[0];
+        for (int k = 0; k < 16; k++) {
+            c[k] = b[1 + k] & 15;
+            c[k + 16] = b[1 + k] >> 4;
+        }
         return;
     case CK_Q2_K:
         for (int j = 0; j < 16; j++) {
@@ -163,6 +170,10 @@ static void write_block(ck_format format, const ck_row_block *y, int part, uint8
     case CK_Q8_0:
         memcpy(b, y->d[part], 2);
         for (int k = 0; k < 32; k++) b[2 + k] = c[k] ^ 128;
+        return;
+    case CK_MXFP4:
+        b[0] = y->d[part][0];
+        for (int k = 0; k < 16; k++) b[1 + k] = (uint8_t)((c[k] & 15) | c[k + 16] << 4);
         return;
     case CK_Q2_K:
         memset(b, 0, 84);
@@ -286,6 +297,10 @@ static void unpack_codes(int bytes, const uint8_t *planes, size_t r, uint8_t *c)
 
 /// Writes a row's scales into the header of its strip's block.
 static void pack_header(ck_format format, const ck_row_block *y, size_t r, uint8_t *header) {
+    if (format == CK_MXFP4) {
+        for (size_t part = 0; part < 4; part++) header[16 * part + r] = y->d[part][0];
+        return;
+    }
     if (ck_packing_of(format).columns == 64) {
         for (size_t part = 0; part < 2; part++) {
             memcpy(header + 32 * part + 2 * r, y->d[part], 2);
@@ -328,6 +343,10 @@ static void pack_header(ck_format format, const ck_row_block *y, size_t r, uint8
 
 /// The reverse of pack_header.
 static void unpack_header(ck_format format, const uint8_t *header, size_t r, ck_row_block *y) {
+    if (format == CK_MXFP4) {
+        for (size_t part = 0; part < 4; part++) y->d[part][0] = header[16 * part + r];
+        return;
+    }
     if (ck_packing_of(format).columns == 64) {
         for (size_t part = 0; part < 2; part++) {
             memcpy(y->d[part], header + 32 * part + 2 * r, 2);

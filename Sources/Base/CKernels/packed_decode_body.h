@@ -24,12 +24,16 @@ CK_INLINE ck_u16 CK_NAME(plane)(const uint8_t *p) {
     return v;
 }
 
-/// The level of each IQ4 code, plus 128.
-CK_INLINE ck_u16 CK_NAME(iq4_levels)(ck_u16 codes) {
+/// The level of each code, plus 128 (IQ4) or plus 16 (MXFP4).
+CK_INLINE ck_u16 CK_NAME(levels)(ck_format format, ck_u16 codes) {
+    static const uint8_t levels[2][16] = {
+        {1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241},
+        {16, 17, 18, 19, 20, 22, 24, 28, 16, 15, 14, 13, 12, 10, 8, 4},
+    };
+    const uint8_t *const table_bytes = levels[format == CK_MXFP4];
 #if CK_DOT_512 || CK_DOT_256
-    const __m128i table =
-        _mm_setr_epi8(1, 24, 45, 63, 79, 93, 106, 118, (char)129, (char)141, (char)153, (char)166,
-                      (char)181, (char)197, (char)217, (char)241);
+    __m128i table;
+    __builtin_memcpy(&table, table_bytes, sizeof table);
 #endif
 #if CK_DOT_512
     return (ck_u16)_mm512_shuffle_epi8(_mm512_broadcast_i32x4(table), (__m512i)codes);
@@ -41,11 +45,9 @@ CK_INLINE ck_u16 CK_NAME(iq4_levels)(ck_u16 codes) {
     __builtin_memcpy(&codes, parts, 64);
     return codes;
 #else
-    static const uint8_t table[16] = {
-        1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241};
     uint8_t bytes[64];
     __builtin_memcpy(bytes, &codes, 64);
-    for (int i = 0; i < 64; i++) bytes[i] = table[bytes[i]];
+    for (int i = 0; i < 64; i++) bytes[i] = table_bytes[bytes[i]];
     __builtin_memcpy(&codes, bytes, 64);
     return codes;
 #endif
@@ -60,9 +62,10 @@ CK_INLINE void CK_NAME(decode_codes)(ck_format format, const uint8_t *p, ck_u16 
         for (int j = 0; j < 8; j++) codes[j] = CK_NAME(plane)(p + 64 * j);
         return;
     case CK_Q4_0: case CK_Q4_1: case CK_Q4_K: case CK_Q5_0: case CK_Q5_1: case CK_Q5_K:
-    case CK_Q6_K: case CK_IQ4_NL: case CK_IQ4_XS: {
+    case CK_Q6_K: case CK_IQ4_NL: case CK_IQ4_XS: case CK_MXFP4: {
         const int fifth = format == CK_Q5_0 || format == CK_Q5_1 || format == CK_Q5_K;
-        const int levels = format == CK_IQ4_NL || format == CK_IQ4_XS;
+        const int levels =
+            format == CK_IQ4_NL || format == CK_IQ4_XS || format == CK_MXFP4;
         ck_u16 high[2] = {ones, ones};
         if (fifth) high[0] = CK_NAME(plane)(p + 256);
         if (format == CK_Q6_K) {
@@ -81,8 +84,8 @@ CK_INLINE void CK_NAME(decode_codes)(ck_format format, const uint8_t *p, ck_u16 
                 low |= (j < 3 ? high[0] << (4 - 2 * j) : high[0] >> 2) & 48 * ones;
                 top |= (j < 3 ? high[1] << (4 - 2 * j) : high[1] >> 2) & 48 * ones;
             }
-            codes[j] = levels ? CK_NAME(iq4_levels)(low) : low;
-            codes[j + 4] = levels ? CK_NAME(iq4_levels)(top) : top;
+            codes[j] = levels ? CK_NAME(levels)(format, low) : low;
+            codes[j + 4] = levels ? CK_NAME(levels)(format, top) : top;
         }
         return;
     }
@@ -121,6 +124,16 @@ CK_INLINE ck_i16 CK_NAME(signed_bytes)(const uint8_t *p) {
     ck_sb16 b;
     __builtin_memcpy(&b, p, sizeof b);
     return __builtin_convertvector(b, ck_i16);
+}
+
+/// The scales of 32 columns, part `part` of a block of a type with a scale for each 32.
+CK_INLINE ck_v16 CK_NAME(part_scale)(ck_format format, const uint8_t *header, size_t part) {
+    if (format != CK_MXFP4) return CK_NAME(halves)(header + 32 * part);
+    // 2^(e - 128), which is subnormal for e below 2.
+    const ck_i16 e = CK_NAME(unsigned_bytes)(header + 16 * part);
+    const ck_i16 small = e < 2, plain = (e - 1) << 23;
+    const ck_i16 subnormal = CK_NAME(splat_int)(0x200000) << (e & 1);
+    return (ck_v16)((small & subnormal) | (~small & plain));
 }
 
 CK_INLINE void CK_NAME(store_int)(int32_t *p, ck_i16 v) { __builtin_memcpy(p, &v, sizeof v); }
@@ -170,7 +183,7 @@ CK_INLINE int CK_NAME(code_bits)(ck_format format) {
     switch (format) {
     case CK_Q2_K: return 2;
     case CK_Q3_K: return 3;
-    case CK_Q5_0: case CK_Q5_1: case CK_Q5_K: return 5;
+    case CK_Q5_0: case CK_Q5_1: case CK_Q5_K: case CK_MXFP4: return 5;
     case CK_Q6_K: return 6;
     case CK_Q8_0: case CK_IQ4_NL: case CK_IQ4_XS: return 8;
     default: return 4;
@@ -182,7 +195,7 @@ CK_INLINE int CK_NAME(offset_shift)(ck_format format) {
     switch (format) {
     case CK_Q3_K: return 2;
     case CK_Q4_0: return 3;
-    case CK_Q5_0: return 4;
+    case CK_Q5_0: case CK_MXFP4: return 4;
     case CK_Q6_K: return 5;
     // Where bytes are multiplied by pairs they become signed instead: 16 bits hold no more.
     case CK_Q8_0: case CK_IQ4_NL: case CK_IQ4_XS: return CK_DOT_PAIRS ? 0 : 7;
@@ -215,8 +228,9 @@ CK_INLINE const uint8_t *CK_NAME(decode)(
             if (packing.columns == 256) {
                 CK_NAME(decode_scales)(format, p, to);
             } else {
-                for (size_t part = 0; part < 2; part++) {
-                    CK_NAME(store)(to->d[k / 32 + part], CK_NAME(halves)(p + 32 * part));
+                for (size_t part = 0; part < packing.columns / 32; part++) {
+                    CK_NAME(store)(
+                        to->d[k / 32 + part], CK_NAME(part_scale)(format, p, part));
                     if (packing.header_bytes == 128)
                         CK_NAME(store)(to->m[k / 32 + part], CK_NAME(halves)(p + 64 + 32 * part));
                 }

@@ -47,7 +47,8 @@ typedef struct {
     X(Q4_0, 64, 64, 256) X(Q4_1, 64, 128, 256) X(Q5_0, 64, 64, 320) \
     X(Q5_1, 64, 128, 320) X(Q8_0, 64, 64, 512) X(Q2_K, 256, 320, 128) \
     X(Q3_K, 256, 256, 192) X(Q4_K, 256, 320, 256) X(Q5_K, 256, 320, 320) \
-    X(Q6_K, 256, 320, 384) X(IQ4_NL, 64, 64, 256) X(IQ4_XS, 256, 192, 256)
+    X(Q6_K, 256, 320, 384) X(IQ4_NL, 64, 64, 256) X(IQ4_XS, 256, 192, 256) \
+    X(MXFP4, 128, 64, 256)
 
 /// The packing of a format, zero columns where there is none.
 static inline ck_packing ck_packing_of(ck_format format) {

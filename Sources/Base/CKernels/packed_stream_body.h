@@ -94,16 +94,18 @@ CK_INLINE void CK_NAME(stream)(
                 CK_NAME(stream256)(format, tokens, p, x, sum);
             } else {
                 const uint8_t *const codes = p + packing.header_bytes;
-                const size_t bytes = ck_packed_block_bytes(packing, 64);
-                CK_NAME(prefetch_part)(p, bytes, 0, 2);
+                const size_t bytes = ck_packed_block_bytes(packing, packing.columns);
+                const size_t parts = packing.columns / 32;
                 const uint8_t *const m = p + (packing.header_bytes == 128 ? 64 : 0);
-                CK_NAME(stream32)(
-                    format, tokens, codes, x, k, CK_NAME(halves)(p), CK_NAME(halves)(m), sum);
-                CK_NAME(prefetch_part)(p, bytes, 1, 2);
-                if (width == 64)
-                    CK_NAME(stream32)(
-                        format, tokens, codes + packing.code_bytes, x, k + 32,
-                        CK_NAME(halves)(p + 32), CK_NAME(halves)(m + 32), sum);
+#pragma clang loop unroll(full)
+                for (size_t part = 0; part < parts; part++) {
+                    CK_NAME(prefetch_part)(p, bytes, part, parts);
+                    if (32 * part < width)
+                        CK_NAME(stream32)(
+                            format, tokens, codes + part * packing.code_bytes, x, k + 32 * part,
+                            CK_NAME(part_scale)(format, p, part),
+                            CK_NAME(part_scale)(format, m, part), sum);
+                }
             }
             p += ck_packed_block_bytes(packing, width);
 #pragma clang loop unroll(full)

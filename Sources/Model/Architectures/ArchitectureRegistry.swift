@@ -18,6 +18,7 @@ extension Architecture {
         minimaxM2,
         ernie4MoE,
         mellum,
+        gptOSS,
         bert,
         bertClassifier,
     ]

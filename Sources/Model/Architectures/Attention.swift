@@ -3,6 +3,10 @@
 import Computation
 import ModelFiles
 
+extension TensorRole {
+    static let sinks = TensorRole("sinks")
+}
+
 extension ScratchRole {
     static let queries = ScratchRole("queries")
     static let keys = ScratchRole("keys")
@@ -49,6 +53,16 @@ final class Attention {
             mistral: ["layers.{L}.attention.wo.weight"], split: .columns),
     ]
 
+    /// A logit for each head that joins the softmax of its scores and whose share is dropped.
+    static let sinks = TensorDeclaration(
+        .sinks, [.H], gguf: ["blk.{L}.attn_sinks.weight"],
+        huggingFace: ["model.layers.{L}.self_attn.sinks"])
+
+    /// What is added to the output projection.
+    static let outputBias = TensorDeclaration(
+        TensorRole.attentionOutput.bias, [.D], gguf: ["blk.{L}.attn_output.bias"],
+        huggingFace: ["model.layers.{L}.self_attn.o_proj.bias"])
+
     static let scratch =
         RotaryEmbedding.scratch + [
             ScratchDeclaration(.queries, .tokens, .H * .Dh),
@@ -77,6 +91,10 @@ final class Attention {
     private let queryKeyValueReading: Reading
     private let wo: WeightMatrix
     private let woReading: Reading
+    /// `[H]`, or empty.
+    private let sinks: [Float]
+    /// `[D]`, or empty.
+    private let outputBias: [Float]
 
     init(_ parts: LayerParts) {
         let step = parts.step
@@ -93,6 +111,8 @@ final class Attention {
         queryKeyValueReading = Reading(step.compute.ahead(of: queryKeyValue))
         wo = parts.weights.matrix(.attentionOutput)
         woReading = Reading(step.compute.ahead(of: [wo]))
+        sinks = parts.weights.vectorIfDeclared(.sinks)
+        outputBias = parts.weights.vectorIfDeclared(TensorRole.attentionOutput.bias)
     }
 
     /// Queries, keys and values of the normalised rows.
@@ -119,9 +139,12 @@ final class Attention {
         step.plan.window = window
         step.compute.attend(
             queries: queries, cache: step.cache, layer: layer, plan: step.plan,
-            scratch: step.attention, into: attended)  // [T, H·Dh]
+            scratch: step.attention, sinks: sinks, into: attended)  // [T, H·Dh]
         step.compute.multiply(
             attended, rows: 0..<step.rowCount, wo, into: projected, ahead: step.read(woReading))
+        if !outputBias.isEmpty {
+            step.compute.add(outputBias, toEach: projected, rowCount: step.rowCount)
+        }
         step.compute.add(projected, rowCount: step.rowCount, to: step.residual)  // [T, D]
     }
 }

@@ -43,7 +43,7 @@ extension Architecture {
             [RMSNorm.beforeAttention] + Attention.tensors
                 + (c.numbers[.projectionBias] == 1 ? ProjectionBias.tensors : [])
                 + (c.numbers[.headNorm] == 1 ? HeadNorm.tensors : [])
-                + [beforeFeedForward] + MixedFeedForward.tensors(c, layer)
+                + [RMSNorm.afterAttention] + MixedFeedForward.tensors(c, layer)
         },
         scratch: { Attention.scratch + MixedFeedForward.scratch($0) },
         network: { parts in
@@ -57,11 +57,6 @@ extension Architecture {
                 }
             }
         })
-
-    /// Its norm has another name in GGUF files than Llama's.
-    private static let beforeFeedForward = TensorDeclaration(
-        .feedForwardNorm, [.D], gguf: ["blk.{L}.post_attention_norm.weight"],
-        huggingFace: ["model.layers.{L}.post_attention_layernorm.weight"])
 
     private static let usual = {
         var mixture = ExpertMixture()

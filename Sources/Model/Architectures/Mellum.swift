@@ -12,7 +12,7 @@ extension Architecture {
         name: "Mellum", experts: .always,
         gguf: GGUFKeys(
             architectures: ["mellum"], written: "mellum", ropePairing: .halves,
-            mixture: ExpertMixture(), mixesWindows: true),
+            mixture: ExpertMixture(), windows: WindowPattern(period: 4, isUnstretched: true)),
         huggingFace: HuggingFaceKeys(
             architecture: "MellumForCausalLM", modelType: "mellum", kvHeadCount: 4,
             headDimension: 128, contextLength: 131_072, ropeTheta: 10_000, rmsNormEpsilon: 1e-6,

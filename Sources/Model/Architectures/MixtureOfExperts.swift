@@ -24,14 +24,37 @@ final class MixtureOfExperts: FeedForward {
     /// All tensors of a layer with experts.
     static func tensors(of configuration: ModelConfiguration) -> [TensorDeclaration] {
         SharedExpert.tensors(of: configuration) + [router]
-            + (configuration.mixture.hasSelectionBias ? [selectionBias] : []) + networks
+            + (configuration.mixture.hasSelectionBias ? [selectionBias] : [])
+            + (configuration.mixture.hasBiases ? biases : []) + networks
     }
+
+    /// Where the router and the experts have biases: they stand before the networks, whose matrices
+    /// are read together.
+    private static let biases = [
+        TensorDeclaration(
+            TensorRole.router.bias, [.E], gguf: ["blk.{L}.ffn_gate_inp.bias"],
+            huggingFace: ["model.layers.{L}.mlp.router.bias"]),
+        TensorDeclaration(
+            TensorRole.gate.bias, [.E, .Fe], gguf: ["blk.{L}.ffn_gate_exps.bias"],
+            huggingFace: [
+                .transposedStack("model.layers.{L}.mlp.experts.gate_up_proj_bias", rows: .even)
+            ], isVector: true),
+        TensorDeclaration(
+            TensorRole.up.bias, [.E, .Fe], gguf: ["blk.{L}.ffn_up_exps.bias"],
+            huggingFace: [
+                .transposedStack("model.layers.{L}.mlp.experts.gate_up_proj_bias", rows: .odd)
+            ], isVector: true),
+        TensorDeclaration(
+            TensorRole.down.bias, [.E, .D], gguf: ["blk.{L}.ffn_down_exps.bias"],
+            huggingFace: ["model.layers.{L}.mlp.experts.down_proj_bias"], isVector: true),
+    ]
 
     private static let router = TensorDeclaration(
         .router, [.E, .D], gguf: ["blk.{L}.ffn_gate_inp.weight"],
         huggingFace: [
             "model.layers.{L}.block_sparse_moe.gate.weight",
             "model.layers.{L}.mlp.gate.weight",
+            "model.layers.{L}.mlp.router.weight",
         ],
         mistral: ["layers.{L}.gate.weight", "layers.{L}.feed_forward.gate.weight"],
         isQuantised: false)
@@ -114,6 +137,12 @@ final class MixtureOfExperts: FeedForward {
     /// Whether each row has Mixtral's one or two experts, by Mixtral's rule.
     private let isPlain: Bool
     private let shared: SharedExpert?
+    /// `[E]`, or empty.
+    private let routerBias: [Float]
+    /// nil: silu.
+    private let gate: ExpertGate?
+    /// `[E, D]`, or empty.
+    private let downBias: [Float]
     /// `[Fe, D]`, `[D, Fe]` and `[Fe, D]` of each expert.
     private let w1: [WeightMatrix]
     private let w2: [WeightMatrix]
@@ -136,6 +165,14 @@ final class MixtureOfExperts: FeedForward {
             rule == RouterRule() && selectionBias.isEmpty
             && parts.configuration.expertsPerToken ?? 1 <= 2
         shared = mixture.sharedSize > 0 ? SharedExpert(parts) : nil
+        let weights = parts.weights
+        routerBias = weights.vectorIfDeclared(TensorRole.router.bias)
+        gate = mixture.gate.map {
+            ExpertGate(
+                clamp: $0, biases: weights.vector(TensorRole.gate.bias),
+                upBiases: weights.vector(TensorRole.up.bias))
+        }
+        downBias = weights.vectorIfDeclared(TensorRole.down.bias)
         w1 = parts.weights.matrices(.gate)
         w2 = parts.weights.matrices(.down)
         w3 = parts.weights.matrices(.up)
@@ -151,6 +188,9 @@ final class MixtureOfExperts: FeedForward {
         shared?.add(step)
         compute.multiply(
             step.normed, rows: 0..<rowCount, router, into: routerLogits)  // [T, E]
+        if !routerBias.isEmpty {
+            compute.add(routerBias, toEach: routerLogits, rowCount: rowCount)
+        }
         if isPlain {
             compute.route(routerLogits, rowCount: rowCount, into: &step.routing)
         } else {
@@ -160,10 +200,12 @@ final class MixtureOfExperts: FeedForward {
         }
         step.noteExperts(inLayer: layer, expertByteCount: expertByteCount)
         compute.multiplyGated(
-            step.normed, step.routing.groups, w1: w1, w3: w3, into: gated)  // [T·A, Fe]
+            step.normed, step.routing.groups, w1: w1, w3: w3, gate: gate,
+            into: gated)  // [T·A, Fe]
         compute.multiplyGathered(
             gated, step.routing.groups, reading: .slot, w2, into: down,
             ahead: step.read(expertsReading))  // [T·A, D]
-        compute.addExperts(down, routing: step.routing, rowCount: rowCount, to: step.residual)
+        compute.addExperts(
+            down, routing: step.routing, biases: downBias, rowCount: rowCount, to: step.residual)
     }
 }

@@ -15,6 +15,10 @@ final class RMSNorm {
         .feedForwardNorm, gguf: "blk.{L}.ffn_norm.weight",
         huggingFace: "model.layers.{L}.post_attention_layernorm.weight",
         mistral: "layers.{L}.ffn_norm.weight")
+    /// The same norm under the name that some families' GGUF files have for it.
+    static let afterAttention = TensorDeclaration(
+        .feedForwardNorm, [.D], gguf: ["blk.{L}.post_attention_norm.weight"],
+        huggingFace: ["model.layers.{L}.post_attention_layernorm.weight"])
 
     /// Declares the weight of a norm over the residual stream.
     static func tensor(

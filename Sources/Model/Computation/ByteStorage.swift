@@ -4,9 +4,10 @@ internal import Glibc
 package import Parallelism
 internal import Synchronization
 
-/// Bytes that stay where they are and as they are: those of a ``MappedFile`` or ``AnonymousMemory``.
+/// Bytes that stay where they are and as they are: those of a ``MappedFile`` or ``AnonymousMemory``, or
+/// of ``RearrangedMatrices``, which are brought in before they are read.
 ///
-/// A class with two subclasses, not a protocol, so that the address of the bytes is one load away
+/// A class with few subclasses, not a protocol, so that the address of the bytes is one load away
 /// from whoever reads weights.
 // Safety: the bytes are never written after init, and freed only by the deinit of a subclass. What
 // `release` drops comes back with the same bytes.
@@ -25,7 +26,7 @@ internal import Synchronization
         self.path = path
     }
 
-    /// All the bytes.
+    /// All the bytes; whoever reads some brings them in first.
     package final var bytes: RawSpan {
         @_lifetime(borrow self)
         borrowing get {
@@ -48,12 +49,17 @@ internal import Synchronization
         guard offset >= 0, count >= 0, offset <= byteCount, count <= byteCount - offset else {
             throw .outOfRange(path: path, offset: offset, count: count, byteCount: byteCount)
         }
+        bringIn(offset..<offset + count)
         let span = unsafe RawSpan(_unsafeStart: base + offset, byteCount: count)
         return unsafe _overrideLifetime(span, borrowing: self)
     }
 
     /// Tells the system how the bytes will be used; a hint that never fails, for those of a file.
     package func advise(_ access: Access) {}
+
+    /// Makes a range of the bytes, where they are made of others; to be called before they are read
+    /// by their address.
+    package func bringIn(_ range: Range<Int>) {}
 
     /// Lets go of the memory that a range of the bytes takes, where they can be read again.
     package func release(_ range: Range<Int>) {}

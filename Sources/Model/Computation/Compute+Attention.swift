@@ -54,10 +54,12 @@ extension Compute {
     ///   - layer: the layer of the cache.
     ///   - plan: what each row sees.
     ///   - scratch: memory for this and nothing else.
+    ///   - sinks: H logits that join the softmax of each head's scores and whose share is dropped;
+    ///     empty: there are none.
     ///   - output: receives `[T, H·Dh]`.
     package func attend(
         queries: FloatBuffer, cache: KVCache, layer: Int, plan: AttentionPlan,
-        scratch: AttentionScratch, into output: FloatBuffer
+        scratch: AttentionScratch, sinks: [Float] = [], into output: FloatBuffer
     ) {
         let shape = cache.shape
         let group = scratch.headCount / shape.kvHeadCount
@@ -66,6 +68,7 @@ extension Compute {
                 && queries.columnCount == scratch.headCount * shape.headDimension
                 && output.columnCount == queries.columnCount
                 && queries.rowCount >= plan.rowCount && output.rowCount >= plan.rowCount
+                && (sinks.isEmpty || sinks.count == scratch.headCount)
                 && scratch.threadCount >= pool.threadCount,
             "attention of \(plan.rowCount) rows: buffers of other shapes")
         checkBlocks(of: plan, in: cache)
@@ -84,10 +87,13 @@ extension Compute {
         unsafe attention.scale = 1 / Float(shape.headDimension).squareRoot()
         unsafe attention.window = Int64(plan.window ?? Int.max)
         unsafe plan.blockTables.withUnsafeBufferPointer { tables in
-            unsafe scratch.tasks.layOut(
-                attention, plan: plan, tables: tables.baseAddress, isa: isa)
-            pool.runRegion(count: scratch.tasks.count, by: scratch.runTask)
-            pool.runRegion(count: scratch.tasks.mergeCount, by: scratch.runMerge)
+            unsafe sinks.withUnsafeBufferPointer { sinks in
+                unsafe attention.sinks = sinks.isEmpty ? nil : sinks.baseAddress
+                unsafe scratch.tasks.layOut(
+                    attention, plan: plan, tables: tables.baseAddress, isa: isa)
+                pool.runRegion(count: scratch.tasks.count, by: scratch.runTask)
+                pool.runRegion(count: scratch.tasks.mergeCount, by: scratch.runMerge)
+            }
         }
     }
 

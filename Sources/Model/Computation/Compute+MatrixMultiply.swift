@@ -73,24 +73,42 @@ extension Compute {
         _ x: FloatBuffer, _ groups: borrowing RowGroups, reading source: RowGroups.Source,
         _ matrices: [WeightMatrix], into y: FloatBuffer, ahead: WeightsAhead? = nil
     ) {
-        multiplyGroups(
+        unsafe multiplyGroups(
             x, groups, reading: source, matrices, gating: nil, into: y, ahead: ahead)
     }
 
-    /// y = silu(x · W1ᵀ) ⊙ (x · W3ᵀ) for each group of rows, all groups in one parallel region.
+    /// y = gate(x · W1ᵀ) ⊙ (x · W3ᵀ) for each group of rows, all groups in one parallel region.
     ///
     /// - Parameters:
     ///   - x: `[T, columns]`; a slot reads the row of its token.
     ///   - groups: which slots go to which matrices.
     ///   - w1: the first matrix of each group.
     ///   - w3: the second matrix of each group.
+    ///   - gate: what is added to the products, and the gate; nil: the gate is silu.
     ///   - y: row s receives slot s.
     package func multiplyGated(
         _ x: FloatBuffer, _ groups: borrowing RowGroups, w1: [WeightMatrix], w3: [WeightMatrix],
-        into y: FloatBuffer
+        gate: ExpertGate? = nil, into y: FloatBuffer
     ) {
         precondition(w1.count == w3.count, "\(w1.count), \(w3.count)")
-        multiplyGroups(x, groups, reading: .token, w1, gating: w3, into: y, ahead: nil)
+        guard let gate else {
+            unsafe multiplyGroups(x, groups, reading: .token, w1, gating: w3, into: y, ahead: nil)
+            return
+        }
+        let count = w1.reduce(0) { $0 + $1.rowCount }
+        precondition(
+            gate.biases.count == count && gate.upBiases.count == count,
+            "\(gate.biases.count) and \(gate.upBiases.count) biases for \(count) rows")
+        unsafe gate.biases.withUnsafeBufferPointer { biases in
+            unsafe gate.upBiases.withUnsafeBufferPointer { upBiases in
+                guard let biases = biases.baseAddress, let upBiases = upBiases.baseAddress
+                else { return }
+                unsafe multiplyGroups(
+                    x, groups, reading: .token, w1, gating: w3,
+                    by: .init(clamp: gate.clamp, biases: biases, upBiases: upBiases), into: y,
+                    ahead: nil)
+            }
+        }
     }
 
     /// What each thread reads first in a product with some matrices, in one parallel region.
@@ -140,8 +158,8 @@ extension Compute {
 
     private func multiplyGroups(
         _ x: FloatBuffer, _ groups: borrowing RowGroups, reading source: RowGroups.Source,
-        _ matrices: [WeightMatrix], gating others: [WeightMatrix]?, into y: FloatBuffer,
-        ahead: WeightsAhead?
+        _ matrices: [WeightMatrix], gating others: [WeightMatrix]?,
+        by gate: PlannedProduct.BiasedGate? = nil, into y: FloatBuffer, ahead: WeightsAhead?
     ) {
         precondition(matrices.count == groups.groupCount, "\(matrices.count) matrices")
         plan.begin(x)
@@ -168,6 +186,11 @@ extension Compute {
                     unsafe product.xRows = inputs + first
                     unsafe product.yRows = slots + first
                     unsafe product.tokenCount = count
+                    if var gate = unsafe gate {
+                        unsafe gate.biases += Int(group) * product.w.rowCount
+                        unsafe gate.upBiases += Int(group) * product.w.rowCount
+                        unsafe product.gate = unsafe gate
+                    }
                     unsafe plan.add(product)
                 }
                 runPlan(x, rows: 0..<rowCount, ahead: ahead)

@@ -117,22 +117,66 @@ extension Compute {
     /// - Parameters:
     ///   - y: `[T·A, D]`, the experts' results: row t·A + a is of token t's a-th best expert.
     ///   - routing: the weights.
+    ///   - biases: `[E, D]`, what is added to the results of each expert; empty: nothing.
     ///   - rowCount: T.
     ///   - x: `[T, D]`.
     package func addExperts(
-        _ y: FloatBuffer, routing: ExpertRouting, rowCount: Int, to x: FloatBuffer
+        _ y: FloatBuffer, routing: ExpertRouting, biases: [Float] = [], rowCount: Int,
+        to x: FloatBuffer
     ) {
         let chosenCount = routing.expertsPerToken
         precondition(
             x.columnCount == y.columnCount && rowCount <= x.rowCount
-                && rowCount * chosenCount <= y.rowCount,
+                && rowCount * chosenCount <= y.rowCount
+                && (biases.isEmpty || biases.count == routing.expertCount * x.columnCount),
             "mixing \(rowCount) rows: buffers of other shapes")
+        guard biases.isEmpty else {
+            addBiasedExperts(y, routing: routing, biases: biases, rowCount: rowCount, to: x)
+            return
+        }
         unsafe routing.weights.withUnsafeBufferPointer { weights in
             guard let mixing = weights.baseAddress else { return }
             unsafe forEachRow(
                 rowCount, cost: x.columnCount * chosenCount,
                 ExpertAddition(
                     isa: isa, x: x, y: y, weights: mixing, expertsPerToken: chosenCount))
+        }
+    }
+
+    private func addBiasedExperts(
+        _ y: FloatBuffer, routing: ExpertRouting, biases: [Float], rowCount: Int,
+        to x: FloatBuffer
+    ) {
+        unsafe routing.weights.withUnsafeBufferPointer { weights in
+            unsafe routing.selection.withUnsafeBufferPointer { selection in
+                unsafe biases.withUnsafeBufferPointer { biases in
+                    guard let mixing = weights.baseAddress, let chosen = selection.baseAddress,
+                        let biases = biases.baseAddress
+                    else { return }
+                    unsafe forEachRow(
+                        rowCount, cost: 2 * x.columnCount * routing.expertsPerToken,
+                        BiasedExpertAddition(
+                            isa: isa, x: x, y: y, weights: mixing, selection: chosen,
+                            biases: biases, expertsPerToken: routing.expertsPerToken))
+                }
+            }
+        }
+    }
+
+    @safe private struct BiasedExpertAddition: RowWork {
+        let isa: ck_isa
+        let x: FloatBuffer
+        let y: FloatBuffer
+        let weights: UnsafePointer<Float>
+        let selection: UnsafePointer<Int32>
+        let biases: UnsafePointer<Float>
+        let expertsPerToken: Int
+
+        func run(row: Int) {
+            let visits = row * expertsPerToken
+            unsafe ck_add_weighted_biased_rows(
+                isa, x.base + row * x.stride, y.base + visits * y.stride, y.stride,
+                weights + visits, biases, selection + visits, expertsPerToken, x.columnCount)
         }
     }
 

@@ -42,6 +42,8 @@ struct PanelMaker {
         let target = unsafe target.assumingMemoryBound(to: UInt8.self)
         let first = panel * WeightMatrix.rowsPerPanel
         let rowCount = min(WeightMatrix.rowsPerPanel, matrix.rowCount - first)
+        let start = matrix.byteOffset + first * matrix.bytesPerRow
+        matrix.storage.bringIn(start..<start + rowCount * matrix.bytesPerRow)
         let rows =
             unsafe matrix.base.assumingMemoryBound(to: UInt8.self)
             + first * matrix.bytesPerRow

@@ -16,6 +16,17 @@ internal import CKernels
     var xRows: UnsafePointer<Int32>?
     var yRows: UnsafePointer<Int32>?
     var tokenCount: Int
+    /// What becomes of the two products where there is a U; nil: silu and no biases.
+    var gate: BiasedGate?
+
+    /// A clamped gate, and what is added to both products before.
+    @unsafe struct BiasedGate {
+        var clamp: ClampedGate
+        /// One for each row of W.
+        var biases: UnsafePointer<Float>
+        /// One for each row of U.
+        var upBiases: UnsafePointer<Float>
+    }
 
     /// Bytes of weights of each panel.
     var bytesPerPanel: Int {

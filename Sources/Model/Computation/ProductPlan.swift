@@ -207,7 +207,14 @@ internal import Parallelism
             let firstRow = panels.lowerBound * WeightMatrix.rowsPerPanel
             for token in 0..<last - first {
                 let y = unsafe gate.output(token: token) + firstRow
-                unsafe ck_silu_multiply(isa, y, up + token * u.yStride, y, u.w.rowCount)
+                guard let clamped = unsafe product.pointee.gate else {
+                    unsafe ck_silu_multiply(isa, y, up + token * u.yStride, y, u.w.rowCount)
+                    continue
+                }
+                unsafe ck_clamped_gate_multiply(
+                    isa, y, clamped.biases + firstRow, up + token * u.yStride,
+                    clamped.upBiases + firstRow, clamped.clamp.slope, clamped.clamp.limit, y,
+                    u.w.rowCount)
             }
         }
     }

@@ -53,6 +53,9 @@ package final class Transformer {
                 tensor: mismatch.tensor, expected: mismatch.expected, found: mismatch.found)
         }
         self.configuration = configuration
+        for matrix in tensors.matrices where matrix.layout == .rows {
+            matrix.storage.bringIn(matrix.byteOffset..<matrix.byteOffset + matrix.byteCount)
+        }
         weights = tensors
         files = tensors.files
         let steady = tensors.parts.filter { $0.layer != nil && $0.expert == nil }

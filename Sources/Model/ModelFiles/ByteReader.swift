@@ -47,6 +47,7 @@ package struct ByteReader {
         }
         try require(size, what: what())
         let start = offset
+        file.bringIn(start..<start + size)
         let values = unsafe [Value](unsafeUninitializedCapacity: count) { buffer, initialized in
             unsafe file.bytes.withUnsafeBytes { source in
                 let part = unsafe UnsafeRawBufferPointer(rebasing: source[start..<start + size])
@@ -142,7 +143,9 @@ extension ByteStorage {
     /// - Precondition: all of them lie inside the file.
     func firstNonFinite16(start: Int, stride: Int, count: Int, exponentMask: UInt16) -> Int? {
         guard count > 0 else { return nil }
-        precondition(start >= 0 && start + (count - 1) * stride + 2 <= byteCount)
+        let end = start + (count - 1) * stride + 2
+        precondition(start >= 0 && end <= byteCount)
+        bringIn(start..<end)
         return unsafe bytes.withUnsafeBytes { source in
             var place = start
             for index in 0..<count {
@@ -160,7 +163,9 @@ extension ByteStorage {
     /// - Precondition: all of them lie inside the file.
     func firstWord32(start: Int, stride: Int, count: Int, mask: UInt32) -> Int? {
         guard count > 0 else { return nil }
-        precondition(start >= 0 && start + (count - 1) * stride + 4 <= byteCount)
+        let end = start + (count - 1) * stride + 4
+        precondition(start >= 0 && end <= byteCount)
+        bringIn(start..<end)
         return unsafe bytes.withUnsafeBytes { source in
             for index in 0..<count {
                 let word = unsafe source.loadUnaligned(
@@ -176,6 +181,7 @@ extension ByteStorage {
     /// - Precondition: all of them lie inside the file.
     func firstNonFinite32(start: Int, count: Int) -> Int? {
         precondition(start >= 0 && start + count * 4 <= byteCount)
+        bringIn(start..<start + count * 4)
         return unsafe bytes.withUnsafeBytes { source in
             for index in 0..<count {
                 let word = unsafe source.loadUnaligned(

@@ -17,6 +17,10 @@ package struct ExpertMixture: Sendable, Equatable {
     package var sharedSize = 0
     /// Whether what that network gives is multiplied by a gate of its own.
     package var gatesShared = false
+    /// Whether the router and the matrices of experts have biases.
+    package var hasBiases = false
+    /// How experts gate; nil: by silu.
+    package var gate: ClampedGate?
     /// The layers that have one network of width F instead of experts.
     package var denseLayers: Set<Int> = []
 

@@ -107,7 +107,7 @@ struct GGUFConfiguration {
             configuration.numbers[key.number] = value == 0 ? nil : value
         }
         configuration.draftLayerCount = draftLayerCount
-        if schema.gguf?.mixesWindows == true { try readWindows(&configuration) }
+        if let windows = schema.gguf?.windows { try readWindows(&configuration, windows) }
         for mark in schema.gguf?.marks ?? []
         where (0..<layerCount).contains(where: { rowCount(Self.name(mark.tensor, $0)) != nil }) {
             configuration.numbers[mark.number] = 1
@@ -199,12 +199,15 @@ struct GGUFConfiguration {
         return mixture
     }
 
-    /// Which layers have the window, and how they rotate: unstretched.
-    private func readWindows(_ c: inout ModelConfiguration) throws(ModelFileError) {
+    /// Which layers have the window, and how they rotate.
+    private func readWindows(
+        _ c: inout ModelConfiguration, _ usual: WindowPattern
+    ) throws(ModelFileError) {
         guard c.slidingWindow != nil else { return }
         let key = "attention.sliding_window_pattern"
-        // One layer in four sees all where the file does not say; so many say it by one number.
-        var hasWindow = (0..<c.layerCount).map { $0 % 4 < 3 }
+        // Some files say it by the number of layers of which one sees all.
+        let usualFull = usual.fullLayers(of: c.layerCount)
+        var hasWindow = (0..<c.layerCount).map { !usualFull.contains($0) }
         switch metadata[fields.prefix + key] {
         case nil: break
         case .array(.bool(let flags)):
@@ -219,12 +222,13 @@ struct GGUFConfiguration {
         c.fullLayers = Set(hasWindow.indices.filter { !hasWindow[$0] })
         let theta = try fields.number(
             "rope.freq_base_swa", in: ConfigurationBounds.ropeTheta, default: c.ropeTheta)
+        let scaling = usual.isUnstretched ? .none : c.ropeScaling
         if c.fullLayers.count == c.layerCount {
             (c.slidingWindow, c.fullLayers) = (nil, [])
         } else if c.fullLayers.isEmpty {
-            (c.ropeTheta, c.ropeScaling) = (theta, .none)
-        } else if theta != c.ropeTheta || c.ropeScaling != .none {
-            c.windowRope = WindowRope(theta: theta)
+            (c.ropeTheta, c.ropeScaling) = (theta, scaling)
+        } else if theta != c.ropeTheta || c.ropeScaling != scaling {
+            c.windowRope = WindowRope(theta: theta, scaling: scaling)
         }
     }
 
@@ -282,7 +286,7 @@ struct GGUFConfiguration {
                 "rope.scaling.yarn_beta_slow", "nextn_predict_layers",
             ]).union(schema.gguf?.mixture == nil ? [] : Self.mixtureKeys)
                 .union(
-                    schema.gguf?.mixesWindows == true
+                    schema.gguf?.windows != nil
                         ? ["attention.sliding_window_pattern", "rope.freq_base_swa"] : []),
             neutral: [
                 "attention.temperature_scale": none, "expert_shared_count": none,
@@ -381,7 +385,8 @@ struct GGUFConfiguration {
                     attentionFactor: extra
                         * YarnScaling.attentionFactor(
                             factor: factor, mscale: multiplier == 0 ? nil : 1,
-                            mscaleAllDimensions: multiplier == 0 ? nil : multiplier)))
+                            mscaleAllDimensions: multiplier == 0 ? nil : multiplier),
+                    roundsRamp: schema.gguf?.roundsRamp ?? true))
         case let other:
             throw fields.fail(
                 "rope.scaling.type",

@@ -83,7 +83,8 @@ struct HuggingFaceConfiguration {
         try Self.rejectUnsupported(
             fields, object,
             hasAttentionBias: keys.hasAttentionBias
-                || keys.flags.contains { $0.key == "attention_bias" })
+                || keys.flags.contains { $0.key == "attention_bias" },
+            readsMXFP4: keys.readsMXFP4)
         let hiddenSize = try fields.integer("hidden_size", in: ConfigurationBounds.hiddenSize)
         let headCount = try fields.integer(
             "num_attention_heads", in: ConfigurationBounds.headCount)
@@ -182,7 +183,8 @@ struct HuggingFaceConfiguration {
     }
 
     private static func rejectUnsupported(
-        _ fields: ConfigurationFields, _ object: JSONObject, hasAttentionBias: Bool = false
+        _ fields: ConfigurationFields, _ object: JSONObject, hasAttentionBias: Bool = false,
+        readsMXFP4: Bool = false
     ) throws(ModelFileError) {
         let activation = try fields.optionalString("hidden_act") ?? "silu"
         guard activation == "silu" || activation == "swish" else {
@@ -195,6 +197,7 @@ struct HuggingFaceConfiguration {
         }
         if let quantization = object["quantization_config"], quantization != .null {
             let method = quantization["quant_method"]?.stringValue ?? "unknown method"
+            if readsMXFP4, method == "mxfp4" { return }
             throw fields.fail(
                 "quantization_config",
                 "quantised safetensors (\(printable(method, limit: 40))) are not supported; use the "
@@ -286,7 +289,15 @@ struct HuggingFaceConfiguration {
         layerCount: Int
     ) throws(ModelFileError) -> (window: Int?, fullLayers: Set<Int>) {
         guard keys.mixesWindows else { return (try slidingWindow(layerCount: layerCount), []) }
-        guard let value = object["layer_types"], value != .null else { return (nil, []) }
+        guard let value = object["layer_types"], value != .null else {
+            guard let usual = keys.windows else { return (nil, []) }
+            let stated = try fields.optionalInteger(
+                "sliding_window", in: ConfigurationBounds.contextLength)
+            guard let window = object["sliding_window"] == nil ? keys.slidingWindow : stated else {
+                throw fields.fail("sliding_window", "null, but some layers have one")
+            }
+            return (window, usual.fullLayers(of: layerCount))
+        }
         let kinds = (value.arrayValue ?? []).map { $0.stringValue ?? "" }
         guard kinds.count == layerCount,
             kinds.allSatisfy({ ["full_attention", "sliding_attention"].contains($0) })

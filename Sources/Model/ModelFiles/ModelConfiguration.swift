@@ -255,9 +255,36 @@ extension ModelConfiguration {
         return model
     }()
 
+    /// gpt-oss-20b: 20.9 B parameters, 4.2 B of them for each token.
+    package static let gptOSS20B = gptOSS(layerCount: 24, expertCount: 32)
+
+    /// gpt-oss-120b: 116.8 B parameters, 5.7 B of them for each token.
+    package static let gptOSS120B = gptOSS(layerCount: 36, expertCount: 128)
+
+    private static func gptOSS(layerCount: Int, expertCount: Int) -> ModelConfiguration {
+        let attentionFactor = YarnScaling.attentionFactor(
+            factor: 32, mscale: nil, mscaleAllDimensions: nil)
+        var model = ModelConfiguration(
+            architecture: "GptOssForCausalLM", hiddenSize: 2880, intermediateSize: 2880,
+            layerCount: layerCount, headCount: 64, kvHeadCount: 8, headDimension: 64,
+            vocabularySize: 201_088, expertCount: expertCount, expertsPerToken: 4,
+            contextLength: 131_072, ropeTheta: 150_000,
+            ropeScaling: .yarn(
+                YarnScaling(
+                    factor: 32, originalContextLength: 4096, attentionFactor: attentionFactor,
+                    roundsRamp: false)),
+            ropePairing: .halves, ropeDimensionCount: 64, rmsNormEpsilon: 1e-5,
+            slidingWindow: 128)
+        model.fullLayers = Set((0..<layerCount).filter { $0 % 2 == 1 })
+        model.mixture.hasBiases = true
+        model.mixture.gate = ClampedGate(slope: 1.702, limit: 7)
+        return model
+    }
+
     /// Models that can be planned for without a file, by the names that people call them.
     package static let published: [(name: String, configuration: ModelConfiguration)] = [
         ("mixtral-8x7b", mixtral8x7B), ("mixtral-8x22b", mixtral8x22B),
         ("qwen3-30b-a3b", qwen3MoE30B), ("olmoe-1b-7b", olmoe7B), ("glm-4.5-air", glm4Air),
+        ("gpt-oss-20b", gptOSS20B), ("gpt-oss-120b", gptOSS120B),
     ]
 }

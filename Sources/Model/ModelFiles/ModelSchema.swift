@@ -112,7 +112,8 @@ package struct ModelSchema: Sendable {
                 return ("\(stem)tensors", [declared.count], [group.members.count])
             }
             for (tensor, member) in zip(declared, group.members) {
-                let expected = tensor.sizes(in: configuration)
+                let sizes = tensor.sizes(in: configuration)
+                let expected = tensor.isVector ? [sizes.reduce(1, *)] : sizes
                 let count = tensor.count(in: configuration)
                 guard tensor.isVector || member.matrices.count == count else {
                     return ("\(stem)\(tensor.role)s", [count], [member.matrices.count])
@@ -174,8 +175,10 @@ package struct GGUFKeys: Sendable {
     /// What the family's experts are where a file does not say; nil: Mixtral's, and keys that say
     /// otherwise are refused.
     package let mixture: ExpertMixture?
-    /// Whether some layers have a window and others none, and those may rotate otherwise.
-    package let mixesWindows: Bool
+    /// Which layers have a window where not all have it; nil: all or none.
+    package let windows: WindowPattern?
+    /// Whether the ends of YaRN's ramp are whole numbers, of which files say nothing.
+    package let roundsRamp: Bool
     /// Tensors of some layer that a file has or has not, and the number that is 1 where it has.
     package let marks: [(tensor: String, number: FamilyNumber)]
 
@@ -183,15 +186,36 @@ package struct GGUFKeys: Sendable {
     package init(
         architectures: [String], written: String, numbers: [NumberKey] = [],
         ropePairing: RopePairing = .adjacent, mixture: ExpertMixture? = nil,
-        mixesWindows: Bool = false, marks: [(tensor: String, number: FamilyNumber)] = []
+        windows: WindowPattern? = nil, roundsRamp: Bool = true,
+        marks: [(tensor: String, number: FamilyNumber)] = []
     ) {
         self.architectures = architectures
         self.written = written
         self.numbers = numbers
         self.ropePairing = ropePairing
         self.mixture = mixture
-        self.mixesWindows = mixesWindows
+        self.windows = windows
+        self.roundsRamp = roundsRamp
         self.marks = marks
+    }
+}
+
+/// Which layers of a family see a window only, and how those rotate.
+package struct WindowPattern: Sendable {
+    /// The last of so many layers sees all, where a file does not say.
+    package let period: Int
+    /// Whether layers with a window rotate unstretched when the others do not.
+    package let isUnstretched: Bool
+
+    /// A pattern.
+    package init(period: Int, isUnstretched: Bool) {
+        self.period = period
+        self.isUnstretched = isUnstretched
+    }
+
+    /// The layers that see all.
+    func fullLayers(of count: Int) -> Set<Int> {
+        Set((0..<count).filter { $0 % period == period - 1 })
     }
 }
 
@@ -225,6 +249,10 @@ package struct HuggingFaceKeys: Sendable {
     /// Whether `layer_types` says of each layer whether it has the window, and the rotary parameters
     /// what they are for either kind.
     package var mixesWindows: Bool
+    /// Which layers have it where there is no `layer_types`; nil: none.
+    package var windows: WindowPattern?
+    /// Whether published files hold experts quantised as MXFP4.
+    package var readsMXFP4 = false
     /// Whether queries, keys and values have biases, of which the file need say nothing.
     package var hasAttentionBias: Bool
     /// What the file says of experts; nil: the family has none.

@@ -134,7 +134,10 @@ private struct SafetensorsHeader {
         func unreadable(_ problem: String, isInert: Bool) -> Entry {
             .unreadable(
                 UnreadableTensor(
-                    name: name, path: file.path, problem: problem, isInert: isInert),
+                    name: name, path: file.path, problem: problem, isInert: isInert,
+                    bytes: dtype == "U8" && begin < end
+                        ? RawTensor(file: file, shape: shape, byteOffset: dataOffset + begin)
+                        : nil),
                 bytes: dataOffset + begin..<dataOffset + end)
         }
         guard let type else {

@@ -16,6 +16,9 @@ struct TensorBinder {
     private(set) var used: [StoredTensor] = []
     /// Those of them that hold several matrices, by name.
     private var shared: [String: StoredTensor] = [:]
+    /// What matrices are made of that files have in another order, by name.
+    private var sources: [String: StoredTensor] = [:]
+    private var byteSources: [String: RawTensor] = [:]
 
     /// Creates a binder over the tensors of a model's files.
     ///
@@ -189,8 +192,8 @@ struct TensorBinder {
         }
         let sizes = declaration.sizes(in: configuration)
         guard !declaration.isVector else {
-            let tensor = try take(names[form].name(layer: layer), sizes)
-            return .init(declaration: declaration, vector: try tensor.finiteValues())
+            return .init(
+                declaration: declaration, vector: try vector(names[form], sizes, layer: layer))
         }
         var matrices: [WeightMatrix] = []
         for expert in 0..<declaration.count(in: configuration) {
@@ -202,10 +205,39 @@ struct TensorBinder {
         return .init(declaration: declaration, matrices: matrices)
     }
 
+    /// The numbers of a vector, which may be every so many-th of a tensor.
+    private mutating func vector(
+        _ name: TensorName, _ sizes: [Int], layer: Int?
+    ) throws(ModelFileError) -> [Float] {
+        let full = name.name(layer: layer)
+        guard let rows = name.rearrangement?.rows, let width = sizes.last else {
+            // Packed files have all in one row.
+            let shape = naming == .packed ? [sizes.reduce(1, *)] : sizes
+            return try take(full, shape).finiteValues()
+        }
+        let all = try source(full, sizes.dropLast() + [width * rows.step])
+        if rows.first == 0 { used.append(all) }
+        let values = try all.finiteValues()
+        return stride(from: rows.first, to: values.count, by: rows.step).map { values[$0] }
+    }
+
     /// One matrix, which may be some of the rows of a tensor.
     private mutating func matrix(
         _ name: TensorName, rows: Int, columns: Int, layer: Int?, expert: Int, of count: Int
     ) throws(ModelFileError) -> WeightMatrix {
+        if let form = name.rearrangement {
+            let full = name.name(layer: layer)
+            let key = form.rows.step == 1 ? full : "\(full) (rows \(form.rows.first) + n)"
+            if shared[key] == nil {
+                let made = try rearranged(
+                    full, form, (count: count, rows: rows, columns: columns), key: key)
+                shared[key] = made
+                used.append(made)
+            }
+            if let tensor = shared[key] {
+                return tensor.matrix(firstRow: expert * rows, rows: rows)
+            }
+        }
         let above = name.rowsAbove.reduce(0) { $0 + $1(configuration) }
         let rowsEach = above + rows + name.rowsBelow.reduce(0) { $0 + $1(configuration) }
         let full = name.name(layer: layer, expert: expert)
@@ -222,6 +254,80 @@ struct TensorBinder {
         }
         let first = (name.isStacked ? expert * rowsEach : 0) + above
         return tensor.matrix(firstRow: first, rows: rows)
+    }
+
+    /// All matrices of a stack that its file has in another order.
+    private mutating func rearranged(
+        _ name: String, _ arrangement: TensorName.Rearrangement, _ shape: RearrangedMatrices.Shape,
+        key: String
+    ) throws(ModelFileError) -> StoredTensor {
+        let rows = (first: arrangement.rows.first, step: arrangement.rows.step)
+        let allRows = shape.rows * rows.step
+        func made(
+            _ type: ElementType, _ make: () throws(ByteStorageError) -> RearrangedMatrices
+        ) throws(ModelFileError) -> StoredTensor {
+            do throws(ByteStorageError) {
+                let file = try make()
+                return StoredTensor(
+                    name: key, file: file, type: type,
+                    shape: [shape.count, shape.rows, shape.columns], byteOffset: 0,
+                    byteCount: file.byteCount)
+            } catch {
+                throw .unreadable(path: path, reason: "\(error)")
+            }
+        }
+        switch arrangement.form {
+        case .transposed:
+            let tensor = try source(name, [shape.count, shape.columns, allRows])
+            return try made(tensor.type) { () throws(ByteStorageError) in
+                try RearrangedMatrices(
+                    transposing: (tensor.file, tensor.byteOffset),
+                    elementByteCount: tensor.type.bytesPerBlock, shape, rows: rows)
+            }
+        case .mxfp4:
+            guard shape.columns % 32 == 0 else {
+                throw .tensor(
+                    path: path, name: name,
+                    problem: "rows of \(shape.columns) are no whole blocks of 32")
+            }
+            let sizes = [shape.count, allRows, shape.columns / 32]
+            let blocks = try byteSource(name, sizes + [16])
+            let scales = try byteSource(String(name.dropLast(6)) + "scales", sizes)
+            return try made(.mxfp4) { () throws(ByteStorageError) in
+                try RearrangedMatrices(
+                    mxfp4: (blocks.file, blocks.byteOffset),
+                    scales: (scales.file, scales.byteOffset), shape, rows: rows)
+            }
+        }
+    }
+
+    /// A tensor of which several are made.
+    private mutating func source(
+        _ name: String, _ shape: [Int]
+    ) throws(ModelFileError) -> StoredTensor {
+        if let tensor = sources[name] { return tensor }
+        let tensor = try claim(name, shape)
+        sources[name] = tensor
+        return tensor
+    }
+
+    /// A tensor of bytes of which several are made.
+    private mutating func byteSource(
+        _ name: String, _ shape: [Int]
+    ) throws(ModelFileError) -> RawTensor {
+        if let tensor = byteSources[name] { return tensor }
+        let name = found(name)
+        guard let tensor = unreadable.removeValue(forKey: name) else {
+            throw .tensor(path: path, name: name, problem: "missing, or not of element type U8")
+        }
+        guard let bytes = tensor.bytes else { throw tensor.error }
+        guard bytes.shape == shape else {
+            throw .tensor(
+                path: tensor.path, name: name,
+                problem: "expected shape \(shape), found \(bytes.shape)")
+        }
+        byteSources[name] = bytes
+        return bytes
     }
 
     // MARK: Single tensors
@@ -254,6 +360,15 @@ struct TensorBinder {
     private mutating func take(
         _ name: String, _ shape: [Int]
     ) throws(ModelFileError) -> StoredTensor {
+        let tensor = try claim(name, shape)
+        used.append(tensor)
+        return tensor
+    }
+
+    /// A tensor that nobody else asks for.
+    private mutating func claim(
+        _ name: String, _ shape: [Int]
+    ) throws(ModelFileError) -> StoredTensor {
         let name = found(name)
         if let tensor = unreadable[name] { throw tensor.error }
         guard var tensor = stored.removeValue(forKey: name) else {
@@ -268,7 +383,6 @@ struct TensorBinder {
                 problem: "expected shape \(shape), found \(tensor.shape)")
         }
         tensor.shape = shape
-        used.append(tensor)
         return tensor
     }
 }

@@ -38,13 +38,17 @@ package struct TensorDeclaration: Sendable {
     package let rotates: Bool
     /// Whether every token needs it, even one of the last layer whose logits nobody wants.
     package let fillsCache: Bool
+    /// Whether it is plain numbers, such as a norm or a bias, and no matrix of a product.
+    package let isVector: Bool
 
     /// Declares a tensor.
+    ///
+    /// `isVector` says that a shape of two sizes is no matrix, but as many vectors.
     package init(
         _ role: TensorRole, _ shape: [Extent], copies: Extent? = nil, gguf: [TensorName],
         huggingFace: [TensorName], mistral: [TensorName] = [], follows: TensorRole? = nil,
         isQuantised: Bool = true, split: SplitAxis? = nil, rotates: Bool = false,
-        fillsCache: Bool = false
+        fillsCache: Bool = false, isVector: Bool = false
     ) {
         precondition((1...2).contains(shape.count), "\(role) has \(shape.count) dimensions")
         self.role = role
@@ -54,14 +58,20 @@ package struct TensorDeclaration: Sendable {
         self.huggingFace = huggingFace
         self.mistral = mistral
         self.follows = follows
-        self.isQuantised = isQuantised && shape.count == 2
+        self.isVector = isVector || shape.count == 1
+        self.isQuantised = isQuantised && !self.isVector
         self.split = split
         self.rotates = rotates
         self.fillsCache = fillsCache
     }
 
-    /// Whether it is a vector of plain numbers, such as a norm or a bias.
-    package var isVector: Bool { shape.count == 1 }
+    /// The same tensor with other names in Hugging Face's files.
+    package func named(huggingFace names: [TensorName]) -> TensorDeclaration {
+        TensorDeclaration(
+            role, shape, copies: copies, gguf: gguf, huggingFace: names, mistral: mistral,
+            follows: follows, isQuantised: isQuantised, split: split, rotates: rotates,
+            fillsCache: fillsCache, isVector: isVector)
+    }
 
     /// Its sizes in a model.
     package func sizes(in configuration: ModelConfiguration) -> [Int] {

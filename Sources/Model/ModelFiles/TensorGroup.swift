@@ -57,6 +57,11 @@ package struct TensorGroup: Sendable {
         members.contains { $0.declaration.role == role }
     }
 
+    /// The numbers of a vector, none where the architecture declares no such.
+    package func vectorIfDeclared(_ role: TensorRole) -> [Float] {
+        has(role) ? vector(role) : []
+    }
+
     private func member(_ role: TensorRole) -> Member {
         guard let member = members.first(where: { $0.declaration.role == role }) else {
             preconditionFailure("the architecture declares no \(role)")

@@ -12,14 +12,48 @@ package struct TensorName: Sendable, ExpressibleByStringLiteral {
     let rowsAbove: [Extent]
     /// Rows of other matrices in the same tensor, after this one's.
     let rowsBelow: [Extent]
+    /// How the file has a stack that does not lie row after row.
+    let rearrangement: Rearrangement?
 
     private init(
-        _ pattern: String, isStacked: Bool, above: [Extent] = [], below: [Extent] = []
+        _ pattern: String, isStacked: Bool, above: [Extent] = [], below: [Extent] = [],
+        rearrangement: Rearrangement? = nil
     ) {
         self.pattern = pattern
         self.isStacked = isStacked
+        self.rearrangement = rearrangement
         rowsAbove = above
         rowsBelow = below
+    }
+
+    /// A stack of which a matrix has only every so many-th row, in another order of elements.
+    struct Rearrangement {
+        /// How the elements lie.
+        enum Form {
+            /// `[E, columns, all rows]`, or for vectors `[E, all rows]`.
+            case transposed
+            /// MXFP4 as Hugging Face's files have it: `[E, all rows, blocks, 16]` codes under the
+            /// name, and `[E, all rows, blocks]` scales with `_scales` at its end for `_blocks`.
+            case mxfp4
+        }
+
+        var form: Form
+        var rows: RowChoice
+    }
+
+    /// Every so many-th row, from one on.
+    package struct RowChoice: Sendable, Equatable {
+        /// The first.
+        package let first: Int
+        /// How far it is to the next.
+        package let step: Int
+
+        /// All rows.
+        package static let all = RowChoice(first: 0, step: 1)
+        /// The first of each two.
+        package static let even = RowChoice(first: 0, step: 2)
+        /// The second of each two.
+        package static let odd = RowChoice(first: 1, step: 2)
     }
 
     /// A tensor that holds nothing else.
@@ -50,6 +84,21 @@ package struct TensorName: Sendable, ExpressibleByStringLiteral {
         of pattern: String, above: [Extent] = [], below: [Extent] = []
     ) -> TensorName {
         TensorName(pattern, isStacked: true, above: above, below: below)
+    }
+
+    /// Rows of a stack whose matrices are transposed: `[E, columns, all rows]`; of vectors
+    /// `[E, all rows]`.
+    package static func transposedStack(
+        _ pattern: String, rows: RowChoice = .all
+    ) -> TensorName {
+        TensorName(
+            pattern, isStacked: true, rearrangement: .init(form: .transposed, rows: rows))
+    }
+
+    /// Rows of a stack in MXFP4 whose codes and scales are tensors of their own; the pattern is
+    /// that of the codes and ends in `_blocks`.
+    package static func mxfp4Stack(_ pattern: String, rows: RowChoice = .all) -> TensorName {
+        TensorName(pattern, isStacked: true, rearrangement: .init(form: .mxfp4, rows: rows))
     }
 
     /// The name in a layer, of an expert.

@@ -1,5 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
+
+/// A tensor of single bytes.
+struct RawTensor: Sendable {
+    /// What holds them.
+    var file: ByteStorage
+    /// Sizes, the contiguous one last.
+    var shape: [Int]
+    /// Where they begin, counted from the start of the file.
+    var byteOffset: Int
+}
+
 /// A tensor that no product can read, of an element type or shape that is not known: no harm as
 /// long as the model does not need it.
 struct UnreadableTensor: Sendable {
@@ -10,6 +22,8 @@ struct UnreadableTensor: Sendable {
     var problem: String
     /// Whether it cannot be a weight: it is empty, or its elements are integers or truth values.
     var isInert: Bool
+    /// Its bytes, where it is one of single bytes, of which a part of the model may be made.
+    var bytes: RawTensor?
 
     /// Why the model that needs it cannot be used.
     var error: ModelFileError { .tensor(path: path, name: name, problem: problem) }

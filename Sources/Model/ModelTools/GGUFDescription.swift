@@ -63,15 +63,15 @@ extension ModelConfiguration {
         set("attention.value_length", count(headDimension))
         set("attention.layer_norm_rms_epsilon", .float32(rmsNormEpsilon))
         if let slidingWindow { set("attention.sliding_window", count(slidingWindow)) }
-        if keys.mixesWindows, slidingWindow != nil {
+        if let windows = keys.windows, slidingWindow != nil {
             set(
                 "attention.sliding_window_pattern",
                 .array(.bool((0..<layerCount).map { window(layer: $0) != nil })))
-            // GGUF has words for the base of layers with a window, not for a stretch.
+            // GGUF has words for the base of layers with a window, not for how they are stretched.
             let rope = windowRope ?? WindowRope(theta: ropeTheta, scaling: ropeScaling)
-            guard rope.scaling == .none else {
+            guard rope.scaling == (windows.isUnstretched ? .none : ropeScaling) else {
                 throw .unsupported(
-                    path: path, problem: "GGUF has no words for stretched layers with a window")
+                    path: path, problem: "GGUF has no words for how layers with a window stretch")
             }
             set("rope.freq_base_swa", .float32(Float(rope.theta)))
         }
@@ -93,9 +93,10 @@ extension ModelConfiguration {
             set("rope.scaling.type", .string("linear"))
             set("rope.scaling.factor", .float32(Float(factor)))
         case .yarn(let yarn):
-            guard yarn.roundsRamp else {
+            guard yarn.roundsRamp == keys.roundsRamp else {
                 throw .unsupported(
-                    path: path, problem: "GGUF has no YaRN scaling without “truncate”")
+                    path: path,
+                    problem: "GGUF has no YaRN scaling with “truncate” \(yarn.roundsRamp)")
             }
             let usual = YarnScaling.attentionFactor(
                 factor: yarn.factor, mscale: nil, mscaleAllDimensions: nil)

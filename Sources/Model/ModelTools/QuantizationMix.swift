@@ -26,16 +26,19 @@ package enum QuantizationMix: String, Sendable, CaseIterable {
     case q4_0 = "Q4_0"
     case iq4_NL = "IQ4_NL"
     case iq4_XS = "IQ4_XS"
+    case mxfp4_MoE = "MXFP4_MOE"
     case q3_K_L = "Q3_K_L"
     case q3_K_M = "Q3_K_M"
     case q3_K_S = "Q3_K_S"
     case q2_K = "Q2_K"
     case q2_K_S = "Q2_K_S"
 
-    /// The mix of that name in upper or lower case; `Q3_K`, `Q4_K` and `Q5_K` are the medium ones.
+    /// The mix of that name in upper or lower case; `Q3_K`, `Q4_K` and `Q5_K` are the medium ones,
+    /// and `MXFP4` is that of experts.
     package init?(name: String) {
         let name = name.uppercased()
-        guard let mix = Self(rawValue: name) ?? Self(rawValue: name + "_M") else { return nil }
+        guard let mix = ["", "_M", "_MOE"].lazy.compactMap({ Self(rawValue: name + $0) }).first
+        else { return nil }
         self = mix
     }
 
@@ -62,6 +65,7 @@ package enum QuantizationMix: String, Sendable, CaseIterable {
         case .q4_0: (.q4_0, 2)
         case .iq4_NL: (.iq4_nl, 25)
         case .iq4_XS: (.iq4_xs, 30)
+        case .mxfp4_MoE: (.q8_0, 38)
         case .q3_K_L: (.q3_K, 13)
         case .q3_K_M: (.q3_K, 12)
         case .q3_K_S: (.q3_K, 11)
@@ -108,6 +112,10 @@ package enum QuantizationMix: String, Sendable, CaseIterable {
         of role: TensorRole, layer: Int, _ configuration: ModelConfiguration
     ) -> ElementType? {
         let hasEightExperts = configuration.expertCount == 8
+        if self == .mxfp4_MoE {
+            let isExperts = [TensorRole.gate, .up, .down].contains(role)
+            return isExperts && configuration.hasExperts(layer: layer) ? .mxfp4 : nil
+        }
         switch role {
         // Small beside eight experts, and all of them depend on it.
         case .key where hasEightExperts, .value where hasEightExperts: return .q8_0

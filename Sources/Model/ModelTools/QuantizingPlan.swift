@@ -61,7 +61,9 @@ struct QuantizingPlan {
         for member in Self.ordered(group.members) {
             let tensor = member.declaration
             if tensor.isVector {
-                add(tensor.writtenName(.gguf, layer: layer), member.vector)
+                add(
+                    tensor.writtenName(.gguf, layer: layer), member.vector,
+                    sizes: tensor.sizes(in: configuration))
             } else if tensor.copies != nil, !tensor.isStacked(.gguf) {
                 for (expert, matrix) in member.matrices.enumerated() {
                     let name = tensor.writtenName(.gguf, layer: layer, expert: expert)
@@ -105,10 +107,11 @@ struct QuantizingPlan {
                     ? (configuration.ropeDimensionCount, configuration.headDimension) : nil))
     }
 
-    private mutating func add(_ name: String, _ values: [Float]) {
+    private mutating func add(_ name: String, _ values: [Float], sizes: [Int]? = nil) {
+        let dimensions = sizes.map { $0.reversed() } ?? [values.count]
         steps.append(
             Step(
-                tensor: .init(name: name, type: .f32, dimensions: [values.count]),
+                tensor: .init(name: name, type: .f32, dimensions: dimensions),
                 matrices: [.of(values, rows: 1, columns: values.count)]))
     }
 }

@@ -7,7 +7,7 @@
 /// | u8 e | byte j of 16: q[j] low half, q[j + 16] high half |
 /// ```
 /// - Source: OCP Microscaling Formats (MX) 1.0; levels are twice the numbers, as in ggml.
-enum MXFP4: Rewritable {
+enum MXFP4: BlockFormat {
     static let layout = BlockLayout(ggufType: 39, elementCount: 32, byteCount: 17)
     static let floatOffsets: [Int] = []
     /// Powers of two from 2^124 on.
@@ -17,57 +17,56 @@ enum MXFP4: Rewritable {
     static let levels: [Float] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12]
 
     static func decode(_ block: Span<UInt8>, into values: inout [Float]) {
-        let e = UInt32(block[0])
-        // 2^(e − 128) is subnormal for e below 2.
-        let d = Float(bitPattern: e < 2 ? 0x0020_0000 << e : (e - 1) << 23)
+        let d = scale(block[0])
         for j in 0..<16 {
             values[j] = d * levels[Int(block[1 + j] & 15)]
             values[j + 16] = d * levels[Int(block[1 + j] >> 4)]
         }
     }
 
-    // MARK: Rewriting
-
-    /// The levels are whole numbers from −12 to 12, and most scales can be written in half precision,
-    /// which is what `Q5_0` has.
-    static var rewrittenType: ElementType { .q5_0 }
-
-    /// The scale must be one that half precision has, unless all elements are 0: then it does not
-    /// matter, and 0 is written for it.
-    static func canRewrite(_ blocks: Span<UInt8>, at start: Int) -> Bool {
-        halfScales.contains(blocks[start])
-            || (start + 1..<start + 17).allSatisfy { blocks[$0] & 0x77 == 0 }
+    /// 2^(e − 128), which is subnormal for e below 2.
+    private static func scale(_ e: UInt8) -> Float {
+        Float(bitPattern: e < 2 ? 0x0020_0000 << UInt32(e) : UInt32(e - 1) << 23)
     }
 
-    /// The scales 2^−24 to 2^15.
-    private static let halfScales: ClosedRange<UInt8> = 104...143
+    // MARK: Encoding
 
-    static func rewrite(
-        _ block: Span<UInt8>, to target: inout MutableSpan<UInt8>, at start: Int
-    ) {
-        target.set(halfBits(scale: block[0]), at: start)
-        var high: UInt32 = 0
-        for j in 0..<16 {
-            let first = q5Code(block[1 + j] & 15)
-            let second = q5Code(block[1 + j] >> 4)
-            high |= (first >> 4) << UInt32(j) | (second >> 4) << UInt32(j + 16)
-            target[start + 6 + j] = UInt8(first & 15 | (second & 15) << 4)
+    /// The largest scale that is usable.
+    private static let largestScale = 251
+
+    static func encode(_ values: Span<Float>, into bytes: inout [UInt8]) {
+        let block = ScaledBlock(values)
+        guard block.unit > 0 else {
+            bytes += [UInt8](repeating: 0, count: layout.byteCount)
+            return
         }
-        target.set(UInt16(truncatingIfNeeded: high), at: start + 2)
-        target.set(UInt16(high >> 16), at: start + 4)
+        // The largest magnitude is worth 1 to 2 in `block`, and 4 to 8 levels of 2^−2, of which the
+        // largest is 12 times 2^-3: the scales about it are tried.
+        let exponents = (0..<3).map { exponent in
+            min(max(Int(block.unit.exponent) + 128 - 4 + exponent, 0), largestScale)
+        }
+        var best: (error: Float, e: Int, codes: [UInt8])?
+        for e in exponents {
+            let unit = scale(UInt8(e)) / block.unit
+            let codes = block.values.map { code($0 / unit) }
+            var error: Float = 0
+            for (value, code) in zip(block.values, codes) {
+                let rest = value - unit * levels[Int(code)]
+                error += rest * rest
+            }
+            if error < best?.error ?? .infinity { best = (error, e, codes) }
+        }
+        guard let best else { preconditionFailure("scales \(exponents)") }
+        bytes.append(UInt8(best.e))
+        appendHalves(best.codes.span, to: &bytes)
     }
 
-    /// The bits of 2^(e − 128) in half precision; 0 where that has no such number.
-    private static func halfBits(scale e: UInt8) -> UInt16 {
-        guard halfScales.contains(e) else { return 0 }
-        // Below 2^−14 halves are multiples of 2^−24.
-        return e < 114 ? 1 << UInt16(e - 104) : UInt16(e - 113) << 10
-    }
-
-    /// The code of `Q5_0` for a level: 16 more than it is.
-    private static func q5Code(_ code: UInt8) -> UInt32 {
-        // Magnitudes 0, 1, 2, 3, 4, 6, 8 and 12, four bits each.
-        let magnitude = UInt32(0xC864_3210 >> (4 * (UInt32(code) & 7)) & 15)
-        return code < 8 ? 16 + magnitude : 16 - magnitude
+    /// The code of the nearest level.
+    private static func code(_ value: Float) -> UInt8 {
+        var magnitude: UInt8 = 0
+        for border: Float in [0.5, 1.5, 2.5, 3.5, 5, 7, 10] where abs(value) > border {
+            magnitude += 1
+        }
+        return value < 0 && magnitude > 0 ? magnitude | 8 : magnitude
     }
 }

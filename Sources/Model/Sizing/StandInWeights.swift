@@ -106,7 +106,7 @@ extension ModelTensors {
                     guard !declaration.isVector else {
                         return .init(
                             declaration: declaration,
-                            vector: Array(repeating: 1, count: sizes[0]))
+                            vector: Array(repeating: 1, count: sizes.reduce(1, *)))
                     }
                     let matrix = WeightMatrix(
                         storage: memories[min(index, 1)], byteOffset: 0,

@@ -12,6 +12,7 @@
 #include "ck_peak.h"
 #include "ck_packed.h"
 #include "ck_product.h"
+#include "ck_rearrange.h"
 #include "ck_rope.h"
 #include "ck_thread.h"
 

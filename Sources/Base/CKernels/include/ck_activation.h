@@ -10,6 +10,12 @@
 /// y[k] = gate[k] / (1 + exp(-gate[k])) * up[k] for k in 0..<count; y may be gate or up.
 void ck_silu_multiply(ck_isa isa, const float *gate, const float *up, float *y, size_t count);
 
+/// y[k] = (u + 1) * g / (1 + exp(-slope * g)) for k in 0..<count, where g = gate[k] + gate_bias[k], at most
+/// limit, and u = up[k] + up_bias[k], within -limit and limit; y may be gate or up.
+void ck_clamped_gate_multiply(
+    ck_isa isa, const float *gate, const float *gate_bias, const float *up, const float *up_bias,
+    float slope, float limit, float *y, size_t count);
+
 /// x[k] += y[k] for k in 0..<count.
 void ck_add(ck_isa isa, float *x, const float *y, size_t count);
 
@@ -18,6 +24,11 @@ void ck_add(ck_isa isa, float *x, const float *y, size_t count);
 void ck_add_weighted_rows(
     ck_isa isa, float *x, const float *base, size_t stride, const float *weights,
     size_t row_count, size_t count);
+
+/// The same with biases + choice[a] * count added to rows[a].
+void ck_add_weighted_biased_rows(
+    ck_isa isa, float *x, const float *base, size_t stride, const float *weights,
+    const float *biases, const int32_t *choice, size_t row_count, size_t count);
 
 /// y[k] = exp(x[k]) as every kernel computes it; y may be x.
 void ck_exp(ck_isa isa, const float *x, float *y, size_t count);

@@ -63,6 +63,8 @@ typedef struct {
     float scale;
     /// A query at position p sees the positions above p - window up to p.
     int64_t window;
+    /// H logits that join each softmax and whose share is dropped; NULL: there are none.
+    const float *sinks;
 } ck_attention;
 
 /// A run of queries of one sequence, at consecutive positions in consecutive rows.

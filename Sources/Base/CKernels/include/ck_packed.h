@@ -3,17 +3,18 @@
 //
 // Layout. A *strip* is 16 weight rows, a *panel* 4 strips (64 rows; the last panel of a matrix has as
 // many strips as its rows need, the rows that miss are zero). Columns come in blocks, 64 columns of
-// the types with a scale per 32, 256 of the others; a panel is, block after block, its strips' blocks.
+// the types with a scale per 32 (128 of MXFP4), 256 of the others; a panel is, block after block, its strips' blocks.
 // So a product reads one unbroken stream. Every strip's block is a multiple of 64 bytes:
 //   Q4_0 IQ4_NL Q5_0 Q8_0   f16 d[2][16]                         then 2 x 32 columns of codes
 //   Q4_1 Q5_1               f16 d[2][16], m[2][16]               then 2 x 32 columns of codes
+//   MXFP4                   e8m0 d[4][16]                        then 4 x 32 columns of codes
 //   Q4_K Q5_K               f16 d[16], dmin[16], u8 s[8][16], m[8][16]     then 8 x 32 columns
 //   IQ4_XS                  f16 d[16], i8 s[8][16], 32 bytes of padding    then 8 x 32 columns
 //   Q6_K                    f16 d[16], i8 s[16][16], 32 bytes of padding   then 8 x 32 columns
 //   Q3_K                    f16 d[16], s of 6 bits: 4 low [8][16] (sub-blocks j, j + 8),
 //                           2 high [4][16] (j, j + 4, j + 8, j + 12), 32 bytes of padding,  then 8 x 32
 //   Q2_K                    f16 d[16], dmin[16], u8 (s | m << 4)[16][16]   then 8 x 32 columns
-// (a last block of 32 columns has the whole header and one run of codes). 32 columns of codes are
+// (a last block of fewer columns has the whole header and its own runs of codes). 32 columns of codes are
 // planes of bytes (row r, k) = 4 r + k, where group j is columns 4 j + k, j = 0..<8, k = 0..<4:
 //   four bits   4 x 64 bytes: plane j, j < 4, has group j in the low half and j + 4 in the high half
 //   two bits    2 x 64 bytes: plane h has group 4 h + i at bits 2 i

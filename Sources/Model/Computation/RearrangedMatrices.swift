@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CKernels
+internal import Glibc
+internal import Synchronization
+
+/// Matrices of one shape, row after row, that are made of others' bytes when they are needed, some
+/// rows at a time, and made again after they were let go.
+///
+/// So a file that holds its weights in another order takes no more memory than any other while they
+/// are packed.
+// Safety: a part of the bytes is written by the one thread that `states` gave it to, before anyone
+// reads it, and dropped only by `release`, whose caller knows that nobody reads.
+@safe package final class RearrangedMatrices: ByteStorage, @unchecked Sendable {
+    /// Which rows of a source's matrices are taken, `step` apart.
+    package typealias RowChoice = (first: Int, step: Int)
+
+    /// `count` matrices of `rows` times `columns`.
+    package typealias Shape = (count: Int, rows: Int, columns: Int)
+
+    /// Where the bytes of a source begin.
+    package typealias Place = (storage: ByteStorage, byteOffset: Int)
+
+    private enum Source {
+        case transposed(Place, elementByteCount: Int)
+        case mxfp4(blocks: Place, scales: Place)
+    }
+
+    /// What is known of a part.
+    private enum State: UInt8 {
+        case missing
+        case beingMade
+        case made
+    }
+
+    private static let rowsPerPart = 64
+
+    private let source: Source
+    private let shape: Shape
+    private let rows: RowChoice
+    private let bytesPerRow: Int
+    private let partsPerMatrix: Int
+    private let states: Mutex<[State]>
+
+    /// Matrices that lie column after column, each with all its rows, of which some are taken.
+    ///
+    /// - Parameters:
+    ///   - source: `[count, columns, step · rows]` elements.
+    ///   - elementByteCount: bytes of one.
+    ///   - shape: of what is made.
+    ///   - rows: which are taken.
+    /// - Throws: where the system has no room for addresses.
+    package convenience init(
+        transposing source: Place, elementByteCount: Int, _ shape: Shape, rows: RowChoice
+    ) throws(ByteStorageError) {
+        try self.init(
+            .transposed(source, elementByteCount: elementByteCount), shape, rows,
+            bytesPerRow: shape.columns * elementByteCount)
+    }
+
+    /// Matrices of MXFP4 whose codes and scales lie apart.
+    ///
+    /// - Parameters:
+    ///   - blocks: `[count, step · rows, columns / 32, 16]` bytes of codes.
+    ///   - scales: `[count, step · rows, columns / 32]` bytes.
+    ///   - shape: of what is made; columns are a multiple of 32.
+    ///   - rows: which are taken.
+    /// - Throws: where the system has no room for addresses.
+    package convenience init(
+        mxfp4 blocks: Place, scales: Place, _ shape: Shape, rows: RowChoice
+    ) throws(ByteStorageError) {
+        try self.init(
+            .mxfp4(blocks: blocks, scales: scales), shape, rows,
+            bytesPerRow: shape.columns / 32 * 17)
+    }
+
+    private init(
+        _ source: Source, _ shape: Shape, _ rows: RowChoice, bytesPerRow: Int
+    ) throws(ByteStorageError) {
+        precondition(
+            shape.count > 0 && shape.rows > 0 && bytesPerRow > 0 && rows.first < rows.step,
+            "\(shape) by rows \(rows)")
+        let allRows = shape.count * shape.rows * rows.step
+        let places: [(place: Place, byteCount: Int)] =
+            switch source {
+            case .transposed(let place, _): [(place, allRows * bytesPerRow)]
+            case .mxfp4(let blocks, let scales):
+                [
+                    (blocks, allRows * (bytesPerRow / 17) * 16),
+                    (scales, allRows * (bytesPerRow / 17)),
+                ]
+            }
+        for (place, byteCount) in places {
+            precondition(
+                place.byteOffset >= 0
+                    && byteCount <= place.storage.byteCount - place.byteOffset,
+                "\(byteCount) bytes at \(place.byteOffset) of \(place.storage.path)")
+        }
+        self.source = source
+        self.shape = shape
+        self.rows = rows
+        self.bytesPerRow = bytesPerRow
+        partsPerMatrix = (shape.rows + Self.rowsPerPart - 1) / Self.rowsPerPart
+        states = Mutex(Array(repeating: .missing, count: shape.count * partsPerMatrix))
+        let size = shape.count * shape.rows * bytesPerRow
+        let path = places[0].place.storage.path
+        let mapping = unsafe mmap(
+            nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+        guard let mapping = unsafe mapping,
+            unsafe mapping != UnsafeMutableRawPointer(bitPattern: -1)
+        else {
+            throw .cannotMap(path: path, reason: ByteStorageError.systemReason)
+        }
+        unsafe super.init(base: UnsafeRawPointer(mapping), byteCount: size, path: path)
+    }
+
+    deinit {
+        unsafe munmap(UnsafeMutableRawPointer(mutating: base), byteCount)
+    }
+
+    package override var isLost: Bool {
+        switch source {
+        case .transposed(let place, _): place.storage.isLost
+        case .mxfp4(let blocks, let scales): blocks.storage.isLost || scales.storage.isLost
+        }
+    }
+
+    package override func bringIn(_ range: Range<Int>) {
+        for part in parts(of: range) {
+            while true {
+                let found = states.withLock { states in
+                    let found = states[part]
+                    if found == .missing { states[part] = .beingMade }
+                    return found
+                }
+                if found == .made { break }
+                guard found == .missing else {
+                    sched_yield()
+                    continue
+                }
+                make(part)
+                states.withLock { $0[part] = .made }
+                break
+            }
+        }
+    }
+
+    package override func release(_ range: Range<Int>) {
+        // Whole pages: the neighbours' bytes stay.
+        let page = 4096
+        let start = (range.lowerBound + page - 1) / page * page
+        let end = range.upperBound / page * page
+        guard start < end else { return }
+        states.withLock { states in
+            for part in parts(of: start..<end) { states[part] = .missing }
+        }
+        unsafe _ = madvise(
+            UnsafeMutableRawPointer(mutating: base + start), end - start, MADV_DONTNEED)
+    }
+
+    // MARK: Parts
+
+    /// The parts that have bytes of a range.
+    private func parts(of range: Range<Int>) -> Range<Int> {
+        guard !range.isEmpty else { return 0..<0 }
+        return part(ofByte: range.lowerBound)..<part(ofByte: range.upperBound - 1) + 1
+    }
+
+    private func part(ofByte byte: Int) -> Int {
+        let row = byte / bytesPerRow
+        return row / shape.rows * partsPerMatrix + row % shape.rows / Self.rowsPerPart
+    }
+
+    private func make(_ part: Int) {
+        let (matrix, index) = (part / partsPerMatrix, part % partsPerMatrix)
+        let first = index * Self.rowsPerPart
+        let choice = ck_row_choice(
+            first_row: rows.first + first * rows.step, row_step: rows.step,
+            row_count: min(Self.rowsPerPart, shape.rows - first))
+        let bytes = unsafe UnsafeMutableRawPointer(mutating: base)
+            .assumingMemoryBound(to: UInt8.self)
+        let target = unsafe bytes + (matrix * shape.rows + first) * bytesPerRow
+        let allRows = shape.rows * rows.step
+        switch source {
+        case .transposed(let place, let elementByteCount):
+            unsafe ck_transpose_rows(
+                Self.bytes(place) + matrix * allRows * bytesPerRow, elementByteCount,
+                shape.columns, allRows, choice, target)
+        case .mxfp4(let blocks, let scales):
+            let blockCount = bytesPerRow / 17
+            let skipped = matrix * allRows * blockCount
+            unsafe ck_join_mxfp4_rows(
+                Self.bytes(blocks) + 16 * skipped, Self.bytes(scales) + skipped, blockCount,
+                choice, target)
+        }
+    }
+
+    private static func bytes(_ place: Place) -> UnsafePointer<UInt8> {
+        unsafe (place.storage.base + place.byteOffset).assumingMemoryBound(to: UInt8.self)
+    }
+}
