@@ -130,6 +130,9 @@ final class RequestRecord: Sendable {
     /// What is recorded of it; nil where nothing is.
     var trail: AuditTrail? { state.withLock { $0.trail } }
 
+    /// Has it not recorded, for it is counted among those that were refused.
+    func dropTrail() { state.withLock { $0.trail = nil } }
+
     /// Keeps what answers.
     func answers(with model: ServedModel) { state.withLock { $0.model = model } }
 
@@ -151,7 +154,8 @@ final class RequestRecord: Sendable {
         await audit?.append(line)
     }
 
-    private func auditLine(_ trail: AuditTrail, status: Int, ending end: String) -> JSONObject? {
+    private func auditLine(_ trail: AuditTrail, status: Int, ending end: String) -> AuditLog.Entry?
+    {
         let (model, usage) = state.withLock { ($0.model, $0.usage) }
         return trail.record(by: model, usage, status: status, ending: end, after: elapsed)
     }
