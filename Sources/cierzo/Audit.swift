@@ -19,8 +19,16 @@ struct Audit: ParsableCommand {
 
             Lines at the end can be cut off unseen, or all be written anew: keep the hash of the \
             last line elsewhere from time to time, and have it looked for.
+
+            With `audit-content` a line also has what was asked and answered, sealed for the owner \
+            of a key (HPKE: X25519, HKDF-SHA256, AES-256-GCM), so that the server itself cannot \
+            read it again. Keep the private key on another machine.
+
+              cierzo audit keygen --private-key audit-private.pem > audit-public.pem
+              cierzo audit show ID --audit FOLDER --private-key audit-private.pem
+              cierzo audit replay ID --audit FOLDER --private-key audit-private.pem --model FILE
             """,
-        subcommands: [Verify.self])
+        subcommands: [Verify.self, Keygen.self, Show.self, Replay.self])
 
     struct Verify: ParsableCommand {
         static let configuration = CommandConfiguration(

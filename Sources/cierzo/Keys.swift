@@ -107,6 +107,9 @@ struct Keys: ParsableCommand {
                 valueName: "time"))
         var expires: String?
         @Flag(help: "It may not hand in batches.") var noBatch = false
+        @Flag(
+            help: "What it asks and is answered is recorded, sealed, where audit-content is keys.")
+        var auditContent = false
         @Flag(help: "It may see the usage of all keys and /metrics, and load and unload models.")
         var admin = false
         @Flag(help: "One JSON object on stdout.") var json = false
@@ -139,6 +142,7 @@ struct Keys: ParsableCommand {
                 }
             }
             limits.mayBatch = !noBatch
+            limits.keepsContent = auditContent
             limits.isAdmin = admin
             return limits
         }

@@ -300,6 +300,14 @@ private struct ModelService: Sendable {
             describe(model, entry.assembly)
             opened.append(model)
         }
+        if configuration.audit != nil {
+            let hashes = WeightsHash.beginning(opened.map(\.loaded.file)) { [logger] error in
+                logger.error("records will have no hash of a model's weights: \(error)")
+            }
+            for (index, hash) in hashes.enumerated() {
+                opened[index].model.weightsHash = { hash.value }
+            }
+        }
         return opened
     }
 

@@ -64,18 +64,41 @@ extension ServiceConfiguration {
     private func openAudit(
         _ clock: AccessClock, _ logger: Logger
     ) throws(SettingsError) -> AuditLog? {
+        let content = try auditedContent()
         guard let audit else { return nil }
         var limits = AuditLog.Limits()
         limits.maxFileByteCount = auditFileByteCount
         limits.maxAge = auditAge.map { Int($0.components.seconds) }
         do throws(AccessError) {
-            return try AuditLog(folder: audit, limits: limits, unixTime: clock.unixTime) {
-                logger.error("\($0)")
-            }
+            return try AuditLog(
+                folder: audit, limits: limits, content: content, unixTime: clock.unixTime
+            ) { logger.error("\($0)") }
         } catch {
             throw .invalid(
                 key: "audit", source: "configuration",
                 expected: "a folder of records that can be written", found: "\(error)")
+        }
+    }
+
+    /// Of whom content is recorded, if it is of anybody.
+    private func auditedContent() throws(SettingsError) -> AuditContent? {
+        guard auditContent != .none else { return nil }
+        func reject(_ key: String, _ expected: String, _ found: String) -> SettingsError {
+            .invalid(key: key, source: "configuration", expected: expected, found: found)
+        }
+        guard audit != nil else {
+            throw reject("audit-content", "audit besides, where it is written", "none")
+        }
+        guard let auditContentKey else {
+            throw reject(
+                "audit-content", "audit-content-key besides: content is never written unsealed",
+                "none")
+        }
+        do throws(AccessError) {
+            return AuditContent(auditContent, for: try ContentKey(path: auditContentKey))
+        } catch {
+            throw reject(
+                "audit-content-key", "a public key of `cierzo audit keygen`", "\(error)")
         }
     }
 

@@ -41,6 +41,10 @@ package struct ServiceConfiguration: SettingSubject {
     var usageFile: String?
     /// The folder of records of requests; nil to keep none.
     var audit: String?
+    /// Of whom content is recorded.
+    var auditContent = AuditContent.Policy.none
+    /// The file of the public key that it is sealed for.
+    var auditContentKey: String?
     var auditFileByteCount = AuditLog.Limits().maxFileByteCount
     /// How long records are kept; nil for ever.
     var auditAge: Duration?

@@ -180,8 +180,20 @@ package enum SettingTable {
             example: "/var/lib/cierzo/audit",
             "A folder in which a line of JSON is written for each request of whoever is known: who, "
                 + "what, digests of prompt and reply, and how it ended.",
-            "It holds no content. Each line has the digest of the one before in it, which "
-                + "`cierzo audit verify` checks. One server at a time uses a folder."),
+            "It holds no content unless audit-content says so. Each line has the digest of the one "
+                + "before in it, which `cierzo audit verify` checks. One server at a time uses a "
+                + "folder. Requests that came too often, or without a key that is known, are counted "
+                + "in one line a minute."),
+        Setting(
+            "audit-content", \.auditContent, .choice,
+            "Of whom what is asked and answered is recorded, too, sealed with audit-content-key.",
+            "none: nobody. keys: those keys and tenants of key-file with \"audit-content\": true. "
+                + "all: everybody. The server cannot read it again; `cierzo audit replay` answers a "
+                + "request once more and compares."),
+        Setting(
+            "audit-content-key", \.auditContentKey, .optional(.text), otherwise: "none",
+            example: "/etc/cierzo/audit-public.pem",
+            "The file of the public key of whoever may read it, as `cierzo audit keygen` makes it."),
         Setting(
             "audit-file-size", \.auditFileByteCount, .mebibytes(1...1024),
             "Beyond that, another file is begun."),

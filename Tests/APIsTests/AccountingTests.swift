@@ -122,8 +122,28 @@ import Testing
         #expect(try await server.complete(as: "nobody").status == 401)
         #expect(try server.usage().isEmpty)
         let records = try server.records()
-        #expect(records.map { $0["status"]?.intValue } == [503, 400])
-        #expect(records.allSatisfy { $0["ended"] == ["refused"] })
+        #expect(records.map { $0["status"]?.intValue } == [503, 400, nil])
+        #expect(records.prefix(2).allSatisfy { $0["ended"] == ["refused"] })
+        #expect(records[2]["refused"] == "unknown_key")
+    }
+
+    @Test func `what came too often, or of nobody, is one line of numbers`() async throws {
+        let server = try KeyedClient(
+            ["a": .with { $0.requestsPerMinute = 2 }], isAccounted: true)
+        for _ in 0..<9 { _ = try await server.complete(as: "a") }
+        for _ in 0..<30 { #expect(try await server.complete(as: "nobody").status == 401) }
+        let head = TestClient.request(.post, "/v1/completions", "", server.fields("a")).head
+        let refusal = server.client.server.admit(
+            ArrivingRequest(head: head, remoteAddress: "192.0.2.7"))
+        #expect(refusal?.head.status.code == 429)
+        let records = try server.records()
+        #expect(records.count == 4)
+        #expect(records[2]["refused"] == "limited" && records[2]["requests"] == 8)
+        #expect(records[2]["name"] == "a")
+        #expect(records[2]["from"] == ["", "192.0.2.7"])
+        #expect(records[3]["refused"] == "unknown_key" && records[3]["requests"] == 30)
+        #expect(records[3]["name"] == nil)
+        #expect(try server.areRecordsSound())
     }
 
     @Test func `a record says who and what, and no word of it`() async throws {

@@ -117,4 +117,63 @@ import Testing
         #expect(forged.status == 401)
         #expect(forged.text.contains("signature"))
     }
+
+    /// A public key of Ed25519, and a token that its owner has signed (`AccessTests`' goldens).
+    private static let publicKey =
+        #"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"wXN4E3PxVdTxsK7805CxRWSvQxysvOPqGphUJX2Us4k"}]}"#
+    private static let signed =
+        "eyJhbGciOiAiRWREU0EiLCAidHlwIjogIkpXVCIsICJraWQiOiAiZWQtMSJ9.eyJpc3MiOiAiaHR0cHM6Ly9sb2dp"
+        + "bi5leGFtcGxlIiwgImF1ZCI6ICJjaWVyem8iLCAic3ViIjogInVzZXItMSIsICJleHAiOiAxODAwMDAwNjAwLCAi"
+        + "bmJmIjogMTc5OTk5OTQwMCwgInRpZXIiOiAiZ29sZCIsICJncm91cHMiOiBbInN0YWZmIiwgInJlc2VhcmNoIl19."
+        + "U825hA4Er3ctGyajdcqbniw4fgfdkLYNJWzYsthRcRW_-QILxwNrJn0a0QYfOS0sW-LdIujUYABgcxU_aftrBg"
+
+    @Test func `who confuses the ways to sign is 401 with that reason`() async throws {
+        let keys = try folder.write(Self.publicKey, to: "jwks")
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: keys)
+        let clock = AccessClock(milliseconds: { 0 }, unixTime: { 1_800_000_000 })
+        let issuer = try TokenIssuer(
+            .init(
+                keyFile: keys, secretFile: nil, issuer: "https://login.example",
+                audience: "cierzo", leeway: 0), unixTime: clock.unixTime)
+        let client = TestClient(
+            access: try AccessControl(
+                keys: try KeyRing(path: "\(folder.path)/keys", unixTime: clock.unixTime),
+                issuer: issuer, clock: clock))
+        func status(_ token: String) async throws -> (Int, String) {
+            let reply = try await client.post(
+                "/v1/completions", #"{"model":"small","prompt":"ab"}"#,
+                ["authorization": "Bearer \(token)"])
+            return (reply.status, reply.field("www-authenticate") ?? "")
+        }
+        func text(_ bytes: [UInt8]) -> String {
+            Data(bytes).base64EncodedString().replacing("+", with: "-")
+                .replacing("/", with: "_").replacing("=", with: "")
+        }
+        let parts = Self.signed.split(separator: ".").map(String.init)
+        #expect(try await status(Self.signed).0 == 200)
+        // By the bytes of the public key, and by its file, as if they were a secret.
+        let key = try #require(
+            Data(base64Encoded: "wXN4E3PxVdTxsK7805CxRWSvQxysvOPqGphUJX2Us4k="))
+        for secret in [Array(key), Array(Self.publicKey.utf8), []] {
+            let message = text(Array(#"{"alg":"HS256"}"#.utf8)) + "." + parts[1]
+            let tag = try Cryptography.tag(of: Array(message.utf8), key: secret)
+            let (code, reason) = try await status(message + "." + text(tag))
+            #expect(code == 401)
+            #expect(reason.contains("sign"))
+        }
+        for head in ["none", "None", "RS256", "ES256", "HS512", "EdDSA\u{0}", ""] {
+            for signature in ["", parts[2]] {
+                let alg = JSONValue.string(head).serialized()
+                let message = text(Array(#"{"alg":\#(alg)}"#.utf8)) + "." + parts[1]
+                let (code, reason) = try await status(message + "." + signature)
+                #expect(code == 401, "\(head)")
+                if !signature.isEmpty {
+                    #expect(reason.hasPrefix(#"Bearer error="invalid_token""#))
+                }
+            }
+        }
+        // The right way, and another text.
+        let other = text(Array(#"{"iss":"https://login.example","aud":"cierzo"}"#.utf8))
+        #expect(try await status("\(parts[0]).\(other).\(parts[2])").0 == 401)
+    }
 }

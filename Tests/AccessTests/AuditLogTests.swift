@@ -39,7 +39,9 @@ import Testing
     /// Writes lines, each of its number.
     private func write(_ count: Int, maxFileByteCount: Int = 1 << 20) async throws {
         let log = try open(maxFileByteCount: maxFileByteCount)
-        for index in 0..<count { await log.append(["request": .integer(index), "text": "é\n"]) }
+        for index in 0..<count {
+            await log.append(.init(["request": .integer(index), "text": "é\n"]))
+        }
         log.close()
     }
 
@@ -141,7 +143,7 @@ import Testing
         let log = try open()
         #expect(throws: AccessError.self) { try open() }
         try open("other").close()
-        await log.append(["a": 1])
+        await log.append(.init(["a": 1]))
         log.close()
         try open().close()
         #expect(try verify().lineCount == 1)
@@ -151,10 +153,10 @@ import Testing
         let log = try open(maxFileByteCount: 5000)
         await withTaskGroup(of: Void.self) { group in
             for index in 0..<300 {
-                group.addTask { await log.append(["request": .integer(index)]) }
+                group.addTask { await log.append(.init(["request": .integer(index)])) }
             }
         }
-        log.note(["request": 300])
+        log.note(.init(["request": 300]))
         log.close()
         #expect(try verify().lineCount == 301)
         let numbers = try files.flatMap { file in

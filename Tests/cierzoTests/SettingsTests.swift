@@ -141,6 +141,8 @@ import cierzo
         allowed-hosts        []  # default
         usage-file           (none, nothing is counted)  # default
         audit                (none, nothing is recorded)  # default
+        audit-content        none  # default
+        audit-content-key    (none)  # default
         audit-file-size      64  # default
         audit-age            (for ever)  # default
         threads              (what affinity and cgroup allow)  # default

@@ -32,6 +32,21 @@ static void load(void) {
     CC_FIND(verify_init, "EVP_DigestVerifyInit");
     CC_FIND(verify, "EVP_DigestVerify");
     CC_FIND(clear_errors, "ERR_clear_error");
+    CC_FIND(raw_private_key, "EVP_PKEY_new_raw_private_key");
+    CC_FIND(raw_public_key, "EVP_PKEY_new_raw_public_key");
+    CC_FIND(write_public_key, "EVP_PKEY_get_raw_public_key");
+    CC_FIND(new_key_context, "EVP_PKEY_CTX_new");
+    CC_FIND(free_key_context, "EVP_PKEY_CTX_free");
+    CC_FIND(derive_init, "EVP_PKEY_derive_init");
+    CC_FIND(set_peer, "EVP_PKEY_derive_set_peer");
+    CC_FIND(derive, "EVP_PKEY_derive");
+    CC_FIND(new_cipher_context, "EVP_CIPHER_CTX_new");
+    CC_FIND(free_cipher_context, "EVP_CIPHER_CTX_free");
+    CC_FIND(aes256_gcm, "EVP_aes_256_gcm");
+    CC_FIND(cipher_init, "EVP_CipherInit_ex");
+    CC_FIND(cipher_update, "EVP_CipherUpdate");
+    CC_FIND(cipher_final, "EVP_CipherFinal_ex");
+    CC_FIND(cipher_control, "EVP_CIPHER_CTX_ctrl");
 #undef CC_FIND
     is_ready = 1;
 }

@@ -26,6 +26,21 @@ typedef struct {
     __typeof__(EVP_DigestVerifyInit) *verify_init;
     __typeof__(EVP_DigestVerify) *verify;
     __typeof__(ERR_clear_error) *clear_errors;
+    __typeof__(EVP_PKEY_new_raw_private_key) *raw_private_key;
+    __typeof__(EVP_PKEY_new_raw_public_key) *raw_public_key;
+    __typeof__(EVP_PKEY_get_raw_public_key) *write_public_key;
+    __typeof__(EVP_PKEY_CTX_new) *new_key_context;
+    __typeof__(EVP_PKEY_CTX_free) *free_key_context;
+    __typeof__(EVP_PKEY_derive_init) *derive_init;
+    __typeof__(EVP_PKEY_derive_set_peer) *set_peer;
+    __typeof__(EVP_PKEY_derive) *derive;
+    __typeof__(EVP_CIPHER_CTX_new) *new_cipher_context;
+    __typeof__(EVP_CIPHER_CTX_free) *free_cipher_context;
+    __typeof__(EVP_aes_256_gcm) *aes256_gcm;
+    __typeof__(EVP_CipherInit_ex) *cipher_init;
+    __typeof__(EVP_CipherUpdate) *cipher_update;
+    __typeof__(EVP_CipherFinal_ex) *cipher_final;
+    __typeof__(EVP_CIPHER_CTX_ctrl) *cipher_control;
 } cc_library;
 
 /// The library, or NULL where it is missing.

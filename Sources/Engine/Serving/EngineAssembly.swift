@@ -5,6 +5,7 @@ import Console
 package import Generation
 import Glibc
 package import Inference
+package import JSON
 package import Logging
 package import ModelFiles
 package import Parallelism
@@ -352,8 +353,6 @@ package struct EngineAssembly: Sendable {
         // In no order of their own.
         let numbers = configuration.numbers.map { "\($0.key): \($0.value)" }.sorted()
         configuration.numbers = [:]
-        // All instruction sets give the same bits, but not all ways to multiply.
-        let products = KernelChoice(rawValue: kernels)?.packsWeights == true ? "packed" : kernels
         // The digest is of samples; whoever edits weights in place changes the time of their file.
         let files = file.tensors.files.map { "\($0.fileName): \($0.version)" }.sorted()
         return PrefixSpace(
@@ -370,6 +369,40 @@ package struct EngineAssembly: Sendable {
         var text = [CChar](repeating: 0, count: 64)
         _ = unsafe confstr(CInt(_CS_GNU_LIBC_VERSION), &text, text.count)
         return String(decoding: text.map(UInt8.init(bitPattern:)).prefix { $0 != 0 }, as: UTF8.self)
+    }
+
+    /// All instruction sets give the same bits, but not all ways to multiply.
+    private var products: String {
+        KernelChoice(rawValue: kernels)?.packsWeights == true ? Self.packedProducts : kernels
+    }
+
+    private static let packedProducts = "packed"
+
+    /// What decides the bits of an answer besides the weights and the program, by the names of the
+    /// settings.
+    package func computation(for file: ModelFile) -> JSONObject {
+        [
+            "kernels": .string(products), "kv-type": .string(kvType.rawValue),
+            "context": .integer(contextLength(for: file)),
+            "rope-scaling": .string(ropeScaling.rawValue),
+        ]
+    }
+
+    /// An engine whose answers have the bits of another one's; nil where a member is none that this
+    /// version knows.
+    ///
+    /// - Parameter computation: the other's ``computation(for:)``.
+    package init?(computing computation: JSONObject) {
+        guard let products = computation["kernels"]?.stringValue,
+            let kvType = computation["kv-type"]?.stringValue.flatMap(KVElementType.init(rawValue:)),
+            let context = computation["context"]?.intValue,
+            let scaling = computation["rope-scaling"]?.stringValue
+                .flatMap(ContextScaling.init(rawValue:))
+        else { return nil }
+        if products != Self.packedProducts { kernels = products }
+        self.kvType = kvType
+        self.context = context
+        ropeScaling = scaling
     }
 
     /// A model's numbers, its context stretched if that is wanted.

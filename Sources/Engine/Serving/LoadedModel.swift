@@ -206,7 +206,7 @@ package struct LoadedModel: Sendable {
     }
 
     /// Sixteen hexadecimal digits that differ between weights.
-    private func weightsFingerprint() -> String {
+    package func weightsFingerprint() -> String {
         let digits = String(file.weightsDigest(), radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits
     }

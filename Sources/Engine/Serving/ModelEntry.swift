@@ -95,6 +95,7 @@ package struct ModelEntry: Sendable {
         model.description.aliases += aliases.filter { !model.description.isNamed($0) }
         if let temperature { model.description.defaultTemperature = temperature }
         model.description.defaultMaxTokens = maxTokens
+        model.computation = assembly.computation(for: loaded.file)
         return OpenedModel(loaded: loaded, plan: plan, model: model, engine: engine)
     }
 }
@@ -108,7 +109,7 @@ package struct OpenedModel: Sendable {
     package let plan: EnginePlan
 
     /// What answers questions.
-    package let model: ServedModel
+    package var model: ServedModel
 
     /// Its engine, in which requests wait until it is in memory.
     package let engine: ResidentEngine

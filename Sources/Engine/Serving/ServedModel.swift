@@ -2,6 +2,7 @@
 
 package import AnswerParsing
 package import Generation
+package import JSON
 import Recognition
 import Sampling
 import StructuredOutput
@@ -26,6 +27,13 @@ package struct ServedModel: Sendable {
 
     /// Differs between builds and between weights.
     package let fingerprint: String
+
+    /// SHA-256 of its weights (``WeightsHash``), once somebody has computed it.
+    package var weightsHash: @Sendable () -> String? = { nil }
+
+    /// What decides the bits of its answers besides the weights, as settings write it; empty where
+    /// nobody has said it.
+    package var computation = JSONObject()
 
     /// Why it cannot answer any more, if that is so.
     package let problem: @Sendable () -> String?

@@ -28,6 +28,9 @@ package final class AccessControl: Sendable {
     /// Where each request is recorded; nil for nowhere.
     package let audit: AuditLog?
 
+    /// Where what is refused without a record of its own is counted; nil for nowhere.
+    package let refusals: RefusalTally?
+
     /// What everybody has consumed.
     package let limits: LimitBook
 
@@ -48,6 +51,7 @@ package final class AccessControl: Sendable {
         self.issuer = issuer
         self.usage = usage
         self.audit = audit
+        refusals = audit.map { RefusalTally(in: $0, unixTime: clock.unixTime) }
         limits = LimitBook(clock: clock)
         guard let usage else { return }
         // A day's limits hold whatever is restarted.
@@ -115,6 +119,7 @@ package final class AccessControl: Sendable {
     /// Waits until all that was counted and recorded is in its file.
     package func flush() {
         usage?.flush()
+        refusals?.write()
         audit?.flush()
     }
 

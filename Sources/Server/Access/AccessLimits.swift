@@ -35,6 +35,10 @@ package struct AccessLimits: Hashable, Sendable {
     /// Whether it may hand in batches.
     package var mayBatch = true
 
+    /// Whether what it asks and is answered is recorded, encrypted, where the operator keeps that of
+    /// some keys.
+    package var keepsContent = false
+
     /// Whether it may see and do what an operator may.
     package var isAdmin = false
 

@@ -23,7 +23,7 @@ struct AuditChain: Sendable {
         let head: JSONObject = ["sequence": .integer(sequence + 1), "previous": .string(hash)]
         let object = JSONObject(
             head.map { ($0.key, $0.value) }
-                + record.filter { head[$0.key] == nil && $0.key != "hash" }
+                + record.filter { !Self.members.contains($0.key) }
                 .map { ($0.key, $0.value) })
         let bytes = JSONValue.object(object).serializedBytes()
         let hash = Cryptography.hexadecimal(try Cryptography.digest(bytes))
@@ -31,6 +31,9 @@ struct AuditChain: Sendable {
         self.hash = hash
         return Array(bytes.dropLast()) + Array(#","hash":"\#(hash)"}"#.utf8) + [UInt8(ascii: "\n")]
     }
+
+    /// The members of a line that chain it to others, without which it is the record.
+    static let members: Set<String> = ["sequence", "previous", "hash"]
 
     /// Takes a line as it is, whatever stands before it.
     ///
@@ -71,7 +74,7 @@ struct AuditChain: Sendable {
     private static func read(_ line: [UInt8]) -> Result<Link, Problem> {
         guard line.count > suffixByteCount,
             let value = try? JSONParser.parse(
-                line, limits: .init(maxDepth: 16, rejectsDuplicateKeys: true)),
+                line, limits: AuditRecord.parserLimits),
             let sequence = value["sequence"]?.intValue,
             let previous = value["previous"]?.stringValue, let hash = value["hash"]?.stringValue
         else { return .failure(Problem(text: "it is no line of an audit log")) }

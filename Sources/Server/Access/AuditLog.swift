@@ -24,8 +24,23 @@ package final class AuditLog: Sendable {
         package init() {}
     }
 
+    /// A line that is to be written.
+    package struct Entry: Sendable {
+        /// What anybody may read.
+        package let record: JSONObject
+
+        /// What is sealed in it, made where it is written; nil for nothing.
+        let content: (@Sendable () -> [UInt8])?
+
+        /// A record, with content that is kept.
+        package init(_ record: JSONObject, content: (@Sendable () -> [UInt8])? = nil) {
+            self.record = record
+            self.content = content
+        }
+    }
+
     private struct State {
-        var lines: [JSONObject] = []
+        var lines: [Entry] = []
         var waiting: [CheckedContinuation<Void, Never>] = []
         var isScheduled = false
     }
@@ -41,6 +56,7 @@ package final class AuditLog: Sendable {
 
     private let folder: String
     private let limits: Limits
+    private let content: AuditContent?
     private let unixTime: @Sendable () -> Int
     private let report: @Sendable (String) -> Void
     private let queue = DispatchQueue(label: "cierzo-audit")
@@ -53,16 +69,19 @@ package final class AuditLog: Sendable {
     /// - Parameters:
     ///   - folder: where the files are.
     ///   - limits: how large they become, and how long they are kept.
+    ///   - content: of whom content is kept, and for whose eyes; nil for nobody.
     ///   - unixTime: the seconds since 1970.
     ///   - report: is told of what could not be written, and of what was cut off.
     /// - Throws: ``AccessError`` where it cannot be used, or another process uses it.
     package init(
-        folder: String, limits: Limits = Limits(), unixTime: @escaping @Sendable () -> Int,
+        folder: String, limits: Limits = Limits(), content: AuditContent? = nil,
+        unixTime: @escaping @Sendable () -> Int,
         report: @escaping @Sendable (String) -> Void = { _ in }
     ) throws(AccessError) {
         try Cryptography.require()
         self.folder = folder
         self.limits = limits
+        self.content = content
         self.unixTime = unixTime
         self.report = report
         if unsafe mkdir(folder, 0o700) != 0, errno != EEXIST { throw AuditFile.failure(folder) }
@@ -132,17 +151,22 @@ package final class AuditLog: Sendable {
             number: last.number, descriptor: descriptor, byteCount: byteCount, chain: chain)
     }
 
+    /// Whether what somebody asks and is answered is kept.
+    package func keepsContent(of caller: Caller) -> Bool {
+        content?.isKept(of: caller.limits) ?? false
+    }
+
     /// Appends a record, and returns when it is in the file; where that fails, at once.
-    package func append(_ record: JSONObject) async {
-        await withCheckedContinuation { continuation in add(record, continuation) }
+    package func append(_ entry: Entry) async {
+        await withCheckedContinuation { continuation in add(entry, continuation) }
     }
 
     /// Appends a record; nobody waits for it.
-    package func note(_ record: JSONObject) { add(record, nil) }
+    package func note(_ entry: Entry) { add(entry, nil) }
 
-    private func add(_ record: JSONObject, _ continuation: CheckedContinuation<Void, Never>?) {
+    private func add(_ entry: Entry, _ continuation: CheckedContinuation<Void, Never>?) {
         let isFirst = state.withLock { state in
-            state.lines.append(record)
+            state.lines.append(entry)
             if let continuation { state.waiting.append(continuation) }
             defer { state.isScheduled = true }
             return !state.isScheduled
@@ -177,12 +201,12 @@ package final class AuditLog: Sendable {
         for continuation in waiting { continuation.resume() }
     }
 
-    private func append(_ lines: [JSONObject], _ writing: inout Writing) throws(AccessError) {
+    private func append(_ lines: [Entry], _ writing: inout Writing) throws(AccessError) {
         if lines.isEmpty { return }
         if writing.byteCount >= limits.maxFileByteCount { try rotate(&writing) }
         var chain = writing.chain
         var bytes: [UInt8] = []
-        for line in lines { bytes += try chain.line(of: line) }
+        for line in lines { bytes += try chain.line(of: sealed(line)) }
         let file = AuditFile(folder: folder, number: writing.number)
         var rest = bytes[...]
         while !rest.isEmpty {
@@ -204,6 +228,11 @@ package final class AuditLog: Sendable {
             fdatasync(writing.descriptor)
             writing.lastSync = .now
         }
+    }
+
+    private func sealed(_ entry: Entry) throws(AccessError) -> JSONObject {
+        guard let content, let kept = entry.content else { return entry.record }
+        return try content.seal(kept(), in: entry.record)
     }
 
     private func rotate(_ writing: inout Writing) throws(AccessError) {

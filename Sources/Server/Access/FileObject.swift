@@ -148,6 +148,7 @@ extension AccessLimits {
             self[keyPath: limit.field] = try object.integer(limit.name, in: limit.range)
         }
         mayBatch = try object.bool("batch") ?? true
+        keepsContent = try object.bool("audit-content") ?? false
         isAdmin = try object.bool("admin") ?? false
     }
 
@@ -162,6 +163,7 @@ extension AccessLimits {
             if let number = limit.value(in: self) { members.append((limit.name, .integer(number))) }
         }
         if !mayBatch { members.append(("batch", false)) }
+        if keepsContent { members.append(("audit-content", true)) }
         if isAdmin { members.append(("admin", true)) }
         return members
     }

@@ -47,4 +47,23 @@ int cc_key_verifies(
     const cc_key *key, const void *message, size_t count, const unsigned char *signature,
     size_t signature_count);
 
+/// The public key of a private one of X25519 (RFC 7748); 0 on success.
+int cc_x25519_public(const unsigned char key[32], unsigned char public_key[32]);
+/// The secret that a private key of X25519 and another's public one have together; 0 on success, and
+/// not for a public key that has the same secret with everybody.
+int cc_x25519(
+    const unsigned char key[32], const unsigned char public_key[32], unsigned char secret[32]);
+
+/// Encrypts bytes with AES-256-GCM, and writes a tag for them and for what is bound to them; 0 on
+/// success.
+int cc_aes256_gcm_seal(
+    const unsigned char key[32], const unsigned char nonce[12], const void *bound,
+    size_t bound_count, const void *bytes, size_t count, unsigned char *sealed,
+    unsigned char tag[16]);
+/// The reverse: 0 only where all is as it was; otherwise what was written means nothing.
+int cc_aes256_gcm_open(
+    const unsigned char key[32], const unsigned char nonce[12], const void *bound,
+    size_t bound_count, const void *sealed, size_t count, const unsigned char tag[16],
+    unsigned char *bytes);
+
 #endif

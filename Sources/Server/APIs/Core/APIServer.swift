@@ -291,10 +291,13 @@ package struct APIServer: Sendable {
         // Workers are no tasks, so that they would not find it themselves.
         let ledger = FieldLedger.current
         return try await workers.run(byteCount, for: context.client) { () throws(APIError) in
-            let body = try Self.parse(request.takeBody())
+            // What is kept of it counts against the memory for bodies until it is written.
+            let isKept = context.record.trail?.keepsContent ?? false
+            let body = try Self.parse(isKept ? request.body : request.takeBody())
             context.record.trail?.read(body)
             var context = context
             if !isFixed, let dialect = Dialect.spoken(in: body) { context.dialect = dialect }
+            context.record.trail?.asked(AuditedContent.Asked(request, context))
             do throws(APIError) {
                 let plan = try FieldLedger.noting(in: ledger) { () throws(APIError) in
                     try read(body, context)
@@ -306,7 +309,8 @@ package struct APIServer: Sendable {
         }
     }
 
-    private static func parse(_ bytes: [UInt8]) throws(APIError) -> JSONObject {
+    /// The object of a body.
+    static func parse(_ bytes: [UInt8]) throws(APIError) -> JSONObject {
         let value: JSONValue
         do {
             // As many token ids as a context of 2^20 holds; each value takes up to 250 bytes.
@@ -328,14 +332,26 @@ package struct APIServer: Sendable {
 
     private func count(_ error: APIError, _ context: RequestContext) {
         switch error {
+        case .unauthorized: tally(.unknownKey, context)
+        case .invalidToken: tally(.invalidToken, context)
         case .overloaded: metrics.refused(.overloaded)
-        case .limited: metrics.refused(.limited, key: context.record.key)
+        case .limited:
+            metrics.refused(.limited, key: context.record.key)
+            tally(.limited, context)
         case .tooLate: metrics.refused(.tooLate)
         case .unavailable: metrics.refused(.unavailable)
         case .failed(let reason):
             logger.error("request failed: \(reason)", metadata: ["request": "\(context.id)"])
         default: break
         }
+    }
+
+    /// Has a request counted that came to nothing, in place of a record of its own.
+    private func tally(_ reason: RefusalTally.Reason, _ context: RequestContext) {
+        guard let refusals = backend.access?.refusals else { return }
+        context.record.dropTrail()
+        refusals.count(
+            reason, of: reason == .limited ? context.caller : nil, from: context.address)
     }
 
     /// Adds what every response carries, and counts it when it has been sent.

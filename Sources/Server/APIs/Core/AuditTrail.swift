@@ -4,11 +4,12 @@ import Access
 import Generation
 import HTTP
 import JSON
+import Sampling
 import Serving
 import Synchronization
 
-/// What is recorded of one request in the audit log: who, what and how it ended, but no content, only
-/// digests of the ids of its prompts and replies.
+/// What is recorded of one request in the audit log: who, what and how it ended, and digests of the ids
+/// of its prompts and replies; these themselves only where content is kept, and then sealed.
 ///
 /// A digest is SHA-256 of the ids of each text in order, each text as its count and its ids, all of
 /// them 32 bits with the lowest byte first.
@@ -17,6 +18,9 @@ final class AuditTrail: Sendable {
         var parameters = JSONObject()
         var promptHash: String?
         var promptCount = 0
+        var seed: UInt64?
+        var asked: AuditedContent.Asked?
+        var runs: [AuditedContent.Run] = []
         var replies: [Int: [Int32]] = [:]
         var ends: [Int: String] = [:]
         var isWritten = false
@@ -26,6 +30,8 @@ final class AuditTrail: Sendable {
     private static let maxNameByteCount = 64
 
     private let head: JSONObject
+    /// Whether all that was asked and answered is kept.
+    let keepsContent: Bool
     private let state = Mutex(State())
 
     /// The trail of a request.
@@ -41,6 +47,7 @@ final class AuditTrail: Sendable {
             "name": .string(account.caller.name), "from": .string(context.address),
             "route": .string(route), "family": .string(account.family.rawValue),
         ]
+        keepsContent = account.access.audit?.keepsContent(of: account.caller) ?? false
     }
 
     /// Keeps the members of a body that are no content: numbers and truths.
@@ -57,7 +64,30 @@ final class AuditTrail: Sendable {
         state.withLock { $0.parameters = kept }
     }
 
-    /// Keeps what the engine was given.
+    /// Keeps all that was asked, where content is kept.
+    func asked(_ asked: AuditedContent.Asked) {
+        if keepsContent { state.withLock { $0.asked = asked } }
+    }
+
+    /// Gives sampling a seed where the client gave none, so that the record knows it.
+    func seed(_ requests: inout [GenerationRequest]) {
+        let drawn = UInt64.random(in: .min ... .max)
+        for index in requests.indices where requests[index].sampling.seed == nil {
+            requests[index].sampling.seed = drawn &+ UInt64(index)
+        }
+        let first = requests.first?.sampling.seed
+        state.withLock { $0.seed = first }
+    }
+
+    /// Keeps what the engine was given to answer.
+    func submitted(_ requests: [GenerationRequest]) {
+        submitted(requests.map(\.promptTokens))
+        guard keepsContent else { return }
+        let runs = requests.map { AuditedContent.Run($0) }
+        state.withLock { $0.runs = runs }
+    }
+
+    /// Keeps what the engine was given to look at.
     func submitted(_ prompts: [[Int32]]) {
         let hash = Self.hash(of: prompts)
         state.withLock { state in
@@ -106,7 +136,7 @@ final class AuditTrail: Sendable {
     func record(
         by model: ServedModel?, _ usage: Usage, status: Int, ending end: String,
         after elapsed: Duration
-    ) -> JSONObject? {
+    ) -> AuditLog.Entry? {
         let found: State? = state.withLock { state in
             if state.isWritten { return nil }
             state.isWritten = true
@@ -116,7 +146,12 @@ final class AuditTrail: Sendable {
         var record = head
         record["model"] = model.map { .string($0.description.name) }
         record["fingerprint"] = model.map { .string($0.fingerprint) }
+        record["weights_sha256"] = model?.weightsHash().map { .string($0) }
+        if let computation = model?.computation, !computation.isEmpty {
+            record["computation"] = .object(computation)
+        }
         record["parameters"] = .object(found.parameters)
+        record["seed"] = found.seed.map { .string(String($0)) }
         record["prompt_tokens"] = .integer(usage.promptTokens)
         record["cached_tokens"] = .integer(usage.cachedPromptTokens)
         record["completion_tokens"] = .integer(usage.completionTokens)
@@ -134,7 +169,14 @@ final class AuditTrail: Sendable {
         ] as [(String, Duration?)] {
             record[name] = duration.map { .integer(Int($0 / .milliseconds(1))) }
         }
-        return record
+        guard let asked = found.asked, !found.runs.isEmpty, !found.replies.isEmpty else {
+            return AuditLog.Entry(record)
+        }
+        let replies = found.replies.sorted { $0.key < $1.key }.map { choice, tokens in
+            AuditedContent.Reply(choice: choice, tokens: tokens, end: found.ends[choice])
+        }
+        let content = AuditedContent(asked: asked, runs: found.runs, replies: replies)
+        return AuditLog.Entry(record) { content.bytes }
     }
 
     private static func hash(of texts: [[Int32]]) -> String? {

@@ -21,6 +21,7 @@ struct GeneratedResponse: Sendable {
     func make(_ plan: consuming PlannedAnswer) async throws(APIError) -> ServerResponse {
         try context.fit(&plan.requests, fields: plan.fields)
         try context.reserve(plan.requests)
+        context.record.trail?.seed(&plan.requests)
         let promptCount = plan.requests.reduce(0) { $0 + $1.promptTokens.count }
         let answer = try plan.fields.naming { () throws(ServingError) in
             try plan.model.submit(
@@ -28,7 +29,7 @@ struct GeneratedResponse: Sendable {
                 queued: context.record.queued)
         }
         context.record.submitted(promptCount)
-        context.record.trail?.submitted(plan.requests.map(\.promptTokens))
+        context.record.trail?.submitted(plan.requests)
         // The answer may take long, and the engine has what it needs of the prompts.
         plan.requests = []
         return try await respond(with: answer, of: plan.model, plan.codec)

@@ -140,6 +140,9 @@ final class RequestRecord: Sendable {
     /// The name of the key that the request came with; nil for none.
     var key: String? { state.withLock { $0.key } }
 
+    /// Has it not recorded, for it is counted among those that were refused.
+    func dropTrail() { state.withLock { $0.trail = nil } }
+
     /// Keeps what answers.
     func answers(with model: ServedModel) { state.withLock { $0.model = model } }
 
@@ -161,7 +164,8 @@ final class RequestRecord: Sendable {
         await audit?.append(line)
     }
 
-    private func auditLine(_ trail: AuditTrail, status: Int, ending end: String) -> JSONObject? {
+    private func auditLine(_ trail: AuditTrail, status: Int, ending end: String) -> AuditLog.Entry?
+    {
         let (model, usage) = state.withLock { ($0.model, $0.usage) }
         return trail.record(by: model, usage, status: status, ending: end, after: elapsed)
     }

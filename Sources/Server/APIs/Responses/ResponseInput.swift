@@ -98,7 +98,7 @@ struct ResponseInput {
     }
 
     /// Whether an item only names another, which the SDKs may send without a type.
-    private static func isReference(_ item: JSONValue) -> Bool {
+    static func isReference(_ item: JSONValue) -> Bool {
         guard let object = item.objectValue else { return false }
         if object["type"] == "item_reference" { return true }
         return object["type"]?.isNull ?? true && object["role"] == nil && object["id"] != nil
