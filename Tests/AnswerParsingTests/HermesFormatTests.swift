@@ -2,6 +2,7 @@
 
 import AnswerParsing
 import ConversationSupport
+import JSON
 import Recognition
 import Testing
 
@@ -65,6 +66,70 @@ import Testing
             ])
     }
 
+    @Test(arguments: [
+        #"{"name": "f", "arguments": {"a":1}}"#, #"{"name":"f","arguments":{"a":1}}"#,
+        "```json\n{\"name\": \"f\", \"arguments\": {\"a\":1}}\n```",
+        "\n```json\n{\n  \"name\": \"f\",\n  \"arguments\": {\"a\":1}\n}\n```\n",
+    ])
+    func `an answer that begins as a call without tags is one`(answer: String) throws {
+        let id = AnswerReading.identities(1)[0]
+        let call: [AnswerPiece] = [
+            .callBegun(0, id: id, name: "f"), .callArguments(0, #"{"a": 1}"#), .callEnded(0),
+        ]
+        for size in [1, 2, 5, 1000] { #expect(read(answer, cutEvery: size) == call) }
+        let thought = read("<think>\nHm.\n</think>\n" + answer, cutEvery: 1)
+        #expect(thought == [.thinking("Hm.")] + call)
+    }
+
+    @Test(arguments: [
+        #"{"name": "other", "arguments": {}}"#, #"{"name": "f"#, #"{"name": 1}"#, "{}", "[1]",
+        #"{"arguments": {}, "name": "f"}"#, #"[{"name": "f", "arguments": {}}]"#,
+        "```json\n{\"a\": 1}\n```", "```json\n[{\"name\": \"f\"}]\n```", "```json", "```js", "``",
+        "Such as {\"name\": \"f\", \"arguments\": {}}", "So:\n```json\n{\"name\": \"f\"}\n```",
+        "{\"name\": \"other\"}\n{\"name\": \"f\", \"arguments\": {}}",
+    ])
+    func `what only looks like a call without tags is text`(answer: String) {
+        for size in [1, 4, 1000] { #expect(read(answer, cutEvery: size).texts == answer) }
+    }
+
+    @Test func `an object that was asked for is a text`() {
+        let answer = #"{"name": "f", "arguments": {}}"#
+        var plan = AnswerPlan()
+        plan.tools = tools
+        plan.output = .anyObject
+        #expect(
+            AnswerReading.pieces(of: answer, format, plan, tokenizer, cutEvery: 1)
+                == [.text(answer)])
+    }
+
+    @Test func `a call without tags has arguments of its tool, or is text`() {
+        let schema: JSONValue = [
+            "type": "object", "properties": ["a": ["type": "integer"]], "required": ["a"],
+        ]
+        var plan = AnswerPlan()
+        plan.seed = 0
+        plan.tools = [
+            Tool(name: "f", input: .arguments(schema)),
+            Tool(name: "e", input: .expression("x+")), Tool(name: "c", input: .text),
+        ]
+        for answer in [
+            #"{"name": "f", "arguments": {"a": "1"}}"#, #"{"name": "f", "arguments": {}}"#,
+            #"{"name": "f", "arguments": {"a": 1, "b": 2}}"#, #"{"name": "f"}"#,
+            #"{"name": "f", "arguments": "{}"}"#, #"{"name": "f", "arguments": {"a": 1,}}"#,
+            #"{"name": "f", "arguments": {"a": 1}"#, #"{"name": "e", "arguments": {"input": "x"}}"#,
+            "```json\n{\"name\": \"f\", \"arguments\": {}}\n```\nx",
+        ] {
+            let pieces = AnswerReading.pieces(of: answer, format, plan, tokenizer, cutEvery: 1)
+            #expect(pieces.texts == answer, "\(pieces)")
+        }
+        let id = AnswerReading.identities(1)[0]
+        let custom = #"{"name": "c", "arguments": {"input": "a\n"}}"#
+        #expect(
+            AnswerReading.pieces(of: custom, format, plan, tokenizer, cutEvery: 1) == [
+                .callBegun(0, id: id, name: "c"), .callArguments(0, "a\n"), .callEnded(0),
+            ])
+    }
+
     @Test func `a custom tool's input comes out of its arguments`() {
         let id = AnswerReading.identities(1)[0]
         let answer = #"<tool_call>\#n{"name": "c", "arguments": {"input": "a\n\"\ud83d\ude00"}}"#
@@ -94,5 +159,17 @@ import Testing
         #expect(
             format.structure(for: plan, tokenizer: tokenizer)
                 == .freeText(until: ["<tool_call>"], orControls: []))
+    }
+}
+
+extension [AnswerPiece] {
+    /// All of its text; nil where it has anything else.
+    fileprivate var texts: String? {
+        var text = ""
+        for piece in self {
+            guard case .text(let more) = piece else { return nil }
+            text += more
+        }
+        return text
     }
 }

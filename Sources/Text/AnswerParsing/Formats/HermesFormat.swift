@@ -6,6 +6,10 @@ package import Tokenization
 /// Calls as JSON objects between tags, of Hermes, Qwen2.5, Qwen3 and many others:
 /// `<tool_call>\n{"name": "f", "arguments": {…}}\n</tool_call>`.
 ///
+/// Small models forget the tags: Qwen2.5-Coder writes the object alone or in a block of Markdown. An
+/// answer that begins with such an object, if it is a call of a tool that satisfies its schema, calls
+/// the tool, too.
+///
 /// It is also the format of models whose template has no place for tools: they are told of it in
 /// the system message, by `ToolInstructions` of Conversation.
 package struct HermesFormat: AnswerFormat {
@@ -40,10 +44,21 @@ package struct HermesFormat: AnswerFormat {
 
     package func reader(for plan: AnswerPlan, tokenizer: any Tokenizer) -> any AnswerReader {
         let closing = Mark("</tool_call>", tokenizer)
-        let marks = MarkedMachine<JSONCallMachine>.Marks(
+        var marks = MarkedMachine<HermesCallMachine>.Marks(
             thinking: thinking?.marks(tokenizer), calls: [Mark("<tool_call>", tokenizer)],
             inner: Set([closing.control].compactMap(\.self)),
-            makeCall: { _ in JSONCallMachine(.init(closing: closing)) })
+            makeCall: { _ in HermesCallMachine(JSONCallMachine(.init(closing: closing))) })
+        // Where an object is asked for, it is the answer.
+        if plan.output == nil {
+            marks.calls.append(Mark(text: "```json"))
+            marks.openingCalls = [1]
+            marks.bareCalls = .anywhere
+            marks.makeCall = { [tools = plan.callableTools] mark in
+                if mark == 0 { return HermesCallMachine(JSONCallMachine(.init(closing: closing))) }
+                let closing = mark.map { _ in Mark(text: "```") }
+                return HermesCallMachine(UntaggedCallMachine(tools, closing: closing))
+            }
+        }
         return SymbolReader(
             MarkedMachine(marks, beginsThinking: plan.beginsThinking), plan: plan)
     }

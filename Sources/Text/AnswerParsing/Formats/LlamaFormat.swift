@@ -68,7 +68,7 @@ package struct LlamaFormat: AnswerFormat {
             thinking: thinking?.marks(tokenizer),
             calls: ["<|python_tag|>", Self.functionOpening].map { Mark($0, tokenizer) },
             callsDropLineFeeds: false, inner: Set([closing.control].compactMap(\.self)),
-            callsMayBeBare: true,
+            bareCalls: .first,
             makeCall: { mark in
                 if mark == 1 { return LlamaCallMachine(FunctionTagMachine(closing: closing)) }
                 return LlamaCallMachine(

@@ -16,6 +16,13 @@ struct Mark: Hashable, Sendable {
         control = tokenizer.id(ofControl: text)
     }
 
+    /// A mark that is a text in every vocabulary.
+    init(text: String) {
+        self.text = text
+        bytes = Array(text.utf8)
+        control = nil
+    }
+
     /// The mark as part of an answer.
     var structure: Structure { control.map { .control($0) } ?? .literal(text) }
 }

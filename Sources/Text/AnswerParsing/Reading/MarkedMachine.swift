@@ -37,10 +37,21 @@ struct MarkedMachine<Call: CallMachine>: AnswerMachine {
         var callsDropLineFeeds = true
         /// Further control tokens that calls are made of.
         var inner: Set<Int32> = []
-        /// Whether an answer that begins with `{` begins with a call, which has no mark.
-        var callsMayBeBare = false
+        /// Where a `{` before any text begins a call, which has no mark.
+        var bareCalls = BareCalls.nowhere
+        /// The marks, by their places, that begin no call after text.
+        var openingCalls: Set<Int> = []
         /// Makes what reads a call after one of the marks, by its place; nil for a bare one.
         var makeCall: @Sendable (_ mark: Int?) -> Call
+    }
+
+    /// Where calls without a mark may stand.
+    enum BareCalls {
+        case nowhere
+        /// At the beginning of the answer.
+        case first
+        /// There and after other calls.
+        case anywhere
     }
 
     private enum Place {
@@ -132,7 +143,11 @@ struct MarkedMachine<Call: CallMachine>: AnswerMachine {
     }
 
     private func isBareCall(_ output: AnswerOutput) -> Bool {
-        marks.callsMayBeBare && !hasText && output.callCount == 0
+        switch marks.bareCalls {
+        case .nowhere: false
+        case .first: !hasText && output.callCount == 0
+        case .anywhere: !hasText
+        }
     }
 
     /// The symbols of a mark that was found, to be read again.
@@ -188,6 +203,10 @@ struct MarkedMachine<Call: CallMachine>: AnswerMachine {
             headerCount = 0
             place = .thinking
             if let thinking = marks.thinking { matcher = MarkMatcher([thinking.closing]) }
+            return
+        }
+        if hasText, marks.openingCalls.contains(mark) {
+            for byte in marks.calls[mark].bytes { text(byte, into: &output) }
             return
         }
         place = .call(marks.makeCall(mark), mark: mark, before: output.callCount)

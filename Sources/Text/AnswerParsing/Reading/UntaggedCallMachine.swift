@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import JSON
+import Recognition
+
+/// Reads a call that nothing marks: a JSON object that begins with the name of a tool and has
+/// arguments that satisfy the tool's schema, alone or in a block of Markdown.
+///
+/// The constraint of an answer takes it for text. So it is read to its end before it is a call, and
+/// what is not exactly one is text.
+struct UntaggedCallMachine: CallMachine {
+    private enum Place {
+        case object
+        /// The call has ended, what closes its block may follow.
+        case closing
+    }
+
+    /// What the objects begin with, without white space, and whose calls they are.
+    private let heads: [(bytes: [UInt8], tool: Tool)]
+    private var matcher: MarkMatcher?
+    private var place = Place.object
+    private var read: [UInt8] = []
+    private var extent = JSONValueExtent()
+    /// What was read without white space, until it is a head.
+    private var head: [UInt8] = []
+    private var tool: Tool?
+
+    /// A machine for the calls of some tools.
+    ///
+    /// - Parameters:
+    ///   - tools: grammars and expressions of custom tools cannot be judged afterwards: their calls
+    ///     are text.
+    ///   - closing: what closes the block; nil for an object alone.
+    init(_ tools: [Tool], closing: Mark?) {
+        heads = tools.compactMap { tool in
+            switch tool.input {
+            case .arguments, .text:
+                (Array("{\"name\":\"\(tool.escapedName)\"".utf8), tool)
+            case .grammar, .expression: nil
+            }
+        }
+        matcher = closing.map { MarkMatcher([$0]) }
+    }
+
+    mutating func take(_ symbol: AnswerSymbol, into output: inout AnswerOutput) -> CallStep {
+        if case .closing = place { return close(symbol) }
+        guard case .byte(let byte) = symbol else { return .failed(text: read, rest: [symbol]) }
+        if tool == nil, !byte.isJSONSpace {
+            head.append(byte)
+            guard heads.contains(where: { $0.bytes.starts(with: head) }) else {
+                return .failed(text: read, rest: [symbol])
+            }
+            tool = heads.first { $0.bytes == head }?.tool
+        }
+        read.append(byte)
+        guard !head.isEmpty, extent.take(byte) == .last else { return .inside }
+        guard let tool, call(tool, into: &output) else { return .failed(text: read, rest: []) }
+        place = .closing
+        return matcher == nil ? .ended(rest: []) : .inside
+    }
+
+    /// Writes the call, if it is one.
+    private func call(_ tool: Tool, into output: inout AnswerOutput) -> Bool {
+        guard let arguments = try? JSONParser.parse(read).objectValue?["arguments"],
+            let schema = try? SchemaDocument(Tool.objects(of: tool.parameterSchema))
+        else { return false }
+        let text = arguments.serialized(.python)
+        guard SchemaValidator(schema).accepts(text), output.beginCall(tool.name) else {
+            return false
+        }
+        output.arguments(text.utf8)
+        output.endCall(isComplete: true)
+        return true
+    }
+
+    private mutating func close(_ symbol: AnswerSymbol) -> CallStep {
+        guard let finding = matcher?.take(symbol) else { return .ended(rest: [symbol]) }
+        if finding.mark != nil { return .ended(rest: []) }
+        let plain = finding.plain.drop { $0.isJSONSpace }
+        if plain.isEmpty, finding.control == nil { return .inside }
+        let held = matcher?.release() ?? []
+        return .ended(
+            rest: (plain + held).map { .byte($0) } + (finding.control.map { [.control($0)] } ?? []))
+    }
+
+    mutating func finish(into output: inout AnswerOutput) -> [UInt8] {
+        if case .closing = place { return matcher?.release() ?? [] }
+        return read
+    }
+}
+
+/// Reads calls that have tags or none.
+struct HermesCallMachine: CallMachine {
+    /// One of them is there; apart, so that each is changed in place.
+    private var tagged: JSONCallMachine?
+    private var untagged: UntaggedCallMachine?
+
+    init(_ tagged: JSONCallMachine) { self.tagged = tagged }
+
+    init(_ untagged: UntaggedCallMachine) { self.untagged = untagged }
+
+    mutating func take(_ symbol: AnswerSymbol, into output: inout AnswerOutput) -> CallStep {
+        tagged?.take(symbol, into: &output) ?? untagged?.take(symbol, into: &output)
+            ?? .ended(rest: [symbol])
+    }
+
+    mutating func finish(into output: inout AnswerOutput) -> [UInt8] {
+        tagged?.finish(into: &output) ?? untagged?.finish(into: &output) ?? []
+    }
+}
