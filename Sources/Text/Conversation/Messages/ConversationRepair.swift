@@ -24,12 +24,12 @@ enum ConversationRepair: CaseIterable {
         }
     }
 
-    private static func isSystem(_ message: Message) -> Bool {
+    static func isSystem(_ message: Message) -> Bool {
         message.role == .system || message.role == .developer
     }
 
     /// One system message of all of them, in front of the others.
-    private static func gatherSystem(_ messages: [Message]) -> [Message] {
+    static func gatherSystem(_ messages: [Message]) -> [Message] {
         let texts = messages.filter(isSystem).map { $0.text() }.filter { !$0.isEmpty }
         let others = messages.filter { !isSystem($0) }
         if texts.isEmpty { return others }

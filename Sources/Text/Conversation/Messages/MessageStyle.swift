@@ -13,11 +13,14 @@ struct MessageStyle: Equatable {
     /// Whether the template knows the role `developer`, which otherwise becomes `system`.
     var knowsDevelopers = false
 
+    /// Whether the template writes messages on channels, as gpt-oss has them: see ``ChannelMessages``.
+    var hasChannels = false
+
     /// The conversation with what clients may leave out: the names of tools in their results, and
     /// the newer names of roles, where a template does not know the older or newer ones.
     func completed(_ messages: [Message]) -> [Message] {
         var names: [String: String] = [:]
-        return messages.map { message in
+        let completed = messages.map { message in
             for call in message.toolCalls {
                 if let id = call.id { names[id] = call.name }
             }
@@ -29,6 +32,7 @@ struct MessageStyle: Equatable {
             }
             return message
         }
+        return hasChannels ? ChannelMessages.arranged(completed) : completed
     }
 
     /// The message as a template sees it.

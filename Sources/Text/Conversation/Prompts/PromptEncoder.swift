@@ -78,7 +78,9 @@ package struct PromptEncoder: Sendable {
         var style = MessageStyle(
             shortensCallIDs: template.source.contains("alphanumeric")
                 && template.source.contains("length"),
-            knowsDevelopers: template.source.contains("developer"))
+            knowsDevelopers: template.source.contains("developer"),
+            hasChannels: ["<|start|>", "<|channel|>", "<|message|>"].allSatisfy(
+                template.source.contains))
         let probe = "\u{E002}probe"
         func shows(_ style: MessageStyle) -> Bool {
             let renderer = PromptRenderer(
@@ -141,6 +143,9 @@ package struct PromptEncoder: Sendable {
         let messages = style.completed(reasons ? reasoning(messages) : messages)
         var extra = extra
         if reasons, !extra.contains("enable_thinking") { extra["enable_thinking"] = true }
+        if style.hasChannels, let effort = extra["reasoning_effort"] {
+            extra["reasoning_effort"] = ChannelMessages.effort(effort)
+        }
         func encode(
             _ messages: [Message], _ tools: [JSONValue]
         ) throws(ConversationError) -> [Int32] {
