@@ -67,7 +67,7 @@ import Testing
         #expect(found == expected)
     }
 
-    @Test(arguments: [ElementType.bf16, .q8_0, .q4_0, .q4_1])
+    @Test(arguments: [ElementType.bf16, .q8_0, .q4_0, .q4_1, .mxfp4])
     func `packed weights obey the law too`(type: ElementType) throws {
         let model = TinyShape.quantisable(type)
         let tokens = model.tokens(70, seed: 11)
