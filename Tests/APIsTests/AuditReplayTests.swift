@@ -180,6 +180,19 @@ import Testing
         #expect(record.members["computation"] == ["context": 512])
     }
 
+    @Test func `a name that only that server gave the model is no hindrance`() async throws {
+        let server = try Recorded()
+        try await server.send("/v1/completions", #"{"model":"tiny","prompt":"ab"}"#)
+        let replay = try await server.replay { content in
+            let body = content["body"]?.stringValue ?? ""
+            content["body"] = .string(body.replacing("tiny", with: "gpt-4o"))
+        }
+        guard case .same = replay.outcome else {
+            Issue.record("\(replay.outcome)")
+            return
+        }
+    }
+
     @Test func `the first token that differs is named`() async throws {
         let server = try Recorded()
         try await server.send(
@@ -302,6 +315,8 @@ import Testing
         arguments: [
             ("version", "2"), ("runs", "[]"), ("runs", "[{}]"), ("runs", #"[{"prompt":["a"]}]"#),
             ("replies", "[]"), ("replies", #"[{"choice":0,"tokens":[4294967296],"end":null}]"#),
+            ("replies", #"[{"choice":9223372036854775807,"tokens":[1],"end":null}]"#),
+            ("replies", #"[{"choice":-1,"tokens":[1],"end":null}]"#),
             ("body", "7"), ("path", "null"), ("token_input", "1"), ("agent", "[]"),
             ("dialect", "{}"),
         ])

@@ -107,5 +107,12 @@ import Testing
         #expect(try await get("/v1/admin/usage?kye=a").status == 400)
         let reply = try await get("/v1/admin/usage?%FF=a")
         #expect(reply.status == 400)
+        // Not a key of no name, for which there would be no usage.
+        #expect(try await get("/v1/admin/usage?key").status == 400)
+    }
+
+    @Test(arguments: ["false", "False", "FALSE"])
+    func `a word for no asks for nothing, as Python writes it, too`(word: String) async throws {
+        #expect(try await get("/v1/responses/resp_none?stream=\(word)").status == 404)
     }
 }

@@ -36,20 +36,28 @@ struct BodyBoundsTests {
     @Test func `a lease takes what is beyond the free bytes, and gives it back when it goes`()
         throws
     {
-        let budget = BodyBudget(byteCount: 100)
+        let budget = BodyBudget(byteCount: 100, connectionCount: 1)
         let first = BodyLease(of: budget)
-        try first.grow(to: BodyBudget.freeByteCount)
+        try first.grow(to: budget.freeByteCount)
         #expect(budget.usedByteCount == 0)
         do {
             let second = BodyLease(of: budget)
-            try second.grow(to: BodyBudget.freeByteCount + 60)
+            try second.grow(to: budget.freeByteCount + 60)
             #expect(throws: RequestError.noRoomForBody) {
-                try first.grow(to: BodyBudget.freeByteCount + 41)
+                try first.grow(to: budget.freeByteCount + 41)
             }
             #expect(budget.usedByteCount == 60)
         }
-        try first.grow(to: BodyBudget.freeByteCount + 100)
+        try first.grow(to: budget.freeByteCount + 100)
         #expect(budget.usedByteCount == 100)
+    }
+
+    @Test func `what bodies take beside the budget is bounded in all`() {
+        for count in [1, 1_000, 16_384, 1 << 20] {
+            let budget = BodyBudget(byteCount: 100, connectionCount: count)
+            #expect(budget.freeByteCount * count <= 64 << 20)
+            #expect((1...64 << 10).contains(budget.freeByteCount))
+        }
     }
 
     @Test func `a body that finds no memory is told to come again, and small ones pass`()

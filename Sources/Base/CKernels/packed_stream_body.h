@@ -100,7 +100,8 @@ CK_INLINE void CK_NAME(stream)(
 #pragma clang loop unroll(full)
                 for (size_t part = 0; part < parts; part++) {
                     CK_NAME(prefetch_part)(p, bytes, part, parts);
-                    if (32 * part < width)
+                    // There is a first part always, which the compiler cannot know.
+                    if (part == 0 || 32 * part < width)
                         CK_NAME(stream32)(
                             format, tokens, codes + part * packing.code_bytes, x, k + 32 * part,
                             CK_NAME(part_scale)(format, p, part),

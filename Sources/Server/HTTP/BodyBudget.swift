@@ -4,15 +4,21 @@ import Synchronization
 
 /// The memory that the bodies of all connections may take together.
 package final class BodyBudget: Sendable {
-    /// What each body takes beside the budget, so that ordinary requests pass while large ones fill
-    /// it; the number of connections bounds their sum.
-    package static let freeByteCount = 64 << 10
+    /// What all bodies may take beside the budget.
+    private static let freeSumByteCount = 64 << 20
+    private static let maxFreeByteCount = 64 << 10
+
+    /// What each body takes beside the budget, so that ordinary requests pass while large ones fill it.
+    package let freeByteCount: Int
 
     private let byteCount: Int
     private let used = Mutex(0)
 
-    /// A budget of bytes.
-    package init(byteCount: Int) { self.byteCount = byteCount }
+    /// A budget of bytes, for the bodies of so many connections.
+    package init(byteCount: Int, connectionCount: Int) {
+        self.byteCount = byteCount
+        freeByteCount = min(Self.maxFreeByteCount, Self.freeSumByteCount / max(1, connectionCount))
+    }
 
     /// How much of it is taken.
     package var usedByteCount: Int { used.withLock { $0 } }
@@ -46,7 +52,7 @@ package final class BodyLease: Sendable {
     /// - Throws: 503 if the budget has no room.
     package func grow(to byteCount: Int) throws(RequestError) {
         let isGranted = held.withLock { held in
-            let missing = byteCount - BodyBudget.freeByteCount - held
+            let missing = byteCount - budget.freeByteCount - held
             guard missing > 0 else { return true }
             guard budget.take(missing) else { return false }
             held += missing

@@ -66,7 +66,7 @@ struct ConnectionTable {
     ///
     /// - Parameter network: the only one that is to give way; nil for any.
     /// - Returns: whether one was found.
-    /// - Complexity: O(1): of many connections only some are compared.
+    /// - Complexity: O(1): of many connections only some are compared; with a network O(n), to find its own.
     mutating func makeRoom(of network: ClientNetwork? = nil) -> Bool {
         var idle = sample(of: network)
         var counts: [ClientNetwork: Int] = [:]
@@ -92,7 +92,9 @@ struct ConnectionTable {
         of network: ClientNetwork?
     ) -> [(place: Int, standing: ConnectionPhase.Standing)] {
         var found: [(place: Int, standing: ConnectionPhase.Standing)] = []
-        for _ in 0..<min(entries.count, Self.maxLooks) {
+        // An address at its limit has few, which may be anywhere.
+        let maxLooks = network == nil ? Self.maxLooks : entries.count
+        for _ in 0..<min(entries.count, maxLooks) {
             cursor = cursor + 1 < entries.count ? cursor + 1 : 0
             guard let entry = entries[cursor], !entry.isLeaving,
                 network == nil || entry.connection.network == network,

@@ -51,7 +51,8 @@ package actor HTTPServer {
         service = HTTPConnection.Service(
             configuration: configuration, handler: handler, admission: admission,
             errorResponse: errorResponse,
-            bodyBudget: BodyBudget(byteCount: configuration.bodyMemoryByteCount),
+            bodyBudget: BodyBudget(
+                byteCount: configuration.bodyMemoryByteCount, connectionCount: limits.served),
             certificate: ServerCertificate(configuration.tls),
             compression: ResponseCompression(ofStreams: configuration.compressesStreams))
     }

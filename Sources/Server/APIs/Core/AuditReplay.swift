@@ -94,7 +94,9 @@ package struct AuditReplay: Sendable {
             throw Failure.unknownDialect(EchoableText.of(asked.dialect))
         }
         do throws(APIError) {
-            let body = withoutStorage(try APIServer.parse(asked.body()))
+            var body = withoutStorage(try APIServer.parse(asked.body()))
+            // The name may have been an alias of that server's.
+            if body["model"] != nil { body["model"] = .string(model.description.name) }
             let plan = try read(body, context(asked, route, dialect, model))
             guard case .generation(let answer) = plan else {
                 throw APIError.failed(reason: "it generates nothing")

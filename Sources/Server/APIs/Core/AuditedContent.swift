@@ -178,8 +178,11 @@ extension AuditedContent.Run {
 }
 
 extension AuditedContent.Reply {
+    /// Wider than what a request may ask for.
+    private static let places = 0..<1 << 16
+
     fileprivate init?(_ value: JSONValue) {
-        guard let choice = value["choice"]?.intValue,
+        guard let choice = value["choice"]?.intValue, Self.places.contains(choice),
             let tokens = value["tokens"].flatMap(AuditedContent.tokens)
         else { return nil }
         self.choice = choice

@@ -22,6 +22,9 @@ extension FieldReader {
 
     /// Refuses what stands after the `?` and is none of these.
     static func refuseOthers(in query: Substring, than list: FieldList) throws(FieldError) {
+        for part in query.split(separator: "&") where !part.contains("=") {
+            throw .invalid(FieldPath(EchoableText.of(String(part))), expected: "NAME=VALUE")
+        }
         for (name, _) in pairs(of: query) where name.flatMap(list.declaration) == nil {
             throw .invalid(
                 FieldPath(EchoableText.of(name ?? "?")),
@@ -49,7 +52,7 @@ extension FieldKind {
         switch self {
         case .integer: Int(text).map { .integer($0) } ?? .string(text)
         case .number: Double(text).map { .number($0) } ?? .string(text)
-        case .boolean, .values: ["true": true, "false": false][text] ?? .string(text)
+        case .boolean, .values: ["true": true, "false": false][text.lowercased()] ?? .string(text)
         default: .string(text)
         }
     }

@@ -131,7 +131,8 @@ package final class Poller: Sendable {
             precondition(count >= 0 || errno == EINTR, "epoll_wait: errno \(errno)")
             let isOfUse = unsafe deliver(events.prefix(Int(max(count, 0))))
             if tick(of: .now) > earliestTick { expire() }
-            if !isOfUse { usleep(Self.respite) }
+            // After a full batch there is more, which may be of use.
+            if !isOfUse, count < Self.eventCount { usleep(Self.respite) }
         }
     }
 

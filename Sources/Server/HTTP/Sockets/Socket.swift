@@ -512,7 +512,13 @@ package final class Socket: Sendable {
         let isHungUp = events & (EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0
         let hasEnded = isHungUp || events & EPOLLRDHUP.rawValue != 0
         let changes = state.withLock { state -> ([Waiter], (@Sendable () -> Void)?)? in
-            if !hasEnded, state.receiver?.wantsLine == true, takePiece(&state) { return nil }
+            // Bytes that are read here without their own event would leave no event for the end of
+            // the line.
+            if !hasEnded, events & EPOLLIN.rawValue != 0, state.receiver?.wantsLine == true,
+                takePiece(&state)
+            {
+                return nil
+            }
             var waiters: [Waiter?] = []
             state.hasPeerEnded = state.hasPeerEnded || hasEnded
             state.isHungUp = state.isHungUp || isHungUp
