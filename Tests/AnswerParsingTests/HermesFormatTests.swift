@@ -130,6 +130,59 @@ import Testing
             ])
     }
 
+    @Test(arguments: [
+        #"{"name": "g", "arguments": {}}"#, "```json\n{\"name\": \"g\", \"arguments\": {}}\n```",
+    ])
+    func `where one call is allowed, a second one without tags is text`(second: String) {
+        var plan = AnswerPlan()
+        plan.tools = tools
+        plan.seed = 0
+        plan.allowsParallelCalls = false
+        let answer = #"{"name": "f", "arguments": {"a": 1}}"# + "\n" + second
+        let id = AnswerReading.identities(1)[0]
+        for size in [1, 5, 1000] {
+            #expect(
+                AnswerReading.pieces(of: answer, format, plan, tokenizer, cutEvery: size) == [
+                    .callBegun(0, id: id, name: "f"), .callArguments(0, #"{"a": 1}"#),
+                    .callEnded(0), .text("\n" + second),
+                ])
+        }
+        #expect(read(answer).count == 6)
+    }
+
+    @Test func `a call with tags after an object that stays open is a call`() {
+        let unclosed = #"{"name": "f", "arguments": {"a": "<b>"}"# + "\n"
+        let call = "<tool_call>\n{\"name\": \"g\", \"arguments\": {}}\n</tool_call>"
+        let id = AnswerReading.identities(1)[0]
+        for size in [1, 5, 1000] {
+            #expect(
+                read(unclosed + call, cutEvery: size) == [
+                    .text(unclosed), .callBegun(0, id: id, name: "g"), .callArguments(0, "{}"),
+                    .callEnded(0),
+                ])
+            #expect(
+                read("```json\n" + unclosed + call, cutEvery: size) == [
+                    .text("```json\n" + unclosed), .callBegun(0, id: id, name: "g"),
+                    .callArguments(0, "{}"), .callEnded(0),
+                ])
+        }
+        let closed = #"{"name": "f", "arguments": {"a": "<tool_call>"}}"#
+        #expect(
+            read(closed, cutEvery: 1) == [
+                .callBegun(0, id: id, name: "f"), .callArguments(0, #"{"a": "<tool_call>"}"#),
+                .callEnded(0),
+            ])
+    }
+
+    @Test(arguments: ["read file", "readfile ", "read\tfile"])
+    func `white space in a name makes it another name`(name: String) {
+        var plan = AnswerPlan()
+        plan.tools = [Tool(name: "readfile")]
+        let answer = "{\"name\": \"\(name)\", \"arguments\": {}}"
+        let pieces = AnswerReading.pieces(of: answer, format, plan, tokenizer, cutEvery: 1)
+        #expect(pieces == [.text(answer)])
+    }
+
     @Test func `a custom tool's input comes out of its arguments`() {
         let id = AnswerReading.identities(1)[0]
         let answer = #"<tool_call>\#n{"name": "c", "arguments": {"input": "a\n\"\ud83d\ude00"}}"#

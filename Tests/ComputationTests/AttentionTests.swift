@@ -98,10 +98,10 @@ import Testing
         throws
     {
         let plain = try AttentionCase().attend(type: .f32)
-        let sunk = try AttentionCase(sinks: [1e30, .infinity, 100, 300]).attend(type: .f32)
+        let sunk = try AttentionCase(sinks: [1e30, 1e4, 100, 300]).attend(type: .f32)
         let tiny = try AttentionCase(sinks: [-1e30, -.infinity, -200, -300]).attend(type: .f32)
 
-        #expect(sunk.joined().allSatisfy { abs($0) < 1e-30 || $0.isNaN })
+        #expect(sunk.joined().allSatisfy { abs($0) < 1e-30 })
         #expect(sunk.allSatisfy { $0[..<6].allSatisfy { $0 == 0 } })
         #expect(tiny == plain)
     }

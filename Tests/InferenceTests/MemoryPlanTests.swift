@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Computation
+import Foundation
 import Inference
 import ModelFiles
 import Parallelism
@@ -70,6 +71,31 @@ import Testing
         #expect(throws: expected) {
             try Transformer(
                 configuration: configuration, tensors: model.tensors,
+                compute: Compute(pool: ThreadPool(threadCount: 1)),
+                limits: TransformerLimits(blockCount: 1))
+        }
+    }
+
+    @Test func `a transformer refuses weights made of a file that was cut short`() throws {
+        let model = TinyShape.mixtral.model
+        let path = NSTemporaryDirectory() + "lost-\(UUID().uuidString).bin"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        var matrices = model.tensors.matrices
+        let (rows, columns) = (matrices[1].rowCount, matrices[1].columnCount)
+        try Data(count: 4 * rows * columns).write(to: URL(fileURLWithPath: path))
+        let file = try MappedFile(path: path)
+        matrices[1] = WeightMatrix(
+            storage: try RearrangedMatrices(
+                transposing: (file, 0), elementByteCount: 4,
+                (count: 1, rows: rows, columns: columns), rows: (0, 1)),
+            byteOffset: 0, type: .f32, rowCount: rows, columnCount: columns)
+        let tensors = model.tensors.replacingMatrices(matrices)
+
+        file.markLost()
+
+        #expect(throws: TransformerError.weightsLost(file: file.fileName)) {
+            try Transformer(
+                configuration: model.configuration, tensors: tensors,
                 compute: Compute(pool: ThreadPool(threadCount: 1)),
                 limits: TransformerLimits(blockCount: 1))
         }

@@ -26,6 +26,11 @@ internal import Synchronization
         self.path = path
     }
 
+    /// The file's name without its folder, for those who must not see the machine's folders.
+    package final var fileName: String {
+        String(path.split(separator: "/").last ?? path[...])
+    }
+
     /// All the bytes; whoever reads some brings them in first.
     package final var bytes: RawSpan {
         @_lifetime(borrow self)

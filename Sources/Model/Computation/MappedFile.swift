@@ -89,11 +89,6 @@ internal import Glibc
         cf_faults_mark(faultNumber)
     }
 
-    /// The file's name without its folder, for those who must not see the machine's folders.
-    package var fileName: String {
-        String(path.split(separator: "/").last ?? path[...])
-    }
-
     /// What has become of the file under its name since it was mapped.
     package func stateOnDisk() -> DiskState {
         var status = stat()

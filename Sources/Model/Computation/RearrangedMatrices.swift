@@ -34,6 +34,7 @@ internal import Synchronization
     }
 
     private static let rowsPerPart = 64
+    private static let pageByteCount = max(4096, sysconf(Int32(_SC_PAGESIZE)))
 
     private let source: Source
     private let shape: Shape
@@ -147,15 +148,16 @@ internal import Synchronization
 
     package override func release(_ range: Range<Int>) {
         // Whole pages: the neighbours' bytes stay.
-        let page = 4096
+        let page = Self.pageByteCount
         let start = (range.lowerBound + page - 1) / page * page
         let end = range.upperBound / page * page
         guard start < end else { return }
         states.withLock { states in
             for part in parts(of: start..<end) { states[part] = .missing }
+            // Under the lock, or a part that another thread makes again meanwhile would be dropped.
+            unsafe _ = madvise(
+                UnsafeMutableRawPointer(mutating: base + start), end - start, MADV_DONTNEED)
         }
-        unsafe _ = madvise(
-            UnsafeMutableRawPointer(mutating: base + start), end - start, MADV_DONTNEED)
     }
 
     // MARK: Parts

@@ -39,7 +39,7 @@ package final class Transformer {
     ///   - compute: what computes.
     ///   - limits: what a step may consist of.
     /// - Throws: `TransformerError` where limits are unusable, weights have other shapes than the
-    ///   configuration says, or memory does not suffice.
+    ///   configuration says, memory does not suffice, or a file of weights was cut short.
     package init(
         configuration: ModelConfiguration, tensors: ModelTensors, compute: Compute,
         limits: TransformerLimits
@@ -55,6 +55,10 @@ package final class Transformer {
         self.configuration = configuration
         for matrix in tensors.matrices where matrix.layout == .rows {
             matrix.storage.bringIn(matrix.byteOffset..<matrix.byteOffset + matrix.byteCount)
+        }
+        // What was made of a file that had been cut short meanwhile means nothing.
+        for matrix in tensors.matrices where matrix.storage.isLost {
+            throw .weightsLost(file: matrix.storage.fileName)
         }
         weights = tensors
         files = tensors.files

@@ -255,10 +255,12 @@ extension ModelConfiguration {
         return model
     }()
 
-    /// gpt-oss-20b: 20.9 B parameters, 4.2 B of them for each token.
+    /// gpt-oss-20b: 20.9 B parameters, 4.2 B of them for each token, 3.6 B without the
+    /// embedding.
     package static let gptOSS20B = gptOSS(layerCount: 24, expertCount: 32)
 
-    /// gpt-oss-120b: 116.8 B parameters, 5.7 B of them for each token.
+    /// gpt-oss-120b: 116.8 B parameters, 5.7 B of them for each token, 5.1 B without the
+    /// embedding.
     package static let gptOSS120B = gptOSS(layerCount: 36, expertCount: 128)
 
     private static func gptOSS(layerCount: Int, expertCount: Int) -> ModelConfiguration {

@@ -108,6 +108,8 @@ package struct Packing: Sendable {
                 done += bytes.count
                 progress(Double(done) / total, tensor.packed.name)
             }
+            let matrix = tensor.matrix
+            matrix.storage.release(matrix.byteOffset..<matrix.byteOffset + matrix.byteCount)
         }
         try model.checkIntact()
         progress(1, "bringing it to the disk")

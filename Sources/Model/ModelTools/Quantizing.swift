@@ -67,6 +67,9 @@ package struct Quantizing: Sendable {
                 progress(Double(done) / total, step.tensor.name)
             }
             report.add(step.tensor, difference)
+            for matrix in step.matrices {
+                matrix.storage.release(matrix.byteOffset..<matrix.byteOffset + matrix.byteCount)
+            }
         }
         try model.checkIntact()
         try writer.finish()

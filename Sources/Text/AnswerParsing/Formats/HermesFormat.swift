@@ -53,10 +53,12 @@ package struct HermesFormat: AnswerFormat {
             marks.calls.append(Mark(text: "```json"))
             marks.openingCalls = [1]
             marks.bareCalls = .anywhere
+            let isSingle = !plan.allowsParallelCalls
             marks.makeCall = { [tools = plan.callableTools] mark in
                 if mark == 0 { return HermesCallMachine(JSONCallMachine(.init(closing: closing))) }
                 let closing = mark.map { _ in Mark(text: "```") }
-                return HermesCallMachine(UntaggedCallMachine(tools, closing: closing))
+                return HermesCallMachine(
+                    UntaggedCallMachine(tools, isSingle: isSingle, closing: closing))
             }
         }
         return SymbolReader(

@@ -3,7 +3,8 @@
 /// Finds where a JSON value ends, without judging what is within it.
 struct JSONValueExtent: Sendable {
     private var depth = 0
-    private var isInString = false
+    /// Whether the next byte belongs to a string that is open.
+    private(set) var isInString = false
     private var isEscaped = false
     private var hasBegun = false
 

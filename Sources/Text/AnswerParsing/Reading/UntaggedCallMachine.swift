@@ -17,6 +17,8 @@ struct UntaggedCallMachine: CallMachine {
 
     /// What the objects begin with, without white space, and whose calls they are.
     private let heads: [(bytes: [UInt8], tool: Tool)]
+    /// Whether a call after another one is text.
+    private let isSingle: Bool
     private var matcher: MarkMatcher?
     private var place = Place.object
     private var read: [UInt8] = []
@@ -30,8 +32,9 @@ struct UntaggedCallMachine: CallMachine {
     /// - Parameters:
     ///   - tools: grammars and expressions of custom tools cannot be judged afterwards: their calls
     ///     are text.
+    ///   - isSingle: whether the answer may have one call only: nothing else holds it to that.
     ///   - closing: what closes the block; nil for an object alone.
-    init(_ tools: [Tool], closing: Mark?) {
+    init(_ tools: [Tool], isSingle: Bool, closing: Mark?) {
         heads = tools.compactMap { tool in
             switch tool.input {
             case .arguments, .text:
@@ -39,6 +42,7 @@ struct UntaggedCallMachine: CallMachine {
             case .grammar, .expression: nil
             }
         }
+        self.isSingle = isSingle
         matcher = closing.map { MarkMatcher([$0]) }
     }
 
@@ -52,6 +56,10 @@ struct UntaggedCallMachine: CallMachine {
             }
             tool = heads.first { $0.bytes == head }?.tool
         }
+        // JSON has none between its strings: the object stays open, and a tag may begin here.
+        if tool != nil, byte == UInt8(ascii: "<"), !extent.isInString {
+            return .failed(text: read, rest: [symbol])
+        }
         read.append(byte)
         guard !head.isEmpty, extent.take(byte) == .last else { return .inside }
         guard let tool, call(tool, into: &output) else { return .failed(text: read, rest: []) }
@@ -61,7 +69,10 @@ struct UntaggedCallMachine: CallMachine {
 
     /// Writes the call, if it is one.
     private func call(_ tool: Tool, into output: inout AnswerOutput) -> Bool {
-        guard let arguments = try? JSONParser.parse(read).objectValue?["arguments"],
+        guard !isSingle || output.callCount == 0,
+            let object = try? JSONParser.parse(read).objectValue,
+            // The head was compared without the white space of its strings.
+            object["name"]?.stringValue == tool.name, let arguments = object["arguments"],
             let schema = try? SchemaDocument(Tool.objects(of: tool.parameterSchema))
         else { return false }
         let text = arguments.serialized(.python)
