@@ -5,6 +5,7 @@ import Foundation
 import Inference
 import ModelFiles
 import Parallelism
+import Quantization
 import Testing
 
 @Suite struct MemoryPlanTests {
