@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-void ck_transpose_rows(
+// Inlined with a constant size, so that an element is one load and one store.
+static inline void transpose_rows(
     const uint8_t *source, size_t element_bytes, size_t columns, size_t all_rows,
     ck_row_choice rows, uint8_t *target) {
     for (size_t k = 0; k < columns; k++) {
@@ -14,6 +15,16 @@ void ck_transpose_rows(
             from += rows.row_step * element_bytes;
             to += columns * element_bytes;
         }
+    }
+}
+
+void ck_transpose_rows(
+    const uint8_t *source, size_t element_bytes, size_t columns, size_t all_rows,
+    ck_row_choice rows, uint8_t *target) {
+    switch (element_bytes) {
+    case 2: transpose_rows(source, 2, columns, all_rows, rows, target); return;
+    case 4: transpose_rows(source, 4, columns, all_rows, rows, target); return;
+    default: transpose_rows(source, element_bytes, columns, all_rows, rows, target);
     }
 }
 

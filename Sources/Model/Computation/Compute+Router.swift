@@ -130,53 +130,19 @@ extension Compute {
                 && rowCount * chosenCount <= y.rowCount
                 && (biases.isEmpty || biases.count == routing.expertCount * x.columnCount),
             "mixing \(rowCount) rows: buffers of other shapes")
-        guard biases.isEmpty else {
-            addBiasedExperts(y, routing: routing, biases: biases, rowCount: rowCount, to: x)
-            return
-        }
-        unsafe routing.weights.withUnsafeBufferPointer { weights in
-            guard let mixing = weights.baseAddress else { return }
-            unsafe forEachRow(
-                rowCount, cost: x.columnCount * chosenCount,
-                ExpertAddition(
-                    isa: isa, x: x, y: y, weights: mixing, expertsPerToken: chosenCount))
-        }
-    }
-
-    private func addBiasedExperts(
-        _ y: FloatBuffer, routing: ExpertRouting, biases: [Float], rowCount: Int,
-        to x: FloatBuffer
-    ) {
         unsafe routing.weights.withUnsafeBufferPointer { weights in
             unsafe routing.selection.withUnsafeBufferPointer { selection in
                 unsafe biases.withUnsafeBufferPointer { biases in
-                    guard let mixing = weights.baseAddress, let chosen = selection.baseAddress,
-                        let biases = biases.baseAddress
+                    guard let weights = weights.baseAddress, let chosen = selection.baseAddress
                     else { return }
                     unsafe forEachRow(
-                        rowCount, cost: 2 * x.columnCount * routing.expertsPerToken,
-                        BiasedExpertAddition(
-                            isa: isa, x: x, y: y, weights: mixing, selection: chosen,
-                            biases: biases, expertsPerToken: routing.expertsPerToken))
+                        rowCount, cost: (biases.isEmpty ? 1 : 2) * x.columnCount * chosenCount,
+                        ExpertAddition(
+                            isa: isa, x: x, y: y, weights: weights, selection: chosen,
+                            biases: biases.isEmpty ? nil : biases.baseAddress,
+                            expertsPerToken: chosenCount))
                 }
             }
-        }
-    }
-
-    @safe private struct BiasedExpertAddition: RowWork {
-        let isa: ck_isa
-        let x: FloatBuffer
-        let y: FloatBuffer
-        let weights: UnsafePointer<Float>
-        let selection: UnsafePointer<Int32>
-        let biases: UnsafePointer<Float>
-        let expertsPerToken: Int
-
-        func run(row: Int) {
-            let visits = row * expertsPerToken
-            unsafe ck_add_weighted_biased_rows(
-                isa, x.base + row * x.stride, y.base + visits * y.stride, y.stride,
-                weights + visits, biases, selection + visits, expertsPerToken, x.columnCount)
         }
     }
 
@@ -185,13 +151,22 @@ extension Compute {
         let x: FloatBuffer
         let y: FloatBuffer
         let weights: UnsafePointer<Float>
+        let selection: UnsafePointer<Int32>
+        let biases: UnsafePointer<Float>?
         let expertsPerToken: Int
 
         func run(row: Int) {
             let visits = row * expertsPerToken
-            unsafe ck_add_weighted_rows(
-                isa, x.base + row * x.stride, y.base + visits * y.stride, y.stride,
-                weights + visits, expertsPerToken, x.columnCount)
+            let target = unsafe x.base + row * x.stride
+            let rows = unsafe y.base + visits * y.stride
+            if let biases = unsafe biases {
+                unsafe ck_add_weighted_biased_rows(
+                    isa, target, rows, y.stride, weights + visits, biases, selection + visits,
+                    expertsPerToken, x.columnCount)
+            } else {
+                unsafe ck_add_weighted_rows(
+                    isa, target, rows, y.stride, weights + visits, expertsPerToken, x.columnCount)
+            }
         }
     }
 }

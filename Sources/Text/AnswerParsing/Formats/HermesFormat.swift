@@ -72,3 +72,6 @@ extension ThinkingMarks {
         (Mark(opening, tokenizer), Mark(closing, tokenizer))
     }
 }
+
+/// A call has its tags, or none.
+private typealias HermesCallMachine = EitherCallMachine<JSONCallMachine, UntaggedCallMachine>

@@ -81,3 +81,6 @@ package struct LlamaFormat: AnswerFormat {
             MarkedMachine(marks, beginsThinking: plan.beginsThinking), plan: plan)
     }
 }
+
+/// A call is an object, or a tag with a name in it.
+private typealias LlamaCallMachine = EitherCallMachine<JSONCallMachine, FunctionTagMachine>

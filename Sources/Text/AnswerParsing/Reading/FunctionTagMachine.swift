@@ -19,7 +19,7 @@ struct FunctionTagMachine: CallMachine {
     }
 
     mutating func take(_ symbol: AnswerSymbol, into output: inout AnswerOutput) -> CallStep {
-        if case .closing = place { return close(symbol) }
+        if case .closing = place { return matcher.close(symbol) }
         guard case .byte(let byte) = symbol else {
             return output.isInCall ? .ended(rest: [symbol]) : .failed(text: name, rest: [symbol])
         }
@@ -43,19 +43,9 @@ struct FunctionTagMachine: CallMachine {
             place = .closing
         case .after:
             place = .closing
-            return close(symbol)
+            return matcher.close(symbol)
         }
         return .inside
-    }
-
-    private mutating func close(_ symbol: AnswerSymbol) -> CallStep {
-        let finding = matcher.take(symbol)
-        if finding.mark != nil { return .ended(rest: []) }
-        let plain = finding.plain.drop(while: \.isJSONSpace)
-        if plain.isEmpty, finding.control == nil { return .inside }
-        return .ended(
-            rest: (plain + matcher.release()).map { .byte($0) }
-                + (finding.control.map { [.control($0)] } ?? []))
     }
 
     mutating func finish(into output: inout AnswerOutput) -> [UInt8] {
@@ -64,25 +54,5 @@ struct FunctionTagMachine: CallMachine {
         case .arguments: []
         case .closing: matcher.release()
         }
-    }
-}
-
-/// Reads the calls of Llama, of either way to write them.
-struct LlamaCallMachine: CallMachine {
-    /// One of them is there; apart, so that each is changed in place.
-    private var object: JSONCallMachine?
-    private var tag: FunctionTagMachine?
-
-    init(_ object: JSONCallMachine) { self.object = object }
-
-    init(_ tag: FunctionTagMachine) { self.tag = tag }
-
-    mutating func take(_ symbol: AnswerSymbol, into output: inout AnswerOutput) -> CallStep {
-        object?.take(symbol, into: &output) ?? tag?.take(symbol, into: &output)
-            ?? .ended(rest: [symbol])
-    }
-
-    mutating func finish(into output: inout AnswerOutput) -> [UInt8] {
-        object?.finish(into: &output) ?? tag?.finish(into: &output) ?? []
     }
 }

@@ -55,7 +55,7 @@ struct JSONCallMachine: CallMachine {
     }
 
     mutating func take(_ symbol: AnswerSymbol, into output: inout AnswerOutput) -> CallStep {
-        if case .closing = place { return close(symbol) }
+        if case .closing = place { return matcher?.close(symbol) ?? .ended(rest: [symbol]) }
         guard case .byte(let byte) = symbol else {
             // The mark that ends a call may come too early.
             guard !hasBegun, case .control(let id) = symbol else { return .ended(rest: [symbol]) }
@@ -231,17 +231,6 @@ struct JSONCallMachine: CallMachine {
     private mutating func finishList() -> Move {
         place = .closing
         return matcher == nil ? .complete : .inside
-    }
-
-    private mutating func close(_ symbol: AnswerSymbol) -> CallStep {
-        guard let finding = matcher?.take(symbol) else { return .ended(rest: [symbol]) }
-        if finding.mark != nil { return .ended(rest: []) }
-        let plain = finding.plain.drop { $0.isJSONSpace }
-        if plain.isEmpty, finding.control == nil { return .inside }
-        // What was held back after these bytes follows them.
-        let held = matcher?.release() ?? []
-        return .ended(
-            rest: (plain + held).map { .byte($0) } + (finding.control.map { [.control($0)] } ?? []))
     }
 
     mutating func finish(into output: inout AnswerOutput) -> [UInt8] {

@@ -62,4 +62,19 @@ struct MarkMatcher: Sendable {
         defer { held = [] }
         return held
     }
+
+    /// Takes what follows a whole call: white space, and the mark that closes it.
+    ///
+    /// - Returns: what becomes of the call; it has ended without its mark where anything else comes,
+    ///   which then follows the call.
+    mutating func close(_ symbol: AnswerSymbol) -> CallStep {
+        let finding = take(symbol)
+        if finding.mark != nil { return .ended(rest: []) }
+        let plain = finding.plain.drop { $0.isJSONSpace }
+        if plain.isEmpty, finding.control == nil { return .inside }
+        // What was held back after these bytes follows them.
+        return .ended(
+            rest: (plain + release()).map { .byte($0) }
+                + (finding.control.map { [.control($0)] } ?? []))
+    }
 }

@@ -47,7 +47,7 @@ struct UntaggedCallMachine: CallMachine {
     }
 
     mutating func take(_ symbol: AnswerSymbol, into output: inout AnswerOutput) -> CallStep {
-        if case .closing = place { return close(symbol) }
+        if case .closing = place { return matcher?.close(symbol) ?? .ended(rest: [symbol]) }
         guard case .byte(let byte) = symbol else { return .failed(text: read, rest: [symbol]) }
         if tool == nil, !byte.isJSONSpace {
             head.append(byte)
@@ -84,38 +84,8 @@ struct UntaggedCallMachine: CallMachine {
         return true
     }
 
-    private mutating func close(_ symbol: AnswerSymbol) -> CallStep {
-        guard let finding = matcher?.take(symbol) else { return .ended(rest: [symbol]) }
-        if finding.mark != nil { return .ended(rest: []) }
-        let plain = finding.plain.drop { $0.isJSONSpace }
-        if plain.isEmpty, finding.control == nil { return .inside }
-        let held = matcher?.release() ?? []
-        return .ended(
-            rest: (plain + held).map { .byte($0) } + (finding.control.map { [.control($0)] } ?? []))
-    }
-
     mutating func finish(into output: inout AnswerOutput) -> [UInt8] {
         if case .closing = place { return matcher?.release() ?? [] }
         return read
-    }
-}
-
-/// Reads calls that have tags or none.
-struct HermesCallMachine: CallMachine {
-    /// One of them is there; apart, so that each is changed in place.
-    private var tagged: JSONCallMachine?
-    private var untagged: UntaggedCallMachine?
-
-    init(_ tagged: JSONCallMachine) { self.tagged = tagged }
-
-    init(_ untagged: UntaggedCallMachine) { self.untagged = untagged }
-
-    mutating func take(_ symbol: AnswerSymbol, into output: inout AnswerOutput) -> CallStep {
-        tagged?.take(symbol, into: &output) ?? untagged?.take(symbol, into: &output)
-            ?? .ended(rest: [symbol])
-    }
-
-    mutating func finish(into output: inout AnswerOutput) -> [UInt8] {
-        tagged?.finish(into: &output) ?? untagged?.finish(into: &output) ?? []
     }
 }
