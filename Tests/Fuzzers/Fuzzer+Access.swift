@@ -6,13 +6,24 @@ import JSON
 
 extension Fuzzer {
     /// The readers of keys and tokens.
-    static let access = [keyFile, token]
+    static let access = [keyFile, issuerKeys, token]
 
     /// Files of keys: what is read is written so that it reads the same.
     private static let keyFile = Fuzzer("key-file") { input in
         let file = try KeyFile(input, path: "keys")
         let again = try? KeyFile(file.bytes, path: "keys")
         return again == file ? nil : "does not read back"
+    }
+
+    /// An issuer's public keys: no more of them than the bytes have room for, and no secret among them.
+    private static let issuerKeys = Fuzzer("issuer-keys") { input in
+        let count = try TokenIssuer.keyCount(in: input, path: "keys")
+        // The shortest key is that of Ed25519: 32 bytes, 43 digits in base64.
+        guard count * 43 <= input.count else { return "\(count) keys in \(input.count) bytes" }
+        guard count > 0, let list = (try? JSONParser.parse(input))?["keys"]?.arrayValue else {
+            return nil
+        }
+        return list.contains { $0["d"] != nil || $0["k"] != nil } ? "a secret is taken" : nil
     }
 
     /// Tokens, of a header and claims that are signed by their issuer, by somebody else, or not at all.

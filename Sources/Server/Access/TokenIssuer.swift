@@ -115,6 +115,17 @@ package final class TokenIssuer: Sendable {
         return keys
     }
 
+    /// Counts the keys for signatures that a file of public keys holds.
+    ///
+    /// - Parameters:
+    ///   - bytes: JWKS or PEM.
+    ///   - path: what errors call the file.
+    /// - Returns: their number, without keys that are for other things.
+    /// - Throws: ``AccessError`` where the file cannot be used.
+    package static func keyCount(in bytes: [UInt8], path: String) throws(AccessError) -> Int {
+        try keys(in: bytes, path: path).count
+    }
+
     private static func keys(in bytes: [UInt8], path: String) throws(AccessError) -> [NamedKey] {
         let text = String(decoding: bytes, as: UTF8.self)
         if text.contains("-----BEGIN") {
