@@ -3,6 +3,7 @@
 import Access
 import Foundation
 import JSON
+import Synchronization
 import TestSupport
 import Testing
 
@@ -109,6 +110,22 @@ import Testing
         let message = "\(try #require(error))"
         #expect(message.contains("audit-00000001.jsonl:1: content: expected"))
         #expect(!message.contains("\n"))
+    }
+
+    @Test func `no record waits for the content of another to be sealed`() async throws {
+        let log = try open()
+        let (isWritten, waited) = (DispatchSemaphore(value: 0), Atomic(false))
+        log.note(
+            AuditLog.Entry(["request": "slow"]) {
+                waited.store(isWritten.wait(timeout: .now() + 60) == .success, ordering: .relaxed)
+                return [1]
+            })
+        await log.append(Self.entry("plain"))
+        isWritten.signal()
+        log.close()
+        #expect(waited.load(ordering: .relaxed))
+        #expect(try AuditRecord(of: "plain", in: path).sequence == 1)
+        #expect(try AuditRecord(of: "slow", in: path).content(with: key) == [1])
     }
 
     @Test func `a line is found by its request alone, and named where several are`() async throws {

@@ -9,8 +9,9 @@ import Synchronization
 /// What was asked and how it ended, a line of JSON for each request, appended to files and never
 /// changed: each line has the digest of the one before in it, and its own at its end.
 ///
-/// Lines are written together by a queue of its own. A process that is killed loses none that was
-/// written, and at most half of one, which the next process cuts off.
+/// Lines are written together by a queue of its own. What is to be sealed goes through another one
+/// first, so that only lines with content wait for a large one. A process that is killed loses no line
+/// that was written, and at most half of one, which the next process cuts off.
 package final class AuditLog: Sendable {
     /// How large files become, and how long they are kept.
     package struct Limits: Hashable, Sendable {
@@ -29,7 +30,7 @@ package final class AuditLog: Sendable {
         /// What anybody may read.
         package let record: JSONObject
 
-        /// What is sealed in it, made where it is written; nil for nothing.
+        /// What is sealed in it, made where it is sealed; nil for nothing.
         let content: (@Sendable () -> [UInt8])?
 
         /// A record, with content that is kept.
@@ -40,7 +41,7 @@ package final class AuditLog: Sendable {
     }
 
     private struct State {
-        var lines: [Entry] = []
+        var lines: [JSONObject] = []
         var waiting: [CheckedContinuation<Void, Never>] = []
         var isScheduled = false
     }
@@ -60,6 +61,7 @@ package final class AuditLog: Sendable {
     private let unixTime: @Sendable () -> Int
     private let report: @Sendable (String) -> Void
     private let queue = DispatchQueue(label: "cierzo-audit")
+    private let sealing = DispatchQueue(label: "cierzo-audit-sealing")
     private let state = Mutex(State())
     private let writing: Mutex<Writing>
     private let lock: Int32
@@ -103,7 +105,10 @@ package final class AuditLog: Sendable {
     deinit { end() }
 
     /// Waits until all is on disk, and leaves the folder to whoever comes next.
-    package func close() { queue.sync { end() } }
+    package func close() {
+        sealing.sync {}
+        queue.sync { end() }
+    }
 
     /// Ends the log, where nobody else writes.
     private func end() {
@@ -165,8 +170,22 @@ package final class AuditLog: Sendable {
     package func note(_ entry: Entry) { add(entry, nil) }
 
     private func add(_ entry: Entry, _ continuation: CheckedContinuation<Void, Never>?) {
+        guard let content, let kept = entry.content else {
+            return add(entry.record, continuation)
+        }
+        sealing.async { [self] in
+            do throws(AccessError) {
+                add(try content.seal(kept(), in: entry.record), continuation)
+            } catch {
+                report("an audit record is written without its content: \(error)")
+                add(entry.record, continuation)
+            }
+        }
+    }
+
+    private func add(_ record: JSONObject, _ continuation: CheckedContinuation<Void, Never>?) {
         let isFirst = state.withLock { state in
-            state.lines.append(entry)
+            state.lines.append(record)
             if let continuation { state.waiting.append(continuation) }
             defer { state.isScheduled = true }
             return !state.isScheduled
@@ -176,6 +195,7 @@ package final class AuditLog: Sendable {
 
     /// Waits until all is on disk that was appended before.
     package func flush() {
+        sealing.sync {}
         queue.sync {
             write()
             writing.withLock { _ = fdatasync($0.descriptor) }
@@ -201,12 +221,12 @@ package final class AuditLog: Sendable {
         for continuation in waiting { continuation.resume() }
     }
 
-    private func append(_ lines: [Entry], _ writing: inout Writing) throws(AccessError) {
+    private func append(_ lines: [JSONObject], _ writing: inout Writing) throws(AccessError) {
         if lines.isEmpty { return }
         if writing.byteCount >= limits.maxFileByteCount { try rotate(&writing) }
         var chain = writing.chain
         var bytes: [UInt8] = []
-        for line in lines { bytes += try chain.line(of: sealed(line)) }
+        for line in lines { bytes += try chain.line(of: line) }
         let file = AuditFile(folder: folder, number: writing.number)
         var rest = bytes[...]
         while !rest.isEmpty {
@@ -228,11 +248,6 @@ package final class AuditLog: Sendable {
             fdatasync(writing.descriptor)
             writing.lastSync = .now
         }
-    }
-
-    private func sealed(_ entry: Entry) throws(AccessError) -> JSONObject {
-        guard let content, let kept = entry.content else { return entry.record }
-        return try content.seal(kept(), in: entry.record)
     }
 
     private func rotate(_ writing: inout Writing) throws(AccessError) {
