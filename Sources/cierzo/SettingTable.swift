@@ -281,6 +281,13 @@ package enum SettingTable {
             "prefill-chunk", \.engine.prefillChunk, .number(16...65536, "tokens"),
             "How many tokens of a step are of prompts while nothing else is being generated.",
             "Otherwise it is 64, or 3 for each answer in progress if that is more."),
+        Setting(
+            "no-speculation", \.engine.drafts, .offOn,
+            "Generate one token of an answer at a time.",
+            "Otherwise next tokens are guessed from the prompt, the answer so far and a request's "
+                + "\"prediction\", and several are checked in one step. Answers are the same to the "
+                + "byte, and come up to several times sooner where they repeat what was there, such as a "
+                + "file that is changed. Where guesses do not pay they stop."),
     ]
 
     private static let api = [

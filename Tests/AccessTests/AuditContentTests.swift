@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Access
+import Dispatch
 import Foundation
 import JSON
 import Synchronization
@@ -114,16 +115,18 @@ import Testing
 
     @Test func `no record waits for the content of another to be sealed`() async throws {
         let log = try open()
-        let (isWritten, waited) = (DispatchSemaphore(value: 0), Atomic(false))
+        let isWritten = DispatchSemaphore(value: 0)
+        let waited = Mutex(false)
         log.note(
             AuditLog.Entry(["request": "slow"]) {
-                waited.store(isWritten.wait(timeout: .now() + 60) == .success, ordering: .relaxed)
+                let hasWaited = isWritten.wait(timeout: .now() + 60) == .success
+                waited.withLock { $0 = hasWaited }
                 return [1]
             })
         await log.append(Self.entry("plain"))
         isWritten.signal()
         log.close()
-        #expect(waited.load(ordering: .relaxed))
+        #expect(waited.withLock { $0 })
         #expect(try AuditRecord(of: "plain", in: path).sequence == 1)
         #expect(try AuditRecord(of: "slow", in: path).content(with: key) == [1])
     }

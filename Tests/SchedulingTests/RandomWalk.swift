@@ -47,6 +47,8 @@ struct RandomWalk {
         var forked = 0
         var copied = 0
         var continued = 0
+        var guessed = 0
+        var confirmed = 0
         var rewound = 0
         var saved = 0
         var restored = 0
@@ -202,7 +204,8 @@ struct RandomWalk {
             }
             let table = scheduler.blockTable(of: slice)
             let end = slice.startPosition + slice.tokenCount
-            memory.write(walkers[index].hashes[slice.startPosition..<end], blockTable: table)
+            let hashes = hashes(of: slice, walkers[index])
+            memory.write(hashes[slice.startPosition..<end], blockTable: table)
         }
         for slice in step.slices {
             guard let index = walkers.firstIndex(where: { $0.id == slice.id }) else {
@@ -211,12 +214,30 @@ struct RandomWalk {
             }
             let end = slice.startPosition + slice.tokenCount
             let table = scheduler.blockTable(of: slice)
-            guard memory.holds(walkers[index].hashes[..<end], blockTable: table) else {
+            guard memory.holds(hashes(of: slice, walkers[index])[..<end], blockTable: table) else {
                 return "\(slice.id) reads what is not its own"
             }
+            if slice.draftCount > 0 { confirm(slice, for: index) }
             outcomes.append(slice.samples ? sample(slice, for: index) : .progressed)
         }
         return nil
+    }
+
+    /// What a sequence's tokens are with those of a slice that are only guessed.
+    private func hashes(of slice: ScheduledStep.Slice, _ walker: Walker) -> [UInt64] {
+        var walker = walker
+        walker.append(Array(scheduler.tokens(of: slice).suffix(slice.draftCount)))
+        return walker.hashes
+    }
+
+    /// Finds some of the guesses right.
+    private mutating func confirm(_ slice: ScheduledStep.Slice, for index: Int) {
+        let count = Int.random(in: 0...slice.draftCount, using: &generator)
+        let guesses = scheduler.tokens(of: slice).suffix(slice.draftCount)
+        walkers[index].append(Array(guesses.prefix(count)))
+        scheduler.keep(count, ofDraftIn: slice)
+        events.guessed += slice.draftCount
+        events.confirmed += count
     }
 
     private mutating func sample(
@@ -251,7 +272,14 @@ struct RandomWalk {
         }
         let tokens = nextTokens(fewerThan: origin.leftTokens)
         walkers[index].append(tokens)
-        if tokens.count == 1 { return .sampled(tokens[0]) }
+        if tokens.count == 1 {
+            if generator.once(in: 3) {
+                let count = 1 + Int(generator.next() % 6)
+                scheduler.propose(
+                    (0..<count).map { _ in Int32(generator.next() % 2) }, after: slice)
+            }
+            return .sampled(tokens[0])
+        }
         events.continued += 1
         return .continued(tokens)
     }

@@ -79,6 +79,7 @@ import Testing
         #expect(events.forked > 30 && (events.copied > 10 || setting.maxSequences == 2))
         #expect(events.preempted > 0)
         #expect(events.continued > 100 && events.rewound > 100)
+        #expect(events.guessed > 20 && events.confirmed > 5)
         #expect(setting.cachesPrefixes == (cache.hitTokens > 100))
         #expect(setting.cachesPrefixes == (cache.evictedBlocks > 100))
         #expect(setting.namesPrefixes == (events.saved > 100))

@@ -159,6 +159,7 @@ import cierzo
         max-queue            256  # default
         max-batch-tokens     512  # default
         prefill-chunk        256  # default
+        no-speculation       false  # default
         dialect              openai  # default
         strict-mistral       false  # default
         share-prefix-cache   false  # default

@@ -51,6 +51,12 @@ final class ActiveChoice {
     /// When it got tokens last.
     var lastToken: ContinuousClock.Instant?
 
+    /// What guesses its next tokens, from the first one on; nil where nobody does.
+    var drafting: Drafting?
+
+    /// Whether it may save time to guess them: not if each needs a mask of its own.
+    private let mayDraft: Bool
+
     private var text: AnswerText
     private var thinking: ThinkingProgress?
 
@@ -69,7 +75,9 @@ final class ActiveChoice {
     private var rewindCount = 0
     private var takenBackCount = 0
 
-    init(of active: ActiveRequest, index: Int, id: SequenceID, tokenizer: any Tokenizer) {
+    init(
+        of active: ActiveRequest, index: Int, id: SequenceID, tokenizer: any Tokenizer, drafts: Bool
+    ) {
         self.active = active
         self.index = index
         self.id = id
@@ -80,6 +88,9 @@ final class ActiveChoice {
             SharedMatcher($0, continuesText: active.request.continuesText)
         }
         thinking = active.request.thinkingBudget.map(ThinkingProgress.init)
+        mayDraft =
+            drafts && matcher == nil && active.submission.maxTokens > 2
+            && !active.submission.isLaterStep
         demandNext()
     }
 
@@ -110,6 +121,9 @@ final class ActiveChoice {
     /// Whether the mask of the next token is wanted.
     var needsMask: Bool { matcher != nil && forced.isEmpty }
 
+    /// Whether the next token is sampled, and no other is known to follow.
+    var samplesNext: Bool { forced.isEmpty }
+
     // MARK: Tokens
 
     /// Takes the next token from those that come without being sampled.
@@ -137,8 +151,10 @@ final class ActiveChoice {
             noteCertainty(mayBeTakenBack && !isEnd, wasChosen: wasChosen)
         }
         active.usage.completionTokens += 1
+        if mayDraft, generatedCount == 0 { drafting = Drafting(of: submission) }
         let end = text.append(token, logprobs, isEnd: isEnd, of: submission)
         thinking?.append(token)
+        drafting?.append(token)
         if end == nil, forced.isEmpty { demandNext() }
         // A stop that the request asks for may end the answer anywhere.
         guard let matcher, end?.stop == .token(token),

@@ -6,6 +6,9 @@ extension GenerationEngine {
         /// What metrics call its model.
         package var modelName = ""
 
+        /// Whether next tokens are guessed where that saves time; answers are the same either way.
+        package var drafts = false
+
         /// The most sequences that have KV blocks at the same time.
         package let maxSequences: Int
 

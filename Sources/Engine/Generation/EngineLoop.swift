@@ -20,6 +20,10 @@ final class EngineLoop {
     private var statistics = EngineStatistics()
     private var pace = CompletionPace()
     private var promptPace = PromptPace()
+    private var stepCosts = StepCosts()
+
+    /// Whether next tokens are guessed.
+    private let drafts: Bool
 
     /// Memory that every step uses again.
     private var scheduled = ScheduledStep()
@@ -63,6 +67,7 @@ final class EngineLoop {
         self.tokenizer = tokenizer
         self.mailbox = mailbox
         self.logger = logger
+        drafts = configuration.drafts
         metrics = EngineMetrics(model: configuration.modelName)
         let limit = maxSequences + configuration.maxQueuedSequences
         scheduler = Scheduler(
@@ -150,6 +155,7 @@ final class EngineLoop {
             outcomes.append(failure.map { fail(slice, $0) } ?? sample(slice, firstRow: row))
             row += slice.logitsRowCount
         }
+        if drafts { guessNext(times) }
         scheduler.commit(scheduled, outcomes: outcomes)
 
         outcomes.removeAll(keepingCapacity: true)
@@ -225,7 +231,8 @@ final class EngineLoop {
         for index in 0..<submission.request.choiceCount {
             let id = SequenceID(rawValue: nextSequence)
             nextSequence += 1
-            let choice = ActiveChoice(of: active, index: index, id: id, tokenizer: tokenizer)
+            let choice = ActiveChoice(
+                of: active, index: index, id: id, tokenizer: tokenizer, drafts: drafts)
             active.choices.append(choice)
             choices[id] = choice
         }
@@ -270,9 +277,12 @@ final class EngineLoop {
                 }
                 return .finished
             }
-            let lastRow = firstRow + slice.logitsRowCount - 1
-            let position = slice.startPosition + slice.tokenCount
-            let outcome = try sampleNext(for: choice, row: lastRow, position: position)
+            let lastRow = firstRow + slice.logitsRowCount - 1 - slice.draftCount
+            let position = slice.startPosition + slice.tokenCount - slice.draftCount
+            var outcome = try sampleNext(for: choice, row: lastRow, position: position)
+            if slice.draftCount > 0 {
+                try checkDraft(of: slice, for: choice, row: lastRow, position: position, &outcome)
+            }
             for sibling in active.unforked {
                 fork(slice, into: sibling, row: lastRow, position: position)
             }
@@ -421,6 +431,61 @@ final class EngineLoop {
         }
         deliver(choice.takeOutput(), of: choice)
         return tokens.isEmpty ? .sampled(token) : .continued(tokens)
+    }
+
+    // MARK: Guessed tokens
+
+    /// Samples on as long as what is sampled is what was guessed.
+    ///
+    /// - Parameters:
+    ///   - slice: one with guessed tokens.
+    ///   - choice: its choice.
+    ///   - row: of the logits that the first guess is compared with.
+    ///   - position: of the first guess.
+    ///   - outcome: of that row; becomes that of the first row whose token was not guessed.
+    private func checkDraft(
+        of slice: ScheduledStep.Slice, for choice: ActiveChoice, row: Int, position: Int,
+        _ outcome: inout SliceOutcome
+    ) throws {
+        var count = 0
+        for guess in scheduler.tokens(of: slice).suffix(slice.draftCount) {
+            guard outcome == .sampled(guess) else { break }
+            count += 1
+            outcome = try sampleNext(
+                for: choice, row: row + count, position: position + count)
+        }
+        scheduler.keep(count, ofDraftIn: slice)
+        choice.drafting?.keep(count)
+        statistics.drafts += 1
+        statistics.draftTokens += UInt64(slice.draftCount)
+        statistics.acceptedDraftTokens += UInt64(count)
+        if choice.drafting?.lastGuess?.origin == .prediction {
+            choice.active.usage.acceptedPredictionTokens += count
+            choice.active.usage.rejectedPredictionTokens += slice.draftCount - count
+        }
+    }
+
+    /// Accounts for what was guessed in this step, and guesses what comes after it.
+    private func guessNext(_ times: StepTimes) {
+        guard scheduled.prefillCount == 0 else { return }
+        let seconds = times.start.duration(to: .now) / .seconds(1)
+        let plainCount = scheduled.tokenCount - scheduled.draftTokenCount
+        stepCosts.note(tokenCount: scheduled.tokenCount, seconds: seconds)
+        let plain = min(stepCosts.estimate(tokenCount: plainCount) ?? seconds, seconds)
+        let part = plain / Double(scheduled.decodeCount)
+        let tokenSeconds = (seconds - plain) / Double(max(scheduled.draftTokenCount, 1))
+        var tokenCount = scheduled.decodeCount
+        for (slice, outcome) in zip(scheduled.slices, outcomes) {
+            guard let choice = choices[slice.id] else { continue }
+            choice.drafting?.settle(seconds: part, tokenSeconds: tokenSeconds)
+            guard case .sampled = outcome, choice.samplesNext,
+                let guess = choice.drafting?.next(
+                    tokenCount: tokenCount, sequenceCount: scheduled.decodeCount, stepCosts),
+                !guess.isEmpty
+            else { continue }
+            scheduler.propose(guess, after: slice)
+            tokenCount += guess.count
+        }
     }
 
     /// Counts a generated token.

@@ -40,6 +40,12 @@ package struct EngineStatistics: Hashable, Sendable {
     /// Those of them that were appended without being sampled, since only they could follow.
     package var forcedTokens: UInt64 = 0
 
+    /// How often the next tokens of an answer were guessed since the start, how many tokens, and how
+    /// many of them were right.
+    package var drafts: UInt64 = 0
+    package var draftTokens: UInt64 = 0
+    package var acceptedDraftTokens: UInt64 = 0
+
     /// Masks that constrained answers were sampled with since the start, and how long steps waited
     /// for them after the model had its logits.
     package var masks: UInt64 = 0

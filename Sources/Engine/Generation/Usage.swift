@@ -17,6 +17,11 @@ package struct Usage: Hashable, Sendable {
     /// them, for the engine does not know.
     package var thinkingTokens = 0
 
+    /// How many tokens of the client's prediction were tried in their place: those that were right,
+    /// which are among the generated ones, and those that were not.
+    package var acceptedPredictionTokens = 0
+    package var rejectedPredictionTokens = 0
+
     /// How many of the prompt's tokens were found in the cache and not computed.
     package var cachedPromptTokens: Int
 

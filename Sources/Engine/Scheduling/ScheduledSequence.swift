@@ -32,6 +32,17 @@ struct ScheduledSequence: Sendable {
     /// Where the tokens begin that were appended last, if they were several.
     var runStart = Int.max
 
+    /// How many of the tokens, the last ones, are only guessed.
+    ///
+    /// One that was sampled stands before them and is not computed yet, nor are they.
+    private(set) var draftCount = 0
+
+    /// What is guessed of the tokens after the one that the open step samples.
+    private(set) var proposed: [Int32] = []
+
+    /// How many of the guessed tokens the open step has confirmed.
+    var keptCount = 0
+
     /// How many of the prompt's tokens have had their logits, or need none, whatever was preempted
     /// since.
     var scoredCount = 0
@@ -85,6 +96,45 @@ struct ScheduledSequence: Sendable {
     mutating func append(contentsOf newTokens: [Int32]) {
         runStart = newTokens.count > 1 ? tokens.count : .max
         tokens += newTokens
+    }
+
+    // MARK: Guesses
+
+    /// Guesses the tokens that come after the next one.
+    mutating func propose(_ tokens: some Sequence<Int32>) {
+        proposed.removeAll(keepingCapacity: true)
+        proposed += tokens
+    }
+
+    /// Puts what was proposed after the token that was just appended, as far as there is room.
+    mutating func takeProposal() {
+        let count = min(proposed.count, worstCaseCount - tokens.count)
+        if count > 0 {
+            runStart = tokens.count - 1
+            tokens += proposed[..<count]
+            draftCount = count
+        }
+        proposed.removeAll(keepingCapacity: true)
+    }
+
+    /// Forgets guessed tokens, the last ones.
+    ///
+    /// - Parameter count: how many of them stay.
+    mutating func shortenDraft(to count: Int = 0) {
+        if draftCount <= count { return }
+        tokens.removeLast(draftCount - count)
+        draftCount = count
+        if count == 0 { runStart = .max }
+    }
+
+    /// Makes tokens of those guesses that were confirmed, and forgets the others.
+    ///
+    /// - Returns: how many were wrong.
+    mutating func settleDraft() -> Int {
+        let wrongCount = draftCount - keptCount
+        shortenDraft(to: keptCount)
+        (draftCount, keptCount) = (0, 0)
+        return wrongCount
     }
 
     /// Whether it comes before another when both have blocks.

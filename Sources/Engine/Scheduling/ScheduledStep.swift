@@ -34,6 +34,10 @@ package struct ScheduledStep: Sendable {
         /// Whether the next token is sampled from the last token's logits.
         package let samples: Bool
 
+        /// How many of the tokens, the last ones, are only guessed; each of them, and the one before
+        /// them, gets logits.
+        package let draftCount: Int
+
         /// How many of the prompt's tokens were found in the prefix cache.
         package let cachedCount: Int
 
@@ -71,8 +75,11 @@ package struct ScheduledStep: Sendable {
     /// The number of sequences that decode.
     package internal(set) var decodeCount = 0
 
-    /// How many tokens these have beyond one each, because several were appended at once.
+    /// How many tokens these have beyond one each, because several were appended at once, or guessed.
     package internal(set) var runTokenCount = 0
+
+    /// How many tokens are only guessed.
+    package internal(set) var draftTokenCount = 0
 
     /// Sequences that got their blocks in this step, possibly again after a preemption.
     package internal(set) var admitted: [SequenceID] = []
@@ -109,12 +116,14 @@ package struct ScheduledStep: Sendable {
             let firstScored = max(start, sequence.scoredCount)
             logits = firstScored == start ? .all : .trailing(end - firstScored)
         }
+        if sequence.draftCount > 0 { logits = .all }
         slices.append(
             Slice(
                 id: sequence.id, startPosition: start, tokenCount: count,
-                logits: logits, samples: samples,
+                logits: logits, samples: samples, draftCount: sequence.draftCount,
                 cachedCount: sequence.cachedCount, runningIndex: index))
         tokenCount += count
+        draftTokenCount += sequence.draftCount
     }
 
     mutating func removeAll() {
@@ -126,6 +135,7 @@ package struct ScheduledStep: Sendable {
         tokenCount = 0
         decodeCount = 0
         runTokenCount = 0
+        draftTokenCount = 0
     }
 }
 

@@ -83,6 +83,9 @@ package struct Scheduler: Sendable {
                 continue
             }
             places.running[index].computedCount += slice.tokenCount
+            if slice.draftCount > 0 {
+                places.running[index].computedCount -= places.running[index].settleDraft()
+            }
             let scored = min(
                 places.running[index].computedCount, places.running[index].promptCount - 1)
             places.running[index].scoredCount = max(places.running[index].scoredCount, scored)
@@ -94,6 +97,7 @@ package struct Scheduler: Sendable {
             case .sampled(let token):
                 precondition(slice.samples, "no token should have been sampled")
                 places.running[index].append(token)
+                places.running[index].takeProposal()
             case .continued(let tokens):
                 precondition(slice.samples && !tokens.isEmpty, "no token should have been sampled")
                 places.running[index].append(contentsOf: tokens)
@@ -160,6 +164,7 @@ package struct Scheduler: Sendable {
     /// - Returns: whether all of them found a place.
     private mutating func scheduleDecodes(into step: inout ScheduledStep) -> Bool {
         let countBefore = step.preempted.count
+        dropUnwantedDrafts()
         var spareCount = configuration.maxBatchTokens - places.running.count
         let runLimit =
             places.running.count > 1
@@ -178,6 +183,7 @@ package struct Scheduler: Sendable {
                 places.preempt(places.victim(from: index), into: &step)
                 continue
             }
+            places.running[index].shortenDraft(to: count - 1)
             step.append(count, of: &places.running[index], at: index, &places.blocks)
             step.decodeCount += 1
             step.runTokenCount += count - 1
@@ -187,6 +193,45 @@ package struct Scheduler: Sendable {
             index += 1
         }
         return step.preempted.count == countBefore
+    }
+
+    // MARK: Guessed tokens
+
+    /// Guesses what comes after the token that a slice samples.
+    ///
+    /// The next step computes the guessed tokens with that one, if it has no prompt to compute and
+    /// there is room; then the logits of each show whether the one after it is as was guessed. What a
+    /// sequence consists of does not depend on it.
+    ///
+    /// - Parameters:
+    ///   - tokens: as many as are worth it.
+    ///   - slice: one of the open step whose outcome will be ``SliceOutcome/sampled(_:)``.
+    package mutating func propose(_ tokens: some Sequence<Int32>, after slice: ScheduledStep.Slice) {
+        precondition(hasOpenStep && slice.samples, "nothing comes after \(slice.id)")
+        places.running[slice.runningIndex].propose(tokens)
+    }
+
+    /// Makes tokens of a slice's first guesses, which sampling has confirmed; the others, and what was
+    /// computed of them, count for nothing.
+    ///
+    /// - Parameters:
+    ///   - count: how many are right.
+    ///   - slice: one of the open step. Its outcome is about what comes after them.
+    package mutating func keep(_ count: Int, ofDraftIn slice: ScheduledStep.Slice) {
+        precondition(hasOpenStep && (0...slice.draftCount).contains(count), "\(count) guesses kept")
+        places.running[slice.runningIndex].keptCount = count
+    }
+
+    /// Forgets what was guessed if a prompt has to be computed, and of each sequence what there are no
+    /// rows of logits for.
+    private mutating func dropUnwantedDrafts() {
+        let hasPrompts =
+            !places.waiting.isEmpty || places.running.contains { !$0.isDecoding }
+        var spareRows = hasPrompts ? 0 : configuration.maxLogitsRows - places.running.count
+        for index in places.running.indices where places.running[index].draftCount > 0 {
+            places.running[index].shortenDraft(to: max(0, spareRows))
+            spareRows -= places.running[index].draftCount
+        }
     }
 
     // MARK: Forks

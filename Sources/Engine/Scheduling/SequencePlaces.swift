@@ -248,6 +248,7 @@ struct SequencePlaces: Sendable {
     private mutating func requeue(_ index: Int) {
         blocks.release(&running[index])
         var sequence = running.remove(at: index)
+        sequence.shortenDraft()
         sequence.wasPreempted = true
         waiting.append(sequence)
     }
@@ -385,10 +386,14 @@ struct SequencePlaces: Sendable {
             check(sequence.tokens.count <= maxCount, "\(id) has too many tokens")
             check(sequence.scoredCount < sequence.promptCount, "\(id) scored too much")
             check(sequence.cachedCount < sequence.promptCount, "\(id) found too much")
+            check(sequence.keptCount == 0, "\(id) keeps what nobody has guessed")
+            let isCounted = sequence.draftCount == 0 || sequence.remainingCount == 1 + sequence.draftCount
+            check(isCounted, "\(id) has guessed beyond what it computes")
         }
         for sequence in waiting.sequences {
             check(sequence.blockTable.isEmpty, "\(sequence.id) waits with blocks")
             check(sequence.computedCount == 0, "\(sequence.id) waits with computed tokens")
+            check(sequence.draftCount == 0, "\(sequence.id) waits with guesses")
         }
         var counts = Array(repeating: 0, count: clients.shares.count)
         for sequence in running + waiting.sequences { counts[sequence.client] += 1 }

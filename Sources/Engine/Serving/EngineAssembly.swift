@@ -53,6 +53,9 @@ package struct EngineAssembly: Sendable {
     /// The most prompt tokens of a step while nothing is being decoded.
     package var prefillChunk = Self.engineDefaults.prefillChunkTokens
 
+    /// Whether next tokens are guessed where that saves time.
+    package var drafts = true
+
     /// The bytes that all models together may take; nil: what the machine has.
     package var memoryByteCount: Int?
 
@@ -452,6 +455,7 @@ package struct EngineAssembly: Sendable {
             prefillChunkTokensWhileDecoding: min(
                 Self.engineDefaults.prefillChunkTokensWhileDecoding, prefillChunk))
         configuration.modelName = modelName
+        configuration.drafts = drafts
         return configuration
     }
 }

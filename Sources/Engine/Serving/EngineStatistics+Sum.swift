@@ -18,6 +18,9 @@ extension EngineStatistics {
         sum.prefillTokens += other.prefillTokens
         sum.generatedTokens += other.generatedTokens
         sum.forcedTokens += other.forcedTokens
+        sum.drafts += other.drafts
+        sum.draftTokens += other.draftTokens
+        sum.acceptedDraftTokens += other.acceptedDraftTokens
         sum.masks += other.masks
         sum.maskWait += other.maskWait
         sum.rewinds += other.rewinds

@@ -78,6 +78,9 @@ package struct Question: Hashable, Sendable {
     /// The most tokens that the model may think with; nil for as many as it likes.
     package var thinkingBudget: Int?
 
+    /// What the client takes for likely to be in the answer.
+    package var prediction: String?
+
     /// What it says of sampling in texts.
     package var samplingTexts = SamplingTexts()
 

@@ -151,6 +151,10 @@ package struct ServedModel: Sendable {
         request.maxTokens = request.maxTokens ?? description.defaultMaxTokens
         request.stopTokenIDs = Set(question.stopTokenIDs)
         try question.samplingTexts.resolve(into: &request.sampling, tokenizer, breakers)
+        if let prediction = question.prediction {
+            request.predictedTokens = Array(
+                tokenizer.encode(prediction, addSpecial: false).prefix(engine.contextLength))
+        }
         var requests: [GenerationRequest] = []
         for (place, prompt) in question.prompts.enumerated() {
             request.promptTokens = try tokens(of: prompt, in: place, limit: engine.contextLength)

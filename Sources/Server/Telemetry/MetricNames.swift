@@ -17,7 +17,8 @@ package enum MetricNames: String, CaseIterable, Sendable {
         "prompt_tokens_total", "generation_tokens_total", "time_to_first_token_seconds",
         "inter_token_latency_seconds", "request_time_per_output_token_seconds",
         "e2e_request_latency_seconds", "request_queue_time_seconds", "request_prompt_tokens",
-        "request_generation_tokens",
+        "request_generation_tokens", "spec_decode_num_drafts_total",
+        "spec_decode_num_draft_tokens_total", "spec_decode_num_accepted_tokens_total",
     ]
 
     /// What a metric is called.

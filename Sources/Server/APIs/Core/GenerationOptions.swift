@@ -88,6 +88,7 @@ extension GenerationOptions {
         question.generation.diagnosesCache = cache.wantsDiagnostics
         question.generation.timeLimit = try fields.read(GenerationFields.timeLimit)
             .map { .seconds($0) }
+        question.prediction = try PredictionField.read(fields)
         try readStreaming(fields, dialect: dialect)
         output = try OutputFields.read(fields)
         thinking = try ThinkingFields(fields)

@@ -25,6 +25,10 @@ package struct UsageReport: Hashable, Sendable {
     /// How many of the choices' tokens the model has thought with.
     package var thinkingTokens: Int
 
+    /// How many tokens of a client's prediction were tried, and were right or wrong.
+    package var acceptedPredictionTokens = 0
+    package var rejectedPredictionTokens = 0
+
     /// Creates a report.
     package init(
         promptTokens: Int = 0, completionTokens: Int = 0, cachedTokens: Int = 0,
@@ -47,8 +51,13 @@ package struct UsageReport: Hashable, Sendable {
                 "cached_tokens": .integer(cachedTokens),
                 "cache_write_tokens": .integer(cacheWriteTokens),
             ],
-            "completion_tokens_details": ["reasoning_tokens": .integer(thinkingTokens)],
         ]
+        var details: JSONObject = ["reasoning_tokens": .integer(thinkingTokens)]
+        if acceptedPredictionTokens + rejectedPredictionTokens > 0 {
+            details["accepted_prediction_tokens"] = .integer(acceptedPredictionTokens)
+            details["rejected_prediction_tokens"] = .integer(rejectedPredictionTokens)
+        }
+        usage["completion_tokens_details"] = .object(details)
         if let diagnosis { usage["prompt_cache_diagnostics"] = diagnosis.json }
         return .object(usage)
     }
@@ -60,6 +69,8 @@ package struct UsageReport: Hashable, Sendable {
         left.cachedTokens += right.cachedTokens
         left.cacheWriteTokens += right.cacheWriteTokens
         left.thinkingTokens += right.thinkingTokens
+        left.acceptedPredictionTokens += right.acceptedPredictionTokens
+        left.rejectedPredictionTokens += right.rejectedPredictionTokens
         left.diagnosis = left.diagnosis ?? right.diagnosis
     }
 }
@@ -71,6 +82,8 @@ extension UsageReport {
             promptTokens: usage.promptTokens, completionTokens: usage.completionTokens,
             cachedTokens: usage.cachedPromptTokens, cacheWriteTokens: usage.cacheWriteTokens,
             thinkingTokens: usage.thinkingTokens)
+        acceptedPredictionTokens = usage.acceptedPredictionTokens
+        rejectedPredictionTokens = usage.rejectedPredictionTokens
         diagnosis = usage.cacheDiagnosis
     }
 }

@@ -134,6 +134,17 @@ enum Exposition {
             help: "Tokens generated without being sampled, as only they could follow."
         ) { $0.forcedTokens }
         count(
+            "cierzo_spec_decode_num_drafts_total",
+            help: "How often the next tokens of an answer were guessed."
+        ) { $0.drafts }
+        count(
+            "cierzo_spec_decode_num_draft_tokens_total", help: "Tokens that were guessed."
+        ) { $0.draftTokens }
+        count(
+            "cierzo_spec_decode_num_accepted_tokens_total",
+            help: "Guessed tokens that were as they are sampled."
+        ) { $0.acceptedDraftTokens }
+        count(
             "cierzo_masks_total",
             help: "Masks that tokens of constrained answers were sampled with."
         ) { $0.masks }

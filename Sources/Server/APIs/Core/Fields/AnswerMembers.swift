@@ -44,6 +44,10 @@ package enum AnswerMembers {
                 FieldDeclaration(
                     "reasoning_tokens", count, "Those that the model thought with."
                 ).required
+                FieldDeclaration(
+                    "accepted_prediction_tokens", count, "Those that a prediction had right.")
+                FieldDeclaration(
+                    "rejected_prediction_tokens", count, "Those that it was tried for in vain.")
             }, "More of the choices' tokens."
         ).required
     }

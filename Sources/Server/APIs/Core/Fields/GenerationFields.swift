@@ -194,6 +194,7 @@ package enum GenerationFields {
                 cacheSalt
                 CacheFields.list
                 timeLimit
+                PredictionField.prediction
                 streams
                 streamOptions
             }

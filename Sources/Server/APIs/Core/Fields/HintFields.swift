@@ -10,8 +10,6 @@ enum HintFields {
         ("service_tier", "Taken; there is one."),
     ].map { Field.string($0.0, maxBytes: 4096, $0.1) }
     private static let metadata = Field.map("metadata", of: .any, "Taken; kept nowhere.")
-    private static let prediction = Field.map(
-        "prediction", of: .any, "Taken; an answer is the same without it.")
     private static let verbosity = Field.choice(
         "verbosity", of: ["low", "medium", "high"], "Taken; models here know no degrees of it.")
     private static let modalities = Field.array(
@@ -21,7 +19,6 @@ enum HintFields {
     static let list = FieldList {
         texts.map(\.declaration)
         metadata
-        prediction
         verbosity
         modalities
     }
@@ -30,7 +27,6 @@ enum HintFields {
     static func check(_ fields: FieldReader) throws(FieldError) {
         for text in texts { _ = try fields.read(text) }
         _ = try fields.read(metadata)
-        _ = try fields.read(prediction)
         _ = try fields.read(verbosity)
         for (value, path) in try fields.read(modalities) ?? [] where value != "text" {
             throw .unsupported(path, reason: "this model answers with text only")
