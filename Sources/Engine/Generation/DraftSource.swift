@@ -25,7 +25,8 @@ package struct DraftSource {
     private var tokens: [Int32]
     private let predictionCount: Int
 
-    /// By the hash of ``gramCount`` tokens, the place after them where they appeared last; 0 for none.
+    /// The place after ``gramCount`` tokens where they appeared last, by their hash; 0 for none.
+    ///
     /// Of several with one hash the last one counts.
     private var places: [Int32]
 

@@ -443,6 +443,7 @@ final class EngineLoop {
     ///   - row: of the logits that the first guess is compared with.
     ///   - position: of the first guess.
     ///   - outcome: of that row; becomes that of the first row whose token was not guessed.
+    /// - Throws: what sampling throws.
     private func checkDraft(
         of slice: ScheduledStep.Slice, for choice: ActiveChoice, row: Int, position: Int,
         _ outcome: inout SliceOutcome

@@ -100,8 +100,9 @@ package struct GenerationRequest: Hashable, Sendable {
     /// How much of the answer may be thinking; nil for all of it.
     package var thinkingBudget: ThinkingBudget?
 
-    /// What the client takes for likely to be the answer, for guesses; empty for nothing. Answers are
-    /// the same without it.
+    /// What the client takes for likely to be the answer, for guesses; empty for nothing.
+    ///
+    /// Answers are the same without it.
     package var predictedTokens: [Int32] = []
 
     /// What is made of the prompt's states, instead of an answer; nil for an answer.

@@ -206,7 +206,9 @@ package struct Scheduler: Sendable {
     /// - Parameters:
     ///   - tokens: as many as are worth it.
     ///   - slice: one of the open step whose outcome will be ``SliceOutcome/sampled(_:)``.
-    package mutating func propose(_ tokens: some Sequence<Int32>, after slice: ScheduledStep.Slice) {
+    package mutating func propose(
+        _ tokens: some Sequence<Int32>, after slice: ScheduledStep.Slice
+    ) {
         precondition(hasOpenStep && slice.samples, "nothing comes after \(slice.id)")
         places.running[slice.runningIndex].propose(tokens)
     }

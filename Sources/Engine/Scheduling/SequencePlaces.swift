@@ -387,7 +387,8 @@ struct SequencePlaces: Sendable {
             check(sequence.scoredCount < sequence.promptCount, "\(id) scored too much")
             check(sequence.cachedCount < sequence.promptCount, "\(id) found too much")
             check(sequence.keptCount == 0, "\(id) keeps what nobody has guessed")
-            let isCounted = sequence.draftCount == 0 || sequence.remainingCount == 1 + sequence.draftCount
+            let draftCount = sequence.draftCount
+            let isCounted = draftCount == 0 || sequence.remainingCount == 1 + draftCount
             check(isCounted, "\(id) has guessed beyond what it computes")
         }
         for sequence in waiting.sequences {
