@@ -78,6 +78,14 @@ struct Inspect: ParsableCommand {
         try printLine(json ? table.json.serialized(.pretty) : table.text)
     }
 
+    private func attention(_ c: ModelConfiguration) -> String {
+        guard let latent = c.latent else {
+            return "\(c.headCount) heads, \(c.kvHeadCount) key/value heads of \(c.headDimension)"
+        }
+        return "\(c.headCount) heads of \(c.headDimension), which share latents of "
+            + "\(latent.rank) and a key of \(c.ropeDimensionCount)"
+    }
+
     private func description(of loaded: LoadedModel) throws -> [(key: String, value: String)] {
         let file = loaded.file
         let c = file.configuration
@@ -90,10 +98,7 @@ struct Inspect: ParsableCommand {
             ("layers", "\(c.layerCount)"),
             ("hidden size", "\(c.hiddenSize)"),
             ("feed-forward", "\(c.intermediateSize)"),
-            (
-                "attention",
-                "\(c.headCount) heads, \(c.kvHeadCount) key/value heads of \(c.headDimension)"
-            ),
+            ("attention", attention(c)),
             (
                 "sliding window",
                 c.slidingWindow.map { window in

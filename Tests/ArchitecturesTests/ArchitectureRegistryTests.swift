@@ -31,7 +31,11 @@ import Testing
             ("MiniMaxM2ForCausalLM", 4, "MiniMax-M2"), ("ernie4_5-moe", 4, "ERNIE 4.5 MoE"),
             ("Ernie4_5_MoeForCausalLM", 4, "ERNIE 4.5 MoE"), ("mellum", 4, "Mellum"),
             ("MellumForCausalLM", 4, "Mellum"), ("gpt-oss", 4, "gpt-oss"),
-            ("GptOssForCausalLM", 4, "gpt-oss"), ("bert", nil, "BERT"),
+            ("GptOssForCausalLM", 4, "gpt-oss"), ("deepseek2", 4, "DeepSeek V3"),
+            ("DeepseekV3ForCausalLM", 4, "DeepSeek V3"),
+            ("DeepseekV2ForCausalLM", 4, "DeepSeek V2"),
+            ("Glm4MoeLiteForCausalLM", 4, "GLM-4-MoE-Lite"), ("mistral4", 4, "Mistral 4"),
+            ("Mistral4ForCausalLM", 4, "Mistral 4"), ("bert", nil, "BERT"),
             ("BertModel", nil, "BERT"),
             ("BertForSequenceClassification", nil, "BERT with a classifier"),
         ] as [(String, Int?, String)])
@@ -46,8 +50,9 @@ import Testing
     func `no two tensors of a model are written under one name`(naming: TensorNaming) {
         for architecture in Architecture.all
         where naming != .gguf || architecture.schema.gguf != nil {
-            // Its gate and up projections are rows of one tensor.
-            if naming == .huggingFace, architecture.schema.name == "gpt-oss" { continue }
+            // Gate and up projections are rows of one tensor there, or keys and values of latents.
+            let sharing = ["gpt-oss", "DeepSeek V2", "DeepSeek V3", "GLM-4-MoE-Lite", "Mistral 4"]
+            if naming == .huggingFace, sharing.contains(architecture.schema.name) { continue }
             let experts = architecture.schema.experts == .never ? nil : 3
             var configuration = Self.configuration("any", experts: experts)
             // All that a mixture may have.

@@ -11,11 +11,12 @@ extension AttentionCase {
         let seen = max(0, position + 1 - (window ?? position + 1))...position
         let q = queries[row * headCount * d..<(row + 1) * headCount * d].map { Double($0) }
         let k = stored(keys, seen, type, group: 32)
-        let v = stored(values, seen, type, group: d)
+        let v = valuesInKeys == nil ? stored(values, seen, type, group: d) : k
+        let width = valuesInKeys ?? d
         var result: [Double] = []
         for head in 0..<headCount {
             let kvHead = head / (headCount / kvHeadCount)
-            var sums = [Double](repeating: 0, count: d)
+            var sums = [Double](repeating: 0, count: width)
             var total = sinks.isEmpty ? 0 : exp(Double(sinks[head]))
             for p in 0..<seen.count {
                 let start = (p * kvHeadCount + kvHead) * d
@@ -23,7 +24,7 @@ extension AttentionCase {
                 for i in 0..<d { score += q[head * d + i] * k[start + i] }
                 let power = exp(score / Double(d).squareRoot())
                 total += power
-                for i in 0..<d { sums[i] += power * v[start + i] }
+                for i in 0..<width { sums[i] += power * v[start + i] }
             }
             result += sums.map { $0 / total }
         }

@@ -15,12 +15,15 @@ struct AttentionCase: Sendable, CustomTestStringConvertible {
     var positionCount = 70
     /// A logit for each head that takes a share of the softmax; empty: none.
     var sinks: [Float] = []
+    /// Values are the first so many components of keys; nil: they are numbers of their own.
+    var valuesInKeys: Int?
     /// How many of the last positions have queries; nil: all.
     var rowCount: Int?
 
     var testDescription: String {
         "H \(headCount), K \(kvHeadCount), Dh \(headDimension), S \(positionsPerBlock), "
             + "window \(window.map { "\($0)" } ?? "none"), \(positionCount) positions"
+            + (valuesInKeys.map { ", values in keys \($0)" } ?? "")
     }
 
     var queryCount: Int { rowCount ?? positionCount }
@@ -71,12 +74,15 @@ struct AttentionCase: Sendable, CustomTestStringConvertible {
             let input = buffer(rows.count, queryWidth) {
                 queries[rows.lowerBound * queryWidth + $0]
             }
-            let output = FloatBuffer(rowCount: rows.count, columnCount: queryWidth)
+            let output = outputBuffer(rows.count)
             compute.attend(
                 queries: input, cache: cache, layer: 1,
                 plan: plan(positionCount - queryCount + rows.lowerBound, rows.count, blocks),
                 scratch: scratch, sinks: sinks, into: output)
-            results += (0..<rows.count).map { output.values(row: $0) }
+            let rowsEach = output.rowCount / rows.count
+            results += (0..<rows.count).map { row in
+                (row * rowsEach..<(row + 1) * rowsEach).flatMap { output.values(row: $0) }
+            }
         }
         return results
     }
@@ -91,8 +97,15 @@ struct AttentionCase: Sendable, CustomTestStringConvertible {
             queries: FloatBuffer(rowCount: queryCount, columnCount: queryWidth), cache: cache,
             layer: 0,
             plan: plan(positionCount - queryCount, queryCount, (0..<Int32(blockCount)).map { $0 }),
-            scratch: scratch, into: FloatBuffer(rowCount: queryCount, columnCount: queryWidth))
+            scratch: scratch, into: outputBuffer(queryCount))
         return scratch.taskCount
+    }
+
+    private func outputBuffer(_ rowCount: Int) -> FloatBuffer {
+        guard let width = valuesInKeys else {
+            return FloatBuffer(rowCount: rowCount, columnCount: queryWidth)
+        }
+        return FloatBuffer(rowCount: rowCount * headCount, columnCount: width)
     }
 
     private var blockCount: Int { (positionCount + positionsPerBlock - 1) / positionsPerBlock }
@@ -100,7 +113,8 @@ struct AttentionCase: Sendable, CustomTestStringConvertible {
     private func shape(_ type: KVElementType) -> KVCacheShape {
         KVCacheShape(
             layerCount: 2, kvHeadCount: kvHeadCount, headDimension: headDimension,
-            blockCount: max(97, blockCount), positionsPerBlock: positionsPerBlock,
+            valuesInKeys: valuesInKeys, blockCount: max(97, blockCount),
+            positionsPerBlock: positionsPerBlock,
             elementType: type)
     }
 
@@ -111,7 +125,8 @@ struct AttentionCase: Sendable, CustomTestStringConvertible {
         guard !positions.isEmpty else { return }
         compute.store(
             keys: buffer(positions.count, keyWidth, keys),
-            values: buffer(positions.count, keyWidth, values), in: cache, layer: 1,
+            values: valuesInKeys == nil ? buffer(positions.count, keyWidth, values) : nil,
+            in: cache, layer: 1,
             plan: plan(positions.lowerBound, positions.count, blocks))
     }
 

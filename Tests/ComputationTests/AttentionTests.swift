@@ -18,6 +18,13 @@ import Testing
         AttentionCase(window: 20, sinks: [0.5, 80, -90, 3]),
         AttentionCase(
             headCount: 3, kvHeadCount: 1, positionCount: 1100, sinks: [2, 5, -1], rowCount: 9),
+        AttentionCase(kvHeadCount: 1, headDimension: 20, valuesInKeys: 14),
+        AttentionCase(
+            headCount: 34, kvHeadCount: 1, headDimension: 48, positionCount: 140, valuesInKeys: 32),
+        AttentionCase(
+            headCount: 3, kvHeadCount: 1, headDimension: 70, positionsPerBlock: 32,
+            positionCount: 1100, valuesInKeys: 65, rowCount: 9),
+        AttentionCase(headCount: 4, kvHeadCount: 2, headDimension: 6, valuesInKeys: 6),
     ]
 
     /// The reference reads keys and values as they are stored; what is left are sums of at most 1100
@@ -51,6 +58,12 @@ import Testing
             AttentionCase(window: 33, positionCount: 150, sinks: [1, 4, -2, 0]),
             AttentionCase(
                 headCount: 3, kvHeadCount: 1, positionCount: 1100, sinks: [1, 5, 9], rowCount: 20),
+            AttentionCase(
+                headCount: 34, kvHeadCount: 1, headDimension: 41, positionCount: 150,
+                valuesInKeys: 33),
+            AttentionCase(
+                headCount: 5, kvHeadCount: 1, headDimension: 20, positionCount: 1100,
+                valuesInKeys: 16, rowCount: 20),
         ] {
             let expected = try shape.attend(kernels: .automatic, type: type)
             for kernels in [KernelChoice.scalar, .avx2, .avx512] where kernels.isAvailable {
@@ -75,12 +88,16 @@ import Testing
 
     @Test(arguments: KVElementType.allCases)
     func `what blocks held before does not matter`(type: KVElementType) throws {
-        let shape = AttentionCase(window: 20)
-        let expected = try shape.attend(type: type)
+        for shape in [
+            AttentionCase(window: 20),
+            AttentionCase(kvHeadCount: 1, headDimension: 20, valuesInKeys: 14),
+        ] {
+            let expected = try shape.attend(type: type)
 
-        let found = try shape.attend(type: type, garbage: .nan)
+            let found = try shape.attend(type: type, garbage: .nan)
 
-        #expect(found == expected)
+            #expect(found == expected)
+        }
     }
 
     /// Not a number, times 0, is not a number: it would show.
@@ -115,6 +132,12 @@ import Testing
         #expect(try decode.taskCount(threadCount: 1) == 8)
         #expect(try decode.taskCount(threadCount: 2) == 8)
         #expect(try decode.taskCount(threadCount: 64) == 64)
+        // Heads that share a latent are parted in groups.
+        let latent = AttentionCase(
+            headCount: 32, kvHeadCount: 1, headDimension: 24, positionCount: 4096,
+            valuesInKeys: 16, rowCount: 1)
+        #expect(try latent.taskCount(threadCount: 1) == 2)
+        #expect(try latent.taskCount(threadCount: 64) == 16)
         #expect(try chunk.taskCount(threadCount: 1) == 32)
         #expect(try chunk.taskCount(threadCount: 64) >= 256)
     }
@@ -129,5 +152,17 @@ import Testing
 
         let cells = 2 * 8 * 3 * 16 * 2
         #expect(byteCounts == [cells * 512, cells * 256, cells * 256, cells * 138])
+    }
+
+    @Test func `a cache of latents takes the bytes of keys alone`() {
+        let byteCounts = KVElementType.allCases.map { type in
+            KVCacheShape(
+                layerCount: 2, kvHeadCount: 1, headDimension: 320, valuesInKeys: 256,
+                blockCount: 3, positionsPerBlock: 16, elementType: type
+            ).byteCount
+        }
+
+        let cells = 2 * 3 * 16
+        #expect(byteCounts == [cells * 1280, cells * 640, cells * 640, cells * 360])
     }
 }

@@ -160,15 +160,16 @@ import Testing
         #expect(store.statistics.writtenCount == Self.blockCount)
     }
 
-    @Test(arguments: [1, 16])
+    /// With keys and values of heads, and with latents.
+    @Test(arguments: [1, 16], [false, true])
     func `a real model's answers have the same bits after a restart`(
-        maxBatchTokens: Int
+        maxBatchTokens: Int, isLatent: Bool
     ) async throws {
         let folder = try TemporaryFolder()
         func answer(_ store: PrefixStore?) async throws -> Generated {
             let model = try TinyTransformer.make(
                 vocabularyCount: FakeTokenizer.vocabularyCount,
-                maxBatchTokens: maxBatchTokens + 32)
+                maxBatchTokens: maxBatchTokens + 32, isLatent: isLatent)
             let engine = GenerationEngine(
                 model: model, tokenizer: FakeTokenizer(),
                 prefixes: store.map { PrefixSpace($0, computation: "tiny") })

@@ -9,9 +9,10 @@ import Testing
 @Suite struct TransformerEngineTests {
     private let requests = EngineInvarianceTests.requests(24)
 
-    private func alone() async throws -> [Generated] {
+    private func alone(isLatent: Bool) async throws -> [Generated] {
         let engine = GenerationEngine(
-            model: try TinyTransformer.make(vocabularyCount: FakeTokenizer.vocabularyCount),
+            model: try TinyTransformer.make(
+                vocabularyCount: FakeTokenizer.vocabularyCount, isLatent: isLatent),
             tokenizer: FakeTokenizer())
         var results: [Generated] = []
         for request in requests { results.append(try await engine.generate(request)) }
@@ -25,22 +26,50 @@ import Testing
         return results
     }
 
-    @Test(arguments: [1, 2])
-    func `together, alone, in chunks and preempted give the same`(threadCount: Int) async throws {
-        let expected = try await alone()
+    /// With keys and values of heads, and with latents.
+    @Test(arguments: [1, 2], [false, true])
+    func `together, alone, in chunks and preempted give the same`(
+        threadCount: Int, isLatent: Bool
+    ) async throws {
+        let expected = try await alone(isLatent: isLatent)
         let roomy = GenerationEngine(
             model: try TinyTransformer.make(
-                vocabularyCount: FakeTokenizer.vocabularyCount, threadCount: threadCount),
+                vocabularyCount: FakeTokenizer.vocabularyCount, threadCount: threadCount,
+                isLatent: isLatent),
             tokenizer: FakeTokenizer())
         #expect(try await together(roomy) == expected)
         let tight = GenerationEngine(
             model: try TinyTransformer.make(
                 vocabularyCount: FakeTokenizer.vocabularyCount, blockCount: 8, maxBatchTokens: 21,
-                maxLogitsRows: 12, threadCount: threadCount),
+                maxLogitsRows: 12, threadCount: threadCount, isLatent: isLatent),
             tokenizer: FakeTokenizer(),
             configuration: .init(prefillChunkTokens: 13, prefillChunkTokensWhileDecoding: 5))
         #expect(try await together(tight) == expected)
         #expect(tight.statistics.preemptions > 0)
         #expect(tight.statistics.freeBlocks == 8)
+    }
+
+    @Test(arguments: [false, true])
+    func `cancelled neighbours and shared prefixes change nothing`(isLatent: Bool) async throws {
+        let expected = try await alone(isLatent: isLatent)
+        let engine = GenerationEngine(
+            model: try TinyTransformer.make(
+                vocabularyCount: FakeTokenizer.vocabularyCount, blockCount: 24,
+                maxBatchTokens: 21, maxLogitsRows: 12, isLatent: isLatent),
+            tokenizer: FakeTokenizer(),
+            configuration: .init(prefillChunkTokens: 13, prefillChunkTokensWhileDecoding: 5))
+        // Twice: the second time, what is left of the first answers is found again.
+        for _ in 0..<2 {
+            let streams = try requests.map { request in
+                let stream = try engine.submit(request)
+                engine.cancel(try engine.submit(request).id)
+                return stream
+            }
+            var results: [Generated] = []
+            for stream in streams { results.append(await Generated(stream)) }
+            #expect(results.map(\.choices) == expected.map(\.choices))
+        }
+        await engine.shutdown(grace: .seconds(60))
+        #expect(engine.statistics.usedBlocks == 0)
     }
 }

@@ -99,6 +99,41 @@ import Testing
         }
     }
 
+    /// The matrices of heads too, of which a token passes all.
+    @Test(arguments: [ElementType.bf16, .f16, .q8_0, .q4_0, .q5_0])
+    func `packed weights of latent attention obey the law`(type: ElementType) throws {
+        let model = TinyShape.quantisableLatent(type)
+        let tokens = model.tokens(70, seed: 11)
+        let expected = try Running(kernels: .scalar).logits(
+            model.configuration, model.tensors, tokens)
+
+        for running in [
+            Running(), Running(kernels: .avx2, chunks: [1]), Running(kernels: .avxvnni),
+            Running(threadCount: 3, chunks: [3, 17], neighbours: Self.neighbours),
+            Running(kernels: .scalar, chunks: [33, 2]),
+        ] where running.kernels.isAvailable {
+            let found = try running.logits(model.configuration, model.tensors, tokens)
+            #expect(found == expected, "\(running.testDescription)")
+        }
+    }
+
+    @Test(arguments: [KVElementType.f32, .f16, .q8])
+    func `long sequences of latents change no bit either`(kv: KVElementType) throws {
+        let model = TinyShape.deepSeekV2.model
+        let tokens = model.tokens(1100, seed: 11)
+        let expected = try Running(kvElementType: kv, chunks: [2000]).logits(
+            model.configuration, model.tensors, tokens)
+
+        for running in [
+            Running(threadCount: 8, kvElementType: kv, chunks: [1000, 1]),
+            Running(threadCount: 2, kvElementType: kv, chunks: [510, 4], blockStep: 7),
+            Running(kernels: .scalar, kvElementType: kv, chunks: [1090, 3]),
+        ] {
+            let found = try running.logits(model.configuration, model.tensors, tokens)
+            #expect(found == expected, "\(running.testDescription)")
+        }
+    }
+
     /// Beyond 512 positions attention is merged from spans, by one task or by several.
     @Test(arguments: [nil, 600], [KVElementType.f32, .q8])
     func `long sequences change no bit either`(window: Int?, kv: KVElementType) throws {

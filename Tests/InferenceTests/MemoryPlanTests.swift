@@ -45,6 +45,18 @@ import Testing
         #expect(plan.kvByteCountPerPosition == 2 * 32 * 8 * bytesPerHead)
     }
 
+    /// 36 layers of 256 + 64 numbers of 16 bits.
+    @Test func `Mistral Small 4 takes 22.5 KiB of latents per position`() throws {
+        let plan = try MemoryPlan(
+            configuration: .mistralSmall4, weightByteCount: 0,
+            limits: TransformerLimits(
+                maxBatchTokens: 256, blockCount: 1024, positionsPerBlock: 32, kvElementType: .f16),
+            threadCount: 16)
+
+        #expect(plan.kvByteCountPerPosition == 36 * (256 + 64) * 2)
+        #expect(plan.kvByteCountPerPosition == 45 << 9)
+    }
+
     @Test(arguments: [0, -1, Int.max])
     func `unusable limits are named`(count: Int) {
         #expect(throws: TransformerError.unusableLimit(name: "blockCount", value: count)) {

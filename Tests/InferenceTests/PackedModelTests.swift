@@ -18,7 +18,9 @@ struct PackedModelTests {
             "mixtral-top2", "mixtral-top2.gguf", "llama3-tied", "llama3-tied.gguf", "qwen2-window",
             "qwen2-yarn.gguf", "qwen3-tied", "qwen3-tied.gguf", "qwen3moe-tied", "olmoe.gguf",
             "qwen2moe-dense-layers", "glm4moe.gguf", "minimax-m2", "ernie4moe-tied.gguf",
-            "mellum", "mellum-yarn-tied.gguf",
+            "mellum", "mellum-yarn-tied.gguf", "deepseek-v3", "deepseek-v3.gguf",
+            "deepseek-v2-old.gguf", "glm4moelite-groups", "mistral4", "mistral4.mistral",
+            "mistral4-images",
         ])
     func `logits from a packed file are those of its source, bit for bit`(name: String) throws {
         try withFolder { folder in
@@ -45,7 +47,9 @@ struct PackedModelTests {
             "llama3-tied", "qwen2-yarn", "qwen2-yarn.gguf", "qwen3-tied", "qwen3moe-dense-layers",
             "qwen3moe-yarn", "olmoe-normalised", "qwen2moe", "qwen2moe-dense-layers", "glm4moe",
             "glm4moe.gguf", "glm4moe-groups", "glm4moe-unnormalised", "minimax-m2",
-            "ernie4moe-tied", "ernie4moe-interval", "mellum", "mellum-yarn-tied",
+            "ernie4moe-tied", "ernie4moe-interval", "mellum", "mellum-yarn-tied", "deepseek-v3",
+            "deepseek-v3-tied", "deepseek-v2", "deepseek-v2-old.gguf", "glm4moelite",
+            "glm4moelite-groups", "mistral4", "mistral4-images", "mistral4-groups.mistral",
         ])
     func `logits from a GGUF file of f32 are those of its source`(name: String) throws {
         try withFolder { folder in

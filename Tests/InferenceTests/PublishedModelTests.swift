@@ -23,7 +23,9 @@ import Testing
         // OpenAI says 3.6 and 5.1 B active, without the embedding of 0.58 B.
         let models: [(ModelConfiguration, all: Double, active: Double)] = [
             (.qwen3MoE30B, 30.5, 3.3), (.olmoe7B, 6.9, 1.3), (.glm4Air, 106.9, 13.4),
-            (.gptOSS20B, 20.9, 4.2), (.gptOSS120B, 116.8, 5.7),
+            (.gptOSS20B, 20.9, 4.2), (.gptOSS120B, 116.8, 5.7), (.mistralSmall4, 119.0, 6.6),
+            (.mistralLarge3, 673.4, 39.9), (.deepSeekV3, 671.0, 37.5), (.kimiK2, 1026.4, 32.9),
+            (.glm4Flash, 29.9, 3.9),
         ]
         for (model, all, active) in models {
             #expect(abs(Double(model.parameterCount) / 1e9 - all) < 0.06)

@@ -18,7 +18,10 @@ struct ReferenceTransformer {
             }
         }
         for (index, layer) in model.layers.enumerated() {
-            let attended = attention(x.map { normalized($0, layer.attentionNorm) }, layer, index)
+            let normed = x.map { normalized($0, layer.attentionNorm) }
+            let attended =
+                layer.latent.map { latentAttention(normed, layer, $0, index) }
+                ?? attention(normed, layer, index)
             for t in x.indices {
                 x[t] = sum(x[t], biased(layer.wo.times(attended[t]), layer.outputBias))
             }
@@ -35,9 +38,12 @@ struct ReferenceTransformer {
         bias.isEmpty ? x : sum(x, bias.map { Double($0) })
     }
 
-    private func normalized(_ x: [Double], _ weight: [Float]) -> [Double] {
+    private func normalized(
+        _ x: [Double], _ weight: [Float], epsilon: Double? = nil
+    ) -> [Double] {
         let mean = x.reduce(0) { $0 + $1 * $1 } / Double(x.count)
-        let scale = 1 / (mean + Double(model.configuration.rmsNormEpsilon)).squareRoot()
+        let added = epsilon ?? Double(model.configuration.rmsNormEpsilon)
+        let scale = 1 / (mean + added).squareRoot()
         return zip(x, weight).map { $0 * scale * Double($1) }
     }
 
@@ -74,6 +80,62 @@ struct ReferenceTransformer {
         }
     }
 
+    /// Latent attention with the keys and values of every head made of the latents, as it is trained.
+    private func latentAttention(
+        _ x: [[Double]], _ layer: TinyModel.Layer, _ latent: TinyModel.Latent, _ index: Int
+    ) -> [[Double]] {
+        let c = model.configuration
+        let (rank, width) = (latent.norm.count, c.headDimension)
+        let plain = width - c.ropeDimensionCount
+        let compressed = x.map { latent.latent.times($0) }
+        let latents = compressed.map {
+            normalized(Array($0[..<rank]), latent.norm, epsilon: 1e-6)
+        }
+        let shared = x.indices.map {
+            rotated(
+                Array(compressed[$0][rank...]), position: $0, index, width: c.ropeDimensionCount)
+        }
+        let q = x.indices.map { t in
+            let source = latent.query.map {
+                normalized($0.matrix.times(x[t]), $0.norm, epsilon: 1e-6)
+            }
+            return rotated(layer.wq.times(source ?? x[t]), position: t, index, from: plain).map {
+                $0 * queryScale(at: t)
+            }
+        }
+        let heads = (0..<c.headCount).map { head in
+            let keys = latents.map { c in
+                (0..<plain).map { n in
+                    c.indices.reduce(0.0) {
+                        $0 + Double(latent.keys[head].values[$1 * plain + n]) * c[$1]
+                    }
+                }
+            }
+            return (keys: keys, values: latents.map { latent.values[head].times($0) })
+        }
+        return x.indices.map { t in
+            heads.enumerated().flatMap { head, made -> [Double] in
+                let own = Array(q[t][head * width..<(head + 1) * width])
+                let scores = (0...t).map { s in
+                    zip(own, made.keys[s] + shared[s]).reduce(0) { $0 + $1.0 * $1.1 } * scoreScale
+                }
+                let weights = softmax(scores)
+                return (0..<c.valueDimension).map { d in
+                    weights.indices.reduce(0) { $0 + weights[$1] * made.values[$1][d] }
+                }
+            }
+        }
+    }
+
+    /// DeepSeek's, with its growth by the stretch of frequencies.
+    private var scoreScale: Double {
+        let c = model.configuration
+        let usual = 1 / Double(c.headDimension).squareRoot()
+        guard case .linear(let factor) = c.ropeScaling else { return usual }
+        let growth = 0.1 * (c.latent?.mscaleAllDimensions ?? 0) * log(factor) + 1
+        return usual * growth * growth
+    }
+
     /// Queries, keys or values, by their number in that order, with the bias of Qwen2 and the norms
     /// of Qwen3 (of each head) or OLMoE (of all together).
     private func projected(
@@ -88,11 +150,14 @@ struct ReferenceTransformer {
         }
     }
 
-    private func rotated(_ x: [Double], position: Int, _ layer: Int) -> [Double] {
+    /// Rotates the components of each head of some width from one on.
+    private func rotated(
+        _ x: [Double], position: Int, _ layer: Int, width: Int? = nil, from first: Int = 0
+    ) -> [Double] {
         let c = model.configuration
         let own = c.window(layer: layer) == nil ? nil : c.windowRope
         var y = x
-        for head in stride(from: 0, to: x.count, by: c.headDimension) {
+        for head in stride(from: first, to: x.count, by: width ?? c.headDimension) {
             for i in 0..<c.ropeDimensionCount / 2 {
                 var angle =
                     Double(position)

@@ -28,6 +28,10 @@ enum TinyShape: String, CaseIterable, Sendable {
     case ernie4MoE
     case mellum
     case gptOSS
+    case deepSeekV3
+    case deepSeekV2
+    case glm4MoELite
+    case mistral4
 
     var configuration: ModelConfiguration {
         var c = ModelConfiguration(
@@ -67,9 +71,46 @@ enum TinyShape: String, CaseIterable, Sendable {
             c.architecture = "Qwen3ForCausalLM"
             (c.headCount, c.kvHeadCount, c.headDimension) = (6, 3, 14)
             c.ropeDimensionCount = 14
+        case .deepSeekV3, .deepSeekV2, .glm4MoELite, .mistral4: describeLatent(&c)
         default: describeMixture(&c)
         }
         return c
+    }
+
+    /// The families with latent attention.
+    private func describeLatent(_ c: inout ModelConfiguration) {
+        (c.kvHeadCount, c.ropePairing) = (1, .adjacent)
+        (c.expertCount, c.expertsPerToken, c.mixture.expertSize) = (12, 4, 10)
+        (c.mixture.sharedSize, c.mixture.rule.epsilon) = (10, 1e-20)
+        switch self {
+        case .deepSeekV3:
+            c.architecture = "DeepseekV3ForCausalLM"
+            (c.headDimension, c.ropeDimensionCount, c.ropeScaling) = (14, 4, .linear(factor: 3))
+            c.latent = LatentDimensions(
+                queryRank: 11, rank: 18, valueDimension: 7, mscaleAllDimensions: 0.8)
+            (c.mixture.rule.scoring, c.mixture.hasSelectionBias) = (.sigmoid, true)
+            (c.mixture.rule.groupCount, c.mixture.rule.groupsPerToken) = (4, 2)
+            (c.layerCount, c.mixture.denseLayers, c.mixture.rule.scale) = (3, [0], 2.5)
+        case .deepSeekV2:
+            c.architecture = "DeepseekV2ForCausalLM"
+            // Two groups of nine heads.
+            (c.headCount, c.headDimension, c.ropeDimensionCount) = (18, 6, 2)
+            c.latent = LatentDimensions(queryRank: nil, rank: 16, valueDimension: 3)
+            c.mixture.rule.normalizesWeights = false
+        case .glm4MoELite:
+            c.architecture = "Glm4MoeLiteForCausalLM"
+            (c.headCount, c.headDimension, c.ropeDimensionCount) = (3, 12, 8)
+            c.ropePairing = .halves
+            c.latent = LatentDimensions(queryRank: 9, rank: 33, valueDimension: 20)
+            (c.mixture.rule.scoring, c.mixture.hasSelectionBias) = (.sigmoid, true)
+        default:
+            c.architecture = "Mistral4ForCausalLM"
+            (c.headDimension, c.ropeDimensionCount) = (10, 4)
+            c.latent = LatentDimensions(queryRank: 13, rank: 24, valueDimension: 12)
+            c.ropeScaling = .yarn(
+                YarnScaling(factor: 1, originalContextLength: 7, attentionFactor: 1))
+            c.numbers[FamilyNumber("scale of queries")] = 0.3
+        }
     }
 
     /// The families whose experts differ from Mixtral's.
@@ -132,6 +173,16 @@ enum TinyShape: String, CaseIterable, Sendable {
 
     /// The shape's model; always the same.
     var model: TinyModel { TinyModel(configuration, seed: UInt64(rawValue.utf8.count)) }
+
+    /// Latent attention and experts whose rows are whole blocks of 32.
+    static func quantisableLatent(_ type: ElementType) -> TinyModel {
+        var c = TinyShape.deepSeekV3.configuration
+        (c.hiddenSize, c.intermediateSize, c.headCount) = (64, 96, 3)
+        (c.headDimension, c.ropeDimensionCount) = (48, 16)
+        c.latent = LatentDimensions(queryRank: 96, rank: 64, valueDimension: 32)
+        (c.mixture.expertSize, c.mixture.sharedSize) = (32, 64)
+        return TinyModel(c, seed: 9, type: type)
+    }
 
     /// A mixture of experts whose rows are whole blocks of 32.
     static func quantisable(_ type: ElementType) -> TinyModel {

@@ -46,12 +46,27 @@ struct TinyModel {
         var biases: [[Float]] = []
     }
 
+    /// What latent attention has besides.
+    struct Latent {
+        /// What makes the latents of queries, and the weight of their norm; nil: there are none.
+        let query: (matrix: Matrix, norm: [Float])?
+        /// The latent, then the key that rotates.
+        let latent: Matrix
+        let norm: [Float]
+        /// `[L, Dn]` and `[Dv, L]` of each head.
+        let keys: [Matrix]
+        let values: [Matrix]
+    }
+
     struct Layer {
         let attentionNorm: [Float]
         let wq: Matrix
+        /// Of no account where attention is latent.
         let wk: Matrix
         let wv: Matrix
         let wo: Matrix
+        /// nil: keys and values are those of heads.
+        let latent: Latent?
         let ffnNorm: [Float]
         /// What is added to queries, keys and values; empty: nothing.
         let biases: [[Float]]
@@ -106,6 +121,15 @@ struct TinyModel {
         }
         let schema = Architecture.of(c).schema
         let (h, k) = (c.headCount * c.headDimension, c.kvHeadCount * c.headDimension)
+        func latent(_ sizes: LatentDimensions) -> Latent {
+            let unrotated = c.headDimension - c.ropeDimensionCount
+            return Latent(
+                query: sizes.queryRank.map { (matrix($0, c.hiddenSize), norm($0)) },
+                latent: matrix(sizes.rank + c.ropeDimensionCount, c.hiddenSize),
+                norm: norm(sizes.rank),
+                keys: (0..<c.headCount).map { _ in matrix(sizes.rank, unrotated) },
+                values: (0..<c.headCount).map { _ in matrix(sizes.valueDimension, sizes.rank) })
+        }
         embedding = matrix(c.vocabularySize, c.hiddenSize, gain: Float(c.hiddenSize).squareRoot())
         layers = (0..<c.layerCount).map { index in
             let declared = schema.layer(c, index)
@@ -115,9 +139,11 @@ struct TinyModel {
             let hasExperts = c.hasExperts(layer: index)
             let scoreSpread: Float = c.mixture.rule.scoring == .sigmoid ? 0.1 : 0.03
             return Layer(
-                attentionNorm: norm(c.hiddenSize), wq: matrix(h, c.hiddenSize),
+                attentionNorm: norm(c.hiddenSize),
+                wq: matrix(h, c.latent?.queryRank ?? c.hiddenSize),
                 wk: matrix(k, c.hiddenSize), wv: matrix(k, c.hiddenSize),
-                wo: matrix(c.hiddenSize, h), ffnNorm: norm(c.hiddenSize),
+                wo: matrix(c.hiddenSize, c.headCount * c.valueDimension),
+                latent: c.latent.map { latent($0) }, ffnNorm: norm(c.hiddenSize),
                 biases: size("wq bias") == nil ? [] : [bias(h), bias(k), bias(k)],
                 outputBias: size("wo bias").map { bias($0) } ?? [],
                 sinks: size("sinks").map { bias($0, by: 2) } ?? [],
@@ -155,6 +181,9 @@ struct TinyModel {
                 case TensorRole("w1 bias"): layer.experts.flatMap { $0.biases[0] }
                 case TensorRole("w3 bias"): layer.experts.flatMap { $0.biases[1] }
                 case TensorRole("w2 bias"): layer.experts.flatMap { $0.biases[2] }
+                case TensorRole("norm of the latents of queries"):
+                    layer.latent?.query?.norm ?? []
+                case TensorRole("norm of latents"): layer.latent?.norm ?? []
                 case TensorRole("query norm"): layer.headNorms[0]
                 case TensorRole("key norm"): layer.headNorms[1]
                 case TensorRole("selection bias"): layer.selectionBias
@@ -171,6 +200,10 @@ struct TinyModel {
                 case .key: layer.wk.weights
                 case .value: layer.wv.weights
                 case .attentionOutput: layer.wo.weights
+                case TensorRole("wq_a"): (layer.latent?.query?.matrix ?? layer.wq).weights
+                case TensorRole("wkv_a"): (layer.latent?.latent ?? layer.wk).weights
+                case TensorRole("wk_b"): (layer.latent?.keys[expert] ?? layer.wk).weights
+                case TensorRole("wv_b"): (layer.latent?.values[expert] ?? layer.wv).weights
                 case .router: (layer.router ?? layer.wo).weights
                 case TensorRole("shared w1"): (layer.shared ?? layer.experts[0]).w1.weights
                 case TensorRole("shared w2"): (layer.shared ?? layer.experts[0]).w2.weights

@@ -23,6 +23,24 @@ import Testing
         #expect(cost.weightByteCount < model.tensors.byteCount)
     }
 
+    @Test func `a token costs the matrices of all heads of latent attention`() {
+        let model = TinyShape.mistral4.model
+        let c = model.configuration
+        let (rank, queryRank, rotated) = (24, 13, c.ropeDimensionCount)
+        let cached =
+            c.hiddenSize * (queryRank + rank + rotated)
+            + queryRank * c.headCount * c.headDimension
+        let heads = c.headCount * rank * (c.headDimension - rotated + c.valueDimension)
+        let output = c.hiddenSize * c.headCount * c.valueDimension
+        let visited = (c.expertsPerToken ?? 0) * c.expertSize + c.mixture.sharedSize
+        let sparse = 3 * c.hiddenSize * visited + c.hiddenSize * (c.expertCount ?? 0)
+
+        let cost = TokenCost(model.tensors, configuration: c)
+
+        #expect(cost.layerOperationCount == 2 * 2 * (cached + heads + output + sparse))
+        #expect(cost.promptOperationCount == 2 * (2 * cached + heads + output + sparse))
+    }
+
     @Test func `a token costs what stands beside the experts, and dense layers as they are`() {
         let model = TinyShape.ernie4MoE.model
         let c = model.configuration

@@ -135,6 +135,6 @@ struct Ministral3ConfigurationTests {
 
     @Test func `any other text part beside images is refused by its type`() throws {
         let raw = Self.wrapped("llama", text: [:], hasOutput: true)
-        try expectOneLineError(mentions: "(ministral3, mistral are)") { try raw.open() }
+        try expectOneLineError(mentions: "(ministral3, mistral, mistral4 are)") { try raw.open() }
     }
 }

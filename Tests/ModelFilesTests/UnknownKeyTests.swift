@@ -147,7 +147,8 @@ struct UnknownKeyTests {
             ("qlora", ["rank": 4], "qlora"), ("use_biases", true, "use_biases"),
             ("llama_4_scaling", ["beta": 0.1], "llama_4_scaling"), ("causal", false, "causal"),
             ("vision_encoder", ["hidden_size": 8], "vision_encoder"),
-            ("kv_lora_rank", 512, "kv_lora_rank"), ("a_new_multiplier", 2, "a_new_multiplier"),
+            ("kv_lora_rank", 512, "n_kv_heads: 1, but latent"),
+            ("q_lora_rank", 512, "q_lora_rank"), ("a_new_multiplier", 2, "a_new_multiplier"),
             (
                 "moe", ["num_experts": 2, "num_experts_per_tok": 1, "routed_scale": 2],
                 "routed_scale"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Architectures
 import Computation
 package import Inference
 import ModelFiles
@@ -10,15 +11,21 @@ package enum TinyTransformer {
     package static func make(
         vocabularyCount: Int, blockCount: Int = 64, maxBatchTokens: Int = 64,
         maxLogitsRows: Int = 32, threadCount: Int = 1, contextLength: Int = 256,
-        seed: UInt64 = 42
+        seed: UInt64 = 42, isLatent: Bool = false
     ) throws -> sending Transformer {
-        let configuration = ModelConfiguration(
+        var configuration = ModelConfiguration(
             architecture: "llama", hiddenSize: 32, intermediateSize: 48, layerCount: 2,
             headCount: 4, kvHeadCount: 2, headDimension: 8, vocabularySize: vocabularyCount,
             expertCount: 4,
             expertsPerToken: 2, contextLength: contextLength, ropeTheta: 10_000,
             ropePairing: .adjacent,
             ropeDimensionCount: 8, rmsNormEpsilon: 1e-5)
+        if isLatent { makeLatent(&configuration) }
+        let schema = Architecture.of(configuration).schema
+        var sizes: [TensorRole: [Int]] = [:]
+        for tensor in schema.layer(configuration, 0) {
+            sizes[tensor.role] = tensor.sizes(in: configuration)
+        }
         var state = seed
         func random(_ rows: Int, _ columns: Int, scale: Float = 0.3) -> WeightMatrix {
             let values = (0..<rows * columns).map { _ in
@@ -28,16 +35,17 @@ package enum TinyTransformer {
             return WeightMatrix.of(values, rows: rows, columns: columns)
         }
         let tensors = ModelTensors.make(
-            for: configuration, vector: { _, _ in Array(repeating: 1, count: 32) },
+            for: configuration,
+            vector: { role, _ in
+                Array(repeating: 1, count: sizes[role]?.reduce(1, *) ?? 32)
+            },
             matrix: { role, _, _ in
                 switch role {
-                case .tokenEmbedding: random(vocabularyCount, 32, scale: 1)
-                case .output: random(vocabularyCount, 32, scale: 0.5)
-                case .key, .value: random(16, 32)
-                case .router: random(4, 32)
-                case .gate, .up: random(48, 32)
-                case .down: random(32, 48)
-                default: random(32, 32)
+                case .tokenEmbedding: return random(vocabularyCount, 32, scale: 1)
+                case .output: return random(vocabularyCount, 32, scale: 0.5)
+                default:
+                    let shape = sizes[role] ?? [32, 32]
+                    return random(shape[0], shape[1])
                 }
             })
         return try Transformer(
@@ -46,5 +54,15 @@ package enum TinyTransformer {
             limits: TransformerLimits(
                 maxBatchTokens: maxBatchTokens, blockCount: blockCount, positionsPerBlock: 16,
                 maxLogitsRows: maxLogitsRows, kvElementType: .f32))
+    }
+
+    /// Attention over latents instead of keys and values of heads.
+    private static func makeLatent(_ configuration: inout ModelConfiguration) {
+        configuration.architecture = "DeepseekV3ForCausalLM"
+        (configuration.kvHeadCount, configuration.ropeDimensionCount) = (1, 4)
+        configuration.latent = LatentDimensions(queryRank: 16, rank: 20, valueDimension: 6)
+        configuration.mixture.rule.scoring = .sigmoid
+        configuration.mixture.hasSelectionBias = true
+        configuration.mixture.sharedSize = 16
     }
 }

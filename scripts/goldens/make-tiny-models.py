@@ -28,7 +28,8 @@ import numpy as np
 import torch
 from gguf import quants
 from safetensors.numpy import save_file
-from transformers import AutoModelForCausalLM, Mistral3ForConditionalGeneration, Mxfp4Config
+from transformers import (
+    AutoModelForCausalLM, Mistral3ForConditionalGeneration, Mistral4ForCausalLM, Mxfp4Config)
 
 GREEDY_TOKENS = 48
 MXFP4 = gguf.GGMLQuantizationType.MXFP4
@@ -48,6 +49,16 @@ MINISTRAL = {"type": "yarn", "rope_type": "yarn", "factor": 16.0, "beta_fast": 3
 MINISTRAL_UNBALANCED = {"type": "yarn", "rope_type": "yarn", "factor": 16.0, "beta_fast": 4.0,
                         "beta_slow": 0.5, "original_max_position_embeddings": 12,
                         "llama_4_scaling_beta": 0.35}
+# As DeepSeek and Mistral have them with latent attention.
+DEEPSEEK = {"type": "yarn", "rope_type": "yarn", "factor": 8.0, "beta_fast": 16.0,
+            "beta_slow": 1.0, "mscale": 1.0, "mscale_all_dim": 1.0,
+            "original_max_position_embeddings": 64}
+DEEPSEEK_V2 = DEEPSEEK | {"factor": 40.0, "mscale": 0.707, "mscale_all_dim": 0.707}
+MISTRAL4 = DEEPSEEK | {"factor": 16.0, "original_max_position_embeddings": 16,
+                       "llama_4_scaling_beta": 0.1}
+MISTRAL4_UNSCALED = {k: v for k, v in MISTRAL4.items() if "mscale" not in k} | {
+    "attention_factor": 1.0, "llama_4_scaling_beta": 0.35,
+    "original_max_position_embeddings": 12}
 
 
 def case(name, family, seed, *, hidden=24, ffn=24, layers=2, heads=4, kv_heads=2, head_dim=8,
@@ -68,6 +79,10 @@ def case(name, family, seed, *, hidden=24, ffn=24, layers=2, heads=4, kv_heads=2
     fused          whether the experts of a layer are one tensor in safetensors
     kinds          which layers have a window (s) and which see all (f)
     mxfp4, half    whether experts are quantised, as gpt-oss is published, or F16
+    latent         widths of latent attention: the latents of queries (None: there is none) and of
+                   keys and values, then of a head what does not rotate, what does, and its value
+    halves         whether components that rotate together are half of them apart
+    old            whether the GGUF file has keys and values of latents in one matrix
     """
     return {k: v for k, v in locals().items() if k != "mixture"} | mixture
 
@@ -161,14 +176,57 @@ FIXTURES = [
     case("gptoss-mxfp4", "gpt_oss", 43, hidden=64, ffn=32, layers=2, heads=4, kv_heads=1,
          head_dim=10, experts=5, top=2, window=31, kinds="sf", theta=150000.0, bias=True,
          scaling=YARN_EXACT, mxfp4=True, prompt=260),
+    case("deepseek-v3", "deepseek_v3", 44, hidden=24, ffn=20, layers=3, heads=4, kv_heads=4,
+         latent=(12, 20, 10, 6, 14), experts=12, top=3, expert_ffn=8, shared=1, dense=[0],
+         scale=2.5, groups=(4, 2), scaling=DEEPSEEK, prompt=260),
+    case("deepseek-v3-tied", "deepseek_v3", 45, hidden=20, ffn=14, heads=3, kv_heads=3,
+         latent=(None, 18, 8, 8, 6), experts=9, top=4, expert_ffn=6, shared=2, dense=[],
+         scale=1.0, tied=True, new_style=True, fused=True, draft=1, theta=50000.0, prompt=200),
+    case("deepseek-v3-halves", "deepseek_v3", 46, hidden=16, ffn=18, heads=5, kv_heads=5,
+         latent=(10, 34, 6, 12, 20), experts=8, top=2, expert_ffn=10, shared=1, dense=[0],
+         scale=1.8, normalizes=False, halves=True, scaling=DEEPSEEK | {"mscale": 0.7},
+         prompt=300),
+    case("deepseek-v2", "deepseek_v2", 47, hidden=24, ffn=20, layers=3, heads=4, kv_heads=4,
+         latent=(None, 16, 12, 4, 10), experts=10, top=3, expert_ffn=8, shared=2, dense=[0],
+         scale=1.0, normalizes=False, scaling=DEEPSEEK_V2, prompt=260),
+    case("deepseek-v2-old", "deepseek_v2", 48, hidden=20, ffn=16, heads=2, kv_heads=2,
+         latent=(14, 24, 6, 10, 18), experts=6, top=2, expert_ffn=12, shared=1, dense=[],
+         scale=16.0, normalizes=False, old=True, tied=True, prompt=200),
+    case("deepseek-v2-scaled", "deepseek_v2", 49, hidden=18, ffn=12, heads=6, kv_heads=6,
+         latent=(9, 12, 4, 6, 5), experts=7, top=5, expert_ffn=6, shared=3, dense=[0, 1], layers=4,
+         scale=3.0, normalizes=False, new_style=True, scaling=DEEPSEEK, prompt=200),
+    case("glm4moelite", "glm4_moe_lite", 50, hidden=20, ffn=16, layers=3, heads=5, kv_heads=5,
+         latent=(10, 16, 12, 4, 16), experts=16, top=4, expert_ffn=6, shared=1, dense=[0],
+         scale=1.8, draft=1, theta=1e6, prompt=260),
+    case("glm4moelite-groups", "glm4_moe_lite", 51, hidden=16, ffn=12, heads=3, kv_heads=3,
+         latent=(None, 22, 10, 10, 8), experts=12, top=3, expert_ffn=8, shared=2, dense=[],
+         scale=2.5, groups=(3, 2), tied=True, new_style=True, fused=True, prompt=200),
+    case("glm4moelite-dense", "glm4_moe_lite", 52, hidden=24, ffn=14, layers=4, heads=2, kv_heads=2,
+         latent=(8, 33, 14, 2, 26), experts=5, top=2, expert_ffn=10, shared=1, dense=[0, 1],
+         scale=1.0, normalizes=False, new_style=True, prompt=200),
+    case("mistral4", "mistral4", 57, hidden=24, ffn=16, layers=3, heads=4, kv_heads=4,
+         latent=(12, 16, 8, 8, 12), experts=16, top=4, expert_ffn=6, shared=1, dense=[],
+         scale=1.0, scaling=MISTRAL4, new_style=True, fused=True, context=256, prompt=180),
+    case("mistral4-images", "mistral4", 54, hidden=20, ffn=18, layers=3, heads=6, kv_heads=6,
+         latent=(None, 14, 10, 4, 7), experts=6, top=2, expert_ffn=10, shared=2, dense=[0],
+         scale=1.5, tied=True, scaling=MISTRAL4_UNSCALED, new_style=True, fused=True, vision=True,
+         context=192, prompt=130),
+    case("mistral4-groups", "mistral4", 55, hidden=16, ffn=20, heads=3, kv_heads=3,
+         latent=(20, 26, 4, 12, 18), experts=12, top=3, expert_ffn=8, shared=1, dense=[],
+         scale=2.0, groups=(4, 2), scaling=MISTRAL4 | {"factor": 3.0}, new_style=True, fused=True,
+         theta=1e6, context=256, prompt=180),
 ]
+LATENT = ("deepseek_v3", "deepseek_v2", "glm4_moe_lite", "mistral4")
 QWEN = ("qwen2", "qwen3", "qwen2_moe", "qwen3_moe")
 # Those whose experts stand beside others, are narrower, or are chosen otherwise than Mixtral's.
 MIXTURES = {"qwen3_moe": "qwen3moe", "olmoe": "olmoe", "qwen2_moe": "qwen2moe",
             "glm4_moe": "glm4moe", "minimax_m2": "minimax-m2", "ernie4_5_moe": "ernie4_5-moe", "mellum": "mellum",
-            "gpt_oss": "gpt-oss"}
+            "gpt_oss": "gpt-oss", "deepseek_v3": "deepseek2", "deepseek_v2": "deepseek2",
+            "glm4_moe_lite": "deepseek2", "mistral4": "mistral4"}
 SELECTION_BIAS = {
     "glm4_moe": "mlp.gate.e_score_correction_bias",
+    "deepseek_v3": "mlp.gate.e_score_correction_bias",
+    "glm4_moe_lite": "mlp.gate.e_score_correction_bias",
     "minimax_m2": "block_sparse_moe.e_score_correction_bias",
     "ernie4_5_moe": "mlp.moe_statics.e_score_correction_bias"}
 
@@ -253,10 +311,13 @@ def weights(c):
     for i in range(c["layers"]):
         p = f"model.layers.{i}."
         w[p + "input_layernorm.weight"] = norm()
-        w[p + "self_attn.q_proj.weight"] = matrix(c["heads"] * c["head_dim"], d, 1.5)
-        w[p + "self_attn.k_proj.weight"] = matrix(c["kv_heads"] * c["head_dim"], d, 1.5)
-        w[p + "self_attn.v_proj.weight"] = matrix(c["kv_heads"] * c["head_dim"], d)
-        w[p + "self_attn.o_proj.weight"] = matrix(d, c["heads"] * c["head_dim"], 1.5)
+        if c["family"] in LATENT:
+            add_latents(c, p + "self_attn.", w, matrix, vector)
+        else:
+            w[p + "self_attn.q_proj.weight"] = matrix(c["heads"] * c["head_dim"], d, 1.5)
+            w[p + "self_attn.k_proj.weight"] = matrix(c["kv_heads"] * c["head_dim"], d, 1.5)
+            w[p + "self_attn.v_proj.weight"] = matrix(c["kv_heads"] * c["head_dim"], d)
+            w[p + "self_attn.o_proj.weight"] = matrix(d, c["heads"] * c["head_dim"], 1.5)
         w[p + "post_attention_layernorm.weight"] = norm()
         if c["family"] in ("qwen2", "qwen2_moe") or c.get("bias"):
             for name, heads in (("q", c["heads"]), ("k", c["kv_heads"]), ("v", c["kv_heads"])):
@@ -291,6 +352,21 @@ def weights(c):
         for name in ("enorm", "hnorm", "input_layernorm"):
             w[p + name + ".weight"] = norm()
     return w
+
+
+def add_latents(c, p, w, matrix, vector):
+    """The tensors of latent attention in a layer."""
+    d, heads, (query, rank, plain, rotated, value) = c["hidden"], c["heads"], c["latent"]
+    if query is None:
+        w[p + "q_proj.weight"] = matrix(heads * (plain + rotated), d, 1.5)
+    else:
+        w[p + "q_a_proj.weight"] = matrix(query, d)
+        w[p + "q_a_layernorm.weight"] = vector(query, 0.2, 1)
+        w[p + "q_b_proj.weight"] = matrix(heads * (plain + rotated), query, 1.5)
+    w[p + "kv_a_proj_with_mqa.weight"] = matrix(rank + rotated, d)
+    w[p + "kv_a_layernorm.weight"] = vector(rank, 0.2, 1)
+    w[p + "kv_b_proj.weight"] = matrix(heads * (plain + value), rank, 1.5)
+    w[p + "o_proj.weight"] = matrix(d, heads * value, 1.5)
 
 
 def add_mixture(c, layer, w, matrix, vector):
@@ -404,7 +480,11 @@ def config(c):
              "minimax_m2": ("MiniMaxM2ForCausalLM", "minimax_m2"),
              "ernie4_5_moe": ("Ernie4_5_MoeForCausalLM", "ernie4_5_moe"),
              "mellum": ("MellumForCausalLM", "mellum"),
-             "gpt_oss": ("GptOssForCausalLM", "gpt_oss")}[c["family"]]
+             "gpt_oss": ("GptOssForCausalLM", "gpt_oss"),
+             "deepseek_v3": ("DeepseekV3ForCausalLM", "deepseek_v3"),
+             "deepseek_v2": ("DeepseekV2ForCausalLM", "deepseek_v2"),
+             "glm4_moe_lite": ("Glm4MoeLiteForCausalLM", "glm4_moe_lite"),
+             "mistral4": ("Mistral4ForCausalLM", "mistral4")}[c["family"]]
     result = {
         "architectures": [names[0]], "model_type": names[1], "hidden_size": c["hidden"],
         "intermediate_size": c["ffn"], "num_hidden_layers": c["layers"],
@@ -414,6 +494,8 @@ def config(c):
         "rms_norm_eps": 1e-5, "hidden_act": "silu", "tie_word_embeddings": c["tied"],
         "bos_token_id": 1, "eos_token_id": 2, "torch_dtype": "float32",
     }
+    if c["family"] in LATENT:
+        del result["head_dim"]
     if c["family"] not in MIXTURES and c["family"] != "llama":
         result["sliding_window"] = c["window"]
     if c["family"] in QWEN:
@@ -504,6 +586,27 @@ def mixture_config(c):
             "routed_scaling_factor": c["scale"], "n_group": count, "topk_group": chosen,
             "attention_bias": c.get("bias", False), "use_qk_norm": c.get("qk_norm", False),
             "num_nextn_predict_layers": c.get("draft", 0)}
+    if family in LATENT:
+        count, chosen = c.get("groups", (1, 1))
+        query, rank, plain, rotated, value = c["latent"]
+        result |= {
+            "n_routed_experts": c["experts"], "moe_intermediate_size": c["expert_ffn"],
+            "n_shared_experts": c["shared"], "routed_scaling_factor": c["scale"],
+            "n_group": count, "topk_group": chosen, "q_lora_rank": query, "kv_lora_rank": rank,
+            "qk_nope_head_dim": plain, "qk_rope_head_dim": rotated, "v_head_dim": value}
+        if family == "glm4_moe_lite":
+            result["mlp_layer_types"] = ["dense" if i in c["dense"] else "sparse"
+                                         for i in range(c["layers"])]
+        else:
+            result["first_k_dense_replace"] = len(c["dense"])
+        if family == "deepseek_v2":
+            result |= {"topk_method": "greedy", "scoring_func": "softmax"}
+        elif family != "mistral4":
+            result |= {"topk_method": "noaux_tc",
+                       "num_nextn_predict_layers": c.get("draft", 0)}
+        if c.get("halves"):
+            result["rope_interleave"] = False
+        return result
     result["num_experts"] = c["experts"]
     if "expert_ffn" in c:
         result["moe_intermediate_size"] = c["expert_ffn"]
@@ -517,7 +620,7 @@ def published(c, w):
     if c["family"] == "gpt_oss":
         return fused_gpt_oss(c, w)
     if c.get("fused"):
-        return fused(c, w)
+        w = fused(c, w)
     if not c["vision"]:
         return w
     result = {"language_model." + name: matrix for name, matrix in w.items()}
@@ -541,8 +644,8 @@ def write_mistral(directory, c, w):
         "kv_lora_rank": None, "v_head_dim": None,
         "yarn": {
             "original_max_position_embeddings": original, "factor": s["factor"],
-            "apply_scale": "mscale_all_dim" not in s, "beta": s["beta_fast"],
-            "alpha": s["beta_slow"]},
+            "apply_scale": ("mscale_all_dim" in s) == (c["family"] == "mistral4"),
+            "beta": s["beta_fast"], "alpha": s["beta_slow"]},
     }
     names = {"model.embed_tokens": "tok_embeddings", "model.norm": "norm", "lm_head": "output"}
     for i in range(c["layers"]):
@@ -552,10 +655,34 @@ def write_mistral(directory, c, w):
         names |= {f"{p}self_attn.{x}_proj": f"{m}attention.w{x}" for x in "qkvo"}
         names |= {f"{p}mlp.{x}_proj": f"{m}feed_forward.{y}"
                   for x, y in (("gate", "w1"), ("down", "w2"), ("up", "w3"))}
+    if c["family"] == "mistral4":
+        query, rank, plain, rotated, value = c["latent"]
+        count, chosen = c.get("groups", (1, 1))
+        params |= {
+            "q_lora_rank": query, "qk_rope_head_dim": rotated, "qk_nope_head_dim": plain,
+            "kv_lora_rank": rank, "v_head_dim": value,
+            "moe": {
+                "expert_parallel": 1, "expert_model_parallel": 1, "route_every_n": 1,
+                "first_k_dense_replace": len(c["dense"]), "num_experts": c["experts"],
+                "num_experts_per_tok": c["top"], "num_expert_groups": count,
+                "num_expert_groups_per_tok": chosen, "routed_scale": c["scale"],
+                "expert_hidden_dim": c["expert_ffn"], "num_shared_experts": c["shared"]}}
+        for i in range(c["layers"]):
+            p, m = f"model.layers.{i}.", f"layers.{i}."
+            names |= {f"{p}self_attn.{x}": f"{m}attention.{y}" for x, y in (
+                ("q_a_proj", "wq_a"), ("q_a_layernorm", "q_a_norm"), ("q_b_proj", "wq_b"),
+                ("kv_a_proj_with_mqa", "wkv_a_with_mqa"), ("kv_a_layernorm", "kv_a_norm"),
+                ("kv_b_proj", "wkv_b"))}
+            names[p + "mlp.gate"] = m + "gate"
+            for x, y in (("gate", "w1"), ("down", "w2"), ("up", "w3")):
+                names[f"{p}mlp.shared_experts.{x}_proj"] = f"{m}shared_experts.{y}"
+                for e in range(c["experts"]):
+                    names[f"{p}mlp.experts.{e}.{x}_proj"] = f"{m}experts.{e}.{y}"
     result = {}
     for name, matrix in w.items():
         heads = c["heads"] if ".q_proj." in name else c["kv_heads"] if ".k_proj." in name else 0
         ours = names[name.removesuffix(".weight")] + ".weight"
+        heads = 0 if c["family"] == "mistral4" else heads
         result[ours] = permuted(matrix, heads) if heads else matrix
     if c["vision"]:
         params["vision_encoder"] = {
@@ -606,10 +733,13 @@ def write_gguf(path, c, w):
     writer.add_block_count(c["layers"] + c.get("draft", 0))
     writer.add_feed_forward_length(c["ffn"])
     writer.add_head_count(c["heads"])
-    writer.add_head_count_kv(c["kv_heads"])
-    writer.add_key_length(c["head_dim"])
-    writer.add_value_length(c["head_dim"])
-    writer.add_rope_dimension_count(int(c.get("rotary", 1) * c["head_dim"]))
+    if c["family"] in LATENT:
+        write_latent_keys(writer, c)
+    else:
+        writer.add_head_count_kv(c["kv_heads"])
+        writer.add_key_length(c["head_dim"])
+        writer.add_value_length(c["head_dim"])
+        writer.add_rope_dimension_count(int(c.get("rotary", 1) * c["head_dim"]))
     writer.add_rope_freq_base(c["theta"])
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_vocab_size(c["vocab"])
@@ -633,7 +763,9 @@ def write_gguf(path, c, w):
         writer.add_rope_scaling_factor(scaling["factor"])
     if scaling.get("rope_type") == "yarn":
         writer.add_rope_scaling_orig_ctx_len(scaling["original_max_position_embeddings"])
-        if "attention_factor" in scaling:
+        if c["family"] in LATENT:
+            write_latent_scaling(writer, c)
+        elif "attention_factor" in scaling:
             # llama.cpp multiplies this with its own 0.1·ln(factor) + 1.
             writer.add_rope_scaling_attn_factors(
                 scaling["attention_factor"] / (0.1 * math.log(scaling["factor"]) + 1))
@@ -649,10 +781,13 @@ def write_gguf(path, c, w):
     for i in range(c["layers"]):
         p, b = f"model.layers.{i}.", f"blk.{i}."
         writer.add_tensor(b + "attn_norm.weight", w[p + "input_layernorm.weight"])
-        writer.add_tensor(
-            b + "attn_q.weight", in_order(w[p + "self_attn.q_proj.weight"], c["heads"]))
-        writer.add_tensor(
-            b + "attn_k.weight", in_order(w[p + "self_attn.k_proj.weight"], c["kv_heads"]))
+        if c["family"] in LATENT:
+            write_latents(writer, c, i, w)
+        else:
+            writer.add_tensor(
+                b + "attn_q.weight", in_order(w[p + "self_attn.q_proj.weight"], c["heads"]))
+            writer.add_tensor(
+                b + "attn_k.weight", in_order(w[p + "self_attn.k_proj.weight"], c["kv_heads"]))
         if c["family"] in ("qwen2", "qwen2_moe") or c.get("bias"):
             for name in "qkv":
                 writer.add_tensor(f"{b}attn_{name}.bias", w[f"{p}self_attn.{name}_proj.bias"])
@@ -660,7 +795,8 @@ def write_gguf(path, c, w):
             for name in "qk":
                 writer.add_tensor(
                     f"{b}attn_{name}_norm.weight", w[f"{p}self_attn.{name}_norm.weight"])
-        writer.add_tensor(b + "attn_v.weight", w[p + "self_attn.v_proj.weight"])
+        if c["family"] not in LATENT:
+            writer.add_tensor(b + "attn_v.weight", w[p + "self_attn.v_proj.weight"])
         writer.add_tensor(b + "attn_output.weight", w[p + "self_attn.o_proj.weight"])
         if c["family"] == "gpt_oss":
             writer.add_tensor(b + "attn_output.bias", w[p + "self_attn.o_proj.bias"])
@@ -698,6 +834,79 @@ def write_gguf(path, c, w):
     writer.close()
 
 
+def write_latent_keys(writer, c):
+    """What llama.cpp's converter says of latent attention."""
+    query, rank, plain, rotated, value = c["latent"]
+    if query is not None:
+        writer.add_q_lora_rank(query)
+    writer.add_kv_lora_rank(rank)
+    writer.add_rope_dimension_count(rotated)
+    if c.get("old"):
+        writer.add_head_count_kv(c["heads"])
+        writer.add_key_length(plain + rotated)
+        writer.add_value_length(value)
+        return
+    writer.add_head_count_kv(1)
+    writer.add_key_length(rank + rotated)
+    writer.add_value_length(rank)
+    writer.add_key_length_mla(plain + rotated)
+    writer.add_value_length_mla(value)
+
+
+def write_latent_scaling(writer, c):
+    """The same of YaRN; its scale is a tenth of what other families' files have."""
+    s = c["scaling"]
+    writer.add_rope_scaling_yarn_beta_fast(s["beta_fast"])
+    writer.add_rope_scaling_yarn_beta_slow(s["beta_slow"])
+    if "mscale_all_dim" in s:
+        writer.add_rope_scaling_yarn_log_mul(0.1 * s["mscale_all_dim"])
+
+    def term(scale):
+        return 0.1 * scale * math.log(s["factor"]) + 1
+
+    # What llama.cpp takes for granted, and what the model has.
+    usual = 1 if "mscale_all_dim" in s else term(1)
+    own = s["attention_factor"] if "attention_factor" in s else (
+        term(s["mscale"]) / term(s["mscale_all_dim"]))
+    if own != usual:
+        writer.add_rope_scaling_attn_factors(own / usual)
+    if "llama_4_scaling_beta" in s:
+        writer.add_attn_temperature_scale(s["llama_4_scaling_beta"])
+        writer.add_attn_temperature_length(s["original_max_position_embeddings"])
+
+
+def write_latents(writer, c, layer, w):
+    """Latent attention by llama.cpp's names: the keys of each head transposed."""
+    p, b = f"model.layers.{layer}.self_attn.", f"blk.{layer}."
+    _, rank, plain, rotated, value = c["latent"]
+
+    def in_order(rows, heads):
+        if not c.get("halves"):
+            return rows
+        parts = rows.reshape(heads, -1, rows.shape[-1])
+        ends = permuted(np.ascontiguousarray(parts[:, -rotated:]).reshape(
+            heads * rotated, -1), heads).reshape(heads, rotated, -1)
+        return np.concatenate([parts[:, :-rotated], ends], axis=1).reshape(rows.shape)
+
+    if p + "q_proj.weight" in w:
+        writer.add_tensor(b + "attn_q.weight", in_order(w[p + "q_proj.weight"], c["heads"]))
+    else:
+        writer.add_tensor(b + "attn_q_a.weight", w[p + "q_a_proj.weight"])
+        writer.add_tensor(b + "attn_q_a_norm.weight", w[p + "q_a_layernorm.weight"])
+        writer.add_tensor(b + "attn_q_b.weight", in_order(w[p + "q_b_proj.weight"], c["heads"]))
+    writer.add_tensor(
+        b + "attn_kv_a_mqa.weight", in_order(w[p + "kv_a_proj_with_mqa.weight"], 1))
+    writer.add_tensor(b + "attn_kv_a_norm.weight", w[p + "kv_a_layernorm.weight"])
+    both = w[p + "kv_b_proj.weight"]
+    if c.get("old"):
+        writer.add_tensor(b + "attn_kv_b.weight", both)
+        return
+    parts = both.reshape(c["heads"], plain + value, rank)
+    writer.add_tensor(
+        b + "attn_k_b.weight", np.ascontiguousarray(parts[:, :plain].swapaxes(1, 2)))
+    writer.add_tensor(b + "attn_v_b.weight", np.ascontiguousarray(parts[:, plain:]))
+
+
 def write_mixture_keys(writer, c):
     """What llama.cpp's converter says of the experts."""
     family = c["family"]
@@ -709,6 +918,20 @@ def write_mixture_keys(writer, c):
         writer.add_expert_shared_feed_forward_length(c["shared_ffn"])
     if family in ("glm4_moe", "ernie4_5_moe"):
         writer.add_expert_shared_count(c["shared"])
+    if family in LATENT:
+        writer.add_expert_shared_count(c["shared"])
+        # As files of GLM-4.7-Flash are, others do not state it either.
+        if family == "deepseek_v3":
+            writer.add_expert_gating_func(gguf.ExpertGatingFuncType.SIGMOID)
+        writer.add_expert_weights_scale(c["scale"])
+        if c.get("normalizes", True):
+            writer.add_expert_weights_norm(True)
+        writer.add_expert_group_count(c.get("groups", (1, 1))[0])
+        writer.add_expert_group_used_count(c.get("groups", (1, 1))[1])
+        writer.add_leading_dense_block_count(len(c["dense"]))
+        if c.get("draft"):
+            writer.add_nextn_predict_layers(c["draft"])
+        return
     if family in ("glm4_moe", "minimax_m2"):
         writer.add_expert_gating_func(gguf.ExpertGatingFuncType.SIGMOID)
     if family == "glm4_moe":
@@ -777,7 +1000,8 @@ def write_mixture(writer, c, layer, w):
 
 
 def expected(c, directory):
-    kind = Mistral3ForConditionalGeneration if c["vision"] else AutoModelForCausalLM
+    kind = Mistral3ForConditionalGeneration if c["vision"] else (
+        Mistral4ForCausalLM if c["family"] == "mistral4" else AutoModelForCausalLM)
     plain = {"attn_implementation": "eager"}
     if c["family"] in MIXTURES:
         plain["experts_implementation"] = "eager"  # others want rows of whole 16 bytes
@@ -815,7 +1039,7 @@ def main():
         w = weights(c)
         (directory / "config.json").write_text(json.dumps(config(c), indent=1) + "\n")
         save_file(published(c, w), directory / "model.safetensors", metadata={"format": "pt"})
-        if c["family"] == "ministral3":
+        if c["family"] in ("ministral3", "mistral4"):
             write_mistral(options.out / (c["name"] + ".mistral"), c, w)
         write_gguf(str(options.out / (c["name"] + ".gguf")), c, w)
         e = expected(c, directory)

@@ -17,7 +17,7 @@ enum {
 
 /// Distance of two positions' values, in elements.
 static inline size_t ck_value_stride(const ck_attention *a) {
-    return (a->head_dimension + CK_CHUNK - 1) / CK_CHUNK * CK_CHUNK;
+    return (a->value_dimension + CK_CHUNK - 1) / CK_CHUNK * CK_CHUNK;
 }
 
 /// The first position that any query of the tile sees.
@@ -63,8 +63,9 @@ typedef struct {
 
 /// Finds the chunks of a step up to the tile's last; the others get the address of that one.
 static inline void ck_find_step(
-    const ck_attention *a, const ck_attention_tile *tile, size_t kv_head, int64_t start,
+    const ck_attention *a, const ck_attention_tile *tile, size_t head_group, int64_t start,
     ck_step *step) {
+    const size_t kv_head = head_group / a->groups_per_kv_head;
     const int64_t last = ck_last_seen(tile) / CK_CHUNK;
     const size_t per_block = a->positions_per_block / CK_CHUNK;
     const size_t key_bytes = ck_key_chunk_bytes(a->type, a->head_dimension);
@@ -76,7 +77,7 @@ static inline void ck_find_step(
         const size_t cell
             = (block * a->kv_head_count + kv_head) * per_block + (size_t)chunk % per_block;
         step->keys[c] = (const char *)a->keys + cell * key_bytes;
-        step->values[c] = (const char *)a->values + cell * value_bytes;
+        step->values[c] = a->values ? (const char *)a->values + cell * value_bytes : NULL;
     }
 }
 
@@ -139,22 +140,27 @@ size_t ck_attention_state_count(const ck_attention *attention, size_t row_count)
     return ck_state_count(attention, row_count * attention->group);
 }
 
+size_t ck_attention_turned_count(size_t value_dimension, int values_are_stored) {
+    const ck_attention shape = {.value_dimension = value_dimension};
+    return values_are_stored ? 0 : CK_STEP * ck_value_stride(&shape);
+}
+
 void ck_attention_run(
-    ck_isa isa, const ck_attention *attention, const ck_attention_tile *tile, size_t kv_head,
-    float *scratch) {
-    CK_DISPATCH(isa, attention_run, attention, tile, kv_head, scratch);
+    ck_isa isa, const ck_attention *attention, const ck_attention_tile *tile, size_t head_group,
+    float *scratch, float *turned) {
+    CK_DISPATCH(isa, attention_run, attention, tile, head_group, scratch, turned);
 }
 
 void ck_attention_run_span(
-    ck_isa isa, const ck_attention *attention, const ck_attention_tile *tile, size_t kv_head,
-    size_t span, float *state) {
-    CK_DISPATCH(isa, attention_run_span, attention, tile, kv_head, span, state);
+    ck_isa isa, const ck_attention *attention, const ck_attention_tile *tile, size_t head_group,
+    size_t span, float *state, float *turned) {
+    CK_DISPATCH(isa, attention_run_span, attention, tile, head_group, span, state, turned);
 }
 
 void ck_attention_merge_spans(
-    ck_isa isa, const ck_attention *attention, const ck_attention_tile *tile, size_t kv_head,
+    ck_isa isa, const ck_attention *attention, const ck_attention_tile *tile, size_t head_group,
     float *states, size_t span_count) {
-    CK_DISPATCH(isa, attention_merge_spans, attention, tile, kv_head, states, span_count);
+    CK_DISPATCH(isa, attention_merge_spans, attention, tile, head_group, states, span_count);
 }
 
 /// To the nearest bfloat16, ties to even.
@@ -198,17 +204,15 @@ void ck_kv_append(
     const float *key, const float *value, void *keys, void *values, ck_kv_type type,
     size_t kv_head_count, size_t head_dimension, size_t positions_per_block, size_t block,
     size_t offset) {
-    const ck_attention shape = {.head_dimension = head_dimension};
+    const ck_attention shape = {.value_dimension = head_dimension};
     const size_t stride = ck_value_stride(&shape), lane = offset % CK_CHUNK;
     const size_t per_block = positions_per_block / CK_CHUNK;
     for (size_t h = 0; h < kv_head_count; h++) {
         const size_t cell = (block * kv_head_count + h) * per_block + offset / CK_CHUNK;
-        const float *x = key + h * head_dimension, *y = value + h * head_dimension;
+        const float *x = key + h * head_dimension;
         char *k = (char *)keys + cell * ck_key_chunk_bytes(type, head_dimension);
-        char *v = (char *)values + cell * ck_value_chunk_bytes(type, stride);
         const size_t bytes = ck_element_bytes(type);
         float *key_scales = (float *)(k + CK_CHUNK * head_dimension * bytes) + lane;
-        float *value_scale = (float *)(v + CK_CHUNK * stride * bytes) + lane;
         for (size_t d = 0; d < head_dimension; d += CK_KEY_GROUP) {
             const size_t rest = head_dimension - d;
             const size_t count = rest < CK_KEY_GROUP ? rest : CK_KEY_GROUP;
@@ -216,6 +220,10 @@ void ck_kv_append(
                 x + d, count, k, d * CK_CHUNK + lane, CK_CHUNK, type,
                 key_scales + d / CK_KEY_GROUP * CK_CHUNK);
         }
-        ck_put(y, head_dimension, v, lane * stride, 1, type, value_scale);
+        if (!value) continue;
+        char *v = (char *)values + cell * ck_value_chunk_bytes(type, stride);
+        float *value_scale = (float *)(v + CK_CHUNK * stride * bytes) + lane;
+        ck_put(
+            value + h * head_dimension, head_dimension, v, lane * stride, 1, type, value_scale);
     }
 }

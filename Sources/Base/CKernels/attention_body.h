@@ -165,18 +165,72 @@ CK_INLINE void CK_NAME(weigh)(
             CK_NAME(store)(accumulators + i * stride + first + j * CK_LANES, sums[i][j]);
 }
 
+/// Transposes sixteen vectors: for each bit of a row's number, the two rows of a pair that differ in
+/// it exchange the lanes of the one with the bit for those of the other without.
+CK_INLINE void CK_NAME(transpose)(ck_v16 *rows) {
+#define CK_EXCHANGE(bit, low, high) \
+    for (int i = 0; i < CK_LANES; i++) { \
+        if (i & bit) continue; \
+        const ck_v16 a = rows[i], b = rows[i + bit]; \
+        rows[i] = __builtin_shufflevector(a, b, low); \
+        rows[i + bit] = __builtin_shufflevector(a, b, high); \
+    }
+#define CK_LOW_1 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30
+#define CK_HIGH_1 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31
+#define CK_LOW_2 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29
+#define CK_HIGH_2 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31
+#define CK_LOW_4 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27
+#define CK_HIGH_4 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31
+#define CK_LOW_8 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23
+#define CK_HIGH_8 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31
+    CK_EXCHANGE(1, CK_LOW_1, CK_HIGH_1)
+    CK_EXCHANGE(2, CK_LOW_2, CK_HIGH_2)
+    CK_EXCHANGE(4, CK_LOW_4, CK_HIGH_4)
+    CK_EXCHANGE(8, CK_LOW_8, CK_HIGH_8)
+#undef CK_EXCHANGE
+}
+
+/// The values of a step's first `count` positions, which are the first components of their keys,
+/// turned into rows of f32: each is read once for all queries of a tile.
+CK_INLINE void CK_NAME(turn)(
+    const ck_attention *a, ck_kv_type type, int64_t count, ck_step *step, float *turned) {
+    const size_t width = a->value_dimension, stride = ck_value_stride(a);
+    for (int c = 0; c < CK_STEP_CHUNKS; c++) {
+        float *rows = turned + (size_t)c * CK_LANES * stride;
+        step->values[c] = (const char *)rows;
+        if ((int64_t)c * CK_LANES >= count) continue;
+        const char *keys = step->keys[c];
+        const float *scales = (const float *)(keys + CK_LANES * a->head_dimension);
+        for (size_t d = 0; d < stride; d += CK_LANES) {
+            ck_v16 x[CK_LANES];
+            for (size_t e = 0; e < CK_LANES; e++) {
+                x[e] = CK_NAME(splat)(0);
+                if (d + e >= width) continue;
+                x[e] = CK_NAME(load_kv)(keys, (d + e) * CK_LANES, type);
+                if (type == CK_KV_Q8)
+                    x[e] *= CK_NAME(load)(scales + (d + e) / CK_KEY_GROUP * CK_LANES);
+            }
+            CK_NAME(transpose)(x);
+            for (size_t e = 0; e < CK_LANES; e++) CK_NAME(store)(rows + e * stride + d, x[e]);
+        }
+    }
+}
+
 /// `n` queries (a constant) from `first` on, which all see the positions lo..<hi of a step.
+///
+/// `turns` says whether values are turned keys.
 CK_INLINE void CK_NAME(attend_step)(
-    const ck_attention *a, const ck_attention_tile *tile, ck_kv_type type, size_t kv_head,
-    const ck_step *step, const ck_step *next, int ahead, int lo, int hi, size_t first, int n,
-    float *state) {
+    const ck_attention *a, const ck_attention_tile *tile, ck_kv_type type, int turns,
+    size_t head_group, const ck_step *step, const ck_step *next, int ahead, int lo, int hi,
+    size_t first, int n, float *state) {
+    const ck_kv_type value_type = turns ? CK_KV_F32 : type;
     const size_t query_count = tile->row_count * a->group;
     const size_t dimension = a->head_dimension, stride = ck_value_stride(a);
     const float *q[4];
     for (int i = 0; i < n; i++) {
         const size_t row = (first + i) / a->group, head = (first + i) % a->group;
         q[i] = a->queries + (tile->first_row + row) * a->query_stride
-            + (kv_head * a->group + head) * dimension;
+            + (head_group * a->group + head) * dimension;
     }
     ck_v16 scores[4][CK_STEP_CHUNKS];
     if (hi - lo == CK_STEP) {
@@ -207,7 +261,7 @@ CK_INLINE void CK_NAME(attend_step)(
     for (int i = 0; i < n; i++) {
         corrections[i] = CK_NAME(soften)(
             scores[i], maxima + i, sums + i * CK_LANES, probabilities[i]);
-        if (type == CK_KV_Q8)
+        if (value_type == CK_KV_Q8)
             for (int c = 0; c < CK_STEP_CHUNKS; c++) {
                 float *p = probabilities[i] + c * CK_LANES;
                 CK_NAME(store)(
@@ -219,29 +273,30 @@ CK_INLINE void CK_NAME(attend_step)(
     size_t d = 0;
     for (; d + v * CK_LANES <= stride; d += v * CK_LANES)
         CK_NAME(weigh)(
-            accumulators, n, v, corrections, probabilities, lo, hi, step, next, ahead, d, stride,
-            type);
+            accumulators, n, v, corrections, probabilities, lo, hi, step, next, ahead && !turns, d,
+            stride, value_type);
     for (; d < stride; d += CK_LANES)
         CK_NAME(weigh)(
-            accumulators, n, 1, corrections, probabilities, lo, hi, step, next, ahead, d, stride,
-            type);
+            accumulators, n, 1, corrections, probabilities, lo, hi, step, next, ahead && !turns, d,
+            stride, value_type);
 }
 
 /// Asks for the memory of the first step of a span, up to position `end`: no step before it did.
 CK_INLINE void CK_NAME(prefetch_step)(
-    const ck_attention *a, ck_kv_type type, const ck_step *step, int64_t start, int64_t end) {
+    const ck_attention *a, ck_kv_type type, int turns, const ck_step *step, int64_t start,
+    int64_t end) {
     const int count = (int)((end - start + CK_LANES - 1) / CK_LANES);
     for (int c = 0; c < CK_STEP_CHUNKS && c < count; c++)
         for (size_t d = 0; d < a->head_dimension; d += 4)
             CK_NAME(prefetch)(step->keys[c], d * CK_LANES, 4, type);
-    for (int c = 0; c < CK_STEP_CHUNKS && c < count; c++)
+    for (int c = 0; !turns && c < CK_STEP_CHUNKS && c < count; c++)
         for (size_t d = 0; d < ck_value_stride(a); d += 4)
             CK_NAME(prefetch)(step->values[c], d * CK_LANES, 4, type);
 }
 
 CK_INLINE void CK_NAME(attend_span)(
-    const ck_attention *a, const ck_attention_tile *tile, ck_kv_type type, size_t kv_head,
-    size_t span, float *state) {
+    const ck_attention *a, const ck_attention_tile *tile, ck_kv_type type, int turns,
+    size_t head_group, size_t span, float *state, float *turned) {
     const size_t query_count = tile->row_count * a->group;
     ck_reset_state(a, query_count, state);
     const int64_t oldest = ck_first_seen(a, tile), newest = ck_last_seen(tile);
@@ -249,11 +304,12 @@ CK_INLINE void CK_NAME(attend_span)(
     if (start < oldest) start = oldest / CK_STEP * CK_STEP;
     if (end > newest + 1) end = newest + 1;
     ck_step step, next;
-    ck_find_step(a, tile, kv_head, start, &next);
-    CK_NAME(prefetch_step)(a, type, &next, start, end);
+    ck_find_step(a, tile, head_group, start, &next);
+    CK_NAME(prefetch_step)(a, type, turns, &next, start, end);
     for (; start < end; start += CK_STEP) {
         step = next;
-        ck_find_step(a, tile, kv_head, start + CK_STEP, &next);
+        if (turns) CK_NAME(turn)(a, type, end - start, &step, turned);
+        ck_find_step(a, tile, head_group, start + CK_STEP, &next);
         for (size_t i = 0; i < query_count;) {
             int lo[5], hi[5], n = 0;
             for (; n < 4 && i + n < query_count; n++) {
@@ -265,7 +321,7 @@ CK_INLINE void CK_NAME(attend_span)(
             }
 #define CK_ATTEND(count, ahead) \
     CK_NAME(attend_step)( \
-        a, tile, type, kv_head, &step, &next, ahead, lo[0], hi[0], i, count, state)
+        a, tile, type, turns, head_group, &step, &next, ahead, lo[0], hi[0], i, count, state)
             if (lo[0] < hi[0]) {
                 if (n == 4) {
                     if (i == 0) CK_ATTEND(4, 1);
@@ -281,14 +337,20 @@ CK_INLINE void CK_NAME(attend_span)(
 }
 
 static void CK_NAME(attention_run_span)(
-    const ck_attention *a, const ck_attention_tile *tile, size_t kv_head, size_t span,
-    float *state) {
+    const ck_attention *a, const ck_attention_tile *tile, size_t head_group, size_t span,
+    float *state, float *turned) {
+#define CK_ATTEND_SPAN(type) \
+    case type: \
+        if (a->values) CK_NAME(attend_span)(a, tile, type, 0, head_group, span, state, turned); \
+        else CK_NAME(attend_span)(a, tile, type, 1, head_group, span, state, turned); \
+        break
     switch (a->type) {
-    case CK_KV_F32: CK_NAME(attend_span)(a, tile, CK_KV_F32, kv_head, span, state); break;
-    case CK_KV_F16: CK_NAME(attend_span)(a, tile, CK_KV_F16, kv_head, span, state); break;
-    case CK_KV_BF16: CK_NAME(attend_span)(a, tile, CK_KV_BF16, kv_head, span, state); break;
-    case CK_KV_Q8: CK_NAME(attend_span)(a, tile, CK_KV_Q8, kv_head, span, state); break;
+        CK_ATTEND_SPAN(CK_KV_F32);
+        CK_ATTEND_SPAN(CK_KV_F16);
+        CK_ATTEND_SPAN(CK_KV_BF16);
+        CK_ATTEND_SPAN(CK_KV_Q8);
     }
+#undef CK_ATTEND_SPAN
 }
 
 /// x = x · old_weight + y · new_weight, over whole vectors.
@@ -322,45 +384,46 @@ static void CK_NAME(merge)(
 
 /// Divides the accumulators by the sums, to which the sinks are added first, into the output rows.
 static void CK_NAME(finish)(
-    const ck_attention *a, const ck_attention_tile *tile, size_t kv_head, const float *total) {
+    const ck_attention *a, const ck_attention_tile *tile, size_t head_group, const float *total) {
     const size_t query_count = tile->row_count * a->group, stride = ck_value_stride(a);
     for (size_t i = 0; i < query_count; i++) {
-        const size_t row = i / a->group, head = kv_head * a->group + i % a->group;
+        const size_t row = i / a->group, head = head_group * a->group + i % a->group;
         float *y = a->output + (tile->first_row + row) * a->output_stride
-            + head * a->head_dimension;
+            + head * a->output_head_stride;
         const float *x = total + query_count * (1 + CK_LANES) + i * stride;
         float sum = CK_NAME(sum)(CK_NAME(load)(total + query_count + i * CK_LANES));
         if (a->sinks) {
             const float sink = a->sinks[head], top = sink > total[i] ? sink : total[i];
             const float weight = CK_NAME(exp_one)(total[i] - top);
             sum = __builtin_fmaf(sum, weight, CK_NAME(exp_one)(sink - top));
-            for (size_t d = 0; d < a->head_dimension; d++) y[d] = x[d] * weight / sum;
+            for (size_t d = 0; d < a->value_dimension; d++) y[d] = x[d] * weight / sum;
             continue;
         }
-        for (size_t d = 0; d < a->head_dimension; d++) y[d] = x[d] / sum;
+        for (size_t d = 0; d < a->value_dimension; d++) y[d] = x[d] / sum;
     }
 }
 
 static void CK_NAME(attention_merge_spans)(
-    const ck_attention *a, const ck_attention_tile *tile, size_t kv_head, float *states,
+    const ck_attention *a, const ck_attention_tile *tile, size_t head_group, float *states,
     size_t span_count) {
     const size_t query_count = tile->row_count * a->group;
     const size_t state_count = ck_state_count(a, query_count);
     for (size_t s = 1; s < span_count; s++)
         CK_NAME(merge)(a, query_count, states, states + s * state_count);
-    CK_NAME(finish)(a, tile, kv_head, states);
+    CK_NAME(finish)(a, tile, head_group, states);
 }
 
 static void CK_NAME(attention_run)(
-    const ck_attention *a, const ck_attention_tile *tile, size_t kv_head, float *scratch) {
+    const ck_attention *a, const ck_attention_tile *tile, size_t head_group, float *scratch,
+    float *turned) {
     const size_t query_count = tile->row_count * a->group;
     float *later = scratch + ck_state_count(a, query_count);
     const size_t first = (size_t)(ck_first_seen(a, tile) / CK_ATTENTION_SPAN);
     const size_t last = (size_t)(ck_last_seen(tile) / CK_ATTENTION_SPAN);
-    CK_NAME(attention_run_span)(a, tile, kv_head, first, scratch);
+    CK_NAME(attention_run_span)(a, tile, head_group, first, scratch, turned);
     for (size_t span = first + 1; span <= last; span++) {
-        CK_NAME(attention_run_span)(a, tile, kv_head, span, later);
+        CK_NAME(attention_run_span)(a, tile, head_group, span, later, turned);
         CK_NAME(merge)(a, query_count, scratch, later);
     }
-    CK_NAME(finish)(a, tile, kv_head, scratch);
+    CK_NAME(finish)(a, tile, head_group, scratch);
 }

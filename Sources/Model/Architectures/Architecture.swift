@@ -155,13 +155,19 @@ package struct KVLayout: Sendable, Equatable {
     package var headCount: Int
     /// Dh.
     package var headDimension: Int
+    /// Values are the first so many components of their keys, and not kept again; nil: they are as
+    /// wide as keys and kept beside them.
+    package var valuesInKeys: Int?
     /// How many positions a query sees, its own included; nil: all up to its own.
     package var window: Int?
 
     /// Creates a layout.
-    package init(headCount: Int, headDimension: Int, window: Int?) {
+    package init(
+        headCount: Int, headDimension: Int, valuesInKeys: Int? = nil, window: Int?
+    ) {
         self.headCount = headCount
         self.headDimension = headDimension
+        self.valuesInKeys = valuesInKeys
         self.window = window
     }
 

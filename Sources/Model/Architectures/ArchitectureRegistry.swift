@@ -19,6 +19,10 @@ extension Architecture {
         ernie4MoE,
         mellum,
         gptOSS,
+        deepSeekV3,
+        deepSeekV2,
+        glm4MoELite,
+        mistral4,
         bert,
         bertClassifier,
     ]

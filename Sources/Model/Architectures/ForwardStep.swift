@@ -23,6 +23,8 @@ package struct ScratchDeclaration: Sendable {
         case tokens
         /// One for each visit of a token to an expert; row t·A + a is token t's a-th best expert.
         case visits
+        /// One for each head of each token; row t·H + h is token t's head h.
+        case heads
         /// One for each token that gets logits.
         case logits
     }
@@ -48,6 +50,7 @@ package struct ScratchDeclaration: Sendable {
         switch rows {
         case .tokens: maxTokenCount
         case .visits: maxTokenCount * (configuration.expertsPerToken ?? 1)
+        case .heads: maxTokenCount * configuration.headCount
         case .logits: maxLogitsRowCount
         }
     }

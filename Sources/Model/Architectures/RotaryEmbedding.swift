@@ -46,6 +46,18 @@ final class RotaryEmbedding {
             scale: frequencies.scale, into: angles)  // [T, ropeDimensionCount]
     }
 
+    /// Rotates the last components of every head of the step's rows, in place.
+    ///
+    /// - Parameters:
+    ///   - heads: `[T, heads·width]`.
+    ///   - width: of a head.
+    ///   - step: the rows.
+    func rotateEnds(_ heads: FloatBuffer, width: Int, _ step: ForwardStep) {
+        step.compute.rotate(
+            heads, rowCount: step.rowCount, headDimension: width, from: width - angles.columnCount,
+            pairing: pairing, table: angles)
+    }
+
     /// Rotates every head of the step's rows, in place.
     func rotate(_ heads: FloatBuffer, _ step: ForwardStep) {
         step.compute.rotate(

@@ -22,13 +22,15 @@ final class SharedExpert {
     private static let networks = [
         TensorDeclaration(
             .sharedGate, [.Fs, .D], gguf: ["blk.{L}.ffn_gate_shexp.weight"],
-            huggingFace: names("gate_proj"), split: .rows),
+            huggingFace: names("gate_proj"), mistral: mistral("gate", "w1"), split: .rows),
         TensorDeclaration(
             .sharedUp, [.Fs, .D], gguf: ["blk.{L}.ffn_up_shexp.weight"],
-            huggingFace: names("up_proj"), follows: .sharedGate, split: .rows),
+            huggingFace: names("up_proj"), mistral: mistral("up", "w3"), follows: .sharedGate,
+            split: .rows),
         TensorDeclaration(
             .sharedDown, [.D, .Fs], gguf: ["blk.{L}.ffn_down_shexp.weight"],
-            huggingFace: names("down_proj"), follows: .sharedGate, split: .columns),
+            huggingFace: names("down_proj"), mistral: mistral("down", "w2"),
+            follows: .sharedGate, split: .columns),
     ]
 
     private static let gate = TensorDeclaration(
@@ -39,6 +41,14 @@ final class SharedExpert {
         ["shared_expert", "shared_experts"].map {
             TensorName(stringLiteral: "model.layers.{L}.mlp.\($0).\(part).weight")
         }
+    }
+
+    /// The name of packed files, then that of Mistral's own.
+    private static func mistral(_ packed: String, _ own: String) -> [TensorName] {
+        [
+            TensorName(stringLiteral: "blk.{L}.ffn_\(packed)_shexp.weight"),
+            TensorName(stringLiteral: "layers.{L}.shared_experts.\(own).weight"),
+        ]
     }
 
     static func tensors(of configuration: ModelConfiguration) -> [TensorDeclaration] {

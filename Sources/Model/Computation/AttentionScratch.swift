@@ -5,6 +5,8 @@
 /// Used by one thread at a time (and by its thread pool on its behalf).
 package final class AttentionScratch {
     let headCount: Int
+    /// Query heads that attend together.
+    let group: Int
     let threadCount: Int
     let tasks: AttentionTasks
     /// Run a task, and a merge; made once, so that no region allocates memory.
@@ -21,6 +23,7 @@ package final class AttentionScratch {
         self.headCount = headCount
         self.threadCount = threadCount
         let states = AttentionStates(shape: shape, headCount: headCount, threadCount: threadCount)
+        group = states.group
         let tasks = AttentionTasks(states: states, threadCount: threadCount)
         self.tasks = tasks
         runTask = { task, worker in tasks.run(task, worker: worker) }

@@ -4,7 +4,7 @@ import CKernels
 
 /// One layer's attention of a step, cut into tasks that threads can share fairly.
 ///
-/// A task is the attention of a tile to one key/value head. Where that is more than a quarter of a
+/// A task is the attention of a tile in one group of heads. Where that is more than a quarter of a
 /// thread's share of the work, the tile is cut into fewer rows, and the attention of a single row
 /// into its spans, whose states are merged when all are there. No cut changes a bit of the result.
 ///
@@ -12,7 +12,7 @@ import CKernels
 @safe final class AttentionTasks {
     private struct Task {
         var tile: AttentionPlan.Tile
-        var kvHead: Int
+        var headGroup: Int
         /// The span to attend to, and the index of its state; nil: all of them.
         var part: (span: Int, state: Int)?
     }
@@ -38,7 +38,7 @@ import CKernels
     var count: Int { tasks.count }
     var mergeCount: Int { merges.count }
 
-    /// Lays out the tasks, head by head and the longest of a sequence first.
+    /// Lays out the tasks, group by group and the longest of a sequence first.
     ///
     /// So threads read the same keys and values at about the same time. `tables` are the plan's; they
     /// must stay where they are until the last task has run.
@@ -50,34 +50,36 @@ import CKernels
         self.isa = isa
         tasks.removeAll(keepingCapacity: true)
         merges.removeAll(keepingCapacity: true)
-        let headCount = unsafe attention.kv_head_count
-        let cost = headCount * plan.tiles.reduce(0) { $0 + $1.rowCount * plan.seenCount(by: $1) }
+        let groupCount = unsafe attention.kv_head_count * attention.groups_per_kv_head
+        let cost = groupCount * plan.tiles.reduce(0) { $0 + $1.rowCount * plan.seenCount(by: $1) }
         let share = threadCount == 1 ? Int.max : max(1, cost / (4 * threadCount))
-        for head in 0..<headCount {
+        for group in 0..<groupCount {
             for tile in plan.tiles.reversed() {
                 let perTask = max(1, share / plan.seenCount(by: tile))
                 var end = tile.rowCount
                 while end > 0 {
                     let start = max(0, end - perTask)
-                    add(tile.rows(start..<end), head: head, share: share, plan: plan)
+                    add(tile.rows(start..<end), headGroup: group, share: share, plan: plan)
                     end = start
                 }
             }
         }
     }
 
-    private func add(_ tile: AttentionPlan.Tile, head: Int, share: Int, plan: AttentionPlan) {
+    private func add(
+        _ tile: AttentionPlan.Tile, headGroup: Int, share: Int, plan: AttentionPlan
+    ) {
         let spans = plan.spans(seenBy: tile)
         let firstState = merges.isEmpty ? 0 : splitCount
         guard tile.rowCount == 1, spans.count > 1, plan.seenCount(by: tile) > share,
             firstState + spans.count <= states.spanCount
         else {
-            tasks.append(Task(tile: tile, kvHead: head, part: nil))
+            tasks.append(Task(tile: tile, headGroup: headGroup, part: nil))
             return
         }
         merges.append(tasks.count..<tasks.count + spans.count)
         for (index, span) in spans.enumerated() {
-            tasks.append(Task(tile: tile, kvHead: head, part: (span, firstState + index)))
+            tasks.append(Task(tile: tile, headGroup: headGroup, part: (span, firstState + index)))
         }
     }
 
@@ -92,13 +94,15 @@ import CKernels
         let task = tasks[index]
         var attention = unsafe attention
         var tile = unsafe kernelTile(task.tile)
+        let turned = unsafe memory.base + states.turnedStart(worker: worker)
         if let part = task.part {
             unsafe ck_attention_run_span(
-                isa, &attention, &tile, task.kvHead, part.span,
-                memory.base + states.start(span: part.state))
+                isa, &attention, &tile, task.headGroup, part.span,
+                memory.base + states.start(span: part.state), turned)
         } else {
             unsafe ck_attention_run(
-                isa, &attention, &tile, task.kvHead, memory.base + states.start(worker: worker))
+                isa, &attention, &tile, task.headGroup,
+                memory.base + states.start(worker: worker), turned)
         }
     }
 
@@ -109,7 +113,7 @@ import CKernels
         var attention = unsafe attention
         var tile = unsafe kernelTile(first.tile)
         unsafe ck_attention_merge_spans(
-            isa, &attention, &tile, first.kvHead, memory.base + states.start(span: part.state),
+            isa, &attention, &tile, first.headGroup, memory.base + states.start(span: part.state),
             merges[index].count)
     }
 

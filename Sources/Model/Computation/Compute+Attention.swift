@@ -8,19 +8,23 @@ extension Compute {
     ///
     /// - Parameters:
     ///   - keys: `[T, K·Dh]`, rotated.
-    ///   - values: `[T, K·Dh]`.
+    ///   - values: `[T, K·Dh]`; nil: the cache has them in the keys.
     ///   - cache: where row t goes to: its position's place in its block.
     ///   - layer: the layer of the cache.
     ///   - plan: the positions and blocks of the rows.
     package func store(
-        keys: FloatBuffer, values: FloatBuffer, in cache: KVCache, layer: Int, plan: AttentionPlan
+        keys: FloatBuffer, values: FloatBuffer?, in cache: KVCache, layer: Int,
+        plan: AttentionPlan
     ) {
         let shape = cache.shape
         precondition(
             plan.positionsPerBlock == shape.positionsPerBlock
                 && keys.columnCount == shape.kvHeadCount * shape.headDimension
-                && values.columnCount == keys.columnCount && plan.rowCount <= keys.rowCount
-                && plan.rowCount <= values.rowCount,
+                && plan.rowCount <= keys.rowCount
+                && (values == nil) == (shape.valuesInKeys != nil)
+                && values.map {
+                    $0.columnCount == keys.columnCount && plan.rowCount <= $0.rowCount
+                } ?? true,
             "storing \(plan.rowCount) rows: buffers or cache of other shapes")
         checkBlocks(of: plan, in: cache)
         forEachRow(
@@ -30,7 +34,7 @@ extension Compute {
 
     private struct Storing: RowWork {
         let keys: FloatBuffer
-        let values: FloatBuffer
+        let values: FloatBuffer?
         let cache: KVCache
         let layer: Int
         let plan: AttentionPlan
@@ -38,7 +42,7 @@ extension Compute {
         func run(row: Int) {
             let shape = cache.shape
             unsafe ck_kv_append(
-                keys.base + row * keys.stride, values.base + row * values.stride,
+                keys.base + row * keys.stride, values.map { unsafe $0.base + row * $0.stride },
                 cache.keys(layer: layer), cache.values(layer: layer),
                 shape.elementType.kernelType, shape.kvHeadCount,
                 shape.headDimension, shape.positionsPerBlock, Int(plan.blocks[row]),
@@ -56,18 +60,22 @@ extension Compute {
     ///   - scratch: memory for this and nothing else.
     ///   - sinks: H logits that join the softmax of each head's scores and whose share is dropped;
     ///     empty: there are none.
-    ///   - output: receives `[T, H·Dh]`.
+    ///   - scale: what scores are multiplied with; nil: 1/√Dh.
+    ///   - output: receives `[T, H·Dh]`; where the cache has values in keys, `[T·H, width of values]`.
     package func attend(
         queries: FloatBuffer, cache: KVCache, layer: Int, plan: AttentionPlan,
-        scratch: AttentionScratch, sinks: [Float] = [], into output: FloatBuffer
+        scratch: AttentionScratch, sinks: [Float] = [], scale: Float? = nil,
+        into output: FloatBuffer
     ) {
         let shape = cache.shape
-        let group = scratch.headCount / shape.kvHeadCount
+        let headCount = scratch.headCount
+        let rowsEach = shape.valuesInKeys == nil ? 1 : headCount
         precondition(
-            scratch.headCount % shape.kvHeadCount == 0
-                && queries.columnCount == scratch.headCount * shape.headDimension
-                && output.columnCount == queries.columnCount
-                && queries.rowCount >= plan.rowCount && output.rowCount >= plan.rowCount
+            headCount % (shape.kvHeadCount * scratch.group) == 0
+                && queries.columnCount == headCount * shape.headDimension
+                && output.columnCount == headCount / rowsEach * shape.valueDimension
+                && queries.rowCount >= plan.rowCount
+                && output.rowCount >= plan.rowCount * rowsEach
                 && (sinks.isEmpty || sinks.count == scratch.headCount)
                 && scratch.threadCount >= pool.threadCount,
             "attention of \(plan.rowCount) rows: buffers of other shapes")
@@ -76,15 +84,20 @@ extension Compute {
         unsafe attention.queries = UnsafePointer(queries.base)
         unsafe attention.query_stride = queries.stride
         unsafe attention.output = output.base
-        unsafe attention.output_stride = output.stride
+        unsafe attention.output_stride = rowsEach * output.stride
+        unsafe attention.output_head_stride =
+            shape.valuesInKeys == nil ? shape.valueDimension : output.stride
         unsafe attention.keys = UnsafeRawPointer(cache.keys(layer: layer))
-        unsafe attention.values = UnsafeRawPointer(cache.values(layer: layer))
+        unsafe attention.values =
+            shape.valuesInKeys == nil ? UnsafeRawPointer(cache.values(layer: layer)) : nil
         unsafe attention.type = shape.elementType.kernelType
         unsafe attention.kv_head_count = shape.kvHeadCount
-        unsafe attention.group = group
+        unsafe attention.group = scratch.group
+        unsafe attention.groups_per_kv_head = headCount / shape.kvHeadCount / scratch.group
         unsafe attention.head_dimension = shape.headDimension
+        unsafe attention.value_dimension = shape.valueDimension
         unsafe attention.positions_per_block = shape.positionsPerBlock
-        unsafe attention.scale = 1 / Float(shape.headDimension).squareRoot()
+        unsafe attention.scale = scale ?? 1 / Float(shape.headDimension).squareRoot()
         unsafe attention.window = Int64(plan.window ?? Int.max)
         unsafe plan.blockTables.withUnsafeBufferPointer { tables in
             unsafe sinks.withUnsafeBufferPointer { sinks in

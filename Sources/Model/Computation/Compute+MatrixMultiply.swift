@@ -198,7 +198,7 @@ extension Compute {
         }
     }
 
-    private func product(
+    func product(
         _ x: FloatBuffer, _ w: WeightMatrix, gating u: WeightMatrix?, into y: FloatBuffer
     ) -> PlannedProduct {
         precondition(
@@ -215,7 +215,7 @@ extension Compute {
     // MARK: Running
 
     /// Prepares the rows that products of packed weights read, then runs all products.
-    private func runPlan(_ x: FloatBuffer, rows: Range<Int>, ahead: WeightsAhead? = nil) {
+    func runPlan(_ x: FloatBuffer, rows: Range<Int>, ahead: WeightsAhead? = nil) {
         for index in plan.inputs.indices where plan.reads(index) {
             prepare(x, rows: rows, into: plan.inputs[index])
         }

@@ -27,6 +27,41 @@ extension Compute {
         }
     }
 
+    /// The same for the first components of each of the first `rowCount` rows, in place.
+    ///
+    /// - Parameters:
+    ///   - x: `[T, …]`.
+    ///   - rowCount: T.
+    ///   - weight: one number for each of those components.
+    ///   - epsilon: added to the mean square.
+    package func rmsNormBeginnings(
+        _ x: FloatBuffer, rowCount: Int, weight: [Float], epsilon: Float
+    ) {
+        precondition(
+            weight.count <= x.columnCount && rowCount <= x.rowCount,
+            "normalising \(weight.count) of \(x.columnCount) components, \(rowCount) rows")
+        let width = weight.count
+        unsafe weight.withUnsafeBufferPointer { weight in
+            unsafe forEachRow(
+                rowCount, cost: width,
+                BeginningNormalization(
+                    isa: isa, x: x, width: width, weight: weight.baseAddress, epsilon: epsilon))
+        }
+    }
+
+    @safe private struct BeginningNormalization: RowWork {
+        let isa: ck_isa
+        let x: FloatBuffer
+        let width: Int
+        let weight: UnsafePointer<Float>?
+        let epsilon: Float
+
+        func run(row: Int) {
+            let values = unsafe x.base + row * x.stride
+            unsafe ck_rms_norm(isa, values, weight, values, width, epsilon)
+        }
+    }
+
     /// The same for each head of the first `rowCount` rows, in place.
     ///
     /// - Parameters:

@@ -53,34 +53,38 @@ extension Compute {
     ///   - x: `[T, heads·Dh]`.
     ///   - rowCount: T.
     ///   - headDimension: Dh.
+    ///   - first: the first component of a head that rotates.
     ///   - pairing: which components rotate together.
     ///   - table: `[T, 2·pairs]` of `ropeTable`.
     /// - Source: arXiv:2104.09864.
     package func rotate(
-        _ x: FloatBuffer, rowCount: Int, headDimension: Int, pairing: RotationPairing,
-        table: FloatBuffer
+        _ x: FloatBuffer, rowCount: Int, headDimension: Int, from first: Int = 0,
+        pairing: RotationPairing, table: FloatBuffer
     ) {
         precondition(
             rowCount <= x.rowCount && rowCount <= table.rowCount
-                && x.columnCount % headDimension == 0 && table.columnCount <= headDimension,
+                && x.columnCount % headDimension == 0 && first >= 0
+                && table.columnCount <= headDimension - first,
             "rotating \(rowCount) rows: buffers of other shapes")
         forEachRow(
             rowCount, cost: x.columnCount,
             Rotation(
-                isa: isa, x: x, headDimension: headDimension, pairing: pairing, table: table))
+                isa: isa, x: x, headDimension: headDimension, first: first, pairing: pairing,
+                table: table))
     }
 
     private struct Rotation: RowWork {
         let isa: ck_isa
         let x: FloatBuffer
         let headDimension: Int
+        let first: Int
         let pairing: RotationPairing
         let table: FloatBuffer
 
         func run(row: Int) {
             let pairCount = table.columnCount / 2
             let headCount = x.columnCount / headDimension
-            let heads = unsafe x.base + row * x.stride
+            let heads = unsafe x.base + row * x.stride + first
             let angles = unsafe table.base + row * table.stride
             switch pairing {
             case .adjacent:

@@ -50,6 +50,9 @@ package struct KVCacheShape: Sendable, Equatable {
     package var kvHeadCount: Int
     /// Dh.
     package var headDimension: Int
+    /// Values are the first so many components of their keys, and not stored again; nil: they are as
+    /// wide as keys and stored beside them.
+    package var valuesInKeys: Int?
     /// Blocks per layer.
     package var blockCount: Int
     /// S, a multiple of 16.
@@ -59,32 +62,44 @@ package struct KVCacheShape: Sendable, Equatable {
 
     /// Creates a shape.
     ///
-    /// - Precondition: all sizes are positive and `positionsPerBlock` is a multiple of 16.
+    /// - Precondition: all sizes are positive, `valuesInKeys` is at most `headDimension`, and
+    ///   `positionsPerBlock` is a multiple of 16.
     package init(
-        layerCount: Int, kvHeadCount: Int, headDimension: Int, blockCount: Int,
-        positionsPerBlock: Int, elementType: KVElementType = .f32
+        layerCount: Int, kvHeadCount: Int, headDimension: Int, valuesInKeys: Int? = nil,
+        blockCount: Int, positionsPerBlock: Int, elementType: KVElementType = .f32
     ) {
         precondition(
             layerCount > 0 && kvHeadCount > 0 && headDimension > 0 && blockCount > 0
+                && (1...headDimension).contains(valuesInKeys ?? headDimension)
                 && positionsPerBlock > 0
                 && positionsPerBlock % Int(CK_ATTENTION_CHUNK) == 0,
             "a KV cache needs positive sizes and blocks of a multiple of 16 positions")
         self.layerCount = layerCount
         self.kvHeadCount = kvHeadCount
         self.headDimension = headDimension
+        self.valuesInKeys = valuesInKeys
         self.blockCount = blockCount
         self.positionsPerBlock = positionsPerBlock
         self.elementType = elementType
     }
 
-    /// Dh rounded up to whole vectors of 16.
-    var valueStride: Int { (headDimension + 15) / 16 * 16 }
+    /// The width of a value.
+    package var valueDimension: Int { valuesInKeys ?? headDimension }
+
+    /// The same, rounded up to whole vectors of 16.
+    var valueStride: Int { (valueDimension + 15) / 16 * 16 }
+
+    /// Bytes of the key of one position and head.
+    var keyByteCount: Int { elementType.keyByteCount(width: headDimension) }
+
+    /// Bytes of the value of one position and head; 0 where it is a part of the key.
+    var valueByteCount: Int {
+        valuesInKeys == nil ? elementType.valueByteCount(width: valueStride) : 0
+    }
 
     /// Bytes that one block takes in all layers.
     package var blockByteCount: Int {
-        layerCount * positionsPerBlock * kvHeadCount
-            * (elementType.keyByteCount(width: headDimension)
-                + elementType.valueByteCount(width: valueStride))
+        layerCount * positionsPerBlock * kvHeadCount * (keyByteCount + valueByteCount)
     }
 
     /// Bytes of the whole cache.
@@ -123,8 +138,8 @@ package enum KVCacheError: Error, Equatable, CustomStringConvertible {
     package init(shape: KVCacheShape) throws(KVCacheError) {
         self.shape = shape
         let cells = shape.blockCount * shape.kvHeadCount * shape.positionsPerBlock
-        keyByteCount = cells * shape.elementType.keyByteCount(width: shape.headDimension)
-        valueByteCount = cells * shape.elementType.valueByteCount(width: shape.valueStride)
+        keyByteCount = cells * shape.keyByteCount
+        valueByteCount = cells * shape.valueByteCount
         let memory = unsafe mmap(
             nil, shape.byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
         guard let memory = unsafe memory, unsafe memory != MAP_FAILED else {

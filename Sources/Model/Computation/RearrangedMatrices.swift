@@ -2,6 +2,7 @@
 
 internal import CKernels
 internal import Glibc
+package import Quantization
 internal import Synchronization
 
 /// Matrices of one shape, row after row, that are made of others' bytes when they are needed, some
@@ -23,6 +24,7 @@ internal import Synchronization
 
     private enum Source {
         case transposed(Place, elementByteCount: Int)
+        case parts(of: WeightMatrix, rowsEach: Int)
         case mxfp4(blocks: Place, scales: Place)
     }
 
@@ -59,6 +61,31 @@ internal import Synchronization
             bytesPerRow: shape.columns * elementByteCount)
     }
 
+    /// The transposes of parts of one matrix: in its type, or in f32 where that has blocks.
+    ///
+    /// - Parameters:
+    ///   - source: its rows, in any type; those of a part come one after another, and its first
+    ///     `shape.columns` are transposed.
+    ///   - rowsEach: the rows of a part.
+    ///   - shape: of what is made.
+    /// - Throws: where the system has no room for addresses.
+    package convenience init(
+        transposingPartsOf source: WeightMatrix, rowsEach: Int, _ shape: Shape
+    ) throws(ByteStorageError) {
+        precondition(
+            source.layout == .rows && source.columnCount == shape.rows
+                && source.rowCount == shape.count * rowsEach && shape.columns <= rowsEach,
+            "\(shape) from parts of \(rowsEach) of [\(source.rowCount), \(source.columnCount)]")
+        try self.init(
+            .parts(of: source, rowsEach: rowsEach), shape, (first: 0, step: 1),
+            bytesPerRow: Self.transposedType(of: source.type).bytesPerBlock * shape.columns)
+    }
+
+    /// The type of what is transposed.
+    package static func transposedType(of type: ElementType) -> ElementType {
+        type.elementsPerBlock == 1 ? type : .f32
+    }
+
     /// Matrices of MXFP4 whose codes and scales lie apart.
     ///
     /// - Parameters:
@@ -85,6 +112,8 @@ internal import Synchronization
         let places: [(place: Place, byteCount: Int)] =
             switch source {
             case .transposed(let place, _): [(place, allRows * bytesPerRow)]
+            case .parts(let matrix, _):
+                [((matrix.storage, matrix.byteOffset), matrix.byteCount)]
             case .mxfp4(let blocks, let scales):
                 [
                     (blocks, allRows * (bytesPerRow / 17) * 16),
@@ -122,6 +151,7 @@ internal import Synchronization
     package override var isLost: Bool {
         switch source {
         case .transposed(let place, _): place.storage.isLost
+        case .parts(let matrix, _): matrix.storage.isLost
         case .mxfp4(let blocks, let scales): blocks.storage.isLost || scales.storage.isLost
         }
     }
@@ -188,6 +218,24 @@ internal import Synchronization
             unsafe ck_transpose_rows(
                 Self.bytes(place) + matrix * allRows * bytesPerRow, elementByteCount,
                 shape.columns, allRows, choice, target)
+        case .parts(let source, let rowsEach) where source.type.elementsPerBlock == 1:
+            let start = source.byteOffset + matrix * rowsEach * source.bytesPerRow
+            unsafe ck_transpose_rows(
+                Self.bytes((source.storage, start)), source.type.bytesPerBlock, shape.columns,
+                allRows, choice, target)
+        case .parts(let source, let rowsEach):
+            let isa = KernelChoice.automatic.isa
+            let kernel = unsafe KernelMatrix(source)
+            let floats = unsafe UnsafeMutableRawPointer(target).assumingMemoryBound(to: Float.self)
+            unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: shape.rows) { row in
+                guard let decoded = row.baseAddress else { return }
+                for column in 0..<shape.columns {
+                    unsafe kernel.decodeRow(matrix * rowsEach + column, into: decoded, isa: isa)
+                    for index in 0..<choice.row_count {
+                        unsafe floats[index * shape.columns + column] = decoded[first + index]
+                    }
+                }
+            }
         case .mxfp4(let blocks, let scales):
             let blockCount = bytesPerRow / 17
             let skipped = matrix * allRows * blockCount

@@ -49,11 +49,13 @@ package struct TransformerLimits: Sendable, Equatable {
             layouts.allSatisfy {
                 $0.headCount == layouts[0].headCount
                     && $0.headDimension == layouts[0].headDimension
+                    && $0.valuesInKeys == layouts[0].valuesInKeys
             },
             "layers of \(architecture.schema.name) keep different keys and values")
         return KVCacheShape(
             layerCount: configuration.layerCount, kvHeadCount: layouts[0].headCount,
-            headDimension: layouts[0].headDimension, blockCount: blockCount,
+            headDimension: layouts[0].headDimension, valuesInKeys: layouts[0].valuesInKeys,
+            blockCount: blockCount,
             positionsPerBlock: positionsPerBlock, elementType: kvElementType)
     }
 

@@ -25,7 +25,8 @@ package struct WeightCount: Sendable {
     package var active: Int {
         sum { tensor in
             let count = tensor.count(in: configuration)
-            return tensor.copies == nil ? count : min(count, configuration.expertsPerToken ?? count)
+            return tensor.copies == nil || tensor.everyCopy
+                ? count : min(count, configuration.expertsPerToken ?? count)
         }
     }
 

@@ -342,7 +342,7 @@ extension ModelConfiguration {
             throw fields.fail(
                 names.kvHeadCount, "\(kvHeadCount) does not divide the \(headCount) query heads")
         }
-        guard headDimension % 2 == 0 else {
+        guard latent != nil || headDimension % 2 == 0 else {
             throw fields.fail(names.headDimension, "\(headDimension) is not even")
         }
         guard ropeDimensionCount % 2 == 0, ropeDimensionCount <= headDimension else {

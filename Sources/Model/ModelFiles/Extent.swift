@@ -21,6 +21,11 @@ package struct Extent: Sendable, CustomStringConvertible {
         count(configuration)
     }
 
+    /// The sum of two sizes.
+    package static func + (left: Extent, right: Extent) -> Extent {
+        Extent("(\(left) + \(right))") { left($0) + right($0) }
+    }
+
     /// The product of two sizes.
     package static func * (left: Extent, right: Extent) -> Extent {
         Extent("\(left)·\(right)") { left($0) * right($0) }
@@ -48,6 +53,14 @@ extension Extent {
     package static let E = Extent("E") { $0.expertCount ?? 1 }
     /// Vocabulary.
     package static let V = Extent("V") { $0.vocabularySize }
+    /// Components of a head that do not rotate.
+    package static let Dn = Extent("Dn") { $0.headDimension - $0.ropeDimensionCount }
+    /// Width of a head's value.
+    package static let Dv = Extent("Dv") { $0.valueDimension }
+    /// Width of the latent that keys and values are made of; 0 where attention has none.
+    package static let L = Extent("L") { $0.latent?.rank ?? 0 }
+    /// Width of the latent that queries are made of; 0 where they are made of the residual stream.
+    package static let Lq = Extent("Lq") { $0.latent?.queryRank ?? 0 }
     /// Components of a head that rotate.
     package static let R = Extent("R") { $0.ropeDimensionCount }
 }

@@ -61,8 +61,15 @@ struct GGUFConfiguration {
         let hiddenSize = try fields.integer("embedding_length", in: ConfigurationBounds.hiddenSize)
         let headCount = try fields.integer(
             "attention.head_count", in: ConfigurationBounds.headCount)
-        let headDimension = try self.headDimension(
-            hiddenSize: hiddenSize, headCount: headCount)
+        let latent = try schema.gguf?.latent.map { _ throws(ModelFileError) in
+            try GGUFLatent(fields, headCount: headCount)
+        }
+        let headDimension: Int
+        if let latent {
+            headDimension = latent.headDimension
+        } else {
+            headDimension = try self.headDimension(hiddenSize: hiddenSize, headCount: headCount)
+        }
         let contextLength = try fields.integer(
             "context_length",
             in: schema.isEncoder
@@ -79,8 +86,10 @@ struct GGUFConfiguration {
                 "feed_forward_length", in: ConfigurationBounds.intermediateSize),
             layerCount: layerCount,
             headCount: headCount,
-            kvHeadCount: try fields.integer(
-                "attention.head_count_kv", in: ConfigurationBounds.headCount, default: headCount),
+            kvHeadCount: latent == nil
+                ? try fields.integer(
+                    "attention.head_count_kv", in: ConfigurationBounds.headCount,
+                    default: headCount) : 1,
             headDimension: headDimension, vocabularySize: vocabularySize,
             expertCount: isMoE ? expertCount : nil,
             expertsPerToken: isMoE
@@ -106,6 +115,7 @@ struct GGUFConfiguration {
             let value = try fields.optionalNumber(key.key, in: key.range)
             configuration.numbers[key.number] = value == 0 ? nil : value
         }
+        configuration.latent = latent?.dimensions
         configuration.draftLayerCount = draftLayerCount
         if let windows = schema.gguf?.windows { try readWindows(&configuration, windows) }
         for mark in schema.gguf?.marks ?? []
@@ -196,6 +206,12 @@ struct GGUFConfiguration {
             throw fields.fail("expert_shared_count", "the file has no tensors of shared experts")
         }
         try readRule(&mixture.rule)
+        // Files of GLM-4.7-Flash do not state it; a bias is of scores that are each by itself.
+        if schema.gguf?.latent != nil, mixture.hasSelectionBias,
+            try fields.integer("expert_gating_func", in: 0...Int(UInt8.max), default: 0) == 0
+        {
+            mixture.rule.scoring = .sigmoid
+        }
         return mixture
     }
 
@@ -287,7 +303,9 @@ struct GGUFConfiguration {
             ]).union(schema.gguf?.mixture == nil ? [] : Self.mixtureKeys)
                 .union(
                     schema.gguf?.windows != nil
-                        ? ["attention.sliding_window_pattern", "rope.freq_base_swa"] : []),
+                        ? ["attention.sliding_window_pattern", "rope.freq_base_swa"] : []
+                )
+                .union(schema.gguf?.latent == nil ? [] : GGUFLatent.keys),
             neutral: [
                 "attention.temperature_scale": none, "expert_shared_count": none,
                 "expert_shared_feed_forward_length": none, "expert_weights_scale": one,
@@ -370,8 +388,13 @@ struct GGUFConfiguration {
             }
             let extra = try fields.number("rope.scaling.attn_factor", in: factorRange, default: 1)
             // llama.cpp reads the multiplier as YaRN's mscale_all_dim, and takes mscale for 1.
-            let multiplier = try fields.number(
+            var multiplier = try fields.number(
                 "rope.scaling.yarn_log_multiplier", in: 0...100, default: 0)
+            var mscale = 1.0
+            if let latent = schema.gguf?.latent {
+                multiplier /= GGUFLatentKeys.multiplierScale
+                if latent.equalScales { mscale = multiplier }
+            }
             return .yarn(
                 YarnScaling(
                     factor: factor,
@@ -384,7 +407,7 @@ struct GGUFConfiguration {
                         "rope.scaling.yarn_beta_slow", in: factorRange, default: 1),
                     attentionFactor: extra
                         * YarnScaling.attentionFactor(
-                            factor: factor, mscale: multiplier == 0 ? nil : 1,
+                            factor: factor, mscale: multiplier == 0 ? nil : mscale,
                             mscaleAllDimensions: multiplier == 0 ? nil : multiplier),
                     roundsRamp: schema.gguf?.roundsRamp ?? true))
         case let other:

@@ -88,8 +88,15 @@ struct HuggingFaceConfiguration {
         let hiddenSize = try fields.integer("hidden_size", in: ConfigurationBounds.hiddenSize)
         let headCount = try fields.integer(
             "num_attention_heads", in: ConfigurationBounds.headCount)
-        let headDimension = try self.headDimension(
-            hiddenSize: hiddenSize, headCount: headCount)
+        var latent = try keys.latent.map { keys throws(ModelFileError) in
+            try HuggingFaceLatent(keys, object, fields, headCount: headCount)
+        }
+        let headDimension: Int
+        if let latent {
+            headDimension = latent.headDimension
+        } else {
+            headDimension = try self.headDimension(hiddenSize: hiddenSize, headCount: headCount)
+        }
         // A key that is absent takes the architecture's default; null means as many as heads.
         let kvDefault =
             object["num_key_value_heads"] == nil ? keys.kvHeadCount ?? headCount : headCount
@@ -107,19 +114,23 @@ struct HuggingFaceConfiguration {
             try HuggingFaceMixture(
                 keys, object, fields, layerCount: layerCount, intermediateSize: intermediateSize)
         }
+        latent?.dimensions.mscaleAllDimensions = rope.mscaleAllDimensions
+        try latent?.check(partialFactor: rope.statedPartialFactor, fields)
         var configuration = ModelConfiguration(
             architecture: keys.architecture, hiddenSize: hiddenSize,
             intermediateSize: intermediateSize, layerCount: layerCount, headCount: headCount,
-            kvHeadCount: try fields.integer(
-                "num_key_value_heads", in: ConfigurationBounds.headCount, default: kvDefault),
+            kvHeadCount: latent == nil
+                ? try fields.integer(
+                    "num_key_value_heads", in: ConfigurationBounds.headCount, default: kvDefault)
+                : 1,
             headDimension: headDimension,
             vocabularySize: try fields.integer(
                 "vocab_size", in: ConfigurationBounds.vocabularySize),
             expertCount: experts?.expertCount, expertsPerToken: experts?.expertsPerToken,
             contextLength: contextLength, ropeTheta: rope.theta, ropeScaling: rope.scaling,
-            ropePairing: keys.ropePairing,
+            ropePairing: latent?.ropePairing ?? keys.ropePairing,
             ropeDimensionCount: try ropeDimensionCount(
-                headDimension: headDimension, partialFactor: rope.partialFactor),
+                latent, headDimension: headDimension, partialFactor: rope.partialFactor),
             rmsNormEpsilon: Float(
                 try fields.number(
                     "rms_norm_eps", in: ConfigurationBounds.epsilon,
@@ -127,6 +138,7 @@ struct HuggingFaceConfiguration {
             slidingWindow: windows.window)
         (configuration.fullLayers, configuration.windowRope) = (windows.fullLayers, windowRope)
         configuration.numbers = rope.numbers
+        configuration.latent = latent?.dimensions
         for (key, number) in keys.flags where try fields.bool(key, default: false) {
             configuration.numbers[number] = 1
         }
@@ -141,7 +153,7 @@ struct HuggingFaceConfiguration {
             fields,
             names: .init(
                 kvHeadCount: "num_key_value_heads", headDimension: "head_dim",
-                ropeDimensionCount: "partial_rotary_factor",
+                ropeDimensionCount: latent == nil ? "partial_rotary_factor" : "qk_rope_head_dim",
                 expertsPerToken: keys.mixture?.expertsPerToken.key ?? "num_experts_per_tok",
                 groupCount: keys.mixture?.groups?.count ?? "n_group"))
     }
@@ -153,8 +165,9 @@ struct HuggingFaceConfiguration {
 
     /// How many components of a head rotate; some files state their number.
     private func ropeDimensionCount(
-        headDimension: Int, partialFactor: Double
+        _ latent: HuggingFaceLatent?, headDimension: Int, partialFactor: Double
     ) throws(ModelFileError) -> Int {
+        if let latent { return latent.ropeDimension }
         // transformers reads it of this family alone; any other number of others is refused.
         if keys.modelType == "minimax_m2", partialFactor == keys.partialRotaryFactor,
             let own = try fields.optionalInteger("rotary_dim", in: 2...headDimension)
@@ -279,7 +292,9 @@ struct HuggingFaceConfiguration {
                 )
             }
         }
-        let own = keys.constants.map(\.key) + keys.flags.map(\.key) + (keys.mixture?.all ?? [])
+        let own =
+            keys.constants.map(\.key) + keys.flags.map(\.key) + (keys.mixture?.all ?? [])
+            + (keys.latent == nil ? [] : HuggingFaceLatent.keys)
         try fields.refuseUnknown(
             object.map(\.key), understood: Self.understood.union(own), neutral: neutral)
     }

@@ -17,8 +17,9 @@ package struct HuggingFaceMixtureKeys: Sendable {
         case leading(Count)
         /// Those of a list, and all but every so many-th.
         case listed(String, step: Count)
-        /// Those that a list of all layers calls “dense”, not “sparse”.
-        case kinds(String)
+        /// Those that a list of all layers calls “dense”, not “sparse”; without it so many at the
+        /// beginning.
+        case kinds(String, leading: Int = 0)
         /// All before the first, after the last (−1: the very last) and between every so many.
         case outside(first: Count, last: Count, step: Count)
     }
@@ -75,7 +76,7 @@ package struct HuggingFaceMixtureKeys: Sendable {
         case .none: break
         case .leading(let count): keys.append(count.key)
         case .listed(let list, let step): keys += [list, step.key]
-        case .kinds(let list): keys.append(list)
+        case .kinds(let list, _): keys.append(list)
         case .outside(let first, let last, let step): keys += [first.key, last.key, step.key]
         }
         return keys
@@ -139,8 +140,10 @@ struct HuggingFaceMixture {
                     default: Double(mixture.rule.scale)))
         }
         if let (count, chosen) = keys.groups {
-            mixture.rule.groupCount = try fields.integer(count, in: 1...65536, default: 1)
-            mixture.rule.groupsPerToken = try fields.integer(chosen, in: 1...65536, default: 1)
+            mixture.rule.groupCount = try fields.integer(
+                count, in: 1...65536, default: mixture.rule.groupCount)
+            mixture.rule.groupsPerToken = try fields.integer(
+                chosen, in: 1...65536, default: mixture.rule.groupsPerToken)
         }
         mixture.denseLayers = try Self.denseLayers(
             keys.dense, object, fields, layerCount: layerCount)
@@ -173,8 +176,10 @@ struct HuggingFaceMixture {
                 layers.insert(layer)
             }
             return layers
-        case .kinds(let key):
-            guard let value = object[key], value != .null else { return [] }
+        case .kinds(let key, let leading):
+            guard let value = object[key], value != .null else {
+                return DenseLayers(leading: leading).layers(of: layerCount)
+            }
             let kinds = (value.arrayValue ?? []).map { $0.stringValue ?? "" }
             guard kinds.count == layerCount, kinds.allSatisfy({ ["dense", "sparse"].contains($0) })
             else {

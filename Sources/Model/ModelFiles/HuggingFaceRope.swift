@@ -9,6 +9,10 @@ struct HuggingFaceRope {
     var theta: Double
     var partialFactor: Double
     var scaling: RopeScaling
+    /// The share of a head that rotates, if the file states it.
+    var statedPartialFactor: Double?
+    /// YaRN's `mscale_all_dim`; 0 where the file has none.
+    var mscaleAllDimensions = 0.0
     /// Numbers that only the model's family has.
     var numbers: [FamilyNumber: Double] = [:]
 
@@ -30,14 +34,16 @@ struct HuggingFaceRope {
         // only the defaults.
         theta = try top.number(
             "rope_theta", in: ConfigurationBounds.ropeTheta, default: keys.ropeTheta)
-        partialFactor = try top.number(
-            "partial_rotary_factor", in: 0.001...1, default: keys.partialRotaryFactor)
+        statedPartialFactor = try top.optionalNumber("partial_rotary_factor", in: 0.001...1)
         scaling = .none
+        partialFactor = statedPartialFactor ?? keys.partialRotaryFactor
         if let (fields, names) = own {
             theta = try fields.number(
                 "rope_theta", in: ConfigurationBounds.ropeTheta, default: theta)
-            partialFactor = try fields.number(
-                "partial_rotary_factor", in: 0.001...1, default: partialFactor)
+            if let own = try fields.optionalNumber("partial_rotary_factor", in: 0.001...1) {
+                (statedPartialFactor, partialFactor) = (own, own)
+            }
+            mscaleAllDimensions = try fields.number("mscale_all_dim", in: 0...100, default: 0)
             scaling = try Self.scaling(fields, top, contextLength: contextLength)
             for key in keys.ropeNumbers {
                 numbers[key.number] = try fields.number(key.key, in: key.range)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import JSON
 
 /// Reads a model's numbers from the params.json that stands beside Mistral's own
@@ -22,10 +23,13 @@ struct MistralConfiguration {
         _ object: JSONObject, path: String, among schemas: [ModelSchema]
     ) throws(ModelFileError) {
         func has(_ key: String) -> Bool { object[key].map { !$0.isNull } ?? false }
-        let known = schemas.filter { $0.mistral != nil && $0.experts.allows(has("moe")) }
+        let isLatent = has("kv_lora_rank")
+        let known = schemas.filter {
+            $0.mistral?.isLatent == isLatent && $0.experts.allows(has("moe"))
+        }
         let marked = known.first { $0.mistral?.mark.map(has) ?? false }
-        guard let schema = marked ?? known.first(where: { $0.mistral?.mark == nil }),
-            let keys = schema.mistral
+        let usual = isLatent ? known.first : known.first { $0.mistral?.mark == nil }
+        guard let schema = marked ?? usual, let keys = schema.mistral
         else {
             throw .unsupported(path: path, problem: "no architecture has such a params.json")
         }
@@ -47,8 +51,12 @@ struct MistralConfiguration {
         let moe = try nested("moe")
         let hiddenSize = try fields.integer("dim", in: ConfigurationBounds.hiddenSize)
         let headCount = try fields.integer("n_heads", in: ConfigurationBounds.headCount)
+        let latent = try keys.isLatent ? self.latent(headCount: headCount) : nil
         let stated = try fields.optionalInteger("head_dim", in: ConfigurationBounds.headDimension)
-        guard let headDimension = stated ?? Self.quotient(hiddenSize, headCount) else {
+        guard
+            let headDimension = latent?.headDimension ?? stated
+                ?? Self.quotient(hiddenSize, headCount)
+        else {
             throw fields.fail("head_dim", "missing, and n_heads does not divide dim")
         }
         let contextKeys = ["max_position_embeddings", "max_seq_len"]
@@ -62,8 +70,9 @@ struct MistralConfiguration {
                 "hidden_dim", in: ConfigurationBounds.intermediateSize),
             layerCount: try fields.integer("n_layers", in: ConfigurationBounds.layerCount),
             headCount: headCount,
-            kvHeadCount: try fields.integer(
-                "n_kv_heads", in: ConfigurationBounds.headCount, default: headCount),
+            kvHeadCount: latent == nil
+                ? try fields.integer(
+                    "n_kv_heads", in: ConfigurationBounds.headCount, default: headCount) : 1,
             headDimension: headDimension,
             vocabularySize: try fields.integer(
                 "vocab_size", in: ConfigurationBounds.vocabularySize),
@@ -75,11 +84,15 @@ struct MistralConfiguration {
                 "rope_theta", in: ConfigurationBounds.ropeTheta,
                 default: keys.ropeTheta),
             ropeScaling: try yarn(), ropePairing: .adjacent,
-            ropeDimensionCount: headDimension,
+            ropeDimensionCount: latent?.ropeDimension ?? headDimension,
             rmsNormEpsilon: Float(
                 try fields.number("norm_eps", in: ConfigurationBounds.epsilon, default: 1e-5)),
             slidingWindow: try fields.optionalInteger(
                 "sliding_window", in: ConfigurationBounds.contextLength))
+        configuration.latent = latent?.dimensions
+        if let moe, keys.isLatent {
+            configuration.mixture = try mixture(moe, layerCount: configuration.layerCount)
+        }
         if let mark = keys.mark, let own = try nested(mark) {
             for key in keys.numbers {
                 configuration.numbers[key.number] = try own.number(key.key, in: key.range)
@@ -91,7 +104,8 @@ struct MistralConfiguration {
             fields,
             names: .init(
                 kvHeadCount: "n_kv_heads", headDimension: "head_dim",
-                ropeDimensionCount: "head_dim", expertsPerToken: "moe.num_experts_per_tok"))
+                ropeDimensionCount: latent == nil ? "head_dim" : "qk_rope_head_dim",
+                expertsPerToken: "moe.num_experts_per_tok", groupCount: "moe.num_expert_groups"))
     }
 
     /// Refuses keys of other models of the family, where they would change what is computed.
@@ -106,7 +120,7 @@ struct MistralConfiguration {
                 "tied_embeddings", "max_seq_len", "max_position_embeddings",
                 // How mistral-inference packs a batch: no answer depends on it.
                 "ragged_attention",
-            ]),
+            ]).union(keys.isLatent ? Self.latentKeys : []),
             neutral: [
                 "causal": [.bool(true)], "quantization": [], "vision_encoder": [], "lora": [],
                 "qlora": [], "llama_4_scaling": [], "multimodal": [], "q_lora_rank": [],
@@ -117,10 +131,10 @@ struct MistralConfiguration {
             let nested = ConfigurationFields(moe, path: fields.path, prefix: "moe.")
             try nested.refuseUnknown(
                 moe.map(\.key),
-                understood: [
+                understood: Set(keys.isLatent ? Self.latentMixtureKeys : []).union([
                     "num_experts", "num_experts_per_tok", "expert_parallel",
                     "expert_model_parallel", "router_aux_loss_coef",
-                ],
+                ]),
                 neutral: [
                     "expert_hidden_dim": [.integer(c.intermediateSize)], "route_every_n": one,
                     "first_k_dense_replace": [.integer(0)], "num_shared_experts": [.integer(0)],
@@ -141,6 +155,64 @@ struct MistralConfiguration {
                     "factor", "original_max_position_embeddings", "beta", "alpha", "apply_scale",
                 ], neutral: [:], isStrict: true)
         }
+    }
+
+    private static let latentKeys = [
+        "q_lora_rank", "kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim",
+    ]
+
+    private static let latentMixtureKeys = [
+        "expert_hidden_dim", "first_k_dense_replace", "num_shared_experts", "routed_scale",
+        "num_expert_groups", "num_expert_groups_per_tok",
+    ]
+
+    /// What the file says of latent attention.
+    ///
+    /// `apply_scale` of `yarn` says whether scores grow with the stretch.
+    private func latent(
+        headCount: Int
+    ) throws(ModelFileError) -> (
+        dimensions: LatentDimensions, headDimension: Int, ropeDimension: Int
+    ) {
+        let (head, width) = (ConfigurationBounds.headDimension, ConfigurationBounds.hiddenSize)
+        let kvHeadCount = try fields.integer(
+            "n_kv_heads", in: ConfigurationBounds.headCount, default: headCount)
+        guard kvHeadCount == headCount else {
+            throw fields.fail(
+                "n_kv_heads",
+                "\(kvHeadCount), but latent attention has one for each of the \(headCount) heads")
+        }
+        let ropeDimension = try fields.integer("qk_rope_head_dim", in: head)
+        return (
+            LatentDimensions(
+                queryRank: try fields.optionalInteger("q_lora_rank", in: width),
+                rank: try fields.integer("kv_lora_rank", in: width),
+                valueDimension: try fields.integer("v_head_dim", in: 1...head.upperBound),
+                mscaleAllDimensions: try nested("yarn")?.bool("apply_scale", default: true) == true
+                    ? 1 : 0),
+            try fields.integer("qk_nope_head_dim", in: 1...head.upperBound) + ropeDimension,
+            ropeDimension
+        )
+    }
+
+    /// What the networks of a mixture are, where they differ from Mixtral's.
+    private func mixture(
+        _ moe: ConfigurationFields, layerCount: Int
+    ) throws(ModelFileError) -> ExpertMixture {
+        var mixture = keys.mixture
+        let size = try moe.integer("expert_hidden_dim", in: ConfigurationBounds.intermediateSize)
+        mixture.expertSize = size
+        mixture.sharedSize = try moe.integer("num_shared_experts", in: 0...1024, default: 0) * size
+        mixture.rule.scale = Float(
+            try moe.number("routed_scale", in: ConfigurationBounds.scalingFactor, default: 1))
+        mixture.rule.groupCount = try moe.integer(
+            "num_expert_groups", in: 1...65536, default: 1)
+        mixture.rule.groupsPerToken = try moe.integer(
+            "num_expert_groups_per_tok", in: 1...65536, default: 1)
+        let leading = try moe.integer(
+            "first_k_dense_replace", in: 0...ConfigurationBounds.layerCount.upperBound, default: 0)
+        mixture.denseLayers = DenseLayers(leading: leading).layers(of: layerCount)
+        return mixture
     }
 
     private static func quotient(_ hiddenSize: Int, _ headCount: Int) -> Int? {
@@ -173,7 +245,7 @@ struct MistralConfiguration {
                     "original_max_position_embeddings", in: ConfigurationBounds.contextLength),
                 betaFast: try yarn.number("beta", in: range, default: 32),
                 betaSlow: try yarn.number("alpha", in: range, default: 1),
-                attentionFactor: appliesScale
+                attentionFactor: appliesScale && !keys.isLatent
                     ? YarnScaling.attentionFactor(
                         factor: factor, mscale: nil, mscaleAllDimensions: nil) : 1))
     }

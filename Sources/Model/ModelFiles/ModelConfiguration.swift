@@ -14,6 +14,11 @@ import Foundation
 /// | H  | query heads | `headCount` |
 /// | K  | key/value heads | `kvHeadCount` |
 /// | Dh | width of one head | `headDimension` |
+/// | Dn | components of a head that do not rotate | `headDimension − ropeDimensionCount` |
+/// | Dv | width of a head's value | `valueDimension` |
+/// | R  | components of a head that rotate | `ropeDimensionCount` |
+/// | L  | width of the latent of keys and values | `latent.rank` |
+/// | Lq | width of the latent of queries | `latent.queryRank` |
 /// | F  | width of a dense feed-forward, and of experts where nothing else is said | `intermediateSize` |
 /// | Fe | width of one expert | `expertSize` |
 /// | Fs | width of what every token passes beside its experts | `mixture.sharedSize` |
@@ -23,7 +28,7 @@ import Foundation
 /// | S  | positions of one KV block | – |
 ///
 /// Every value has been checked by whoever made it from a file: sizes are positive, `kvHeadCount`
-/// divides `headCount`, `headDimension` and `ropeDimensionCount` are even,
+/// divides `headCount`, `headDimension` (but for latent attention) and `ropeDimensionCount` are even,
 /// `1 <= expertsPerToken <= expertCount`, and so many stay open where experts stand in groups.
 package struct ModelConfiguration: Sendable, Equatable {
     /// The family, in the file's own spelling: `llama` (GGUF), `MixtralForCausalLM`….
@@ -61,8 +66,11 @@ package struct ModelConfiguration: Sendable, Equatable {
     package var ropeFrequencyFactors: [Float]?
     /// Which components of a head rotate together.
     package var ropePairing: RopePairing
-    /// How many leading components of a head rotate; even, at most `headDimension`.
+    /// How many components of a head rotate, the first ones or with latent attention the last ones;
+    /// even, at most `headDimension`.
     package var ropeDimensionCount: Int
+    /// What latent attention has besides; nil: attention has keys and values of heads.
+    package var latent: LatentDimensions?
     /// Added to the mean square in RMS normalisation.
     package var rmsNormEpsilon: Float
     /// How many positions a query sees, its own included; nil: all up to its own.
@@ -113,6 +121,9 @@ package struct ModelConfiguration: Sendable, Equatable {
 
     /// How many positions a query sees in a layer, its own included; nil: all up to its own.
     package func window(layer: Int) -> Int? { fullLayers.contains(layer) ? nil : slidingWindow }
+
+    /// Dv: that of keys, but for latent attention.
+    package var valueDimension: Int { latent?.valueDimension ?? headDimension }
 
     /// Fe.
     package var expertSize: Int { mixture.expertSize ?? intermediateSize }
@@ -190,13 +201,16 @@ package struct YarnScaling: Sendable, Equatable {
     package static func attentionFactor(
         factor: Double, mscale: Double?, mscaleAllDimensions: Double?
     ) -> Double {
-        func term(_ scale: Double) -> Double {
-            factor <= 1 ? 1 : 0.1 * scale * log(factor) + 1
-        }
         guard let mscale, let mscaleAllDimensions, mscale != 0, mscaleAllDimensions != 0 else {
-            return term(1)
+            return term(factor: factor, scale: 1)
         }
-        return term(mscale) / term(mscaleAllDimensions)
+        return term(factor: factor, scale: mscale)
+            / term(factor: factor, scale: mscaleAllDimensions)
+    }
+
+    /// 0.1·scale·ln(factor) + 1; 1 where nothing is stretched.
+    package static func term(factor: Double, scale: Double) -> Double {
+        factor <= 1 ? 1 : 0.1 * scale * log(factor) + 1
     }
 }
 
@@ -283,10 +297,108 @@ extension ModelConfiguration {
         return model
     }
 
+    /// Mistral Small 4: 119 B parameters, 6.6 B of them for each token.
+    package static let mistralSmall4 = {
+        var model = latent(
+            "Mistral4ForCausalLM", layerCount: 36, hiddenSize: 4096, intermediateSize: 12288,
+            headCount: 32, headDimension: 128,
+            LatentDimensions(
+                queryRank: 1024, rank: 256, valueDimension: 128, mscaleAllDimensions: 1),
+            vocabularySize: 131_072, contextLength: 1_048_576)
+        model.ropeScaling = .yarn(
+            YarnScaling(factor: 128, originalContextLength: 8192, attentionFactor: 1))
+        (model.expertCount, model.expertsPerToken) = (128, 4)
+        (model.mixture.expertSize, model.mixture.sharedSize) = (2048, 2048)
+        model.numbers[FamilyNumber("scale of queries")] = 0.1
+        return model
+    }()
+
+    /// Mistral Large 3: 673 B parameters, 39.9 B of them for each token.
+    package static let mistralLarge3 = {
+        var model = latent(
+            "Mistral4ForCausalLM", layerCount: 61, hiddenSize: 7168, intermediateSize: 16384,
+            headCount: 128, headDimension: 192,
+            LatentDimensions(queryRank: 1536, rank: 512, valueDimension: 128),
+            vocabularySize: 131_072, contextLength: 294_912)
+        model.ropeScaling = .yarn(
+            YarnScaling(factor: 36, originalContextLength: 8192, attentionFactor: 1))
+        (model.expertCount, model.expertsPerToken) = (128, 4)
+        (model.mixture.expertSize, model.mixture.sharedSize) = (4096, 4096)
+        model.mixture.denseLayers = [0, 1, 2]
+        model.numbers[FamilyNumber("scale of queries")] = 0.1
+        return model
+    }()
+
+    /// DeepSeek V3 and R1: 671 B parameters, 37.5 B of them for each token, without the layer that
+    /// drafts.
+    package static let deepSeekV3 = {
+        var model = latent(
+            "DeepseekV3ForCausalLM", layerCount: 61, hiddenSize: 7168, intermediateSize: 18432,
+            headCount: 128, headDimension: 192,
+            LatentDimensions(
+                queryRank: 1536, rank: 512, valueDimension: 128, mscaleAllDimensions: 1),
+            vocabularySize: 129_280, contextLength: 163_840)
+        model.ropeScaling = .yarn(
+            YarnScaling(factor: 40, originalContextLength: 4096, attentionFactor: 1))
+        (model.expertCount, model.expertsPerToken) = (256, 8)
+        (model.mixture.expertSize, model.mixture.sharedSize) = (2048, 2048)
+        (model.mixture.denseLayers, model.mixture.rule.scale) = ([0, 1, 2], 2.5)
+        (model.mixture.rule.scoring, model.mixture.hasSelectionBias) = (.sigmoid, true)
+        (model.mixture.rule.groupCount, model.mixture.rule.groupsPerToken) = (8, 4)
+        return model
+    }()
+
+    /// Kimi K2: 1026 B parameters, 32.9 B of them for each token.
+    package static let kimiK2 = {
+        var model = deepSeekV3
+        (model.headCount, model.vocabularySize, model.contextLength) = (64, 163_840, 131_072)
+        model.ropeTheta = 50_000
+        model.ropeScaling = .yarn(
+            YarnScaling(
+                factor: 32, originalContextLength: 4096, betaFast: 1, attentionFactor: 1))
+        model.expertCount = 384
+        (model.mixture.denseLayers, model.mixture.rule.scale) = ([0], 2.827)
+        (model.mixture.rule.groupCount, model.mixture.rule.groupsPerToken) = (1, 1)
+        return model
+    }()
+
+    /// GLM-4.7-Flash: 30 B parameters, 3.9 B of them for each token, without the layer that drafts.
+    package static let glm4Flash = {
+        var model = latent(
+            "Glm4MoeLiteForCausalLM", layerCount: 47, hiddenSize: 2048, intermediateSize: 10240,
+            headCount: 20, headDimension: 256,
+            LatentDimensions(queryRank: 768, rank: 512, valueDimension: 256),
+            vocabularySize: 154_880, contextLength: 202_752)
+        (model.ropeTheta, model.rmsNormEpsilon) = (1e6, 1e-5)
+        (model.expertCount, model.expertsPerToken) = (64, 4)
+        (model.mixture.expertSize, model.mixture.sharedSize) = (1536, 1536)
+        (model.mixture.denseLayers, model.mixture.rule.scale) = ([0], 1.8)
+        (model.mixture.rule.scoring, model.mixture.hasSelectionBias) = (.sigmoid, true)
+        return model
+    }()
+
+    private static func latent(
+        _ architecture: String, layerCount: Int, hiddenSize: Int, intermediateSize: Int,
+        headCount: Int, headDimension: Int, _ latent: LatentDimensions, vocabularySize: Int,
+        contextLength: Int
+    ) -> ModelConfiguration {
+        var model = ModelConfiguration(
+            architecture: architecture, hiddenSize: hiddenSize, intermediateSize: intermediateSize,
+            layerCount: layerCount, headCount: headCount, kvHeadCount: 1,
+            headDimension: headDimension, vocabularySize: vocabularySize,
+            contextLength: contextLength, ropeTheta: 10_000, ropePairing: .adjacent,
+            ropeDimensionCount: 64, rmsNormEpsilon: 1e-6)
+        model.latent = latent
+        model.mixture.rule.epsilon = 1e-20
+        return model
+    }
+
     /// Models that can be planned for without a file, by the names that people call them.
     package static let published: [(name: String, configuration: ModelConfiguration)] = [
         ("mixtral-8x7b", mixtral8x7B), ("mixtral-8x22b", mixtral8x22B),
         ("qwen3-30b-a3b", qwen3MoE30B), ("olmoe-1b-7b", olmoe7B), ("glm-4.5-air", glm4Air),
         ("gpt-oss-20b", gptOSS20B), ("gpt-oss-120b", gptOSS120B),
+        ("mistral-small-4", mistralSmall4), ("mistral-large-3", mistralLarge3),
+        ("deepseek-v3", deepSeekV3), ("kimi-k2", kimiK2), ("glm-4.7-flash", glm4Flash),
     ]
 }

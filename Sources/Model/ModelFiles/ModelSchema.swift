@@ -123,7 +123,8 @@ package struct ModelSchema: Sendable {
                     ? [[member.vector.count]]
                     : member.matrices.map { [$0.rowCount, $0.columnCount] }
                 for (expert, sizes) in found.enumerated() where sizes != expected {
-                    let which = tensor.copies == nil ? "" : "expert \(expert) "
+                    let kind = tensor.everyCopy ? "head" : "expert"
+                    let which = tensor.copies == nil ? "" : "\(kind) \(expert) "
                     return ("\(stem)\(which)\(tensor.role)", expected, sizes)
                 }
             }
@@ -153,12 +154,18 @@ package struct NumberKey: Sendable {
     package let number: FamilyNumber
     /// Between what it must lie.
     package let range: ClosedRange<Double>
+    /// Whether it is written as a whole number.
+    package let isCount: Bool
 
     /// A key of a number.
-    package init(_ key: String, _ number: FamilyNumber, in range: ClosedRange<Double>) {
+    package init(
+        _ key: String, _ number: FamilyNumber, in range: ClosedRange<Double>,
+        isCount: Bool = false
+    ) {
         self.key = key
         self.number = number
         self.range = range
+        self.isCount = isCount
     }
 }
 
@@ -181,13 +188,15 @@ package struct GGUFKeys: Sendable {
     package let roundsRamp: Bool
     /// Tensors of some layer that a file has or has not, and the number that is 1 where it has.
     package let marks: [(tensor: String, number: FamilyNumber)]
+    /// Whether attention is latent, and what files do not say of it; nil: it is not.
+    package let latent: GGUFLatentKeys?
 
     /// Describes the keys.
     package init(
         architectures: [String], written: String, numbers: [NumberKey] = [],
         ropePairing: RopePairing = .adjacent, mixture: ExpertMixture? = nil,
         windows: WindowPattern? = nil, roundsRamp: Bool = true,
-        marks: [(tensor: String, number: FamilyNumber)] = []
+        marks: [(tensor: String, number: FamilyNumber)] = [], latent: GGUFLatentKeys? = nil
     ) {
         self.architectures = architectures
         self.written = written
@@ -197,6 +206,21 @@ package struct GGUFKeys: Sendable {
         self.windows = windows
         self.roundsRamp = roundsRamp
         self.marks = marks
+        self.latent = latent
+    }
+}
+
+/// What GGUF files of a family with latent attention leave unsaid.
+package struct GGUFLatentKeys: Sendable {
+    /// Whether YaRN's `mscale` is `mscale_all_dim`, which files state; else it is 1.
+    package let equalScales: Bool
+
+    /// What llama.cpp's writers multiply `mscale_all_dim` with in files of these families.
+    package static let multiplierScale = 0.1
+
+    /// Says it.
+    package init(equalScales: Bool) {
+        self.equalScales = equalScales
     }
 }
 
@@ -255,6 +279,9 @@ package struct HuggingFaceKeys: Sendable {
     package var readsMXFP4 = false
     /// Whether queries, keys and values have biases, of which the file need say nothing.
     package var hasAttentionBias: Bool
+    /// What the sizes of latent attention are where the file does not say; nil: attention is not
+    /// latent.
+    package var latent: HuggingFaceLatentKeys?
     /// What the file says of experts; nil: the family has none.
     package var mixture: HuggingFaceMixtureKeys?
     /// Whether the output matrix is the token embedding where the file does not say.
@@ -348,6 +375,10 @@ package struct MistralKeys: Sendable {
     ///
     /// It is an object that holds the `numbers`.
     package let mark: String?
+    /// Whether attention is latent.
+    package let isLatent: Bool
+    /// What the experts are besides what the file says.
+    package let mixture: ExpertMixture
     /// The family's own numbers in that object.
     package let numbers: [NumberKey]
     /// Fields of parts that are left out.
@@ -355,12 +386,14 @@ package struct MistralKeys: Sendable {
 
     /// Describes the keys.
     package init(
-        name: String, ropeTheta: Double, mark: String? = nil, numbers: [NumberKey] = [],
-        ignored: [String] = []
+        name: String, ropeTheta: Double, mark: String? = nil, isLatent: Bool = false,
+        mixture: ExpertMixture = ExpertMixture(), numbers: [NumberKey] = [], ignored: [String] = []
     ) {
         self.name = name
         self.ropeTheta = ropeTheta
         self.mark = mark
+        self.isLatent = isLatent
+        self.mixture = mixture
         self.numbers = numbers
         self.ignored = ignored
     }

@@ -20,12 +20,15 @@ package struct ModelTensors: Sendable {
         package let declaration: TensorDeclaration
         /// Its layer; nil: before or after the layers.
         package let layer: Int?
-        /// Its expert, where it has one for each.
-        package let expert: Int?
+        /// Which of its copies it is, where a layer has several.
+        package let copy: Int?
         /// The matrix; nil: it is a vector.
         package let matrix: WeightMatrix?
         /// The numbers of a vector.
         package let vector: [Float]
+
+        /// Its expert, where it has one for each.
+        package var expert: Int? { declaration.everyCopy ? nil : copy }
     }
 
     /// Creates the weights from their groups.
@@ -64,7 +67,7 @@ package struct ModelTensors: Sendable {
             let member = group.members[place.member]
             return Part(
                 declaration: member.declaration, layer: layer,
-                expert: member.declaration.copies == nil ? nil : place.matrix,
+                copy: member.declaration.copies == nil ? nil : place.matrix,
                 matrix: group[place], vector: member.vector)
         }
     }

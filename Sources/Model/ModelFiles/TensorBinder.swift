@@ -225,6 +225,10 @@ struct TensorBinder {
     private mutating func matrix(
         _ name: TensorName, rows: Int, columns: Int, layer: Int?, expert: Int, of count: Int
     ) throws(ModelFileError) -> WeightMatrix {
+        if name.isFlat {
+            return try flatPart(
+                name, rows: rows, columns: columns, layer: layer, copy: expert, of: count)
+        }
         if let form = name.rearrangement {
             let full = name.name(layer: layer)
             let key = form.rows.step == 1 ? full : "\(full) (rows \(form.rows.first) + n)"
@@ -256,6 +260,53 @@ struct TensorBinder {
         return tensor.matrix(firstRow: first, rows: rows)
     }
 
+    /// A copy's matrix of some rows of a matrix in which the copies lie one above another, or of the
+    /// transpose of some.
+    private mutating func flatPart(
+        _ name: TensorName, rows: Int, columns: Int, layer: Int?, copy: Int, of count: Int
+    ) throws(ModelFileError) -> WeightMatrix {
+        let full = name.name(layer: layer)
+        let isTransposed = name.rearrangement != nil
+        let above = name.rowsAbove.reduce(0) { $0 + $1(configuration) }
+        let below = name.rowsBelow.reduce(0) { $0 + $1(configuration) }
+        let rowsEach = above + (isTransposed ? columns : rows) + below
+        let isNew = sources[full] == nil
+        let all = try source(full, [count * rowsEach, isTransposed ? rows : columns])
+        if isNew { used.append(all) }
+        guard isTransposed else {
+            return all.matrix(firstRow: copy * rowsEach + above, rows: rows)
+        }
+        let key = "\(full) (transposed)"
+        if shared[key] == nil {
+            let type = RearrangedMatrices.transposedType(of: all.type)
+            shared[key] = try made(
+                type, (count: count, rows: rows, columns: columns), key: key
+            ) { () throws(ByteStorageError) in
+                try RearrangedMatrices(
+                    transposingPartsOf: all.matrix(firstRow: 0, rows: count * rowsEach),
+                    rowsEach: rowsEach, (count: count, rows: rows, columns: columns))
+            }
+        }
+        guard let tensor = shared[key] else { preconditionFailure("\(key) was not made") }
+        return tensor.matrix(firstRow: copy * rows, rows: rows)
+    }
+
+    /// Matrices that are made of others' bytes.
+    private func made(
+        _ type: ElementType, _ shape: RearrangedMatrices.Shape, key: String,
+        _ make: () throws(ByteStorageError) -> RearrangedMatrices
+    ) throws(ModelFileError) -> StoredTensor {
+        do throws(ByteStorageError) {
+            let file = try make()
+            return StoredTensor(
+                name: key, file: file, type: type,
+                shape: [shape.count, shape.rows, shape.columns], byteOffset: 0,
+                byteCount: file.byteCount)
+        } catch {
+            throw .unreadable(path: path, reason: "\(error)")
+        }
+    }
+
     /// All matrices of a stack that its file has in another order.
     private mutating func rearranged(
         _ name: String, _ arrangement: TensorName.Rearrangement, _ shape: RearrangedMatrices.Shape,
@@ -263,27 +314,15 @@ struct TensorBinder {
     ) throws(ModelFileError) -> StoredTensor {
         let rows = (first: arrangement.rows.first, step: arrangement.rows.step)
         let allRows = shape.rows * rows.step
-        func made(
-            _ type: ElementType, _ make: () throws(ByteStorageError) -> RearrangedMatrices
-        ) throws(ModelFileError) -> StoredTensor {
-            do throws(ByteStorageError) {
-                let file = try make()
-                return StoredTensor(
-                    name: key, file: file, type: type,
-                    shape: [shape.count, shape.rows, shape.columns], byteOffset: 0,
-                    byteCount: file.byteCount)
-            } catch {
-                throw .unreadable(path: path, reason: "\(error)")
-            }
-        }
         switch arrangement.form {
         case .transposed:
             let tensor = try source(name, [shape.count, shape.columns, allRows])
-            return try made(tensor.type) { () throws(ByteStorageError) in
+            return try made(tensor.type, shape, key: key) { () throws(ByteStorageError) in
                 try RearrangedMatrices(
                     transposing: (tensor.file, tensor.byteOffset),
                     elementByteCount: tensor.type.bytesPerBlock, shape, rows: rows)
             }
+        case .parts: preconditionFailure("\(name) is flat")
         case .mxfp4:
             guard shape.columns % 32 == 0 else {
                 throw .tensor(
@@ -293,7 +332,7 @@ struct TensorBinder {
             let sizes = [shape.count, allRows, shape.columns / 32]
             let blocks = try byteSource(name, sizes + [16])
             let scales = try byteSource(String(name.dropLast(6)) + "scales", sizes)
-            return try made(.mxfp4) { () throws(ByteStorageError) in
+            return try made(.mxfp4, shape, key: key) { () throws(ByteStorageError) in
                 try RearrangedMatrices(
                     mxfp4: (blocks.file, blocks.byteOffset),
                     scales: (scales.file, scales.byteOffset), shape, rows: rows)

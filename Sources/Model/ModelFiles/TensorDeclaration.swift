@@ -17,8 +17,10 @@ package struct TensorDeclaration: Sendable {
     package let role: TensorRole
     /// Its sizes, the contiguous one last: `[.H * .Dh, .D]` for a matrix, `[.D]` for a vector.
     package let shape: [Extent]
-    /// How many of it a layer has, one for each expert; nil: one.
+    /// How many of it a layer has, one for each expert or head; nil: one.
     package let copies: Extent?
+    /// Whether every token passes all copies, such as those of heads, and not some, as of experts.
+    package let everyCopy: Bool
     /// Its names in GGUF files; the first that is there counts, and the first is written.
     package let gguf: [TensorName]
     /// Its names in Hugging Face's files.
@@ -48,7 +50,7 @@ package struct TensorDeclaration: Sendable {
         _ role: TensorRole, _ shape: [Extent], copies: Extent? = nil, gguf: [TensorName],
         huggingFace: [TensorName], mistral: [TensorName] = [], follows: TensorRole? = nil,
         isQuantised: Bool = true, split: SplitAxis? = nil, rotates: Bool = false,
-        fillsCache: Bool = false, isVector: Bool = false
+        fillsCache: Bool = false, isVector: Bool = false, everyCopy: Bool = false
     ) {
         precondition((1...2).contains(shape.count), "\(role) has \(shape.count) dimensions")
         self.role = role
@@ -63,6 +65,7 @@ package struct TensorDeclaration: Sendable {
         self.split = split
         self.rotates = rotates
         self.fillsCache = fillsCache
+        self.everyCopy = everyCopy
     }
 
     /// The same tensor with other names in Hugging Face's files.
@@ -70,7 +73,7 @@ package struct TensorDeclaration: Sendable {
         TensorDeclaration(
             role, shape, copies: copies, gguf: gguf, huggingFace: names, mistral: mistral,
             follows: follows, isQuantised: isQuantised, split: split, rotates: rotates,
-            fillsCache: fillsCache, isVector: isVector)
+            fillsCache: fillsCache, isVector: isVector, everyCopy: everyCopy)
     }
 
     /// Its sizes in a model.
@@ -100,7 +103,7 @@ package struct TensorDeclaration: Sendable {
         names(naming).first?.name(layer: layer, expert: expert) ?? role.description
     }
 
-    /// Whether files are written with the matrices of all experts in one tensor.
+    /// Whether files are written with the matrices of all copies in one tensor.
     package func isStacked(_ naming: TensorNaming) -> Bool {
         names(naming).first?.isStacked ?? false
     }

@@ -14,13 +14,16 @@ package struct TensorName: Sendable, ExpressibleByStringLiteral {
     let rowsBelow: [Extent]
     /// How the file has a stack that does not lie row after row.
     let rearrangement: Rearrangement?
+    /// Whether a stack is a matrix of two dimensions: `[copies · rows, columns]`.
+    let isFlat: Bool
 
     private init(
-        _ pattern: String, isStacked: Bool, above: [Extent] = [], below: [Extent] = [],
-        rearrangement: Rearrangement? = nil
+        _ pattern: String, isStacked: Bool, isFlat: Bool = false, above: [Extent] = [],
+        below: [Extent] = [], rearrangement: Rearrangement? = nil
     ) {
         self.pattern = pattern
         self.isStacked = isStacked
+        self.isFlat = isFlat
         self.rearrangement = rearrangement
         rowsAbove = above
         rowsBelow = below
@@ -32,6 +35,9 @@ package struct TensorName: Sendable, ExpressibleByStringLiteral {
         enum Form {
             /// `[E, columns, all rows]`, or for vectors `[E, all rows]`.
             case transposed
+            /// A matrix of `[copies · all rows, columns]`, of each copy of which the first rows are
+            /// the columns here.
+            case parts
             /// MXFP4 as Hugging Face's files have it: `[E, all rows, blocks, 16]` codes under the
             /// name, and `[E, all rows, blocks]` scales with `_scales` at its end for `_blocks`.
             case mxfp4
@@ -84,6 +90,24 @@ package struct TensorName: Sendable, ExpressibleByStringLiteral {
         of pattern: String, above: [Extent] = [], below: [Extent] = []
     ) -> TensorName {
         TensorName(pattern, isStacked: true, above: above, below: below)
+    }
+
+    /// Some rows of each copy in a matrix in which the copies, such as heads, lie one above another:
+    /// `[copies · rows of all, columns]`.
+    package static func flatPart(
+        of pattern: String, above: [Extent] = [], below: [Extent] = []
+    ) -> TensorName {
+        TensorName(pattern, isStacked: true, isFlat: true, above: above, below: below)
+    }
+
+    /// The transposes of the first rows of each copy in such a matrix: as many as there are columns
+    /// here, before the rows of other matrices.
+    package static func transposedFlatPart(
+        of pattern: String, below: [Extent] = []
+    ) -> TensorName {
+        TensorName(
+            pattern, isStacked: true, isFlat: true, below: below,
+            rearrangement: .init(form: .parts, rows: .all))
     }
 
     /// Rows of a stack whose matrices are transposed: `[E, columns, all rows]`; of vectors

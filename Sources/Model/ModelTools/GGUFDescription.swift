@@ -59,8 +59,21 @@ extension ModelConfiguration {
         set("feed_forward_length", count(intermediateSize))
         set("attention.head_count", count(headCount))
         set("attention.head_count_kv", count(kvHeadCount))
-        set("attention.key_length", count(headDimension))
-        set("attention.value_length", count(headDimension))
+        if let latent {
+            guard ropePairing == keys.ropePairing else {
+                throw .unsupported(
+                    path: path, problem: "GGUF has no words for latent attention in halves")
+            }
+            set("attention.key_length", count(latent.rank + ropeDimensionCount))
+            set("attention.value_length", count(latent.rank))
+            set("attention.key_length_mla", count(headDimension))
+            set("attention.value_length_mla", count(latent.valueDimension))
+            set("attention.kv_lora_rank", count(latent.rank))
+            if let rank = latent.queryRank { set("attention.q_lora_rank", count(rank)) }
+        } else {
+            set("attention.key_length", count(headDimension))
+            set("attention.value_length", count(headDimension))
+        }
         set("attention.layer_norm_rms_epsilon", .float32(rmsNormEpsilon))
         if let slidingWindow { set("attention.sliding_window", count(slidingWindow)) }
         if let windows = keys.windows, slidingWindow != nil {
@@ -83,7 +96,8 @@ extension ModelConfiguration {
             }
         }
         for key in keys.numbers {
-            if let number = numbers[key.number] { set(key.key, .float32(Float(number))) }
+            guard let number = numbers[key.number] else { continue }
+            set(key.key, key.isCount ? count(Int(number)) : .float32(Float(number)))
         }
         set("rope.freq_base", .float32(Float(ropeTheta)))
         set("rope.dimension_count", count(ropeDimensionCount))
@@ -98,8 +112,15 @@ extension ModelConfiguration {
                     path: path,
                     problem: "GGUF has no YaRN scaling with “truncate” \(yarn.roundsRamp)")
             }
+            let mscale = latent?.mscaleAllDimensions ?? 0
             let usual = YarnScaling.attentionFactor(
-                factor: yarn.factor, mscale: nil, mscaleAllDimensions: nil)
+                factor: yarn.factor, mscale: keys.latent?.equalScales == true ? mscale : 1,
+                mscaleAllDimensions: mscale)
+            if mscale != 0 {
+                set(
+                    "rope.scaling.yarn_log_multiplier",
+                    .float32(Float(mscale * GGUFLatentKeys.multiplierScale)))
+            }
             set("rope.scaling.type", .string("yarn"))
             set("rope.scaling.factor", .float32(Float(yarn.factor)))
             set("rope.scaling.original_context_length", count(yarn.originalContextLength))

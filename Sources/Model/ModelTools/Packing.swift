@@ -155,7 +155,7 @@ private struct PackableTensor: Sendable {
         var all: [PackableTensor] = []
         for part in model.tensors.parts {
             let name = part.declaration.writtenName(
-                .packed, layer: part.layer, expert: part.expert)
+                .packed, layer: part.layer, expert: part.copy)
             if let matrix = part.matrix {
                 let isLookedUp = part.declaration.role == .tokenEmbedding && !isTied
                 all.append(PackableTensor(name, matrix, lookedUp: isLookedUp))
