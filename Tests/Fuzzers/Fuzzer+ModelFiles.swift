@@ -10,7 +10,7 @@ import Tokenization
 
 extension Fuzzer {
     static let modelFiles = [
-        gguf, safetensors, packed, packedHeader, modelConfiguration, manifest, prefixFile,
+        gguf, safetensors, adapter, packed, packedHeader, modelConfiguration, manifest, prefixFile,
     ]
 
     /// GGUF files: model, weights and vocabulary.
@@ -30,6 +30,33 @@ extension Fuzzer {
             return "the tensor \(tensor.name) reaches past the end"
         }
         return nil
+    }
+
+    /// LoRA adapters of a tiny mixture: a GGUF file, or PEFT's configuration and its matrices, as the
+    /// first byte says.
+    private static let adapter = Fuzzer("adapter") { input in
+        guard let first = input.first else { return nil }
+        let configuration = ModelConfiguration(
+            architecture: "llama", hiddenSize: 8, intermediateSize: 8, layerCount: 1, headCount: 2,
+            kvHeadCount: 1, headDimension: 4, vocabularySize: 6, expertCount: 2,
+            expertsPerToken: 1, contextLength: 64, ropeTheta: 10_000, ropePairing: .adjacent,
+            ropeDimensionCount: 4, rmsNormEpsilon: 1e-5)
+        let base = AdapterBase(Architecture.of(configuration).schema, configuration)
+        let bytes = Array(input.dropFirst())
+        func open() throws -> Adapter {
+            if first % 2 == 0 {
+                return try AdapterFile.open(
+                    gguf: GGUFFile(mapping: AnonymousMemory(bytes: bytes)), for: base)
+            }
+            let parts = bytes.parts(2)
+            return try AdapterFile.open(
+                peft: parts[0],
+                tensors: SafetensorsFile(mapping: AnonymousMemory(bytes: parts[1])), for: base)
+        }
+        let adapter = try open()
+        // Either matrix of each part has a row for each of the rank.
+        if adapter.byteCount > 64 * 1024 * max(1, input.count) { return "it takes too much memory" }
+        return try open().digest == adapter.digest ? nil : "reads differently the second time"
     }
 
     /// Packed files whose checksums are put right, for no input would get past them.

@@ -26,6 +26,9 @@ struct Running: Sendable, CustomTestStringConvertible {
     var blockStep = 1
     /// Other sequences, which are computed in the same steps.
     var neighbours: [[Int32]] = []
+    /// What is added to the model for the sequence, and for each of its neighbours; those that are
+    /// not named have none.
+    var adapters: [AppliedAdapter?] = []
 
     var testDescription: String {
         "\(kernels), \(threadCount) threads, S \(positionsPerBlock), \(kvElementType), "
@@ -74,7 +77,8 @@ struct Running: Sendable, CustomTestStringConvertible {
                     SequenceSlice(
                         firstToken: batch.tokens.count, tokenCount: count,
                         startPosition: done[sequence], blockTable: tables[sequence],
-                        logitsRows: sequence == 0 ? .all : .none))
+                        logitsRows: sequence == 0 ? .all : .none,
+                        adapter: adapters.indices.contains(sequence) ? adapters[sequence] : nil))
                 batch.tokens += sequences[sequence][done[sequence]..<done[sequence] + count]
                 done[sequence] += count
             }

@@ -28,7 +28,7 @@ final class Attention {
             ],
             huggingFace: ["model.layers.{L}.self_attn.q_proj.weight"],
             mistral: ["layers.{L}.attention.wq.weight"], split: .rows, rotates: true,
-            fillsCache: true),
+            fillsCache: true, isAdaptable: true),
         TensorDeclaration(
             .key, [.K * .Dh, .D],
             gguf: [
@@ -37,7 +37,7 @@ final class Attention {
             ],
             huggingFace: ["model.layers.{L}.self_attn.k_proj.weight"],
             mistral: ["layers.{L}.attention.wk.weight"], follows: .query, split: .rows,
-            rotates: true, fillsCache: true),
+            rotates: true, fillsCache: true, isAdaptable: true),
         TensorDeclaration(
             .value, [.K * .Dh, .D],
             gguf: [
@@ -46,11 +46,11 @@ final class Attention {
             ],
             huggingFace: ["model.layers.{L}.self_attn.v_proj.weight"],
             mistral: ["layers.{L}.attention.wv.weight"], follows: .query, split: .rows,
-            fillsCache: true),
+            fillsCache: true, isAdaptable: true),
         TensorDeclaration(
             .attentionOutput, [.D, .H * .Dh], gguf: ["blk.{L}.attn_output.weight"],
             huggingFace: ["model.layers.{L}.self_attn.o_proj.weight"],
-            mistral: ["layers.{L}.attention.wo.weight"], split: .columns),
+            mistral: ["layers.{L}.attention.wo.weight"], split: .columns, isAdaptable: true),
     ]
 
     /// A logit for each head that joins the softmax of its scores and whose share is dropped.
@@ -117,8 +117,9 @@ final class Attention {
 
     /// Queries, keys and values of the normalised rows.
     func project(_ step: ForwardStep) {
+        let sums = step.sums(for: [.query, .key, .value], inLayer: layer, of: step.normed)
         step.compute.multiply(
-            step.normed, rows: 0..<step.rowCount, queryKeyValue, into: outputs,
+            step.normed, rows: 0..<step.rowCount, queryKeyValue, into: outputs, adding: sums,
             ahead: step.read(queryKeyValueReading))
     }
 
@@ -140,8 +141,10 @@ final class Attention {
         step.compute.attend(
             queries: queries, cache: step.cache, layer: layer, plan: step.plan,
             scratch: step.attention, sinks: sinks, into: attended)  // [T, H·Dh]
+        let sums = step.sums(for: [.attentionOutput], inLayer: layer, of: attended)
         step.compute.multiply(
-            attended, rows: 0..<step.rowCount, wo, into: projected, ahead: step.read(woReading))
+            attended, rows: 0..<step.rowCount, wo, into: projected, adding: sums,
+            ahead: step.read(woReading))
         if !outputBias.isEmpty {
             step.compute.add(outputBias, toEach: projected, rowCount: step.rowCount)
         }

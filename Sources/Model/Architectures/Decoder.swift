@@ -111,7 +111,7 @@ final class Readout {
             mistral: "norm.weight"),
         TensorDeclaration(
             .output, [.V, .D], gguf: ["output.weight"], huggingFace: ["lm_head.weight"],
-            mistral: ["output.weight"], split: .rows),
+            mistral: ["output.weight"], split: .rows, isAdaptable: true),
     ]
 
     private let norm: RMSNorm
@@ -126,8 +126,9 @@ final class Readout {
 
     func forward(_ step: ForwardStep) {
         norm.normalize(step)  // [logits rows, D]
+        let sums = step.sums(for: [.output], inLayer: nil, of: step.normed)
         step.compute.multiply(
-            step.normed, rows: 0..<step.rowCount, output, into: step.logits,
+            step.normed, rows: 0..<step.rowCount, output, into: step.logits, adding: sums,
             ahead: step.read(reading))  // [logits rows, V]
     }
 }

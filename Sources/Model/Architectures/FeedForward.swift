@@ -20,21 +20,22 @@ final class DenseFeedForward: FeedForward {
         TensorDeclaration(
             .gate, [.F, .D], gguf: ["blk.{L}.ffn_gate.weight"],
             huggingFace: ["model.layers.{L}.mlp.gate_proj.weight"],
-            mistral: ["layers.{L}.feed_forward.w1.weight"], split: .rows),
+            mistral: ["layers.{L}.feed_forward.w1.weight"], split: .rows, isAdaptable: true),
         TensorDeclaration(
             .up, [.F, .D], gguf: ["blk.{L}.ffn_up.weight"],
             huggingFace: ["model.layers.{L}.mlp.up_proj.weight"],
-            mistral: ["layers.{L}.feed_forward.w3.weight"], split: .rows),
+            mistral: ["layers.{L}.feed_forward.w3.weight"], split: .rows, isAdaptable: true),
         TensorDeclaration(
             .down, [.D, .F], gguf: ["blk.{L}.ffn_down.weight"],
             huggingFace: ["model.layers.{L}.mlp.down_proj.weight"],
-            mistral: ["layers.{L}.feed_forward.w2.weight"], split: .columns),
+            mistral: ["layers.{L}.feed_forward.w2.weight"], split: .columns, isAdaptable: true),
     ]
 
     static let scratch = [
         ScratchDeclaration(.gated, .tokens, .F), ScratchDeclaration(.down, .tokens, .D),
     ]
 
+    private let layer: Int
     private let w1: WeightMatrix
     private let w2: WeightMatrix
     private let w3: WeightMatrix
@@ -49,6 +50,7 @@ final class DenseFeedForward: FeedForward {
     ///   - parts: its weights and what steps work with.
     ///   - role: the buffer for what its first two matrices compute.
     init(_ parts: LayerParts, gated role: ScratchRole = .gated) {
+        layer = parts.index
         w1 = parts.weights.matrix(.gate)
         w2 = parts.weights.matrix(.down)
         w3 = parts.weights.matrix(.up)
@@ -61,11 +63,14 @@ final class DenseFeedForward: FeedForward {
 
     func add(_ step: ForwardStep) {
         let rows = 0..<step.rowCount
+        let sums = step.sums(for: [.gate, .up], inLayer: layer, of: step.normed)
         step.compute.multiplyGated(
-            step.normed, rows: rows, w1: w1, w3: w3, into: gated,
+            step.normed, rows: rows, w1: w1, w3: w3, into: gated, adding: sums,
             ahead: step.read(gatedReading))  // [T, F]
+        let downSums = step.sums(for: [.down], inLayer: layer, of: gated)
         step.compute.multiply(
-            gated, rows: rows, w2, into: down, ahead: step.read(downReading))  // [T, D]
+            gated, rows: rows, w2, into: down, adding: downSums,
+            ahead: step.read(downReading))  // [T, D]
         step.compute.add(down, rowCount: step.rowCount, to: step.residual)
     }
 }

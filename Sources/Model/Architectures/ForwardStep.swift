@@ -88,6 +88,8 @@ package final class ForwardStep {
     private(set) var plan: AttentionPlan
     /// The rows that get logits.
     package private(set) var logitsRows: [Int32] = []
+    /// The adapters of the rows being computed.
+    private var adapters = RowAdapters()
 
     private let allRows: AttentionPlan
     private let keptRows: AttentionPlan
@@ -163,6 +165,7 @@ package final class ForwardStep {
         allRows.removeAll()
         keptRows.removeAll()
         logitsRows.removeAll(keepingCapacity: true)
+        adapters.removeAll()
         plan = allRows
         rowCount = 0
         expertReadByteCount = 0
@@ -175,7 +178,12 @@ package final class ForwardStep {
     ///   - count: how many they are.
     ///   - logitsCount: how many of them get logits.
     ///   - blockTable: where the sequence's keys and values are.
-    package func append(startPosition: Int, count: Int, logitsCount: Int, blockTable: [Int32]) {
+    ///   - adapter: what is added to the model for them; nil: nothing.
+    package func append(
+        startPosition: Int, count: Int, logitsCount: Int, blockTable: [Int32],
+        adapter: AppliedAdapter? = nil
+    ) {
+        adapters.append(adapter, count: count)
         allRows.append(startPosition: startPosition, count: count, blockTable: blockTable)
         if logitsCount > 0 {
             let skipped = count - logitsCount
@@ -195,6 +203,45 @@ package final class ForwardStep {
         compute.gather(queries, rows: logitsRows, into: queries)  // [logits rows, H·Dh]
         rowCount = logitsRows.count
         plan = keptRows
+        adapters.keep(logitsRows)
+    }
+
+    // MARK: Adapters
+
+    /// What adapters add to the products of the rows with some matrices of a layer, all of which read
+    /// the same; nil: nothing.
+    ///
+    /// - Parameters:
+    ///   - roles: the matrices, in the order of the products.
+    ///   - layer: their layer; nil: they are after the layers.
+    ///   - x: what they read, already computed.
+    /// - Returns: what the products take as `adding`.
+    func sums(for roles: [TensorRole], inLayer layer: Int?, of x: FloatBuffer) -> LowRankSums? {
+        if readings != nil { adapters.note(roles, inLayer: layer) }
+        return adapters.sums(for: roles, inLayer: layer, rowCount: rowCount, of: x, by: compute)
+    }
+
+    /// The same for the matrices of the experts that the rows visit.
+    ///
+    /// - Parameters:
+    ///   - roles: the matrices, in the order of the products.
+    ///   - layer: their layer.
+    ///   - source: whether a visit reads its token's row of `x` or its own.
+    ///   - x: what they read, already computed.
+    /// - Returns: what the products take as `adding`.
+    func expertSums(
+        for roles: [TensorRole], inLayer layer: Int, reading source: RowGroups.Source,
+        of x: FloatBuffer
+    ) -> LowRankSums? {
+        if readings != nil { adapters.note(roles, inLayer: layer) }
+        return adapters.sums(
+            for: roles, inLayer: layer, visiting: routing.groups, reading: source, of: x,
+            by: compute)
+    }
+
+    /// Whether the forward pass asks what adapters add to a matrix.
+    package func isAdaptable(_ role: TensorRole, layer: Int?) -> Bool {
+        adapters.isNoted(role, inLayer: layer)
     }
 
     // MARK: Experts

@@ -57,7 +57,7 @@ final class MixtureOfExperts: FeedForward {
             "model.layers.{L}.mlp.router.weight",
         ],
         mistral: ["layers.{L}.gate.weight", "layers.{L}.feed_forward.gate.weight"],
-        isQuantised: false)
+        isQuantised: false, isAdaptable: true)
 
     private static let selectionBias = TensorDeclaration(
         .selectionBias, [.E], gguf: ["blk.{L}.exp_probs_b.bias"],
@@ -85,7 +85,7 @@ final class MixtureOfExperts: FeedForward {
             ],
             mistral: [
                 "layers.{L}.experts.{E}.w1.weight", "layers.{L}.feed_forward.experts.{E}.w1.weight",
-            ], split: .experts),
+            ], split: .experts, isAdaptable: true),
         TensorDeclaration(
             .up, [.Fe, .D], copies: .E,
             gguf: [
@@ -101,7 +101,7 @@ final class MixtureOfExperts: FeedForward {
             ],
             mistral: [
                 "layers.{L}.experts.{E}.w3.weight", "layers.{L}.feed_forward.experts.{E}.w3.weight",
-            ], follows: .gate, split: .experts),
+            ], follows: .gate, split: .experts, isAdaptable: true),
         TensorDeclaration(
             .down, [.D, .Fe], copies: .E,
             gguf: [
@@ -116,7 +116,7 @@ final class MixtureOfExperts: FeedForward {
             ],
             mistral: [
                 "layers.{L}.experts.{E}.w2.weight", "layers.{L}.feed_forward.experts.{E}.w2.weight",
-            ], follows: .gate, split: .experts),
+            ], follows: .gate, split: .experts, isAdaptable: true),
     ]
 
     static let scratch = [
@@ -186,8 +186,10 @@ final class MixtureOfExperts: FeedForward {
         let compute = step.compute
         let rowCount = step.rowCount
         shared?.add(step)
+        let routerSums = step.sums(for: [.router], inLayer: layer, of: step.normed)
         compute.multiply(
-            step.normed, rows: 0..<rowCount, router, into: routerLogits)  // [T, E]
+            step.normed, rows: 0..<rowCount, router, into: routerLogits,
+            adding: routerSums)  // [T, E]
         if !routerBias.isEmpty {
             compute.add(routerBias, toEach: routerLogits, rowCount: rowCount)
         }
@@ -199,11 +201,14 @@ final class MixtureOfExperts: FeedForward {
                 into: &step.routing)
         }
         step.noteExperts(inLayer: layer, expertByteCount: expertByteCount)
+        let sums = step.expertSums(
+            for: [.gate, .up], inLayer: layer, reading: .token, of: step.normed)
         compute.multiplyGated(
-            step.normed, step.routing.groups, w1: w1, w3: w3, gate: gate,
-            into: gated)  // [T·A, Fe]
+            step.normed, step.routing.groups, w1: w1, w3: w3, gate: gate, into: gated,
+            adding: sums)  // [T·A, Fe]
+        let downSums = step.expertSums(for: [.down], inLayer: layer, reading: .slot, of: gated)
         compute.multiplyGathered(
-            gated, step.routing.groups, reading: .slot, w2, into: down,
+            gated, step.routing.groups, reading: .slot, w2, into: down, adding: downSums,
             ahead: step.read(expertsReading))  // [T·A, D]
         compute.addExperts(
             down, routing: step.routing, biases: downBias, rowCount: rowCount, to: step.residual)

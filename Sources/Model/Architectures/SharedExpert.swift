@@ -22,15 +22,17 @@ final class SharedExpert {
     private static let networks = [
         TensorDeclaration(
             .sharedGate, [.Fs, .D], gguf: ["blk.{L}.ffn_gate_shexp.weight"],
-            huggingFace: names("gate_proj"), mistral: mistral("gate", "w1"), split: .rows),
+            huggingFace: names("gate_proj"), mistral: mistral("gate", "w1"), split: .rows,
+            isAdaptable: true),
         TensorDeclaration(
             .sharedUp, [.Fs, .D], gguf: ["blk.{L}.ffn_up_shexp.weight"],
             huggingFace: names("up_proj"), mistral: mistral("up", "w3"), follows: .sharedGate,
-            split: .rows),
+            split: .rows,
+            isAdaptable: true),
         TensorDeclaration(
             .sharedDown, [.D, .Fs], gguf: ["blk.{L}.ffn_down_shexp.weight"],
             huggingFace: names("down_proj"), mistral: mistral("down", "w2"),
-            follows: .sharedGate, split: .columns),
+            follows: .sharedGate, split: .columns, isAdaptable: true),
     ]
 
     private static let gate = TensorDeclaration(
@@ -61,6 +63,7 @@ final class SharedExpert {
             ? [ScratchDeclaration(.sharedGated, .tokens, .Fs)] : []
     }
 
+    private let layer: Int
     private let w1: WeightMatrix
     private let w2: WeightMatrix
     private let w3: WeightMatrix
@@ -73,6 +76,7 @@ final class SharedExpert {
     private let downReading: Reading
 
     init(_ parts: LayerParts) {
+        layer = parts.index
         w1 = parts.weights.matrix(.sharedGate)
         w2 = parts.weights.matrix(.sharedDown)
         w3 = parts.weights.matrix(.sharedUp)
@@ -89,11 +93,14 @@ final class SharedExpert {
     func add(_ step: ForwardStep) {
         let compute = step.compute
         let rowCount = step.rowCount
+        let sums = step.sums(for: [.sharedGate, .sharedUp], inLayer: layer, of: step.normed)
         compute.multiplyGated(
-            step.normed, rows: 0..<rowCount, w1: w1, w3: w3, into: gated,
+            step.normed, rows: 0..<rowCount, w1: w1, w3: w3, into: gated, adding: sums,
             ahead: step.read(gatedReading))  // [T, Fs]
+        let downSums = step.sums(for: [.sharedDown], inLayer: layer, of: gated)
         compute.multiply(
-            gated, rows: 0..<rowCount, w2, into: down, ahead: step.read(downReading))  // [T, D]
+            gated, rows: 0..<rowCount, w2, into: down, adding: downSums,
+            ahead: step.read(downReading))  // [T, D]
         if let gate { compute.gate(down, by: step.normed, rowCount: rowCount, weight: gate) }
         compute.add(down, rowCount: rowCount, to: step.residual)
     }

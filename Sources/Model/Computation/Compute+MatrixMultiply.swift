@@ -12,13 +12,14 @@ extension Compute {
     ///   - rows: which rows of `x` and `y`.
     ///   - w: `[outputs, columns]`.
     ///   - y: `[T, outputs]`; may have more columns, which stay as they are.
+    ///   - sums: what adapters add, projected from `x`; nil: nothing.
     ///   - ahead: the weights that are needed next.
     package func multiply(
         _ x: FloatBuffer, rows: Range<Int>, _ w: WeightMatrix, into y: FloatBuffer,
-        ahead: WeightsAhead? = nil
+        adding sums: LowRankSums? = nil, ahead: WeightsAhead? = nil
     ) {
         plan.begin(x)
-        add(x, rows: rows, w, into: y)
+        add(x, rows: rows, w, into: y, adding: sums)
         runPlan(x, rows: rows, ahead: ahead)
     }
 
@@ -29,15 +30,18 @@ extension Compute {
     ///   - rows: which rows of `x` and of each output.
     ///   - matrices: `[outputs, columns]` each.
     ///   - outputs: as many buffers, `[T, outputs]` each.
+    ///   - sums: what adapters add to each of them; nil: nothing.
     ///   - ahead: the weights that are needed next.
     package func multiply(
         _ x: FloatBuffer, rows: Range<Int>, _ matrices: [WeightMatrix],
-        into outputs: [FloatBuffer], ahead: WeightsAhead? = nil
+        into outputs: [FloatBuffer], adding sums: LowRankSums? = nil, ahead: WeightsAhead? = nil
     ) {
         precondition(matrices.count == outputs.count, "\(matrices.count), \(outputs.count)")
         plan.begin(x)
         for index in matrices.indices {
-            add(x, rows: rows, matrices[index], into: outputs[index])
+            add(
+                x, rows: rows, matrices[index], into: outputs[index], adding: sums,
+                index: index)
         }
         runPlan(x, rows: rows, ahead: ahead)
     }
@@ -50,13 +54,14 @@ extension Compute {
     ///   - w1: `[outputs, columns]`.
     ///   - w3: `[outputs, columns]`.
     ///   - y: `[T, outputs]`.
+    ///   - sums: what adapters add to both products before the gate; nil: nothing.
     ///   - ahead: the weights that are needed next.
     package func multiplyGated(
         _ x: FloatBuffer, rows: Range<Int>, w1: WeightMatrix, w3: WeightMatrix,
-        into y: FloatBuffer, ahead: WeightsAhead? = nil
+        into y: FloatBuffer, adding sums: LowRankSums? = nil, ahead: WeightsAhead? = nil
     ) {
         plan.begin(x)
-        add(x, rows: rows, w1, gating: w3, into: y)
+        add(x, rows: rows, w1, gating: w3, into: y, adding: sums)
         runPlan(x, rows: rows, ahead: ahead)
     }
 
@@ -68,13 +73,16 @@ extension Compute {
     ///   - source: whether a slot reads its token's row of `x` or its own.
     ///   - matrices: the matrix of each group.
     ///   - y: row s receives slot s.
+    ///   - sums: what adapters add to each slot; nil: nothing.
     ///   - ahead: the weights that are needed next.
     package func multiplyGathered(
         _ x: FloatBuffer, _ groups: borrowing RowGroups, reading source: RowGroups.Source,
-        _ matrices: [WeightMatrix], into y: FloatBuffer, ahead: WeightsAhead? = nil
+        _ matrices: [WeightMatrix], into y: FloatBuffer, adding sums: LowRankSums? = nil,
+        ahead: WeightsAhead? = nil
     ) {
         unsafe multiplyGroups(
-            x, groups, reading: source, matrices, gating: nil, into: y, ahead: ahead)
+            x, groups, reading: source, matrices, gating: nil, into: y, adding: sums,
+            ahead: ahead)
     }
 
     /// y = gate(x · W1ᵀ) ⊙ (x · W3ᵀ) for each group of rows, all groups in one parallel region.
@@ -86,13 +94,15 @@ extension Compute {
     ///   - w3: the second matrix of each group.
     ///   - gate: what is added to the products, and the gate; nil: the gate is silu.
     ///   - y: row s receives slot s.
+    ///   - sums: what adapters add to both products of each slot before the gate; nil: nothing.
     package func multiplyGated(
         _ x: FloatBuffer, _ groups: borrowing RowGroups, w1: [WeightMatrix], w3: [WeightMatrix],
-        gate: ExpertGate? = nil, into y: FloatBuffer
+        gate: ExpertGate? = nil, into y: FloatBuffer, adding sums: LowRankSums? = nil
     ) {
         precondition(w1.count == w3.count, "\(w1.count), \(w3.count)")
         guard let gate else {
-            unsafe multiplyGroups(x, groups, reading: .token, w1, gating: w3, into: y, ahead: nil)
+            unsafe multiplyGroups(
+                x, groups, reading: .token, w1, gating: w3, into: y, adding: sums, ahead: nil)
             return
         }
         let count = w1.reduce(0) { $0 + $1.rowCount }
@@ -106,7 +116,7 @@ extension Compute {
                 unsafe multiplyGroups(
                     x, groups, reading: .token, w1, gating: w3,
                     by: .init(clamp: gate.clamp, biases: biases, upBiases: upBiases), into: y,
-                    ahead: nil)
+                    adding: sums, ahead: nil)
             }
         }
     }
@@ -145,7 +155,7 @@ extension Compute {
 
     private func add(
         _ x: FloatBuffer, rows: Range<Int>, _ w: WeightMatrix, gating u: WeightMatrix? = nil,
-        into y: FloatBuffer
+        into y: FloatBuffer, adding sums: LowRankSums? = nil, index: Int = 0
     ) {
         guard !rows.isEmpty else { return }
         precondition(rows.upperBound <= min(x.rowCount, y.rowCount), "\(rows), \(x.rowCount)")
@@ -153,13 +163,18 @@ extension Compute {
         unsafe product.firstInput = rows.lowerBound
         unsafe product.y = y.pointer(row: rows.lowerBound)
         unsafe product.tokenCount = rows.count
+        if let sums {
+            precondition(rows.upperBound <= sums.rowCount, "\(rows) of \(sums.rowCount) sums")
+            unsafe product.add(sums, index: index, firstRow: rows.lowerBound)
+        }
         unsafe plan.add(product)
     }
 
     private func multiplyGroups(
         _ x: FloatBuffer, _ groups: borrowing RowGroups, reading source: RowGroups.Source,
         _ matrices: [WeightMatrix], gating others: [WeightMatrix]?,
-        by gate: PlannedProduct.BiasedGate? = nil, into y: FloatBuffer, ahead: WeightsAhead?
+        by gate: PlannedProduct.BiasedGate? = nil, into y: FloatBuffer, adding sums: LowRankSums?,
+        ahead: WeightsAhead?
     ) {
         precondition(matrices.count == groups.groupCount, "\(matrices.count) matrices")
         plan.begin(x)
@@ -172,6 +187,7 @@ extension Compute {
                 inputs[index] < x.rowCount && slots[index] < y.rowCount,
                 "slot \(slots[index]), row \(inputs[index]), \(x.rowCount) rows")
             rowCount = max(rowCount, Int(inputs[index]) + 1)
+            if let sums { precondition(slots[index] < sums.rowCount, "slot \(slots[index])") }
         }
         unsafe inputs.withUnsafeBufferPointer { inputs in
             unsafe slots.withUnsafeBufferPointer { slots in
@@ -186,6 +202,7 @@ extension Compute {
                     unsafe product.xRows = inputs + first
                     unsafe product.yRows = slots + first
                     unsafe product.tokenCount = count
+                    if let sums { unsafe product.add(sums, index: 0, firstRow: 0) }
                     if var gate = unsafe gate {
                         unsafe gate.biases += Int(group) * product.w.rowCount
                         unsafe gate.upBiases += Int(group) * product.w.rowCount

@@ -18,6 +18,11 @@ internal import CKernels
     var tokenCount: Int
     /// What becomes of the two products where there is a U; nil: silu and no biases.
     var gate: BiasedGate?
+    /// What adapters add to x · Wᵀ, before the gate: of the row of y that the first token writes, or
+    /// of all rows of y where `yRows` says which; nil: nothing.
+    var terms: UnsafePointer<LowRankTerm>?
+    /// The same for x · Uᵀ.
+    var upTerms: UnsafePointer<LowRankTerm>?
 
     /// A clamped gate, and what is added to both products before.
     @unsafe struct BiasedGate {
@@ -54,6 +59,8 @@ internal import CKernels
             unsafe part.yRows = yRows + range.lowerBound
         } else {
             unsafe part.y += range.lowerBound * yStride
+            if let terms = unsafe terms { unsafe part.terms = terms + range.lowerBound }
+            if let terms = unsafe upTerms { unsafe part.upTerms = terms + range.lowerBound }
         }
         unsafe part.tokenCount = range.count
         return unsafe part
@@ -74,6 +81,26 @@ internal import CKernels
     func output(token: Int) -> UnsafeMutablePointer<Float> {
         guard let yRows = unsafe yRows else { return unsafe y + token * yStride }
         return unsafe y + Int(yRows[token]) * yStride
+    }
+
+    /// Has adapters add to the product.
+    ///
+    /// - Parameters:
+    ///   - sums: what they add.
+    ///   - index: the place of W among the region's matrices; that of U follows.
+    ///   - firstRow: the row of y that the first token writes, or 0 where `yRows` says.
+    mutating func add(_ sums: LowRankSums, index: Int, firstRow: Int) {
+        let shape = unsafe (rows: w.rowCount, columns: w.columnCount)
+        unsafe terms = sums.terms(of: index, firstRow: firstRow, for: shape)
+        if unsafe u != nil {
+            unsafe upTerms = sums.terms(of: index + 1, firstRow: firstRow, for: shape)
+        }
+    }
+
+    /// Which of the terms are those of a token.
+    func termIndex(token: Int) -> Int {
+        guard let yRows = unsafe yRows else { return token }
+        return unsafe Int(yRows[token])
     }
 
     /// The row of x that a token reads.

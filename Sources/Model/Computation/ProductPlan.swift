@@ -189,6 +189,14 @@ internal import Parallelism
             }
         } else {
             unsafe multiply(product, panels, scratch, worker: worker, isa: isa)
+            guard let terms = unsafe product.pointee.terms else { return }
+            let firstRow = panels.lowerBound * WeightMatrix.rowsPerPanel
+            let count = unsafe product.pointee.w.panels(panels).rowCount
+            for token in 0..<(unsafe product.pointee.tokenCount) {
+                unsafe terms[product.pointee.termIndex(token: token)].add(
+                    to: product.pointee.output(token: token) + firstRow, fromRow: firstRow,
+                    count: count, isa: isa)
+            }
         }
     }
 
@@ -207,6 +215,14 @@ internal import Parallelism
             let firstRow = panels.lowerBound * WeightMatrix.rowsPerPanel
             for token in 0..<last - first {
                 let y = unsafe gate.output(token: token) + firstRow
+                if let terms = unsafe gate.terms, let upTerms = unsafe gate.upTerms {
+                    let index = unsafe gate.termIndex(token: token)
+                    unsafe terms[index].add(
+                        to: y, fromRow: firstRow, count: u.w.rowCount, isa: isa)
+                    unsafe upTerms[index].add(
+                        to: up + token * u.yStride, fromRow: firstRow, count: u.w.rowCount,
+                        isa: isa)
+                }
                 guard let clamped = unsafe product.pointee.gate else {
                     unsafe ck_silu_multiply(isa, y, up + token * u.yStride, y, u.w.rowCount)
                     continue

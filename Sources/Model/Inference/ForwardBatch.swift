@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import ModelFiles
+
 /// Which tokens of a slice get logits.
 package enum LogitsRows: Hashable, Sendable {
     /// None: the slice is a part of a prompt.
@@ -32,16 +34,22 @@ package struct SequenceSlice: Hashable, Sendable {
     /// Which of the tokens get logits.
     package var logitsRows: LogitsRows
 
+    /// What is added to the model for these tokens; nil: nothing.
+    ///
+    /// The same for all tokens of a sequence, or what is in its KV cache would be another model's.
+    package var adapter: AppliedAdapter?
+
     /// Creates a slice.
     package init(
         firstToken: Int, tokenCount: Int, startPosition: Int, blockTable: [Int32],
-        logitsRows: LogitsRows
+        logitsRows: LogitsRows, adapter: AppliedAdapter? = nil
     ) {
         self.firstToken = firstToken
         self.tokenCount = tokenCount
         self.startPosition = startPosition
         self.blockTable = blockTable
         self.logitsRows = logitsRows
+        self.adapter = adapter
     }
 
     /// How many of the tokens, the last ones, get logits.

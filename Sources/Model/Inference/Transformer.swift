@@ -139,6 +139,11 @@ package final class Transformer {
         return step.logits
     }
 
+    /// Whether an adapter may add to a matrix of a layer: whether the forward pass asks for that.
+    package func isAdaptable(_ role: TensorRole, layer: Int?) -> Bool {
+        step.isAdaptable(role, layer: layer)
+    }
+
     /// How many tokens each expert has computed; nil in a dense model.
     package var expertUsage: ExpertUsage? { step.expertUsage }
 
@@ -200,7 +205,8 @@ package final class Transformer {
         for slice in batch.slices {
             step.append(
                 startPosition: slice.startPosition, count: slice.tokenCount,
-                logitsCount: slice.logitsRowCount, blockTable: slice.blockTable)
+                logitsCount: slice.logitsRowCount, blockTable: slice.blockTable,
+                adapter: slice.adapter)
         }
     }
 }

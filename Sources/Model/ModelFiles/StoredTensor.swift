@@ -89,6 +89,11 @@ package struct StoredTensor: Sendable {
                 path: file.path, name: name,
                 problem: "element type \(type.name) where F32, F16 or BF16 is needed")
         }
+        return try allFiniteValues()
+    }
+
+    /// The values of a tensor of any type in rows, all of them finite.
+    func allFiniteValues() throws(ModelFileError) -> [Float] {
         var reader = ByteReader(file, range: byteOffset..<byteOffset + byteCount)
         let values = try reader.readFloats(type, count: elementCount, what: name)
         if let index = values.firstIndex(where: { !$0.isFinite }) {

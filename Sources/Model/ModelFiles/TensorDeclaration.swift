@@ -40,6 +40,8 @@ package struct TensorDeclaration: Sendable {
     package let rotates: Bool
     /// Whether every token needs it, even one of the last layer whose logits nobody wants.
     package let fillsCache: Bool
+    /// Whether an adapter may add to what it gives: the block that it is of asks each step for that.
+    package let isAdaptable: Bool
     /// Whether it is plain numbers, such as a norm or a bias, and no matrix of a product.
     package let isVector: Bool
 
@@ -50,7 +52,8 @@ package struct TensorDeclaration: Sendable {
         _ role: TensorRole, _ shape: [Extent], copies: Extent? = nil, gguf: [TensorName],
         huggingFace: [TensorName], mistral: [TensorName] = [], follows: TensorRole? = nil,
         isQuantised: Bool = true, split: SplitAxis? = nil, rotates: Bool = false,
-        fillsCache: Bool = false, isVector: Bool = false, everyCopy: Bool = false
+        fillsCache: Bool = false, isAdaptable: Bool = false, isVector: Bool = false,
+        everyCopy: Bool = false
     ) {
         precondition((1...2).contains(shape.count), "\(role) has \(shape.count) dimensions")
         self.role = role
@@ -66,6 +69,7 @@ package struct TensorDeclaration: Sendable {
         self.rotates = rotates
         self.fillsCache = fillsCache
         self.everyCopy = everyCopy
+        self.isAdaptable = isAdaptable && !self.isVector
     }
 
     /// The same tensor with other names in Hugging Face's files.
@@ -73,7 +77,8 @@ package struct TensorDeclaration: Sendable {
         TensorDeclaration(
             role, shape, copies: copies, gguf: gguf, huggingFace: names, mistral: mistral,
             follows: follows, isQuantised: isQuantised, split: split, rotates: rotates,
-            fillsCache: fillsCache, isVector: isVector, everyCopy: everyCopy)
+            fillsCache: fillsCache, isAdaptable: isAdaptable, isVector: isVector,
+            everyCopy: everyCopy)
     }
 
     /// Its sizes in a model.
