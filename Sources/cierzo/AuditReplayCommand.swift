@@ -7,6 +7,7 @@ import Console
 import Foundation
 import Generation
 import JSON
+import ModelFiles
 import Serving
 
 extension Audit {
@@ -91,6 +92,11 @@ extension Audit {
         var privateKey: String
         @Option(help: "The model: a manifest, a GGUF or packed file, or a directory.")
         var model: String
+        @Option(
+            help: ArgumentHelp(
+                "The LoRA adapter, where the record has one: a folder of PEFT's or a GGUF file.",
+                valueName: "path"))
+        var adapter: String?
         @Option(help: "Compute threads; the answer does not depend on them.") var threads: Int?
         @Flag(help: "One JSON object on stdout.") var json = false
 
@@ -110,7 +116,8 @@ extension Audit {
             let content = try AuditedContent(
                 record.content(with: ContentKey.Private(path: privateKey)))
             let loaded = try LoadedModel(path: model)
-            try check(loaded, record)
+            let adapter = try adapter(of: record, for: loaded)
+            try check(loaded, adapter, record)
             guard let computation = record.members["computation"]?.objectValue,
                 var assembly = EngineAssembly(computing: computation)
             else {
@@ -126,7 +133,8 @@ extension Audit {
                     progress: progress)
             }
             do {
-                let replay = try await AuditReplay(of: content, by: running.model)
+                let answering = adapter.map(running.model.adapted) ?? running.model
+                let replay = try await AuditReplay(of: content, by: answering)
                 await running.engine.shutdown()
                 return replay
             } catch {
@@ -135,17 +143,49 @@ extension Audit {
             }
         }
 
+        /// The adapter that has answered, under the name of then.
+        private func adapter(
+            of record: AuditRecord, for loaded: LoadedModel
+        ) throws -> LoadedAdapter? {
+            let recorded = record.members["adapter"]
+            guard let name = recorded?["name"]?.stringValue else {
+                guard adapter == nil else {
+                    throw AccessError.wrong(
+                        what: "adapter", expected: "none, as the record has none",
+                        found: adapter ?? "")
+                }
+                return nil
+            }
+            guard let adapter else {
+                throw AccessError.wrong(
+                    what: "adapter", expected: "the path of the adapter '\(name)'", found: "none")
+            }
+            let opened = try AdapterFile.open(path: adapter, for: AdapterBase(loaded.file))
+            if let hash = recorded?["sha256"]?.stringValue {
+                let own = try WeightsHash.ofFile(opened.weightsPath)
+                guard own == hash else {
+                    throw AccessError.invalid(
+                        path: record.place, place: "adapter.sha256",
+                        expected: "that of \(adapter), \(own)", found: hash)
+                }
+            }
+            return LoadedAdapter(name: name, adapter: opened)
+        }
+
         /// Refuses other weights than those of the record, and tells of another build.
-        private func check(_ loaded: LoadedModel, _ record: AuditRecord) throws {
+        private func check(
+            _ loaded: LoadedModel, _ adapter: LoadedAdapter?, _ record: AuditRecord
+        ) throws {
             func refuse(_ member: String, _ expected: String, _ found: String) -> AccessError {
                 .invalid(
                     path: record.place, place: member,
                     expected: "the weights of \(model), \(found)", found: expected)
             }
             let recorded = record.members["fingerprint"]?.stringValue ?? ""
-            let weights = loaded.weightsFingerprint()
+            let weights =
+                loaded.weightsFingerprint() + (adapter.map { "-\($0.fingerprint)" } ?? "")
             guard recorded.hasSuffix("-\(weights)") else {
-                throw refuse("fingerprint", String(recorded.suffix(16)), weights)
+                throw refuse("fingerprint", String(recorded.suffix(weights.count)), weights)
             }
             if let hash = record.members["weights_sha256"]?.stringValue {
                 let own = try WeightsHash.of(loaded.file)

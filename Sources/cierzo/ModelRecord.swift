@@ -9,6 +9,8 @@ package struct ModelRecord: SettingSubject, Equatable {
     /// Nil for the model's own.
     package var name: String?
     package var aliases: [String] = []
+    /// `NAME=PATH` of each of its adapters.
+    package var adapters: [String] = []
     package var priority = 1
     package var isPinned = false
     package var temperature: Double?

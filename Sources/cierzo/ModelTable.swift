@@ -19,8 +19,8 @@ package enum ModelTable {
 
     /// What is known and not done: why.
     static let refused: [String: String] = Dictionary(
-        uniqueKeysWithValues: ["adapters", "lora", "lora-adapters"].map {
-            ($0, "no adapters: LoRA is not supported yet")
+        uniqueKeysWithValues: ["lora", "lora-adapters", "lora-modules"].map {
+            ($0, "its name 'adapters', with a list of NAME=PATH")
         })
 
     private static let own: [SettingRow<ModelRecord>] = [
@@ -34,6 +34,11 @@ package enum ModelTable {
         SettingRow(
             "aliases", \.aliases, .texts(), otherwise: "none", example: "[tiny]",
             "Further names, besides the model's own."),
+        SettingRow(
+            "adapters", \.adapters, .texts(), otherwise: "none",
+            example: "[support=adapters/support]",
+            "LoRA adapters of it, NAME=PATH each: folders of PEFT's or GGUF files. Requests ask for "
+                + "one by its name, or by MODEL:NAME."),
         SettingRow(
             "priority", \.priority, .number(1...1000),
             "How much of the processors' time it gets while other models compute, too, next to "

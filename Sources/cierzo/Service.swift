@@ -95,7 +95,7 @@ struct Service: Sendable {
 
         let loading = ModelService(
             configuration: configuration, port: port, residency: residency,
-            prefixStore: prefixStore, stop: stop, logger: logger,
+            registry: models, prefixStore: prefixStore, stop: stop, logger: logger,
             whenReady: { status in
                 await http.beginAccepting()
                 notifier.ready(status)
@@ -238,6 +238,7 @@ private struct ModelService: Sendable {
     let configuration: ServiceConfiguration
     let port: Int
     let residency: ModelResidency
+    let registry: ModelRegistry
     let prefixStore: PrefixStore?
     let stop: StopRequest
     let logger: Logger
@@ -297,8 +298,18 @@ private struct ModelService: Sendable {
                     found: "\(description.name) twice")
             }
             slot.announce(description, in: model.engine.resident, isEssential: isEssential)
+            if description.generates {
+                slot.announce(
+                    ModelAdapters(
+                        of: AdapterBase(model.loaded.file), in: residency,
+                        hash: configuration.audit == nil ? nil : WeightsHash.ofFile))
+            }
             describe(model, entry.assembly)
             opened.append(model)
+        }
+        // When all models are known, for each must fit beside the adapters.
+        for (entry, slot) in models {
+            for (name, path) in entry.adapters { try load(name, path, for: slot) }
         }
         if configuration.audit != nil {
             let hashes = WeightsHash.beginning(opened.map(\.loaded.file)) { [logger] error in
@@ -309,6 +320,26 @@ private struct ModelService: Sendable {
             }
         }
         return opened
+    }
+
+    private func load(_ name: String, _ path: String, for slot: ModelSlot) throws {
+        let model = slot.description?.name ?? ModelRegistry.defaultName
+        do throws(AdapterFailure) {
+            try registry.loadAdapter(path, named: name, for: model)
+        } catch {
+            throw SettingsError.invalid(
+                key: "models.adapters", source: "configuration",
+                expected: "an adapter of the model '\(model)' under a name of its own",
+                found: "\(name): \(error)")
+        }
+        guard let loaded = slot.adapters?.adapter(named: name) else { return }
+        logger.info(
+            "adapter",
+            metadata: [
+                "name": "\(name)", "model": "\(model)", "rank": "\(loaded.adapter.rank)",
+                "matrices": "\(loaded.adapter.matrixCount)",
+                "memory": "\(byteText(loaded.adapter.byteCount))",
+            ])
     }
 
     private func describe(_ model: OpenedModel, _ assembly: EngineAssembly) {

@@ -145,6 +145,17 @@ package struct ServiceConfiguration: SettingSubject {
         var entry = ModelEntry(path: path)
         entry.name = record.name
         entry.aliases = record.aliases
+        for text in record.adapters {
+            guard let sign = text.firstIndex(of: "="), sign > text.startIndex,
+                text.index(after: sign) < text.endIndex
+            else {
+                throw .invalid(
+                    key: "\(key).adapters", source: "configuration", expected: "NAME=PATH",
+                    found: text)
+            }
+            entry.adapters.append(
+                (name: String(text[..<sign]), path: String(text[text.index(after: sign)...])))
+        }
         // Nobody else could need its memory.
         entry.isPinned = record.isPinned || isOnly
         entry.temperature = record.temperature

@@ -252,6 +252,12 @@ package enum SettingTable {
             example: "1024",
             "Memory for the KV cache."),
         Setting(
+            "adapter-directory", \.api.adapterDirectory, .optional(.text),
+            otherwise: "none, adapters are loaded at the start only",
+            example: "/var/lib/cierzo/adapters",
+            "The folder from which LoRA adapters may be loaded while the server runs, by POST "
+                + "/v1/load_lora_adapter and keys with admin."),
+        Setting(
             "cache-directory", \.cacheDirectory, .optional(.text),
             otherwise: "none, prompts are computed anew after a restart",
             example: "/var/cache/cierzo",

@@ -47,6 +47,9 @@ final class WeightsHash: Sendable {
     /// The hash of a model's files; reads all of them.
     static func of(_ file: ModelFile) throws -> String { try of(paths(file)) }
 
+    /// The hash of a file; reads all of it.
+    @Sendable static func ofFile(_ path: String) throws -> String { try sha256(path) }
+
     private static func paths(_ file: ModelFile) -> [String] { file.tensors.files.map(\.path) }
 
     private static func of(_ paths: [String]) throws -> String {

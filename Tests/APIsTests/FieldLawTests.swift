@@ -30,12 +30,16 @@ import Testing
     }
 
     static func client() -> TestClient {
+        var configuration = APIServer.Configuration()
+        configuration.adapterDirectory = AdapterTests.folderPath
         // The descriptions of Anthropic's own tools are long, and a token here is a byte.
-        TestClient(
-            engine: ScriptedEngine(contextLength: 8_192),
+        let client = TestClient(
+            configuration, engine: ScriptedEngine(contextLength: 8_192),
             tokenizer: ByteTokenizer(fillsGaps: true),
             embedding: EmbeddingAbility(
                 Pooling(.last), dimension: 8, hasScore: true, isEncoder: false))
+        if let adapters = AdapterTests.loaded("support") { client.slot.announce(adapters) }
+        return client
     }
 
     @Test func `every endpoint has a contract`() {

@@ -30,6 +30,20 @@ import Testing
         SequenceRequest(promptTokens: prompt, maxTokens: 1, scope: scope)
     }
 
+    /// Clients choose the texts of scopes; what is added to the model they cannot write there.
+    @Test func `what is added to the model has names of its own, whatever the scope's text`() {
+        let texts = ["", "7 1", "1:7 1", "a"]
+        let adapters = ["", "7 1", "7 2", "a"]
+        let names = texts.flatMap { text in
+            adapters.map { PrefixName(root, in: CacheScope(rawValue: text, adapter: $0)) }
+        }
+
+        #expect(Set(names).count == texts.count * adapters.count)
+        #expect(
+            PrefixName(root, in: CacheScope(rawValue: "a", adapter: ""))
+                == PrefixName(root, in: CacheScope(rawValue: "a")))
+    }
+
     @Test func `a name is a digest of the computation, the scope and all tokens`() {
         // Python's hashlib.sha256 of struct.pack(">…I"): 1 and a byte of "model" each, then 2, that
         // digest and the scope, then 3, that digest and the tokens.

@@ -123,11 +123,11 @@ import cierzo
             }
         }
         guard
-            case .invalid("models[0].lora", _, "no adapters: LoRA is not supported yet", _)? =
-                error(
+            case .invalid(
+                "models[0].lora", _, "its name 'adapters', with a list of NAME=PATH", _)? = error(
                     "models:\n - path: a\n   lora: b\n")
         else {
-            Issue.record("an adapter")
+            Issue.record("an adapter by another server's name")
             return
         }
     }

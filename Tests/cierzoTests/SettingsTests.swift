@@ -153,6 +153,7 @@ import cierzo
         block-size           16  # default
         kv-type              f16  # default
         kv-memory            (4 contexts, at most a quarter of memory)  # default
+        adapter-directory    (none, adapters are loaded at the start only)  # default
         cache-directory      (none, prompts are computed anew after a restart)  # default
         cache-disk-limit     10240  # default
         max-sequences        64  # default

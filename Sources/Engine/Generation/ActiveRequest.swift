@@ -36,11 +36,20 @@ final class ActiveRequest {
 
     var request: GenerationRequest { submission.request }
 
+    /// Who may share its keys and values: those with an equal scope, and the same added to the model.
+    private var scope: CacheScope {
+        CacheScope(
+            rawValue: request.cacheScope,
+            adapter: request.adapter.map { adapter in
+                "\(adapter.adapter.digest) \(adapter.scale.bitPattern)"
+            } ?? "")
+    }
+
     /// The prompt as it is remembered.
     var prompt: PromptHistory.Prompt {
         PromptHistory.Prompt(
             tokens: request.promptTokens, client: ClientID(rawValue: request.client),
-            scope: CacheScope(rawValue: request.cacheScope), key: request.cacheKey)
+            scope: scope, key: request.cacheKey)
     }
 
     /// What the scheduler is asked for.
@@ -50,7 +59,7 @@ final class ActiveRequest {
             scoresPrompt: isScoring, scoredFrom: scores.firstPosition,
             forkCount: submission.maxTokens > 0 ? request.choiceCount - 1 : 0,
             priority: request.priority, client: ClientID(rawValue: request.client),
-            weight: Double(request.weight), scope: CacheScope(rawValue: request.cacheScope),
+            weight: Double(request.weight), scope: scope,
             deadline: request.timeLimit.map { submission.submitted + $0 })
     }
 

@@ -193,6 +193,7 @@ struct BeamSearch: Sendable {
         step.client = request.client
         step.weight = request.weight
         step.cacheScope = request.cacheScope
+        step.adapter = request.adapter
         step.timeLimit = request.timeLimit
         if beam.length == 0 { step.promptLogprobs = request.promptLogprobs }
         return Submission(

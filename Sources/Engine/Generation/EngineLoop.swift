@@ -179,7 +179,7 @@ final class EngineLoop {
             SequenceSlice(
                 firstToken: batch.tokens.count, tokenCount: slice.tokenCount,
                 startPosition: slice.startPosition, blockTable: scheduler.blockTable(of: slice),
-                logitsRows: rows))
+                logitsRows: rows, adapter: choices[slice.id]?.active.request.adapter))
         batch.tokens += scheduler.tokens(of: slice)
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Inference
+package import ModelFiles
 package import Sampling
 package import StructuredOutput
 
@@ -107,6 +108,9 @@ package struct GenerationRequest: Hashable, Sendable {
 
     /// What is made of the prompt's states, instead of an answer; nil for an answer.
     package var embedding: EmbeddingOutput?
+
+    /// What is added to the model for this request, an adapter of this model; nil: nothing.
+    package var adapter: AppliedAdapter?
 
     /// Where the second of two texts begins in the prompt, for encoders that tell them apart.
     package var secondTextStart: Int?

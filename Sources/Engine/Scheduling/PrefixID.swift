@@ -33,6 +33,12 @@ package struct CacheScope: Hashable, Sendable {
     /// Any text; the empty one is the scope of everybody who has no other.
     package let rawValue: String
 
+    /// What was added to the model for them, apart from the text, which clients choose; empty: nothing.
+    package let adapter: String
+
     /// Creates a scope.
-    package init(rawValue: String = "") { self.rawValue = rawValue }
+    package init(rawValue: String = "", adapter: String = "") {
+        self.rawValue = rawValue
+        self.adapter = adapter
+    }
 }

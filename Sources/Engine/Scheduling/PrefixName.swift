@@ -11,6 +11,7 @@ package struct PrefixName: Hashable, Sendable {
         case computation = 1
         case scope
         case tokens
+        case adapter
     }
 
     /// The digest.
@@ -26,7 +27,10 @@ package struct PrefixName: Hashable, Sendable {
 
     /// The name of no tokens at all, in a scope of a computation.
     package init(_ root: PrefixName, in scope: CacheScope) {
-        self.init(Self.digest(of: scope.rawValue, .scope, after: root))
+        let computation =
+            scope.adapter.isEmpty
+            ? root : PrefixName(Self.digest(of: scope.adapter, .adapter, after: root))
+        self.init(Self.digest(of: scope.rawValue, .scope, after: computation))
     }
 
     /// The name of a prefix with a block's worth of tokens more.

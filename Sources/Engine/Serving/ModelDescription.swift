@@ -29,6 +29,9 @@ package struct ModelDescription: Hashable, Sendable {
     /// Other names that requests may use.
     package var aliases: [String]
 
+    /// The model that this one is an adapter of; nil: it is none.
+    package var parent: String?
+
     /// When its file was written, in seconds since 1970.
     package var creationTime: Int
 

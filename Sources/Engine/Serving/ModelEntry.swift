@@ -26,6 +26,9 @@ package struct ModelEntry: Sendable {
     /// The most tokens of an answer where a request says none; nil for as many as fit.
     package var maxTokens: Int?
 
+    /// Its adapters: their names, and where they are.
+    package var adapters: [(name: String, path: String)] = []
+
     /// What its engine gets of the machine.
     package var assembly = EngineAssembly()
 

@@ -62,7 +62,12 @@ package final class ModelRegistry: Sendable {
     /// The places of all models, the default one first.
     package var slots: [ModelSlot] { announced.withLock { $0 } }
 
+    /// The places of all models, each followed by those of the model with each of its adapters.
+    package var slotsWithAdapters: [ModelSlot] { slots.flatMap { [$0] + $0.adapted } }
+
     /// The place of the model of that name.
+    ///
+    /// An adapter has a name of its own, and is also called `MODEL:ADAPTER`.
     ///
     /// Clients of Ollama give every name a tag, which says nothing where it is `latest`: then the
     /// name without it counts, too.
@@ -76,6 +81,23 @@ package final class ModelRegistry: Sendable {
             // A model may have the name of the default one.
             slots.first { $0.description?.isNamed(name) ?? false }
                 ?? (name == Self.defaultName ? slots.first : nil)
+                ?? adapted(name)
+        }
+        func adapted(_ name: String) -> ModelSlot? {
+            for slot in slots {
+                if let adapted = slot.adapted(by: name) { return adapted }
+            }
+            // Either name may have colons, too.
+            for colon in name.indices where name[colon] == ":" {
+                let (model, adapter) = (String(name[..<colon]), name[name.index(after: colon)...])
+                for slot in slots
+                where slot.description?.isNamed(model) ?? false
+                    || model == Self.defaultName && slot === slots.first
+                {
+                    if let adapted = slot.adapted(by: String(adapter)) { return adapted }
+                }
+            }
+            return nil
         }
         let tag = ":latest"
         return slot(name) ?? (name.hasSuffix(tag) ? slot(String(name.dropLast(tag.count))) : nil)

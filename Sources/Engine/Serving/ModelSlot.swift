@@ -39,6 +39,14 @@ package final class ModelSlot: Sendable {
         let isEssential: Bool
     }
 
+    /// A place that is another's, with an adapter.
+    private struct Adaptation {
+        let base: ModelSlot
+        let adapter: LoadedAdapter
+    }
+
+    private let adaptation: Adaptation?
+    private let adapterSource = Mutex<ModelAdapters?>(nil)
     private let current: Mutex<State>
     private let reported = Mutex<Progress?>(nil)
     private let place = Mutex<Place?>(nil)
@@ -48,6 +56,33 @@ package final class ModelSlot: Sendable {
     /// - Parameter announced: the model that is being loaded, if it is known.
     init(announcing announced: ModelDescription?) {
         current = Mutex(.loading(announced))
+        adaptation = nil
+    }
+
+    /// The place of a model with an adapter: whatever becomes of the model becomes of it, too.
+    private init(_ base: ModelSlot, adaptedBy adapter: LoadedAdapter) {
+        adaptation = Adaptation(base: base, adapter: adapter)
+        current = Mutex(.loading(nil))
+    }
+
+    // MARK: Adapters
+
+    /// Says where the model's adapters come from.
+    package func announce(_ adapters: ModelAdapters) {
+        adapterSource.withLock { $0 = adapters }
+    }
+
+    /// The model's adapters; nil where it can have none.
+    package var adapters: ModelAdapters? { adapterSource.withLock { $0 } }
+
+    /// The places of the model with each of its adapters.
+    package var adapted: [ModelSlot] {
+        (adapters?.all ?? []).map { ModelSlot(self, adaptedBy: $0) }
+    }
+
+    /// The place of the model with the adapter of that name.
+    func adapted(by name: String) -> ModelSlot? {
+        adapters?.adapter(named: name).map { ModelSlot(self, adaptedBy: $0) }
     }
 
     /// Says for those who wait how far loading has come.
@@ -85,10 +120,20 @@ package final class ModelSlot: Sendable {
     }
 
     /// What stands there now.
-    package var state: State { current.withLock { $0 } }
+    package var state: State {
+        guard let adaptation else { return current.withLock { $0 } }
+        let adapter = adaptation.adapter
+        return switch adaptation.base.state {
+        case .loading(let base): .loading(base.map(adapter.describe))
+        case .serving(let model): .serving(model.adapted(by: adapter))
+        case .stopping(let model): .stopping(model.adapted(by: adapter))
+        }
+    }
 
     /// The model's place in memory; nil for a model that never leaves it.
-    package var resident: Resident? { place.withLock { $0?.resident } }
+    package var resident: Resident? {
+        adaptation.map(\.base.resident) ?? place.withLock { $0?.resident }
+    }
 
     /// Whether the server is not ready before the model was in memory once.
     package var isEssential: Bool { place.withLock { $0?.isEssential ?? true } }

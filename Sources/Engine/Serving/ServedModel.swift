@@ -3,6 +3,7 @@
 package import AnswerParsing
 package import Generation
 package import JSON
+import ModelFiles
 import Recognition
 import Sampling
 import StructuredOutput
@@ -14,7 +15,7 @@ package struct ServedModel: Sendable {
     package var description: ModelDescription
 
     /// What generates.
-    package let engine: any CompletionEngine
+    package private(set) var engine: any CompletionEngine
 
     /// Its vocabulary.
     package let tokenizer: any Tokenizer
@@ -26,7 +27,10 @@ package struct ServedModel: Sendable {
     package let chatTemplate: String?
 
     /// Differs between builds and between weights.
-    package let fingerprint: String
+    package private(set) var fingerprint: String
+
+    /// What is added to its weights; nil: nothing.
+    package private(set) var adapter: LoadedAdapter?
 
     /// SHA-256 of its weights (``WeightsHash``), once somebody has computed it.
     package var weightsHash: @Sendable () -> String? = { nil }
@@ -74,6 +78,16 @@ package struct ServedModel: Sendable {
         var description = description
         if fim != nil { description.capabilities.insert(.infilling) }
         self.description = description
+    }
+
+    /// The same model with an adapter, under the adapter's name.
+    package func adapted(by adapter: LoadedAdapter) -> ServedModel {
+        var model = self
+        model.description = adapter.describe(description)
+        model.engine = AdaptedEngine(base: engine, adapter: AppliedAdapter(adapter.adapter))
+        model.fingerprint += "-\(adapter.fingerprint)"
+        model.adapter = adapter
+        return model
     }
 
     /// More ids than any context holds, and few enough for one list.

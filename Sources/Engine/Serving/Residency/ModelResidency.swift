@@ -127,6 +127,41 @@ package final class ModelResidency: Sendable {
         return model
     }
 
+    /// Memory that something beside the models takes, until nobody holds this any more.
+    package final class Reservation: Sendable {
+        private let residency: ModelResidency
+        private let byteCount: Int
+
+        fileprivate init(_ residency: ModelResidency, byteCount: Int) {
+            self.residency = residency
+            self.byteCount = byteCount
+        }
+
+        deinit {
+            residency.change { [byteCount] schedule, _ in schedule.release(byteCount) }
+        }
+    }
+
+    /// Takes memory from the budget of all models.
+    ///
+    /// - Parameters:
+    ///   - name: what it is for, for errors.
+    ///   - byteCount: how much.
+    /// - Returns: what holds it.
+    /// - Throws: ``ResidencyError`` where a model could not be in memory any more then, or the models
+    ///   that are in memory now leave no room.
+    package func reserve(
+        name: String, byteCount: Int
+    ) throws(ResidencyError) -> Reservation {
+        let isReserved = state.withLock { $0.schedule.reserve(byteCount) }
+        guard isReserved else {
+            throw .noRoom(
+                adapter: name, byteCount: byteCount, budget: configuration.budget,
+                usedByteCount: usedByteCount)
+        }
+        return Reservation(self, byteCount: byteCount)
+    }
+
     /// Refuses all who wait, loads nothing any more, and ends all models.
     ///
     /// - Parameter grace: how long running requests may go on.
@@ -299,6 +334,9 @@ package enum ResidencyError: Error, Equatable, CustomStringConvertible {
     /// It is larger than the budget, or than what the pinned models leave of it.
     case tooLarge(model: String, byteCount: Int, budget: Int, pinnedByteCount: Int)
 
+    /// An adapter does not fit beside the models.
+    case noRoom(adapter: String, byteCount: Int, budget: Int, usedByteCount: Int)
+
     /// One line that says what to change.
     package var description: String {
         switch self {
@@ -308,6 +346,10 @@ package enum ResidencyError: Error, Equatable, CustomStringConvertible {
                 + (pinned == 0 ? "" : ", of which pinned models take \(byteText(pinned))")
                 + ": raise memory-limit, or lower the model's context, kv-memory or "
                 + "max-batch-tokens"
+        case .noRoom(let adapter, let byteCount, let budget, let used):
+            "the adapter '\(adapter)' needs \(byteText(byteCount)), memory-limit allows "
+                + "\(byteText(budget)), of which \(byteText(used)) are taken, and every model must "
+                + "fit beside it: raise memory-limit, or unload a model or an adapter"
         }
     }
 }

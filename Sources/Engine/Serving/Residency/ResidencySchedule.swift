@@ -116,6 +116,9 @@ package struct ResidencySchedule {
     package private(set) var entries: [Entry] = []
     private(set) var isStopped = false
 
+    /// What something beside the models takes.
+    private(set) var reservedByteCount = 0
+
     /// How often a model was loaded into memory that others had to give up for it.
     package private(set) var swapCount = 0
     private var nextWaiter: UInt64 = 1
@@ -127,9 +130,10 @@ package struct ResidencySchedule {
         self.configuration = configuration
     }
 
-    /// The bytes of all models that are in memory, or on their way into it or out of it.
+    /// The bytes of all models that are in memory, or on their way into it or out of it, and of what
+    /// is beside them.
     package var usedByteCount: Int {
-        entries.reduce(0) { $0 + ($1.status == .unloaded ? 0 : $1.byteCount) }
+        entries.reduce(reservedByteCount) { $0 + ($1.status == .unloaded ? 0 : $1.byteCount) }
     }
 
     // MARK: What happens
@@ -144,6 +148,22 @@ package struct ResidencySchedule {
                 lastUsed: now, loadedAt: now))
         return entries.count - 1
     }
+
+    /// Takes memory for something beside the models.
+    ///
+    /// - Returns: false where a model could not be in memory beside the pinned ones any more, or those
+    ///   that are there leave no room.
+    mutating func reserve(_ byteCount: Int) -> Bool {
+        let pinned = entries.reduce(0) { $0 + ($1.isPinned ? $1.byteCount : 0) }
+        let largest = entries.reduce(0) { max($0, $1.isPinned ? 0 : $1.byteCount) }
+        let most = configuration.budget - max(usedByteCount, reservedByteCount + pinned + largest)
+        guard byteCount <= most else { return false }
+        reservedByteCount += byteCount
+        return true
+    }
+
+    /// Gives such memory back.
+    mutating func release(_ byteCount: Int) { reservedByteCount -= byteCount }
 
     /// Begins a use of a model, if it is in memory.
     package mutating func enter(_ index: Int, at now: Instant) -> Entrance {

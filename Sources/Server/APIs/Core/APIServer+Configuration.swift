@@ -32,6 +32,9 @@ extension APIServer {
         /// How long work may be pending without a step until `/health` says so.
         package let stallLimit: Duration
 
+        /// The folder that adapters may be loaded from while the server runs; nil: they may not.
+        package var adapterDirectory: String?
+
         /// The version of the program.
         package var version: String
 

@@ -147,6 +147,11 @@ final class AuditTrail: Sendable {
         record["model"] = model.map { .string($0.description.name) }
         record["fingerprint"] = model.map { .string($0.fingerprint) }
         record["weights_sha256"] = model?.weightsHash().map { .string($0) }
+        if let adapter = model?.adapter {
+            var members: JSONObject = ["name": .string(adapter.name)]
+            members["sha256"] = adapter.weightsHash.map { .string($0) }
+            record["adapter"] = .object(members)
+        }
         if let computation = model?.computation, !computation.isEmpty {
             record["computation"] = .object(computation)
         }

@@ -71,7 +71,7 @@ extension PeerField {
         ),
         (
             ["lora", "lora_path", "lora_request", "adapter_id", "adapter"], nil,
-            "adapters are not supported"
+            "not read; name an adapter as the model"
         ),
         (
             ["logits_processors", "custom_logit_processor", "vllm_xargs", "watermark"], nil,

@@ -80,7 +80,7 @@ struct RequestContext: Sendable {
 
     /// The models that whoever asks may know of.
     var slots: [ModelSlot] {
-        backend.models.slots.filter { slot in
+        backend.models.slotsWithAdapters.filter { slot in
             slot.description.map { caller.limits.allowsModel($0.isNamed) } ?? true
         }
     }

@@ -8,6 +8,11 @@ extension EndpointContract {
         FieldDeclaration("owned_by", .string(), "Whose model it is.").required
         FieldDeclaration("type", .choice(["base", "fine-tuned"]), "What Mistral calls it.")
             .required
+        FieldDeclaration("root", .string(), "The model, or that which it is an adapter of.")
+            .required
+        FieldDeclaration(
+            "parent", FieldKind.string().orNull, "The model that this one is an adapter of."
+        ).required
         FieldDeclaration("name", .string(), "The model's name.").required
         FieldDeclaration("description", .string(), "One line about the model.").required
         FieldDeclaration("aliases", .array(of: .string()), "Other names of it.").required

@@ -11,6 +11,9 @@ package struct ModelCard: Hashable, Sendable {
     /// Other names that requests may use.
     package var aliases: [String]
 
+    /// The model that this one is an adapter of; nil: it is none.
+    package var parent: String?
+
     /// Whether `default` is one of its names, too.
     package var isDefault = true
 
@@ -79,7 +82,8 @@ package struct ModelCard: Hashable, Sendable {
         meta["status"] = .string(status)
         return [
             "id": .string(id), "object": "model", "created": .integer(created),
-            "owned_by": .string(ownedBy), "type": "base",
+            "owned_by": .string(ownedBy), "type": parent == nil ? "base" : "fine-tuned",
+            "root": .string(parent ?? id), "parent": parent.map { .string($0) } ?? .null,
             // Open WebUI fails on a name that is null.
             "name": .string(id), "description": .string(summary),
             "aliases": .array(((isDefault ? ["default"] : []) + aliases).map { .string($0) }),
@@ -123,6 +127,7 @@ extension ModelCard {
             fillsInTheMiddle: model.capabilities.contains(.infilling),
             callsTools: model.capabilities.contains(.toolCalls), meta: meta)
         self.isDefault = isDefault
+        parent = model.parent
         reasons = model.capabilities.contains(.thinking)
         embeds = model.capabilities.contains(.embedding)
         reranks = model.capabilities.contains(.reranking)

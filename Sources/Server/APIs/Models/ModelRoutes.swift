@@ -64,7 +64,8 @@ private enum ModelRoutes {
 extension ModelCard {
     /// The card of a model, unless nothing is known of it yet.
     fileprivate static func json(of slot: ModelSlot, _ context: RequestContext) -> JSONValue? {
-        let isDefault = context.backend.models.slot(named: ModelRegistry.defaultName) === slot
+        let models = context.backend.models
+        let isDefault = models.slot(named: ModelRegistry.defaultName) === slot
         return slot.description.map {
             context.dialect.modelListing.card(
                 ModelCard($0, isDefault: isDefault), slot.status.name)

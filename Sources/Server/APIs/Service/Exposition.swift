@@ -22,6 +22,7 @@ enum Exposition {
             "cierzo_ready", Health(backend).isReady ? 1 : 0,
             help: "Whether requests can be answered.")
         append(backend.models, to: &text)
+        appendAdapters(of: backend.models, to: &text)
         appendEngines(of: backend.models, to: &text)
         appendExperts(of: backend.models, to: &text)
         return ServerResponse(
@@ -79,6 +80,23 @@ enum Exposition {
             "cierzo_model_load_seconds_total", isCounter: true,
             help: "Time that loads of the model have taken."
         ) { $0.loadDuration / .seconds(1) }
+    }
+
+    /// A value for each adapter that is in memory.
+    private static func appendAdapters(of models: ModelRegistry, to text: inout PrometheusText) {
+        let adapters = models.slots.flatMap { slot in
+            (slot.adapters?.all ?? []).map { adapter in
+                (
+                    labels: [
+                        (modelLabel, slot.description?.name ?? ""), ("adapter", adapter.name),
+                    ], value: Double(adapter.byteCount)
+                )
+            }
+        }
+        if adapters.isEmpty { return }
+        text.append(
+            "cierzo_adapter_bytes", adapters, isCounter: false,
+            help: "What a LoRA adapter of the model takes in memory.")
     }
 
     /// The label that tells models apart, which is vLLM's.
