@@ -23,7 +23,8 @@ import Testing
         // OpenAI says 3.6 and 5.1 B active, without the embedding of 0.58 B.
         let models: [(ModelConfiguration, all: Double, active: Double)] = [
             (.qwen3MoE30B, 30.5, 3.3), (.olmoe7B, 6.9, 1.3), (.glm4Air, 106.9, 13.4),
-            (.gptOSS20B, 20.9, 4.2), (.gptOSS120B, 116.8, 5.7),
+            (.gptOSS20B, 20.9, 4.2), (.gptOSS120B, 116.8, 5.7), (.qwen36MoE35B, 34.66, 3.45),
+            (.qwen3Next80B, 79.67, 3.87),
         ]
         for (model, all, active) in models {
             #expect(abs(Double(model.parameterCount) / 1e9 - all) < 0.06)

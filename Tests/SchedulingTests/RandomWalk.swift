@@ -50,6 +50,7 @@ struct RandomWalk {
         var rewound = 0
         var saved = 0
         var restored = 0
+        var statesCopied = 0
     }
 
     let configuration: Scheduler.Configuration
@@ -190,6 +191,8 @@ struct RandomWalk {
         if step.tokenCount > configuration.maxBatchTokens { return "too many tokens" }
         if logitsRowCount > configuration.maxLogitsRows { return "too many rows" }
         for copy in step.copies { memory.copy(copy) }
+        for copy in step.stateCopies { memory.copy(copy) }
+        events.statesCopied += step.stateCopies.count
         outcomes.removeAll(keepingCapacity: true)
         for slice in step.slices {
             guard let index = walkers.firstIndex(where: { $0.id == slice.id }) else {
@@ -203,6 +206,11 @@ struct RandomWalk {
             let table = scheduler.blockTable(of: slice)
             let end = slice.startPosition + slice.tokenCount
             memory.write(walkers[index].hashes[slice.startPosition..<end], blockTable: table)
+            guard
+                memory.pass(
+                    walkers[index].hashes, slice.startPosition..<end,
+                    state: scheduler.state(of: slice))
+            else { return "\(slice.id) goes on from a state that is not its own" }
         }
         for slice in step.slices {
             guard let index = walkers.firstIndex(where: { $0.id == slice.id }) else {

@@ -65,6 +65,8 @@ final class EngineLoop {
         self.logger = logger
         metrics = EngineMetrics(model: configuration.modelName)
         let limit = maxSequences + configuration.maxQueuedSequences
+        // States are kept in memory alone, and blocks are of no use without them.
+        let prefixes = model.stateCount > 0 ? nil : prefixes
         scheduler = Scheduler(
             configuration: Scheduler.Configuration(
                 maxBatchTokens: model.maxBatchTokens, maxLogitsRows: model.maxLogitsRows,
@@ -74,7 +76,8 @@ final class EngineLoop {
                 blockCount: model.blockCount, positionsPerBlock: model.positionsPerBlock,
                 prefillChunkTokens: configuration.prefillChunkTokens,
                 prefillChunkTokensWhileDecoding: configuration.prefillChunkTokensWhileDecoding,
-                prefixRoot: prefixes?.root, attentionWindow: model.attentionWindow))
+                prefixRoot: prefixes?.root,
+                attentionWindow: model.attentionWindow, stateCount: model.stateCount))
         keeper = prefixes.map { PrefixKeeper(model: model, store: $0.store, mailbox: mailbox) }
         sampler = ChoiceSampler(model: model)
         statistics.freeBlocks = model.blockCount
@@ -130,6 +133,9 @@ final class EngineLoop {
         for copy in scheduled.copies {
             model.copyBlock(from: Int(copy.source), to: Int(copy.destination))
         }
+        for copy in scheduled.stateCopies {
+            model.copyState(from: Int(copy.source), to: Int(copy.destination))
+        }
         for slice in scheduled.slices { appendToBatch(slice) }
 
         beginMasks()
@@ -173,7 +179,7 @@ final class EngineLoop {
             SequenceSlice(
                 firstToken: batch.tokens.count, tokenCount: slice.tokenCount,
                 startPosition: slice.startPosition, blockTable: scheduler.blockTable(of: slice),
-                logitsRows: rows))
+                logitsRows: rows, state: scheduler.state(of: slice)))
         batch.tokens += scheduler.tokens(of: slice)
     }
 

@@ -62,6 +62,7 @@ package struct Scheduler: Sendable {
         if step.slices.isEmpty { return }
         hasOpenStep = true
         swap(&step.copies, &pendingCopies)
+        places.blocks.takeStateCopies(into: &step.stateCopies)
     }
 
     /// Takes over the results of a step.
@@ -82,11 +83,13 @@ package struct Scheduler: Sendable {
                 hasFinished = true
                 continue
             }
+            let checkpoint = places.blocks.nextCheckpoint(of: places.running[index])
             places.running[index].computedCount += slice.tokenCount
             let scored = min(
                 places.running[index].computedCount, places.running[index].promptCount - 1)
             places.running[index].scoredCount = max(places.running[index].scoredCount, scored)
             places.blocks.publish(of: &places.running[index])
+            places.blocks.keepState(of: &places.running[index], at: checkpoint)
             places.blocks.releaseBehindWindow(of: &places.running[index])
             switch outcome {
             case .progressed:
@@ -316,6 +319,14 @@ package struct Scheduler: Sendable {
     package func blockTable(of slice: ScheduledStep.Slice) -> [Int32] {
         places.running[slice.runningIndex].blockTable
     }
+
+    /// Where the state of a slice's sequence is; 0 in models that keep none.
+    package func state(of slice: ScheduledStep.Slice) -> Int32 {
+        places.running[slice.runningIndex].state ?? 0
+    }
+
+    /// How many states are kept to go on from.
+    package var checkpointCount: Int { places.blocks.states.checkpointCount }
 
     // MARK: Invariants
 

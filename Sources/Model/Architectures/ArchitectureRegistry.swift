@@ -19,6 +19,9 @@ extension Architecture {
         ernie4MoE,
         mellum,
         gptOSS,
+        qwen3Next,
+        qwen35,
+        qwen35MoE,
         bert,
         bertClassifier,
     ]
