@@ -26,7 +26,7 @@ final class EngineBench {
             limits: TransformerLimits(
                 maxBatchTokens: max(chunk, batch), blockCount: blocks * batch,
                 positionsPerBlock: positionsPerBlock, maxLogitsRows: batch,
-                kvElementType: kvType))
+                kvElementType: kvType, stateCount: batch))
         self.compute = compute
         self.batch = batch
         self.prompt = prompt
@@ -113,6 +113,7 @@ final class EngineBench {
         let decodedByteCount =
             generate * cost.weightByteCount
             + positionCount * transformer.memoryPlan.kvByteCountPerPosition
+            + generate * transformer.stateByteCount
         return withExtendedLifetime(sum) {
             (
                 Double(passes * byteCount) / max(reading / .seconds(1), 1e-9),
@@ -135,7 +136,8 @@ final class EngineBench {
         batch.slices.append(
             SequenceSlice(
                 firstToken: batch.tokens.count, tokenCount: count, startPosition: start,
-                blockTable: blockTables[sequence], logitsRows: logits))
+                blockTable: blockTables[sequence], logitsRows: logits,
+                state: Int32(sequence)))
         let vocabulary = UInt64(transformer.configuration.vocabularySize)
         for position in start..<start + count {
             // Any scattered ids do; neighbours should go to different experts.

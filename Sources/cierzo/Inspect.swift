@@ -173,12 +173,17 @@ struct Inspect: ParsableCommand {
                 maxBatchTokens: 512, blockCount: max(1, (context + blockSize - 1) / blockSize),
                 positionsPerBlock: blockSize, kvElementType: kvType),
             threadCount: ProcessorTopology.current().availableThreadCount)
+        let states =
+            plan.stateByteCount == 0
+            ? []
+            : [("memory: states", "\(byteText(plan.stateByteCount)) for each sequence")]
         return [
             ("memory: weights", byteText(plan.weightByteCount)),
             (
                 "memory: KV cache",
                 "\(byteText(plan.kvByteCount)) for \(plan.kvPositionCount) positions"
             ),
+        ] + states + [
             ("memory: scratch", byteText(plan.activationByteCount)),
             (
                 "memory: total",

@@ -67,7 +67,7 @@ struct Plan: ParsableCommand {
                 limits: TransformerLimits(
                     maxBatchTokens: max(chunk, count),
                     blockCount: count * ((prompt + answer + 15) / 16), positionsPerBlock: 16,
-                    maxLogitsRows: count, kvElementType: assembly.kvType),
+                    maxLogitsRows: count, kvElementType: assembly.kvType, stateCount: count),
                 threadCount: compute.pool.threadCount)
         }
         let peaks = try Peaks.measured(pool: compute.pool)
@@ -142,6 +142,9 @@ struct Plan: ParsableCommand {
             try printLine(
                 "memory for \(plans.last?.userCount ?? 1): weights \(byteText(plan.weightByteCount)), "
                     + "KV cache \(byteText(plan.kvByteCount)) for \(plan.kvPositionCount) positions, "
+                    + (plan.stateByteCount == 0
+                        ? ""
+                        : "states \(byteText(plan.stateByteCount)) for \(plan.stateCount), ")
                     + "scratch \(byteText(plan.activationByteCount)); here: \(byteText(available))")
         }
     }
@@ -157,6 +160,7 @@ struct Plan: ParsableCommand {
                 "busy_tokens_per_second": .number(plan.tokensPerSecondBusy),
                 "weight_bytes": .integer(memory.weightByteCount),
                 "kv_bytes": .integer(memory.kvByteCount),
+                "state_bytes": .integer(memory.stateByteCount),
                 "scratch_bytes": .integer(memory.activationByteCount),
                 "total_bytes": .integer(memory.totalByteCount),
             ])

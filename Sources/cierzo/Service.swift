@@ -351,15 +351,18 @@ private struct ModelService: Sendable {
                 "format": "\(loaded.promptFormatName)", "because": "\(loaded.promptReason)",
                 "answers": "\(loaded.answerFormat.name): \(loaded.answerReason)",
             ])
-        logger.info(
-            "memory",
-            metadata: [
-                "model": "\(model.model.description.name)",
-                "weights": "\(byteText(plan.weightByteCount))",
-                "kv": "\(byteText(plan.kvByteCount)) for \(plan.kvPositionCount) positions",
-                "scratch": "\(byteText(plan.activationByteCount))",
-                "context": "\(model.model.description.contextLength) tokens",
-            ])
+        var memory: Logger.Metadata = [
+            "model": "\(model.model.description.name)",
+            "weights": "\(byteText(plan.weightByteCount))",
+            "kv": "\(byteText(plan.kvByteCount)) for \(plan.kvPositionCount) positions",
+            "scratch": "\(byteText(plan.activationByteCount))",
+            "context": "\(model.model.description.contextLength) tokens",
+        ]
+        if plan.stateByteCount > 0 {
+            memory["states"] =
+                "\(byteText(plan.stateByteCount)) for \(plan.stateCount), half of them of sequences"
+        }
+        logger.info("memory", metadata: memory)
         if let advice = assembly.contextAdvice(for: loaded.file) { logger.notice("\(advice)") }
     }
 

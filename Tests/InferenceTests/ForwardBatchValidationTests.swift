@@ -38,6 +38,20 @@ import Testing
         #expect(error([3, token], [Self.slice()]) == expected)
     }
 
+    @Test(arguments: [[0, 0], [1, 2], [-1, 0]] as [[Int32]])
+    func `each slice must have a state of its own, where there are any`(states: [Int32]) {
+        var slices = [Self.slice(), Self.slice(first: 2, count: 1)]
+        for index in slices.indices { slices[index].state = states[index] }
+        let batch = ForwardBatch(tokens: [1, 2, 3], slices: slices)
+
+        #expect(throws: TransformerError.self) {
+            try batch.validate(vocabularySize: 10, limits: Self.limits, stateCount: 2)
+        }
+        #expect(throws: Never.self) {
+            try batch.validate(vocabularySize: 10, limits: Self.limits)
+        }
+    }
+
     @Test func `no tokens and too many tokens are refused`() {
         #expect(error([], []) == .batchSize(what: "tokens", count: 0, limit: 8))
         #expect(

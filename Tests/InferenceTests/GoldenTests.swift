@@ -55,9 +55,9 @@ import Testing
                 maxBatchTokens: 256, blockCount: 32, positionsPerBlock: 32, maxLogitsRows: 256,
                 kvElementType: .f32))
 
-        let logprobs = try promptLogprobs(of: expected.prompt, by: transformer)
+        let (logprobs, first) = try promptLogprobs(of: expected.prompt, by: transformer)
         let greedy = try greedyTokens(
-            expected.greedy.count, after: expected.prompt, by: transformer)
+            expected.greedy.count, from: first, after: expected.prompt.count, by: transformer)
 
         let largest = zip(logprobs, expected.promptLogprobs).reduce(0) { max($0, abs($1.0 - $1.1)) }
         #expect(logprobs.count == expected.promptLogprobs.count)
@@ -77,13 +77,17 @@ import Testing
 
     private static let blockTable = (0..<32).map { Int32(31 - $0) }
 
-    /// The logarithm of the probability of each token but the first, in chunks of 256.
-    private func promptLogprobs(of prompt: [Int32], by transformer: Transformer) throws -> [Double]
-    {
+    /// The logarithm of the probability of each token but the first, in chunks of 256, and the best
+    /// token after the last.
+    private func promptLogprobs(
+        of prompt: [Int32], by transformer: Transformer
+    ) throws -> ([Double], next: Int32) {
         var logprobs: [Double] = []
+        var next: Int32 = 0
         for start in stride(from: 0, to: prompt.count, by: 256) {
             let tokens = Array(prompt[start..<min(start + 256, prompt.count)])
             let logits = try forward(tokens, at: start, .all, by: transformer)
+            next = best(of: logits, row: tokens.count - 1)
             for row in tokens.indices where start + row + 1 < prompt.count {
                 let values = logits.values(row: row).map { Double($0) }
                 let top = values.max() ?? 0
@@ -91,21 +95,25 @@ import Testing
                 logprobs.append(values[Int(prompt[start + row + 1])] - top - log(sum))
             }
         }
-        return logprobs
+        return (logprobs, next)
     }
 
-    /// The best token, again and again; the prompt's last token is computed once more to begin.
+    /// The best token, again and again, of which the first is known.
     private func greedyTokens(
-        _ count: Int, after prompt: [Int32], by transformer: Transformer
+        _ count: Int, from first: Int32, after promptCount: Int, by transformer: Transformer
     ) throws -> [Int32] {
-        var tokens = prompt
-        for position in prompt.count - 1..<prompt.count - 1 + count {
-            let logits = try forward([tokens[position]], at: position, .last, by: transformer)
-            let values = logits.values(row: 0)
-            let best = values.indices.reduce(0) { values[$1] > values[$0] ? $1 : $0 }
-            tokens.append(Int32(best))
+        var tokens = [first]
+        for position in promptCount..<promptCount + count - 1 {
+            let token = tokens[position - promptCount]
+            let logits = try forward([token], at: position, .last, by: transformer)
+            tokens.append(best(of: logits, row: 0))
         }
-        return Array(tokens[prompt.count...])
+        return tokens
+    }
+
+    private func best(of logits: FloatBuffer, row: Int) -> Int32 {
+        let values = logits.values(row: row)
+        return Int32(values.indices.reduce(0) { values[$1] > values[$0] ? $1 : $0 })
     }
 
     private func forward(

@@ -57,6 +57,22 @@ import Testing
         #expect(plan.kvByteCountPerPosition == 45 << 9)
     }
 
+    @Test func `states of delta nets are counted, and keys and values of the other layers alone`()
+        throws
+    {
+        let plan = try MemoryPlan(
+            configuration: .qwen36MoE35B, weightByteCount: 0,
+            limits: TransformerLimits(
+                blockCount: 10, positionsPerBlock: 16, kvElementType: .f16, stateCount: 3),
+            threadCount: 4)
+
+        // Thirty layers of 32 states of 128 times 128, and three rows that convolutions remember.
+        let state = 30 * (32 * 128 * 128 + 3 * 8192) * 4
+        #expect(plan.stateByteCount == 3 * state && plan.stateCount == 3)
+        #expect(plan.kvByteCountPerPosition == 10 * 2 * 2 * 256 * 2)
+        #expect(plan.totalByteCount == 3 * state + plan.kvByteCount + plan.activationByteCount)
+    }
+
     @Test(arguments: [0, -1, Int.max])
     func `unusable limits are named`(count: Int) {
         #expect(throws: TransformerError.unusableLimit(name: "blockCount", value: count)) {

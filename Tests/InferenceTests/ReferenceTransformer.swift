@@ -19,11 +19,16 @@ struct ReferenceTransformer {
         }
         for (index, layer) in model.layers.enumerated() {
             let normed = x.map { normalized($0, layer.attentionNorm) }
-            let attended =
-                layer.latent.map { latentAttention(normed, layer, $0, index) }
-                ?? attention(normed, layer, index)
-            for t in x.indices {
-                x[t] = sum(x[t], biased(layer.wo.times(attended[t]), layer.outputBias))
+            if let net = layer.deltaNet {
+                let said = deltaNet(normed, net)
+                for t in x.indices { x[t] = sum(x[t], net.output.times(said[t])) }
+            } else {
+                let attended =
+                    layer.latent.map { latentAttention(normed, layer, $0, index) }
+                    ?? attention(normed, layer, index)
+                for t in x.indices {
+                    x[t] = sum(x[t], biased(layer.wo.times(attended[t]), layer.outputBias))
+                }
             }
             for t in x.indices {
                 x[t] = sum(x[t], feedForward(normalized(x[t], layer.ffnNorm), layer))
@@ -51,6 +56,7 @@ struct ReferenceTransformer {
         _ x: [[Double]], _ layer: TinyModel.Layer, _ index: Int
     ) -> [[Double]] {
         let c = model.configuration
+        let gates = x.map { gate(of: layer.wq.times($0)) }
         let q = x.indices.map { t in
             rotated(projected(x[t], layer.wq, 0, layer), position: t, index).map {
                 $0 * queryScale(at: t)
@@ -74,7 +80,71 @@ struct ReferenceTransformer {
                 return (0..<c.headDimension).map { d in
                     zip(seen, weights).reduce(0) {
                         $0 + v[$1.0][kvHead * c.headDimension + d] * $1.1
+                    } * gates[t][head * c.headDimension + d]
+                }
+            }
+        }
+    }
+
+    /// What multiplies what heads find: the sigmoids of the second half of each query head, where
+    /// it has one.
+    private func gate(of query: [Double]) -> [Double] {
+        let width = model.configuration.headDimension
+        let count = model.configuration.headCount * width
+        guard query.count == 2 * count else { return [Double](repeating: 1, count: count) }
+        return (0..<count).map { index in
+            let place = index / width * 2 * width + width + index % width
+            return 1 / (1 + exp(-query[place]))
+        }
+    }
+
+    /// What the states of a gated delta net say of each token, normalised and gated.
+    private func deltaNet(_ x: [[Double]], _ net: TinyModel.DeltaNet) -> [[Double]] {
+        guard let shape = model.configuration.deltaNet else { return x }
+        let (dk, dv, taps) = (shape.keyWidth, shape.valueWidth, shape.tapCount)
+        let projected = x.map { net.queryKeyValue.times($0) }
+        var states = [[[Double]]](
+            repeating: [[Double]](repeating: [Double](repeating: 0, count: dv), count: dk),
+            count: shape.valueHeadCount)
+        func unit(_ x: ArraySlice<Double>, times factor: Double) -> [Double] {
+            let length = (x.reduce(0) { $0 + $1 * $1 } + 1e-6).squareRoot()
+            return x.map { $0 / length * factor }
+        }
+        return x.indices.map { t in
+            let mixed = (0..<shape.channelCount).map { c -> Double in
+                let sum = (0..<taps).reduce(0.0) { sum, tap in
+                    let from = t + tap - (taps - 1)
+                    let weight = Double(net.convolution[c * taps + tap])
+                    return from < 0 ? sum : sum + weight * projected[from][c]
+                }
+                return sum / (1 + exp(-sum))
+            }
+            let (alpha, beta) = (net.decay.times(x[t]), net.beta.times(x[t]))
+            let gate = net.gate.times(x[t])
+            return (0..<shape.valueHeadCount).flatMap { head -> [Double] in
+                let sharing = shape.valueHeadCount / shape.keyHeadCount
+                let keyHead = shape.isTiled ? head % shape.keyHeadCount : head / sharing
+                let keys = shape.keyHeadCount * dk
+                let q = unit(
+                    mixed[keyHead * dk..<(keyHead + 1) * dk],
+                    times: 1 / Double(dk).squareRoot())
+                let k = unit(mixed[keys + keyHead * dk..<keys + (keyHead + 1) * dk], times: 1)
+                let step = log(1 + exp(alpha[head] + Double(net.decayBias[head])))
+                let decay = exp(Double(net.rate[head]) * step)
+                let rate = 1 / (1 + exp(-beta[head]))
+                let said = (0..<dv).map { column -> Double in
+                    let memory = (0..<dk).reduce(0.0) {
+                        $0 + decay * states[head][$1][column] * k[$1]
                     }
+                    let value = mixed[2 * keys + head * dv + column]
+                    for row in 0..<dk {
+                        states[head][row][column] =
+                            decay * states[head][row][column] + k[row] * rate * (value - memory)
+                    }
+                    return (0..<dk).reduce(0.0) { $0 + states[head][$1][column] * q[$1] }
+                }
+                return zip(normalized(said, net.norm), gate[(head * dv)...]).map {
+                    $0 * $1 / (1 + exp(-$1))
                 }
             }
         }
@@ -142,6 +212,10 @@ struct ReferenceTransformer {
         _ x: [Double], _ weight: TinyModel.Matrix, _ index: Int, _ layer: TinyModel.Layer
     ) -> [Double] {
         var y = weight.times(x)
+        let (width, heads) = (model.configuration.headDimension, model.configuration.headCount)
+        if index == 0, y.count == 2 * heads * width {
+            y = (0..<heads).flatMap { y[$0 * 2 * width..<$0 * 2 * width + width] }
+        }
         if !layer.biases.isEmpty { y = sum(y, layer.biases[index].map { Double($0) }) }
         guard layer.headNorms.indices.contains(index) else { return y }
         let norm = layer.headNorms[index]

@@ -54,7 +54,7 @@ struct Running: Sendable, CustomTestStringConvertible {
             limits: TransformerLimits(
                 maxBatchTokens: sequences.reduce(0) { $0 + $1.count }, blockCount: blockCount,
                 positionsPerBlock: positionsPerBlock, maxLogitsRows: tokens.count,
-                kvElementType: kvElementType))
+                kvElementType: kvElementType, stateCount: sequences.count))
         let tables = sequences.indices.map { sequence in
             (0..<blocksEach).map {
                 Int32((sequence * blocksEach + $0) * blockStep % blockCount)
@@ -78,7 +78,8 @@ struct Running: Sendable, CustomTestStringConvertible {
                         firstToken: batch.tokens.count, tokenCount: count,
                         startPosition: done[sequence], blockTable: tables[sequence],
                         logitsRows: sequence == 0 ? .all : .none,
-                        adapter: adapters.indices.contains(sequence) ? adapters[sequence] : nil))
+                        adapter: adapters.indices.contains(sequence) ? adapters[sequence] : nil,
+                        state: Int32(sequences.count - 1 - sequence)))
                 batch.tokens += sequences[sequence][done[sequence]..<done[sequence] + count]
                 done[sequence] += count
             }

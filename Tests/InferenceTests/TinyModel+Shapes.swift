@@ -32,6 +32,10 @@ enum TinyShape: String, CaseIterable, Sendable {
     case deepSeekV2
     case glm4MoELite
     case mistral4
+    case qwen3Next
+    case qwen3NextLastNet
+    case qwen35
+    case qwen35MoE
 
     var configuration: ModelConfiguration {
         var c = ModelConfiguration(
@@ -72,6 +76,7 @@ enum TinyShape: String, CaseIterable, Sendable {
             (c.headCount, c.kvHeadCount, c.headDimension) = (6, 3, 14)
             c.ropeDimensionCount = 14
         case .deepSeekV3, .deepSeekV2, .glm4MoELite, .mistral4: describeLatent(&c)
+        case .qwen3Next, .qwen3NextLastNet, .qwen35, .qwen35MoE: describeDeltaNets(&c)
         default: describeMixture(&c)
         }
         return c
@@ -110,6 +115,35 @@ enum TinyShape: String, CaseIterable, Sendable {
             c.ropeScaling = .yarn(
                 YarnScaling(factor: 1, originalContextLength: 7, attentionFactor: 1))
             c.numbers[FamilyNumber("scale of queries")] = 0.3
+        }
+    }
+
+    /// The families of which some layers are delta nets.
+    private func describeDeltaNets(_ c: inout ModelConfiguration) {
+        (c.layerCount, c.headDimension, c.ropeDimensionCount) = (4, 8, 4)
+        (c.deltaLayers, c.mixture.gatesShared) = ([0, 1, 2], true)
+        (c.expertCount, c.expertsPerToken, c.mixture.expertSize) = (10, 4, 12)
+        c.mixture.sharedSize = 10
+        switch self {
+        case .qwen3Next:
+            c.architecture = "Qwen3NextForCausalLM"
+            c.deltaNet = DeltaNetShape(
+                keyHeadCount: 2, valueHeadCount: 6, keyWidth: 9, valueWidth: 40, tapCount: 4)
+        case .qwen3NextLastNet:
+            c.architecture = "Qwen3NextForCausalLM"
+            (c.layerCount, c.deltaLayers) = (3, [0, 2])
+            c.deltaNet = DeltaNetShape(
+                keyHeadCount: 1, valueHeadCount: 2, keyWidth: 16, valueWidth: 6, tapCount: 2)
+        case .qwen35:
+            c.architecture = "Qwen3_5ForCausalLM"
+            (c.expertCount, c.expertsPerToken, c.mixture) = (nil, nil, ExpertMixture())
+            c.deltaNet = DeltaNetShape(
+                keyHeadCount: 3, valueHeadCount: 3, keyWidth: 5, valueWidth: 33, tapCount: 1)
+        default:
+            c.architecture = "Qwen3_5MoeForCausalLM"
+            c.deltaNet = DeltaNetShape(
+                keyHeadCount: 2, valueHeadCount: 4, keyWidth: 12, valueWidth: 12, tapCount: 7,
+                isTiled: true)
         }
     }
 

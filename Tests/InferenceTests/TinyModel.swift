@@ -87,6 +87,21 @@ struct TinyModel {
         let shared: Expert?
         /// What makes the gate of that; empty: there is none.
         let sharedGate: [Float]
+        /// What the layer has instead of attention.
+        let deltaNet: DeltaNet?
+    }
+
+    struct DeltaNet {
+        let queryKeyValue: Matrix
+        let gate: Matrix
+        let decay: Matrix
+        let beta: Matrix
+        /// `[C, W]`.
+        let convolution: [Float]
+        let decayBias: [Float]
+        let rate: [Float]
+        let norm: [Float]
+        let output: Matrix
     }
 
     let configuration: ModelConfiguration
@@ -140,7 +155,7 @@ struct TinyModel {
             let scoreSpread: Float = c.mixture.rule.scoring == .sigmoid ? 0.1 : 0.03
             return Layer(
                 attentionNorm: norm(c.hiddenSize),
-                wq: matrix(h, c.latent?.queryRank ?? c.hiddenSize),
+                wq: matrix(size("wq") ?? h, c.latent?.queryRank ?? c.hiddenSize),
                 wk: matrix(k, c.hiddenSize), wv: matrix(k, c.hiddenSize),
                 wo: matrix(c.hiddenSize, c.headCount * c.valueDimension),
                 latent: c.latent.map { latent($0) }, ffnNorm: norm(c.hiddenSize),
@@ -160,7 +175,21 @@ struct TinyModel {
                     return made
                 },
                 shared: size("shared w1").map { expert(width: $0) },
-                sharedGate: size("gate of the shared expert").map { bias($0, by: 0.3) } ?? [])
+                sharedGate: size("gate of the shared expert").map { bias($0, by: 0.3) } ?? [],
+                deltaNet: c.deltaLayers.contains(index)
+                    ? c.deltaNet.map { net in
+                        let values = net.valueHeadCount * net.valueWidth
+                        return DeltaNet(
+                            queryKeyValue: matrix(net.channelCount, c.hiddenSize),
+                            gate: matrix(values, c.hiddenSize),
+                            decay: matrix(net.valueHeadCount, c.hiddenSize, type: .f32),
+                            beta: matrix(net.valueHeadCount, c.hiddenSize, type: .f32),
+                            convolution: bias(net.channelCount * net.tapCount, by: 0.7),
+                            decayBias: bias(net.valueHeadCount).map { $0 - 2 },
+                            rate: bias(net.valueHeadCount, by: 0.5).map { -1 - abs($0) },
+                            norm: norm(net.valueWidth),
+                            output: matrix(c.hiddenSize, values, gain: 0.5))
+                    } : nil)
         }
         outputNorm = norm(c.hiddenSize)
         output = matrix(c.vocabularySize, c.hiddenSize, gain: 3)
@@ -188,12 +217,26 @@ struct TinyModel {
                 case TensorRole("key norm"): layer.headNorms[1]
                 case TensorRole("selection bias"): layer.selectionBias
                 case TensorRole("gate of the shared expert"): layer.sharedGate
+                case TensorRole("delta convolution"): layer.deltaNet?.convolution ?? []
+                case TensorRole("delta decay bias"): layer.deltaNet?.decayBias ?? []
+                case TensorRole("delta rate"): layer.deltaNet?.rate ?? []
+                case TensorRole("delta norm"): layer.deltaNet?.norm ?? []
                 default: layer.ffnNorm
                 }
             },
             matrix: { role, layer, expert in
                 guard let layer = layer.map({ layers[$0] }) else {
                     return role == .output ? output.weights : embedding.weights
+                }
+                if let net = layer.deltaNet {
+                    switch role {
+                    case TensorRole("delta wqkv"): return net.queryKeyValue.weights
+                    case TensorRole("delta wz"): return net.gate.weights
+                    case TensorRole("delta wa"): return net.decay.weights
+                    case TensorRole("delta wb"): return net.beta.weights
+                    case TensorRole("delta wo"): return net.output.weights
+                    default: break
+                    }
                 }
                 return switch role {
                 case .query: layer.wq.weights

@@ -9,10 +9,13 @@ struct PagedMemory {
     let positionsPerBlock: Int
     let window: Int?
     private var cells: [UInt64]
+    /// The prefix that each state is after.
+    private var states: [UInt64]
 
     init(_ configuration: Scheduler.Configuration) {
         positionsPerBlock = configuration.positionsPerBlock
         window = configuration.attentionWindow
+        states = Array(repeating: 0, count: configuration.stateCount)
         cells = Array(repeating: 0, count: configuration.blockCount * positionsPerBlock)
     }
 
@@ -27,6 +30,25 @@ struct PagedMemory {
             cells[Int(copy.destination) * positionsPerBlock + offset] =
                 cells[Int(copy.source) * positionsPerBlock + offset]
         }
+    }
+
+    mutating func copy(_ copy: ScheduledStep.StateCopy) {
+        states[Int(copy.destination)] = states[Int(copy.source)]
+    }
+
+    /// Passes a prefix's next tokens through a state.
+    ///
+    /// - Parameters:
+    ///   - hashes: of the sequence.
+    ///   - range: the tokens.
+    ///   - state: where its state is.
+    /// - Returns: false where that is the state after something else.
+    mutating func pass(_ hashes: [UInt64], _ range: Range<Int>, state: Int32) -> Bool {
+        guard !states.isEmpty else { return true }
+        let isRight =
+            range.lowerBound == 0 || states[Int(state)] == hashes[range.lowerBound - 1]
+        states[Int(state)] = hashes[range.upperBound - 1]
+        return isRight
     }
 
     /// What a block holds.

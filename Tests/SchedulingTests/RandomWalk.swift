@@ -52,6 +52,7 @@ struct RandomWalk {
         var rewound = 0
         var saved = 0
         var restored = 0
+        var statesCopied = 0
     }
 
     let configuration: Scheduler.Configuration
@@ -192,6 +193,8 @@ struct RandomWalk {
         if step.tokenCount > configuration.maxBatchTokens { return "too many tokens" }
         if logitsRowCount > configuration.maxLogitsRows { return "too many rows" }
         for copy in step.copies { memory.copy(copy) }
+        for copy in step.stateCopies { memory.copy(copy) }
+        events.statesCopied += step.stateCopies.count
         outcomes.removeAll(keepingCapacity: true)
         for slice in step.slices {
             guard let index = walkers.firstIndex(where: { $0.id == slice.id }) else {
@@ -206,6 +209,10 @@ struct RandomWalk {
             let end = slice.startPosition + slice.tokenCount
             let hashes = hashes(of: slice, walkers[index])
             memory.write(hashes[slice.startPosition..<end], blockTable: table)
+            guard
+                memory.pass(
+                    hashes, slice.startPosition..<end, state: scheduler.state(of: slice))
+            else { return "\(slice.id) goes on from a state that is not its own" }
         }
         for slice in step.slices {
             guard let index = walkers.firstIndex(where: { $0.id == slice.id }) else {
@@ -273,7 +280,7 @@ struct RandomWalk {
         let tokens = nextTokens(fewerThan: origin.leftTokens)
         walkers[index].append(tokens)
         if tokens.count == 1 {
-            if generator.once(in: 3) {
+            if configuration.stateCount == 0, generator.once(in: 3) {
                 let count = 1 + Int(generator.next() % 6)
                 scheduler.propose(
                     (0..<count).map { _ in Int32(generator.next() % 2) }, after: slice)

@@ -13,11 +13,13 @@ import Testing
         var cachesPrefixes = true
         var attentionWindow: Int?
         var namesPrefixes = false
+        var stateCount = 0
+        var spacing = 8
 
         var testDescription: String {
             "\(blockCount) blocks of \(positionsPerBlock), \(maxSequences) sequences, \(admission), "
                 + "window \(attentionWindow.map(String.init) ?? "none"), caches \(cachesPrefixes), "
-                + "disk \(namesPrefixes)"
+                + "disk \(namesPrefixes), \(stateCount) states, one every \(spacing)"
         }
     }
 
@@ -37,6 +39,14 @@ import Testing
         Setting(
             seed: 9, blockCount: 16, positionsPerBlock: 2, maxSequences: 5, attentionWindow: 9,
             namesPrefixes: true),
+        Setting(seed: 10, blockCount: 20, positionsPerBlock: 4, maxSequences: 6, stateCount: 9),
+        Setting(
+            seed: 11, blockCount: 30, positionsPerBlock: 2, maxSequences: 5, stateCount: 30,
+            spacing: 4),
+        Setting(seed: 12, blockCount: 12, positionsPerBlock: 4, maxSequences: 5, stateCount: 5),
+        Setting(
+            seed: 13, blockCount: 16, positionsPerBlock: 3, maxSequences: 8, admission: .worstCase,
+            stateCount: 11),
     ]
 
     #if DEBUG
@@ -54,7 +64,8 @@ import Testing
             prefillChunkTokens: 11, prefillChunkTokensWhileDecoding: 5, prefillQuantumTokens: 3,
             admission: setting.admission, cachesPrefixes: setting.cachesPrefixes,
             prefixRoot: setting.namesPrefixes ? PrefixName(computation: "walk") : nil,
-            attentionWindow: setting.attentionWindow)
+            attentionWindow: setting.attentionWindow, stateCount: setting.stateCount,
+            checkpointSpacing: setting.spacing, leastCheckpointTokens: 3)
         var walk = RandomWalk(configuration, seed: setting.seed)
         for step in 0..<Self.stepCount {
             if let problem = walk.advance(arrivalsIn: step % 4_000 < 2_000 ? 3 : 12) {
@@ -79,9 +90,11 @@ import Testing
         #expect(events.forked > 30 && (events.copied > 10 || setting.maxSequences == 2))
         #expect(events.preempted > 0)
         #expect(events.continued > 100 && events.rewound > 100)
-        #expect(events.guessed > 20 && events.confirmed > 5)
+        let guesses = setting.stateCount == 0
+        #expect(guesses == (events.guessed > 20) && guesses == (events.confirmed > 5))
         #expect(setting.cachesPrefixes == (cache.hitTokens > 100))
         #expect(setting.cachesPrefixes == (cache.evictedBlocks > 100))
+        #expect((setting.stateCount > 0) == (events.statesCopied > 100))
         #expect(setting.namesPrefixes == (events.saved > 100))
         #expect(setting.namesPrefixes == (events.restored > 100))
     }

@@ -11,7 +11,7 @@ package enum TinyTransformer {
     package static func make(
         vocabularyCount: Int, blockCount: Int = 64, maxBatchTokens: Int = 64,
         maxLogitsRows: Int = 32, threadCount: Int = 1, contextLength: Int = 256,
-        seed: UInt64 = 42, isLatent: Bool = false
+        seed: UInt64 = 42, isLatent: Bool = false, stateCount: Int? = nil
     ) throws -> sending Transformer {
         var configuration = ModelConfiguration(
             architecture: "llama", hiddenSize: 32, intermediateSize: 48, layerCount: 2,
@@ -20,11 +20,17 @@ package enum TinyTransformer {
             expertsPerToken: 2, contextLength: contextLength, ropeTheta: 10_000,
             ropePairing: .adjacent,
             ropeDimensionCount: 8, rmsNormEpsilon: 1e-5)
+        if stateCount != nil {
+            configuration.architecture = "Qwen3NextForCausalLM"
+            (configuration.layerCount, configuration.deltaLayers) = (3, [0, 2])
+            configuration.deltaNet = DeltaNetShape(
+                keyHeadCount: 2, valueHeadCount: 4, keyWidth: 8, valueWidth: 8, tapCount: 4)
+        }
         if isLatent { makeLatent(&configuration) }
         let schema = Architecture.of(configuration).schema
-        var sizes: [TensorRole: [Int]] = [:]
-        for tensor in schema.layer(configuration, 0) {
-            sizes[tensor.role] = tensor.sizes(in: configuration)
+        func sizes(_ role: TensorRole, _ layer: Int?) -> [Int]? {
+            (layer.map { schema.layer(configuration, $0) } ?? schema.outputs)
+                .first { $0.role == role }?.sizes(in: configuration)
         }
         var state = seed
         func random(_ rows: Int, _ columns: Int, scale: Float = 0.3) -> WeightMatrix {
@@ -36,15 +42,21 @@ package enum TinyTransformer {
         }
         let tensors = ModelTensors.make(
             for: configuration,
-            vector: { role, _ in
-                Array(repeating: 1, count: sizes[role]?.reduce(1, *) ?? 32)
+            vector: { role, layer in
+                let value: Float =
+                    switch role {
+                    case TensorRole("delta rate"): -0.5
+                    case TensorRole("delta convolution"): 0.4
+                    default: 1
+                    }
+                return Array(repeating: value, count: sizes(role, layer)?.reduce(1, *) ?? 32)
             },
-            matrix: { role, _, _ in
+            matrix: { role, layer, _ in
                 switch role {
                 case .tokenEmbedding: return random(vocabularyCount, 32, scale: 1)
                 case .output: return random(vocabularyCount, 32, scale: 0.5)
                 default:
-                    let shape = sizes[role] ?? [32, 32]
+                    let shape = sizes(role, layer) ?? [32, 32]
                     return random(shape[0], shape[1])
                 }
             })
@@ -53,7 +65,8 @@ package enum TinyTransformer {
             compute: Compute(pool: ThreadPool(threadCount: threadCount)),
             limits: TransformerLimits(
                 maxBatchTokens: maxBatchTokens, blockCount: blockCount, positionsPerBlock: 16,
-                maxLogitsRows: maxLogitsRows, kvElementType: .f32))
+                maxLogitsRows: maxLogitsRows, kvElementType: .f32,
+                stateCount: stateCount ?? 1))
     }
 
     /// Attention over latents instead of keys and values of heads.

@@ -83,6 +83,9 @@ def case(name, family, seed, *, hidden=24, ffn=24, layers=2, heads=4, kv_heads=2
                    keys and values, then of a head what does not rotate, what does, and its value
     halves         whether components that rotate together are half of them apart
     old            whether the GGUF file has keys and values of latents in one matrix
+    delta          a delta net's key heads, value heads, their widths and what its convolution sees
+    nets           which layers have one (d) and which attend (f)
+    wrapped        whether the text model is published within another, which sees too
     """
     return {k: v for k, v in locals().items() if k != "mixture"} | mixture
 
@@ -215,14 +218,34 @@ FIXTURES = [
          latent=(20, 26, 4, 12, 18), experts=12, top=3, expert_ffn=8, shared=1, dense=[],
          scale=2.0, groups=(4, 2), scaling=MISTRAL4 | {"factor": 3.0}, new_style=True, fused=True,
          theta=1e6, context=256, prompt=180),
+    case("qwen3next", "qwen3_next", 844, hidden=24, ffn=20, layers=4, heads=4, kv_heads=2, head_dim=16,
+         experts=12, top=4, expert_ffn=6, shared_ffn=10, rotary=0.25, delta=(2, 4, 8, 8, 4),
+         nets="dddf", theta=1e6, prompt=150),
+    case("qwen3next-tied", "qwen3_next", 445, hidden=20, ffn=14, layers=5, heads=3, kv_heads=1,
+         head_dim=12, experts=5, top=2, expert_ffn=8, shared_ffn=6, dense=[0],
+         layers_by={"mlp_only_layers": [0]}, normalizes=False, rotary=0.5,
+         delta=(1, 3, 10, 6, 3), nets="dfddf", tied=True, new_style=True, prompt=150),
+    case("qwen35", "qwen3_5_text", 46, hidden=24, ffn=20, layers=4, heads=2, kv_heads=1, head_dim=16,
+         rotary=0.25, delta=(3, 6, 12, 12, 4), nets="dddf", new_style=True, theta=1e7, prompt=150),
+    case("qwen35-tied", "qwen3_5_text", 147, hidden=20, ffn=16, layers=5, heads=4, kv_heads=4,
+         head_dim=8, rotary=0.5, delta=(2, 2, 7, 40, 2), nets="fddfd", tied=True, new_style=True,
+         wrapped=True, prompt=150),
+    case("qwen35moe", "qwen3_5_moe_text", 848, hidden=16, layers=4, heads=4, kv_heads=2, head_dim=12,
+         experts=20, top=8, expert_ffn=6, shared_ffn=14, rotary=0.5, delta=(2, 8, 6, 6, 4),
+         nets="dddf", new_style=True, fused=True, wrapped=True, theta=1e7, prompt=150),
+    case("qwen35moe-interval", "qwen3_5_moe_text", 49, hidden=24, layers=3, heads=3, kv_heads=3,
+         head_dim=8, experts=6, top=2, expert_ffn=10, shared_ffn=8, rotary=1.0,
+         delta=(4, 4, 16, 16, 5), nets="dfd", new_style=True, draft_tensors=True, prompt=150),
 ]
+DELTA = {"qwen3_next": "qwen3next", "qwen3_5_text": "qwen35", "qwen3_5_moe_text": "qwen35moe"}
 LATENT = ("deepseek_v3", "deepseek_v2", "glm4_moe_lite", "mistral4")
 QWEN = ("qwen2", "qwen3", "qwen2_moe", "qwen3_moe")
 # Those whose experts stand beside others, are narrower, or are chosen otherwise than Mixtral's.
 MIXTURES = {"qwen3_moe": "qwen3moe", "olmoe": "olmoe", "qwen2_moe": "qwen2moe",
             "glm4_moe": "glm4moe", "minimax_m2": "minimax-m2", "ernie4_5_moe": "ernie4_5-moe", "mellum": "mellum",
             "gpt_oss": "gpt-oss", "deepseek_v3": "deepseek2", "deepseek_v2": "deepseek2",
-            "glm4_moe_lite": "deepseek2", "mistral4": "mistral4"}
+            "glm4_moe_lite": "deepseek2", "mistral4": "mistral4", "qwen3_next": "qwen3next",
+            "qwen3_5_moe_text": "qwen35moe"}
 SELECTION_BIAS = {
     "glm4_moe": "mlp.gate.e_score_correction_bias",
     "deepseek_v3": "mlp.gate.e_score_correction_bias",
@@ -311,10 +334,17 @@ def weights(c):
     for i in range(c["layers"]):
         p = f"model.layers.{i}."
         w[p + "input_layernorm.weight"] = norm()
+        if c.get("nets", "")[i:i + 1] == "d":
+            add_delta_net(c, p + "linear_attn.", w, matrix, vector)
+            w[p + "post_attention_layernorm.weight"] = norm()
+            add_feed_forward(c, i, w, matrix, vector)
+            continue
         if c["family"] in LATENT:
             add_latents(c, p + "self_attn.", w, matrix, vector)
         else:
             w[p + "self_attn.q_proj.weight"] = matrix(c["heads"] * c["head_dim"], d, 1.5)
+            if "nets" in c:
+                w[p + "self_attn.q_proj.weight"] = matrix(2 * c["heads"] * c["head_dim"], d, 1.5)
             w[p + "self_attn.k_proj.weight"] = matrix(c["kv_heads"] * c["head_dim"], d, 1.5)
             w[p + "self_attn.v_proj.weight"] = matrix(c["kv_heads"] * c["head_dim"], d)
             w[p + "self_attn.o_proj.weight"] = matrix(d, c["heads"] * c["head_dim"], 1.5)
@@ -325,26 +355,21 @@ def weights(c):
         if c["family"] == "gpt_oss":
             w[p + "self_attn.o_proj.bias"] = vector(d, 0.7)
             w[p + "self_attn.sinks"] = vector(c["heads"], 1.5, 0.5)
-        if c["family"] in ("qwen3", "qwen3_moe", "mellum") or c.get("qk_norm"):
+        if c["family"] in ("qwen3", "qwen3_moe", "mellum", *DELTA) or c.get("qk_norm"):
             for name in ("q", "k"):
                 w[f"{p}self_attn.{name}_norm.weight"] = vector(c["head_dim"], 0.4, 1.2)
         if c["family"] in ("olmoe", "minimax_m2"):
             for name, heads in (("q", c["heads"]), ("k", c["kv_heads"])):
                 w[f"{p}self_attn.{name}_norm.weight"] = vector(heads * c["head_dim"], 0.4, 1.2)
-        if c["family"] in MIXTURES:
-            add_mixture(c, i, w, matrix, vector)
-            continue
-        if c["experts"]:
-            w[p + "block_sparse_moe.gate.weight"] = matrix(c["experts"], d, 1.5)
-        for e in range(max(1, c["experts"])):
-            q = p + (f"block_sparse_moe.experts.{e}." if c["experts"] else "mlp.")
-            names = ("w1", "w3", "w2") if c["experts"] else ("gate_proj", "up_proj", "down_proj")
-            w[q + names[0] + ".weight"] = matrix(f, d, 1.5)
-            w[q + names[1] + ".weight"] = matrix(f, d, 1.5)
-            w[q + names[2] + ".weight"] = matrix(d, f, 1.5)
+        add_feed_forward(c, i, w, matrix, vector)
     w["model.norm.weight"] = norm()
     if not c["tied"]:
         w["lm_head.weight"] = matrix(v, d, 3.0)
+    if "nets" in c:
+        # Stored around zero, but for the norm of what a delta net says.
+        for name in w:
+            if name.endswith("norm.weight") and "linear_attn" not in name:
+                w[name] = w[name] - np.float32(1)
     for i in range(c["layers"], c["layers"] + c.get("draft", 0)):
         p = f"model.layers.{i}."
         w[p + "eh_proj.weight"] = matrix(d, 2 * d)
@@ -367,6 +392,37 @@ def add_latents(c, p, w, matrix, vector):
     w[p + "kv_a_layernorm.weight"] = vector(rank, 0.2, 1)
     w[p + "kv_b_proj.weight"] = matrix(heads * (plain + value), rank, 1.5)
     w[p + "o_proj.weight"] = matrix(d, heads * value, 1.5)
+
+
+def add_delta_net(c, p, w, matrix, vector):
+    """A delta net by the names that Qwen3.5 has for it; `published` makes Qwen3-Next's of them."""
+    g, h, dk, dv, taps = c["delta"]
+    d, channels = c["hidden"], 2 * g * dk + h * dv
+    w[p + "in_proj_qkv.weight"] = matrix(channels, d, 1.5)
+    w[p + "in_proj_z.weight"] = matrix(h * dv, d, 1.5)
+    w[p + "in_proj_b.weight"] = matrix(h, d, 1.5)
+    w[p + "in_proj_a.weight"] = matrix(h, d, 1.5)
+    w[p + "conv1d.weight"] = matrix(channels, taps, 1.5)[:, None]
+    w[p + "dt_bias"] = vector(h, 1.0, -2.0)
+    w[p + "A_log"] = vector(h, 1.0)
+    w[p + "norm.weight"] = vector(dv, 0.3, 1.0)
+    w[p + "out_proj.weight"] = matrix(d, h * dv, 0.7)
+
+
+def add_feed_forward(c, i, w, matrix, vector):
+    """What follows attention in a layer."""
+    d, f, p = c["hidden"], c["ffn"], f"model.layers.{i}."
+    if c["family"] in MIXTURES:
+        add_mixture(c, i, w, matrix, vector)
+        return
+    if c["experts"]:
+        w[p + "block_sparse_moe.gate.weight"] = matrix(c["experts"], d, 1.5)
+    for e in range(max(1, c["experts"])):
+        q = p + (f"block_sparse_moe.experts.{e}." if c["experts"] else "mlp.")
+        names = ("w1", "w3", "w2") if c["experts"] else ("gate_proj", "up_proj", "down_proj")
+        w[q + names[0] + ".weight"] = matrix(f, d, 1.5)
+        w[q + names[1] + ".weight"] = matrix(f, d, 1.5)
+        w[q + names[2] + ".weight"] = matrix(d, f, 1.5)
 
 
 def add_mixture(c, layer, w, matrix, vector):
@@ -484,7 +540,10 @@ def config(c):
              "deepseek_v3": ("DeepseekV3ForCausalLM", "deepseek_v3"),
              "deepseek_v2": ("DeepseekV2ForCausalLM", "deepseek_v2"),
              "glm4_moe_lite": ("Glm4MoeLiteForCausalLM", "glm4_moe_lite"),
-             "mistral4": ("Mistral4ForCausalLM", "mistral4")}[c["family"]]
+             "mistral4": ("Mistral4ForCausalLM", "mistral4"),
+             "qwen3_next": ("Qwen3NextForCausalLM", "qwen3_next"),
+             "qwen3_5_text": ("Qwen3_5ForCausalLM", "qwen3_5_text"),
+             "qwen3_5_moe_text": ("Qwen3_5MoeForCausalLM", "qwen3_5_moe_text")}[c["family"]]
     result = {
         "architectures": [names[0]], "model_type": names[1], "hidden_size": c["hidden"],
         "intermediate_size": c["ffn"], "num_hidden_layers": c["layers"],
@@ -496,7 +555,9 @@ def config(c):
     }
     if c["family"] in LATENT:
         del result["head_dim"]
-    if c["family"] not in MIXTURES and c["family"] != "llama":
+    if "nets" in c:
+        result |= delta_config(c)
+    if c["family"] not in MIXTURES and c["family"] not in ("llama", "qwen3_5_text"):
         result["sliding_window"] = c["window"]
     if c["family"] in QWEN:
         # As they are published: the window is stated, but not used, and begins after all layers.
@@ -541,6 +602,19 @@ def config(c):
         if c.get("mxfp4"):
             result["quantization_config"] = {
                 "quant_method": "mxfp4", "modules_to_not_convert": ["model.layers.*.self_attn"]}
+    if c.get("wrapped"):
+        # As Qwen's models that see are published: the text model within another.
+        del result["architectures"]
+        kind = c["family"].removesuffix("_text")
+        name = {"qwen3_5": "Qwen3_5", "qwen3_5_moe": "Qwen3_5Moe"}[kind]
+        return {
+            "architectures": [name + "ForConditionalGeneration"], "model_type": kind,
+            "image_token_id": 10, "text_config": result, "tie_word_embeddings": c["tied"],
+            "video_token_id": 11, "vision_start_token_id": 12, "vision_end_token_id": 13,
+            "vision_config": {
+                "model_type": kind, "depth": 1, "hidden_size": 16, "num_heads": 2,
+                "intermediate_size": 16, "out_hidden_size": c["hidden"],
+                "num_position_embeddings": 4, "patch_size": 2, "deepstack_visual_indexes": []}}
     if c["vision"]:
         # As Mistral's models that see are published: the text model within another.
         del result["architectures"]
@@ -556,6 +630,21 @@ def config(c):
             "vision_feature_layer": -1,
         }
     return result
+
+
+def delta_config(c):
+    """What config.json says of delta nets."""
+    g, h, dk, dv, taps = c["delta"]
+    result = {
+        "linear_num_key_heads": g, "linear_num_value_heads": h, "linear_key_head_dim": dk,
+        "linear_value_head_dim": dv, "linear_conv_kernel_dim": taps}
+    if c["family"] == "qwen3_next" and c["nets"] == "dddf":
+        return result | {"full_attention_interval": 4}
+    if c["family"] != "qwen3_next":
+        result |= {"attn_output_gate": True, "mtp_num_hidden_layers": 1,
+                   "mtp_use_dedicated_embeddings": False, "mamba_ssm_dtype": "float32"}
+    kinds = {"d": "linear_attention", "f": "full_attention"}
+    return result | {"full_attention_interval": 4, "layer_types": [kinds[k] for k in c["nets"]]}
 
 
 def mixture_config(c):
@@ -577,7 +666,8 @@ def mixture_config(c):
             "num_local_experts": c["experts"], "scoring_func": "sigmoid", "use_qk_norm": True,
             "use_routing_bias": True, "qk_norm_type": "per_layer", "shared_intermediate_size": 0,
             "attn_type_list": [1] * c["layers"]}
-    result["norm_topk_prob"] = c.get("normalizes", True)
+    if family != "qwen3_5_moe_text":
+        result["norm_topk_prob"] = c.get("normalizes", True)
     if family == "glm4_moe":
         count, chosen = c.get("groups", (1, 1))
         return result | {
@@ -619,13 +709,44 @@ def published(c, w):
     """The weights by the names of the published file; what sees is left out but for two tensors."""
     if c["family"] == "gpt_oss":
         return fused_gpt_oss(c, w)
+    if c["family"] == "qwen3_next":
+        w = joined_delta_nets(c, w)
     if c.get("fused"):
         w = fused(c, w)
+    if c.get("draft_tensors"):
+        w = w | {"mtp.fc.weight": np.ones((c["hidden"], 2 * c["hidden"]), np.float32)}
+    if c.get("wrapped"):
+        result = {"model.language_model." + name.removeprefix("model.")
+                  if name.startswith("model.") else name: matrix for name, matrix in w.items()}
+        result["model.visual.pos_embed.weight"] = np.ones((4, 16), np.float32)
+        return result
+    if c.get("fused"):
+        return w
     if not c["vision"]:
         return w
     result = {"language_model." + name: matrix for name, matrix in w.items()}
     result["vision_tower.ln_pre.weight"] = np.ones(8, np.float32)
     result["multi_modal_projector.norm.weight"] = np.ones(8, np.float32)
+    return result
+
+
+def joined_delta_nets(c, w):
+    """Query, key, value and gate of each key head together, and its betas and decays."""
+    g, h, dk, dv, _ = c["delta"]
+    result = dict(w)
+    for name in w:
+        stem, _, end = name.rpartition("in_proj_")
+        if end != "qkv.weight":
+            continue
+        q, k, v, z, b, a = np.split(result.pop(name), [g * dk, 2 * g * dk]) + [
+            result.pop(f"{stem}in_proj_{x}.weight") for x in "zba"]
+
+        def heads(*parts):
+            joined = np.concatenate([part.reshape(g, -1, c["hidden"]) for part in parts], axis=1)
+            return joined.reshape(-1, c["hidden"])
+
+        result[stem + "in_proj_qkvz.weight"] = heads(q, k, v, z)
+        result[stem + "in_proj_ba.weight"] = heads(b, a)
     return result
 
 
@@ -723,7 +844,7 @@ def llama3_factors(c):
 
 
 def write_gguf(path, c, w):
-    names = {"ministral3": "mistral3", "qwen2": "qwen2", "qwen3": "qwen3"} | MIXTURES
+    names = {"ministral3": "mistral3", "qwen2": "qwen2", "qwen3": "qwen3"} | MIXTURES | DELTA
     writer = gguf.GGUFWriter(path, names.get(c["family"], "llama"))
     # Only Llama's and Mistral's are permuted.
     in_order = permuted if names.get(c["family"]) in (None, "mistral3") else lambda rows, _: rows
@@ -731,7 +852,8 @@ def write_gguf(path, c, w):
     writer.add_context_length(c["context"])
     writer.add_embedding_length(c["hidden"])
     writer.add_block_count(c["layers"] + c.get("draft", 0))
-    writer.add_feed_forward_length(c["ffn"])
+    if c["family"] != "qwen3_5_moe_text":
+        writer.add_feed_forward_length(c["ffn"])
     writer.add_head_count(c["heads"])
     if c["family"] in LATENT:
         write_latent_keys(writer, c)
@@ -748,6 +870,12 @@ def write_gguf(path, c, w):
         writer.add_expert_used_count(c["top"])
     if c["family"] in MIXTURES:
         write_mixture_keys(writer, c)
+    if "nets" in c:
+        write_delta_keys(writer, c)
+        # llama.cpp's norms are around one.
+        w = {name: values + np.float32(1)
+             if name.endswith("norm.weight") and "linear_attn" not in name else values
+             for name, values in w.items()}
     # Every second layer is what llama.cpp takes for granted of gpt-oss.
     if c["window"] and "kinds" in c and not "sfsfsf".startswith(c["kinds"]):
         writer.add_sliding_window_pattern([kind == "s" for kind in c["kinds"]])
@@ -781,6 +909,12 @@ def write_gguf(path, c, w):
     for i in range(c["layers"]):
         p, b = f"model.layers.{i}.", f"blk.{i}."
         writer.add_tensor(b + "attn_norm.weight", w[p + "input_layernorm.weight"])
+        if c.get("nets", "")[i:i + 1] == "d":
+            write_delta_net(writer, c, i, w)
+            writer.add_tensor(
+                b + "post_attention_norm.weight", w[p + "post_attention_layernorm.weight"])
+            write_feed_forward(writer, c, i, w)
+            continue
         if c["family"] in LATENT:
             write_latents(writer, c, i, w)
         else:
@@ -801,24 +935,9 @@ def write_gguf(path, c, w):
         if c["family"] == "gpt_oss":
             writer.add_tensor(b + "attn_output.bias", w[p + "self_attn.o_proj.bias"])
             writer.add_tensor(b + "attn_sinks.weight", w[p + "self_attn.sinks"])
-        norm = "post_attention_norm" if c["family"] in ("glm4_moe", "gpt_oss") else "ffn_norm"
+        norm = "post_attention_norm" if c["family"] in ("glm4_moe", "gpt_oss", *DELTA) else "ffn_norm"
         writer.add_tensor(f"{b}{norm}.weight", w[p + "post_attention_layernorm.weight"])
-        if c["family"] in MIXTURES:
-            write_mixture(writer, c, i, w)
-            continue
-        if not c["experts"]:
-            for ours, theirs in (("gate", "gate"), ("up", "up"), ("down", "down")):
-                writer.add_tensor(f"{b}ffn_{ours}.weight", w[f"{p}mlp.{theirs}_proj.weight"])
-            continue
-        writer.add_tensor(b + "ffn_gate_inp.weight", w[p + "block_sparse_moe.gate.weight"])
-        for ours, theirs in (("gate", "w1"), ("up", "w3"), ("down", "w2")):
-            each = [w[f"{p}block_sparse_moe.experts.{e}.{theirs}.weight"]
-                    for e in range(c["experts"])]
-            if c["per_expert"]:
-                for e, matrix in enumerate(each):
-                    writer.add_tensor(f"{b}ffn_{ours}.{e}.weight", matrix)
-            else:
-                writer.add_tensor(f"{b}ffn_{ours}_exps.weight", np.stack(each))
+        write_feed_forward(writer, c, i, w)
     for i in range(c["layers"], c["layers"] + c.get("draft", 0)):
         p, b = f"model.layers.{i}.", f"blk.{i}."
         for ours, theirs in (("nextn.eh_proj", "eh_proj"), ("nextn.enorm", "enorm"),
@@ -907,6 +1026,73 @@ def write_latents(writer, c, layer, w):
     writer.add_tensor(b + "attn_v_b.weight", np.ascontiguousarray(parts[:, plain:]))
 
 
+def write_feed_forward(writer, c, i, w):
+    """What follows attention in a layer, by llama.cpp's names."""
+    p, b = f"model.layers.{i}.", f"blk.{i}."
+    if c["family"] in MIXTURES:
+        write_mixture(writer, c, i, w)
+        return
+    if not c["experts"]:
+        for ours, theirs in (("gate", "gate"), ("up", "up"), ("down", "down")):
+            writer.add_tensor(f"{b}ffn_{ours}.weight", w[f"{p}mlp.{theirs}_proj.weight"])
+        return
+    writer.add_tensor(b + "ffn_gate_inp.weight", w[p + "block_sparse_moe.gate.weight"])
+    for ours, theirs in (("gate", "w1"), ("up", "w3"), ("down", "w2")):
+        each = [w[f"{p}block_sparse_moe.experts.{e}.{theirs}.weight"]
+                for e in range(c["experts"])]
+        if c["per_expert"]:
+            for e, matrix in enumerate(each):
+                writer.add_tensor(f"{b}ffn_{ours}.{e}.weight", matrix)
+        else:
+            writer.add_tensor(f"{b}ffn_{ours}_exps.weight", np.stack(each))
+
+
+def write_delta_keys(writer, c):
+    """What llama.cpp's converter says of delta nets."""
+    g, h, dk, dv, taps = c["delta"]
+    writer.add_ssm_conv_kernel(taps)
+    writer.add_ssm_state_size(dk)
+    writer.add_ssm_group_count(g)
+    writer.add_ssm_time_step_rank(h)
+    writer.add_ssm_inner_size(h * dv)
+    writer.add_full_attention_interval(4)
+    if not "dddfdddf".startswith(c["nets"]):
+        writer.add_array(f"{DELTA[c['family']]}.attention.recurrent_layers",
+                         [kind == "d" for kind in c["nets"]])
+    if c["family"] != "qwen3_next":
+        writer.add_rope_dimension_sections([11, 11, 10, 0])
+
+
+def write_delta_net(writer, c, i, w):
+    """A delta net by llama.cpp's names; value heads that share a key head lie apart in Qwen3.5's."""
+    g, h, dk, dv, _ = c["delta"]
+    p, b = f"model.layers.{i}.linear_attn.", f"blk.{i}."
+
+    def apart(values, width, axis=0):
+        if c["family"] == "qwen3_next":
+            return values
+        shape = values.shape[:axis] + (g, h // g, width) + values.shape[axis + 1:]
+        return np.ascontiguousarray(
+            values.reshape(shape).swapaxes(axis, axis + 1).reshape(values.shape))
+
+    def values_apart(values):
+        return np.concatenate([values[:2 * g * dk], apart(values[2 * g * dk:], dv)])
+
+    writer.add_tensor(b + "attn_qkv.weight", values_apart(w[p + "in_proj_qkv.weight"]))
+    writer.add_tensor(b + "attn_gate.weight", apart(w[p + "in_proj_z.weight"], dv))
+    if c["family"] == "qwen3_next":
+        joined = joined_delta_nets(c, {x: w[x] for x in w if x.startswith(p + "in_proj")})
+        writer.add_tensor(b + "ssm_ba.weight", joined[p + "in_proj_ba.weight"])
+    else:
+        writer.add_tensor(b + "ssm_beta.weight", apart(w[p + "in_proj_b.weight"], 1))
+        writer.add_tensor(b + "ssm_alpha.weight", apart(w[p + "in_proj_a.weight"], 1))
+    writer.add_tensor(b + "ssm_conv1d.weight", values_apart(w[p + "conv1d.weight"][:, 0]))
+    writer.add_tensor(b + "ssm_dt.bias", apart(w[p + "dt_bias"], 1))
+    writer.add_tensor(b + "ssm_a", apart(-np.exp(w[p + "A_log"]), 1))
+    writer.add_tensor(b + "ssm_norm.weight", w[p + "norm.weight"])
+    writer.add_tensor(b + "ssm_out.weight", apart(w[p + "out_proj.weight"], dv, axis=1))
+
+
 def write_mixture_keys(writer, c):
     """What llama.cpp's converter says of the experts."""
     family = c["family"]
@@ -914,7 +1100,7 @@ def write_mixture_keys(writer, c):
         writer.add_expert_feed_forward_length(c["expert_ffn"])
     if family in ("minimax_m2", "gpt_oss"):
         writer.add_expert_feed_forward_length(c["ffn"])
-    if family == "qwen2_moe":
+    if "shared_ffn" in c:
         writer.add_expert_shared_feed_forward_length(c["shared_ffn"])
     if family in ("glm4_moe", "ernie4_5_moe"):
         writer.add_expert_shared_count(c["shared"])
@@ -942,7 +1128,8 @@ def write_mixture_keys(writer, c):
             writer.add_expert_group_used_count(c["groups"][1])
         if c.get("draft"):
             writer.add_nextn_predict_layers(c["draft"])
-    elif "normalizes" in c and c["normalizes"] != (family == "qwen3_moe"):
+    elif "normalizes" in c and c["normalizes"] != (
+            family in ("qwen3_moe", "qwen3_next")):
         # What llama.cpp takes for granted of the family.
         writer.add_expert_weights_norm(c["normalizes"])
     if family == "ernie4_5_moe":

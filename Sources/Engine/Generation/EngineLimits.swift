@@ -32,14 +32,19 @@ extension GenerationEngine {
         ///   - positionCount: how many the KV cache holds.
         ///   - maxLogitsRows: of a step of the model.
         ///   - maxBatchTokens: of a step of the model.
+        ///   - stateCount: how many states the model has room for, of which half are for sequences
+        ///     and half to go on from; 0: it keeps none.
         package init(
             _ configuration: Configuration, tokenizer: any Tokenizer, vocabularyCount: Int,
-            contextLength: Int, positionCount: Int, maxLogitsRows: Int, maxBatchTokens: Int
+            contextLength: Int, positionCount: Int, maxLogitsRows: Int, maxBatchTokens: Int,
+            stateCount: Int = 0
         ) {
             self.contextLength = min(
                 contextLength, positionCount, configuration.contextLength ?? positionCount)
             self.vocabularyCount = vocabularyCount
-            maxSequences = min(configuration.maxSequences, maxLogitsRows, maxBatchTokens - 1)
+            maxSequences = min(
+                configuration.maxSequences, maxLogitsRows, maxBatchTokens - 1,
+                stateCount > 0 ? (stateCount + 1) / 2 : .max)
             self.configuration = configuration
             self.tokenizer = tokenizer
             isEncoder = false

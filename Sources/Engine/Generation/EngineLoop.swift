@@ -67,9 +67,12 @@ final class EngineLoop {
         self.tokenizer = tokenizer
         self.mailbox = mailbox
         self.logger = logger
-        drafts = configuration.drafts
+        // A state that wrong guesses have passed cannot be taken back.
+        drafts = configuration.drafts && model.stateCount == 0
         metrics = EngineMetrics(model: configuration.modelName)
         let limit = maxSequences + configuration.maxQueuedSequences
+        // States are kept in memory alone, and blocks are of no use without them.
+        let prefixes = model.stateCount > 0 ? nil : prefixes
         scheduler = Scheduler(
             configuration: Scheduler.Configuration(
                 maxBatchTokens: model.maxBatchTokens, maxLogitsRows: model.maxLogitsRows,
@@ -79,7 +82,8 @@ final class EngineLoop {
                 blockCount: model.blockCount, positionsPerBlock: model.positionsPerBlock,
                 prefillChunkTokens: configuration.prefillChunkTokens,
                 prefillChunkTokensWhileDecoding: configuration.prefillChunkTokensWhileDecoding,
-                prefixRoot: prefixes?.root, attentionWindow: model.attentionWindow))
+                prefixRoot: prefixes?.root,
+                attentionWindow: model.attentionWindow, stateCount: model.stateCount))
         keeper = prefixes.map { PrefixKeeper(model: model, store: $0.store, mailbox: mailbox) }
         sampler = ChoiceSampler(model: model)
         statistics.freeBlocks = model.blockCount
@@ -135,6 +139,9 @@ final class EngineLoop {
         for copy in scheduled.copies {
             model.copyBlock(from: Int(copy.source), to: Int(copy.destination))
         }
+        for copy in scheduled.stateCopies {
+            model.copyState(from: Int(copy.source), to: Int(copy.destination))
+        }
         for slice in scheduled.slices { appendToBatch(slice) }
 
         beginMasks()
@@ -179,7 +186,8 @@ final class EngineLoop {
             SequenceSlice(
                 firstToken: batch.tokens.count, tokenCount: slice.tokenCount,
                 startPosition: slice.startPosition, blockTable: scheduler.blockTable(of: slice),
-                logitsRows: rows, adapter: choices[slice.id]?.active.request.adapter))
+                logitsRows: rows, adapter: choices[slice.id]?.active.request.adapter,
+                state: scheduler.state(of: slice)))
         batch.tokens += scheduler.tokens(of: slice)
     }
 

@@ -48,7 +48,8 @@ package final class GenerationEngine: Sendable {
             configuration, tokenizer: tokenizer, vocabularyCount: model.vocabularyCount,
             contextLength: model.contextLength,
             positionCount: model.blockCount * model.positionsPerBlock,
-            maxLogitsRows: model.maxLogitsRows, maxBatchTokens: model.maxBatchTokens)
+            maxLogitsRows: model.maxLogitsRows, maxBatchTokens: model.maxBatchTokens,
+            stateCount: model.stateCount)
         contextLength = limits.contextLength
         vocabularyCount = limits.vocabularyCount
         maxSequences = limits.maxSequences

@@ -29,6 +29,10 @@ package protocol LanguageModel: AnyObject {
     /// A token sees so many positions, its own included; nil for all.
     var attentionWindow: Int? { get }
 
+    /// How many sequences can have a state at the same time, or leave one behind to go on from; 0: the
+    /// model keeps no states.
+    var stateCount: Int { get }
+
     /// How many bytes a KV block has.
     var blockByteCount: Int { get }
 
@@ -43,6 +47,9 @@ package protocol LanguageModel: AnyObject {
 
     /// Copies what a KV block holds into another.
     func copyBlock(from source: Int, to destination: Int)
+
+    /// Copies a sequence's state into another place.
+    func copyState(from source: Int, to destination: Int)
 
     /// Reads what a KV block holds; nothing is allocated if nobody else has the bytes.
     ///
@@ -80,6 +87,12 @@ extension LanguageModel {
 
     /// A model that reads nothing.
     package var stepReadByteCount: Int { 0 }
+
+    /// A model that keeps no states.
+    package var stateCount: Int { 0 }
+
+    /// A model that keeps no states.
+    package func copyState(from source: Int, to destination: Int) {}
 
     /// A model without experts.
     package var expertUsage: ExpertUsage? { nil }

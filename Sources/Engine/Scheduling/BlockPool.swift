@@ -222,6 +222,9 @@ package struct BlockPool: Sendable {
     /// The name of what a block ends, if it is published and has one.
     package func name(of block: Int32) -> PrefixName? { blocks[Int(block)].prefix?.name }
 
+    /// Whether a block still ends what it once did, so that it can be found.
+    func holds(_ entry: Entry) -> Bool { blocks[Int(entry.block)].prefix == entry.prefix }
+
     /// How many blocks have been published so far.
     package var publishedCount: UInt64 { nextPrefix - 1 }
 

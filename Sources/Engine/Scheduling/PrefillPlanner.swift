@@ -50,13 +50,17 @@ struct PrefillPlanner: Sendable {
         var spareRows = configuration.maxLogitsRows - running.count
 
         while budget > 0, let turn = nextTurn(running, clients) {
-            if turns[turn].share == 0, isComputedElsewhere(turn, running) {
+            if turns[turn].share == 0, isComputedElsewhere(turn, running, blocks) {
                 turns[turn].isDone = true
                 continue
             }
             let index = turns[turn].index
             let share = turns[turn].share
             var grant = min(configuration.prefillQuantumTokens, budget)
+            // A step ends where the state is kept.
+            if let end = blocks.nextCheckpoint(of: running[index])?.end {
+                grant = min(grant, end - running[index].computedCount - share)
+            }
             // A scored prompt needs rows from its first scored token on; the first of them is the
             // one that every sequence may have.
             let unscored = unscoredCount(of: running[index], after: share)
@@ -140,9 +144,16 @@ struct PrefillPlanner: Sendable {
 
     /// Whether another prompt computes in this step what this one needs next, so that waiting for
     /// the next step makes it free.
-    private func isComputedElsewhere(_ turn: Int, _ running: [ScheduledSequence]) -> Bool {
+    private func isComputedElsewhere(
+        _ turn: Int, _ running: [ScheduledSequence], _ blocks: borrowing SequenceBlocks
+    ) -> Bool {
         guard configuration.cachesPrefixes else { return false }
         let sequence = running[turns[turn].index]
+        if configuration.stateCount > 0 {
+            return turns.contains { other in
+                other.share > 0 && blocks.isAwaited(running[other.index], by: sequence)
+            }
+        }
         let start = sequence.computedCount
         let end = start + configuration.positionsPerBlock
         guard start == sequence.publishedCount * configuration.positionsPerBlock,

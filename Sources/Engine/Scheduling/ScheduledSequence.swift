@@ -57,6 +57,16 @@ struct ScheduledSequence: Sendable {
     /// How many of these blocks have left the attention window and belong to the sequence no more.
     var leftCount = 0
 
+    /// Where its state is, while it runs, in models that keep one.
+    var state: Int32?
+
+    /// How many tokens are before the last position whose state is kept, as far as it concerns the
+    /// sequence.
+    var keptStateEnd = 0
+
+    /// How many tokens it has in common with what others have computed; 0: no more than it found.
+    var commonEnd = 0
+
     /// How many of the prompt's tokens were found in the cache, preemptions aside.
     var cachedCount = 0
     var wasPreempted = false

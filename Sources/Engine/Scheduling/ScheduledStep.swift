@@ -63,6 +63,18 @@ package struct ScheduledStep: Sendable {
         package let destination: Int32
     }
 
+    /// A state from which another sequence goes on, or that is kept to go on from.
+    package struct StateCopy: Hashable, Sendable {
+        /// The state to read.
+        package let source: Int32
+
+        /// The state to write.
+        package let destination: Int32
+    }
+
+    /// Which states to copy, in this order, before anything is computed.
+    package internal(set) var stateCopies: [StateCopy] = []
+
     /// What to copy, in this order, before anything is computed.
     package internal(set) var copies: [BlockCopy] = []
 
@@ -132,6 +144,7 @@ package struct ScheduledStep: Sendable {
         preempted.removeAll(keepingCapacity: true)
         expired.removeAll(keepingCapacity: true)
         copies.removeAll(keepingCapacity: true)
+        stateCopies.removeAll(keepingCapacity: true)
         tokenCount = 0
         decodeCount = 0
         runTokenCount = 0

@@ -62,6 +62,7 @@ package struct Scheduler: Sendable {
         if step.slices.isEmpty { return }
         hasOpenStep = true
         swap(&step.copies, &pendingCopies)
+        places.blocks.takeStateCopies(into: &step.stateCopies)
     }
 
     /// Takes over the results of a step.
@@ -82,6 +83,7 @@ package struct Scheduler: Sendable {
                 hasFinished = true
                 continue
             }
+            let checkpoint = places.blocks.nextCheckpoint(of: places.running[index])
             places.running[index].computedCount += slice.tokenCount
             if slice.draftCount > 0 {
                 places.running[index].computedCount -= places.running[index].settleDraft()
@@ -90,6 +92,7 @@ package struct Scheduler: Sendable {
                 places.running[index].computedCount, places.running[index].promptCount - 1)
             places.running[index].scoredCount = max(places.running[index].scoredCount, scored)
             places.blocks.publish(of: &places.running[index])
+            places.blocks.keepState(of: &places.running[index], at: checkpoint)
             places.blocks.releaseBehindWindow(of: &places.running[index])
             switch outcome {
             case .progressed:
@@ -210,6 +213,7 @@ package struct Scheduler: Sendable {
         _ tokens: some Sequence<Int32>, after slice: ScheduledStep.Slice
     ) {
         precondition(hasOpenStep && slice.samples, "nothing comes after \(slice.id)")
+        precondition(configuration.stateCount == 0, "states cannot be taken back")
         places.running[slice.runningIndex].propose(tokens)
     }
 
@@ -363,6 +367,14 @@ package struct Scheduler: Sendable {
     package func blockTable(of slice: ScheduledStep.Slice) -> [Int32] {
         places.running[slice.runningIndex].blockTable
     }
+
+    /// Where the state of a slice's sequence is; 0 in models that keep none.
+    package func state(of slice: ScheduledStep.Slice) -> Int32 {
+        places.running[slice.runningIndex].state ?? 0
+    }
+
+    /// How many states are kept to go on from.
+    package var checkpointCount: Int { places.blocks.states.checkpointCount }
 
     // MARK: Invariants
 

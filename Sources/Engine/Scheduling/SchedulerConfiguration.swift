@@ -65,6 +65,17 @@ extension Scheduler {
         /// A token sees so many positions, its own included; nil for all.
         package let attentionWindow: Int?
 
+        /// How many states a model has room for that keeps one of each sequence: at least
+        /// `maxSequences`, and the others for what prefixes leave behind; 0: it keeps none.
+        package let stateCount: Int
+
+        /// Every so many positions the state of a sequence is kept, if there is room.
+        package let checkpointSpacing: Int
+
+        /// A state is not kept nearer than so many tokens to the last one that is: to compute them
+        /// again costs less.
+        package let leastCheckpointTokens: Int
+
         /// How long a sequence without a deadline may be overtaken by those with one.
         package let patience: Duration
 
@@ -79,6 +90,7 @@ extension Scheduler {
             prefillQuantumTokens: Int = 64, turnsPerOldest: Int = 4,
             prefillTokensPerDecode: Int = 3, admission: Admission = .optimistic,
             cachesPrefixes: Bool = true, prefixRoot: PrefixName? = nil, attentionWindow: Int? = nil,
+            stateCount: Int = 0, checkpointSpacing: Int = 1024, leastCheckpointTokens: Int = 64,
             patience: Duration = .seconds(60), decodeWork: Double = 3
         ) {
             precondition(maxSequences >= 1 && maxQueuedSequences >= 0, "\(maxSequences) sequences")
@@ -88,6 +100,11 @@ extension Scheduler {
             precondition(
                 prefillChunkTokens >= 1 && prefillChunkTokensWhileDecoding >= 1
                     && prefillQuantumTokens >= 1 && turnsPerOldest >= 1, "no tokens in a chunk")
+            precondition(
+                stateCount == 0 || stateCount >= maxSequences && prefixRoot == nil,
+                "\(stateCount) states for \(maxSequences) sequences, or names of prefixes")
+            precondition(
+                checkpointSpacing >= 1 && leastCheckpointTokens >= 1, "no tokens between states")
             self.maxBatchTokens = maxBatchTokens
             self.maxLogitsRows = maxLogitsRows
             self.maxSequences = maxSequences
@@ -103,6 +120,9 @@ extension Scheduler {
             self.cachesPrefixes = cachesPrefixes
             self.prefixRoot = prefixRoot
             self.attentionWindow = attentionWindow
+            self.stateCount = stateCount
+            self.checkpointSpacing = checkpointSpacing
+            self.leastCheckpointTokens = leastCheckpointTokens
             self.patience = patience
             self.decodeWork = decodeWork
         }

@@ -7,6 +7,10 @@
 struct SequenceBlocks: Sendable {
     private let configuration: Scheduler.Configuration
     private(set) var pool: BlockPool
+    private(set) var states: StateSlots
+
+    /// What the next step must copy, in this order.
+    private var stateCopies: [ScheduledStep.StateCopy] = []
 
     /// All blocks, free.
     init(_ configuration: Scheduler.Configuration) {
@@ -15,6 +19,7 @@ struct SequenceBlocks: Sendable {
             blockCount: configuration.blockCount,
             positionsPerBlock: configuration.positionsPerBlock,
             prefixRoot: configuration.prefixRoot)
+        states = StateSlots(count: configuration.stateCount)
     }
 
     /// The number of blocks that can be handed out.
@@ -25,6 +30,7 @@ struct SequenceBlocks: Sendable {
     /// Blocks of its own that it has not filled are given up for them.
     mutating func takeCached(for sequence: inout ScheduledSequence) {
         guard configuration.cachesPrefixes else { return }
+        if states.areKept { return takeCachedWithState(for: &sequence) }
         let size = configuration.positionsPerBlock
         while sequence.computedCount == sequence.publishedCount * size {
             let start = sequence.computedCount
@@ -32,19 +38,118 @@ struct SequenceBlocks: Sendable {
             let found = pool.find(
                 sequence.tokens[start..<start + size], after: sequence.prefix, in: sequence.scope)
             guard let found else { return }
-            pool.retain(found.block)
-            let count = sequence.publishedCount
-            if count < sequence.blockTable.count {
-                pool.release(sequence.blockTable[count])
-                sequence.blockTable[count] = found.block
-            } else {
-                sequence.blockTable.append(found.block)
-            }
-            sequence.publishedCount += 1
-            sequence.prefix = found.prefix
-            sequence.computedCount += size
-            if !sequence.wasPreempted { sequence.cachedCount += size }
+            take(found, for: &sequence)
         }
+    }
+
+    /// Makes a block that was found the next one of a sequence.
+    private mutating func take(_ found: BlockPool.Entry, for sequence: inout ScheduledSequence) {
+        pool.retain(found.block)
+        let count = sequence.publishedCount
+        if count < sequence.blockTable.count {
+            pool.release(sequence.blockTable[count])
+            sequence.blockTable[count] = found.block
+        } else {
+            sequence.blockTable.append(found.block)
+        }
+        sequence.publishedCount += 1
+        sequence.prefix = found.prefix
+        sequence.computedCount += configuration.positionsPerBlock
+        if !sequence.wasPreempted { sequence.cachedCount += configuration.positionsPerBlock }
+    }
+
+    // MARK: States
+
+    /// Gives a sequence a place for its state, if the model keeps one.
+    ///
+    /// - Returns: false if others have them all.
+    mutating func takeState(for sequence: inout ScheduledSequence) -> Bool {
+        guard states.areKept else { return true }
+        let pool = pool
+        sequence.state = states.take { pool.holds($0) }
+        return sequence.state != nil
+    }
+
+    /// Takes the blocks that hold the sequence's next tokens already, up to the last one after which
+    /// the state is kept, and that state.
+    private mutating func takeCachedWithState(for sequence: inout ScheduledSequence) {
+        let size = configuration.positionsPerBlock
+        guard let slot = sequence.state,
+            sequence.computedCount == sequence.publishedCount * size
+        else { return }
+        var found: [BlockPool.Entry] = []
+        var keptCount = 0
+        var start = sequence.computedCount
+        while start + size <= sequence.cacheableCount,
+            let next = pool.find(
+                sequence.tokens[start..<start + size], after: found.last?.prefix ?? sequence.prefix,
+                in: sequence.scope)
+        {
+            found.append(next)
+            start += size
+            if states.has(next.prefix) { keptCount = found.count }
+        }
+        sequence.commonEnd = found.count > keptCount ? start : 0
+        guard keptCount > 0, let kept = states.use(found[keptCount - 1].prefix) else { return }
+        for next in found[..<keptCount] { take(next, for: &sequence) }
+        sequence.keptStateEnd = sequence.computedCount
+        stateCopies.append(ScheduledStep.StateCopy(source: kept, destination: slot))
+    }
+
+    /// The next position at which the state of a sequence is kept, and whether another one gives way
+    /// for it: the end of what it has in common with others, the last full block of its prompt, and
+    /// every so many positions if there is room.
+    func nextCheckpoint(of sequence: ScheduledSequence) -> (end: Int, displaces: Bool)? {
+        guard states.areKept, configuration.cachesPrefixes else { return nil }
+        let size = configuration.positionsPerBlock
+        let least = max(
+            sequence.computedCount + 1, sequence.keptStateEnd + configuration.leastCheckpointTokens)
+        let spacing = (configuration.checkpointSpacing + size - 1) / size * size
+        var next = (end: (least + spacing - 1) / spacing * spacing, displaces: false)
+        for end in [(sequence.promptCount - 1) / size * size, sequence.commonEnd]
+        where end >= least && end <= next.end {
+            next = (end, true)
+        }
+        return next
+    }
+
+    /// Whether a sequence will keep a state that another one, which begins alike, can go on from.
+    func isAwaited(_ sequence: ScheduledSequence, by other: ScheduledSequence) -> Bool {
+        guard sequence.scope == other.scope, let end = nextCheckpoint(of: sequence)?.end,
+            end <= sequence.tokens.count, end > other.computedCount, end <= other.cacheableCount
+        else { return false }
+        return sequence.tokens[..<end] == other.tokens[..<end]
+    }
+
+    /// Keeps the state of a sequence that has come to a position where it is to be kept.
+    ///
+    /// - Parameters:
+    ///   - sequence: its blocks up to the position are published.
+    ///   - checkpoint: what `nextCheckpoint` said before it came there.
+    mutating func keepState(
+        of sequence: inout ScheduledSequence, at checkpoint: (end: Int, displaces: Bool)?
+    ) {
+        let size = configuration.positionsPerBlock
+        guard let checkpoint, let slot = sequence.state, checkpoint.end == sequence.computedCount,
+            checkpoint.end == sequence.publishedCount * size, checkpoint.end > 0
+        else { return }
+        let end = BlockPool.Entry(
+            block: sequence.blockTable[sequence.publishedCount - 1], prefix: sequence.prefix)
+        let pool = pool
+        if states.use(end.prefix) == nil {
+            guard
+                let kept = states.keep(
+                    end, displaces: checkpoint.displaces, isFound: { pool.holds($0) })
+            else { return }
+            stateCopies.append(ScheduledStep.StateCopy(source: slot, destination: kept))
+        }
+        sequence.keptStateEnd = checkpoint.end
+    }
+
+    /// Takes the copies of states that are due.
+    mutating func takeStateCopies(into copies: inout [ScheduledStep.StateCopy]) {
+        swap(&copies, &stateCopies)
+        stateCopies.removeAll(keepingCapacity: true)
     }
 
     // MARK: Blocks that are kept elsewhere
@@ -168,7 +273,8 @@ struct SequenceBlocks: Sendable {
         let size = configuration.positionsPerBlock
         let computedCount = min(sequence.computedCount, count - 1)
         let place = computedCount / size
-        guard keepsWhatItSees(sequence, after: computedCount) else {
+        // A state cannot be taken back: the sequence goes on from the last one that was kept.
+        guard !states.areKept, keepsWhatItSees(sequence, after: computedCount) else {
             release(&sequence)
             return false
         }
@@ -225,10 +331,15 @@ struct SequenceBlocks: Sendable {
         copies: inout [ScheduledStep.BlockCopy]
     ) -> Bool {
         let fullCount = origin.computedCount / configuration.positionsPerBlock
+        guard takeState(for: &fork) else { return false }
         if origin.computedCount % configuration.positionsPerBlock == 0 {
             fork.blockTable = Array(origin.blockTable[..<fullCount])
         } else {
-            guard let block = pool.allocate() else { return false }
+            guard let block = pool.allocate() else {
+                if let state = fork.state { states.release(state) }
+                fork.state = nil
+                return false
+            }
             let source = origin.blockTable[fullCount]
             copies.append(ScheduledStep.BlockCopy(source: source, destination: block))
             fork.blockTable = origin.blockTable[..<fullCount] + [block]
@@ -238,6 +349,10 @@ struct SequenceBlocks: Sendable {
         fork.publishedCount = origin.publishedCount
         fork.prefix = origin.prefix
         fork.computedCount = origin.computedCount
+        if let source = origin.state, let destination = fork.state {
+            stateCopies.append(ScheduledStep.StateCopy(source: source, destination: destination))
+            fork.keptStateEnd = origin.keptStateEnd
+        }
         return true
     }
 
@@ -282,6 +397,16 @@ struct SequenceBlocks: Sendable {
         let owned = sequence.leftCount..<sequence.blockTable.count
         for place in owned.reversed() { pool.release(sequence.blockTable[place]) }
         sequence.blockTable.removeAll(keepingCapacity: true)
+        if let state = sequence.state {
+            // Nobody needs what was to be copied there last.
+            let read = stateCopies.lastIndex { $0.source == state } ?? -1
+            let end = stateCopies.count
+            for index in (read + 1..<end).reversed()
+            where stateCopies[index].destination == state { stateCopies.remove(at: index) }
+            states.release(state)
+            sequence.state = nil
+            (sequence.keptStateEnd, sequence.commonEnd) = (0, 0)
+        }
         sequence.leftCount = 0
         sequence.publishedCount = 0
         sequence.prefix = .empty
@@ -302,6 +427,7 @@ struct SequenceBlocks: Sendable {
             for block in sequence.blockTable[sequence.leftCount...] { owners[Int(block)] += 1 }
         }
         return pool.checkInvariants(owners: owners) + running.flatMap(check)
+            + states.checkInvariants(owned: running.compactMap(\.state))
     }
 
     private func check(_ sequence: ScheduledSequence) -> [String] {
@@ -312,6 +438,7 @@ struct SequenceBlocks: Sendable {
         let size = configuration.positionsPerBlock
         let table = sequence.blockTable
         check(!table.isEmpty, "runs without blocks")
+        check((sequence.state != nil) == states.areKept, "runs without a state")
         check(table.count * size >= sequence.computedCount, "has too few blocks")
         check(
             table.count <= configuration.blocks(for: sequence.worstCaseCount),

@@ -201,8 +201,10 @@ struct SequencePlaces: Sendable {
         guard running.count < configuration.maxSequences else { return false }
         let index = running.count
         running.append(waiting.sequences[waitingIndex])
-        blocks.takeCached(for: &running[index])
-        guard hasBlocks(for: index) else {
+        if blocks.takeState(for: &running[index]) { blocks.takeCached(for: &running[index]) }
+        guard running[index].state != nil || configuration.stateCount == 0,
+            hasBlocks(for: index)
+        else {
             blocks.release(&running[index])
             running.removeLast()
             return false

@@ -83,6 +83,9 @@ package struct EngineAssembly: Sendable {
     /// How many contexts the KV cache holds where nobody says how much memory it gets.
     package static let defaultContextCount = 4
 
+    /// States of sequences, in models that keep some, take no more than this part of memory.
+    private static let stateShareOfMemory = 8
+
     /// An engine with all that the machine gives.
     package init() {}
 
@@ -187,19 +190,29 @@ package struct EngineAssembly: Sendable {
         let types = packs ? packedTypes ?? file.tensors.likelyPackedTypes : []
         let weightByteCount =
             packs ? file.tensors.packedByteCount(as: types) : file.tensors.byteCount
+        var stateCount = 1
         func limits(blockCount: Int) -> TransformerLimits {
             TransformerLimits(
                 maxBatchTokens: maxBatchTokens, blockCount: blockCount,
                 positionsPerBlock: blockSize,
                 maxLogitsRows: max(maxSequences, Self.modelDefaults.maxLogitsRows),
-                kvElementType: kvType)
+                kvElementType: kvType, stateCount: stateCount)
         }
         func plan(blockCount: Int) throws -> MemoryPlan {
             try MemoryPlan(
                 configuration: configuration, weightByteCount: weightByteCount,
                 limits: limits(blockCount: blockCount), threadCount: threadCount)
         }
-        let perBlock = try max(1, plan(blockCount: 1).kvByteCount)
+        let least = try plan(blockCount: 1)
+        let perBlock = max(1, least.kvByteCount)
+        if least.stateByteCount > 0 {
+            // One for each sequence and as many to go on from.
+            stateCount = max(
+                2,
+                min(
+                    2 * maxSequences,
+                    memory / Self.stateShareOfMemory / least.stateByteCount))
+        }
         let perContext = (contextLength + blockSize - 1) / blockSize
         let blockCount =
             if let kvByteCount {
@@ -214,7 +227,7 @@ package struct EngineAssembly: Sendable {
         }
         let whole = try plan(blockCount: blockCount)
         let owned =
-            whole.kvByteCount + whole.activationByteCount
+            whole.kvByteCount + whole.stateByteCount + whole.activationByteCount
             + (packs ? file.tensors.bytesToPack(as: types) : 0)
         guard owned < memory else { throw Failure.memory(needed: owned, available: memory) }
         return EnginePlan(
@@ -286,6 +299,10 @@ package struct EngineAssembly: Sendable {
             return try startEncoder(
                 file, tokenizer: tokenizer, whenIdle: whenIdle, progress: progress)
         }
+        if prefixStore != nil, file.configuration.deltaNet != nil {
+            let reason = "its delta nets keep states, which only memory holds"
+            logger.warning("prefixes of this model are not kept on disk: \(reason)")
+        }
         let transformer = try makeTransformer(for: file, progress: progress)
         let memoryPlan = transformer.memoryPlan
         let watch = WeightsWatch(file, files: transformer.weights.files)
@@ -311,7 +328,8 @@ package struct EngineAssembly: Sendable {
             vocabularyCount: file.configuration.vocabularySize,
             contextLength: configuration(for: file).contextLength,
             positionCount: plan.limits.blockCount * plan.limits.positionsPerBlock,
-            maxLogitsRows: plan.limits.maxLogitsRows, maxBatchTokens: plan.limits.maxBatchTokens)
+            maxLogitsRows: plan.limits.maxLogitsRows, maxBatchTokens: plan.limits.maxBatchTokens,
+            stateCount: plan.memory.stateCount)
     }
 
     /// Prepares the weights of an encoder and starts an engine for it.
@@ -352,6 +370,8 @@ package struct EngineAssembly: Sendable {
     private func prefixes(of file: ModelFile) -> PrefixSpace? {
         // BLAS may be another one tomorrow, with other last bits.
         guard let prefixStore, kernels != KernelChoice.blas.rawValue else { return nil }
+        // Blocks are of no use without states, which are kept in memory alone.
+        guard file.configuration.deltaNet == nil else { return nil }
         var configuration = configuration(for: file)
         // In no order of their own.
         let numbers = configuration.numbers.map { "\($0.key): \($0.value)" }.sorted()

@@ -23,6 +23,9 @@ extension Architecture {
         deepSeekV2,
         glm4MoELite,
         mistral4,
+        qwen3Next,
+        qwen35,
+        qwen35MoE,
         bert,
         bertClassifier,
     ]

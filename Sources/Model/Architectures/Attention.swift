@@ -12,6 +12,8 @@ extension ScratchRole {
     static let keys = ScratchRole("keys")
     static let values = ScratchRole("values")
     static let attended = ScratchRole("what attention found")
+    static let queriesAndGates = ScratchRole("queries and gates, head by head")
+    static let attentionGates = ScratchRole("gates of what attention finds")
     static let projected = ScratchRole("what attention adds to the residual stream")
 }
 
@@ -53,6 +55,15 @@ final class Attention {
             mistral: ["layers.{L}.attention.wo.weight"], split: .columns, isAdaptable: true),
     ]
 
+    /// The same where each query head has a gate for what it finds, in one matrix with the queries.
+    static let gatedTensors =
+        [
+            TensorDeclaration(
+                .query, [.H * .two * .Dh, .D], gguf: ["blk.{L}.attn_q.weight"],
+                huggingFace: ["model.layers.{L}.self_attn.q_proj.weight"], split: .rows,
+                fillsCache: true, isAdaptable: true)
+        ] + tensors.dropFirst()
+
     /// A logit for each head that joins the softmax of its scores and whose share is dropped.
     static let sinks = TensorDeclaration(
         .sinks, [.H], gguf: ["blk.{L}.attn_sinks.weight"],
@@ -72,18 +83,31 @@ final class Attention {
             ScratchDeclaration(.projected, .tokens, .D),
         ]
 
+    /// What attention with gates needs.
+    static let gatedScratch =
+        scratch + [
+            ScratchDeclaration(.queriesAndGates, .tokens, .H * .two * .Dh),
+            ScratchDeclaration(.attentionGates, .tokens, .H * .Dh),
+        ]
+
     /// `[T, H·Dh]`.
     let queries: FloatBuffer
+
+    /// `[T, H·Dh]`, whose sigmoids multiply what the heads find; nil: nothing does.
+    let gates: FloatBuffer?
 
     /// `[T, K·Dh]`.
     let keys: FloatBuffer
     /// `[T, K·Dh]`.
     let values: FloatBuffer
 
+    /// `[T, H·2·Dh]`; nil: queries stand alone.
+    private let queriesAndGates: FloatBuffer?
     private let attended: FloatBuffer
     private let projected: FloatBuffer
     private let rotary: RotaryEmbedding
     private let layer: Int
+    private let headDimension: Int
     private let window: Int?
     /// wq, wk and wv and what they compute, in one parallel region.
     private let queryKeyValue: [WeightMatrix]
@@ -96,18 +120,26 @@ final class Attention {
     /// `[D]`, or empty.
     private let outputBias: [Float]
 
-    init(_ parts: LayerParts) {
+    /// Builds the attention of a layer.
+    ///
+    /// - Parameters:
+    ///   - parts: its weights and what steps work with.
+    ///   - isGated: whether its tensors are `gatedTensors`.
+    init(_ parts: LayerParts, isGated: Bool = false) {
         let step = parts.step
         queries = step.buffer(.queries)
+        gates = isGated ? step.buffer(.attentionGates) : nil
+        queriesAndGates = isGated ? step.buffer(.queriesAndGates) : nil
         keys = step.buffer(.keys)
         values = step.buffer(.values)
         attended = step.buffer(.attended)
         projected = step.buffer(.projected)
         rotary = parts.rotary
-        layer = parts.index
+        layer = parts.cacheLayer
+        headDimension = parts.configuration.headDimension
         window = parts.configuration.window(layer: parts.index)
         queryKeyValue = [TensorRole.query, .key, .value].map { parts.weights.matrix($0) }
-        outputs = [queries, keys, values]
+        outputs = [queriesAndGates ?? queries, keys, values]
         queryKeyValueReading = Reading(step.compute.ahead(of: queryKeyValue))
         wo = parts.weights.matrix(.attentionOutput)
         woReading = Reading(step.compute.ahead(of: [wo]))
@@ -121,6 +153,11 @@ final class Attention {
         step.compute.multiply(
             step.normed, rows: 0..<step.rowCount, queryKeyValue, into: outputs, adding: sums,
             ahead: step.read(queryKeyValueReading))
+        if let gates, let queriesAndGates {
+            step.compute.part(
+                queriesAndGates, rowCount: step.rowCount, width: headDimension, into: queries,
+                and: gates)
+        }
     }
 
     /// Rotates queries and keys by their positions.
@@ -141,6 +178,7 @@ final class Attention {
         step.compute.attend(
             queries: queries, cache: step.cache, layer: layer, plan: step.plan,
             scratch: step.attention, sinks: sinks, into: attended)  // [T, H·Dh]
+        if let gates { step.compute.gate(attended, by: gates, rowCount: step.rowCount) }
         let sums = step.sums(for: [.attentionOutput], inLayer: layer, of: attended)
         step.compute.multiply(
             attended, rows: 0..<step.rowCount, wo, into: projected, adding: sums,

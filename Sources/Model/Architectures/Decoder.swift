@@ -68,6 +68,10 @@ struct LayerParts {
     let weights: TensorGroup
     let configuration: ModelConfiguration
     let index: Int
+    /// Which of the layers that keep keys and values it is.
+    let cacheLayer: Int
+    /// Which of the layers that keep a state it is.
+    let stateLayer: Int
     /// Whether no layer follows: only rows that get logits are needed after its attention.
     let isLast: Bool
     let step: ForwardStep
@@ -77,6 +81,8 @@ struct LayerParts {
         weights = parts.weights.layers[index]
         configuration = parts.configuration
         self.index = index
+        stateLayer = parts.configuration.deltaLayers.count { $0 < index }
+        cacheLayer = index - stateLayer
         isLast = index == parts.weights.layers.count - 1
         step = parts.step
         self.rotary = rotary

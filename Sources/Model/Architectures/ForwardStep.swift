@@ -65,6 +65,10 @@ package final class ForwardStep {
     package let compute: Compute
     /// The keys and values of all sequences.
     package let cache: KVCache
+    /// Their states in layers that keep one; nil: no layer does.
+    package let states: StatePool?
+    /// Which rows pass which of them.
+    let statePlan: StatePlan
     /// `[T, D]`: the residual stream.
     let residual: FloatBuffer
     /// `[T, D]`: its normalisation, what attention and feed-forward networks read; after a step the
@@ -102,12 +106,13 @@ package final class ForwardStep {
     ///   - architecture: whose steps.
     ///   - configuration: the model's numbers.
     ///   - cache: keys and values, of the architecture's layout.
+    ///   - states: of the layers that keep one; nil where none does.
     ///   - compute: what computes.
     ///   - maxTokenCount: the most tokens of a step.
     ///   - maxLogitsRowCount: the most logits rows of a step.
     package init(
         _ architecture: Architecture, _ configuration: ModelConfiguration, cache: KVCache,
-        compute: Compute, maxTokenCount: Int, maxLogitsRowCount: Int
+        states: StatePool? = nil, compute: Compute, maxTokenCount: Int, maxLogitsRowCount: Int
     ) {
         var buffers: [ScratchRole: FloatBuffer] = [:]
         for declaration in architecture.scratch(configuration) {
@@ -119,6 +124,8 @@ package final class ForwardStep {
         }
         self.compute = compute
         self.cache = cache
+        self.states = states
+        statePlan = StatePlan(maxRowCount: states == nil ? 0 : maxTokenCount)
         self.buffers = buffers
         self.maxTokenCount = maxTokenCount
         residual = Self.buffer(.residual, among: buffers)
@@ -164,6 +171,7 @@ package final class ForwardStep {
     package func begin() {
         allRows.removeAll()
         keptRows.removeAll()
+        statePlan.removeAll()
         logitsRows.removeAll(keepingCapacity: true)
         adapters.removeAll()
         plan = allRows
@@ -179,11 +187,15 @@ package final class ForwardStep {
     ///   - logitsCount: how many of them get logits.
     ///   - blockTable: where the sequence's keys and values are.
     ///   - adapter: what is added to the model for them; nil: nothing.
+    ///   - state: where its state is, in models that keep some.
     package func append(
         startPosition: Int, count: Int, logitsCount: Int, blockTable: [Int32],
-        adapter: AppliedAdapter? = nil
+        adapter: AppliedAdapter? = nil, state: Int = 0
     ) {
         adapters.append(adapter, count: count)
+        if states != nil {
+            statePlan.append(startPosition: startPosition, count: count, slot: state)
+        }
         allRows.append(startPosition: startPosition, count: count, blockTable: blockTable)
         if logitsCount > 0 {
             let skipped = count - logitsCount
@@ -197,10 +209,13 @@ package final class ForwardStep {
 
     /// Goes on with the rows that get logits: in the last layer nobody reads the others.
     ///
-    /// - Parameter queries: what else of each row is still needed.
-    func keepLogitsRows(queries: FloatBuffer) {
+    /// - Parameters:
+    ///   - buffer: what else of each row is still needed.
+    ///   - other: and what besides.
+    func keepLogitsRows(of buffer: FloatBuffer, _ other: FloatBuffer? = nil) {
         compute.gather(residual, rows: logitsRows, into: residual)  // [logits rows, D]
-        compute.gather(queries, rows: logitsRows, into: queries)  // [logits rows, H·Dh]
+        compute.gather(buffer, rows: logitsRows, into: buffer)
+        if let other { compute.gather(other, rows: logitsRows, into: other) }
         rowCount = logitsRows.count
         plan = keptRows
         adapters.keep(logitsRows)

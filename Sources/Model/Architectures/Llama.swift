@@ -34,13 +34,14 @@ final class LlamaLayer: DecoderLayer {
     /// - Parameters:
     ///   - parts: its weights and what steps work with.
     ///   - feedForward: what follows attention.
+    ///   - isGated: whether attention has gates.
     ///   - refine: changes queries, keys and values before they rotate; nil: they stay as projected.
     init(
-        _ parts: LayerParts, _ feedForward: any FeedForward,
+        _ parts: LayerParts, _ feedForward: any FeedForward, isGated: Bool = false,
         refine: ((Attention, ForwardStep) -> Void)? = nil
     ) {
         attentionNorm = RMSNorm(parts.weights.vector(.attentionNorm), parts.configuration)
-        attention = Attention(parts)
+        attention = Attention(parts, isGated: isGated)
         self.refine = refine
         feedForwardNorm = RMSNorm(parts.weights.vector(.feedForwardNorm), parts.configuration)
         self.feedForward = feedForward
@@ -53,7 +54,7 @@ final class LlamaLayer: DecoderLayer {
         refine?(attention, step)
         attention.rotate(step)
         attention.store(step)
-        if isLast { step.keepLogitsRows(queries: attention.queries) }
+        if isLast { step.keepLogitsRows(of: attention.queries, attention.gates) }
         attention.attend(step)
         feedForwardNorm.normalize(step)
         feedForward.add(step)

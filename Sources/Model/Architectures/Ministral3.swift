@@ -74,7 +74,7 @@ private final class Ministral3Layer: DecoderLayer {
         attention.rotate(step)
         queryScale?.multiply(attention.queries, step)
         attention.store(step)
-        if isLast { step.keepLogitsRows(queries: attention.queries) }
+        if isLast { step.keepLogitsRows(of: attention.queries) }
         attention.attend(step)
         feedForwardNorm.normalize(step)
         feedForward.add(step)

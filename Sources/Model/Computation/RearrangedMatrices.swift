@@ -26,6 +26,8 @@ internal import Synchronization
         case transposed(Place, elementByteCount: Int)
         case parts(of: WeightMatrix, rowsEach: Int)
         case mxfp4(blocks: Place, scales: Place)
+        /// Row for row, where in the source they are.
+        case gathered(Place, rows: [Int32])
     }
 
     /// What is known of a part.
@@ -102,6 +104,24 @@ internal import Synchronization
             bytesPerRow: shape.columns / 32 * 17)
     }
 
+    /// A matrix of rows of another one, some at a time.
+    ///
+    /// - Parameters:
+    ///   - runs: which rows, in the order in which they are to lie: the first, and how many follow.
+    ///   - source: rows of `bytesPerRow` bytes.
+    ///   - columns: elements of a row.
+    ///   - bytesPerRow: bytes of a row.
+    /// - Throws: where the system has no room for addresses.
+    package convenience init(
+        gathering runs: [(first: Int, count: Int)], of source: Place, columns: Int,
+        bytesPerRow: Int
+    ) throws(ByteStorageError) {
+        let rows = runs.flatMap { run in (0..<run.count).map { Int32(run.first + $0) } }
+        try self.init(
+            .gathered(source, rows: rows), (count: 1, rows: rows.count, columns: columns),
+            (first: 0, step: 1), bytesPerRow: bytesPerRow)
+    }
+
     private init(
         _ source: Source, _ shape: Shape, _ rows: RowChoice, bytesPerRow: Int
     ) throws(ByteStorageError) {
@@ -119,6 +139,8 @@ internal import Synchronization
                     (blocks, allRows * (bytesPerRow / 17) * 16),
                     (scales, allRows * (bytesPerRow / 17)),
                 ]
+            case .gathered(let place, let rows):
+                [(place, (Int(rows.max() ?? 0) + 1) * bytesPerRow)]
             }
         for (place, byteCount) in places {
             precondition(
@@ -150,7 +172,7 @@ internal import Synchronization
 
     package override var isLost: Bool {
         switch source {
-        case .transposed(let place, _): place.storage.isLost
+        case .transposed(let place, _), .gathered(let place, _): place.storage.isLost
         case .parts(let matrix, _): matrix.storage.isLost
         case .mxfp4(let blocks, let scales): blocks.storage.isLost || scales.storage.isLost
         }
@@ -242,6 +264,12 @@ internal import Synchronization
             unsafe ck_join_mxfp4_rows(
                 Self.bytes(blocks) + 16 * skipped, Self.bytes(scales) + skipped, blockCount,
                 choice, target)
+        case .gathered(let place, let rows):
+            for row in 0..<choice.row_count {
+                unsafe (target + row * bytesPerRow).update(
+                    from: Self.bytes(place) + Int(rows[first + row]) * bytesPerRow,
+                    count: bytesPerRow)
+            }
         }
     }
 

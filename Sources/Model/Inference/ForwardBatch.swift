@@ -39,10 +39,13 @@ package struct SequenceSlice: Hashable, Sendable {
     /// The same for all tokens of a sequence, or what is in its KV cache would be another model's.
     package var adapter: AppliedAdapter?
 
+    /// Where the sequence's state is, in models that keep some; no other slice has the same.
+    package var state: Int32
+
     /// Creates a slice.
     package init(
         firstToken: Int, tokenCount: Int, startPosition: Int, blockTable: [Int32],
-        logitsRows: LogitsRows, adapter: AppliedAdapter? = nil
+        logitsRows: LogitsRows, adapter: AppliedAdapter? = nil, state: Int32 = 0
     ) {
         self.firstToken = firstToken
         self.tokenCount = tokenCount
@@ -50,6 +53,7 @@ package struct SequenceSlice: Hashable, Sendable {
         self.blockTable = blockTable
         self.logitsRows = logitsRows
         self.adapter = adapter
+        self.state = state
     }
 
     /// How many of the tokens, the last ones, get logits.
@@ -82,12 +86,18 @@ package struct ForwardBatch: Sendable {
         slices.reduce(0) { $0 + $1.logitsRowCount }
     }
 
-    /// Throws where the batch cannot be computed: token ids outside of the vocabulary, slices that
-    /// do not follow one another, block tables that do not cover them, more than the limits allow.
+    /// Checks whether the batch can be computed.
     ///
-    /// - Complexity: O(tokens + blocks).
+    /// - Parameters:
+    ///   - vocabularySize: V.
+    ///   - limits: what a step may consist of.
+    ///   - stateCount: how many states the model has; 0: it keeps none.
+    /// - Throws: where token ids are outside of the vocabulary, slices do not follow one another,
+    ///   block tables do not cover them, two have the same state, or there is more than the limits
+    ///   allow.
+    /// - Complexity: O(tokens + blocks), and O(slices²) where there are states.
     package borrowing func validate(
-        vocabularySize: Int, limits: TransformerLimits
+        vocabularySize: Int, limits: TransformerLimits, stateCount: Int = 0
     ) throws(TransformerError) {
         guard !tokens.isEmpty && tokens.count <= limits.maxBatchTokens else {
             throw .batchSize(what: "tokens", count: tokens.count, limit: limits.maxBatchTokens)
@@ -116,6 +126,11 @@ package struct ForwardBatch: Sendable {
                 throw .malformedSlice(
                     index: index, reason: "starts at position \(slice.startPosition)")
             }
+            guard stateCount == 0 || hasState(index, among: stateCount) else {
+                throw .malformedSlice(
+                    index: index,
+                    reason: "state \(slice.state) is another's, or not among \(stateCount)")
+            }
             let end = slice.startPosition + slice.tokenCount
             guard slice.blockTable.count >= limits.blockCount(forPositions: end) else {
                 throw .malformedSlice(
@@ -136,5 +151,11 @@ package struct ForwardBatch: Sendable {
         guard rows <= limits.maxLogitsRows else {
             throw .batchSize(what: "logits rows", count: rows, limit: limits.maxLogitsRows)
         }
+    }
+    /// Whether a slice has a state of its own.
+    private borrowing func hasState(_ index: Int, among count: Int) -> Bool {
+        let state = slices[index].state
+        return state >= 0 && state < count
+            && !slices[..<index].contains { $0.state == state }
     }
 }

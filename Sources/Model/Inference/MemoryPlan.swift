@@ -11,13 +11,19 @@ package struct MemoryPlan: Sendable, Equatable {
     package let weightByteCount: Int
     /// Bytes of all keys and values.
     package let kvByteCount: Int
+    /// Bytes of all states of layers that keep some; 0 in models without.
+    package let stateByteCount: Int
+    /// How many states that is.
+    package let stateCount: Int
     /// Bytes of scratch for one step.
     package let activationByteCount: Int
     /// How many positions of all sequences together the KV cache holds.
     package let kvPositionCount: Int
 
     /// Bytes of all.
-    package var totalByteCount: Int { weightByteCount + kvByteCount + activationByteCount }
+    package var totalByteCount: Int {
+        weightByteCount + kvByteCount + stateByteCount + activationByteCount
+    }
 
     /// Bytes that one position takes in the KV cache.
     package var kvByteCountPerPosition: Int { kvByteCount / kvPositionCount }
@@ -42,6 +48,14 @@ package struct MemoryPlan: Sendable, Equatable {
         guard !kvOverflow, kv < Int.max / 4 else {
             throw .outOfMemory(what: "a KV cache of \(limits.blockCount) blocks", byteCount: nil)
         }
+        let states = limits.stateShape(of: configuration)
+        let (stateBytes, stateOverflow) = (states?.slotByteCount ?? 0)
+            .multipliedReportingOverflow(by: limits.stateCount)
+        guard !stateOverflow, stateBytes < Int.max / 4 else {
+            throw .outOfMemory(what: "\(limits.stateCount) states", byteCount: nil)
+        }
+        stateByteCount = stateBytes
+        stateCount = states?.slotCount ?? 0
         var floats = 0
         // Scratch for the inputs of products must fit the largest buffer, logits aside: no product
         // reads those.
@@ -87,6 +101,7 @@ package struct MemoryPlan: Sendable, Equatable {
         let decoded = WeightCount(configuration).all
         self.weightByteCount = weightByteCount + 4 * decoded
         kvByteCount = 0
+        (stateByteCount, stateCount) = (0, 0)
         kvPositionCount = 1
         activationByteCount =
             threadCount * Encoder.scratchByteCount(configuration, maxTokenCount: maxTokenCount)

@@ -73,8 +73,16 @@ package final class Transformer {
         } catch {
             throw .outOfMemory(what: "the KV cache", byteCount: memoryPlan.kvByteCount)
         }
+        let states: StatePool?
+        do {
+            states = try limits.stateShape(of: configuration).map { shape throws(KVCacheError) in
+                try StatePool(shape: shape)
+            }
+        } catch {
+            throw .outOfMemory(what: "states", byteCount: memoryPlan.stateByteCount)
+        }
         step = ForwardStep(
-            architecture, configuration, cache: cache, compute: compute,
+            architecture, configuration, cache: cache, states: states, compute: compute,
             maxTokenCount: limits.maxBatchTokens, maxLogitsRowCount: limits.maxLogitsRows)
         network = architecture.makeNetwork(tensors, configuration, on: step)
     }
@@ -120,7 +128,9 @@ package final class Transformer {
 
     /// Throws where `forward` would refuse the batch.
     package func validate(_ batch: borrowing ForwardBatch) throws(TransformerError) {
-        try batch.validate(vocabularySize: configuration.vocabularySize, limits: limits)
+        try batch.validate(
+            vocabularySize: configuration.vocabularySize, limits: limits,
+            stateCount: stateCount)
     }
 
     /// One step: stores the keys and values of the batch's tokens and computes the logits asked for.
@@ -136,6 +146,7 @@ package final class Transformer {
         stepReadByteCount =
             steadyByteCount + step.expertReadByteCount + cachedPositionCount(of: batch)
             * blockByteCount / limits.positionsPerBlock
+            + batch.slices.count * stateByteCount
         return step.logits
     }
 
@@ -170,6 +181,17 @@ package final class Transformer {
     package func copyBlock(from source: Int, to destination: Int) {
         step.cache.copyBlock(from: source, to: destination)
     }
+
+    /// Copies a state, so that a second sequence can go on from there, or the same one later.
+    package func copyState(from source: Int, to destination: Int) {
+        step.states?.copy(from: source, to: destination)
+    }
+
+    /// How many states there is room for; 0 where no layer keeps one.
+    package var stateCount: Int { step.states?.shape.slotCount ?? 0 }
+
+    /// How many bytes a state has in all layers.
+    package var stateByteCount: Int { step.states?.shape.slotByteCount ?? 0 }
 
     /// How many bytes a KV block has in all layers.
     package var blockByteCount: Int { step.cache.shape.blockByteCount }
@@ -206,7 +228,7 @@ package final class Transformer {
             step.append(
                 startPosition: slice.startPosition, count: slice.tokenCount,
                 logitsCount: slice.logitsRowCount, blockTable: slice.blockTable,
-                adapter: slice.adapter)
+                adapter: slice.adapter, state: Int(slice.state))
         }
     }
 }

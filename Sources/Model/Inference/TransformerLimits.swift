@@ -20,16 +20,21 @@ package struct TransformerLimits: Sendable, Equatable {
     /// from f32 (SmolLM2 135M, 1536 positions, 2026-11-21), a fiftieth of what bf16 costs.
     package let kvElementType: KVElementType
 
+    /// How many sequences have a state at the same time, or are kept to go on from, in models that
+    /// keep states; others have none.
+    package let stateCount: Int
+
     /// Creates limits; `TransformerError` tells at `Transformer.init` what is wrong with them.
     package init(
         maxBatchTokens: Int = 512, blockCount: Int, positionsPerBlock: Int = 16,
-        maxLogitsRows: Int = 64, kvElementType: KVElementType = .f16
+        maxLogitsRows: Int = 64, kvElementType: KVElementType = .f16, stateCount: Int = 1
     ) {
         self.maxBatchTokens = maxBatchTokens
         self.blockCount = blockCount
         self.positionsPerBlock = positionsPerBlock
         self.maxLogitsRows = maxLogitsRows
         self.kvElementType = kvElementType
+        self.stateCount = stateCount
     }
 
     /// How many blocks hold so many positions.
@@ -44,7 +49,7 @@ package struct TransformerLimits: Sendable, Equatable {
     func cacheShape(
         of architecture: Architecture, _ configuration: ModelConfiguration
     ) -> KVCacheShape {
-        let layouts = (0..<configuration.layerCount).map { architecture.kv(configuration, $0) }
+        let layouts = configuration.attentionLayers.map { architecture.kv(configuration, $0) }
         precondition(
             layouts.allSatisfy {
                 $0.headCount == layouts[0].headCount
@@ -53,10 +58,18 @@ package struct TransformerLimits: Sendable, Equatable {
             },
             "layers of \(architecture.schema.name) keep different keys and values")
         return KVCacheShape(
-            layerCount: configuration.layerCount, kvHeadCount: layouts[0].headCount,
+            layerCount: layouts.count, kvHeadCount: layouts[0].headCount,
             headDimension: layouts[0].headDimension, valuesInKeys: layouts[0].valuesInKeys,
             blockCount: blockCount,
             positionsPerBlock: positionsPerBlock, elementType: kvElementType)
+    }
+
+    /// The sizes of the pool of states; nil where the model keeps none.
+    func stateShape(of configuration: ModelConfiguration) -> StatePoolShape? {
+        configuration.deltaNet.map {
+            StatePoolShape(
+                layerCount: configuration.deltaLayers.count, net: $0, slotCount: stateCount)
+        }
     }
 
     /// Throws where a size is not usable.
@@ -64,6 +77,7 @@ package struct TransformerLimits: Sendable, Equatable {
         let sizes = [
             ("maxBatchTokens", maxBatchTokens), ("blockCount", blockCount),
             ("positionsPerBlock", positionsPerBlock), ("maxLogitsRows", maxLogitsRows),
+            ("stateCount", stateCount),
         ]
         for (name, size) in sizes where size < 1 || size > Int(Int32.max) {
             throw .unusableLimit(name: name, value: size)

@@ -82,6 +82,8 @@ extension ModelConfiguration {
         }
         result.mixture.denseLayers = kept(mixture.denseLayers)
         result.fullLayers = kept(fullLayers)
+        result.deltaLayers = kept(deltaLayers)
+        if result.deltaLayers.isEmpty { result.deltaNet = nil }
         return result
     }
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
+
 /// A size in the shape of a tensor or buffer, in the letters of `ModelConfiguration`: `.H * .Dh`.
 package struct Extent: Sendable, CustomStringConvertible {
     /// The letters.
@@ -61,6 +63,24 @@ extension Extent {
     package static let L = Extent("L") { $0.latent?.rank ?? 0 }
     /// Width of the latent that queries are made of; 0 where they are made of the residual stream.
     package static let Lq = Extent("Lq") { $0.latent?.queryRank ?? 0 }
+    /// Key heads of a delta net.
+    package static let G = Extent("G") { $0.deltaNet?.keyHeadCount ?? 1 }
+    /// Value heads of a delta net.
+    package static let Hv = Extent("Hv") { $0.deltaNet?.valueHeadCount ?? 1 }
+    /// Value heads that share a key head.
+    package static let Hg = Extent("Hv/G") {
+        $0.deltaNet.map { $0.valueHeadCount / $0.keyHeadCount } ?? 1
+    }
+    /// Width of a delta net's keys.
+    package static let Dk = Extent("Dk") { $0.deltaNet?.keyWidth ?? 1 }
+    /// Width of a delta net's values.
+    package static let Ds = Extent("Ds") { $0.deltaNet?.valueWidth ?? 1 }
+    /// Numbers that a delta net's convolution passes.
+    package static let C = Extent("C") { $0.deltaNet?.channelCount ?? 1 }
+    /// Tokens that a delta net's convolution sees.
+    package static let W = Extent("W") { $0.deltaNet?.tapCount ?? 1 }
+    /// Two: what is two things side by side.
+    package static let two = Extent("2") { _ in 2 }
     /// Components of a head that rotate.
     package static let R = Extent("R") { $0.ropeDimensionCount }
 }

@@ -83,7 +83,11 @@ struct GGUFConfiguration {
         var configuration = ModelConfiguration(
             architecture: architecture, hiddenSize: hiddenSize,
             intermediateSize: try fields.integer(
-                "feed_forward_length", in: ConfigurationBounds.intermediateSize),
+                "feed_forward_length", in: ConfigurationBounds.intermediateSize,
+                default: isMoE && schema.gguf?.mixture != nil
+                    ? fields.optionalInteger(
+                        "expert_feed_forward_length", in: ConfigurationBounds.intermediateSize)
+                    : nil),
             layerCount: layerCount,
             headCount: headCount,
             kvHeadCount: latent == nil
@@ -118,6 +122,10 @@ struct GGUFConfiguration {
         configuration.latent = latent?.dimensions
         configuration.draftLayerCount = draftLayerCount
         if let windows = schema.gguf?.windows { try readWindows(&configuration, windows) }
+        if let delta = schema.gguf?.deltaNet {
+            (configuration.deltaNet, configuration.deltaLayers) = try delta.read(
+                fields, metadata, layerCount: layerCount, draftLayerCount: draftLayerCount)
+        }
         for mark in schema.gguf?.marks ?? []
         where (0..<layerCount).contains(where: { rowCount(Self.name(mark.tensor, $0)) != nil }) {
             configuration.numbers[mark.number] = 1
@@ -301,6 +309,7 @@ struct GGUFConfiguration {
                 "rope.scaling.yarn_log_multiplier", "rope.scaling.yarn_beta_fast",
                 "rope.scaling.yarn_beta_slow", "nextn_predict_layers",
             ]).union(schema.gguf?.mixture == nil ? [] : Self.mixtureKeys)
+                .union(schema.gguf?.deltaNet == nil ? [] : GGUFDeltaNetKeys.all)
                 .union(
                     schema.gguf?.windows != nil
                         ? ["attention.sliding_window_pattern", "rope.freq_base_swa"] : []

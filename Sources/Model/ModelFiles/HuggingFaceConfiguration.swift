@@ -109,7 +109,8 @@ struct HuggingFaceConfiguration {
         let (rope, windowRope) = try ropes(
             windows, layerCount: layerCount, contextLength: contextLength)
         let intermediateSize = try fields.integer(
-            "intermediate_size", in: ConfigurationBounds.intermediateSize)
+            "intermediate_size", in: ConfigurationBounds.intermediateSize,
+            default: keys.intermediateSize)
         let experts = try keys.mixture.map { keys throws(ModelFileError) in
             try HuggingFaceMixture(
                 keys, object, fields, layerCount: layerCount, intermediateSize: intermediateSize)
@@ -139,6 +140,11 @@ struct HuggingFaceConfiguration {
         (configuration.fullLayers, configuration.windowRope) = (windows.fullLayers, windowRope)
         configuration.numbers = rope.numbers
         configuration.latent = latent?.dimensions
+        if keys.hasDeltaNets {
+            (configuration.deltaNet, configuration.deltaLayers) = try HuggingFaceDeltaNet(
+                object, fields, layerCount: layerCount
+            ).read()
+        }
         for (key, number) in keys.flags where try fields.bool(key, default: false) {
             configuration.numbers[number] = 1
         }
@@ -160,7 +166,7 @@ struct HuggingFaceConfiguration {
 
     /// How many layers a file has after the others to draft tokens with.
     private static let draftLayerKeys = [
-        "num_nextn_predict_layers", "num_mtp_layers",
+        "num_nextn_predict_layers", "num_mtp_layers", "mtp_num_hidden_layers",
     ]
 
     /// How many components of a head rotate; some files state their number.
@@ -295,6 +301,7 @@ struct HuggingFaceConfiguration {
         let own =
             keys.constants.map(\.key) + keys.flags.map(\.key) + (keys.mixture?.all ?? [])
             + (keys.latent == nil ? [] : HuggingFaceLatent.keys)
+            + (keys.hasDeltaNets ? HuggingFaceDeltaNet.keys : [])
         try fields.refuseUnknown(
             object.map(\.key), understood: Self.understood.union(own), neutral: neutral)
     }
@@ -303,6 +310,7 @@ struct HuggingFaceConfiguration {
     private func windows(
         layerCount: Int
     ) throws(ModelFileError) -> (window: Int?, fullLayers: Set<Int>) {
+        if keys.hasDeltaNets { return (nil, []) }
         guard keys.mixesWindows else { return (try slidingWindow(layerCount: layerCount), []) }
         guard let value = object["layer_types"], value != .null else {
             guard let usual = keys.windows else { return (nil, []) }

@@ -50,7 +50,7 @@ struct HuggingFaceRope {
             }
             try fields.refuseUnknown(
                 names,
-                understood: Set(keys.ropeNumbers.map(\.key)).union([
+                understood: keys.inertRopeKeys.union(keys.ropeNumbers.map(\.key)).union([
                     "rope_type", "type", "rope_theta", "factor",
                     "original_max_position_embeddings", "attention_factor", "beta_fast",
                     "beta_slow", "mscale", "mscale_all_dim", "truncate", "low_freq_factor",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Computation
+package import Computation
 import Foundation
 
 /// The numbers that describe a model: everything about it but its weights.
@@ -25,6 +25,12 @@ import Foundation
 /// | E  | experts of a layer | `expertCount` |
 /// | A  | experts that a token visits | `expertsPerToken` |
 /// | V  | vocabulary | `vocabularySize` |
+/// | G  | key heads of a delta net | `deltaNet.keyHeadCount` |
+/// | Hv | value heads of a delta net | `deltaNet.valueHeadCount` |
+/// | Dk | width of its keys | `deltaNet.keyWidth` |
+/// | Ds | width of its values | `deltaNet.valueWidth` |
+/// | C  | numbers that its convolution passes | `deltaNet.channelCount` |
+/// | W  | tokens that its convolution sees | `deltaNet.tapCount` |
 /// | S  | positions of one KV block | – |
 ///
 /// Every value has been checked by whoever made it from a file: sizes are positive, `kvHeadCount`
@@ -79,6 +85,10 @@ package struct ModelConfiguration: Sendable, Equatable {
     package var fullLayers: Set<Int> = []
     /// How the layers with a window rotate; nil: as the others do.
     package var windowRope: WindowRope?
+    /// The delta nets that some layers have instead of attention; nil: none has.
+    package var deltaNet: DeltaNetShape?
+    /// Those layers.
+    package var deltaLayers: Set<Int> = []
     /// Numbers that only some families have.
     package var numbers: [FamilyNumber: Double] = [:]
 
@@ -118,6 +128,9 @@ package struct ModelConfiguration: Sendable, Equatable {
     package func hasExperts(layer: Int) -> Bool {
         isMixtureOfExperts && !mixture.denseLayers.contains(layer)
     }
+
+    /// The layers that keep keys and values of each position.
+    package var attentionLayers: [Int] { (0..<layerCount).filter { !deltaLayers.contains($0) } }
 
     /// How many positions a query sees in a layer, its own included; nil: all up to its own.
     package func window(layer: Int) -> Int? { fullLayers.contains(layer) ? nil : slidingWindow }
@@ -393,6 +406,37 @@ extension ModelConfiguration {
         return model
     }
 
+    /// Qwen3.6-35B-A3B, and Qwen3.5-35B-A3B: 34.7 B parameters, 3.5 B of them for each token, 2.9 B
+    /// without the embedding; the part for text, without the layer that drafts.
+    package static let qwen36MoE35B = {
+        var model = deltaNets(
+            "Qwen3_5MoeForCausalLM", layerCount: 40, expertCount: 256, expertsPerToken: 8)
+        model.vocabularySize = 248_320
+        return model
+    }()
+
+    /// Qwen3-Next-80B-A3B and Qwen3-Coder-Next: 79.7 B parameters, 3.9 B of them for each token, 3.6 B
+    /// without the embedding.
+    package static let qwen3Next80B = deltaNets(
+        "Qwen3NextForCausalLM", layerCount: 48, expertCount: 512, expertsPerToken: 10)
+
+    private static func deltaNets(
+        _ architecture: String, layerCount: Int, expertCount: Int, expertsPerToken: Int
+    ) -> ModelConfiguration {
+        var model = ModelConfiguration(
+            architecture: architecture, hiddenSize: 2048, intermediateSize: 5632,
+            layerCount: layerCount, headCount: 16, kvHeadCount: 2, headDimension: 256,
+            vocabularySize: 151_936, expertCount: expertCount, expertsPerToken: expertsPerToken,
+            contextLength: 262_144, ropeTheta: 1e7, ropePairing: .halves, ropeDimensionCount: 64,
+            rmsNormEpsilon: 1e-6)
+        (model.mixture.expertSize, model.mixture.sharedSize) = (512, 512)
+        model.mixture.gatesShared = true
+        model.deltaNet = DeltaNetShape(
+            keyHeadCount: 16, valueHeadCount: 32, keyWidth: 128, valueWidth: 128, tapCount: 4)
+        model.deltaLayers = DeltaNetBounds.layers(of: layerCount, interval: 4)
+        return model
+    }
+
     /// Models that can be planned for without a file, by the names that people call them.
     package static let published: [(name: String, configuration: ModelConfiguration)] = [
         ("mixtral-8x7b", mixtral8x7B), ("mixtral-8x22b", mixtral8x22B),
@@ -400,5 +444,6 @@ extension ModelConfiguration {
         ("gpt-oss-20b", gptOSS20B), ("gpt-oss-120b", gptOSS120B),
         ("mistral-small-4", mistralSmall4), ("mistral-large-3", mistralLarge3),
         ("deepseek-v3", deepSeekV3), ("kimi-k2", kimiK2), ("glm-4.7-flash", glm4Flash),
+        ("qwen3.6-35b-a3b", qwen36MoE35B), ("qwen3-next-80b-a3b", qwen3Next80B),
     ]
 }

@@ -186,6 +186,8 @@ package struct GGUFKeys: Sendable {
     package let windows: WindowPattern?
     /// Whether the ends of YaRN's ramp are whole numbers, of which files say nothing.
     package let roundsRamp: Bool
+    /// What the family's files say of delta nets; nil: it has none.
+    package var deltaNet: GGUFDeltaNetKeys?
     /// Tensors of some layer that a file has or has not, and the number that is 1 where it has.
     package let marks: [(tensor: String, number: FamilyNumber)]
     /// Whether attention is latent, and what files do not say of it; nil: it is not.
@@ -275,6 +277,10 @@ package struct HuggingFaceKeys: Sendable {
     package var mixesWindows: Bool
     /// Which layers have it where there is no `layer_types`; nil: none.
     package var windows: WindowPattern?
+    /// Whether layers have delta nets, of which `layer_types` says where they are.
+    package var hasDeltaNets = false
+    /// F where the file does not say.
+    package var intermediateSize: Int?
     /// Whether published files hold experts quantised as MXFP4.
     package var readsMXFP4 = false
     /// Whether queries, keys and values have biases, of which the file need say nothing.
@@ -298,6 +304,8 @@ package struct HuggingFaceKeys: Sendable {
     package var constants: [(key: String, values: [JSONValue])]
     /// Numbers of its own among the rotary parameters; a file that has some must have these.
     package var ropeNumbers: [NumberKey]
+    /// Further keys among the rotary parameters, which mean nothing for text.
+    package var inertRopeKeys: Set<String> = []
     /// The rotary parameters of a file that has none.
     package var ropeParameters: JSONObject?
     /// Further entries of `architectures` whose tensors are the same, or more.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Computation
+import Foundation
 import Quantization
 
 /// Finds a model's tensors among those of its files by name, and checks their shapes.
@@ -213,12 +214,29 @@ struct TensorBinder {
         guard let rows = name.rearrangement?.rows, let width = sizes.last else {
             // Packed files have all in one row.
             let shape = naming == .packed ? [sizes.reduce(1, *)] : sizes
-            return try take(full, shape).finiteValues()
+            return try changed(take(full, shape), as: name.change)
         }
         let all = try source(full, sizes.dropLast() + [width * rows.step])
         if rows.first == 0 { used.append(all) }
         let values = try all.finiteValues()
         return stride(from: rows.first, to: values.count, by: rows.step).map { values[$0] }
+    }
+
+    /// The numbers of a vector, made of those that its file has.
+    private func changed(
+        _ tensor: StoredTensor, as change: TensorName.Change
+    ) throws(ModelFileError) -> [Float] {
+        let values = try tensor.finiteValues()
+        switch change {
+        case .none: return values
+        case .addsOne: return values.map { 1 + $0 }
+        case .negatesExponential:
+            let made = values.map { -exp($0) }
+            guard let index = made.firstIndex(where: { !$0.isFinite }) else { return made }
+            throw .tensor(
+                path: tensor.file.path, name: tensor.name,
+                problem: "element \(index) is \(values[index]), whose exponential is too large")
+        }
     }
 
     /// One matrix, which may be some of the rows of a tensor.
@@ -231,7 +249,10 @@ struct TensorBinder {
         }
         if let form = name.rearrangement {
             let full = name.name(layer: layer)
-            let key = form.rows.step == 1 ? full : "\(full) (rows \(form.rows.first) + n)"
+            var key = form.rows.step == 1 ? full : "\(full) (rows \(form.rows.first) + n)"
+            if case .grouped(_, _, let taken) = form.form {
+                key = "\(full) (parts \(taken.lowerBound) to \(taken.upperBound))"
+            }
             if shared[key] == nil {
                 let made = try rearranged(
                     full, form, (count: count, rows: rows, columns: columns), key: key)
@@ -323,6 +344,26 @@ struct TensorBinder {
                     elementByteCount: tensor.type.bytesPerBlock, shape, rows: rows)
             }
         case .parts: preconditionFailure("\(name) is flat")
+        case .grouped(let groups, let parts, let taken):
+            let sizes = parts.map { $0(configuration) }
+            let each = sizes.reduce(0, +)
+            let groupCount = groups(configuration)
+            let tensor = try source(name, [groupCount * each, shape.columns])
+            guard shape.columns % tensor.type.elementsPerBlock == 0 else {
+                throw .tensor(
+                    path: path, name: name, problem: "rows of \(shape.columns) are no whole blocks")
+            }
+            let runs = taken.flatMap { part in
+                (0..<groupCount).map { group in
+                    (group * each + sizes[..<part].reduce(0, +), sizes[part])
+                }
+            }
+            return try made(tensor.type) { () throws(ByteStorageError) in
+                try RearrangedMatrices(
+                    gathering: runs, of: (tensor.file, tensor.byteOffset), columns: shape.columns,
+                    bytesPerRow: shape.columns / tensor.type.elementsPerBlock
+                        * tensor.type.bytesPerBlock)
+            }
         case .mxfp4:
             guard shape.columns % 32 == 0 else {
                 throw .tensor(
@@ -412,6 +453,10 @@ struct TensorBinder {
         if let tensor = unreadable[name] { throw tensor.error }
         guard var tensor = stored.removeValue(forKey: name) else {
             throw .tensor(path: path, name: name, problem: "missing")
+        }
+        // A convolution has a size of 1 between its channels and what each of them sees.
+        if tensor.shape.count == 3, shape.count == 2, tensor.shape[1] == 1 {
+            tensor.shape.remove(at: 1)
         }
         let outer = tensor.shape.count - shape.count
         guard outer >= 0, tensor.shape.prefix(outer).allSatisfy({ $0 == 1 }),

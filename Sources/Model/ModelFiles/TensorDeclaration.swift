@@ -81,6 +81,9 @@ package struct TensorDeclaration: Sendable {
             everyCopy: everyCopy)
     }
 
+    /// The same vector, of which Hugging Face's files have what is to be added to one.
+    package var aroundZero: TensorDeclaration { named(huggingFace: huggingFace.map(\.lessOne)) }
+
     /// Its sizes in a model.
     package func sizes(in configuration: ModelConfiguration) -> [Int] {
         shape.map { $0(configuration) }

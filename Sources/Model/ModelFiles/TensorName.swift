@@ -16,6 +16,8 @@ package struct TensorName: Sendable, ExpressibleByStringLiteral {
     let rearrangement: Rearrangement?
     /// Whether a stack is a matrix of two dimensions: `[copies · rows, columns]`.
     let isFlat: Bool
+    /// What the file's numbers are to those that the model computes with.
+    private(set) var change = Change.none
 
     private init(
         _ pattern: String, isStacked: Bool, isFlat: Bool = false, above: [Extent] = [],
@@ -27,6 +29,15 @@ package struct TensorName: Sendable, ExpressibleByStringLiteral {
         self.rearrangement = rearrangement
         rowsAbove = above
         rowsBelow = below
+    }
+
+    /// How numbers of a vector are made of those of a file.
+    enum Change {
+        case none
+        /// One is added: norms whose weights are stored around zero.
+        case addsOne
+        /// −e to the power of them.
+        case negatesExponential
     }
 
     /// A stack of which a matrix has only every so many-th row, in another order of elements.
@@ -41,6 +52,9 @@ package struct TensorName: Sendable, ExpressibleByStringLiteral {
             /// MXFP4 as Hugging Face's files have it: `[E, all rows, blocks, 16]` codes under the
             /// name, and `[E, all rows, blocks]` scales with `_scales` at its end for `_blocks`.
             case mxfp4
+            /// `[groups, rows of all parts, columns]`, of which some parts are taken, all groups' of
+            /// the first and then of the next.
+            case grouped(groups: Extent, parts: [Extent], taken: ClosedRange<Int>)
         }
 
         var form: Form
@@ -123,6 +137,37 @@ package struct TensorName: Sendable, ExpressibleByStringLiteral {
     /// that of the codes and ends in `_blocks`.
     package static func mxfp4Stack(_ pattern: String, rows: RowChoice = .all) -> TensorName {
         TensorName(pattern, isStacked: true, rearrangement: .init(form: .mxfp4, rows: rows))
+    }
+
+    /// Rows of a tensor that belongs to several heads, each head's rows together: part after part.
+    ///
+    /// - Parameters:
+    ///   - pattern: the tensor's name.
+    ///   - groups: the heads.
+    ///   - parts: the rows that a head has of each matrix.
+    ///   - taken: which of these matrices; they lie one above another then.
+    /// - Returns: the name.
+    package static func grouped(
+        _ pattern: String, _ groups: Extent, parts: [Extent], taken: ClosedRange<Int>
+    ) -> TensorName {
+        TensorName(
+            pattern, isStacked: false,
+            rearrangement: .init(
+                form: .grouped(groups: groups, parts: parts, taken: taken), rows: .all))
+    }
+
+    /// The same name of a vector that the file has less one.
+    package var lessOne: TensorName {
+        var name = self
+        name.change = .addsOne
+        return name
+    }
+
+    /// The same name of a vector of which the file has the logarithm of what is subtracted.
+    package var logarithm: TensorName {
+        var name = self
+        name.change = .negatesExponential
+        return name
     }
 
     /// The name in a layer, of an expert.

@@ -48,6 +48,12 @@ extension ModelConfiguration {
     /// - Returns: the key/value pairs.
     /// - Throws: where the format has no words for it.
     func ggufMetadata(_ keys: GGUFKeys, path: String) throws(ModelFileError) -> GGUFMetadata {
+        guard deltaNet == nil else {
+            throw .unsupported(
+                path: path,
+                problem: "GGUF files of this family have the heads of delta nets in another order; "
+                    + "convert the model with llama.cpp's converter and quantise that file")
+        }
         let architecture = keys.written
         var result: GGUFMetadata = ["general.architecture": .string(architecture)]
         func set(_ key: String, _ value: GGUFValue) { result["\(architecture).\(key)"] = value }

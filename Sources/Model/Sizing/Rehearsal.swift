@@ -120,7 +120,7 @@ private final class Stage {
             TransformerLimits(
                 maxBatchTokens: max(load.chunk, maxUserCount), blockCount: blockCount,
                 positionsPerBlock: positionsPerBlock, maxLogitsRows: maxUserCount,
-                kvElementType: load.kvType)
+                kvElementType: load.kvType, stateCount: maxUserCount)
         }
         let blockByteCount = try MemoryPlan(
             configuration: configuration, weightByteCount: 0, limits: limits(1),
@@ -178,7 +178,7 @@ private final class Stage {
                 SequenceSlice(
                     firstToken: batch.tokens.count, tokenCount: slice.count,
                     startPosition: slice.start, blockTable: tables[slice.user],
-                    logitsRows: slice.hasLogits ? .last : .none))
+                    logitsRows: slice.hasLogits ? .last : .none, state: Int32(slice.user)))
             for position in slice.start..<slice.start + slice.count {
                 // Any scattered ids do; neighbours should go to different experts.
                 let number = (turn * 104_729 + slice.user) * 7919 + position + 1

@@ -6,6 +6,7 @@
 #include "ck_activation.h"
 #include "ck_attention.h"
 #include "ck_cpu.h"
+#include "ck_delta.h"
 #include "ck_dequantize.h"
 #include "ck_float_panels.h"
 #include "ck_normalization.h"
