@@ -358,7 +358,7 @@ struct TensorBinder {
                     (group * each + sizes[..<part].reduce(0, +), sizes[part])
                 }
             }
-            return try made(tensor.type) { () throws(ByteStorageError) in
+            return try made(tensor.type, shape, key: key) { () throws(ByteStorageError) in
                 try RearrangedMatrices(
                     gathering: runs, of: (tensor.file, tensor.byteOffset), columns: shape.columns,
                     bytesPerRow: shape.columns / tensor.type.elementsPerBlock
