@@ -299,7 +299,7 @@ final class LatentLayer: DecoderLayer {
         attention.rotate(step)
         queryScale?.multiply(attention.queries, step)
         attention.store(step)
-        if isLast { step.keepLogitsRows(queries: attention.queries) }
+        if isLast { step.keepLogitsRows(of: attention.queries) }
         attention.attend(step)
         feedForwardNorm.normalize(step)
         feedForward.add(step)
