@@ -17,7 +17,8 @@ import Testing
 @Suite struct MetricsTests {
     private let model = #"{model_name="maker/model"}"#
 
-    /// A model of two layers with three experts each, of which the second layer has computed nothing.
+    /// A model with an adapter and two layers of three experts each, of which the second layer has
+    /// computed nothing.
     private func unevenModel() -> TestClient {
         let client = TestClient()
         let usage = ExpertUsage(layerCount: 2, expertCount: 3)
@@ -26,6 +27,7 @@ import Testing
         groups.assign(selection.span, choiceCount: 2)
         usage.add(groups, inLayer: 0)
         client.engine.statistics.expertUsage = usage
+        if let adapters = AdapterTests.loaded("support") { client.slot.announce(adapters) }
         return client
     }
 
