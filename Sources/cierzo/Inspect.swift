@@ -95,7 +95,11 @@ struct Inspect: ParsableCommand {
             ("parameters", countText(file.parameterCount)),
             ("size", byteText(file.byteCount)),
             ("packed size", byteText(packedByteCount(of: file))),
-            ("layers", "\(c.layerCount)"),
+            (
+                "layers",
+                "\(c.layerCount)"
+                    + (c.deltaLayers.isEmpty ? "" : ", \(c.deltaLayers.count) of them delta nets")
+            ),
             ("hidden size", "\(c.hiddenSize)"),
             ("feed-forward", "\(c.intermediateSize)"),
             ("attention", attention(c)),

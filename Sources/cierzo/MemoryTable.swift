@@ -52,13 +52,19 @@ package struct MemoryTable {
         self.rows = rows.sorted { $0.plan.weightByteCount < $1.plan.weightByteCount }
     }
 
+    /// What a sequence takes besides, in models that keep states.
+    private var statesText: String {
+        guard let plan = rows.first?.plan, plan.stateByteCount > 0 else { return "" }
+        return ", and \(byteText(plan.stateByteCount)) of states for each sequence"
+    }
+
     /// The table, for people.
     package var text: String {
         let memory = MachineMemory.byteCount()
         var lines = [
             "\(name): \(countText(configuration.parameterCount)) parameters, "
                 + "\(countText(configuration.activeParameterCount)) for each token; "
-                + "\(positionCount) positions of KV cache in \(kvType)",
+                + "\(positionCount) positions of KV cache in \(kvType)" + statesText,
             Self.line(["type", "file", "packed", "KV cache", "scratch", "total", "here"]),
         ]
         for row in rows {
@@ -89,6 +95,7 @@ package struct MemoryTable {
                         "type": .string(row.type.name), "file_bytes": .integer(row.fileByteCount),
                         "packed_bytes": .integer(row.plan.weightByteCount),
                         "kv_bytes": .integer(row.plan.kvByteCount),
+                        "state_bytes": .integer(row.plan.stateByteCount),
                         "scratch_bytes": .integer(row.plan.activationByteCount),
                         "total_bytes": .integer(row.plan.totalByteCount),
                     ])

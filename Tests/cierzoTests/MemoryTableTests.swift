@@ -34,6 +34,17 @@ import cierzo
         }
     }
 
+    @Test func `states are told where a model keeps some`() throws {
+        let published = try #require(
+            ModelConfiguration.published.first { $0.name == "qwen3.6-35b-a3b" })
+        let table = try MemoryTable(
+            name: published.name, configuration: published.configuration, context: 1024,
+            kvType: .f16)
+
+        #expect(table.text.contains(", and 62.8 MiB of states for each sequence\n"))
+        #expect(try !mixtral().text.contains("states"))
+    }
+
     @Test func `the cache is as long as asked for and as wide as its type`() throws {
         let json = try mixtral(context: 8193, kvType: .f32).json
         #expect(json["kv_type"]?.stringValue == "f32")

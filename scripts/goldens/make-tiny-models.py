@@ -313,6 +313,19 @@ def wide():
         yield case(f"ernie4moe-{seed}", "ernie4_5_moe", 450 + seed, kv_heads=[1, 3, 2][seed],
                    head_dim=[32, 16, 24][seed], shared=[2, 0, 1][seed], dense=dense,
                    layers_by={"moe_layer_start_index": len(dense)}, **each)
+        nets = dict(kv_heads=[1, 3, 2][seed], head_dim=[32, 16, 24][seed],
+                    rotary=[0.25, 0.5, 1.0][seed], nets=["ddf", "fdd", "dfd"][seed],
+                    delta=[(4, 8, 16, 16, 4), (2, 6, 24, 40, 3), (3, 3, 32, 20, 5)][seed])
+        yield case(f"qwen3next-{seed}", "qwen3_next", 460 + seed, normalizes=seed != 1,
+                   shared_ffn=[24, 8, 33][seed], dense=dense[:1],
+                   layers_by={"mlp_only_layers": dense[:1]}, **nets, **each)
+        once = {k: v for k, v in each.items() if k != "new_style"}
+        yield case(f"qwen35moe-{seed}", "qwen3_5_moe_text", 470 + seed, new_style=True,
+                   wrapped=seed == 1, shared_ffn=[24, 8, 33][seed], **nets, **once)
+        dense_only = {k: v for k, v in once.items()
+                      if k not in ("experts", "top", "expert_ffn", "fused")}
+        yield case(f"qwen35-{seed}", "qwen3_5_text", 480 + seed, new_style=True,
+                   wrapped=seed == 1, **nets, **dense_only)
 
 
 def weights(c):
