@@ -162,6 +162,90 @@ struct LatentConfigurationTests {
         #expect(c.mixture.rule.scale == 1.8 && c.rmsNormEpsilon == 1e-5)
     }
 
+    // MARK: GGUF
+
+    /// D 8, H 2, L 4, Dn 2, R 2, Dv 3, one layer of four experts.
+    private static func gguf(isOld: Bool = false) -> RawGGUF {
+        var raw = RawGGUF.model(experts: 4)
+        raw.set("general.architecture", .string("deepseek2"))
+        for index in raw.keys.indices where raw.keys[index].name.starts(with: "llama.".utf8) {
+            raw.keys[index].name.replaceSubrange(0..<5, with: "deepseek2".utf8)
+        }
+        for name in ["k", "v", "output"] { raw.removeTensor("blk.0.attn_\(name).weight") }
+        let widths: [(String, UInt32)] =
+            isOld
+            ? [("key_length", 4), ("value_length", 3), ("head_count_kv", 2)]
+            : [
+                ("key_length", 6), ("value_length", 4), ("key_length_mla", 4),
+                ("value_length_mla", 3),
+            ]
+        for (key, value) in widths + [("kv_lora_rank", 4)] {
+            raw.set("deepseek2.attention.\(key)", .uint32(value))
+        }
+        raw.set("deepseek2.rope.dimension_count", .uint32(2))
+        raw.addTensor("blk.0.attn_kv_a_mqa.weight", [8, 6])
+        raw.addTensor("blk.0.attn_kv_a_norm.weight", [4])
+        if isOld {
+            raw.addTensor("blk.0.attn_kv_b.weight", [4, 10])
+        } else {
+            raw.addTensor("blk.0.attn_k_b.weight", [2, 4, 2])
+            raw.addTensor("blk.0.attn_v_b.weight", [4, 3, 2])
+        }
+        raw.addTensor("blk.0.attn_output.weight", [6, 8])
+        return raw
+    }
+
+    @Test(arguments: [false, true])
+    func `GGUF files state the widths of latents or of heads`(isOld: Bool) throws {
+        let c = try Self.gguf(isOld: isOld).open().configuration
+
+        #expect(c.latent == LatentDimensions(queryRank: nil, rank: 4, valueDimension: 3))
+        #expect(c.kvHeadCount == 1 && c.headDimension == 4 && c.ropeDimensionCount == 2)
+        #expect(c.mixture.rule.scoring == .softmax && !c.mixture.rule.normalizesWeights)
+    }
+
+    @Test func `a bias for the choice means scores by sigmoid where a file does not say`() throws {
+        var raw = Self.gguf()
+        raw.addTensor("blk.0.exp_probs_b.bias", [4])
+        #expect(try raw.open().configuration.mixture.rule.scoring == .sigmoid)
+    }
+
+    @Test func `the multiplier of GGUF is a tenth of what scores grow by`() throws {
+        var raw = Self.gguf()
+        raw.set("deepseek2.rope.scaling.type", .string("yarn"))
+        raw.set("deepseek2.rope.scaling.factor", .float32(40))
+        raw.set("deepseek2.rope.scaling.yarn_log_multiplier", .float32(0.0707))
+        let c = try raw.open().configuration
+        #expect(abs((c.latent?.mscaleAllDimensions ?? 0) - 0.707) < 1e-6)
+        guard case .yarn(let yarn) = c.ropeScaling else {
+            Issue.record("\(c.ropeScaling)")
+            return
+        }
+        #expect(yarn.attentionFactor == 1)
+    }
+
+    @Test(
+        arguments: [
+            ("attention.kv_lora_rank", .uint32(5), "key_length: 6 is not the latent's 5"),
+            ("attention.kv_lora_rank", .uint32(0), "attention.kv_lora_rank"),
+            ("attention.value_length", .uint32(3), "value_length: 3 is not the latent's"),
+            ("attention.key_length_mla", .uint32(2), "key_length_mla: 2 is not more than"),
+            ("attention.value_length_mla", .uint32(4), "attn_v_b.weight: expected shape"),
+            ("attention.q_lora_rank", .uint32(7), "attn_q_a.weight: missing"),
+            ("attention.head_count_kv", .uint32(3), "head_count_kv: 3, but latent"),
+            ("attention.sliding_window", .uint32(3), "a sliding window is not supported"),
+            ("attention.temperature_scale", .float32(0.1), "there is no YaRN scaling"),
+            ("rope.scaling.yarn_log_multiplier", .float32(.nan), "yarn_log_multiplier"),
+        ] as [(String, RawGGUF.Value, String)])
+    func `what does not fit in GGUF is named`(
+        key: String, value: RawGGUF.Value, problem: String
+    ) throws {
+        var raw = Self.gguf()
+        raw.set("deepseek2.\(key)", value)
+        let damaged = raw
+        try expectOneLineError(mentions: problem) { _ = try damaged.open() }
+    }
+
     @Test(
         arguments: [
             ("topk_method", "group_limited_greedy"), ("norm_topk_prob", true),

@@ -109,6 +109,30 @@ struct TokenizerFileTests {
         #expect(tokenizer.id(ofControl: "<tool>") == nil)
     }
 
+    /// Files have the ends of lines as the characters, or as a regular expression writes them.
+    @Test(arguments: [false, true])
+    func `the passes of DeepSeek V3 are known`(escapes: Bool) throws {
+        let end = escapes ? #"\r\n"# : "\r\n"
+        let expressions = [
+            #"\p{N}{1,3}"#, "[一-龥\u{3040}-ゟ゠-ヿ]+",
+            ##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\##(end)\p{L}\p{P}\p{S}]?"##
+                + #"[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\#(end)]*|\s*[\#(end)]+|\s+(?!\S)|\s+"#,
+        ]
+        var steps = expressions.map { expression -> JSONValue in
+            [
+                "type": "Split", "pattern": ["Regex": .string(expression)],
+                "behavior": "Isolated", "invert": false,
+            ]
+        }
+        steps.append(["type": "ByteLevel", "add_prefix_space": false, "use_regex": false])
+        let tokenizer = try Self.load(
+            Self.changed(
+                TinyFile.huggingFace(), ["pre_tokenizer"],
+                to: ["type": "Sequence", "pretokenizers": .array(steps)]))
+        let text = "low lower1234 €中文\n"
+        #expect(tokenizer.decode(tokenizer.encode(text, addSpecial: false)) == text)
+    }
+
     @Test(arguments: [
         (["model", "vocab", "a"], "-1", #"model.vocab["a"]"#),
         (["model", "vocab", "a"], "99999999999999", #"model.vocab["a"]"#),

@@ -13,6 +13,7 @@ struct WordPatternTests {
         ("qwen35", PreTokenizer([.words(.qwen35)])),
         ("tekken", PreTokenizer([.words(.tekken)])),
         ("gpt4o", PreTokenizer([.words(.gpt4o)])),
+        ("deepseek-v3", PreTokenizer([.numberTriples, .eastAsianRuns, .deepSeekWords])),
         (
             "default",
             PreTokenizer([.punctuationRuns, .words(.gpt2), .numberRuns, .digitTriples])
@@ -52,6 +53,16 @@ struct WordPatternTests {
     @Test func `words of tekken are cut before upper case`() {
         let words = PreTokenizer([.words(.tekken)]).words(of: "camelCaseHTTPServer ABC中DEF")
         #expect(words == ["camel", "Case", "HTTPServer", " ABC中", "DEF"])
+    }
+
+    @Test func `what no word of DeepSeek's takes stays together`() {
+        let words = PreTokenizer([.numberTriples, .eastAsianRuns, .deepSeekWords]).words(
+            of: "x=1234; f(a_b)中文かなa\u{1}\u{2} \n é!")
+        #expect(
+            words == [
+                "x", "=", "123", "4", ";", " f", "(a", "_b", ")", "中文かな", "a", "\u{1}\u{2}",
+                " \n", " é", "!",
+            ])
     }
 
     @Test func `digits are cut as each vocabulary learnt them`() {

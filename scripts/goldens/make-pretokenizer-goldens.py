@@ -43,12 +43,16 @@ PATTERNS = {
     "qwen35": [rf"{ANY}|{PREFIX}[\p{{L}}\p{{M}}]+|\p{{N}}| ?[^\s\p{{L}}\p{{M}}\p{{N}}]+[\r\n]*|{SPACE}"],
     "tekken": [rf"{cased('')}|\p{{N}}|{OTHER}[\r\n/]*|{SPACE}"],
     "gpt4o": [rf"{cased(ANY + '?')}|\p{{N}}{{1,3}}|{OTHER}[\r\n/]*|{SPACE}"],
+    "deepseek-v3": [
+        r"\p{N}{1,3}", "[一-龥\u3040-ゟ゠-ヿ]+",
+        r"""[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+|"""
+        r" ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"],
     "default": [r"[\p{P}\$\+<=>\^~\|]+", GPT2, r"\p{N}+", r"[0-9][0-9][0-9]"],
 }
 
 # Bits of CharacterClass.swift.
 CLASSES = [(1, r"[\p{Lu}\p{Lt}]"), (2, r"\p{Ll}"), (4, r"[\p{Lm}\p{Lo}]"), (8, r"\p{M}"),
-           (16, r"\p{N}"), (32, r"\s"), (64, r"[\r\n]"), (128, r"\p{P}")]
+           (16, r"\p{N}"), (32, r"\s"), (64, r"[\r\n]"), (128, r"\p{P}"), (256, r"\p{S}")]
 
 
 def ends(text, splitter):

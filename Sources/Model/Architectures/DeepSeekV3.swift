@@ -19,7 +19,7 @@ extension Architecture {
             mixture: choosing(by: .softmax, normalizes: false),
             latent: GGUFLatentKeys(equalScales: true)),
         huggingFace: huggingFace,
-        layer: { LatentLayer.tensors($0, $1) }, problem: { QueryScale.problem(in: $0) },
+        layer: { LatentLayer.tensors($0, $1) }, problem: { LatentLayer.problem(in: $0) },
         kv: { LatentAttention.kv($0, $1) }, scratch: { LatentLayer.scratch($0) },
         network: { LatentLayer.network($0) })
 

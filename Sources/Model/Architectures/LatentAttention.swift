@@ -263,6 +263,14 @@ final class LatentLayer: DecoderLayer {
             + [RMSNorm.beforeFeedForward] + MixedFeedForward.tensors(configuration, layer)
     }
 
+    /// What keeps a model from being computed as its configuration asks for, or nil.
+    static func problem(in configuration: ModelConfiguration) -> String? {
+        guard configuration.slidingWindow == nil else {
+            return "a sliding window is not supported with latent attention"
+        }
+        return QueryScale.problem(in: configuration)
+    }
+
     /// The buffers of a step.
     static func scratch(_ configuration: ModelConfiguration) -> [ScratchDeclaration] {
         LatentAttention.scratch(of: configuration) + MixedFeedForward.scratch(configuration)

@@ -54,7 +54,7 @@ extension Architecture {
             ], ignored: ["vision_encoder"]),
         layer: { LatentLayer.tensors($0, $1) },
         prefixes: MistralWithImages.prefixes, ignored: MistralWithImages.ignored,
-        problem: { QueryScale.problem(in: $0) },
+        problem: { LatentLayer.problem(in: $0) },
         kv: { LatentAttention.kv($0, $1) }, scratch: { LatentLayer.scratch($0) },
         network: { LatentLayer.network($0) })
 

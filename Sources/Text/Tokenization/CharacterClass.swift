@@ -7,10 +7,10 @@
 /// unassigned, and the one whose category changed has its old one; a golden test compares all.
 package struct CharacterClass: OptionSet, Sendable {
     /// One bit for each property.
-    package let rawValue: UInt8
+    package let rawValue: UInt16
 
     /// Creates a set from its bits.
-    package init(rawValue: UInt8) { self.rawValue = rawValue }
+    package init(rawValue: UInt16) { self.rawValue = rawValue }
 
     /// Lu or Lt.
     static let uppercase = CharacterClass(rawValue: 1)
@@ -28,6 +28,8 @@ package struct CharacterClass: OptionSet, Sendable {
     static let newline = CharacterClass(rawValue: 64)
     /// Pc, Pd, Ps, Pe, Pi, Pf or Po.
     static let punctuation = CharacterClass(rawValue: 128)
+    /// Sm, Sc, Sk or So.
+    static let symbol = CharacterClass(rawValue: 256)
 
     /// Any `L`.
     static let letter: CharacterClass = [.uppercase, .lowercase, .caseless]
@@ -41,8 +43,8 @@ package struct CharacterClass: OptionSet, Sendable {
             ? CharacterClass(rawValue: basicPlane[Int(scalar.value)]) : computed(scalar)
     }
 
-    /// 64 KiB, filled at first use.
-    private static let basicPlane: [UInt8] = (0..<0x10000).map { value in
+    /// 128 KiB, filled at first use.
+    private static let basicPlane: [UInt16] = (0..<0x10000).map { value in
         Unicode.Scalar(UInt32(value)).map { computed($0).rawValue } ?? 0
     }
 
@@ -60,6 +62,7 @@ package struct CharacterClass: OptionSet, Sendable {
         case .connectorPunctuation, .dashPunctuation, .openPunctuation, .closePunctuation,
             .initialPunctuation, .finalPunctuation, .otherPunctuation:
             result = .punctuation
+        case .mathSymbol, .currencySymbol, .modifierSymbol, .otherSymbol: result = .symbol
         default: break
         }
         if scalar.properties.isWhitespace { result.insert(.whitespace) }

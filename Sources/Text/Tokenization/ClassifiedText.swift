@@ -44,6 +44,11 @@ struct ClassifiedText {
         Int(offsets[range.lowerBound])..<Int(offsets[range.upperBound])
     }
 
+    /// The Unicode scalar value of the character at an index.
+    func scalarValue(_ index: Int) -> UInt32 {
+        Self.scalar(in: bytes, at: Int(offsets[index])).0
+    }
+
     /// The character at an index if it is ASCII, else 0xFF; the first byte tells.
     func ascii(_ index: Int) -> UInt8 {
         let byte = bytes[Int(offsets[index])]

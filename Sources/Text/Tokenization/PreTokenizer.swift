@@ -10,6 +10,12 @@ package struct PreTokenizer: Hashable, Sendable {
         case eachNumber
         /// Runs of number characters, `\p{N}+`.
         case numberRuns
+        /// Up to three number characters at a time, `\p{N}{1,3}`.
+        case numberTriples
+        /// Runs of Chinese and Japanese characters, `[一-龥぀-ゟ゠-ヿ]+`.
+        case eastAsianRuns
+        /// Words by DeepSeek's regular expression.
+        case deepSeekWords
         /// Three ASCII digits at a time, `[0-9][0-9][0-9]`.
         case digitTriples
         /// Runs of punctuation and some symbols, `[\p{P}$+<=>^~|]+`.
@@ -62,6 +68,21 @@ package struct PreTokenizer: Hashable, Sendable {
         case .numberRuns:
             let isNumber = text.classes[start].isAny(.number)
             return run(from: start, before: end) { text.classes[$0].isAny(.number) == isNumber }
+        case .numberTriples:
+            let most = text.classes[start].isAny(.number) ? min(end, start + 3) : end
+            let isNumber = text.classes[start].isAny(.number)
+            return run(from: start, before: most) { text.classes[$0].isAny(.number) == isNumber }
+        case .eastAsianRuns:
+            let isEastAsian = isEastAsian(text, start)
+            return run(from: start, before: end) { Self.isEastAsian(text, $0) == isEastAsian }
+        case .deepSeekWords:
+            if let match = DeepSeekPattern.wordEnd(from: start, before: end, in: text) {
+                return match
+            }
+            // What nothing matches stays together.
+            return run(from: start, before: end) {
+                DeepSeekPattern.wordEnd(from: $0, before: end, in: text) == nil
+            }
         case .punctuationRuns:
             let isPunctuation = isPunctuation(text, start)
             return run(from: start, before: end) { Self.isPunctuation(text, $0) == isPunctuation }
@@ -75,6 +96,13 @@ package struct PreTokenizer: Hashable, Sendable {
         var index = start
         while index < end, holds(index) { index += 1 }
         return index
+    }
+
+    private static func isEastAsian(_ text: ClassifiedText, _ index: Int) -> Bool {
+        switch text.scalarValue(index) {
+        case 0x4E00...0x9FA5, 0x3040...0x309F, 0x30A0...0x30FF: true
+        default: false
+        }
     }
 
     private static func isPunctuation(_ text: ClassifiedText, _ index: Int) -> Bool {

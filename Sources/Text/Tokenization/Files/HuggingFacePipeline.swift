@@ -90,6 +90,12 @@ struct HuggingFacePipeline {
             words.stages.append(.eachNumber)
         } else if expression == #"\p{N}+"# {
             words.stages.append(.numberRuns)
+        } else if expression == #"\p{N}{1,3}"# {
+            words.stages.append(.numberTriples)
+        } else if expression == "[一-龥\u{3040}-ゟ゠-ヿ]+" {
+            words.stages.append(.eastAsianRuns)
+        } else if DeepSeekPattern.isExpressed(by: expression) {
+            words.stages.append(.deepSeekWords)
         } else {
             throw .unsupported(
                 file: file, feature: "pre_tokenizer Split \(quoted(expression))")

@@ -46,6 +46,7 @@ package struct PreTokenizerPreset: Hashable, Sendable {
             self.init(.words(.tekken))
             ignoresMerges = true
             addsBOS = true
+        case "deepseek-v3": self.init(.numberTriples, .eastAsianRuns, .deepSeekWords)
         case "gpt-4o", "llama4", "kanana2", "minimax-m2": self.init(.words(.gpt4o))
         case "default":
             self.init(.punctuationRuns, .words(.gpt2), .numberRuns, .digitTriples)
