@@ -236,10 +236,10 @@ struct QuantizingTests {
         (.q8_0, .output, 0, 4096, 0, .q8_0), (.q4_0, .output, 0, 4096, 0, .q6_K),
         (.bf16, .output, 0, 4096, 0, .bf16),
         // Queries, keys and values of delta nets in one matrix.
-        (.q4_K_M, TensorRole("delta wqkv"), 9, 2048, 256, .q5_K),
-        (.q5_K_M, TensorRole("delta wqkv"), 9, 2048, 256, .q6_K),
+        (.q4_K_M, TensorRole("delta wqkv"), 9, 2048, 256, .q6_K),
+        (.q4_K_M, TensorRole("delta wqkv"), 10, 2048, 256, .q4_K),
         (.q3_K_M, TensorRole("delta wqkv"), 9, 2048, 256, .q4_K),
-        (.q4_K_S, TensorRole("delta wqkv"), 9, 2048, 256, .q4_K),
+        (.q4_K_S, TensorRole("delta wqkv"), 3, 2048, 256, .q5_K),
         (.q4_K_M, TensorRole("delta wo"), 9, 4096, 256, .q4_K),
         // Experts only.
         (.mxfp4_MoE, .gate, 0, 4096, 8, .mxfp4), (.mxfp4_MoE, .down, 9, 2880, 32, .mxfp4),

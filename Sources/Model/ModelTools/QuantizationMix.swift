@@ -119,8 +119,8 @@ package enum QuantizationMix: String, Sendable, CaseIterable {
         switch role {
         // Small beside eight experts, and all of them depend on it.
         case .key where hasEightExperts, .value where hasEightExperts: return .q8_0
-        case .value: return valueType(layer: layer, configuration)
-        case .deltaQueryKeyValue: return joinedProjectionType
+        // Those of delta nets are in one matrix with queries and keys.
+        case .value, .deltaQueryKeyValue: return valueType(layer: layer, configuration)
         case .attentionOutput: return attentionOutputType(hasEightExperts: hasEightExperts)
         case .down, .sharedDown: return downType(layer: layer, of: configuration.layerCount)
         default: return nil
@@ -145,16 +145,6 @@ package enum QuantizationMix: String, Sendable, CaseIterable {
         let isSmall =
             configuration.layerCount == 80 && configuration.headCount != configuration.kvHeadCount
         return isSmall && [.q3_K, .q4_K].contains(type ?? baseType) ? .q5_K : type
-    }
-
-    /// The type of queries, keys and values in one matrix.
-    private var joinedProjectionType: ElementType? {
-        switch self {
-        case .q3_K_M, .q3_K_L: .q4_K
-        case .q4_K_M: .q5_K
-        case .q5_K_M: .q6_K
-        default: nil
-        }
     }
 
     private func attentionOutputType(hasEightExperts: Bool) -> ElementType? {
