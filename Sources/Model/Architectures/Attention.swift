@@ -107,6 +107,7 @@ final class Attention {
     private let projected: FloatBuffer
     private let rotary: RotaryEmbedding
     private let layer: Int
+    private let cacheLayer: Int
     private let headDimension: Int
     private let window: Int?
     /// wq, wk and wv and what they compute, in one parallel region.
@@ -135,7 +136,8 @@ final class Attention {
         attended = step.buffer(.attended)
         projected = step.buffer(.projected)
         rotary = parts.rotary
-        layer = parts.cacheLayer
+        layer = parts.index
+        cacheLayer = parts.cacheLayer
         headDimension = parts.configuration.headDimension
         window = parts.configuration.window(layer: parts.index)
         queryKeyValue = [TensorRole.query, .key, .value].map { parts.weights.matrix($0) }
@@ -169,14 +171,14 @@ final class Attention {
     /// Keys and values go to the cache.
     func store(_ step: ForwardStep) {
         step.compute.store(
-            keys: keys, values: values, in: step.cache, layer: layer, plan: step.plan)
+            keys: keys, values: values, in: step.cache, layer: cacheLayer, plan: step.plan)
     }
 
     /// residual += wo · attention of the queries to what they see of the cache.
     func attend(_ step: ForwardStep) {
         step.plan.window = window
         step.compute.attend(
-            queries: queries, cache: step.cache, layer: layer, plan: step.plan,
+            queries: queries, cache: step.cache, layer: cacheLayer, plan: step.plan,
             scratch: step.attention, sinks: sinks, into: attended)  // [T, H·Dh]
         if let gates { step.compute.gate(attended, by: gates, rowCount: step.rowCount) }
         let sums = step.sums(for: [.attentionOutput], inLayer: layer, of: attended)
