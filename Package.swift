@@ -289,7 +289,7 @@ let package = Package(
                 "Computation", "Parallelism", "Quantization", "ModelFiles", "Architectures",
                 "Inference", "TestSupport",
             ]),
-        tests(of: "Downloading", uses: ["JSON"], resources: [.copy("Server")]),
+        tests(of: "Downloading", uses: ["JSON", "TestSupport"], resources: [.copy("Server")]),
         tests(
             of: "Tokenization", uses: ["Architectures", "ModelFiles", "JSON"],
             resources: [.copy("Goldens")]),
@@ -319,7 +319,7 @@ let package = Package(
                 "Inference", "ModelFiles",
                 "JSON", "ServingSupport", "TestSupport",
             ]),
-        tests(of: "HTTP", from: ["HTTPTypes"]),
+        tests(of: "HTTP", uses: ["TestSupport"], from: ["HTTPTypes"]),
         tests(
             of: "Telemetry", uses: ["HTTP", "JSON"], from: ["HTTPTypes", "Metrics", "Tracing"]),
         tests(of: "Storage", uses: ["TestSupport"]),

@@ -4,6 +4,7 @@ import Downloading
 import Foundation
 import JSON
 import Synchronization
+import TestSupport
 import Testing
 
 /// The hub of hub.py, with what it was asked, and a folder that models go to.
@@ -21,7 +22,7 @@ final class HubServer {
 
     let folder: String
     let waits = Waits()
-    private let process = Process()
+    private let process: ChildProcess
     private let input = Pipe()
     private let port: String
 
@@ -38,11 +39,12 @@ final class HubServer {
         try FileManager.default.createDirectory(at: scratch, withIntermediateDirectories: true)
         folder = scratch.path
         let output = Pipe()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["python3", try Self.resource("hub.py"), folder + "/log"]
-        process.standardInput = input
-        process.standardOutput = output
-        try process.run()
+        process = try ChildProcess(
+            ["python3", try Self.resource("hub.py"), folder + "/log"],
+            input: input.fileHandleForReading.fileDescriptor,
+            output: output.fileHandleForWriting.fileDescriptor)
+        // Else its end would not be seen.
+        try output.fileHandleForWriting.close()
         var line: [UInt8] = []
         while !line.contains(UInt8(ascii: "\n")) {
             let more = output.fileHandleForReading.availableData
@@ -58,7 +60,7 @@ final class HubServer {
     }
 
     deinit {
-        process.terminate()
+        process.send(SIGTERM)
         try? FileManager.default.removeItem(atPath: folder)
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import TestSupport
 import Testing
 
 /// The `openssl` command as a client of TLS and as a maker of certificates, in a folder that goes with
@@ -8,9 +9,8 @@ import Testing
 final class OpenSSLTool {
     /// A command that runs.
     final class Run {
-        let process = Process()
+        let process: ChildProcess
         private let output: String
-        private let end: Task<Void, Never>
 
         fileprivate init(_ arguments: [String], input: String, folder: String) throws {
             let name = folder + "/" + UUID().uuidString
@@ -18,22 +18,20 @@ final class OpenSSLTool {
             let (source, target) = (URL(fileURLWithPath: name), URL(fileURLWithPath: output))
             try Data(input.utf8).write(to: source)
             try Data().write(to: target)
-            let exited = Signal()
-            process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-            process.arguments = ["openssl"] + arguments
-            process.standardInput = try FileHandle(forReadingFrom: source)
-            process.standardOutput = try FileHandle(forWritingTo: target)
-            process.standardError = FileHandle.nullDevice
-            process.terminationHandler = { _ in exited.fire() }
-            end = Task { await exited.wait() }
-            try process.run()
+            let reading = try FileHandle(forReadingFrom: source)
+            let writing = try FileHandle(forWritingTo: target)
+            process = try ChildProcess(
+                ["openssl"] + arguments, input: reading.fileDescriptor,
+                output: writing.fileDescriptor)
+            try reading.close()
+            try writing.close()
         }
 
         /// Waits for its end; whether it was content, and what it wrote.
         func result() async throws -> (isContent: Bool, text: String) {
-            await end.value
+            let status = await process.end()
             let text = FileManager.default.contents(atPath: output) ?? Data()
-            return (process.terminationStatus == 0, String(decoding: text, as: UTF8.self))
+            return (status == 0, String(decoding: text, as: UTF8.self))
         }
     }
 

@@ -4,6 +4,7 @@ import Foundation
 import Glibc
 import HTTP
 import HTTPTypes
+import TestSupport
 import Testing
 
 /// Encrypted connections, with the `openssl` command at the other end.
@@ -177,7 +178,7 @@ struct TLSTests {
                 sending: Self.get)
             await started.wait()
             // What a process of this one's threads may have blocked is no way to end it.
-            if !says { kill(client.process.processIdentifier, SIGKILL) }
+            if !says { client.process.send(SIGKILL) }
             await cancelled.wait()
             _ = try await client.result()
         }
@@ -204,10 +205,10 @@ struct TLSTests {
         try await Self.run(timeouts: timeouts, handler: handler) { server, tool in
             let client = try tool.connect(to: server, trusting: "server", sending: Self.get)
             await started.wait()
-            kill(client.process.processIdentifier, SIGSTOP)
+            client.process.send(SIGSTOP)
             stopped.fire()
             await ended.wait()
-            kill(client.process.processIdentifier, SIGKILL)
+            client.process.send(SIGKILL)
             _ = try await client.result()
         }
     }
