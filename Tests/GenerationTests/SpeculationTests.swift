@@ -112,6 +112,9 @@ import Testing
         #expect(usage.acceptedPredictionTokens > 40)
         #expect(usage.acceptedPredictionTokens + Int(engine.statistics.steps) < 100)
         #expect(usage.completionTokens == 81)
+        // However the last guess ended, all that were checked are counted.
+        let counted = usage.acceptedPredictionTokens + usage.rejectedPredictionTokens
+        #expect(counted == Int(engine.statistics.draftTokens))
     }
 
     @Test func `an answer ends where it would, whatever was guessed after that`() async throws {

@@ -36,8 +36,8 @@ package struct DraftAccount {
         // What was gained long ago is no reason to lose as much now.
         balance = min(balance + Self.allowance * seconds, max(balance, seconds))
         // What was wrong for long is worth a try again at some time.
-        let first = Self.firstRates[.text] ?? 0
-        textRate += Self.recovery * (first - textRate)
+        textRate += Self.recovery * ((Self.firstRates[.text] ?? 0) - textRate)
+        predictionRate += Self.recovery * ((Self.firstRates[.prediction] ?? 0) - predictionRate)
     }
 
     /// Settles a guess.

@@ -6,8 +6,8 @@ struct Drafting {
     private var source: DraftSource
     private var account = DraftAccount()
 
-    /// What was guessed last: how much, where it came from, and how much of it was right.
-    private var guess: (count: Int, origin: DraftSource.Origin, keptCount: Int)?
+    /// Where the last guess came from, and how much of it was right.
+    private var guess: (origin: DraftSource.Origin, keptCount: Int)?
 
     /// Begins with a request's prompt and the answer that its client predicts.
     init(of submission: Submission) {
@@ -22,17 +22,19 @@ struct Drafting {
     /// Notes how much of the last guess was right.
     mutating func keep(_ count: Int) { guess?.keptCount = count }
 
-    /// Accounts for a step, in which the last guess was checked if there was one.
+    /// Accounts for a step, in which the last guess was checked, or a part of it, or nothing.
     ///
     /// - Parameters:
+    ///   - checkedCount: how many guessed tokens the step had.
     ///   - seconds: what the choice's part of the step would have taken without guesses.
     ///   - tokenSeconds: what each guessed token has made the step longer by.
-    mutating func settle(seconds: Double, tokenSeconds: Double) {
+    mutating func settle(_ checkedCount: Int, seconds: Double, tokenSeconds: Double) {
         account.note(stepSeconds: seconds)
-        guard let settled = guess else { return }
-        account.settle(
-            settled.count, keptCount: settled.keptCount, from: settled.origin,
-            cost: Double(settled.count) * tokenSeconds, stepSeconds: seconds)
+        if checkedCount > 0, let guess {
+            account.settle(
+                checkedCount, keptCount: guess.keptCount, from: guess.origin,
+                cost: Double(checkedCount) * tokenSeconds, stepSeconds: seconds)
+        }
         guess = nil
     }
 
@@ -50,10 +52,10 @@ struct Drafting {
         let count = account.count(
             from: origin, available: tokens.count, tokenCount: tokenCount,
             sequenceCount: sequenceCount, costs)
-        guess = count > 0 ? (count, origin, 0) : nil
+        guess = count > 0 ? (origin, 0) : nil
         return tokens.prefix(count)
     }
 
-    /// The last guess, as far as it is not settled.
-    var lastGuess: (origin: DraftSource.Origin, count: Int)? { guess.map { ($0.origin, $0.count) } }
+    /// Whether the last guess is the client's own.
+    var isPredicted: Bool { guess?.origin == .prediction }
 }

@@ -287,6 +287,10 @@ final class EngineLoop {
             }
             let lastRow = firstRow + slice.logitsRowCount - 1 - slice.draftCount
             let position = slice.startPosition + slice.tokenCount - slice.draftCount
+            // Counted as wrong until they are found right, for an answer may end in between.
+            if choice.drafting?.isPredicted == true {
+                active.usage.rejectedPredictionTokens += slice.draftCount
+            }
             var outcome = try sampleNext(for: choice, row: lastRow, position: position)
             if slice.draftCount > 0 {
                 try checkDraft(of: slice, for: choice, row: lastRow, position: position, &outcome)
@@ -460,6 +464,10 @@ final class EngineLoop {
         for guess in scheduler.tokens(of: slice).suffix(slice.draftCount) {
             guard outcome == .sampled(guess) else { break }
             count += 1
+            if choice.drafting?.isPredicted == true {
+                choice.active.usage.acceptedPredictionTokens += 1
+                choice.active.usage.rejectedPredictionTokens -= 1
+            }
             outcome = try sampleNext(
                 for: choice, row: row + count, position: position + count)
         }
@@ -468,10 +476,6 @@ final class EngineLoop {
         statistics.drafts += 1
         statistics.draftTokens += UInt64(slice.draftCount)
         statistics.acceptedDraftTokens += UInt64(count)
-        if choice.drafting?.lastGuess?.origin == .prediction {
-            choice.active.usage.acceptedPredictionTokens += count
-            choice.active.usage.rejectedPredictionTokens += slice.draftCount - count
-        }
     }
 
     /// Accounts for what was guessed in this step, and guesses what comes after it.
@@ -486,8 +490,10 @@ final class EngineLoop {
         var tokenCount = scheduled.decodeCount
         for (slice, outcome) in zip(scheduled.slices, outcomes) {
             guard let choice = choices[slice.id] else { continue }
-            choice.drafting?.settle(seconds: part, tokenSeconds: tokenSeconds)
-            guard case .sampled = outcome, choice.samplesNext,
+            choice.drafting?.settle(
+                slice.draftCount, seconds: part, tokenSeconds: tokenSeconds)
+            // The next step would have a prompt to compute, and no room for guesses.
+            guard case .sampled = outcome, choice.samplesNext, scheduler.waitingCount == 0,
                 let guess = choice.drafting?.next(
                     tokenCount: tokenCount, sequenceCount: scheduled.decodeCount, stepCosts),
                 !guess.isEmpty

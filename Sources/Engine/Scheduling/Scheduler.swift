@@ -178,6 +178,7 @@ package struct Scheduler: Sendable {
                 index += 1
                 continue
             }
+            places.keepDraftWithinBlocks(of: index)
             let wanted = min(
                 places.running[index].remainingCount, 1 + min(spareCount, runLimit))
             let count = places.blocks.reserveNext(wanted, for: &places.running[index])

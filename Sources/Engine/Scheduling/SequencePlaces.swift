@@ -331,6 +331,15 @@ struct SequencePlaces: Sendable {
         }
     }
 
+    // MARK: Guessed tokens
+
+    /// Forgets guesses that a sequence has no block for, where others may need those that are free.
+    mutating func keepDraftWithinBlocks(of index: Int) {
+        guard running[index].draftCount > 0, blocks.freeCount <= 2 * running.count else { return }
+        let own = running[index].blockTable.count * configuration.positionsPerBlock
+        running[index].shortenDraft(to: max(0, own - running[index].computedCount - 1))
+    }
+
     // MARK: Forks
 
     /// Adds a sequence that begins with all that another one has.

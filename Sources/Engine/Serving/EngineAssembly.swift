@@ -376,6 +376,12 @@ package struct EngineAssembly: Sendable {
         // In no order of their own.
         let numbers = configuration.numbers.map { "\($0.key): \($0.value)" }.sorted()
         configuration.numbers = [:]
+        let layers = [
+            configuration.fullLayers, configuration.mixture.denseLayers, configuration.deltaLayers,
+        ].map { $0.sorted() }
+        configuration.fullLayers = []
+        configuration.mixture.denseLayers = []
+        configuration.deltaLayers = []
         // The digest is of samples; whoever edits weights in place changes the time of their file.
         let files = file.tensors.files.map { "\($0.fileName): \($0.version)" }.sorted()
         return PrefixSpace(
@@ -383,6 +389,7 @@ package struct EngineAssembly: Sendable {
             computation: [
                 build, Self.libraryVersion, products,
                 "\(file.weightsDigest())", "\(files)", "\(configuration)", "\(numbers)",
+                "\(layers)",
                 kvType.rawValue, "\(blockSize)",
             ].joined(separator: "\n"))
     }

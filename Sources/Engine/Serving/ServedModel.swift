@@ -165,14 +165,13 @@ package struct ServedModel: Sendable {
         request.maxTokens = request.maxTokens ?? description.defaultMaxTokens
         request.stopTokenIDs = Set(question.stopTokenIDs)
         try question.samplingTexts.resolve(into: &request.sampling, tokenizer, breakers)
-        if let prediction = question.prediction {
-            request.predictedTokens = Array(
-                tokenizer.encode(prediction, addSpecial: false).prefix(engine.contextLength))
-        }
         var requests: [GenerationRequest] = []
         for (place, prompt) in question.prompts.enumerated() {
             request.promptTokens = try tokens(of: prompt, in: place, limit: engine.contextLength)
-            if place == 0 { try check(question) }
+            if place == 0 {
+                try check(question)
+                request.predictedTokens = predictedTokens(of: question)
+            }
             if place == 0 || question.isChat {
                 let plan = plan(of: question, after: request)
                 request.constraint = try constraint(for: question, plan, of: client)
@@ -213,6 +212,14 @@ package struct ServedModel: Sendable {
             plan.seed = digest
         }
         return plan
+    }
+
+    /// What the client predicts, as far as an answer may be as long.
+    private func predictedTokens(of question: Question) -> [Int32] {
+        guard let prediction = question.prediction, question.plan.output == nil else { return [] }
+        // Not all of a long text need be looked at: mostly a token has fewer bytes.
+        let text = prediction.prefix(8 * engine.contextLength)
+        return Array(tokenizer.encode(String(text), addSpecial: false).prefix(engine.contextLength))
     }
 
     /// How long the model may think, if that is limited and the model thinks.

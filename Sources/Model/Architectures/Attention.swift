@@ -62,7 +62,7 @@ final class Attention {
                 .query, [.H * .two * .Dh, .D], gguf: ["blk.{L}.attn_q.weight"],
                 huggingFace: ["model.layers.{L}.self_attn.q_proj.weight"], split: .rows,
                 fillsCache: true, isAdaptable: true)
-        ] + tensors.dropFirst()
+        ] + tensors.dropFirst().map { $0.named(gguf: Array($0.gguf.prefix(1))) }
 
     /// A logit for each head that joins the softmax of its scores and whose share is dropped.
     static let sinks = TensorDeclaration(

@@ -231,7 +231,12 @@ package final class ForwardStep {
     ///   - layer: their layer; nil: they are after the layers.
     ///   - x: what they read, already computed.
     /// - Returns: what the products take as `adding`.
-    func sums(for roles: [TensorRole], inLayer layer: Int?, of x: FloatBuffer) -> LowRankSums? {
+    func sums(
+        for roles: @autoclosure () -> [TensorRole], inLayer layer: Int?, of x: FloatBuffer
+    ) -> LowRankSums? {
+        // Mostly there are no adapters, and nothing is to be made for them.
+        if readings == nil, adapters.areNone { return nil }
+        let roles = roles()
         if readings != nil { adapters.note(roles, inLayer: layer) }
         return adapters.sums(for: roles, inLayer: layer, rowCount: rowCount, of: x, by: compute)
     }
@@ -245,9 +250,11 @@ package final class ForwardStep {
     ///   - x: what they read, already computed.
     /// - Returns: what the products take as `adding`.
     func expertSums(
-        for roles: [TensorRole], inLayer layer: Int, reading source: RowGroups.Source,
-        of x: FloatBuffer
+        for roles: @autoclosure () -> [TensorRole], inLayer layer: Int,
+        reading source: RowGroups.Source, of x: FloatBuffer
     ) -> LowRankSums? {
+        if readings == nil, adapters.areNone { return nil }
+        let roles = roles()
         if readings != nil { adapters.note(roles, inLayer: layer) }
         return adapters.sums(
             for: roles, inLayer: layer, visiting: routing.groups, reading: source, of: x,

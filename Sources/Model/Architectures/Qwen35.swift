@@ -37,7 +37,7 @@ extension Architecture {
                 sharedSize: ("shared_expert_intermediate_size", 512),
                 usual: DeltaNetFamily.usualMixture)),
         layer: { c, layer in
-            DeltaNetFamily.tensors(c, layer, MixtureOfExperts.tensors(of: c), deltaNetTensors)
+            DeltaNetFamily.tensors(c, layer, MixedFeedForward.tensors(c, layer), deltaNetTensors)
         },
         outputs: DeltaNetFamily.outputs, prefixes: prefixes, ignored: ignored,
         problem: DeltaNet.problem, scratch: DeltaNetFamily.scratch,

@@ -22,6 +22,9 @@ struct RowAdapters {
     private let sums = LowRankSums()
     private var noted: Set<Place> = []
 
+    /// Whether no row has one.
+    var areNone: Bool { applied.isEmpty }
+
     /// Forgets all rows.
     mutating func removeAll() {
         applied.removeAll(keepingCapacity: true)

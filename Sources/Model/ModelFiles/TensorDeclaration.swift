@@ -81,6 +81,15 @@ package struct TensorDeclaration: Sendable {
             everyCopy: everyCopy)
     }
 
+    /// The same tensor with other names in GGUF files.
+    package func named(gguf names: [TensorName]) -> TensorDeclaration {
+        TensorDeclaration(
+            role, shape, copies: copies, gguf: names, huggingFace: huggingFace, mistral: mistral,
+            follows: follows, isQuantised: isQuantised, split: split, rotates: rotates,
+            fillsCache: fillsCache, isAdaptable: isAdaptable, isVector: isVector,
+            everyCopy: everyCopy)
+    }
+
     /// The same vector, of which Hugging Face's files have what is to be added to one.
     package var aroundZero: TensorDeclaration { named(huggingFace: huggingFace.map(\.lessOne)) }
 

@@ -7,7 +7,8 @@ import Parallelism
 
 /// How long steps of a model take on this machine, found by doing some of them with made-up weights.
 ///
-/// Of a large model it does only some layers, and the rest is as long: all layers are alike.
+/// Of a large model it does only some layers, and the rest is as long: all layers are alike, or, where
+/// some are delta nets, runs of layers with the same part of them.
 package struct Rehearsal {
     /// What is planned for.
     package struct Load: Sendable {
@@ -59,7 +60,7 @@ package struct Rehearsal {
         self.load = load
         let layers = tensors.layers.count
         let isSmall = layers <= 4 || cost.layerOperationCount <= Self.wholeOperationCount
-        layerCounts = isSmall ? [layers] : [1, 3]
+        layerCounts = isSmall ? [layers] : Self.someLayers(of: configuration)
         // Not much more than it will read.
         let all = tensors.matrices.reduce(0) {
             $0 + $1.packedByteCount(as: $1.likelyPackedType) + 64
@@ -67,6 +68,18 @@ package struct Rehearsal {
         weights = try StandInWeights(
             byteCount: max(
                 StandInWeights.largestByteCount(of: tensors), min(all, Self.standInByteCount)))
+    }
+
+    /// The numbers of layers that stand for all.
+    private static func someLayers(of configuration: ModelConfiguration) -> [Int] {
+        let (all, nets) = (configuration.layerCount, configuration.deltaLayers)
+        if nets.isEmpty { return [1, 3] }
+        func isAlike(_ count: Int) -> Bool {
+            nets.count { $0 >= all - count } * all == nets.count * count
+        }
+        // As many of them attend as of all, so at least one does.
+        let run = (1...max(1, all / 2)).first { 2 * $0 <= all && isAlike($0) && isAlike(2 * $0) }
+        return run.map { [$0, 2 * $0] } ?? [all]
     }
 
     /// Does steps.

@@ -43,7 +43,6 @@ package enum AdapterFile {
     ///   - base: the model that it is for.
     /// - Returns: the adapter.
     /// - Throws: `ModelFileError`, as for files.
-    ///   - base: the model that it is for.
     package static func open(
         peft configuration: [UInt8], tensors: SafetensorsFile, for base: AdapterBase
     ) throws(ModelFileError) -> Adapter {
@@ -160,12 +159,18 @@ package struct AdapterBase: Sendable {
                 for row in 0..<target.rows {
                     let rowInFile = target.firstRow + target.step * (order?[row] ?? row)
                     for rank in 0..<pair.rank {
-                        numbers[place + rank * target.rows + row] =
+                        let number =
                             pair.scale
                             * b[
                                 pair.indexInB(
                                     expert: expertInFile, row: rowInFile, rank: rank,
                                     target: target)]
+                        guard number.isFinite else {
+                            throw .tensor(
+                                path: pair.b.file.path, name: pair.b.name,
+                                problem: "numbers are too large for the factor \(pair.scale)")
+                        }
+                        numbers[place + rank * target.rows + row] = number
                     }
                 }
                 place += AdapterFile.roomFor(pair.rank * target.rows)

@@ -35,6 +35,9 @@ private enum AdapterRoutes {
                 try fields.read(AdapterFields.model), try fields.read(AdapterFields.replaces)
             )
         }
+        // Whoever may ask only some models may change only those.
+        let base = model ?? ModelRegistry.defaultName
+        guard context.slot(named: base) != nil else { throw .modelNotFound(base) }
         do throws(AdapterFailure) {
             try context.backend.models.loadAdapter(
                 path, named: name, for: model, replaces: replaces)
@@ -62,7 +65,9 @@ private enum AdapterRoutes {
         let name = try APIError.reading { () throws(FieldError) in
             try FieldReader(body, by: context.rules).require(AdapterFields.name)
         }
-        guard context.backend.models.unloadAdapter(named: name) else {
+        guard context.slot(named: name) != nil,
+            context.backend.models.unloadAdapter(named: name)
+        else {
             throw .modelNotFound(name)
         }
         return .response(ServerResponse(json: ["success": true]))
@@ -87,11 +92,15 @@ struct AdapterFolder {
         guard !name.isEmpty, !name.contains("\0"),
             !name.split(separator: "/").contains("..")
         else { throw wrong }
-        let url = name.hasPrefix("/") ? URL(fileURLWithPath: name) : folder.appending(path: name)
-        let path = url.resolvingSymlinksInPath().path
-        let root = folder.path
-        guard path.hasPrefix(root.hasSuffix("/") ? root : root + "/") else { throw wrong }
-        return path
+        let named = name.hasPrefix("/") ? URL(fileURLWithPath: name) : folder.appending(path: name)
+        let url = named.resolvingSymlinksInPath()
+        // A folder's own files may be links, too.
+        let files = ["adapter_config.json", "adapter_model.safetensors"].map {
+            url.appending(path: $0).resolvingSymlinksInPath()
+        }
+        let root = folder.path.hasSuffix("/") ? folder.path : folder.path + "/"
+        guard (files + [url]).allSatisfy({ $0.path.hasPrefix(root) }) else { throw wrong }
+        return url.path
     }
 }
 
