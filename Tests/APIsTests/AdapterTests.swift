@@ -2,6 +2,7 @@
 
 import APIs
 import Access
+import Foundation
 import Generation
 import HTTP
 import HTTPTypes
@@ -187,6 +188,20 @@ import Testing
             #expect(try reply.json["error"]?["param"] == "lora_name")
         }
         #expect(try await server.get("/v1/models").json["data"]?.arrayValue?.count == 1)
+    }
+
+    @Test func `files of a folder that are links to elsewhere are not read`() async throws {
+        let folder = try TemporaryFolder()
+        let outside = try TemporaryFolder()
+        let weights = try outside.write("weights", to: "weights")
+        let own = "\(folder.path)/own"
+        try FileManager.default.createDirectory(atPath: own, withIntermediateDirectories: false)
+        try FileManager.default.createSymbolicLink(
+            atPath: own + "/adapter_model.safetensors", withDestinationPath: weights)
+        let reply = try await server(folder).post(
+            "/v1/load_lora_adapter", #"{"lora_name":"a","lora_path":"own"}"#)
+        #expect(reply.status == 400)
+        #expect(reply.text.contains("a path within the server's adapter-directory"))
     }
 
     @Test func `without a folder nothing is loaded at run time`() async throws {

@@ -36,6 +36,19 @@ import Testing
         #expect(largestDifference(found, expected) < 1e-4)
     }
 
+    /// A file may say so, though no published one does.
+    @Test func `some of the layers of delta nets with experts may be dense`() throws {
+        var configuration = TinyShape.qwen35MoE.configuration
+        configuration.mixture.denseLayers = [1, 3]
+        let model = TinyModel(configuration, seed: 5)
+        let transformer = try Transformer(
+            configuration: configuration, tensors: model.tensors,
+            compute: Compute(pool: ThreadPool(threadCount: 1)),
+            limits: TransformerLimits(
+                maxBatchTokens: 1, blockCount: 1, positionsPerBlock: 16, maxLogitsRows: 1))
+        #expect(transformer.memoryPlan.stateByteCount > 0)
+    }
+
     @Test func `half precision keys and values change logits but little`() throws {
         let model = TinyShape.mixtral.model
         let tokens = model.tokens(75, seed: 7)

@@ -23,6 +23,15 @@ import Testing
             try ModelTensors.shaped(like: configuration, type: .q4_K, layerCount: layerCount))
     }
 
+    @Test func `where some layers are delta nets, as many of those that stand for all are`() {
+        #expect(Rehearsal.someLayers(of: .mixtral8x7B) == [1, 3])
+        #expect(Rehearsal.someLayers(of: .qwen36MoE35B) == [4, 8])
+        #expect(Rehearsal.someLayers(of: .qwen3Next80B) == [4, 8])
+        var odd = ModelConfiguration.qwen3Next80B
+        (odd.layerCount, odd.deltaLayers) = (47, odd.deltaLayers.filter { $0 < 47 })
+        #expect(Rehearsal.someLayers(of: odd) == [47])
+    }
+
     @Test func `a shape has the bytes that are counted without one, and no tied output`() throws {
         let tensors = try tensors()
         #expect(!tensors.isTied)

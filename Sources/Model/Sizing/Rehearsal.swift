@@ -70,8 +70,11 @@ package struct Rehearsal {
                 StandInWeights.largestByteCount(of: tensors), min(all, Self.standInByteCount)))
     }
 
-    /// The numbers of layers that stand for all.
-    private static func someLayers(of configuration: ModelConfiguration) -> [Int] {
+    /// The numbers of layers, from the last one on, that stand for all.
+    ///
+    /// - Parameter configuration: of a model with many.
+    /// - Returns: two numbers, of which the longer is extrapolated from, or that of all.
+    package static func someLayers(of configuration: ModelConfiguration) -> [Int] {
         let (all, nets) = (configuration.layerCount, configuration.deltaLayers)
         if nets.isEmpty { return [1, 3] }
         func isAlike(_ count: Int) -> Bool {
