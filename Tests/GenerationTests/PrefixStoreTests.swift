@@ -337,7 +337,9 @@ import Testing
     @Test func `a disk that takes nothing keeps nobody from an answer`() async throws {
         let folder = try TemporaryFolder()
         let plain = try await answer([request(), request()], with: nil)
-        let opened = try store(folder)
+        var configuration = PrefixStore.Configuration(directory: folder.path, maxBytes: 1 << 20)
+        configuration.pause = .seconds(86_400)
+        let opened = try PrefixStore(configuration)
         try FileManager.default.removeItem(atPath: folder.path)
         #expect(try await answer([request(), request()], with: opened) == plain)
         // One failure is enough to stop trying for a while.

@@ -33,6 +33,9 @@ package final class PrefixStore: Sendable {
         /// the start for another process that opens the folder.
         package var patience = Duration.seconds(2)
 
+        /// How long nothing is written after a write has failed.
+        package var pause = Duration.seconds(60)
+
         /// Says where and how much.
         package init(directory: String, maxBytes: Int) {
             self.directory = directory
@@ -101,14 +104,13 @@ package final class PrefixStore: Sendable {
         }
     }
 
-    /// How long nothing is written after a write has failed.
-    private static let pause = Duration.seconds(60)
-
     /// The most bytes of all files.
     let maxBytes: Int
 
     /// How long a request waits for its blocks.
     let patience: Duration
+
+    private let pause: Duration
 
     fileprivate let sharing: String
 
@@ -127,6 +129,7 @@ package final class PrefixStore: Sendable {
     ) throws(Failure) {
         maxBytes = configuration.maxBytes
         patience = configuration.patience
+        pause = configuration.pause
         sharing = configuration.sharing
         folder = try PrefixFolder(configuration.directory, patience: configuration.patience)
         self.logger = logger
@@ -250,7 +253,7 @@ package final class PrefixStore: Sendable {
             noteLevel()
         } catch {
             state.withLock { state in
-                state.pauseEnd = .now + Self.pause
+                state.pauseEnd = .now + pause
                 state.statistics.failureCount += 1
             }
             metrics.failures.increment()
@@ -258,7 +261,7 @@ package final class PrefixStore: Sendable {
                 "KV blocks are not kept on disk for a while: a file could not be written",
                 metadata: [
                     "file": "\(folder.path(of: name))", "reason": "\(error)",
-                    "seconds": "\(Self.pause.components.seconds)",
+                    "seconds": "\(pause.components.seconds)",
                 ])
         }
     }
