@@ -28,15 +28,6 @@ import Testing
             model: model, tokenizer: FakeTokenizer(), configuration: configuration)
     }
 
-    private func together(
-        _ requests: [GenerationRequest], on engine: GenerationEngine
-    ) async throws -> [Generated] {
-        let submitted = try requests.map { try engine.submit($0) }
-        var results: [Generated] = []
-        for request in submitted { results.append(await Generated(request)) }
-        return results
-    }
-
     private func alone(
         _ requests: [GenerationRequest], on engine: GenerationEngine
     ) async throws -> [Generated] {
@@ -74,14 +65,16 @@ import Testing
         let engine = engine(FakeModel())
         let results = try await alone(requests, on: engine)
         #expect(engine.statistics.rewinds > 10)
-        #expect(try await together(requests, on: self.engine(FakeModel(), chunk: 7)) == results)
+        #expect(
+            try await self.engine(FakeModel(), chunk: 7).generate(together: requests) == results)
     }
 
     @Test(arguments: [1, 3, 17, 256])
     func `neighbours and chunks change nothing`(chunk: Int) async throws {
         let requests = Self.requests(40)
         let expected = try await alone(requests, on: engine(FakeModel()))
-        #expect(try await together(requests, on: engine(FakeModel(), chunk: chunk)) == expected)
+        #expect(
+            try await engine(FakeModel(), chunk: chunk).generate(together: requests) == expected)
     }
 
     @Test(arguments: [26, 30, 45])
@@ -90,7 +83,7 @@ import Testing
         let expected = try await alone(requests, on: engine(FakeModel()))
         let model = FakeModel(blockCount: blockCount, maxBatchTokens: 20, maxLogitsRows: 12)
         let engine = engine(model, chunk: 16)
-        #expect(try await together(requests, on: engine) == expected)
+        #expect(try await engine.generate(together: requests) == expected)
         #expect(engine.statistics.preemptions > 0)
         #expect(engine.statistics.freeBlocks == blockCount)
     }
@@ -99,9 +92,9 @@ import Testing
     {
         var requests = Self.requests(40)
         for index in requests.indices { requests[index].topLogprobs = nil }
-        let plain = try await together(requests, on: engine(FakeModel()))
+        let plain = try await engine(FakeModel()).generate(together: requests)
         for index in requests.indices { requests[index].topLogprobs = index % 3 }
-        let asking = try await together(requests, on: engine(FakeModel()))
+        let asking = try await engine(FakeModel()).generate(together: requests)
         for (one, other) in zip(plain, asking) {
             #expect(one.choices.mapValues(\.ids) == other.choices.mapValues(\.ids))
             #expect(one.choices.mapValues(\.text) == other.choices.mapValues(\.text))
@@ -125,7 +118,7 @@ import Testing
                 maxLogitsRows: 12, threadCount: threadCount),
             tokenizer: FakeTokenizer(),
             configuration: .init(prefillChunkTokens: 13, prefillChunkTokensWhileDecoding: 5))
-        #expect(try await together(requests, on: tight) == expected)
+        #expect(try await tight.generate(together: requests) == expected)
         #expect(tight.statistics.freeBlocks == 8)
     }
 }

@@ -63,20 +63,6 @@ import Testing
             model: model, tokenizer: FakeTokenizer(), configuration: configuration)
     }
 
-    private func together(
-        _ requests: [GenerationRequest], on engine: GenerationEngine
-    ) async throws -> [Generated] {
-        try await withThrowingTaskGroup(of: (Int, Generated).self) { group in
-            for (index, request) in requests.enumerated() {
-                let stream = try engine.submit(request)
-                group.addTask { (index, await Generated(stream)) }
-            }
-            var results = Array(repeating: Generated(), count: requests.count)
-            for try await (index, result) in group { results[index] = result }
-            return results
-        }
-    }
-
     private func alone(_ requests: [GenerationRequest]) async throws -> [Generated] {
         var results: [Generated] = []
         let engine = engine(FakeModel())
@@ -87,7 +73,7 @@ import Testing
     @Test func `many requests together give what each gives alone`() async throws {
         let requests = Self.requests(60)
         let expected = try await alone(requests)
-        #expect(try await together(requests, on: engine(FakeModel())) == expected)
+        #expect(try await engine(FakeModel()).generate(together: requests) == expected)
     }
 
     @Test func `neither chunks nor preemption change what llama's samplers choose`() async throws {
@@ -95,7 +81,7 @@ import Testing
         let expected = try await alone(requests)
         let model = FakeModel(blockCount: 30, maxBatchTokens: 20, maxLogitsRows: 12)
         let engine = engine(model, chunk: 16)
-        #expect(try await together(requests, on: engine) == expected)
+        #expect(try await engine.generate(together: requests) == expected)
         #expect(engine.statistics.preemptions > 0)
     }
 
@@ -103,7 +89,8 @@ import Testing
     func `the size of the chunks changes nothing`(chunk: Int) async throws {
         let requests = Self.requests(30)
         let expected = try await alone(requests)
-        #expect(try await together(requests, on: engine(FakeModel(), chunk: chunk)) == expected)
+        #expect(
+            try await engine(FakeModel(), chunk: chunk).generate(together: requests) == expected)
     }
 
     @Test func `places that go to other clients change nothing`() async throws {
@@ -118,7 +105,7 @@ import Testing
             maxSequences: 4, maxQueuedSequences: 1_000)
         let engine = GenerationEngine(
             model: FakeModel(), tokenizer: FakeTokenizer(), configuration: configuration)
-        #expect(try await together(requests, on: engine) == expected)
+        #expect(try await engine.generate(together: requests) == expected)
     }
 
     @Test(arguments: [26, 30, 45])
@@ -127,7 +114,7 @@ import Testing
         let expected = try await alone(requests)
         let model = FakeModel(blockCount: blockCount, maxBatchTokens: 20, maxLogitsRows: 12)
         let engine = engine(model, chunk: 16)
-        #expect(try await together(requests, on: engine) == expected)
+        #expect(try await engine.generate(together: requests) == expected)
         #expect(engine.statistics.preemptions > 0)
         #expect(engine.statistics.freeBlocks == blockCount)
     }

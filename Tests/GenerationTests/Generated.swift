@@ -76,6 +76,19 @@ extension GenerationEngine {
         return SubmittedRequest(id: id, place: place, stream: stream)
     }
 
+    /// Submits all requests before any of them ends, and gathers what each gives.
+    func generate(together requests: [GenerationRequest]) async throws -> [Generated] {
+        try await withThrowingTaskGroup(of: (Int, Generated).self) { group in
+            for (index, request) in requests.enumerated() {
+                let stream = try submit(request)
+                group.addTask { (index, await Generated(stream)) }
+            }
+            var results = Array(repeating: Generated(), count: requests.count)
+            for try await (index, result) in group { results[index] = result }
+            return results
+        }
+    }
+
     /// Submits a request and gathers everything it gives.
     func generate(_ request: GenerationRequest) async throws -> Generated {
         await Generated(try submit(request))

@@ -22,20 +22,6 @@ import Testing
             model: model, tokenizer: FakeTokenizer(), configuration: configuration)
     }
 
-    private func together(
-        _ requests: [GenerationRequest], on engine: GenerationEngine
-    ) async throws -> [Generated] {
-        try await withThrowingTaskGroup(of: (Int, Generated).self) { group in
-            for (index, request) in requests.enumerated() {
-                let stream = try engine.submit(request)
-                group.addTask { (index, await Generated(stream)) }
-            }
-            var results = Array(repeating: Generated(), count: requests.count)
-            for try await (index, result) in group { results[index] = result }
-            return results
-        }
-    }
-
     /// Requests of every kind, half of which predict something of their answers.
     private func requests(_ answers: [Generated]? = nil) -> [GenerationRequest] {
         EngineInvarianceTests.requests(60).enumerated().map { index, request in
@@ -71,7 +57,7 @@ import Testing
         #expect(alone == expected)
         #expect(engine.statistics.acceptedDraftTokens > 100)
         #expect(engine.statistics.acceptedDraftTokens < engine.statistics.draftTokens)
-        #expect(try await together(requests(expected), on: engine) == expected)
+        #expect(try await engine.generate(together: requests(expected)) == expected)
         #expect(engine.statistics.freeBlocks == blockCount)
     }
 

@@ -29,15 +29,6 @@ import Testing
         return results
     }
 
-    private func together(
-        _ requests: [GenerationRequest], _ engine: GenerationEngine
-    ) async throws -> [Generated] {
-        let streams = try requests.map { try engine.submit($0) }
-        var results: [Generated] = []
-        for stream in streams { results.append(await Generated(stream)) }
-        return results
-    }
-
     private func prompt(_ count: Int, last: Int32) -> [Int32] {
         (0..<Int32(count - 1)).map { 2 + $0 * 7 % 40 } + [last]
     }
@@ -47,10 +38,10 @@ import Testing
         let expected = try await alone(Self.requests)
 
         let roomy = try engine(threadCount: threadCount)
-        #expect(try await together(Self.requests, roomy) == expected)
+        #expect(try await roomy.generate(together: Self.requests) == expected)
         let tight = try engine(
             stateCount: 9, blockCount: 8, maxBatchTokens: 21, threadCount: threadCount, chunk: 13)
-        #expect(try await together(Self.requests, tight) == expected)
+        #expect(try await tight.generate(together: Self.requests) == expected)
 
         #expect(tight.maxSequences == 5)
         #expect(tight.statistics.preemptions > 0)

@@ -19,13 +19,6 @@ import Testing
         return results
     }
 
-    private func together(_ engine: GenerationEngine) async throws -> [Generated] {
-        let streams = try requests.map { try engine.submit($0) }
-        var results: [Generated] = []
-        for stream in streams { results.append(await Generated(stream)) }
-        return results
-    }
-
     /// With keys and values of heads, and with latents.
     @Test(arguments: [1, 2], [false, true])
     func `together, alone, in chunks and preempted give the same`(
@@ -37,14 +30,14 @@ import Testing
                 vocabularyCount: FakeTokenizer.vocabularyCount, threadCount: threadCount,
                 isLatent: isLatent),
             tokenizer: FakeTokenizer())
-        #expect(try await together(roomy) == expected)
+        #expect(try await roomy.generate(together: requests) == expected)
         let tight = GenerationEngine(
             model: try TinyTransformer.make(
                 vocabularyCount: FakeTokenizer.vocabularyCount, blockCount: 8, maxBatchTokens: 21,
                 maxLogitsRows: 12, threadCount: threadCount, isLatent: isLatent),
             tokenizer: FakeTokenizer(),
             configuration: .init(prefillChunkTokens: 13, prefillChunkTokensWhileDecoding: 5))
-        #expect(try await together(tight) == expected)
+        #expect(try await tight.generate(together: requests) == expected)
         #expect(tight.statistics.preemptions > 0)
         #expect(tight.statistics.freeBlocks == 8)
     }

@@ -17,10 +17,25 @@ extension ScratchRole {
     static let projected = ScratchRole("what attention adds to the residual stream")
 }
 
+/// What a layer asks of attention, in this order; it may do more between the parts.
+protocol AttentionBlock: AnyObject {
+    /// The queries of the step's rows, head by head.
+    var queries: FloatBuffer { get }
+    /// `[T, H·Dh]`: a gate for what each query finds; nil: there are none.
+    var gates: FloatBuffer? { get }
+
+    /// Computes queries, and what the cache keeps, of the normalised rows.
+    func project(_ step: ForwardStep)
+    /// Rotates them by their positions.
+    func rotate(_ step: ForwardStep)
+    /// Puts what the cache keeps there.
+    func store(_ step: ForwardStep)
+    /// Adds to the residual stream what the queries find.
+    func attend(_ step: ForwardStep)
+}
+
 /// Attention of H query heads to the K key/value heads of all positions that a row sees.
-///
-/// A layer calls the parts in their order, and may do more between them.
-final class Attention {
+final class Attention: AttentionBlock {
     static let tensors = [
         TensorDeclaration(
             .query, [.H * .Dh, .D],

@@ -19,9 +19,9 @@ extension Architecture {
             mixture: choosing(by: .softmax, normalizes: false),
             latent: GGUFLatentKeys(equalScales: true)),
         huggingFace: huggingFace,
-        layer: { LatentLayer.tensors($0, $1) }, problem: { LatentLayer.problem(in: $0) },
-        kv: { LatentAttention.kv($0, $1) }, scratch: { LatentLayer.scratch($0) },
-        network: { LatentLayer.network($0) })
+        layer: { LatentFamily.tensors($0, $1) }, problem: { LatentFamily.problem(in: $0) },
+        kv: { LatentAttention.kv($0, $1) }, scratch: { LatentFamily.scratch($0) },
+        network: { LatentFamily.network($0) })
 
     private static let huggingFace = {
         var usual = choosing(by: .sigmoid)
@@ -77,8 +77,8 @@ extension Architecture {
                 valueDimension: 128)
             return keys
         }(),
-        layer: { LatentLayer.tensors($0, $1) }, kv: { LatentAttention.kv($0, $1) },
-        scratch: { LatentLayer.scratch($0) }, network: { LatentLayer.network($0) })
+        layer: { LatentFamily.tensors($0, $1) }, kv: { LatentAttention.kv($0, $1) },
+        scratch: { LatentFamily.scratch($0) }, network: { LatentFamily.network($0) })
 
     /// GLM-4.7-Flash: DeepSeek V3's layers.
     ///
@@ -113,8 +113,8 @@ extension Architecture {
                 valueDimension: 256)
             return keys
         }(),
-        layer: { LatentLayer.tensors($0, $1) }, kv: { LatentAttention.kv($0, $1) },
-        scratch: { LatentLayer.scratch($0) }, network: { LatentLayer.network($0) })
+        layer: { LatentFamily.tensors($0, $1) }, kv: { LatentAttention.kv($0, $1) },
+        scratch: { LatentFamily.scratch($0) }, network: { LatentFamily.network($0) })
 
     private static func choosing(
         by scoring: RouterRule.Scoring, normalizes: Bool = true

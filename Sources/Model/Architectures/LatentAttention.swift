@@ -33,7 +33,7 @@ extension ScratchRole {
 /// A layer calls the parts in their order, and may do more between them.
 ///
 /// - Source: arXiv:2405.04434 §2.1.2; transformers' `modeling_deepseek_v3.py`.
-final class LatentAttention {
+final class LatentAttention: AttentionBlock {
     /// The tensors of a layer.
     static func tensors(of configuration: ModelConfiguration) -> [TensorDeclaration] {
         (configuration.latent?.queryRank == nil ? [query] : queryByLatent) + latents
@@ -130,6 +130,7 @@ final class LatentAttention {
 
     /// `[T, H·Dh]`: of each head what does not rotate, then what does.
     let queries: FloatBuffer
+    let gates: FloatBuffer? = nil
 
     /// `[T, L + R]`.
     private let latents: FloatBuffer
@@ -255,8 +256,8 @@ final class LatentAttention {
     }
 }
 
-/// x += latent attention(norm(x)), then x += feedForward(norm(x)).
-final class LatentLayer: DecoderLayer {
+/// What families of latent attention have in common.
+enum LatentFamily {
     /// The tensors of a layer.
     static func tensors(_ configuration: ModelConfiguration, _ layer: Int) -> [TensorDeclaration] {
         [RMSNorm.beforeAttention] + LatentAttention.tensors(of: configuration)
@@ -282,34 +283,10 @@ final class LatentLayer: DecoderLayer {
             headCount: parts.configuration.headCount, maxTokenCount: parts.step.maxTokenCount)
         let scale = QueryScale(parts)
         return Decoder(
-            parts, prepare: { scale?.prepare($0) }, layer: { LatentLayer($0, heads, scale) })
-    }
-
-    private let attentionNorm: RMSNorm
-    private let attention: LatentAttention
-    private let queryScale: QueryScale?
-    private let feedForwardNorm: RMSNorm
-    private let feedForward: any FeedForward
-    private let isLast: Bool
-
-    private init(_ parts: LayerParts, _ heads: HeadRows, _ queryScale: QueryScale?) {
-        attentionNorm = RMSNorm(parts.weights.vector(.attentionNorm), parts.configuration)
-        attention = LatentAttention(parts, heads)
-        self.queryScale = queryScale
-        feedForwardNorm = RMSNorm(parts.weights.vector(.feedForwardNorm), parts.configuration)
-        feedForward = MixedFeedForward.make(parts)
-        isLast = parts.isLast
-    }
-
-    func forward(_ step: ForwardStep) {
-        attentionNorm.normalize(step)
-        attention.project(step)
-        attention.rotate(step)
-        queryScale?.multiply(attention.queries, step)
-        attention.store(step)
-        if isLast { step.keepLogitsRows(of: attention.queries) }
-        attention.attend(step)
-        feedForwardNorm.normalize(step)
-        feedForward.add(step)
+            parts, prepare: { scale?.prepare($0) },
+            layer: {
+                LlamaLayer(
+                    $0, LatentAttention($0, heads), MixedFeedForward.make($0), queryScale: scale)
+            })
     }
 }

@@ -42,41 +42,11 @@ extension Architecture {
         network: { parts in
             let scale = QueryScale(parts)
             return Decoder(parts, prepare: { scale?.prepare($0) }) { layer in
-                Ministral3Layer(
-                    layer, scale,
+                LlamaLayer(
+                    layer, Attention(layer),
                     layer.configuration.isMixtureOfExperts
-                        ? MixtureOfExperts(layer) : DenseFeedForward(layer))
+                        ? MixtureOfExperts(layer) : DenseFeedForward(layer),
+                    queryScale: scale)
             }
         })
-}
-
-/// Llama's layer, with scaled queries.
-private final class Ministral3Layer: DecoderLayer {
-    private let attentionNorm: RMSNorm
-    private let attention: Attention
-    private let queryScale: QueryScale?
-    private let feedForwardNorm: RMSNorm
-    private let feedForward: any FeedForward
-    private let isLast: Bool
-
-    init(_ parts: LayerParts, _ queryScale: QueryScale?, _ feedForward: any FeedForward) {
-        attentionNorm = RMSNorm(parts.weights.vector(.attentionNorm), parts.configuration)
-        attention = Attention(parts)
-        self.queryScale = queryScale
-        feedForwardNorm = RMSNorm(parts.weights.vector(.feedForwardNorm), parts.configuration)
-        self.feedForward = feedForward
-        isLast = parts.isLast
-    }
-
-    func forward(_ step: ForwardStep) {
-        attentionNorm.normalize(step)
-        attention.project(step)
-        attention.rotate(step)
-        queryScale?.multiply(attention.queries, step)
-        attention.store(step)
-        if isLast { step.keepLogitsRows(of: attention.queries) }
-        attention.attend(step)
-        feedForwardNorm.normalize(step)
-        feedForward.add(step)
-    }
 }

@@ -52,11 +52,11 @@ extension Architecture {
                 NumberKey("beta", .queryScale, in: 0...100),
                 NumberKey("original_max_position_embeddings", .queryScaleContext, in: 1...1e9),
             ], ignored: ["vision_encoder"]),
-        layer: { LatentLayer.tensors($0, $1) },
+        layer: { LatentFamily.tensors($0, $1) },
         prefixes: MistralWithImages.prefixes, ignored: MistralWithImages.ignored,
-        problem: { LatentLayer.problem(in: $0) },
-        kv: { LatentAttention.kv($0, $1) }, scratch: { LatentLayer.scratch($0) },
-        network: { LatentLayer.network($0) })
+        problem: { LatentFamily.problem(in: $0) },
+        kv: { LatentAttention.kv($0, $1) }, scratch: { LatentFamily.scratch($0) },
+        network: { LatentFamily.network($0) })
 
     private static func usual(normalizes: Bool = true) -> ExpertMixture {
         var mixture = ExpertMixture()

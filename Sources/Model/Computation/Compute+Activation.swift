@@ -127,4 +127,29 @@ extension Compute {
             previous = row
         }
     }
+
+    /// y[t] ⊙= sigmoid(gates[t]), for the first `rowCount` rows.
+    ///
+    /// - Parameters:
+    ///   - y: `[T, columns]`.
+    ///   - gates: `[T, columns]`.
+    ///   - rowCount: T.
+    package func gate(_ y: FloatBuffer, by gates: FloatBuffer, rowCount: Int) {
+        precondition(
+            y.columnCount == gates.columnCount && rowCount <= y.rowCount
+                && rowCount <= gates.rowCount,
+            "gating \(rowCount) rows: buffers of other shapes")
+        forEachRow(rowCount, cost: 4 * y.columnCount, SigmoidGating(isa: isa, y: y, gates: gates))
+    }
+
+    private struct SigmoidGating: RowWork {
+        let isa: ck_isa
+        let y: FloatBuffer
+        let gates: FloatBuffer
+
+        func run(row: Int) {
+            unsafe ck_sigmoid_multiply(
+                isa, gates.base + row * gates.stride, y.base + row * y.stride, y.columnCount)
+        }
+    }
 }

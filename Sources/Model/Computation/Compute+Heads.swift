@@ -82,4 +82,43 @@ extension Compute {
             }
         }
     }
+
+    /// Parts rows in which heads of two kinds take turns.
+    ///
+    /// - Parameters:
+    ///   - x: `[T, heads·2·width]`: a head of the first kind, one of the second, and so on.
+    ///   - rowCount: T.
+    ///   - width: of a head.
+    ///   - first: receives `[T, heads·width]`.
+    ///   - second: receives `[T, heads·width]`.
+    package func part(
+        _ x: FloatBuffer, rowCount: Int, width: Int, into first: FloatBuffer,
+        and second: FloatBuffer
+    ) {
+        precondition(
+            width > 0 && x.columnCount == 2 * first.columnCount
+                && second.columnCount == first.columnCount && first.columnCount % width == 0
+                && rowCount <= min(x.rowCount, first.rowCount, second.rowCount),
+            "parting \(rowCount) rows: buffers of other shapes")
+        forEachRow(
+            rowCount, cost: x.columnCount,
+            Parting(x: x, width: width, first: first, second: second))
+    }
+
+    private struct Parting: RowWork {
+        let x: FloatBuffer
+        let width: Int
+        let first: FloatBuffer
+        let second: FloatBuffer
+
+        func run(row: Int) {
+            let source = unsafe x.base + row * x.stride
+            for head in 0..<first.columnCount / width {
+                unsafe (first.base + row * first.stride + head * width).update(
+                    from: source + 2 * head * width, count: width)
+                unsafe (second.base + row * second.stride + head * width).update(
+                    from: source + (2 * head + 1) * width, count: width)
+            }
+        }
+    }
 }

@@ -38,28 +38,10 @@ extension Compute {
         _ x: FloatBuffer, rowCount: Int, weight: [Float], epsilon: Float
     ) {
         precondition(
-            weight.count <= x.columnCount && rowCount <= x.rowCount,
+            !weight.isEmpty && weight.count <= x.columnCount && rowCount <= x.rowCount,
             "normalising \(weight.count) of \(x.columnCount) components, \(rowCount) rows")
-        let width = weight.count
-        unsafe weight.withUnsafeBufferPointer { weight in
-            unsafe forEachRow(
-                rowCount, cost: width,
-                BeginningNormalization(
-                    isa: isa, x: x, width: width, weight: weight.baseAddress, epsilon: epsilon))
-        }
-    }
-
-    @safe private struct BeginningNormalization: RowWork {
-        let isa: ck_isa
-        let x: FloatBuffer
-        let width: Int
-        let weight: UnsafePointer<Float>?
-        let epsilon: Float
-
-        func run(row: Int) {
-            let values = unsafe x.base + row * x.stride
-            unsafe ck_rms_norm(isa, values, weight, values, width, epsilon)
-        }
+        normalizeParts(
+            x, rowCount: rowCount, columnCount: weight.count, weight: weight, epsilon: epsilon)
     }
 
     /// The same for each head of the first `rowCount` rows, in place.
@@ -75,25 +57,35 @@ extension Compute {
         precondition(
             !weight.isEmpty && x.columnCount % weight.count == 0 && rowCount <= x.rowCount,
             "normalising \(rowCount) rows of \(x.columnCount) by heads of \(weight.count)")
+        normalizeParts(
+            x, rowCount: rowCount, columnCount: x.columnCount, weight: weight, epsilon: epsilon)
+    }
+
+    /// The same for each part, as wide as the weight, of the first `columnCount` components.
+    private func normalizeParts(
+        _ x: FloatBuffer, rowCount: Int, columnCount: Int, weight: [Float], epsilon: Float
+    ) {
         let width = weight.count
         unsafe weight.withUnsafeBufferPointer { weight in
             unsafe forEachRow(
-                rowCount, cost: x.columnCount,
-                HeadNormalization(
-                    isa: isa, x: x, width: width, weight: weight.baseAddress, epsilon: epsilon))
+                rowCount, cost: columnCount,
+                PartNormalization(
+                    isa: isa, x: x, columnCount: columnCount, width: width,
+                    weight: weight.baseAddress, epsilon: epsilon))
         }
     }
 
-    @safe private struct HeadNormalization: RowWork {
+    @safe private struct PartNormalization: RowWork {
         let isa: ck_isa
         let x: FloatBuffer
+        let columnCount: Int
         let width: Int
         let weight: UnsafePointer<Float>?
         let epsilon: Float
 
         func run(row: Int) {
-            for head in stride(from: 0, to: x.columnCount, by: width) {
-                let values = unsafe x.base + row * x.stride + head
+            for part in stride(from: 0, to: columnCount, by: width) {
+                let values = unsafe x.base + row * x.stride + part
                 unsafe ck_rms_norm(isa, values, weight, values, width, epsilon)
             }
         }

@@ -22,9 +22,9 @@ package struct TensorDeclaration: Sendable {
     /// Whether every token passes all copies, such as those of heads, and not some, as of experts.
     package let everyCopy: Bool
     /// Its names in GGUF files; the first that is there counts, and the first is written.
-    package let gguf: [TensorName]
+    package private(set) var gguf: [TensorName]
     /// Its names in Hugging Face's files.
-    package let huggingFace: [TensorName]
+    package private(set) var huggingFace: [TensorName]
     /// Its names in Mistral's own files, of which packed files have the first.
     package let mistral: [TensorName]
     /// The tensor that this one comes together with.
@@ -74,20 +74,16 @@ package struct TensorDeclaration: Sendable {
 
     /// The same tensor with other names in Hugging Face's files.
     package func named(huggingFace names: [TensorName]) -> TensorDeclaration {
-        TensorDeclaration(
-            role, shape, copies: copies, gguf: gguf, huggingFace: names, mistral: mistral,
-            follows: follows, isQuantised: isQuantised, split: split, rotates: rotates,
-            fillsCache: fillsCache, isAdaptable: isAdaptable, isVector: isVector,
-            everyCopy: everyCopy)
+        var copy = self
+        copy.huggingFace = names
+        return copy
     }
 
     /// The same tensor with other names in GGUF files.
     package func named(gguf names: [TensorName]) -> TensorDeclaration {
-        TensorDeclaration(
-            role, shape, copies: copies, gguf: names, huggingFace: huggingFace, mistral: mistral,
-            follows: follows, isQuantised: isQuantised, split: split, rotates: rotates,
-            fillsCache: fillsCache, isAdaptable: isAdaptable, isVector: isVector,
-            everyCopy: everyCopy)
+        var copy = self
+        copy.gguf = names
+        return copy
     }
 
     /// The same vector, of which Hugging Face's files have what is to be added to one.

@@ -136,17 +136,13 @@ enum AdapterFields {
 }
 
 extension EndpointContract {
-    private static let done = FieldKind.object {
-        FieldDeclaration("success", .boolean, "Always true.").required
-    }
-
     /// `POST /v1/load_lora_adapter`.
     static let loadAdapter = EndpointContract(
         "Load a LoRA adapter, which is a model of its own from then on.", takes: AdapterFields.load,
-        gives: done)
+        gives: moved)
 
     /// `POST /v1/unload_lora_adapter`.
     static let unloadAdapter = EndpointContract(
         "Give a LoRA adapter up; requests that have begun with it end with it.",
-        takes: AdapterFields.unload, gives: done)
+        takes: AdapterFields.unload, gives: moved)
 }

@@ -60,7 +60,8 @@ extension EndpointContract {
     static let model = EndpointContract(
         "Describe a model.", gives: .either([card, anthropicCard]))
 
-    private static let moved = FieldKind.object {
+    /// What whoever has something brought to memory, or given up, is told.
+    static let moved = FieldKind.object {
         FieldDeclaration("success", .boolean, "Always true.").required
     }
 
