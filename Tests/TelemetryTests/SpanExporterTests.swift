@@ -202,7 +202,7 @@ import Tracing
         let address = try #require(CollectorAddress("http://127.0.0.1:\(port)"))
         let answers = await withCheckedContinuation { continuation in
             DispatchQueue.global().async {
-                let connection = CollectorConnection(to: address)
+                let connection = CollectorConnection(to: address, secondsToAnswer: 600)
                 continuation.resume(
                     returning: [connection.send(Array("{}".utf8)), connection.send([0x7B])])
             }

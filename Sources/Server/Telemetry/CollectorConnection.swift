@@ -26,10 +26,16 @@ package struct CollectorAddress: Hashable, Sendable {
 @safe package final class CollectorConnection {
     private let address: CollectorAddress
     private let session: OpaquePointer?
+    private let secondsToAnswer: Int
 
     /// A connection that is made with the first batch.
-    package init(to address: CollectorAddress) {
+    ///
+    /// - Parameters:
+    ///   - address: where batches are posted.
+    ///   - secondsToAnswer: after how many seconds without an answer a batch counts as not taken.
+    package init(to address: CollectorAddress, secondsToAnswer: Int = 10) {
         self.address = address
+        self.secondsToAnswer = secondsToAnswer
         unsafe session = ct_session_open()
     }
 
@@ -57,8 +63,8 @@ package struct CollectorAddress: Hashable, Sendable {
                             unsafe request.headers = lines.baseAddress
                             unsafe request.header_count = lines.count
                             unsafe request.connect_seconds = 5
-                            unsafe request.stalled_seconds = 10
-                            unsafe request.total_seconds = 10
+                            unsafe request.stalled_seconds = secondsToAnswer
+                            unsafe request.total_seconds = secondsToAnswer
                             unsafe request.allows_plain = 1
                             unsafe request.body = bytes.baseAddress
                             unsafe request.body_count = bytes.count
