@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Access
+import Dispatch
 import Foundation
 import JSON
+import Synchronization
 import TestSupport
 import Testing
 
@@ -166,5 +168,42 @@ import Testing
                 }
         }
         #expect(Set(numbers.compactMap { $0 }) == Set(0...300))
+    }
+
+    @Test func `while nothing can be written, lines nobody waits for are limited and counted`()
+        async throws
+    {
+        // The log asks for the time where it looks for old files, on the thread that writes.
+        let (isHeld, isStopped) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        let reports = Mutex<[String]>([])
+        let stops = Mutex(false)
+        var limits = AuditLog.Limits()
+        (limits.maxFileByteCount, limits.maxAge, limits.maxWaitingCount) = (1, 1000, 3)
+        let log = try AuditLog(
+            folder: "\(folder.path)/audit", limits: limits,
+            unixTime: { [clock] in
+                if stops.withLock({ $0 }) {
+                    isStopped.signal()
+                    isHeld.wait()
+                }
+                return clock.now
+            },
+            report: { text in reports.withLock { $0.append(text) } })
+        await log.append(.init(["request": 0]))
+        stops.withLock { $0 = true }
+        log.note(.init(["request": 1]))
+        func waitUntilStopped() { isStopped.wait() }
+        waitUntilStopped()
+        stops.withLock { $0 = false }
+        for index in 2..<8 { log.note(.init(["request": .integer(index)])) }
+        async let waited: Void = log.append(.init(["request": 8]))
+        isHeld.signal()
+        await waited
+        log.close()
+        #expect(try verify().lineCount == 6)
+        #expect(
+            reports.withLock { $0 } == [
+                "3 audit records are lost: too many waited for the disk"
+            ])
     }
 }

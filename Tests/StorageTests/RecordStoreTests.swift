@@ -80,6 +80,21 @@ import Testing
         #expect(try store(RecordLimits(maxCount: 1)).count == 1)
     }
 
+    @Test func `who keeps to a part loses nothing to who takes more`() throws {
+        let few = try store(RecordLimits(maxCount: 4))
+        for id in ["a", "b"] { try few.put([1], id: id, owner: "calm") }
+        for id in ["c", "d", "e", "f"] { try few.put([1], id: id, owner: "many") }
+        few.flush()
+        #expect(try files() == ["calm.a", "calm.b", "many.e", "many.f"])
+        let small = try store(RecordLimits(maxByteCount: 8))
+        try small.put([1, 2, 3, 4, 5, 6], id: "g", owner: "large")
+        small.flush()
+        #expect(try files() == ["calm.b", "large.g", "many.f"])
+        try small.put([1, 2, 3], id: "h", owner: "calm")
+        small.flush()
+        #expect(try files() == ["calm.b", "calm.h", "many.f"])
+    }
+
     @Test func `what is too old is gone`() throws {
         let limits = RecordLimits(maxAge: .seconds(100))
         let first = try store(limits)

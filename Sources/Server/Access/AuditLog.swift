@@ -11,7 +11,8 @@ import Synchronization
 ///
 /// Lines are written together by a queue of its own. What is to be sealed goes through another one
 /// first, so that only lines with content wait for a large one. A process that is killed loses no line
-/// that was written, and at most half of one, which the next process cuts off.
+/// that was written, and at most half of one, which the next process cuts off. While the disk takes
+/// nothing, requests wait for their lines; of lines nobody waits for, a limited number is kept.
 package final class AuditLog: Sendable {
     /// How large files become, and how long they are kept.
     package struct Limits: Hashable, Sendable {
@@ -20,6 +21,9 @@ package final class AuditLog: Sendable {
 
         /// The seconds after which a file that is not written any more is removed; nil for never.
         package var maxAge: Int?
+
+        /// How many lines may wait for the disk before those nobody waits for are lost.
+        package var maxWaitingCount = 1 << 16
 
         /// 64 MiB, and nothing is removed.
         package init() {}
@@ -44,6 +48,9 @@ package final class AuditLog: Sendable {
         var lines: [JSONObject] = []
         var waiting: [CheckedContinuation<Void, Never>] = []
         var isScheduled = false
+
+        /// Lines that were not kept, for too many waited.
+        var lostCount = 0
     }
 
     /// What the queue alone knows.
@@ -185,6 +192,10 @@ package final class AuditLog: Sendable {
 
     private func add(_ record: JSONObject, _ continuation: CheckedContinuation<Void, Never>?) {
         let isFirst = state.withLock { state in
+            if continuation == nil, state.lines.count >= limits.maxWaitingCount {
+                state.lostCount += 1
+                return false
+            }
             state.lines.append(record)
             if let continuation { state.waiting.append(continuation) }
             defer { state.isScheduled = true }
@@ -203,13 +214,17 @@ package final class AuditLog: Sendable {
     }
 
     private func write() {
-        let (lines, waiting) = state.withLock { state in
+        let (lines, waiting, lostCount) = state.withLock { state in
             defer {
                 state.lines = []
                 state.waiting = []
                 state.isScheduled = false
+                state.lostCount = 0
             }
-            return (state.lines, state.waiting)
+            return (state.lines, state.waiting, state.lostCount)
+        }
+        if lostCount > 0 {
+            report("\(lostCount) audit records are lost: too many waited for the disk")
         }
         writing.withLock { writing in
             do throws(AccessError) {

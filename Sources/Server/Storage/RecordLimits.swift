@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// How much is kept; beyond it the oldest records go.
+/// How much is kept; beyond it the oldest records of the owner who takes most go.
 package struct RecordLimits: Hashable, Sendable {
     /// The most records.
     package var maxCount: Int

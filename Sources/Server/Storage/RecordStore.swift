@@ -6,8 +6,9 @@ import Synchronization
 
 /// Records of bytes that outlive the process, each of which only its owner finds.
 ///
-/// There are never more than the limits allow: the oldest go first. A record is found as soon as it
-/// was put, and is written by a thread of the store's own. One process at a time uses a folder.
+/// There are never more than the limits allow: the oldest of the owner who takes most go first, so that
+/// nobody who keeps to an equal share loses a record to others. A record is found as soon as it was put,
+/// and is written by a thread of the store's own. One process at a time uses a folder.
 package final class RecordStore: Sendable {
     private struct Key: Hashable {
         let owner: String
@@ -27,20 +28,50 @@ package final class RecordStore: Sendable {
         var pending: [UInt8]?
     }
 
+    /// What one owner takes.
+    private struct Part {
+        var count = 0
+        var byteCount = 0
+    }
+
     private struct State {
         var entries: [Key: Entry] = [:]
         /// The oldest first.
         var order: [Key] = []
         var byteCount = 0
+        var parts: [String: Part] = [:]
         var pendingByteCount = 0
         var lastSerial = 0
+
+        mutating func add(_ entry: Entry) {
+            entries[entry.key] = entry
+            order.append(entry.key)
+            byteCount += entry.byteCount
+            pendingByteCount += entry.pending?.count ?? 0
+            var part = parts[entry.key.owner] ?? Part()
+            part.count += 1
+            part.byteCount += entry.byteCount
+            parts[entry.key.owner] = part
+        }
 
         mutating func remove(_ key: Key) -> Bool {
             guard let entry = entries.removeValue(forKey: key) else { return false }
             byteCount -= entry.byteCount
+            var part = parts[key.owner] ?? Part()
+            part.count -= 1
+            part.byteCount -= entry.byteCount
+            parts[key.owner] = part.count == 0 ? nil : part
             pendingByteCount -= entry.pending?.count ?? 0
             if let index = order.firstIndex(of: key) { order.remove(at: index) }
             return true
+        }
+
+        /// The oldest record of the owner who takes most, among those but the record that was put last.
+        func oldest(ofMost amount: KeyPath<Part, Int>) -> Key? {
+            var others = parts
+            if let last = order.last?.owner, others[last]?.count == 1 { others[last] = nil }
+            let most = others.values.map { $0[keyPath: amount] }.max()
+            return order.first { others[$0.owner]?[keyPath: amount] == most }
         }
     }
 
@@ -74,9 +105,7 @@ package final class RecordStore: Sendable {
         let found = try Self.entries(in: folder)
         state.withLock { state in
             for entry in found {
-                state.entries[entry.key] = entry
-                state.order.append(entry.key)
-                state.byteCount += entry.byteCount
+                state.add(entry)
             }
         }
         trim()
@@ -104,12 +133,10 @@ package final class RecordStore: Sendable {
             if state.pendingByteCount > Self.maxPendingByteCount { return state.pendingByteCount }
             _ = state.remove(key)
             state.lastSerial += 1
-            state.entries[key] = Entry(
-                key: key, byteCount: bytes.count, time: time, serial: state.lastSerial,
-                pending: bytes)
-            state.order.append(key)
-            state.byteCount += bytes.count
-            state.pendingByteCount += bytes.count
+            state.add(
+                Entry(
+                    key: key, byteCount: bytes.count, time: time, serial: state.lastSerial,
+                    pending: bytes))
             return 0
         }
         guard pendingByteCount == 0 else { throw .busy(pendingByteCount: pendingByteCount) }
@@ -175,11 +202,19 @@ package final class RecordStore: Sendable {
         let oldest = unixTime() - limits.maxAge / .seconds(1)
         let removed = state.withLock { state in
             var removed: [Key] = []
-            while let key = state.order.first, let entry = state.entries[key] {
-                let isTooMuch =
-                    state.entries.count > limits.maxCount
-                    || state.byteCount > limits.maxByteCount
-                guard isTooMuch || entry.time < oldest, state.remove(key) else { break }
+            while let key = state.order.first, let entry = state.entries[key],
+                entry.time < oldest, state.remove(key)
+            {
+                removed.append(key)
+            }
+            while state.entries.count > limits.maxCount, let key = state.oldest(ofMost: \.count),
+                state.remove(key)
+            {
+                removed.append(key)
+            }
+            while state.byteCount > limits.maxByteCount,
+                let key = state.oldest(ofMost: \.byteCount), state.remove(key)
+            {
                 removed.append(key)
             }
             return removed
