@@ -170,6 +170,8 @@ package struct ModelConfiguration: Sendable, Equatable {
             }
         }
         if let borrowingIntermediateSize, borrows(layer: layer) {
+            // Experts are as wide in all layers.
+            own.mixture.expertSize = mixture.expertSize ?? (expertCount.map { _ in expertSize })
             own.intermediateSize = borrowingIntermediateSize
         }
         return own
