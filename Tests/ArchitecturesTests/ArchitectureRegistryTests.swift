@@ -35,7 +35,8 @@ import Testing
             ("DeepseekV3ForCausalLM", 4, "DeepSeek V3"),
             ("DeepseekV2ForCausalLM", 4, "DeepSeek V2"),
             ("Glm4MoeLiteForCausalLM", 4, "GLM-4-MoE-Lite"), ("mistral4", 4, "Mistral 4"),
-            ("Mistral4ForCausalLM", 4, "Mistral 4"), ("bert", nil, "BERT"),
+            ("Mistral4ForCausalLM", 4, "Mistral 4"), ("gemma4", nil, "Gemma 4"),
+            ("gemma4", 4, "Gemma 4"), ("Gemma4ForCausalLM", 4, "Gemma 4"), ("bert", nil, "BERT"),
             ("BertModel", nil, "BERT"),
             ("BertForSequenceClassification", nil, "BERT with a classifier"),
         ] as [(String, Int?, String)])
@@ -51,7 +52,9 @@ import Testing
         for architecture in Architecture.all
         where naming != .gguf || architecture.schema.gguf != nil {
             // Gate and up projections are rows of one tensor there, or keys and values of latents.
-            let sharing = ["gpt-oss", "DeepSeek V2", "DeepSeek V3", "GLM-4-MoE-Lite", "Mistral 4"]
+            let sharing = [
+                "gpt-oss", "DeepSeek V2", "DeepSeek V3", "GLM-4-MoE-Lite", "Mistral 4", "Gemma 4",
+            ]
             if naming == .huggingFace, sharing.contains(architecture.schema.name) { continue }
             let experts = architecture.schema.experts == .never ? nil : 3
             var configuration = Self.configuration("any", experts: experts)

@@ -38,6 +38,57 @@ import Testing
         }
     }
 
+    /// 4e-6: the error of the cube, up to 8 units, is multiplied by what the exponential grows with it,
+    /// and gates are at most 4 here.
+    @Test(arguments: KernelChoice.available)
+    func `the gate may be GELU by its approximation with tanh`(kernels: KernelChoice) {
+        let compute = compute(kernels)
+        for (tokens, rows) in [(1, 1), (5, 15), (9, 64), (300, 70)] {
+            var random = RandomWeights(seed: 19)
+            let w1 = random.matrix(of: .f32, rows: rows, columns: 33)
+            let w3 = random.matrix(of: .f32, rows: rows, columns: 33)
+            let x = random.buffer(rows: tokens, columns: 33)
+            let gate = FloatBuffer(rowCount: tokens, columnCount: rows)
+            let up = FloatBuffer(rowCount: tokens, columnCount: rows)
+            let y = FloatBuffer(rowCount: tokens, columnCount: rows)
+            compute.multiply(x, rows: 0..<tokens, [w1, w3], into: [gate, up])
+
+            compute.multiplyGated(x, rows: 0..<tokens, w1: w1, w3: w3, by: .gelu, into: y)
+
+            for token in 0..<tokens {
+                let (g, u) = (gate.values(row: token), up.values(row: token))
+                for (row, found) in y.values(row: token).enumerated() {
+                    let z = Double(g[row])
+                    let inner = (2 / Double.pi).squareRoot() * (z + 0.044715 * z * z * z)
+                    let expected = z / (1 + exp(-2 * inner)) * Double(u[row])
+                    #expect(
+                        abs(Double(found) - expected)
+                            <= 4e-6 * max(1, abs(inner)) * abs(expected) + 1e-30)
+                }
+            }
+        }
+    }
+
+    /// Within 3e-7: a quotient, the exponential and a product.
+    @Test(arguments: KernelChoice.available)
+    func `capped numbers are the limit times the tanh of their share of it`(
+        kernels: KernelChoice
+    ) {
+        let compute = compute(kernels)
+        var values: [Float] = [0, -0.0, 1e-30, -1e-8, 29.9, 30, 30.1, -30.1, 1e4, -1e30]
+        values += (-300...300).map { Float($0) * 0.37 }
+        let x = FloatBuffer(rowCount: 2, columnCount: values.count)
+        for row in 0..<2 { x.setRow(row, to: values) }
+
+        compute.cap(x, rowCount: 1, limit: 30)
+
+        for (value, found) in zip(values, x.values(row: 0)) {
+            let expected = 30 * tanh(Double(value) / 30)
+            #expect(abs(Double(found) - expected) <= 3e-7 * abs(expected), "\(value)")
+        }
+        #expect(x.values(row: 1) == values)
+    }
+
     /// 2e-6: as above, and the sums with biases.
     @Test(arguments: KernelChoice.available)
     func `a clamped gate limits both products and adds one to up`(kernels: KernelChoice) {

@@ -160,16 +160,15 @@ import Testing
         #expect(store.statistics.writtenCount == Self.blockCount)
     }
 
-    /// With keys and values of heads, and with latents.
-    @Test(arguments: [1, 16], [false, true])
+    @Test(arguments: [1, 16], TinyTransformer.Kind.allCases)
     func `a real model's answers have the same bits after a restart`(
-        maxBatchTokens: Int, isLatent: Bool
+        maxBatchTokens: Int, kind: TinyTransformer.Kind
     ) async throws {
         let folder = try TemporaryFolder()
         func answer(_ store: PrefixStore?) async throws -> Generated {
             let model = try TinyTransformer.make(
                 vocabularyCount: FakeTokenizer.vocabularyCount,
-                maxBatchTokens: maxBatchTokens + 32, isLatent: isLatent)
+                maxBatchTokens: maxBatchTokens + 32, kind: kind)
             let engine = GenerationEngine(
                 model: model, tokenizer: FakeTokenizer(),
                 prefixes: store.map { PrefixSpace($0, computation: "tiny") })

@@ -9,32 +9,31 @@ import Testing
 @Suite struct TransformerEngineTests {
     private let requests = EngineInvarianceTests.requests(24)
 
-    private func alone(isLatent: Bool) async throws -> [Generated] {
+    private func alone(kind: TinyTransformer.Kind) async throws -> [Generated] {
         let engine = GenerationEngine(
             model: try TinyTransformer.make(
-                vocabularyCount: FakeTokenizer.vocabularyCount, isLatent: isLatent),
+                vocabularyCount: FakeTokenizer.vocabularyCount, kind: kind),
             tokenizer: FakeTokenizer())
         var results: [Generated] = []
         for request in requests { results.append(try await engine.generate(request)) }
         return results
     }
 
-    /// With keys and values of heads, and with latents.
-    @Test(arguments: [1, 2], [false, true])
+    @Test(arguments: [1, 2], TinyTransformer.Kind.allCases)
     func `together, alone, in chunks and preempted give the same`(
-        threadCount: Int, isLatent: Bool
+        threadCount: Int, kind: TinyTransformer.Kind
     ) async throws {
-        let expected = try await alone(isLatent: isLatent)
+        let expected = try await alone(kind: kind)
         let roomy = GenerationEngine(
             model: try TinyTransformer.make(
                 vocabularyCount: FakeTokenizer.vocabularyCount, threadCount: threadCount,
-                isLatent: isLatent),
+                kind: kind),
             tokenizer: FakeTokenizer())
         #expect(try await roomy.generate(together: requests) == expected)
         let tight = GenerationEngine(
             model: try TinyTransformer.make(
                 vocabularyCount: FakeTokenizer.vocabularyCount, blockCount: 8, maxBatchTokens: 21,
-                maxLogitsRows: 12, threadCount: threadCount, isLatent: isLatent),
+                maxLogitsRows: 12, threadCount: threadCount, kind: kind),
             tokenizer: FakeTokenizer(),
             configuration: .init(prefillChunkTokens: 13, prefillChunkTokensWhileDecoding: 5))
         #expect(try await tight.generate(together: requests) == expected)
@@ -42,13 +41,15 @@ import Testing
         #expect(tight.statistics.freeBlocks == 8)
     }
 
-    @Test(arguments: [false, true])
-    func `cancelled neighbours and shared prefixes change nothing`(isLatent: Bool) async throws {
-        let expected = try await alone(isLatent: isLatent)
+    @Test(arguments: TinyTransformer.Kind.allCases)
+    func `cancelled neighbours and shared prefixes change nothing`(
+        kind: TinyTransformer.Kind
+    ) async throws {
+        let expected = try await alone(kind: kind)
         let engine = GenerationEngine(
             model: try TinyTransformer.make(
                 vocabularyCount: FakeTokenizer.vocabularyCount, blockCount: 24,
-                maxBatchTokens: 21, maxLogitsRows: 12, isLatent: isLatent),
+                maxBatchTokens: 21, maxLogitsRows: 12, kind: kind),
             tokenizer: FakeTokenizer(),
             configuration: .init(prefillChunkTokens: 13, prefillChunkTokensWhileDecoding: 5))
         // Twice: the second time, what is left of the first answers is found again.

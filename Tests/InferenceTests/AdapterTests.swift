@@ -105,7 +105,7 @@ import Testing
                 maxBatchTokens: 1, blockCount: 1, positionsPerBlock: 16, maxLogitsRows: 1))
         let schema = Architecture.of(model.configuration).schema
 
-        for (tensor, layer) in schema.tensors(of: model.configuration) {
+        for (tensor, layer, _) in schema.tensors(of: model.configuration) {
             #expect(
                 transformer.isAdaptable(tensor.role, layer: layer) == tensor.isAdaptable,
                 "\(tensor.role), layer \(layer ?? -1)")

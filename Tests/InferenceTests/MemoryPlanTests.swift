@@ -45,6 +45,27 @@ import Testing
         #expect(plan.kvByteCountPerPosition == 2 * 32 * 8 * bytesPerHead)
     }
 
+    /// 25 layers of 8 heads of 256, and 5 of 2 heads of 512.
+    @Test func `Gemma 4 keeps less of layers that see all`() throws {
+        let plan = try MemoryPlan(
+            configuration: .gemma4MoE26B, weightByteCount: 0,
+            limits: TransformerLimits(
+                maxBatchTokens: 256, blockCount: 1024, positionsPerBlock: 32, kvElementType: .f16),
+            threadCount: 16)
+
+        #expect(plan.kvByteCountPerPosition == 2 * 2 * (25 * 8 * 256 + 5 * 2 * 512))
+    }
+
+    @Test func `layers that borrow keys and values keep none`() throws {
+        let plan = try MemoryPlan(
+            configuration: .gemma4E2B, weightByteCount: 0,
+            limits: TransformerLimits(
+                maxBatchTokens: 256, blockCount: 1024, positionsPerBlock: 32, kvElementType: .f16),
+            threadCount: 16)
+
+        #expect(plan.kvByteCountPerPosition == 2 * 2 * (12 * 256 + 3 * 512))
+    }
+
     /// 36 layers of 256 + 64 numbers of 16 bits.
     @Test func `Mistral Small 4 takes 22.5 KiB of latents per position`() throws {
         let plan = try MemoryPlan(

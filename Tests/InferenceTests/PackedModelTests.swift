@@ -20,7 +20,8 @@ struct PackedModelTests {
             "qwen2moe-dense-layers", "glm4moe.gguf", "minimax-m2", "ernie4moe-tied.gguf",
             "mellum", "mellum-yarn-tied.gguf", "deepseek-v3", "deepseek-v3.gguf",
             "deepseek-v2-old.gguf", "glm4moelite-groups", "mistral4", "mistral4.mistral",
-            "mistral4-images",
+            "mistral4-images", "gemma4", "gemma4.gguf", "gemma4-moe.gguf", "gemma4-borrowing",
+            "gemma4-borrowing.gguf", "gemma4-apart.gguf",
         ])
     func `logits from a packed file are those of its source, bit for bit`(name: String) throws {
         try withFolder { folder in
@@ -50,6 +51,7 @@ struct PackedModelTests {
             "ernie4moe-tied", "ernie4moe-interval", "mellum", "mellum-yarn-tied", "deepseek-v3",
             "deepseek-v3-tied", "deepseek-v2", "deepseek-v2-old.gguf", "glm4moelite",
             "glm4moelite-groups", "mistral4", "mistral4-images", "mistral4-groups.mistral",
+            "gemma4", "gemma4-moe", "gemma4-borrowing", "gemma4-apart", "gemma4-borrowing.gguf",
         ])
     func `logits from a GGUF file of f32 are those of its source`(name: String) throws {
         try withFolder { folder in

@@ -25,6 +25,7 @@ import Testing
             (.qwen3MoE30B, 30.5, 3.3), (.olmoe7B, 6.9, 1.3), (.glm4Air, 106.9, 13.4),
             (.gptOSS20B, 20.9, 4.2), (.gptOSS120B, 116.8, 5.7), (.mistralSmall4, 119.0, 6.6),
             (.mistralLarge3, 673.4, 39.9), (.deepSeekV3, 671.0, 37.5), (.kimiK2, 1026.4, 32.9),
+            (.gemma4MoE26B, 25.97, 4.55), (.gemma4Dense31B, 32.1, 32.1),
             (.glm4Flash, 29.9, 3.9), (.qwen36MoE35B, 34.66, 3.45), (.qwen3Next80B, 79.67, 3.87),
         ]
         for (model, all, active) in models {

@@ -15,26 +15,102 @@ struct ReferenceTransformer {
         var x = tokens.map { token in
             (0..<c.hiddenSize).map {
                 Double(model.embedding.values[Int(token) * c.hiddenSize + $0])
+                    * (isGemma4 ? Double(c.hiddenSize).squareRoot() : 1)
             }
         }
+        let inputs = layerInputs(tokens, x)
+        // The normalised rows of each layer, of which others may borrow keys and values.
+        var seen: [[[Double]]] = []
         for (index, layer) in model.layers.enumerated() {
             let normed = x.map { normalized($0, layer.attentionNorm) }
+            seen.append(normed)
             if let net = layer.deltaNet {
                 let said = deltaNet(normed, net)
                 for t in x.indices { x[t] = sum(x[t], net.output.times(said[t])) }
             } else {
                 let attended =
                     layer.latent.map { latentAttention(normed, layer, $0, index) }
-                    ?? attention(normed, layer, index)
+                    ?? attention(normed, layer, index, lenders: seen)
                 for t in x.indices {
-                    x[t] = sum(x[t], biased(layer.wo.times(attended[t]), layer.outputBias))
+                    let found = biased(layer.wo.times(attended[t]), layer.outputBias)
+                    let norm = layer.further.vector("norm after attention")
+                    x[t] = sum(x[t], norm.isEmpty ? found : normalized(found, norm))
                 }
             }
             for t in x.indices {
+                if isGemma4 {
+                    x[t] = gemma4FeedForward(x[t], layer, inputs.isEmpty ? [] : inputs[t][index])
+                    continue
+                }
                 x[t] = sum(x[t], feedForward(normalized(x[t], layer.ffnNorm), layer))
             }
         }
-        return x.map { model.output.times(normalized($0, model.outputNorm)) }
+        let limit = c.numbers[FamilyNumber("limit of logits")]
+        return x.map { row in
+            model.output.times(normalized(row, model.outputNorm)).map { logit in
+                limit.map { tanh(logit / $0) * $0 } ?? logit
+            }
+        }
+    }
+
+    private var isGemma4: Bool { model.configuration.architecture.hasPrefix("Gemma4") }
+
+    /// What Gemma 4's layers get of each token besides: of each layer some numbers, or none.
+    private func layerInputs(_ tokens: [Int32], _ x: [[Double]]) -> [[[Double]]] {
+        let further = model.furtherInputs
+        guard let table = further.matrices["token embedding of layers"],
+            let projection = further.matrices["projection to inputs of layers"]
+        else { return [] }
+        let norm = further.vector("norm of inputs of layers")
+        let size = norm.count
+        return zip(tokens, x).map { token, row in
+            let projected = projection.times(row).map { $0 / Double(row.count).squareRoot() }
+            return (0..<model.configuration.layerCount).map { layer in
+                let own = normalized(Array(projected[layer * size..<(layer + 1) * size]), norm)
+                return own.enumerated().map { index, value in
+                    let place = Int(token) * table.columns + layer * size + index
+                    let embedded = Double(table.values[place]) * Double(size).squareRoot()
+                    return (value + embedded) / 2.0.squareRoot()
+                }
+            }
+        }
+    }
+
+    /// A row after what follows attention in Gemma 4.
+    private func gemma4FeedForward(
+        _ x: [Double], _ layer: TinyModel.Layer, _ input: [Double]
+    ) -> [Double] {
+        let further = layer.further
+        func gelu(_ x: Double) -> Double {
+            x / 2 * (1 + tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
+        }
+        func output(of expert: TinyModel.Expert, _ x: [Double]) -> [Double] {
+            expert.w2.times(zip(expert.w1.times(x), expert.w3.times(x)).map { gelu($0) * $1 })
+        }
+        var given = output(
+            of: layer.shared ?? layer.experts[0], normalized(x, layer.ffnNorm))
+        if let router = layer.router {
+            given = normalized(given, further.vector("norm after the network beside experts"))
+            let length = Double(x.count).squareRoot()
+            let logits = router.times(
+                normalized(x, further.vector("scale of the router's input")).map { $0 / length })
+            let own = normalized(x, further.vector("norm before experts"))
+            var mixed = [Double](repeating: 0, count: x.count)
+            for (expert, weight) in chosen(logits, []) {
+                let scale = weight * Double(further.vector("scales of experts")[expert])
+                mixed = sum(mixed, output(of: layer.experts[expert], own).map { $0 * scale })
+            }
+            given = sum(given, normalized(mixed, further.vector("norm after experts")))
+        }
+        var y = sum(x, normalized(given, further.vector("norm after the networks")))
+        if let gate = further.matrices["gate of a layer's input"],
+            let projection = further.matrices["projection of a layer's input"]
+        {
+            let gated = zip(gate.times(y), input).map { gelu($0) * $1 }
+            y = sum(
+                y, normalized(projection.times(gated), further.vector("norm of a layer's input")))
+        }
+        return y.map { $0 * Double(further.vector("scale of a layer")[0]) }
     }
 
     private func sum(_ a: [Double], _ b: [Double]) -> [Double] { zip(a, b).map { $0 + $1 } }
@@ -52,18 +128,32 @@ struct ReferenceTransformer {
         return zip(x, weight).map { $0 * scale * Double($1) }
     }
 
+    /// What each row finds; `lenders` are the normalised rows of the layers up to this one.
     private func attention(
-        _ x: [[Double]], _ layer: TinyModel.Layer, _ index: Int
+        _ x: [[Double]], _ layer: TinyModel.Layer, _ index: Int, lenders: [[[Double]]]
     ) -> [[Double]] {
-        let c = model.configuration
+        let c = model.configuration.own(layer: index)
+        let lender = model.configuration.lender(toLayer: index) ?? index
+        let (source, rows) = (model.layers[lender], lenders[lender])
+        let keysAreValues =
+            c.numbers[FamilyNumber("values that are keys")] != nil && c.window(layer: index) == nil
         let gates = x.map { gate(of: layer.wq.times($0)) }
         let q = x.indices.map { t in
             rotated(projected(x[t], layer.wq, 0, layer), position: t, index).map {
                 $0 * queryScale(at: t)
             }
         }
-        let k = x.indices.map { rotated(projected(x[$0], layer.wk, 1, layer), position: $0, index) }
-        let v = x.map { projected($0, layer.wv, 2, layer) }
+        let k = x.indices.map {
+            rotated(projected(rows[$0], source.wk, 1, source), position: $0, index)
+        }
+        let v = rows.map { row -> [Double] in
+            let values = projected(row, keysAreValues ? source.wk : source.wv, 2, source)
+            guard isGemma4 else { return values }
+            let ones = [Float](repeating: 1, count: c.headDimension)
+            return stride(from: 0, to: values.count, by: ones.count).flatMap {
+                normalized(Array(values[$0..<$0 + ones.count]), ones)
+            }
+        }
         let window = c.window(layer: index) ?? x.count
         return x.indices.map { t in
             (0..<c.headCount).flatMap { head -> [Double] in
@@ -72,7 +162,7 @@ struct ReferenceTransformer {
                 let scores = seen.map { s in
                     (0..<c.headDimension).reduce(0.0) {
                         $0 + q[t][head * c.headDimension + $1] * k[s][kvHead * c.headDimension + $1]
-                    } / Double(c.headDimension).squareRoot()
+                    } / (isGemma4 ? 1 : Double(c.headDimension).squareRoot())
                 }
                 // The share of a sink is dropped.
                 let sink = layer.sinks.isEmpty ? [] : [Double(layer.sinks[head])]
@@ -228,14 +318,15 @@ struct ReferenceTransformer {
     private func rotated(
         _ x: [Double], position: Int, _ layer: Int, width: Int? = nil, from first: Int = 0
     ) -> [Double] {
-        let c = model.configuration
-        let own = c.window(layer: layer) == nil ? nil : c.windowRope
+        let c = model.configuration.own(layer: layer)
+        let factors = c.ropeFrequencyFactors
         var y = x
         for head in stride(from: first, to: x.count, by: width ?? c.headDimension) {
             for i in 0..<c.ropeDimensionCount / 2 {
                 var angle =
                     Double(position)
-                    / pow(own?.theta ?? c.ropeTheta, Double(2 * i) / Double(c.ropeDimensionCount))
+                    / pow(c.ropeTheta, Double(2 * i) / Double(c.ropeDimensionCount))
+                    / Double(factors?[i] ?? 1)
                 if case .linear(let factor) = c.ropeScaling { angle /= factor }
                 let (a, b) =
                     c.ropePairing == .adjacent

@@ -36,6 +36,9 @@ enum TinyShape: String, CaseIterable, Sendable {
     case qwen3NextLastNet
     case qwen35
     case qwen35MoE
+    case gemma4
+    case gemma4MoE
+    case gemma4Borrowing
 
     var configuration: ModelConfiguration {
         var c = ModelConfiguration(
@@ -77,6 +80,7 @@ enum TinyShape: String, CaseIterable, Sendable {
             c.ropeDimensionCount = 14
         case .deepSeekV3, .deepSeekV2, .glm4MoELite, .mistral4: describeLatent(&c)
         case .qwen3Next, .qwen3NextLastNet, .qwen35, .qwen35MoE: describeDeltaNets(&c)
+        case .gemma4, .gemma4MoE, .gemma4Borrowing: describeGemma4(&c)
         default: describeMixture(&c)
         }
         return c
@@ -144,6 +148,28 @@ enum TinyShape: String, CaseIterable, Sendable {
             c.deltaNet = DeltaNetShape(
                 keyHeadCount: 2, valueHeadCount: 4, keyWidth: 12, valueWidth: 12, tapCount: 7,
                 isTiled: true)
+        }
+    }
+
+    /// Gemma 4: heads of layers with a window are 3 of 6 unless something else is said.
+    private func describeGemma4(_ c: inout ModelConfiguration) {
+        c.architecture = "Gemma4ForCausalLM"
+        (c.headCount, c.kvHeadCount, c.headDimension, c.ropeDimensionCount) = (6, 2, 10, 10)
+        // Two of five pairs rotate.
+        c.ropeFrequencyFactors = [1, 1, 1e30, 1e30, 1e30]
+        (c.layerCount, c.slidingWindow, c.fullLayers) = (4, 13, [1, 3])
+        c.windowHeads = WindowHeads(kvHeadCount: 3, headDimension: 6, ropeDimensionCount: 6)
+        c.windowRope = WindowRope(theta: 300)
+        c.numbers[FamilyNumber("limit of logits")] = 7
+        switch self {
+        case .gemma4: c.numbers[FamilyNumber("values that are keys")] = 1
+        case .gemma4MoE:
+            (c.expertCount, c.expertsPerToken, c.mixture.expertSize) = (18, 4, 9)
+            c.numbers[FamilyNumber("values that are keys")] = 1
+        default:
+            (c.layerCount, c.fullLayers) = (6, [2, 5])
+            (c.borrowingLayerCount, c.borrowingIntermediateSize) = (3, 80)
+            c.numbers[FamilyNumber("width of inputs of layers")] = 7
         }
     }
 

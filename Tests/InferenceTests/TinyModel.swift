@@ -89,6 +89,16 @@ struct TinyModel {
         let sharedGate: [Float]
         /// What the layer has instead of attention.
         let deltaNet: DeltaNet?
+        /// What only Gemma 4's layers have, by the names of the roles.
+        let further: Further
+    }
+
+    /// Weights by the names of their roles, for families that have many of their own.
+    struct Further {
+        var vectors: [String: [Float]] = [:]
+        var matrices: [String: Matrix] = [:]
+
+        func vector(_ name: String) -> [Float] { vectors[name] ?? [] }
     }
 
     struct DeltaNet {
@@ -109,6 +119,8 @@ struct TinyModel {
     let layers: [Layer]
     let outputNorm: [Float]
     let output: Matrix
+    /// What else stands before the layers.
+    let furtherInputs: Further
     let tensors: ModelTensors
 
     /// A model whose matrices are stored as `type`, but the router's as f32, as in files.
@@ -135,7 +147,24 @@ struct TinyModel {
                 w3: matrix(width, c.hiddenSize))
         }
         let schema = Architecture.of(c).schema
-        let (h, k) = (c.headCount * c.headDimension, c.kvHeadCount * c.headDimension)
+        func further(
+            _ declared: [TensorDeclaration], _ numbers: ModelConfiguration
+        ) -> Further {
+            var further = Further()
+            for tensor in declared where Self.furtherRoles.contains(tensor.role.description) {
+                let (name, sizes) = (tensor.role.description, tensor.sizes(in: numbers))
+                if !tensor.isVector {
+                    further.matrices[name] = matrix(sizes[0], sizes[1])
+                } else {
+                    further.vectors[name] = norm(sizes[0])
+                }
+            }
+            // What it scales is as long as one number.
+            let scale = Float(c.hiddenSize).squareRoot()
+            let name = "scale of the router's input"
+            further.vectors[name] = further.vectors[name].map { $0.map { $0 * scale } }
+            return further
+        }
         func latent(_ sizes: LatentDimensions) -> Latent {
             let unrotated = c.headDimension - c.ropeDimensionCount
             return Latent(
@@ -146,8 +175,12 @@ struct TinyModel {
                 values: (0..<c.headCount).map { _ in matrix(sizes.valueDimension, sizes.rank) })
         }
         embedding = matrix(c.vocabularySize, c.hiddenSize, gain: Float(c.hiddenSize).squareRoot())
+        let model = c
+        furtherInputs = further(schema.inputs(of: c), c)
         layers = (0..<c.layerCount).map { index in
-            let declared = schema.layer(c, index)
+            let c = model.own(layer: index)
+            let (h, k) = (c.headCount * c.headDimension, c.kvHeadCount * c.headDimension)
+            let declared = schema.layer(model, index)
             func size(_ name: String) -> Int? {
                 declared.first { $0.role == TensorRole(name) }?.sizes(in: c)[0]
             }
@@ -189,16 +222,21 @@ struct TinyModel {
                             rate: bias(net.valueHeadCount, by: 0.5).map { -1 - abs($0) },
                             norm: norm(net.valueWidth),
                             output: matrix(c.hiddenSize, values, gain: 0.5))
-                    } : nil)
+                    } : nil,
+                further: further(declared, c))
         }
         outputNorm = norm(c.hiddenSize)
         output = matrix(c.vocabularySize, c.hiddenSize, gain: 3)
         self.configuration = c
         let (embedding, layers, outputNorm, output) = (embedding, layers, outputNorm, output)
+        let furtherInputs = furtherInputs
         tensors = ModelTensors.make(
             for: c,
             vector: { role, layer in
-                guard let layer = layer.map({ layers[$0] }) else { return outputNorm }
+                guard let layer = layer.map({ layers[$0] }) else {
+                    return furtherInputs.vectors[role.description] ?? outputNorm
+                }
+                if let vector = layer.further.vectors[role.description] { return vector }
                 return switch role {
                 case .attentionNorm: layer.attentionNorm
                 case TensorRole("wq bias"): layer.biases[0]
@@ -226,8 +264,10 @@ struct TinyModel {
             },
             matrix: { role, layer, expert in
                 guard let layer = layer.map({ layers[$0] }) else {
-                    return role == .output ? output.weights : embedding.weights
+                    let further = furtherInputs.matrices[role.description]
+                    return (further ?? (role == .output ? output : embedding)).weights
                 }
+                if let matrix = layer.further.matrices[role.description] { return matrix.weights }
                 if let net = layer.deltaNet {
                     switch role {
                     case TensorRole("delta wqkv"): return net.queryKeyValue.weights
@@ -257,6 +297,14 @@ struct TinyModel {
                 }
             })
     }
+
+    private static let furtherRoles: Set = [
+        "norm after attention", "norm after the networks", "norm after the network beside experts",
+        "norm before experts", "norm after experts", "scale of the router's input",
+        "scales of experts", "scale of a layer", "gate of a layer's input",
+        "projection of a layer's input", "norm of a layer's input", "token embedding of layers",
+        "projection to inputs of layers", "norm of inputs of layers",
+    ]
 
     /// Random token ids.
     func tokens(_ count: Int, seed: UInt64) -> [Int32] {

@@ -41,6 +41,26 @@ import Testing
         #expect(cost.promptOperationCount == 2 * (2 * cached + heads + output + sparse))
     }
 
+    /// The third of six layers is the last with keys and values of its own.
+    @Test func `tokens of a prompt pass no layers that borrow keys and values`() {
+        let model = TinyShape.gemma4Borrowing.model
+        let c = model.configuration
+        let (d, inputs) = (c.hiddenSize, 7)
+        func attention(_ width: Int, _ kvCount: Int) -> Int { d * width * (6 + 2 * kvCount) }
+        func rest(_ width: Int, _ size: Int) -> Int {
+            d * 6 * width + 3 * d * size + 2 * d * inputs
+        }
+        let lending = 2 * (attention(6, 3) + rest(6, 40))
+        let borrowing = 2 * (6 * 6 * d + rest(6, 80)) + 6 * 10 * d + rest(10, 80)
+
+        let cost = TokenCost(model.tensors, configuration: c)
+
+        #expect(
+            cost.layerOperationCount
+                == 2 * (lending + attention(10, 2) + rest(10, 40) + borrowing))
+        #expect(cost.promptOperationCount == 2 * (lending + attention(10, 2)))
+    }
+
     @Test func `a token costs what stands beside the experts, and dense layers as they are`() {
         let model = TinyShape.ernie4MoE.model
         let c = model.configuration

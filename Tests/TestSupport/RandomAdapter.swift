@@ -33,10 +33,10 @@ package enum RandomAdapter {
         raw.set("general.type", .string("adapter"))
         raw.set("adapter.type", .string("lora"))
         raw.set("adapter.lora.alpha", .float32(alpha))
-        for (declaration, layer) in schema.tensors(of: configuration)
+        for (declaration, layer, numbers) in schema.tensors(of: configuration)
         where declaration.isAdaptable && roles?.contains(declaration.role) ?? true {
-            let sizes = declaration.sizes(in: configuration)
-            let count = declaration.count(in: configuration)
+            let sizes = declaration.sizes(in: numbers)
+            let count = declaration.count(in: numbers)
             let name = declaration.writtenName(.gguf, layer: layer)
             let outer = declaration.copies == nil ? [] : [UInt64(count)]
             let scale = 1 / Float(sizes[1]).squareRoot()

@@ -8,10 +8,21 @@ import Parallelism
 
 /// A random mixture of experts, small enough for debug builds.
 package enum TinyTransformer {
+    /// What its layers keep.
+    package enum Kind: Sendable, CaseIterable {
+        /// Keys and values of heads.
+        case heads
+        /// Latents.
+        case latents
+        /// Rows of different sizes, those of layers with a window and of others, which the last two
+        /// layers borrow.
+        case borrowedRows
+    }
+
     package static func make(
         vocabularyCount: Int, blockCount: Int = 64, maxBatchTokens: Int = 64,
         maxLogitsRows: Int = 32, threadCount: Int = 1, contextLength: Int = 256,
-        seed: UInt64 = 42, isLatent: Bool = false, stateCount: Int? = nil
+        seed: UInt64 = 42, kind: Kind = .heads, stateCount: Int? = nil
     ) throws -> sending Transformer {
         var configuration = ModelConfiguration(
             architecture: "llama", hiddenSize: 32, intermediateSize: 48, layerCount: 2,
@@ -26,11 +37,17 @@ package enum TinyTransformer {
             configuration.deltaNet = DeltaNetShape(
                 keyHeadCount: 2, valueHeadCount: 4, keyWidth: 8, valueWidth: 8, tapCount: 4)
         }
-        if isLatent { makeLatent(&configuration) }
+        switch kind {
+        case .heads: break
+        case .latents: makeLatent(&configuration)
+        case .borrowedRows: makeGemma4(&configuration)
+        }
         let schema = Architecture.of(configuration).schema
         func sizes(_ role: TensorRole, _ layer: Int?) -> [Int]? {
-            (layer.map { schema.layer(configuration, $0) } ?? schema.outputs)
-                .first { $0.role == role }?.sizes(in: configuration)
+            let outer = schema.inputs(of: configuration) + schema.outputs
+            let numbers = layer.map { configuration.own(layer: $0) } ?? configuration
+            return (layer.map { schema.layer(configuration, $0) } ?? outer)
+                .first { $0.role == role }?.sizes(in: numbers)
         }
         var state = seed
         func random(_ rows: Int, _ columns: Int, scale: Float = 0.3) -> WeightMatrix {
@@ -67,6 +84,21 @@ package enum TinyTransformer {
                 maxBatchTokens: maxBatchTokens, blockCount: blockCount, positionsPerBlock: 16,
                 maxLogitsRows: maxLogitsRows, kvElementType: .f32,
                 stateCount: stateCount ?? 1))
+    }
+
+    /// Gemma 4 with windows of 20, a window and a full layer that lend, and inputs of layers.
+    private static func makeGemma4(_ configuration: inout ModelConfiguration) {
+        configuration.architecture = "Gemma4ForCausalLM"
+        (configuration.layerCount, configuration.slidingWindow) = (4, 20)
+        (configuration.fullLayers, configuration.borrowingLayerCount) = ([1, 3], 2)
+        configuration.borrowingIntermediateSize = 64
+        (configuration.kvHeadCount, configuration.headDimension) = (1, 16)
+        (configuration.ropePairing, configuration.ropeDimensionCount) = (.halves, 16)
+        configuration.windowHeads = WindowHeads(
+            kvHeadCount: 2, headDimension: 8, ropeDimensionCount: 8)
+        configuration.windowRope = WindowRope(theta: 300)
+        configuration.numbers[FamilyNumber("width of inputs of layers")] = 6
+        configuration.numbers[FamilyNumber("limit of logits")] = 20
     }
 
     /// Attention over latents instead of keys and values of heads.

@@ -37,20 +37,21 @@ extension ModelTensors {
     ) -> ModelTensors {
         let schema = Architecture.of(configuration).schema
         func group(_ declarations: [TensorDeclaration], _ layer: Int?) -> TensorGroup {
-            TensorGroup(
+            let numbers = layer.map { configuration.own(layer: $0) } ?? configuration
+            return TensorGroup(
                 declarations.map { tensor in
                     guard !tensor.isVector else {
                         return .init(declaration: tensor, vector: vector(tensor.role, layer))
                     }
                     return .init(
                         declaration: tensor,
-                        matrices: (0..<tensor.count(in: configuration)).map {
+                        matrices: (0..<tensor.count(in: numbers)).map {
                             matrix(tensor.role, layer, $0)
                         })
                 })
         }
         return ModelTensors(
-            inputs: group(schema.inputs, nil),
+            inputs: group(schema.inputs(of: configuration), nil),
             layers: (0..<configuration.layerCount).map {
                 group(schema.layer(configuration, $0), $0)
             }, outputs: group(schema.outputs, nil))

@@ -52,6 +52,61 @@ struct GGUFVocabularyTests {
         #expect(tokenizer.bosTokenID == 1 && tokenizer.addsBOS && tokenizer.eosTokenIDs == [2])
     }
 
+    /// Merges go by their order, not by scores, and over line breaks.
+    private static func gemma() -> GGUFMetadata {
+        let pieces =
+            ["<pad>", "<eos>", "<bos>", "<unk>", "<turn|>", "<|tool_response>", "<|\"|>"]
+            + TinyVocabulary.bytePieces + ["▁", "a", "b", "\n", "ab", "▁a", "\n\n", "\n\n\n"]
+        let kinds = [3, 3, 3, 3, 3, 4, 4] + TinyVocabulary.bytePieces.map { _ in 6 }
+        return [
+            "tokenizer.ggml.model": .string("gemma4"),
+            "tokenizer.ggml.tokens": .array(.string(pieces)),
+            "tokenizer.ggml.token_type": .array(
+                .int32(
+                    kinds.map { Int32($0) }
+                        + [Int32](repeating: 1, count: pieces.count - kinds.count))),
+            "tokenizer.ggml.merges": .array(
+                .string(["\n\n \n", "\n \n", "▁ a", "a b"])),
+            "tokenizer.ggml.add_space_prefix": .bool(false),
+            "tokenizer.ggml.add_bos_token": .bool(false),
+        ]
+    }
+
+    @Test func `a gemma4 vocabulary merges by its list and always asks for BOS`() throws {
+        let tokenizer = try Self.load(Self.gemma())
+
+        #expect(tokenizer.pieces("ab ab") == ["ab", "▁a", "b"])
+        #expect(tokenizer.pieces("a\n\n\n\nb") == ["a", "\n\n\n", "\n", "b"])
+        #expect(tokenizer.pieces("é") == ["<0xC3>", "<0xA9>"])
+        // Only templates write the quotes of calls.
+        #expect(tokenizer.encode([.templated("<|\"|>")]) == [6])
+        #expect(!tokenizer.encode([.text("<|\"|>")]).contains(6))
+        #expect(tokenizer.bosTokenID == 2 && tokenizer.addsBOS)
+        // The end of the text, of a turn, and of calls.
+        #expect(tokenizer.eosTokenIDs == [1, 4, 5])
+        #expect(tokenizer.decode(tokenizer.encode("a é b\n", addSpecial: true)) == "a é b\n")
+    }
+
+    @Test func `a gemma4 vocabulary is written as it was read`() throws {
+        var warnings: [String] = []
+        let content = try GGUFVocabulary.vocabulary(
+            of: Self.gemma(), file: "tiny.gguf", warnings: &warnings)
+        let written = try content.ggufMetadata(size: 280, stops: [])
+
+        #expect(written["tokenizer.ggml.model"] == .string("gemma4"))
+        let tokenizer = try Self.load(written)
+        #expect(tokenizer.pieces("ab ab\n\n") == ["ab", "▁a", "b", "\n\n"])
+        #expect(tokenizer.eosTokenIDs == [1, 4, 5])
+    }
+
+    @Test func `a gemma4 vocabulary without merges is named`() {
+        var metadata = Self.gemma()
+        metadata["tokenizer.ggml.merges"] = nil
+        #expect(Self.complaint(metadata).contains("tokenizer.ggml.merges: expected an array"))
+        metadata["tokenizer.ggml.merges"] = .array(.string(["ab"]))
+        #expect(Self.complaint(metadata).contains("merges[0]"))
+    }
+
     @Test func `a gpt2 vocabulary splits words by its pre-tokenizer`() throws {
         var metadata = Self.byteLevel()
         #expect(try Self.load(metadata).pieces("low 12") == ["low", "Ġ", "1", "2"])

@@ -31,6 +31,8 @@ from safetensors.numpy import save_file
 from transformers import (
     AutoModelForCausalLM, Mistral3ForConditionalGeneration, Mistral4ForCausalLM, Mxfp4Config)
 
+import gemma4
+
 GREEDY_TOKENS = 48
 MXFP4 = gguf.GGMLQuantizationType.MXFP4
 LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
@@ -88,6 +90,14 @@ def case(name, family, seed, *, hidden=24, ffn=24, layers=2, heads=4, kv_heads=2
     wrapped        whether the text model is published within another, which sees too
     """
     return {k: v for k, v in locals().items() if k != "mixture"} | mixture
+
+
+def gemma(name, seed, *, tied=True, theta=1e6, limit=None, keys_are_values=False, borrowing=0,
+          double=False, layer_inputs=0, window_theta=10000.0, **more):
+    """A model of Gemma 4; gemma4.py says what it has."""
+    return case(name, "gemma4", seed, tied=tied, theta=theta, limit=limit, double=double,
+                keys_are_values=keys_are_values, borrowing=borrowing, layer_inputs=layer_inputs,
+                window_theta=window_theta, **more)
 
 
 FIXTURES = [
@@ -236,6 +246,18 @@ FIXTURES = [
     case("qwen35moe-interval", "qwen3_5_moe_text", 49, hidden=24, layers=3, heads=3, kv_heads=3,
          head_dim=8, experts=6, top=2, expert_ffn=10, shared_ffn=8, rotary=1.0,
          delta=(4, 4, 16, 16, 5), nets="dfd", new_style=True, draft_tensors=True, prompt=150),
+    gemma("gemma4", 58, hidden=24, ffn=20, layers=6, heads=4, kv_heads=2, head_dim=10, window=13,
+          kinds="sssssf", full=(1, 18), keys_are_values=True, proportion=0.25, limit=6.0,
+          wrapped=True, prompt=200),
+    gemma("gemma4-moe", 59, hidden=20, ffn=14, layers=4, heads=6, kv_heads=3, head_dim=8, window=21,
+          kinds="ssff", full=(2, 12), keys_are_values=True, proportion=0.5, limit=30.0, experts=18,
+          top=4, expert_ffn=6, prompt=200),
+    gemma("gemma4-borrowing", 70, hidden=16, ffn=12, layers=6, heads=3, kv_heads=1, head_dim=8,
+          window=17, kinds="ssfssf", full=(1, 20), proportion=0.3, limit=30.0, borrowing=3,
+          double=True, layer_inputs=6, wrapped=True, prompt=200),
+    gemma("gemma4-apart", 66, hidden=24, ffn=18, layers=3, heads=4, kv_heads=4, head_dim=12,
+          window=9, kinds="fsf", full=(4, 6), proportion=1.0, experts=5, top=1, expert_ffn=10,
+          layer_inputs=4, by_layer=True, apart=True, tied=False, prompt=200),
 ]
 DELTA = {"qwen3_next": "qwen3next", "qwen3_5_text": "qwen35", "qwen3_5_moe_text": "qwen35moe"}
 LATENT = ("deepseek_v3", "deepseek_v2", "glm4_moe_lite", "mistral4")
@@ -330,6 +352,8 @@ def wide():
 
 def weights(c):
     """Random weights by their Hugging Face names; every projection keeps its input's spread."""
+    if c["family"] == "gemma4":
+        return gemma4.weights(c)
     random = np.random.default_rng(c["seed"])
 
     def matrix(rows, columns, gain=1.0):
@@ -537,6 +561,8 @@ def fused_gpt_oss(c, w):
 
 
 def config(c):
+    if c["family"] == "gemma4":
+        return gemma4.config(c)
     names = {"mixtral": ("MixtralForCausalLM", "mixtral"), "llama": ("LlamaForCausalLM", "llama"),
              "mistral": ("MistralForCausalLM", "mistral"),
              "ministral3": ("Ministral3ForCausalLM", "ministral3"),
@@ -720,6 +746,8 @@ def mixture_config(c):
 
 def published(c, w):
     """The weights by the names of the published file; what sees is left out but for two tensors."""
+    if c["family"] == "gemma4":
+        return gemma4.published(c, w)
     if c["family"] == "gpt_oss":
         return fused_gpt_oss(c, w)
     if c["family"] == "qwen3_next":
@@ -857,6 +885,9 @@ def llama3_factors(c):
 
 
 def write_gguf(path, c, w):
+    if c["family"] == "gemma4":
+        gemma4.write_gguf(path, c, w)
+        return
     names = {"ministral3": "mistral3", "qwen2": "qwen2", "qwen3": "qwen3"} | MIXTURES | DELTA
     writer = gguf.GGUFWriter(path, names.get(c["family"], "llama"))
     # Only Llama's and Mistral's are permuted.
@@ -1199,7 +1230,9 @@ def write_mixture(writer, c, layer, w):
             b + "ffn_gate_inp_shexp.weight", w[p + "shared_expert_gate.weight"].reshape(-1))
 
 
-def expected(c, directory):
+def expected(c, directory, w):
+    if c["family"] == "gemma4":
+        return said(c, gemma4.model(c, w))
     kind = Mistral3ForConditionalGeneration if c["vision"] else (
         Mistral4ForCausalLM if c["family"] == "mistral4" else AutoModelForCausalLM)
     plain = {"attn_implementation": "eager"}
@@ -1207,7 +1240,11 @@ def expected(c, directory):
         plain["experts_implementation"] = "eager"  # others want rows of whole 16 bytes
     if c.get("mxfp4"):
         plain["quantization_config"] = Mxfp4Config(dequantize=True)
-    model = kind.from_pretrained(directory, dtype=torch.float32, **plain).eval()
+    return said(c, kind.from_pretrained(directory, dtype=torch.float32, **plain).eval())
+
+
+def said(c, model):
+    """What a model makes of a random prompt."""
     prompt = np.random.default_rng(c["seed"] + 1000).integers(3, c["vocab"], c["prompt"]).tolist()
     with torch.no_grad():
         logits = model(torch.tensor([prompt]), use_cache=False).logits[0]
@@ -1242,7 +1279,7 @@ def main():
         if c["family"] in ("ministral3", "mistral4"):
             write_mistral(options.out / (c["name"] + ".mistral"), c, w)
         write_gguf(str(options.out / (c["name"] + ".gguf")), c, w)
-        e = expected(c, directory)
+        e = expected(c, directory, w)
         (options.out / (c["name"] + ".json")).write_text(json.dumps(e) + "\n")
         print(f"{c['name']}: smallest gap {e['smallest_gap']}, logit spread {e['logit_spread']}")
 

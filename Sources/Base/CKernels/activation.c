@@ -10,6 +10,14 @@ void ck_silu_multiply(ck_isa isa, const float *gate, const float *up, float *y, 
     CK_DISPATCH(isa, silu_multiply, gate, up, y, count);
 }
 
+void ck_gelu_multiply(ck_isa isa, const float *gate, const float *up, float *y, size_t count) {
+    CK_DISPATCH(isa, gelu_multiply, gate, up, y, count);
+}
+
+void ck_cap(ck_isa isa, float *x, float limit, size_t count) {
+    CK_DISPATCH(isa, cap, x, limit, count);
+}
+
 void ck_clamped_gate_multiply(
     ck_isa isa, const float *gate, const float *gate_bias, const float *up, const float *up_bias,
     float slope, float limit, float *y, size_t count) {

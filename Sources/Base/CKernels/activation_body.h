@@ -20,6 +20,52 @@ static void CK_NAME(silu_multiply)(const float *gate, const float *up, float *y,
     }
 }
 
+/// tanh(z) = 2 · sigmoid(2 z) − 1, so half of gate · (1 + tanh) is gate · sigmoid.
+CK_INLINE ck_v16 CK_NAME(gelu)(ck_v16 gate, ck_v16 up) {
+    const ck_v16 one = CK_NAME(splat)(1);
+    const ck_v16 cubic = CK_NAME(fma)(
+        gate * gate * gate, CK_NAME(splat)(0.044715f), gate);
+    return gate / (one + CK_NAME(exp)(cubic * CK_NAME(splat)(-1.5957691216f))) * up;
+}
+
+static void CK_NAME(gelu_multiply)(const float *gate, const float *up, float *y, size_t count) {
+    const size_t whole = count - count % CK_LANES;
+    const int rest = (int)(count - whole);
+    for (size_t k = 0; k < whole; k += CK_LANES)
+        CK_NAME(store)(
+            y + k, CK_NAME(gelu)(CK_NAME(load)(gate + k), CK_NAME(load)(up + k)));
+    if (rest > 0) {
+        const ck_v16 g = CK_NAME(load_partial)(gate + whole, rest);
+        const ck_v16 u = CK_NAME(load_partial)(up + whole, rest);
+        CK_NAME(store_partial)(y + whole, CK_NAME(gelu)(g, u), rest);
+    }
+}
+
+/// limit · tanh(x / limit). Below 1 tanh is Lambert's continued fraction, cut off after its seventh
+/// term (within 1e-9), since the other form loses digits there; above it 1 − 2 / (1 + e²ᶻ).
+CK_INLINE ck_v16 CK_NAME(capped)(ck_v16 x, ck_v16 limit) {
+    const ck_v16 one = CK_NAME(splat)(1), z = x / limit, s = z * z;
+    ck_v16 p = s + CK_NAME(splat)(378);
+    p = CK_NAME(fma)(p, s, CK_NAME(splat)(17325));
+    p = CK_NAME(fma)(p, s, CK_NAME(splat)(135135));
+    ck_v16 q = CK_NAME(fma)(s, CK_NAME(splat)(28), CK_NAME(splat)(3150));
+    q = CK_NAME(fma)(q, s, CK_NAME(splat)(62370));
+    q = CK_NAME(fma)(q, s, CK_NAME(splat)(135135));
+    const ck_v16 far = one - CK_NAME(splat)(2) / (one + CK_NAME(exp)(z + z));
+    return limit * CK_NAME(select)(s < one, z * p / q, far);
+}
+
+static void CK_NAME(cap)(float *x, float limit, size_t count) {
+    const size_t whole = count - count % CK_LANES;
+    const int rest = (int)(count - whole);
+    const ck_v16 most = CK_NAME(splat)(limit);
+    for (size_t k = 0; k < whole; k += CK_LANES)
+        CK_NAME(store)(x + k, CK_NAME(capped)(CK_NAME(load)(x + k), most));
+    if (rest > 0)
+        CK_NAME(store_partial)(
+            x + whole, CK_NAME(capped)(CK_NAME(load_partial)(x + whole, rest), most), rest);
+}
+
 /// (up + 1) · gate · sigmoid(slope · gate), the gate limited from above, up from both sides.
 CK_INLINE ck_v16 CK_NAME(clamped_gate)(ck_v16 gate, ck_v16 up, float slope, float limit) {
     const ck_v16 one = CK_NAME(splat)(1), most = CK_NAME(splat)(limit);

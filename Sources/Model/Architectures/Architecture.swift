@@ -38,6 +38,7 @@ package struct Architecture: Sendable {
     ///   - huggingFace: its keys in config.json.
     ///   - mistral: its keys in params.json.
     ///   - inputs: tensors before the layers.
+    ///   - furtherInputs: those that only some models have.
     ///   - layer: tensors of a layer.
     ///   - outputs: tensors after the layers.
     ///   - prefixes: how the names of tensors may begin instead.
@@ -50,6 +51,9 @@ package struct Architecture: Sendable {
         name: String, experts: ModelSchema.ExpertUse, gguf: GGUFKeys? = nil,
         huggingFace: HuggingFaceKeys? = nil, mistral: MistralKeys? = nil,
         inputs: [TensorDeclaration] = Embedding.tensors,
+        furtherInputs: @escaping @Sendable (ModelConfiguration) -> [TensorDeclaration] = { _ in
+            []
+        },
         layer: @escaping @Sendable (ModelConfiguration, Int) -> [TensorDeclaration],
         outputs: [TensorDeclaration] = Readout.tensors,
         prefixes: [(usual: String, own: String)] = [], ignored: [String] = [],
@@ -60,8 +64,8 @@ package struct Architecture: Sendable {
     ) {
         schema = ModelSchema(
             name: name, experts: experts, gguf: gguf, huggingFace: huggingFace, mistral: mistral,
-            inputs: inputs, layer: layer, outputs: outputs, prefixes: prefixes, ignored: ignored,
-            problem: problem)
+            inputs: inputs, furtherInputs: furtherInputs, layer: layer, outputs: outputs,
+            prefixes: prefixes, ignored: ignored, problem: problem)
         self.kv = kv
         self.scratch = { Decoder.scratch + scratch($0) }
         forwardPass = .decoder(network)
@@ -173,8 +177,9 @@ package struct KVLayout: Sendable, Equatable {
 
     /// Keys and values of K heads of width Dh, as most models have them.
     package init(_ configuration: ModelConfiguration, layer: Int) {
-        headCount = configuration.kvHeadCount
-        headDimension = configuration.headDimension
+        let own = configuration.own(layer: layer)
+        headCount = own.kvHeadCount
+        headDimension = own.headDimension
         window = configuration.window(layer: layer)
     }
 }

@@ -26,6 +26,7 @@ extension Architecture {
         qwen3Next,
         qwen35,
         qwen35MoE,
+        gemma4,
         bert,
         bertClassifier,
     ]

@@ -5,6 +5,7 @@ import ModelFiles
 
 extension TensorRole {
     static let sinks = TensorRole("sinks")
+    static let attentionOutputNorm = TensorRole("norm after attention")
 }
 
 extension ScratchRole {
@@ -84,6 +85,11 @@ final class Attention: AttentionBlock {
         .sinks, [.H], gguf: ["blk.{L}.attn_sinks.weight"],
         huggingFace: ["model.layers.{L}.self_attn.sinks"])
 
+    /// The norm of what attention adds to the residual stream.
+    static let outputNorm = TensorDeclaration(
+        .attentionOutputNorm, [.D], gguf: ["blk.{L}.post_attention_norm.weight"],
+        huggingFace: ["model.layers.{L}.post_attention_layernorm.weight"])
+
     /// What is added to the output projection.
     static let outputBias = TensorDeclaration(
         TensorRole.attentionOutput.bias, [.D], gguf: ["blk.{L}.attn_output.bias"],
@@ -123,11 +129,18 @@ final class Attention: AttentionBlock {
     private let rotary: RotaryEmbedding
     private let layer: Int
     private let cacheLayer: Int
+    /// nil: 1/√Dh.
+    private let scale: Float?
     private let headDimension: Int
     private let window: Int?
-    /// wq, wk and wv and what they compute, in one parallel region.
+    /// wq, wk and wv, or those of them that there are, and what they compute, in one parallel region.
     private let queryKeyValue: [WeightMatrix]
+    private let roles: [TensorRole]
     private let outputs: [FloatBuffer]
+    /// Whether values are the keys as projected.
+    private let keysAreValues: Bool
+    /// Whether keys and values are those of another layer.
+    private let borrows: Bool
     private let queryKeyValueReading: Reading
     private let wo: WeightMatrix
     private let woReading: Reading
@@ -135,38 +148,50 @@ final class Attention: AttentionBlock {
     private let sinks: [Float]
     /// `[D]`, or empty.
     private let outputBias: [Float]
+    /// `[D]`, or empty.
+    private let outputNorm: [Float]
+    private let epsilon: Float
+    private let scratch: AttentionScratch
 
     /// Builds the attention of a layer.
     ///
     /// - Parameters:
     ///   - parts: its weights and what steps work with.
     ///   - isGated: whether its tensors are `gatedTensors`.
-    init(_ parts: LayerParts, isGated: Bool = false) {
-        let step = parts.step
-        queries = step.buffer(.queries)
+    ///   - scale: what scores are multiplied with; nil: 1/√Dh.
+    init(_ parts: LayerParts, isGated: Bool = false, scale: Float? = nil) {
+        let (step, numbers) = (parts.step, parts.configuration)
+        queries = step.buffer(.queries, of: numbers)
         gates = isGated ? step.buffer(.attentionGates) : nil
         queriesAndGates = isGated ? step.buffer(.queriesAndGates) : nil
-        keys = step.buffer(.keys)
-        values = step.buffer(.values)
-        attended = step.buffer(.attended)
+        keys = step.buffer(.keys, of: numbers)
+        values = step.buffer(.values, of: numbers)
+        attended = step.buffer(.attended, of: numbers)
         projected = step.buffer(.projected)
         rotary = parts.rotary
         layer = parts.index
         cacheLayer = parts.cacheLayer
+        self.scale = scale
         headDimension = parts.configuration.headDimension
         window = parts.configuration.window(layer: parts.index)
-        queryKeyValue = [TensorRole.query, .key, .value].map { parts.weights.matrix($0) }
-        outputs = [queriesAndGates ?? queries, keys, values]
+        roles = [TensorRole.query, .key, .value].filter { parts.weights.has($0) }
+        queryKeyValue = roles.map { parts.weights.matrix($0) }
+        outputs = Array([queriesAndGates ?? queries, keys, values].prefix(roles.count))
+        borrows = parts.configuration.borrows(layer: parts.index)
+        keysAreValues = roles == [.query, .key]
         queryKeyValueReading = Reading(step.compute.ahead(of: queryKeyValue))
         wo = parts.weights.matrix(.attentionOutput)
         woReading = Reading(step.compute.ahead(of: [wo]))
         sinks = parts.weights.vectorIfDeclared(.sinks)
         outputBias = parts.weights.vectorIfDeclared(TensorRole.attentionOutput.bias)
+        outputNorm = parts.weights.vectorIfDeclared(.attentionOutputNorm)
+        epsilon = numbers.rmsNormEpsilon
+        scratch = step.attention(cacheLayer: parts.cacheLayer)
     }
 
     /// Queries, keys and values of the normalised rows.
     func project(_ step: ForwardStep) {
-        let sums = step.sums(for: [.query, .key, .value], inLayer: layer, of: step.normed)
+        let sums = step.sums(for: roles, inLayer: layer, of: step.normed)
         step.compute.multiply(
             step.normed, rows: 0..<step.rowCount, queryKeyValue, into: outputs, adding: sums,
             ahead: step.read(queryKeyValueReading))
@@ -175,16 +200,18 @@ final class Attention: AttentionBlock {
                 queriesAndGates, rowCount: step.rowCount, width: headDimension, into: queries,
                 and: gates)
         }
+        if keysAreValues { step.compute.copy(keys, rowCount: step.rowCount, into: values) }
     }
 
     /// Rotates queries and keys by their positions.
     func rotate(_ step: ForwardStep) {
         rotary.rotate(queries, step)  // [T, H·Dh]
-        rotary.rotate(keys, step)  // [T, K·Dh]
+        if !borrows { rotary.rotate(keys, step) }  // [T, K·Dh]
     }
 
-    /// Keys and values go to the cache.
+    /// Keys and values go to the cache, if they are the layer's own.
     func store(_ step: ForwardStep) {
+        if borrows { return }
         step.compute.store(
             keys: keys, values: values, in: step.cache, layer: cacheLayer, plan: step.plan)
     }
@@ -194,7 +221,7 @@ final class Attention: AttentionBlock {
         step.plan.window = window
         step.compute.attend(
             queries: queries, cache: step.cache, layer: cacheLayer, plan: step.plan,
-            scratch: step.attention, sinks: sinks, into: attended)  // [T, H·Dh]
+            scratch: scratch, sinks: sinks, scale: scale, into: attended)  // [T, H·Dh]
         if let gates { step.compute.gate(attended, by: gates, rowCount: step.rowCount) }
         let sums = step.sums(for: [.attentionOutput], inLayer: layer, of: attended)
         step.compute.multiply(
@@ -202,6 +229,11 @@ final class Attention: AttentionBlock {
             ahead: step.read(woReading))
         if !outputBias.isEmpty {
             step.compute.add(outputBias, toEach: projected, rowCount: step.rowCount)
+        }
+        if !outputNorm.isEmpty {
+            step.compute.rmsNorm(
+                projected, rowCount: step.rowCount, weight: outputNorm, epsilon: epsilon,
+                into: projected)
         }
         step.compute.add(projected, rowCount: step.rowCount, to: step.residual)  // [T, D]
     }

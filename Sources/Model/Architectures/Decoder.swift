@@ -9,6 +9,11 @@ extension ScratchRole {
     static let logits = ScratchRole("logits")
 }
 
+extension FamilyNumber {
+    /// What logits never reach: each becomes the limit times the tanh of its share of it.
+    static let logitLimit = FamilyNumber("limit of logits")
+}
+
 /// A stack of layers between a token embedding and the logits.
 final class Decoder: Network {
     /// The buffers that every decoder needs.
@@ -20,6 +25,7 @@ final class Decoder: Network {
     private let embedding: Embedding
     private let rotary: RotaryEmbedding
     private let windowRotary: RotaryEmbedding?
+    private let layerInputs: LayerInputs?
     private let prepare: ((ForwardStep) -> Void)?
     private let layers: [any DecoderLayer]
     private let readout: Readout
@@ -28,17 +34,21 @@ final class Decoder: Network {
     ///
     /// - Parameters:
     ///   - parts: the weights and what steps work with.
+    ///   - embeddingScale: what token embeddings are multiplied with.
+    ///   - layerInputs: what each layer gets of the tokens besides; nil: nothing.
     ///   - prepare: what is computed once a step for all layers, besides the angles of rotation.
     ///   - layer: builds a layer.
     init(
-        _ parts: NetworkParts, prepare: ((ForwardStep) -> Void)? = nil,
+        _ parts: NetworkParts, embeddingScale: Float = 1, layerInputs: LayerInputs? = nil,
+        prepare: ((ForwardStep) -> Void)? = nil,
         layer: (LayerParts) -> any DecoderLayer
     ) {
         let rotary = RotaryEmbedding(parts.configuration, parts.step)
         let windowRotary = RotaryEmbedding(ofWindows: parts.configuration, parts.step)
-        embedding = Embedding(parts)
+        embedding = Embedding(parts, scale: embeddingScale)
         self.rotary = rotary
         self.windowRotary = windowRotary
+        self.layerInputs = layerInputs
         self.prepare = prepare
         layers = parts.weights.layers.indices.map { index in
             let hasWindow = parts.configuration.window(layer: index) != nil
@@ -51,6 +61,7 @@ final class Decoder: Network {
         embedding.lookUp(tokens, step)
         rotary.prepare(step)
         windowRotary?.prepare(step)
+        layerInputs?.prepare(tokens, step)
         prepare?(step)
         for layer in layers { layer.forward(step) }
         readout.forward(step)
@@ -66,24 +77,28 @@ protocol DecoderLayer: AnyObject {
 /// What a layer is made of.
 struct LayerParts {
     let weights: TensorGroup
+    /// The numbers of the layer, where they differ from those of others.
     let configuration: ModelConfiguration
     let index: Int
-    /// Which of the layers that keep keys and values it is.
+    /// Which of the layers that keep keys and values has those that it reads.
     let cacheLayer: Int
     /// Which of the layers that keep a state it is.
     let stateLayer: Int
-    /// Whether no layer follows: only rows that get logits are needed after its attention.
+    /// Whether no layer follows that keeps keys and values: only rows that get logits are needed after
+    /// its attention.
     let isLast: Bool
     let step: ForwardStep
     let rotary: RotaryEmbedding
 
     init(_ parts: NetworkParts, _ index: Int, _ rotary: RotaryEmbedding) {
         weights = parts.weights.layers[index]
-        configuration = parts.configuration
+        let model = parts.configuration
+        configuration = model.own(layer: index)
         self.index = index
-        stateLayer = parts.configuration.deltaLayers.count { $0 < index }
-        cacheLayer = index - stateLayer
-        isLast = index == parts.weights.layers.count - 1
+        stateLayer = model.deltaLayers.count { $0 < index }
+        let lender = model.lender(toLayer: index) ?? index
+        cacheLayer = model.attentionLayers.count { $0 < lender }
+        isLast = index == model.lastKeepingLayer
         step = parts.step
         self.rotary = rotary
     }
@@ -99,13 +114,16 @@ final class Embedding {
     ]
 
     private let table: WeightMatrix
+    private let scale: Float
 
-    init(_ parts: NetworkParts) {
+    init(_ parts: NetworkParts, scale: Float) {
         table = parts.weights.tokenEmbedding
+        self.scale = scale
     }
 
     func lookUp(_ tokens: Span<Int32>, _ step: ForwardStep) {
         step.compute.embed(tokens, table, into: step.residual)  // [T, D]
+        step.compute.scale(step.residual, rowCount: step.rowCount, by: scale)
     }
 }
 
@@ -122,11 +140,14 @@ final class Readout {
 
     private let norm: RMSNorm
     private let output: WeightMatrix
+    /// nil: logits are as they come.
+    private let limit: Float?
     private let reading: Reading
 
     init(_ parts: NetworkParts) {
         norm = RMSNorm(parts.weights.outputs.vector(.outputNorm), parts.configuration)
         output = parts.weights.output
+        limit = parts.configuration.numbers[.logitLimit].map { Float($0) }
         reading = Reading(parts.step.compute.ahead(of: [output]))
     }
 
@@ -136,5 +157,6 @@ final class Readout {
         step.compute.multiply(
             step.normed, rows: 0..<step.rowCount, output, into: step.logits, adding: sums,
             ahead: step.read(reading))  // [logits rows, V]
+        if let limit { step.compute.cap(step.logits, rowCount: step.rowCount, limit: limit) }
     }
 }

@@ -14,7 +14,7 @@ protocol FeedForward: AnyObject {
     func add(_ step: ForwardStep)
 }
 
-/// w2 · (silu(w1·x) ⊙ (w3·x)).
+/// w2 · (activation(w1·x) ⊙ (w3·x)).
 final class DenseFeedForward: FeedForward {
     static let tensors = [
         TensorDeclaration(
@@ -36,11 +36,14 @@ final class DenseFeedForward: FeedForward {
     ]
 
     private let layer: Int
+    private let roles: Roles
+    private let activation: GateActivation
     private let w1: WeightMatrix
     private let w2: WeightMatrix
     private let w3: WeightMatrix
     private let gated: FloatBuffer
-    private let down: FloatBuffer
+    /// What `compute` gives.
+    let down: FloatBuffer
     private let gatedReading: Reading
     private let downReading: Reading
 
@@ -49,28 +52,43 @@ final class DenseFeedForward: FeedForward {
     /// - Parameters:
     ///   - parts: its weights and what steps work with.
     ///   - role: the buffer for what its first two matrices compute.
-    init(_ parts: LayerParts, gated role: ScratchRole = .gated) {
+    ///   - roles: its matrices.
+    ///   - activation: of the first product.
+    init(
+        _ parts: LayerParts, gated role: ScratchRole = .gated,
+        roles: Roles = (.gate, .up, .down), activation: GateActivation = .silu
+    ) {
         layer = parts.index
-        w1 = parts.weights.matrix(.gate)
-        w2 = parts.weights.matrix(.down)
-        w3 = parts.weights.matrix(.up)
-        gated = parts.step.buffer(role)
+        self.roles = roles
+        self.activation = activation
+        w1 = parts.weights.matrix(roles.gate)
+        w2 = parts.weights.matrix(roles.down)
+        w3 = parts.weights.matrix(roles.up)
+        gated = parts.step.buffer(role, of: parts.configuration)
         down = parts.step.buffer(.down)
         let compute = parts.step.compute
         gatedReading = Reading(compute.ahead(of: [w1], gating: [w3]))
         downReading = Reading(compute.ahead(of: [w2]))
     }
 
+    /// The roles of a network's matrices.
+    typealias Roles = (gate: TensorRole, up: TensorRole, down: TensorRole)
+
     func add(_ step: ForwardStep) {
+        compute(step)
+        step.compute.add(down, rowCount: step.rowCount, to: step.residual)
+    }
+
+    /// down = the network of the normalised rows.
+    func compute(_ step: ForwardStep) {
         let rows = 0..<step.rowCount
-        let sums = step.sums(for: [.gate, .up], inLayer: layer, of: step.normed)
+        let sums = step.sums(for: [roles.gate, roles.up], inLayer: layer, of: step.normed)
         step.compute.multiplyGated(
-            step.normed, rows: rows, w1: w1, w3: w3, into: gated, adding: sums,
+            step.normed, rows: rows, w1: w1, w3: w3, by: activation, into: gated, adding: sums,
             ahead: step.read(gatedReading))  // [T, F]
-        let downSums = step.sums(for: [.down], inLayer: layer, of: gated)
+        let downSums = step.sums(for: [roles.down], inLayer: layer, of: gated)
         step.compute.multiply(
             gated, rows: rows, w2, into: down, adding: downSums,
             ahead: step.read(downReading))  // [T, D]
-        step.compute.add(down, rowCount: step.rowCount, to: step.residual)
     }
 }

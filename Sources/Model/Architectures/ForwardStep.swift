@@ -54,6 +54,11 @@ package struct ScratchDeclaration: Sendable {
         case .logits: maxLogitsRowCount
         }
     }
+
+    /// How long its rows are, each length once where layers differ: there is a buffer for each.
+    package func columnCounts(in configuration: ModelConfiguration) -> [Int] {
+        Set(configuration.kinds.map { columns($0) }).sorted()
+    }
 }
 
 /// The step at hand: its rows, what they see of the cache, and the buffers that it works with, all
@@ -76,8 +81,8 @@ package final class ForwardStep {
     package let normed: FloatBuffer
     /// `[logits rows, V]`.
     package let logits: FloatBuffer
-    /// What attention works with.
-    let attention: AttentionScratch
+    /// What attention works with, for layers of each shape.
+    private let attentions: [KVLayerShape: AttentionScratch]
     /// Which experts each row visits; of no account in a dense model.
     var routing: ExpertRouting
     /// How many tokens each expert has computed; nil in a dense model.
@@ -86,6 +91,7 @@ package final class ForwardStep {
     package private(set) var expertReadByteCount = 0
     /// The most rows of a step.
     let maxTokenCount: Int
+    private let configuration: ModelConfiguration
     /// How many rows are being computed.
     private(set) var rowCount = 0
     /// What they attend to.
@@ -97,7 +103,9 @@ package final class ForwardStep {
 
     private let allRows: AttentionPlan
     private let keptRows: AttentionPlan
-    private let buffers: [ScratchRole: FloatBuffer]
+    private let buffers: [ScratchRole: Buffers]
+    /// Buffers whose rows are those of the step in all layers.
+    private var carried: [FloatBuffer] = []
     private var readings: [Reading]?
 
     /// Allocates the memory of steps.
@@ -114,26 +122,33 @@ package final class ForwardStep {
         _ architecture: Architecture, _ configuration: ModelConfiguration, cache: KVCache,
         states: StatePool? = nil, compute: Compute, maxTokenCount: Int, maxLogitsRowCount: Int
     ) {
-        var buffers: [ScratchRole: FloatBuffer] = [:]
+        var buffers: [ScratchRole: Buffers] = [:]
         for declaration in architecture.scratch(configuration) {
-            buffers[declaration.role] = FloatBuffer(
-                rowCount: declaration.rowCount(
-                    in: configuration, maxTokenCount: maxTokenCount,
-                    maxLogitsRowCount: maxLogitsRowCount),
-                columnCount: declaration.columns(configuration))
+            let rowCount = declaration.rowCount(
+                in: configuration, maxTokenCount: maxTokenCount,
+                maxLogitsRowCount: maxLogitsRowCount)
+            let each = declaration.columnCounts(in: configuration).map {
+                FloatBuffer(rowCount: rowCount, columnCount: $0)
+            }
+            buffers[declaration.role] = Buffers(columns: declaration.columns, each: each)
         }
+        self.configuration = configuration
         self.compute = compute
         self.cache = cache
         self.states = states
         statePlan = StatePlan(maxRowCount: states == nil ? 0 : maxTokenCount)
         self.buffers = buffers
         self.maxTokenCount = maxTokenCount
-        residual = Self.buffer(.residual, among: buffers)
-        normed = Self.buffer(.normed, among: buffers)
-        logits = Self.buffer(.logits, among: buffers)
-        attention = AttentionScratch(
-            shape: cache.shape, headCount: configuration.headCount,
-            threadCount: compute.pool.threadCount)
+        residual = Self.buffer(.residual, of: configuration, among: buffers)
+        normed = Self.buffer(.normed, of: configuration, among: buffers)
+        logits = Self.buffer(.logits, of: configuration, among: buffers)
+        var attentions: [KVLayerShape: AttentionScratch] = [:]
+        for (index, layer) in cache.shape.layers.enumerated() where attentions[layer] == nil {
+            attentions[layer] = AttentionScratch(
+                shape: cache.shape, layer: index, headCount: configuration.headCount,
+                threadCount: compute.pool.threadCount)
+        }
+        self.attentions = attentions
         let window = architecture.kv(configuration, 0).window
         allRows = AttentionPlan(
             positionsPerBlock: cache.shape.positionsPerBlock, window: window,
@@ -153,17 +168,44 @@ package final class ForwardStep {
 
     /// A buffer, for a building block to keep.
     ///
+    /// - Parameters:
+    ///   - role: what it holds.
+    ///   - numbers: those of the block's layer, where layers differ in them.
+    /// - Returns: the buffer.
     /// - Precondition: the architecture declares it.
-    func buffer(_ role: ScratchRole) -> FloatBuffer { Self.buffer(role, among: buffers) }
+    func buffer(_ role: ScratchRole, of numbers: ModelConfiguration? = nil) -> FloatBuffer {
+        Self.buffer(role, of: numbers ?? configuration, among: buffers)
+    }
 
     private static func buffer(
-        _ role: ScratchRole, among buffers: [ScratchRole: FloatBuffer]
+        _ role: ScratchRole, of numbers: ModelConfiguration, among buffers: [ScratchRole: Buffers]
     ) -> FloatBuffer {
-        guard let buffer = buffers[role] else {
+        let all = buffers[role]
+        let width = all?.columns(numbers)
+        guard let buffer = all?.each.first(where: { $0.columnCount == width }) else {
             preconditionFailure("the architecture declares no buffer of \(role.name)")
         }
         return buffer
     }
+
+    /// Buffers that hold the same in layers of different sizes.
+    private struct Buffers {
+        let columns: Extent
+        /// Of different lengths.
+        let each: [FloatBuffer]
+    }
+
+    /// What attention to a layer of the cache works with.
+    func attention(cacheLayer: Int) -> AttentionScratch {
+        let shape = cache.shape.layers[cacheLayer]
+        guard let scratch = attentions[shape] else {
+            preconditionFailure("no layer of the cache is of the shape \(shape)")
+        }
+        return scratch
+    }
+
+    /// Has the rows of a buffer go on with those of the residual stream where rows are left out.
+    func carry(_ buffer: FloatBuffer) { carried.append(buffer) }
 
     // MARK: Rows
 
@@ -207,7 +249,8 @@ package final class ForwardStep {
         rowCount += count
     }
 
-    /// Goes on with the rows that get logits: in the last layer nobody reads the others.
+    /// Goes on with the rows that get logits: after the last layer that keeps keys and values nobody
+    /// reads the others.
     ///
     /// - Parameters:
     ///   - buffer: what else of each row is still needed.
@@ -216,6 +259,7 @@ package final class ForwardStep {
         compute.gather(residual, rows: logitsRows, into: residual)  // [logits rows, D]
         compute.gather(buffer, rows: logitsRows, into: buffer)
         if let other { compute.gather(other, rows: logitsRows, into: other) }
+        for buffer in carried { compute.gather(buffer, rows: logitsRows, into: buffer) }
         rowCount = logitsRows.count
         plan = keptRows
         adapters.keep(logitsRows)

@@ -8,7 +8,8 @@ extension TensorRole {
     static let keyNorm = TensorRole("key norm")
 }
 
-/// The root-mean-square norm of every head of queries and keys, before they rotate.
+/// The root-mean-square norm of every head of queries and keys, before they rotate, and in some
+/// families that of values, which has no weight.
 final class HeadNorm {
     static let tensors = [
         TensorDeclaration(
@@ -20,12 +21,21 @@ final class HeadNorm {
     ]
 
     private let queryWeight: [Float]
+    /// Empty: the layer has no keys of its own.
     private let keyWeight: [Float]
+    /// Ones, or empty.
+    private let valueWeight: [Float]
     private let epsilon: Float
 
-    init(_ parts: LayerParts) {
+    /// Builds the norms of a layer.
+    ///
+    /// - Parameters:
+    ///   - parts: its weights.
+    ///   - normalizesValues: whether values are normalised, too.
+    init(_ parts: LayerParts, normalizesValues: Bool = false) {
         queryWeight = parts.weights.vector(.queryNorm)
-        keyWeight = parts.weights.vector(.keyNorm)
+        keyWeight = parts.weights.vectorIfDeclared(.keyNorm)
+        valueWeight = normalizesValues ? keyWeight.map { _ in 1 } : []
         epsilon = parts.configuration.rmsNormEpsilon
     }
 
@@ -33,7 +43,13 @@ final class HeadNorm {
         let (compute, rowCount) = (step.compute, step.rowCount)
         compute.rmsNormHeads(
             attention.queries, rowCount: rowCount, weight: queryWeight, epsilon: epsilon)
-        compute.rmsNormHeads(
-            attention.keys, rowCount: rowCount, weight: keyWeight, epsilon: epsilon)
+        if !keyWeight.isEmpty {
+            compute.rmsNormHeads(
+                attention.keys, rowCount: rowCount, weight: keyWeight, epsilon: epsilon)
+        }
+        if !valueWeight.isEmpty {
+            compute.rmsNormHeads(
+                attention.values, rowCount: rowCount, weight: valueWeight, epsilon: epsilon)
+        }
     }
 }

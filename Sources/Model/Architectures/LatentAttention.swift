@@ -246,7 +246,7 @@ final class LatentAttention: AttentionBlock {
         step.plan.window = nil
         compute.attend(
             queries: latentQueries, cache: step.cache, layer: layer, plan: step.plan,
-            scratch: step.attention, scale: scale, into: attendedLatents)
+            scratch: step.attention(cacheLayer: layer), scale: scale, into: attendedLatents)
         compute.multiplyHeads(
             attendedLatents, rowCount: rowCount, heads, valueFromLatent, into: attended,
             width: valueDimension, ahead: step.read(valueReading))

@@ -5,6 +5,7 @@ import ModelFiles
 
 extension TensorRole {
     static let selectionBias = TensorRole("selection bias")
+    static let expertScales = TensorRole("scales of experts")
 }
 
 extension ScratchRole {
@@ -139,7 +140,10 @@ final class MixtureOfExperts: FeedForward {
     private let shared: SharedExpert?
     /// `[E]`, or empty.
     private let routerBias: [Float]
-    /// nil: silu.
+    /// `[E]`, or empty: what the weights of an expert are multiplied with at last.
+    private let scales: [Float]
+    private let activation: GateActivation
+    /// nil: there are no biases.
     private let gate: ExpertGate?
     /// `[E, D]`, or empty.
     private let downBias: [Float]
@@ -155,8 +159,14 @@ final class MixtureOfExperts: FeedForward {
     /// Nobody knows the experts before the router has spoken.
     private let expertsReading = Reading(nil)
 
-    init(_ parts: LayerParts) {
+    /// Builds the mixture of a layer.
+    ///
+    /// - Parameters:
+    ///   - parts: its weights and what steps work with.
+    ///   - activation: of an expert's first product.
+    init(_ parts: LayerParts, activation: GateActivation = .silu) {
         layer = parts.index
+        self.activation = activation
         let mixture = parts.configuration.mixture
         router = parts.weights.matrix(.router)
         rule = mixture.rule
@@ -167,6 +177,7 @@ final class MixtureOfExperts: FeedForward {
         shared = mixture.sharedSize > 0 ? SharedExpert(parts) : nil
         let weights = parts.weights
         routerBias = weights.vectorIfDeclared(TensorRole.router.bias)
+        scales = weights.vectorIfDeclared(.expertScales)
         gate = mixture.gate.map {
             ExpertGate(
                 clamp: $0, biases: weights.vector(TensorRole.gate.bias),
@@ -183,9 +194,14 @@ final class MixtureOfExperts: FeedForward {
     }
 
     func add(_ step: ForwardStep) {
-        let compute = step.compute
-        let rowCount = step.rowCount
         shared?.add(step)
+        route(step)
+        add(to: step.residual, step)
+    }
+
+    /// Chooses the experts of the normalised rows.
+    func route(_ step: ForwardStep) {
+        let (compute, rowCount) = (step.compute, step.rowCount)
         let routerSums = step.sums(for: [.router], inLayer: layer, of: step.normed)
         compute.multiply(
             step.normed, rows: 0..<rowCount, router, into: routerLogits,
@@ -200,17 +216,23 @@ final class MixtureOfExperts: FeedForward {
                 routerLogits, rowCount: rowCount, by: rule, bias: selectionBias,
                 into: &step.routing)
         }
+        if !scales.isEmpty { step.routing.scaleWeights(by: scales, rowCount: rowCount) }
+    }
+
+    /// Adds what the chosen experts make of the normalised rows to a buffer.
+    func add(to target: FloatBuffer, _ step: ForwardStep) {
+        let (compute, rowCount) = (step.compute, step.rowCount)
         step.noteExperts(inLayer: layer, expertByteCount: expertByteCount)
         let sums = step.expertSums(
             for: [.gate, .up], inLayer: layer, reading: .token, of: step.normed)
         compute.multiplyGated(
-            step.normed, step.routing.groups, w1: w1, w3: w3, gate: gate, into: gated,
-            adding: sums)  // [T·A, Fe]
+            step.normed, step.routing.groups, w1: w1, w3: w3, by: activation, gate: gate,
+            into: gated, adding: sums)  // [T·A, Fe]
         let downSums = step.expertSums(for: [.down], inLayer: layer, reading: .slot, of: gated)
         compute.multiplyGathered(
             gated, step.routing.groups, reading: .slot, w2, into: down, adding: downSums,
             ahead: step.read(expertsReading))  // [T·A, D]
         compute.addExperts(
-            down, routing: step.routing, biases: downBias, rowCount: rowCount, to: step.residual)
+            down, routing: step.routing, biases: downBias, rowCount: rowCount, to: target)
     }
 }

@@ -28,15 +28,19 @@ final class RotaryEmbedding {
         frequencies = RopeFrequencies(configuration)
         pairing = configuration.ropePairing == .adjacent ? .adjacent : .halves
         headDimension = configuration.headDimension
-        angles = step.buffer(role)
+        angles = step.buffer(role, of: configuration)
+        // Layers that borrow keys and values rotate rows that are left by then.
+        if configuration.borrowingLayerCount > 0 { step.carry(angles) }
     }
 
     /// That of layers with a window, where they rotate otherwise than the others.
     convenience init?(ofWindows configuration: ModelConfiguration, _ step: ForwardStep) {
-        guard let rope = configuration.windowRope else { return nil }
-        var own = configuration
-        (own.ropeTheta, own.ropeScaling) = (rope.theta, rope.scaling)
-        self.init(own, step, angles: .windowAngles)
+        guard configuration.windowRope != nil,
+            let layer = (0..<configuration.layerCount).first(where: {
+                configuration.window(layer: $0) != nil
+            })
+        else { return nil }
+        self.init(configuration.own(layer: layer), step, angles: .windowAngles)
     }
 
     /// The angles of the step's positions, once for all layers.

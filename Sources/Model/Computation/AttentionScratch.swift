@@ -17,12 +17,14 @@ package final class AttentionScratch {
     ///
     /// - Parameters:
     ///   - shape: of the cache that is attended to.
+    ///   - layer: the layer of it, or one of several that keep the same.
     ///   - headCount: H.
     ///   - threadCount: of the pool.
-    package init(shape: KVCacheShape, headCount: Int, threadCount: Int) {
+    package init(shape: KVCacheShape, layer: Int = 0, headCount: Int, threadCount: Int) {
         self.headCount = headCount
         self.threadCount = threadCount
-        let states = AttentionStates(shape: shape, headCount: headCount, threadCount: threadCount)
+        let states = AttentionStates(
+            shape: shape, layer: layer, headCount: headCount, threadCount: threadCount)
         group = states.group
         let tasks = AttentionTasks(states: states, threadCount: threadCount)
         self.tasks = tasks
@@ -33,8 +35,14 @@ package final class AttentionScratch {
     /// Into how many tasks the latest attention was cut.
     package var taskCount: Int { tasks.count }
 
-    /// Bytes that the memory takes.
+    /// Bytes that the memory takes for all layers, of which those that keep the same share one.
     package static func byteCount(shape: KVCacheShape, headCount: Int, threadCount: Int) -> Int {
-        4 * AttentionStates(shape: shape, headCount: headCount, threadCount: threadCount).count
+        let kinds = Set(shape.layers).compactMap { shape.layers.firstIndex(of: $0) }
+        return kinds.reduce(0) { sum, layer in
+            sum + 4
+                * AttentionStates(
+                    shape: shape, layer: layer, headCount: headCount, threadCount: threadCount
+                ).count
+        }
     }
 }

@@ -20,7 +20,8 @@ struct AttentionStates {
     /// them to share what they turn, and few enough for threads to share the heads of one row.
     private static let maxSharingGroup = 16
 
-    init(shape: KVCacheShape, headCount: Int, threadCount: Int) {
+    init(shape cache: KVCacheShape, layer: Int, headCount: Int, threadCount: Int) {
+        let shape = cache.layers[layer]
         self.threadCount = threadCount
         let all = headCount / shape.kvHeadCount
         group =
@@ -32,7 +33,7 @@ struct AttentionStates {
         rowCount = group * (1 + Int(CK_ATTENTION_CHUNK) + shape.valueStride)
         // At most four rows for each thread are long enough to be split, and rarely all are; of a
         // row of more than 65,536 positions, fewer.
-        let positionCount = min(shape.blockCount, 65_536) * shape.positionsPerBlock
+        let positionCount = min(cache.blockCount, 65_536) * cache.positionsPerBlock
         let longest = min(positionCount / Int(CK_ATTENTION_SPAN) + 1, 128)
         spanCount = threadCount == 1 ? 0 : 2 * threadCount * longest
     }

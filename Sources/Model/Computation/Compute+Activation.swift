@@ -77,6 +77,120 @@ extension Compute {
         }
     }
 
+    /// Multiplies the first `rowCount` rows by a factor, in place.
+    ///
+    /// - Parameters:
+    ///   - x: `[T, columns]`.
+    ///   - rowCount: T.
+    ///   - factor: of all numbers.
+    package func scale(_ x: FloatBuffer, rowCount: Int, by factor: Float) {
+        precondition(rowCount <= x.rowCount, "scaling \(rowCount) of \(x.rowCount) rows")
+        guard factor != 1 else { return }
+        forEachRow(rowCount, cost: x.columnCount, UniformScaling(x: x, factor: factor))
+    }
+
+    private struct UniformScaling: RowWork {
+        let x: FloatBuffer
+        let factor: Float
+
+        func run(row: Int) {
+            let values = unsafe x.base + row * x.stride
+            for column in 0..<x.columnCount { unsafe values[column] *= factor }
+        }
+    }
+
+    /// x = limit · tanh(x / limit), for the first `rowCount` rows.
+    ///
+    /// - Parameters:
+    ///   - x: `[T, columns]`.
+    ///   - rowCount: T.
+    ///   - limit: what no number reaches; positive.
+    package func cap(_ x: FloatBuffer, rowCount: Int, limit: Float) {
+        precondition(
+            rowCount <= x.rowCount && limit > 0, "capping \(rowCount) rows at \(limit)")
+        forEachRow(rowCount, cost: 8 * x.columnCount, Capping(isa: isa, x: x, limit: limit))
+    }
+
+    private struct Capping: RowWork {
+        let isa: ck_isa
+        let x: FloatBuffer
+        let limit: Float
+
+        func run(row: Int) {
+            unsafe ck_cap(isa, x.base + row * x.stride, limit, x.columnCount)
+        }
+    }
+
+    /// y[t] = activation(gates[t]) ⊙ some columns of x[t], for the first `rowCount` rows.
+    ///
+    /// - Parameters:
+    ///   - gates: `[T, columns]`.
+    ///   - x: `[T, …]`.
+    ///   - first: the first of its columns that count.
+    ///   - rowCount: T.
+    ///   - activation: of the gates.
+    ///   - y: receives `[T, columns]`; may be `gates`.
+    package func multiplyGated(
+        _ gates: FloatBuffer, _ x: FloatBuffer, from first: Int, rowCount: Int,
+        by activation: GateActivation, into y: FloatBuffer
+    ) {
+        precondition(
+            y.columnCount == gates.columnCount && first >= 0
+                && first + gates.columnCount <= x.columnCount
+                && rowCount <= min(gates.rowCount, x.rowCount, y.rowCount),
+            "gating \(rowCount) rows: buffers of other shapes")
+        forEachRow(
+            rowCount, cost: 4 * y.columnCount,
+            ColumnGating(isa: isa, gates: gates, x: x, first: first, activation: activation, y: y))
+    }
+
+    private struct ColumnGating: RowWork {
+        let isa: ck_isa
+        let gates: FloatBuffer
+        let x: FloatBuffer
+        let first: Int
+        let activation: GateActivation
+        let y: FloatBuffer
+
+        func run(row: Int) {
+            unsafe activation.multiply(
+                gates.base + row * gates.stride, x.base + row * x.stride + first,
+                into: y.base + row * y.stride, count: y.columnCount, isa: isa)
+        }
+    }
+
+    /// Copies the first `rowCount` rows of `x` to those of `y`.
+    package func copy(_ x: FloatBuffer, rowCount: Int, into y: FloatBuffer) {
+        precondition(
+            x.columnCount == y.columnCount && rowCount <= min(x.rowCount, y.rowCount),
+            "copying \(rowCount) rows: buffers of other shapes")
+        forEachRow(rowCount, cost: x.columnCount, Copying(x: x, y: y))
+    }
+
+    private struct Copying: RowWork {
+        let x: FloatBuffer
+        let y: FloatBuffer
+
+        func run(row: Int) {
+            unsafe (y.base + row * y.stride).update(
+                from: x.base + row * x.stride, count: x.columnCount)
+        }
+    }
+
+    /// Makes the first `rowCount` rows zeros.
+    package func clear(_ x: FloatBuffer, rowCount: Int) {
+        precondition(rowCount <= x.rowCount, "clearing \(rowCount) of \(x.rowCount) rows")
+        forEachRow(rowCount, cost: x.columnCount, Clearing(x: x))
+    }
+
+    private struct Clearing: RowWork {
+        let x: FloatBuffer
+
+        func run(row: Int) {
+            unsafe (x.base + row * x.stride).update(repeating: 0, count: x.columnCount)
+        }
+    }
+
     /// y[t] *= 1 / (1 + exp(−x[t]·w)), for the first `rowCount` rows.
     ///
     /// - Parameters:

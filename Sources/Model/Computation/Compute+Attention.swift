@@ -16,9 +16,9 @@ extension Compute {
         keys: FloatBuffer, values: FloatBuffer?, in cache: KVCache, layer: Int,
         plan: AttentionPlan
     ) {
-        let shape = cache.shape
+        let shape = cache.shape.layers[layer]
         precondition(
-            plan.positionsPerBlock == shape.positionsPerBlock
+            plan.positionsPerBlock == cache.shape.positionsPerBlock
                 && keys.columnCount == shape.kvHeadCount * shape.headDimension
                 && plan.rowCount <= keys.rowCount
                 && (values == nil) == (shape.valuesInKeys != nil)
@@ -40,13 +40,14 @@ extension Compute {
         let plan: AttentionPlan
 
         func run(row: Int) {
-            let shape = cache.shape
+            let shape = cache.shape.layers[layer]
+            let positionsPerBlock = cache.shape.positionsPerBlock
             unsafe ck_kv_append(
                 keys.base + row * keys.stride, values.map { unsafe $0.base + row * $0.stride },
                 cache.keys(layer: layer), cache.values(layer: layer),
-                shape.elementType.kernelType, shape.kvHeadCount,
-                shape.headDimension, shape.positionsPerBlock, Int(plan.blocks[row]),
-                Int(plan.positions[row]) % shape.positionsPerBlock)
+                cache.shape.elementType.kernelType, shape.kvHeadCount,
+                shape.headDimension, positionsPerBlock, Int(plan.blocks[row]),
+                Int(plan.positions[row]) % positionsPerBlock)
         }
     }
 
@@ -57,7 +58,7 @@ extension Compute {
     ///   - cache: keys and values, the rows' own included.
     ///   - layer: the layer of the cache.
     ///   - plan: what each row sees.
-    ///   - scratch: memory for this and nothing else.
+    ///   - scratch: memory for this and nothing else, made for layers of this shape.
     ///   - sinks: H logits that join the softmax of each head's scores and whose share is dropped;
     ///     empty: there are none.
     ///   - scale: what scores are multiplied with; nil: 1/√Dh.
@@ -67,7 +68,7 @@ extension Compute {
         scratch: AttentionScratch, sinks: [Float] = [], scale: Float? = nil,
         into output: FloatBuffer
     ) {
-        let shape = cache.shape
+        let shape = cache.shape.layers[layer]
         let headCount = scratch.headCount
         let rowsEach = shape.valuesInKeys == nil ? 1 : headCount
         precondition(
@@ -90,13 +91,13 @@ extension Compute {
         unsafe attention.keys = UnsafeRawPointer(cache.keys(layer: layer))
         unsafe attention.values =
             shape.valuesInKeys == nil ? UnsafeRawPointer(cache.values(layer: layer)) : nil
-        unsafe attention.type = shape.elementType.kernelType
+        unsafe attention.type = cache.shape.elementType.kernelType
         unsafe attention.kv_head_count = shape.kvHeadCount
         unsafe attention.group = scratch.group
         unsafe attention.groups_per_kv_head = headCount / shape.kvHeadCount / scratch.group
         unsafe attention.head_dimension = shape.headDimension
         unsafe attention.value_dimension = shape.valueDimension
-        unsafe attention.positions_per_block = shape.positionsPerBlock
+        unsafe attention.positions_per_block = cache.shape.positionsPerBlock
         unsafe attention.scale = scale ?? 1 / Float(shape.headDimension).squareRoot()
         unsafe attention.window = Int64(plan.window ?? Int.max)
         unsafe plan.blockTables.withUnsafeBufferPointer { tables in

@@ -46,22 +46,24 @@ extension Compute {
         runPlan(x, rows: rows, ahead: ahead)
     }
 
-    /// y = silu(x · W1ᵀ) ⊙ (x · W3ᵀ) for some rows of x, in one parallel region.
+    /// y = activation(x · W1ᵀ) ⊙ (x · W3ᵀ) for some rows of x, in one parallel region.
     ///
     /// - Parameters:
     ///   - x: `[T, columns]`.
     ///   - rows: which rows of `x` and `y`.
     ///   - w1: `[outputs, columns]`.
     ///   - w3: `[outputs, columns]`.
+    ///   - activation: of the first product.
     ///   - y: `[T, outputs]`.
     ///   - sums: what adapters add to both products before the gate; nil: nothing.
     ///   - ahead: the weights that are needed next.
     package func multiplyGated(
         _ x: FloatBuffer, rows: Range<Int>, w1: WeightMatrix, w3: WeightMatrix,
-        into y: FloatBuffer, adding sums: LowRankSums? = nil, ahead: WeightsAhead? = nil
+        by activation: GateActivation = .silu, into y: FloatBuffer,
+        adding sums: LowRankSums? = nil, ahead: WeightsAhead? = nil
     ) {
         plan.begin(x)
-        add(x, rows: rows, w1, gating: w3, into: y, adding: sums)
+        add(x, rows: rows, w1, gating: w3, by: activation, into: y, adding: sums)
         runPlan(x, rows: rows, ahead: ahead)
     }
 
@@ -92,17 +94,20 @@ extension Compute {
     ///   - groups: which slots go to which matrices.
     ///   - w1: the first matrix of each group.
     ///   - w3: the second matrix of each group.
-    ///   - gate: what is added to the products, and the gate; nil: the gate is silu.
+    ///   - activation: of the first product, where there is no `gate`.
+    ///   - gate: what is added to the products, and the gate; nil: nothing is added.
     ///   - y: row s receives slot s.
     ///   - sums: what adapters add to both products of each slot before the gate; nil: nothing.
     package func multiplyGated(
         _ x: FloatBuffer, _ groups: borrowing RowGroups, w1: [WeightMatrix], w3: [WeightMatrix],
-        gate: ExpertGate? = nil, into y: FloatBuffer, adding sums: LowRankSums? = nil
+        by activation: GateActivation = .silu, gate: ExpertGate? = nil, into y: FloatBuffer,
+        adding sums: LowRankSums? = nil
     ) {
         precondition(w1.count == w3.count, "\(w1.count), \(w3.count)")
         guard let gate else {
             unsafe multiplyGroups(
-                x, groups, reading: .token, w1, gating: w3, into: y, adding: sums, ahead: nil)
+                x, groups, reading: .token, w1, gating: w3, activation: activation, into: y,
+                adding: sums, ahead: nil)
             return
         }
         let count = w1.reduce(0) { $0 + $1.rowCount }
@@ -155,11 +160,13 @@ extension Compute {
 
     private func add(
         _ x: FloatBuffer, rows: Range<Int>, _ w: WeightMatrix, gating u: WeightMatrix? = nil,
-        into y: FloatBuffer, adding sums: LowRankSums? = nil, index: Int = 0
+        by activation: GateActivation = .silu, into y: FloatBuffer,
+        adding sums: LowRankSums? = nil, index: Int = 0
     ) {
         guard !rows.isEmpty else { return }
         precondition(rows.upperBound <= min(x.rowCount, y.rowCount), "\(rows), \(x.rowCount)")
         var product = unsafe product(x, w, gating: u, into: y)
+        unsafe product.activation = activation
         unsafe product.firstInput = rows.lowerBound
         unsafe product.y = y.pointer(row: rows.lowerBound)
         unsafe product.tokenCount = rows.count
@@ -173,8 +180,8 @@ extension Compute {
     private func multiplyGroups(
         _ x: FloatBuffer, _ groups: borrowing RowGroups, reading source: RowGroups.Source,
         _ matrices: [WeightMatrix], gating others: [WeightMatrix]?,
-        by gate: PlannedProduct.BiasedGate? = nil, into y: FloatBuffer, adding sums: LowRankSums?,
-        ahead: WeightsAhead?
+        activation: GateActivation = .silu, by gate: PlannedProduct.BiasedGate? = nil,
+        into y: FloatBuffer, adding sums: LowRankSums?, ahead: WeightsAhead?
     ) {
         precondition(matrices.count == groups.groupCount, "\(matrices.count) matrices")
         plan.begin(x)
@@ -199,6 +206,7 @@ extension Compute {
                     guard count > 0 else { break }
                     var product = unsafe product(
                         x, matrices[Int(group)], gating: others?[Int(group)], into: y)
+                    unsafe product.activation = activation
                     unsafe product.xRows = inputs + first
                     unsafe product.yRows = slots + first
                     unsafe product.tokenCount = count

@@ -28,6 +28,19 @@ package struct ExpertRouting {
         groups = RowGroups(groupCount: expertCount)
     }
 
+    /// Multiplies the weights of each expert by a factor of its own.
+    ///
+    /// - Parameters:
+    ///   - factors: `[E]`.
+    ///   - rowCount: of how many tokens.
+    package mutating func scaleWeights(by factors: [Float], rowCount: Int) {
+        precondition(
+            factors.count == expertCount, "\(factors.count) factors for \(expertCount) experts")
+        for visit in 0..<rowCount * expertsPerToken {
+            weights[visit] *= factors[Int(selection[visit])]
+        }
+    }
+
     /// Sorts the visits of the first `tokenCount` tokens.
     mutating func sort(tokenCount: Int) {
         let selection = self.selection

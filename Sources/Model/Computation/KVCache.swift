@@ -42,10 +42,8 @@ package enum KVElementType: String, Sendable, Hashable, CaseIterable {
     }
 }
 
-/// The sizes of a paged key/value cache.
-package struct KVCacheShape: Sendable, Equatable {
-    /// Transformer layers.
-    package var layerCount: Int
+/// The sizes of what one layer keeps of each position.
+package struct KVLayerShape: Sendable, Hashable {
     /// K.
     package var kvHeadCount: Int
     /// Dh.
@@ -53,6 +51,41 @@ package struct KVCacheShape: Sendable, Equatable {
     /// Values are the first so many components of their keys, and not stored again; nil: they are as
     /// wide as keys and stored beside them.
     package var valuesInKeys: Int?
+
+    /// Creates a shape.
+    ///
+    /// - Precondition: all sizes are positive, and `valuesInKeys` is at most `headDimension`.
+    package init(kvHeadCount: Int, headDimension: Int, valuesInKeys: Int? = nil) {
+        precondition(
+            kvHeadCount > 0 && headDimension > 0
+                && (1...headDimension).contains(valuesInKeys ?? headDimension),
+            "a layer of a KV cache needs positive sizes")
+        self.kvHeadCount = kvHeadCount
+        self.headDimension = headDimension
+        self.valuesInKeys = valuesInKeys
+    }
+
+    /// The width of a value.
+    package var valueDimension: Int { valuesInKeys ?? headDimension }
+
+    /// The same, rounded up to whole vectors of 16.
+    var valueStride: Int { (valueDimension + 15) / 16 * 16 }
+
+    /// Bytes of the keys of one position.
+    func keyByteCount(of type: KVElementType) -> Int {
+        kvHeadCount * type.keyByteCount(width: headDimension)
+    }
+
+    /// Bytes of the values of one position; 0 where they are parts of the keys.
+    func valueByteCount(of type: KVElementType) -> Int {
+        valuesInKeys == nil ? kvHeadCount * type.valueByteCount(width: valueStride) : 0
+    }
+}
+
+/// The sizes of a paged key/value cache.
+package struct KVCacheShape: Sendable, Equatable {
+    /// What each layer keeps.
+    package var layers: [KVLayerShape]
     /// Blocks per layer.
     package var blockCount: Int
     /// S, a multiple of 16.
@@ -62,44 +95,50 @@ package struct KVCacheShape: Sendable, Equatable {
 
     /// Creates a shape.
     ///
-    /// - Precondition: all sizes are positive, `valuesInKeys` is at most `headDimension`, and
-    ///   `positionsPerBlock` is a multiple of 16.
+    /// - Precondition: there are layers, all sizes are positive, and `positionsPerBlock` is a
+    ///   multiple of 16.
     package init(
-        layerCount: Int, kvHeadCount: Int, headDimension: Int, valuesInKeys: Int? = nil,
-        blockCount: Int, positionsPerBlock: Int, elementType: KVElementType = .f32
+        layers: [KVLayerShape], blockCount: Int, positionsPerBlock: Int,
+        elementType: KVElementType = .f32
     ) {
         precondition(
-            layerCount > 0 && kvHeadCount > 0 && headDimension > 0 && blockCount > 0
-                && (1...headDimension).contains(valuesInKeys ?? headDimension)
-                && positionsPerBlock > 0
+            !layers.isEmpty && blockCount > 0 && positionsPerBlock > 0
                 && positionsPerBlock % Int(CK_ATTENTION_CHUNK) == 0,
             "a KV cache needs positive sizes and blocks of a multiple of 16 positions")
-        self.layerCount = layerCount
-        self.kvHeadCount = kvHeadCount
-        self.headDimension = headDimension
-        self.valuesInKeys = valuesInKeys
+        self.layers = layers
         self.blockCount = blockCount
         self.positionsPerBlock = positionsPerBlock
         self.elementType = elementType
     }
 
-    /// The width of a value.
-    package var valueDimension: Int { valuesInKeys ?? headDimension }
+    /// The shape of a cache all layers of which keep the same.
+    package init(
+        layerCount: Int, kvHeadCount: Int, headDimension: Int, valuesInKeys: Int? = nil,
+        blockCount: Int, positionsPerBlock: Int, elementType: KVElementType = .f32
+    ) {
+        let layer = KVLayerShape(
+            kvHeadCount: kvHeadCount, headDimension: headDimension, valuesInKeys: valuesInKeys)
+        self.init(
+            layers: Array(repeating: layer, count: layerCount), blockCount: blockCount,
+            positionsPerBlock: positionsPerBlock, elementType: elementType)
+    }
 
-    /// The same, rounded up to whole vectors of 16.
-    var valueStride: Int { (valueDimension + 15) / 16 * 16 }
+    /// Layers that keep keys and values.
+    package var layerCount: Int { layers.count }
 
-    /// Bytes of the key of one position and head.
-    var keyByteCount: Int { elementType.keyByteCount(width: headDimension) }
+    /// Bytes of a block's keys in a layer.
+    func keyByteCount(layer: Int) -> Int {
+        positionsPerBlock * layers[layer].keyByteCount(of: elementType)
+    }
 
-    /// Bytes of the value of one position and head; 0 where it is a part of the key.
-    var valueByteCount: Int {
-        valuesInKeys == nil ? elementType.valueByteCount(width: valueStride) : 0
+    /// Bytes of a block's values in a layer.
+    func valueByteCount(layer: Int) -> Int {
+        positionsPerBlock * layers[layer].valueByteCount(of: elementType)
     }
 
     /// Bytes that one block takes in all layers.
     package var blockByteCount: Int {
-        layerCount * positionsPerBlock * kvHeadCount * (keyByteCount + valueByteCount)
+        layers.indices.reduce(0) { $0 + keyByteCount(layer: $1) + valueByteCount(layer: $1) }
     }
 
     /// Bytes of the whole cache.
@@ -131,15 +170,23 @@ package enum KVCacheError: Error, Equatable, CustomStringConvertible {
     /// The sizes.
     package let shape: KVCacheShape
     private let memory: UnsafeMutableRawPointer
-    private let keyByteCount: Int
-    private let valueByteCount: Int
+    /// Where the keys of each layer begin, in bytes; its values follow them.
+    private let starts: [Int]
+    /// Bytes of a block's keys and values in each layer.
+    private let keyParts: [Int]
+    private let valueParts: [Int]
 
     /// Reserves the memory.
     package init(shape: KVCacheShape) throws(KVCacheError) {
         self.shape = shape
-        let cells = shape.blockCount * shape.kvHeadCount * shape.positionsPerBlock
-        keyByteCount = cells * shape.keyByteCount
-        valueByteCount = cells * shape.valueByteCount
+        keyParts = shape.layers.indices.map { shape.keyByteCount(layer: $0) }
+        valueParts = shape.layers.indices.map { shape.valueByteCount(layer: $0) }
+        var (starts, end) = ([Int](), 0)
+        for (keys, values) in zip(keyParts, valueParts) {
+            starts.append(end)
+            end += shape.blockCount * (keys + values)
+        }
+        self.starts = starts
         let memory = unsafe mmap(
             nil, shape.byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
         guard let memory = unsafe memory, unsafe memory != MAP_FAILED else {
@@ -163,10 +210,10 @@ package enum KVCacheError: Error, Equatable, CustomStringConvertible {
         for layer in 0..<shape.layerCount {
             unsafe Self.copyBlock(
                 from: source, to: destination, in: keys(layer: layer),
-                byteCount: keyByteCount / shape.blockCount)
+                byteCount: keyParts[layer])
             unsafe Self.copyBlock(
                 from: source, to: destination, in: values(layer: layer),
-                byteCount: valueByteCount / shape.blockCount)
+                byteCount: valueParts[layer])
         }
     }
 
@@ -186,6 +233,7 @@ package enum KVCacheError: Error, Equatable, CustomStringConvertible {
             guard var target = bytes.baseAddress else { return }
             unsafe target += offset
             for layer in 0..<shape.layerCount {
+                let (keyPart, valuePart) = (keyParts[layer], valueParts[layer])
                 unsafe target.copyMemory(from: keys(of: block, layer: layer), byteCount: keyPart)
                 unsafe target += keyPart
                 unsafe target.copyMemory(
@@ -206,6 +254,7 @@ package enum KVCacheError: Error, Equatable, CustomStringConvertible {
         unsafe bytes.withUnsafeBytes { bytes in
             guard var source = bytes.baseAddress else { return }
             for layer in 0..<shape.layerCount {
+                let (keyPart, valuePart) = (keyParts[layer], valueParts[layer])
                 unsafe keys(of: block, layer: layer).copyMemory(from: source, byteCount: keyPart)
                 unsafe source += keyPart
                 unsafe values(of: block, layer: layer).copyMemory(
@@ -215,16 +264,12 @@ package enum KVCacheError: Error, Equatable, CustomStringConvertible {
         }
     }
 
-    /// Bytes of a block's keys in one layer, and of its values.
-    private var keyPart: Int { keyByteCount / shape.blockCount }
-    private var valuePart: Int { valueByteCount / shape.blockCount }
-
     private func keys(of block: Int, layer: Int) -> UnsafeMutableRawPointer {
-        unsafe keys(layer: layer) + block * keyPart
+        unsafe keys(layer: layer) + block * keyParts[layer]
     }
 
     private func values(of block: Int, layer: Int) -> UnsafeMutableRawPointer {
-        unsafe values(layer: layer) + block * valuePart
+        unsafe values(layer: layer) + block * valueParts[layer]
     }
 
     private static func copyBlock(
@@ -237,11 +282,11 @@ package enum KVCacheError: Error, Equatable, CustomStringConvertible {
     /// The keys of a layer.
     func keys(layer: Int) -> UnsafeMutableRawPointer {
         precondition(layer >= 0 && layer < shape.layerCount, "layer \(layer) is not in the cache")
-        return unsafe memory + layer * (keyByteCount + valueByteCount)
+        return unsafe memory + starts[layer]
     }
 
     /// The values of a layer.
     func values(layer: Int) -> UnsafeMutableRawPointer {
-        unsafe keys(layer: layer) + keyByteCount
+        unsafe keys(layer: layer) + shape.blockCount * keyParts[layer]
     }
 }

@@ -2,7 +2,7 @@
 
 internal import CKernels
 
-/// y = x · Wᵀ for some tokens, or silu(x · Wᵀ) ⊙ (x · Uᵀ) where there is a U.
+/// y = x · Wᵀ for some tokens, or activation(x · Wᵀ) ⊙ (x · Uᵀ) where there is a U.
 ///
 /// x is what the plan says: all products of a region read the same.
 @unsafe struct PlannedProduct {
@@ -16,7 +16,9 @@ internal import CKernels
     var xRows: UnsafePointer<Int32>?
     var yRows: UnsafePointer<Int32>?
     var tokenCount: Int
-    /// What becomes of the two products where there is a U; nil: silu and no biases.
+    /// What is applied to x · Wᵀ where there is a U and no `gate`.
+    var activation = GateActivation.silu
+    /// What becomes of the two products instead; nil: there are no biases.
     var gate: BiasedGate?
     /// What adapters add to x · Wᵀ, before the gate: of the row of y that the first token writes, or
     /// of all rows of y where `yRows` says which; nil: nothing.

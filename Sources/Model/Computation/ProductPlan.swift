@@ -200,7 +200,7 @@ internal import Parallelism
         }
     }
 
-    /// silu(x · Wᵀ) ⊙ (x · Uᵀ) for some panels, some tokens after others.
+    /// activation(x · Wᵀ) ⊙ (x · Uᵀ) for some panels, some tokens after others.
     private func runGated(
         _ product: UnsafePointer<PlannedProduct>, _ panels: Range<Int>,
         _ scratch: UnsafeMutableRawPointer, worker: Int, isa: ck_isa
@@ -224,7 +224,8 @@ internal import Parallelism
                         isa: isa)
                 }
                 guard let clamped = unsafe product.pointee.gate else {
-                    unsafe ck_silu_multiply(isa, y, up + token * u.yStride, y, u.w.rowCount)
+                    unsafe product.pointee.activation.multiply(
+                        y, up + token * u.yStride, into: y, count: u.w.rowCount, isa: isa)
                     continue
                 }
                 unsafe ck_clamped_gate_multiply(

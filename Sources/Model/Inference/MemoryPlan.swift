@@ -64,17 +64,18 @@ package struct MemoryPlan: Sendable, Equatable {
             let rows = buffer.rowCount(
                 in: configuration, maxTokenCount: limits.maxBatchTokens,
                 maxLogitsRowCount: limits.maxLogitsRows)
-            let columns = buffer.columns(configuration)
-            let (count, overflow) = rows.multipliedReportingOverflow(by: columns + 16)
-            guard !overflow, count < Int.max / 64 - floats else {
-                throw .outOfMemory(what: "activations", byteCount: nil)
-            }
-            floats += count
-            if buffer.rows != .logits {
-                productByteCount = max(
-                    productByteCount,
-                    Compute.scratchByteCount(
-                        rowCount: rows, columnCount: columns, threadCount: threadCount))
+            for columns in buffer.columnCounts(in: configuration) {
+                let (count, overflow) = rows.multipliedReportingOverflow(by: columns + 16)
+                guard !overflow, count < Int.max / 64 - floats else {
+                    throw .outOfMemory(what: "activations", byteCount: nil)
+                }
+                floats += count
+                if buffer.rows != .logits {
+                    productByteCount = max(
+                        productByteCount,
+                        Compute.scratchByteCount(
+                            rowCount: rows, columnCount: columns, threadCount: threadCount))
+                }
             }
         }
         self.weightByteCount = weightByteCount

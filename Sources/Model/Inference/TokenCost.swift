@@ -15,7 +15,8 @@ package struct TokenCost: Sendable, Equatable {
     /// Multiplications and additions in the layers.
     package let layerOperationCount: Int
     /// Those of them that a token takes whose logits nobody wants, as of all tokens of a prompt but
-    /// the last: the last layer only projects its keys and values (and query).
+    /// the last: the last layer that keeps keys and values only projects these (and its query), and
+    /// those after it do nothing.
     package let promptOperationCount: Int
     /// Multiplications and additions in the output matrix, for tokens whose logits are wanted.
     package let outputOperationCount: Int
@@ -29,7 +30,8 @@ package struct TokenCost: Sendable, Equatable {
                 part.expert ?? 0 < configuration.expertsPerToken ?? 1
             else { continue }
             layers.add(matrix)
-            if layer == weights.layers.count - 1, !part.declaration.fillsCache {
+            let last = weights.layers.count - 1 - configuration.borrowingLayerCount
+            if layer > last || layer == last && !part.declaration.fillsCache {
                 skipped.add(matrix)
             }
         }

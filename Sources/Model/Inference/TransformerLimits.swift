@@ -43,25 +43,18 @@ package struct TransformerLimits: Sendable, Equatable {
     }
 
     /// The sizes of the cache.
-    ///
-    /// - Precondition: all layers keep the same of each position, however many they see; no family
-    ///   differs yet.
     func cacheShape(
         of architecture: Architecture, _ configuration: ModelConfiguration
     ) -> KVCacheShape {
-        let layouts = configuration.attentionLayers.map { architecture.kv(configuration, $0) }
-        precondition(
-            layouts.allSatisfy {
-                $0.headCount == layouts[0].headCount
-                    && $0.headDimension == layouts[0].headDimension
-                    && $0.valuesInKeys == layouts[0].valuesInKeys
-            },
-            "layers of \(architecture.schema.name) keep different keys and values")
+        let layers = configuration.attentionLayers.map { layer in
+            let layout = architecture.kv(configuration, layer)
+            return KVLayerShape(
+                kvHeadCount: layout.headCount, headDimension: layout.headDimension,
+                valuesInKeys: layout.valuesInKeys)
+        }
         return KVCacheShape(
-            layerCount: layouts.count, kvHeadCount: layouts[0].headCount,
-            headDimension: layouts[0].headDimension, valuesInKeys: layouts[0].valuesInKeys,
-            blockCount: blockCount,
-            positionsPerBlock: positionsPerBlock, elementType: kvElementType)
+            layers: layers, blockCount: blockCount, positionsPerBlock: positionsPerBlock,
+            elementType: kvElementType)
     }
 
     /// The sizes of the pool of states; nil where the model keeps none.

@@ -9,29 +9,33 @@ package import Quantization
 /// what its architecture declares, its output matrix not tied to the embedding.
 package struct WeightCount: Sendable {
     private let configuration: ModelConfiguration
-    private let tensors: [TensorDeclaration]
+    private let tensors: [(declaration: TensorDeclaration, numbers: ModelConfiguration)]
 
     /// Counts the weights of a model of these numbers.
     package init(_ configuration: ModelConfiguration) {
         self.configuration = configuration
         tensors = Architecture.of(configuration).schema.tensors(of: configuration)
-            .map(\.declaration)
+            .map { ($0.declaration, $0.numbers) }
     }
 
     /// All weights.
-    package var all: Int { sum { $0.count(in: configuration) } }
+    package var all: Int { sum { $0.count(in: $1) } }
 
     /// Those that are left without the experts that a token does not visit.
     package var active: Int {
-        sum { tensor in
-            let count = tensor.count(in: configuration)
+        sum { tensor, numbers in
+            let count = tensor.count(in: numbers)
             return tensor.copies == nil || tensor.everyCopy
                 ? count : min(count, configuration.expertsPerToken ?? count)
         }
     }
 
-    private func sum(_ count: (TensorDeclaration) -> Int) -> Int {
-        tensors.reduce(0) { $0 + count($1) * $1.sizes(in: configuration).reduce(1, *) }
+    private func sum(_ count: (TensorDeclaration, ModelConfiguration) -> Int) -> Int {
+        tensors.reduce(0) { sum, tensor in
+            let (declaration, numbers) = tensor
+            return sum + count(declaration, numbers)
+                * declaration.sizes(in: numbers).reduce(1, *)
+        }
     }
 
     /// The bytes of all weights with every matrix in one type; routers and norms stay f32.
@@ -42,8 +46,8 @@ package struct WeightCount: Sendable {
     /// - Returns: nil where the rows are no whole blocks, or the sum cannot be counted.
     package func byteCount(of type: ElementType, layout: WeightMatrix.Layout) -> Int? {
         var sum = 0
-        for tensor in tensors {
-            let sizes = tensor.sizes(in: configuration)
+        for (tensor, numbers) in tensors {
+            let sizes = tensor.sizes(in: numbers)
             var each: Int? = 4 * sizes.reduce(1, *)
             if tensor.isQuantised {
                 let canPack = WeightMatrix.canPack(type, columnCount: sizes[1])
@@ -53,7 +57,7 @@ package struct WeightCount: Sendable {
             }
             guard let each else { return nil }
             let (bytes, overflow) = each.multipliedReportingOverflow(
-                by: tensor.count(in: configuration))
+                by: tensor.count(in: numbers))
             guard !overflow, bytes < Int.max / 4 - sum else { return nil }
             sum += bytes
         }

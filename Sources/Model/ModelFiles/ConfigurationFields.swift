@@ -338,6 +338,18 @@ extension ModelConfiguration {
     func checked(
         _ fields: ConfigurationFields, names: RelationNames
     ) throws(ModelFileError) -> ModelConfiguration {
+        if let windowHeads {
+            guard windowHeads.kvHeadCount <= headCount, headCount % windowHeads.kvHeadCount == 0
+            else {
+                throw fields.fail(
+                    names.windowKVHeadCount,
+                    "\(windowHeads.kvHeadCount) does not divide the \(headCount) query heads")
+            }
+            guard windowHeads.headDimension % 2 == 0 else {
+                throw fields.fail(
+                    names.windowHeadDimension, "\(windowHeads.headDimension) is not even")
+            }
+        }
         guard kvHeadCount <= headCount, headCount % kvHeadCount == 0 else {
             throw fields.fail(
                 names.kvHeadCount, "\(kvHeadCount) does not divide the \(headCount) query heads")
@@ -370,6 +382,8 @@ extension ModelConfiguration {
     struct RelationNames {
         var kvHeadCount: String
         var headDimension: String
+        var windowKVHeadCount = ""
+        var windowHeadDimension = ""
         var ropeDimensionCount: String
         var expertsPerToken: String
         var groupCount = "n_group"

@@ -79,6 +79,8 @@ extension Extent {
     package static let C = Extent("C") { $0.deltaNet?.channelCount ?? 1 }
     /// Tokens that a delta net's convolution sees.
     package static let W = Extent("W") { $0.deltaNet?.tapCount ?? 1 }
+    /// One: a single number.
+    package static let one = Extent("1") { _ in 1 }
     /// Two: what is two things side by side.
     package static let two = Extent("2") { _ in 2 }
     /// Components of a head that rotate.

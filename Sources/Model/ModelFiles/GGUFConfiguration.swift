@@ -80,20 +80,32 @@ struct GGUFConfiguration {
             "attention.sliding_window", in: 0...ConfigurationBounds.contextLength.upperBound)
         let isMoE = (expertCount ?? 0) > 0
         let (layerCount, draftLayerCount) = try layerCounts()
-        var configuration = ModelConfiguration(
-            architecture: architecture, hiddenSize: hiddenSize,
-            intermediateSize: try fields.integer(
+        var windowHeads: GGUFWindowHeads?
+        let (kvHeadCount, intermediateSize): (Int, Int)
+        if schema.gguf?.hasWindowHeads == true {
+            let heads = try GGUFWindowHeads(
+                fields, metadata, layerCount: layerCount, headCount: headCount)
+            (kvHeadCount, intermediateSize) = heads.last
+            windowHeads = heads
+        } else {
+            kvHeadCount =
+                latent == nil
+                ? try fields.integer(
+                    "attention.head_count_kv", in: ConfigurationBounds.headCount,
+                    default: headCount) : 1
+            intermediateSize = try fields.integer(
                 "feed_forward_length", in: ConfigurationBounds.intermediateSize,
                 default: isMoE && schema.gguf?.mixture != nil
                     ? fields.optionalInteger(
                         "expert_feed_forward_length", in: ConfigurationBounds.intermediateSize)
-                    : nil),
+                    : nil)
+        }
+        var configuration = ModelConfiguration(
+            architecture: architecture, hiddenSize: hiddenSize,
+            intermediateSize: intermediateSize,
             layerCount: layerCount,
             headCount: headCount,
-            kvHeadCount: latent == nil
-                ? try fields.integer(
-                    "attention.head_count_kv", in: ConfigurationBounds.headCount,
-                    default: headCount) : 1,
+            kvHeadCount: kvHeadCount,
             headDimension: headDimension, vocabularySize: vocabularySize,
             expertCount: isMoE ? expertCount : nil,
             expertsPerToken: isMoE
@@ -122,6 +134,19 @@ struct GGUFConfiguration {
         configuration.latent = latent?.dimensions
         configuration.draftLayerCount = draftLayerCount
         if let windows = schema.gguf?.windows { try readWindows(&configuration, windows) }
+        if windowHeads != nil, rowCount(GGUFModel.ropeFactorsName) == nil {
+            // Without it all would rotate.
+            throw .tensor(
+                path: fields.path, name: GGUFModel.ropeFactorsName, problem: "missing")
+        }
+        try windowHeads?.read(
+            into: &configuration, keysAreValues: schema.gguf?.keysAreValues,
+            hasValues: { layer in
+                // Packed files have it under its other name.
+                ["blk.{L}.attn_v.weight", "layers.{L}.attention.wv.weight"].contains {
+                    rowCount(Self.name($0, layer)) != nil
+                }
+            })
         if let delta = schema.gguf?.deltaNet {
             (configuration.deltaNet, configuration.deltaLayers) = try delta.read(
                 fields, metadata, layerCount: layerCount, draftLayerCount: draftLayerCount)
@@ -148,6 +173,8 @@ struct GGUFConfiguration {
             fields,
             names: .init(
                 kvHeadCount: "attention.head_count_kv", headDimension: "attention.key_length",
+                windowKVHeadCount: "attention.head_count_kv",
+                windowHeadDimension: "attention.key_length_swa",
                 ropeDimensionCount: "rope.dimension_count", expertsPerToken: "expert_used_count",
                 groupCount: "expert_group_count"))
         let pairCount = configuration.ropeDimensionCount / 2
@@ -314,7 +341,8 @@ struct GGUFConfiguration {
                     schema.gguf?.windows != nil
                         ? ["attention.sliding_window_pattern", "rope.freq_base_swa"] : []
                 )
-                .union(schema.gguf?.latent == nil ? [] : GGUFLatent.keys),
+                .union(schema.gguf?.latent == nil ? [] : GGUFLatent.keys)
+                .union(schema.gguf?.hasWindowHeads == true ? GGUFWindowHeads.keys : []),
             neutral: [
                 "attention.temperature_scale": none, "expert_shared_count": none,
                 "expert_shared_feed_forward_length": none, "expert_weights_scale": one,

@@ -111,7 +111,12 @@ struct HuggingFaceConfiguration {
         let intermediateSize = try fields.integer(
             "intermediate_size", in: ConfigurationBounds.intermediateSize,
             default: keys.intermediateSize)
-        let experts = try keys.mixture.map { keys throws(ModelFileError) in
+        let hasExperts =
+            try keys.mixture?.isOn.map { key throws(ModelFileError) in
+                try fields.bool(key, default: false)
+            } ?? true
+        let mixtureKeys = hasExperts ? keys.mixture : nil
+        let experts = try mixtureKeys.map { keys throws(ModelFileError) in
             try HuggingFaceMixture(
                 keys, object, fields, layerCount: layerCount, intermediateSize: intermediateSize)
         }
@@ -139,6 +144,7 @@ struct HuggingFaceConfiguration {
             slidingWindow: windows.window)
         (configuration.fullLayers, configuration.windowRope) = (windows.fullLayers, windowRope)
         configuration.numbers = rope.numbers
+        try readNumbers(&configuration)
         configuration.latent = latent?.dimensions
         if keys.hasDeltaNets {
             (configuration.deltaNet, configuration.deltaLayers) = try HuggingFaceDeltaNet(
@@ -149,6 +155,10 @@ struct HuggingFaceConfiguration {
             configuration.numbers[number] = 1
         }
         if let experts { configuration.mixture = experts.mixture }
+        if let heads = keys.windowHeads {
+            try HuggingFaceWindowHeads(heads, object, fields).read(
+                into: &configuration, proportion: rope.proportion ?? 1)
+        }
         for key in Self.draftLayerKeys {
             configuration.draftLayerCount = max(
                 configuration.draftLayerCount, try fields.integer(key, in: 0...64, default: 0))
@@ -158,10 +168,28 @@ struct HuggingFaceConfiguration {
         return try configuration.checked(
             fields,
             names: .init(
-                kvHeadCount: "num_key_value_heads", headDimension: "head_dim",
+                kvHeadCount: keys.windowHeads == nil
+                    ? "num_key_value_heads" : "num_global_key_value_heads",
+                headDimension: keys.windowHeads == nil ? "head_dim" : "global_head_dim",
+                windowKVHeadCount: "num_key_value_heads", windowHeadDimension: "head_dim",
                 ropeDimensionCount: latent == nil ? "partial_rotary_factor" : "qk_rope_head_dim",
                 expertsPerToken: keys.mixture?.expertsPerToken.key ?? "num_experts_per_tok",
                 groupCount: keys.mixture?.groups?.count ?? "n_group"))
+    }
+
+    /// The family's own numbers at the top level; those that are 0 are as if they were not there.
+    private func readNumbers(_ configuration: inout ModelConfiguration) throws(ModelFileError) {
+        for key in keys.numbers {
+            var value: Double?
+            if key.isCount {
+                let range = Int(key.range.lowerBound)...Int(key.range.upperBound)
+                value = try fields.optionalInteger(key.key, in: range).map { Double($0) }
+            } else {
+                value = try fields.optionalNumber(key.key, in: key.range)
+            }
+            if object[key.key] == nil { value = keys.defaults[key.number] }
+            configuration.numbers[key.number] = value == 0 ? nil : value
+        }
     }
 
     /// How many layers a file has after the others to draft tokens with.
@@ -300,6 +328,8 @@ struct HuggingFaceConfiguration {
         }
         let own =
             keys.constants.map(\.key) + keys.flags.map(\.key) + (keys.mixture?.all ?? [])
+            + keys.numbers.map(\.key)
+            + (keys.windowHeads == nil ? [] : HuggingFaceWindowHeads.keys)
             + (keys.latent == nil ? [] : HuggingFaceLatent.keys)
             + (keys.hasDeltaNets ? HuggingFaceDeltaNet.keys : [])
         try fields.refuseUnknown(
@@ -357,9 +387,13 @@ struct HuggingFaceConfiguration {
                 "rope_parameters",
                 "partial_rotary_factor differs by layer type, which is not supported")
         }
-        guard full.theta != sliding.theta || full.scaling != sliding.scaling else {
-            return (full, nil)
+        guard sliding.proportion == nil else {
+            throw fields.fail(
+                "rope_parameters.sliding_attention.rope_type",
+                "“proportional” is not supported in layers with a window")
         }
+        let isSame = full.theta == sliding.theta && full.scaling == sliding.scaling
+        guard !isSame || keys.windowHeads != nil else { return (full, nil) }
         return (full, WindowRope(theta: sliding.theta, scaling: sliding.scaling))
     }
 

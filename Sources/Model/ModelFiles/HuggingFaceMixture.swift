@@ -24,6 +24,8 @@ package struct HuggingFaceMixtureKeys: Sendable {
         case outside(first: Count, last: Count, step: Count)
     }
 
+    /// A key without which there are no experts; nil: there are always.
+    package var isOn: String?
     /// E; `num_local_experts` and `num_experts` are read too.
     package var expertCount: Count
     /// A.
@@ -71,7 +73,7 @@ package struct HuggingFaceMixtureKeys: Sendable {
     var all: [String] {
         let counts: [Count?] = [expertCount, expertsPerToken, expertSize, sharedCount, sharedSize]
         var keys = counts.compactMap { $0?.key }
-        keys += [normalizes, floor, scale, groups?.count, groups?.chosen].compactMap(\.self)
+        keys += [isOn, normalizes, floor, scale, groups?.count, groups?.chosen].compactMap(\.self)
         switch dense {
         case .none: break
         case .leading(let count): keys.append(count.key)

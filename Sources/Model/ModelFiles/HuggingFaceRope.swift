@@ -11,6 +11,9 @@ struct HuggingFaceRope {
     var scaling: RopeScaling
     /// The share of a head that rotates, if the file states it.
     var statedPartialFactor: Double?
+    /// The share of the pairs of a head that rotate, the others standing among them; nil: all of what
+    /// rotates.
+    var proportion: Double?
     /// YaRN's `mscale_all_dim`; 0 where the file has none.
     var mscaleAllDimensions = 0.0
     /// Numbers that only the model's family has.
@@ -44,7 +47,16 @@ struct HuggingFaceRope {
                 (statedPartialFactor, partialFactor) = (own, own)
             }
             mscaleAllDimensions = try fields.number("mscale_all_dim", in: 0...100, default: 0)
-            scaling = try Self.scaling(fields, top, contextLength: contextLength)
+            if keys.windowHeads != nil,
+                try fields.optionalString("rope_type") == "proportional"
+            {
+                let factor = try fields.number(
+                    "factor", in: ConfigurationBounds.scalingFactor, default: 1)
+                scaling = factor == 1 ? .none : .linear(factor: factor)
+                (proportion, partialFactor) = (statedPartialFactor ?? 1, 1)
+            } else {
+                scaling = try Self.scaling(fields, top, contextLength: contextLength)
+            }
             for key in keys.ropeNumbers {
                 numbers[key.number] = try fields.number(key.key, in: key.range)
             }

@@ -85,6 +85,14 @@ package struct ModelConfiguration: Sendable, Equatable {
     package var fullLayers: Set<Int> = []
     /// How the layers with a window rotate; nil: as the others do.
     package var windowRope: WindowRope?
+    /// The heads of the layers with a window, which then have a `windowRope` too; nil: they are as the
+    /// others'.
+    package var windowHeads: WindowHeads?
+    /// So many layers at the end keep no keys and values of their own: each reads those of the last
+    /// layer before them that sees as much as it does.
+    package var borrowingLayerCount = 0
+    /// F of those layers; nil: that of the others.
+    package var borrowingIntermediateSize: Int?
     /// The delta nets that some layers have instead of attention; nil: none has.
     package var deltaNet: DeltaNetShape?
     /// Those layers.
@@ -130,7 +138,55 @@ package struct ModelConfiguration: Sendable, Equatable {
     }
 
     /// The layers that keep keys and values of each position.
-    package var attentionLayers: [Int] { (0..<layerCount).filter { !deltaLayers.contains($0) } }
+    package var attentionLayers: [Int] {
+        (0...lastKeepingLayer).filter { !deltaLayers.contains($0) }
+    }
+
+    /// The last layer that keeps something of each position: after it only tokens whose logits are
+    /// wanted are computed.
+    package var lastKeepingLayer: Int { layerCount - borrowingLayerCount - 1 }
+
+    /// Whether a layer reads the keys and values of another.
+    package func borrows(layer: Int) -> Bool { layer > lastKeepingLayer }
+
+    /// The layer whose keys and values a layer reads; nil: it borrows some, and no layer has them.
+    package func lender(toLayer layer: Int) -> Int? {
+        guard borrows(layer: layer) else { return layer }
+        return attentionLayers.last { fullLayers.contains($0) == fullLayers.contains(layer) }
+    }
+
+    /// The numbers of one layer, where layers differ: those of its heads, how they rotate, and F.
+    package func own(layer: Int) -> ModelConfiguration {
+        var own = self
+        if window(layer: layer) != nil {
+            if let windowRope {
+                (own.ropeTheta, own.ropeScaling) = (windowRope.theta, windowRope.scaling)
+            }
+            if let windowHeads {
+                (own.kvHeadCount, own.headDimension) =
+                    (windowHeads.kvHeadCount, windowHeads.headDimension)
+                own.ropeDimensionCount = windowHeads.ropeDimensionCount
+                own.ropeFrequencyFactors = nil
+            }
+        }
+        if let borrowingIntermediateSize, borrows(layer: layer) {
+            // Experts are as wide in all layers.
+            own.mixture.expertSize = mixture.expertSize ?? (expertCount.map { _ in expertSize })
+            own.intermediateSize = borrowingIntermediateSize
+        }
+        return own
+    }
+
+    /// The numbers of layers, those of each kind once.
+    package var kinds: [ModelConfiguration] {
+        guard windowHeads != nil || borrowingIntermediateSize != nil else { return [self] }
+        var kinds: [ModelConfiguration] = []
+        for layer in 0..<layerCount {
+            let own = own(layer: layer)
+            if !kinds.contains(own) { kinds.append(own) }
+        }
+        return kinds
+    }
 
     /// How many positions a query sees in a layer, its own included; nil: all up to its own.
     package func window(layer: Int) -> Int? { fullLayers.contains(layer) ? nil : slidingWindow }
@@ -176,6 +232,25 @@ package struct WindowRope: Sendable, Equatable {
     package init(theta: Double, scaling: RopeScaling = .none) {
         self.theta = theta
         self.scaling = scaling
+    }
+}
+
+/// The heads of layers with a window, where they differ from those of the others.
+///
+/// They rotate without divisors of frequencies.
+package struct WindowHeads: Sendable, Equatable {
+    /// K; divides H.
+    package var kvHeadCount: Int
+    /// Dh.
+    package var headDimension: Int
+    /// R.
+    package var ropeDimensionCount: Int
+
+    /// Creates them.
+    package init(kvHeadCount: Int, headDimension: Int, ropeDimensionCount: Int) {
+        self.kvHeadCount = kvHeadCount
+        self.headDimension = headDimension
+        self.ropeDimensionCount = ropeDimensionCount
     }
 }
 
@@ -437,6 +512,63 @@ extension ModelConfiguration {
         return model
     }
 
+    /// Gemma 4 26B-A4B, the part for text: 25.2 B parameters, 3.8 B of them for each token, its output
+    /// matrix being the embedding.
+    package static let gemma4MoE26B = {
+        var model = gemma4(
+            layerCount: 30, period: 6, hiddenSize: 2816, intermediateSize: 2112, headCount: 16,
+            kvHeadCount: 8, fullKVHeadCount: 2, window: 1024, contextLength: 262_144)
+        (model.expertCount, model.expertsPerToken, model.mixture.expertSize) = (128, 8, 704)
+        return model
+    }()
+
+    /// Gemma 4 31B, the part for text: 30.7 B parameters.
+    package static let gemma4Dense31B = gemma4(
+        layerCount: 60, period: 6, hiddenSize: 5376, intermediateSize: 21504, headCount: 32,
+        kvHeadCount: 16, fullKVHeadCount: 4, window: 1024, contextLength: 262_144)
+
+    /// Gemma 4 E4B, the part for text: 7.5 B parameters, of which 2.8 B are rows that tokens look up.
+    package static let gemma4E4B = {
+        var model = gemma4(
+            layerCount: 42, period: 6, hiddenSize: 2560, intermediateSize: 10240, headCount: 8,
+            kvHeadCount: 2, fullKVHeadCount: nil, window: 512, contextLength: 131_072)
+        model.borrowingLayerCount = 18
+        model.numbers[FamilyNumber("width of inputs of layers")] = 256
+        return model
+    }()
+
+    /// Gemma 4 E2B, the part for text: 4.6 B parameters, of which 2.3 B are rows that tokens look up.
+    package static let gemma4E2B = {
+        var model = gemma4(
+            layerCount: 35, period: 5, hiddenSize: 1536, intermediateSize: 6144, headCount: 8,
+            kvHeadCount: 1, fullKVHeadCount: nil, window: 512, contextLength: 131_072)
+        (model.borrowingLayerCount, model.borrowingIntermediateSize) = (20, 12288)
+        model.numbers[FamilyNumber("width of inputs of layers")] = 256
+        return model
+    }()
+
+    // `fullKVHeadCount` is of layers that see all, whose values are their keys; nil: they have values,
+    // and as many heads as the others.
+    private static func gemma4(
+        layerCount: Int, period: Int, hiddenSize: Int, intermediateSize: Int, headCount: Int,
+        kvHeadCount: Int, fullKVHeadCount: Int?, window: Int, contextLength: Int
+    ) -> ModelConfiguration {
+        var model = ModelConfiguration(
+            architecture: "Gemma4ForCausalLM", hiddenSize: hiddenSize,
+            intermediateSize: intermediateSize, layerCount: layerCount, headCount: headCount,
+            kvHeadCount: fullKVHeadCount ?? kvHeadCount, headDimension: 512,
+            vocabularySize: 262_144, contextLength: contextLength, ropeTheta: 1e6,
+            ropeFrequencyFactors: (0..<256).map { $0 < 64 ? 1 : 1e30 }, ropePairing: .halves,
+            ropeDimensionCount: 512, rmsNormEpsilon: 1e-6, slidingWindow: window)
+        model.fullLayers = Set((0..<layerCount).filter { $0 % period == period - 1 })
+        model.windowHeads = WindowHeads(
+            kvHeadCount: kvHeadCount, headDimension: 256, ropeDimensionCount: 256)
+        model.windowRope = WindowRope(theta: 10_000)
+        model.numbers[FamilyNumber("limit of logits")] = 30
+        if fullKVHeadCount != nil { model.numbers[FamilyNumber("values that are keys")] = 1 }
+        return model
+    }
+
     /// Models that can be planned for without a file, by the names that people call them.
     package static let published: [(name: String, configuration: ModelConfiguration)] = [
         ("mixtral-8x7b", mixtral8x7B), ("mixtral-8x22b", mixtral8x22B),
@@ -444,6 +576,8 @@ extension ModelConfiguration {
         ("gpt-oss-20b", gptOSS20B), ("gpt-oss-120b", gptOSS120B),
         ("mistral-small-4", mistralSmall4), ("mistral-large-3", mistralLarge3),
         ("deepseek-v3", deepSeekV3), ("kimi-k2", kimiK2), ("glm-4.7-flash", glm4Flash),
+        ("gemma-4-26b-a4b", gemma4MoE26B), ("gemma-4-31b", gemma4Dense31B),
+        ("gemma-4-e4b", gemma4E4B), ("gemma-4-e2b", gemma4E2B),
         ("qwen3.6-35b-a3b", qwen36MoE35B), ("qwen3-next-80b-a3b", qwen3Next80B),
     ]
 }

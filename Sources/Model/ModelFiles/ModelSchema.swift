@@ -18,6 +18,8 @@ package struct ModelSchema: Sendable {
     package let mistral: MistralKeys?
     /// The tensors before the layers.
     package let inputs: [TensorDeclaration]
+    /// Those that only some models of the family have.
+    private let furtherInputs: @Sendable (ModelConfiguration) -> [TensorDeclaration]
     /// The tensors of a layer, by its number.
     package let layer: @Sendable (ModelConfiguration, Int) -> [TensorDeclaration]
     /// The tensors after the layers.
@@ -50,6 +52,9 @@ package struct ModelSchema: Sendable {
     package init(
         name: String, experts: ExpertUse, gguf: GGUFKeys?, huggingFace: HuggingFaceKeys?,
         mistral: MistralKeys?, inputs: [TensorDeclaration],
+        furtherInputs: @escaping @Sendable (ModelConfiguration) -> [TensorDeclaration] = { _ in
+            []
+        },
         layer: @escaping @Sendable (ModelConfiguration, Int) -> [TensorDeclaration],
         outputs: [TensorDeclaration], prefixes: [(usual: String, own: String)] = [],
         ignored: [String] = [],
@@ -62,6 +67,7 @@ package struct ModelSchema: Sendable {
         self.huggingFace = huggingFace
         self.mistral = mistral
         self.inputs = inputs
+        self.furtherInputs = furtherInputs
         self.layer = layer
         self.outputs = outputs
         self.prefixes = prefixes
@@ -78,14 +84,21 @@ package struct ModelSchema: Sendable {
                 || mistral?.name == name)
     }
 
-    /// All tensors of a model and how often it has each, its output not tied to the embedding.
+    /// The tensors before the layers of a model.
+    package func inputs(of configuration: ModelConfiguration) -> [TensorDeclaration] {
+        inputs + furtherInputs(configuration)
+    }
+
+    /// All tensors of a model, its output not tied to the embedding, with the numbers that their sizes
+    /// follow from.
     package func tensors(
         of configuration: ModelConfiguration
-    ) -> [(declaration: TensorDeclaration, layer: Int?)] {
-        inputs.map { ($0, nil) }
+    ) -> [(declaration: TensorDeclaration, layer: Int?, numbers: ModelConfiguration)] {
+        inputs(of: configuration).map { ($0, nil, configuration) }
             + (0..<configuration.layerCount).flatMap { index in
-                layer(configuration, index).map { ($0, index) }
-            } + outputs.map { ($0, nil) }
+                let own = configuration.own(layer: index)
+                return layer(configuration, index).map { ($0, index, own) }
+            } + outputs.map { ($0, nil, configuration) }
     }
 
     /// Throws where the numbers of a model do not go together.
@@ -103,11 +116,17 @@ package struct ModelSchema: Sendable {
             return ("layers", [configuration.layerCount], [weights.layers.count])
         }
         let groups =
-            [("", inputs, weights.inputs), ("", outputs, weights.outputs)]
+            [
+                ("", configuration, inputs(of: configuration), weights.inputs),
+                ("", configuration, outputs, weights.outputs),
+            ]
             + weights.layers.enumerated().map { index, group in
-                ("layer \(index) ", layer(configuration, index), group)
+                (
+                    "layer \(index) ", configuration.own(layer: index),
+                    layer(configuration, index), group
+                )
             }
-        for (stem, declared, group) in groups {
+        for (stem, configuration, declared, group) in groups {
             guard declared.map(\.role) == group.members.map(\.declaration.role) else {
                 return ("\(stem)tensors", [declared.count], [group.members.count])
             }
@@ -192,6 +211,10 @@ package struct GGUFKeys: Sendable {
     package let marks: [(tensor: String, number: FamilyNumber)]
     /// Whether attention is latent, and what files do not say of it; nil: it is not.
     package let latent: GGUFLatentKeys?
+    /// Whether layers with a window have heads of their own, and layers may borrow keys and values.
+    package var hasWindowHeads = false
+    /// The number that is 1 where layers without a window have values that are their keys.
+    package var keysAreValues: FamilyNumber?
 
     /// Describes the keys.
     package init(
@@ -277,6 +300,9 @@ package struct HuggingFaceKeys: Sendable {
     package var mixesWindows: Bool
     /// Which layers have it where there is no `layer_types`; nil: none.
     package var windows: WindowPattern?
+    /// What layers with a window have apart from the others, which may lend them keys and values; nil:
+    /// all layers have the same heads.
+    package var windowHeads: HuggingFaceWindowHeads.Keys?
     /// Whether layers have delta nets, of which `layer_types` says where they are.
     package var hasDeltaNets = false
     /// F where the file does not say.

@@ -113,11 +113,18 @@ package struct ModelTensors: Sendable {
 
     // MARK: Packing
 
-    /// The matrices that products read: all but an embedding that is not the output too.
+    /// Whether products read each of the `matrices`: all but embeddings that are not the output too.
     ///
     /// Of such an embedding a step reads a few rows, which stay in the file.
+    package var areMultiplied: [Bool] {
+        let isTied = isTied
+        return parts.filter { $0.matrix != nil }.map { part in
+            part.declaration.role == .tokenEmbedding ? isTied : !part.declaration.isLookedUp
+        }
+    }
+
     private var multipliedMatrices: [WeightMatrix] {
-        isTied ? matrices : Array(matrices.dropFirst())
+        zip(matrices, areMultiplied).filter(\.1).map(\.0)
     }
 
     /// The same weights, packed for products with quantised activations.
@@ -133,7 +140,11 @@ package struct ModelTensors: Sendable {
         progress: (_ doneByteCount: Int, _ byteCount: Int) -> Void = { _, _ in }
     ) throws(ByteStorageError) -> ModelTensors {
         let packed = try packer.pack(multipliedMatrices, as: types, progress: progress)
-        return replacingMatrices(isTied ? packed : [tokenEmbedding] + packed)
+        var rest = packed[...]
+        return replacingMatrices(
+            zip(matrices, areMultiplied).map { matrix, isMultiplied in
+                isMultiplied ? rest.popFirst() ?? matrix : matrix
+            })
     }
 
     /// The type that each matrix which products read is packed as; nil for one that stays as it is.

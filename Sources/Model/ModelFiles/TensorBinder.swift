@@ -8,6 +8,8 @@ import Quantization
 struct TensorBinder {
     let schema: ModelSchema
     let configuration: ModelConfiguration
+    /// Those of the layer that is being bound.
+    private var own: ModelConfiguration
     let naming: TensorNaming
     /// The folder or file that error messages about missing tensors name.
     let path: String
@@ -30,6 +32,7 @@ struct TensorBinder {
     ) throws(ModelFileError) {
         self.schema = schema
         self.configuration = configuration
+        own = configuration
         self.naming = naming
         self.path = path
         stored = [:]
@@ -57,7 +60,7 @@ struct TensorBinder {
     /// - Returns: views of the tensors.
     /// - Throws: an error that names the tensor that is missing or of the wrong shape.
     mutating func bind(tied: Bool?) throws(ModelFileError) -> ModelTensors {
-        let inputs = try group(schema.inputs)
+        let inputs = try group(schema.inputs(of: configuration))
         let output = schema.outputs.first { $0.role == .output }
         let isTied = tied ?? !(output.map { has($0) } ?? false)
         var members: [TensorGroup.Member] = []
@@ -82,12 +85,13 @@ struct TensorBinder {
     /// - Throws: for one that would change what the model computes, such as a bias.
     func leftovers() throws(ModelFileError) -> [String] {
         let ignored = schema.ignored + draftLayers
+        let unused = unusedOfBorrowers
         var names = unreadable.values.filter(\.isInert).map(\.name)
         let others =
             stored.values.map { (name: $0.name, path: $0.file.path) }
             + unreadable.values.filter { !$0.isInert }.map { (name: $0.name, path: $0.path) }
         for (name, path) in others.sorted(by: { $0.name < $1.name }) where !Self.isExpected(name) {
-            if ignored.contains(where: { name.hasPrefix($0) }) {
+            if unused.contains(name) || ignored.contains(where: { name.hasPrefix($0) }) {
                 names.append(name)
                 continue
             }
@@ -104,6 +108,20 @@ struct TensorBinder {
             names.append(name)
         }
         return names.sorted()
+    }
+
+    /// The names of tensors that layers have although they borrow keys and values: what makes their
+    /// own is published with them, and nothing reads it.
+    private var unusedOfBorrowers: Set<String> {
+        var names: Set<String> = []
+        for layer in 0..<configuration.layerCount where configuration.borrows(layer: layer) {
+            guard let lender = configuration.lender(toLayer: layer) else { continue }
+            let roles = schema.layer(configuration, layer).map(\.role)
+            for tensor in schema.layer(configuration, lender) where !roles.contains(tensor.role) {
+                names.formUnion(tensor.names(naming).map { found($0.name(layer: layer)) })
+            }
+        }
+        return names
     }
 
     /// How the names begin of tensors in layers that draft tokens.
@@ -166,6 +184,7 @@ struct TensorBinder {
     private mutating func group(
         _ declarations: [TensorDeclaration], layer: Int? = nil
     ) throws(ModelFileError) -> TensorGroup {
+        own = layer.map { configuration.own(layer: $0) } ?? configuration
         // Tensors that come together have the same form: all experts in one tensor, for example.
         var forms: [TensorRole: Int] = [:]
         var members: [TensorGroup.Member] = []
@@ -191,17 +210,17 @@ struct TensorBinder {
             throw .unsupported(
                 path: path, problem: "this format has no \(declaration.role) of \(schema.name)")
         }
-        let sizes = declaration.sizes(in: configuration)
+        let sizes = declaration.sizes(in: own)
         guard !declaration.isVector else {
             return .init(
                 declaration: declaration, vector: try vector(names[form], sizes, layer: layer))
         }
         var matrices: [WeightMatrix] = []
-        for expert in 0..<declaration.count(in: configuration) {
+        for expert in 0..<declaration.count(in: own) {
             matrices.append(
                 try matrix(
                     names[form], rows: sizes[0], columns: sizes[1], layer: layer, expert: expert,
-                    of: declaration.count(in: configuration)))
+                    of: declaration.count(in: own)))
         }
         return .init(declaration: declaration, matrices: matrices)
     }
@@ -263,8 +282,8 @@ struct TensorBinder {
                 return tensor.matrix(firstRow: expert * rows, rows: rows)
             }
         }
-        let above = name.rowsAbove.reduce(0) { $0 + $1(configuration) }
-        let rowsEach = above + rows + name.rowsBelow.reduce(0) { $0 + $1(configuration) }
+        let above = name.rowsAbove.reduce(0) { $0 + $1(own) }
+        let rowsEach = above + rows + name.rowsBelow.reduce(0) { $0 + $1(own) }
         let full = name.name(layer: layer, expert: expert)
         let shape = (name.isStacked ? [count] : []) + [rowsEach, columns]
         guard name.isStacked || rowsEach != rows else {
@@ -288,8 +307,8 @@ struct TensorBinder {
     ) throws(ModelFileError) -> WeightMatrix {
         let full = name.name(layer: layer)
         let isTransposed = name.rearrangement != nil
-        let above = name.rowsAbove.reduce(0) { $0 + $1(configuration) }
-        let below = name.rowsBelow.reduce(0) { $0 + $1(configuration) }
+        let above = name.rowsAbove.reduce(0) { $0 + $1(own) }
+        let below = name.rowsBelow.reduce(0) { $0 + $1(own) }
         let rowsEach = above + (isTransposed ? columns : rows) + below
         let isNew = sources[full] == nil
         let all = try source(full, [count * rowsEach, isTransposed ? rows : columns])
@@ -345,9 +364,9 @@ struct TensorBinder {
             }
         case .parts: preconditionFailure("\(name) is flat")
         case .grouped(let groups, let parts, let taken):
-            let sizes = parts.map { $0(configuration) }
+            let sizes = parts.map { $0(own) }
             let each = sizes.reduce(0, +)
-            let groupCount = groups(configuration)
+            let groupCount = groups(own)
             let tensor = try source(name, [groupCount * each, shape.columns])
             guard shape.columns % tensor.type.elementsPerBlock == 0 else {
                 throw .tensor(

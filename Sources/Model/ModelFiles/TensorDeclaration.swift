@@ -42,6 +42,8 @@ package struct TensorDeclaration: Sendable {
     package let fillsCache: Bool
     /// Whether an adapter may add to what it gives: the block that it is of asks each step for that.
     package let isAdaptable: Bool
+    /// Whether ids look up its rows and no product reads it, so that it stays in its file.
+    package let isLookedUp: Bool
     /// Whether it is plain numbers, such as a norm or a bias, and no matrix of a product.
     package let isVector: Bool
 
@@ -53,7 +55,7 @@ package struct TensorDeclaration: Sendable {
         huggingFace: [TensorName], mistral: [TensorName] = [], follows: TensorRole? = nil,
         isQuantised: Bool = true, split: SplitAxis? = nil, rotates: Bool = false,
         fillsCache: Bool = false, isAdaptable: Bool = false, isVector: Bool = false,
-        everyCopy: Bool = false
+        everyCopy: Bool = false, isLookedUp: Bool = false
     ) {
         precondition((1...2).contains(shape.count), "\(role) has \(shape.count) dimensions")
         self.role = role
@@ -69,6 +71,7 @@ package struct TensorDeclaration: Sendable {
         self.rotates = rotates
         self.fillsCache = fillsCache
         self.everyCopy = everyCopy
+        self.isLookedUp = isLookedUp
         self.isAdaptable = isAdaptable && !self.isVector
     }
 

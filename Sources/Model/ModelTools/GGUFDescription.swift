@@ -62,9 +62,23 @@ extension ModelConfiguration {
         set("context_length", count(contextLength))
         set("embedding_length", count(hiddenSize))
         set("block_count", count(layerCount))
-        set("feed_forward_length", count(intermediateSize))
+        /// One number, or where layers differ in it one for each.
+        func counts(_ number: (ModelConfiguration) -> Int) -> GGUFValue {
+            let all = (0..<layerCount).map { number(own(layer: $0)) }
+            return Set(all).count == 1
+                ? count(number(self)) : .array(.int32(all.map { Int32(clamping: $0) }))
+        }
+        set("feed_forward_length", counts { $0.intermediateSize })
         set("attention.head_count", count(headCount))
-        set("attention.head_count_kv", count(kvHeadCount))
+        set("attention.head_count_kv", counts { $0.kvHeadCount })
+        if borrowingLayerCount > 0 {
+            set("attention.shared_kv_layers", count(borrowingLayerCount))
+        }
+        if let windowHeads {
+            set("attention.key_length_swa", count(windowHeads.headDimension))
+            set("attention.value_length_swa", count(windowHeads.headDimension))
+            set("rope.dimension_count_swa", count(windowHeads.ropeDimensionCount))
+        }
         if let latent {
             guard ropePairing == keys.ropePairing else {
                 throw .unsupported(

@@ -50,7 +50,11 @@ struct QuantizingPlan {
             configuration.ropePairing == .halves && model.schema.gguf?.ropePairing == .adjacent
         let tensors = model.tensors
         add(tensors.inputs, isTied: tensors.isTied)
-        if let factors = configuration.ggufRopeFrequencyFactors {
+        // Files of such families have them even where all are 1.
+        let usual =
+            model.schema.gguf?.hasWindowHeads == true
+            ? [Float](repeating: 1, count: configuration.ropeDimensionCount / 2) : nil
+        if let factors = configuration.ggufRopeFrequencyFactors ?? usual {
             add("rope_freqs.weight", factors)
         }
         for (index, layer) in tensors.layers.enumerated() { add(layer, layer: index) }
@@ -63,7 +67,7 @@ struct QuantizingPlan {
             if tensor.isVector {
                 add(
                     tensor.writtenName(.gguf, layer: layer), member.vector,
-                    sizes: tensor.sizes(in: configuration))
+                    sizes: tensor.sizes(in: numbers(ofLayer: layer)))
             } else if tensor.copies != nil, !tensor.isStacked(.gguf) {
                 for (expert, matrix) in member.matrices.enumerated() {
                     let name = tensor.writtenName(.gguf, layer: layer, expert: expert)
@@ -75,6 +79,10 @@ struct QuantizingPlan {
                 add(name, tensor, member.matrices, role: role, layer: layer)
             }
         }
+    }
+
+    private func numbers(ofLayer layer: Int?) -> ModelConfiguration {
+        layer.map { configuration.own(layer: $0) } ?? configuration
     }
 
     /// The order of llama.cpp's converter, which has a network's down before its up projection.
@@ -95,7 +103,8 @@ struct QuantizingPlan {
         let columns = matrices[0].columnCount
         let type =
             tensor.isQuantised
-            ? mix.type(of: role, layer: layer ?? 0, columns: columns, in: configuration) : .f32
+            ? mix.type(
+                of: role, layer: layer ?? 0, columns: columns, in: numbers(ofLayer: layer)) : .f32
         let isStack = tensor.copies != nil && tensor.isStacked(.gguf)
         steps.append(
             Step(

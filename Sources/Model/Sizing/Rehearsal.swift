@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Architectures
 package import Computation
 import Inference
 package import ModelFiles
@@ -76,6 +77,11 @@ package struct Rehearsal {
     /// - Returns: two numbers, of which the longer is extrapolated from, or that of all.
     package static func someLayers(of configuration: ModelConfiguration) -> [Int] {
         let (all, nets) = (configuration.layerCount, configuration.deltaLayers)
+        // The last layers alone would have nothing to borrow, or the inputs of all.
+        let schema = Architecture.of(configuration).schema
+        guard configuration.borrowingLayerCount == 0,
+            schema.inputs(of: configuration).count == schema.inputs.count
+        else { return [all] }
         if nets.isEmpty { return [1, 3] }
         func isAlike(_ count: Int) -> Bool {
             nets.count { $0 >= all - count } * all == nets.count * count

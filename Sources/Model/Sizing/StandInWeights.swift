@@ -40,13 +40,12 @@ package struct StandInWeights: Sendable {
         let cut = ModelTensors(
             inputs: tensors.inputs, layers: Array(tensors.layers.suffix(layerCount)),
             outputs: tensors.outputs)
-        let isTied = cut.isTied
         // Nothing else begins where the embedding does: an output there would be taken for the same.
         place = 0
         return cut.replacingMatrices(
-            cut.matrices.enumerated().map { index, matrix in
+            zip(cut.matrices, cut.areMultiplied).map { matrix, isMultiplied in
                 // An embedding that is not the output too stays as it is in the file.
-                let packed = index == 0 && !isTied ? nil : matrix.likelyPackedType
+                let packed = isMultiplied ? matrix.likelyPackedType : nil
                 return self.matrix(
                     type: packed ?? matrix.type, rows: matrix.rowCount, columns: matrix.columnCount,
                     layout: packed == nil ? matrix.layout : .panels)
@@ -81,11 +80,14 @@ extension ModelTensors {
     ) throws(ByteStorageError) -> ModelTensors? {
         let schema = Architecture.of(configuration).schema
         let groups =
-            [schema.inputs] + (0..<layerCount).map { schema.layer(configuration, $0) }
-            + [schema.outputs]
+            [(schema.inputs(of: configuration), configuration)]
+            + (0..<layerCount).map {
+                (schema.layer(configuration, $0), configuration.own(layer: $0))
+            } + [(schema.outputs, configuration)]
         var largest = 0
-        for declaration in groups.joined() where !declaration.isVector {
-            let sizes = declaration.sizes(in: configuration)
+        let all = groups.flatMap { declarations, numbers in declarations.map { ($0, numbers) } }
+        for (declaration, numbers) in all where !declaration.isVector {
+            let sizes = declaration.sizes(in: numbers)
             let own = declaration.isQuantised ? type : .f32
             guard
                 let count = WeightMatrix.byteCount(
@@ -99,10 +101,11 @@ extension ModelTensors {
             try AnonymousMemory.zeros(byteCount: largest),
             try AnonymousMemory.zeros(byteCount: largest),
         ]
-        let made = groups.enumerated().map { index, declarations in
-            TensorGroup(
+        let made = groups.enumerated().map { index, group in
+            let (declarations, numbers) = group
+            return TensorGroup(
                 declarations.map { declaration in
-                    let sizes = declaration.sizes(in: configuration)
+                    let sizes = declaration.sizes(in: numbers)
                     guard !declaration.isVector else {
                         return .init(
                             declaration: declaration,
@@ -115,7 +118,7 @@ extension ModelTensors {
                     return .init(
                         declaration: declaration,
                         matrices: Array(
-                            repeating: matrix, count: declaration.count(in: configuration)))
+                            repeating: matrix, count: declaration.count(in: numbers)))
                 })
         }
         return ModelTensors(

@@ -14,6 +14,8 @@ enum TurnMarkers {
         "[EOS]", "<|return|>", "<|call|>", "<|calls|>", "<|flush|>", "<end_of_utterance>",
         "<｜end▁of▁sentence｜>", "<turn|>", "<|fim_pad|>", "<|fim_repo|>", "<|repo_name|>",
         "<|file_sep|>",
+        // After its calls Gemma 4 waits for what tools say.
+        "<|tool_response>",
     ]
 
     /// Names that begin a turn, or that part a text with a gap.

@@ -10,6 +10,13 @@
 /// y[k] = gate[k] / (1 + exp(-gate[k])) * up[k] for k in 0..<count; y may be gate or up.
 void ck_silu_multiply(ck_isa isa, const float *gate, const float *up, float *y, size_t count);
 
+/// y[k] = gate[k] / (1 + exp(-2 * sqrt(2 / pi) * (gate[k] + 0.044715 * gate[k]^3))) * up[k] for k in
+/// 0..<count, which is GELU by its approximation with tanh; y may be gate or up.
+void ck_gelu_multiply(ck_isa isa, const float *gate, const float *up, float *y, size_t count);
+
+/// x[k] = limit * tanh(x[k] / limit) for k in 0..<count; limit > 0.
+void ck_cap(ck_isa isa, float *x, float limit, size_t count);
+
 /// y[k] = (u + 1) * g / (1 + exp(-slope * g)) for k in 0..<count, where g = gate[k] + gate_bias[k], at most
 /// limit, and u = up[k] + up_bias[k], within -limit and limit; y may be gate or up.
 void ck_clamped_gate_multiply(

@@ -184,7 +184,8 @@ package struct AdapterBase: Sendable {
     /// rotating ones apart in the other.
     private func order(of target: AdapterTargets.Target, _ pairing: RopePairing) -> [Int]? {
         guard target.rotates, pairing != configuration.ropePairing else { return nil }
-        let (head, rotating) = (configuration.headDimension, configuration.ropeDimensionCount)
+        let own = target.place.layer.map { configuration.own(layer: $0) } ?? configuration
+        let (head, rotating) = (own.headDimension, own.ropeDimensionCount)
         let half = rotating / 2
         return (0..<target.rows).map { row in
             let (first, component) = (row / head * head, row % head)

@@ -36,9 +36,9 @@ struct AdapterTargets {
     ///   - configuration: its numbers.
     ///   - naming: `.gguf` or `.huggingFace`.
     init(_ schema: ModelSchema, _ configuration: ModelConfiguration, naming: TensorNaming) {
-        for (declaration, layer) in schema.tensors(of: configuration) {
+        for (declaration, layer, numbers) in schema.tensors(of: configuration) {
             for name in declaration.names(naming) {
-                add(name, declaration, layer: layer, configuration)
+                add(name, declaration, layer: layer, numbers)
             }
         }
     }

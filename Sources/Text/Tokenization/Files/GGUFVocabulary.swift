@@ -4,8 +4,8 @@ package import ModelFiles
 
 /// Reads the vocabulary in a GGUF file's metadata, `tokenizer.ggml.*`.
 ///
-/// `model` is `llama` (SentencePiece BPE), `gpt2` (byte-level BPE, words by `pre`) or `bert`
-/// (WordPiece).
+/// `model` is `llama` (SentencePiece BPE by scores), `gemma4` (the same by a list of merges), `gpt2`
+/// (byte-level BPE, words by `pre`) or `bert` (WordPiece).
 package struct GGUFVocabulary {
     private let file: String
     private let metadata: GGUFMetadata
@@ -26,6 +26,7 @@ package struct GGUFVocabulary {
         let content: VocabularyContent
         switch try reader.text("model") {
         case "llama": content = .sentencePiece(try reader.sentencePiece())
+        case "gemma4": content = .sentencePiece(try reader.gemma())
         case "gpt2": content = .byteLevel(try reader.byteLevel())
         case "bert": content = .wordPiece(try reader.wordPiece())
         case let model?:
@@ -51,7 +52,7 @@ package struct GGUFVocabulary {
         self.metadata = metadata
     }
 
-    // MARK: The three kinds
+    // MARK: The kinds
 
     private mutating func sentencePiece() throws(TokenizerError) -> SentencePieceVocabulary {
         let pieces = try pieces()
@@ -66,6 +67,21 @@ package struct GGUFVocabulary {
         return SentencePieceVocabulary(
             file: file, pieces: pieces, order: .scores(scores), kinds: kinds, special: special,
             spaces: spaces, hasByteFallback: kinds.contains(.byte))
+    }
+
+    /// Merges run over the whole text, lines included: no token has a line break beside anything else,
+    /// so that cutting at line breaks, as llama.cpp does, gives the same.
+    private mutating func gemma() throws(TokenizerError) -> SentencePieceVocabulary {
+        let pieces = try pieces()
+        var kinds = try kinds(pieces.count)
+        var special = try special(pieces, &kinds, bos: 2, eos: 1, unknown: 3)
+        // Early files say false; llama.cpp passes over that.
+        special.addsBOS = true
+        return SentencePieceVocabulary(
+            file: file, pieces: pieces, order: .merges(try merges()), kinds: kinds,
+            special: special,
+            spaces: SpaceRule(prefix: try flag("add_space_prefix") ?? false ? .always : .never),
+            hasByteFallback: kinds.contains(.byte))
     }
 
     private mutating func byteLevel() throws(TokenizerError) -> ByteLevelVocabulary {

@@ -21,12 +21,18 @@ extension VocabularyContent {
         switch content {
         case .sentencePiece(let vocabulary):
             special = vocabulary.special
-            set("model", .string("llama"))
-            set("pre", .string("default"))
-            setTokens(vocabulary.pieces, vocabulary.kinds)
-            let scores = try vocabulary.ggufScores()
-            let rest = max(size - scores.count, 0)
-            set("scores", .array(.float32(scores + [Float](repeating: -1e4, count: rest))))
+            if vocabulary.isGemma, case .merges(let merges) = vocabulary.order {
+                set("model", .string("gemma4"))
+                setTokens(vocabulary.pieces, vocabulary.kinds)
+                set("merges", .array(.string(merges.map { "\($0.left) \($0.right)" })))
+            } else {
+                set("model", .string("llama"))
+                set("pre", .string("default"))
+                setTokens(vocabulary.pieces, vocabulary.kinds)
+                let scores = try vocabulary.ggufScores()
+                let rest = max(size - scores.count, 0)
+                set("scores", .array(.float32(scores + [Float](repeating: -1e4, count: rest))))
+            }
             set("add_space_prefix", .bool(vocabulary.spaces.prefix != .never))
             if vocabulary.spaces.removesExtraSpaces { set("remove_extra_whitespaces", .bool(true)) }
         case .byteLevel(let vocabulary):
@@ -72,6 +78,12 @@ extension VocabularyContent {
 }
 
 extension SentencePieceVocabulary {
+    /// Whether it is a list of merges as GGUF files have Gemma 4's: without a space before texts, with
+    /// tokens of bytes, and with the marks of its turns.
+    fileprivate var isGemma: Bool {
+        hasByteFallback && spaces == SpaceRule(prefix: .never) && pieces.contains("<turn|>")
+    }
+
     /// A score for every token that brings about the same merges.
     ///
     /// - Throws: where merges are listed that follow from no scores.
