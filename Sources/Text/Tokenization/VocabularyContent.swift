@@ -74,7 +74,14 @@ package enum VocabularyContent: Sendable {
             vocabulary.special.remove(beyond: rowCount)
             self = .wordPiece(vocabulary)
             return removed
-        case .ranked: return []
+        case .ranked(var vocabulary):
+            guard vocabulary.hasSpecialsLast, vocabulary.ranked.count <= rowCount else { return [] }
+            let kept = rowCount - vocabulary.ranked.count
+            let removed = Array(vocabulary.specialNames[kept...])
+            vocabulary.specialNames.removeLast(removed.count)
+            vocabulary.special.remove(beyond: rowCount)
+            self = .ranked(vocabulary)
+            return removed
         }
     }
 }

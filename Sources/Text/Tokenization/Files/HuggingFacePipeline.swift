@@ -96,6 +96,13 @@ struct HuggingFacePipeline {
             words.stages.append(.eastAsianRuns)
         } else if DeepSeekPattern.isExpressed(by: expression) {
             words.stages.append(.deepSeekWords)
+        } else if [#"[\r\n]"#, "[\r\n]"].contains(expression) {
+            words.stages.append(.eachNewline)
+        } else if expression == #"\s+$"#, words.stages.contains(.eachNewline) {
+            // Without ends of lines `$` is the end of the word only.
+            words.stages.append(.trailingSpace)
+        } else if let runs = CharacterRun(expression: expression) {
+            words.stages.append(.runs(runs))
         } else {
             throw .unsupported(
                 file: file, feature: "pre_tokenizer Split \(quoted(expression))")

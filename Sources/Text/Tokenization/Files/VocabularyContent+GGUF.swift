@@ -132,7 +132,7 @@ extension PreTokenizerPreset {
     fileprivate static func ggufName(of vocabulary: ByteLevelVocabulary) -> String? {
         [
             "llama-bpe", "tekken", "smollm", "gpt-2", "qwen2", "gpt-4o", "qwen35", "glm4", "dbrx",
-            "stablelm2", "deepseek-v3",
+            "stablelm2", "deepseek-v3", "deepseek-llm", "deepseek-coder", "kimi-k2",
         ]
         .first { name in
             guard let preset = Self(ggufName: name) else { return false }
