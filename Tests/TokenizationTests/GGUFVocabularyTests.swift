@@ -89,7 +89,7 @@ struct GGUFVocabularyTests {
     }
 
     @Test(arguments: [
-        ("model", GGUFValue.string("t5"), "model"),
+        ("model", GGUFValue.string("rwkv"), "model"),
         ("model", .uint32(1), "model"),
         ("model", nil, "model"),
         ("pre", .string("whitespace"), "whitespace"),

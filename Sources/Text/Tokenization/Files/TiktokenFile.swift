@@ -4,7 +4,7 @@
 ///
 /// The file has neither special tokens nor the way to split words; those of Kimi K2 and Moonlight
 /// are in `tokenizer_config.json` and in the code that it names, `tokenization_kimi.py`.
-struct TiktokenFile {
+package struct TiktokenFile {
     /// What such a file is called.
     static let name = "tiktoken.model"
 
@@ -47,6 +47,17 @@ struct TiktokenFile {
         }
         vocabulary.special = special(vocabulary, settings)
         return vocabulary
+    }
+
+    /// Builds the tokenizer of a file alone, as if its special tokens had no names.
+    ///
+    /// - Throws: `TokenizerError`, naming the line.
+    package static func tokenizer(
+        of bytes: [UInt8], file: String
+    ) throws(TokenizerError) -> VocabularyTokenizer {
+        var settings = TokenizerSettings()
+        settings.tokenizerClass = tokenizerClass
+        return try vocabulary(of: bytes, settings: settings, file: file).tokenizer()
     }
 
     private static func ranked(

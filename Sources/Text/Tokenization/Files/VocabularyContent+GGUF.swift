@@ -20,6 +20,10 @@ extension VocabularyContent {
         _ = content.removeAddedTokens(beyond: size)
         switch content {
         case .sentencePiece(let vocabulary):
+            guard vocabulary.normalization == .none, !vocabulary.spaces.dropsWhitespace else {
+                throw .unsupported(
+                    file: vocabulary.file, feature: "in a GGUF file this way to normalize text")
+            }
             special = vocabulary.special
             set("model", .string("llama"))
             set("pre", .string("default"))
@@ -79,6 +83,10 @@ extension SentencePieceVocabulary {
         switch order {
         case .scores(let scores): return scores
         case .merges(let merges): return try scores(of: merges)
+        case .unigram:
+            throw .unsupported(
+                file: file,
+                feature: "in a GGUF file a Unigram vocabulary; encoders are served as they are")
         }
     }
 
