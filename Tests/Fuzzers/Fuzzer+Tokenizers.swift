@@ -7,7 +7,7 @@ extension Fuzzer {
     static let tokenizers =
         ["tekken", "tokenizer-json", "sentencepiece"].map { name in
             Fuzzer(name) { input in problem(of: try TokenizerLoader.load(input, file: name)) }
-        } + [wordPiece, text, detokenizer]
+        } + [wordPiece, characterMap, tiktoken, text, detokenizer]
 
     /// What must hold of a vocabulary that was accepted.
     static func problem(of tokenizer: any Tokenizer) -> String? {
@@ -32,6 +32,25 @@ extension Fuzzer {
         let vocabulary = try WordPieceFile.vocabulary(
             ofLines: parts[0], configuration: settings, file: "vocab.txt")
         return problem(of: try vocabulary.tokenizer())
+    }
+
+    /// A text, and a map: what the map makes of the text is text, and no longer than rules allow.
+    private static let characterMap = Fuzzer("character-map") { input in
+        let parts = input.parts(2)
+        let text = Array(parts[0].text.utf8)
+        let map = try CharacterMap(parts[1])
+        for choice in [CharacterMap.Choice.longest, .shortestOfCluster] {
+            let result = map.apply(to: text, choice)
+            if String(validating: result, as: UTF8.self) == nil { return "made no UTF-8" }
+            if result.count > 256 * text.count {
+                return "\(text.count) bytes became \(result.count)"
+            }
+        }
+        return nil
+    }
+
+    private static let tiktoken = Fuzzer("tiktoken") { input in
+        problem(of: try TiktokenFile.tokenizer(of: input, file: "tiktoken.model"))
     }
 
     private static let byteVocabulary: Result<VocabularyTokenizer, TokenizerError> = {

@@ -144,10 +144,10 @@ struct GGUFVocabularyTests {
     }
 
     @Test(arguments: [
-        ("model", GGUFValue.string("t5"), "model"),
+        ("model", GGUFValue.string("rwkv"), "model"),
         ("model", .uint32(1), "model"),
         ("model", nil, "model"),
-        ("pre", .string("deepseek-coder"), "deepseek-coder"),
+        ("pre", .string("whitespace"), "whitespace"),
         ("tokens", nil, "tokens"),
         ("tokens", .array(.int32([1, 2])), "tokens"),
         ("tokens", .array(.string([])), "tokens"),

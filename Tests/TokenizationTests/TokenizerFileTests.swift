@@ -51,7 +51,7 @@ struct TokenizerFileTests {
         }
         let vocabulary = TinyVocabulary.sentencePiece()
         #expect(
-            complaint(TinyFile.sentencePieceModel(vocabulary, modelType: 1)).contains("Unigram"))
+            complaint(TinyFile.sentencePieceModel(vocabulary, modelType: 3)).contains("word"))
         #expect(
             complaint(TinyFile.sentencePieceModel(vocabulary, characterMap: "x"))
                 .contains("precompiled_charsmap"))
@@ -143,7 +143,7 @@ struct TokenizerFileTests {
         (["model", "merges", "0"], #"["l","o","w"]"#, "model.merges[0]"),
         (["model", "merges", "0"], #""l q""#, "merge 0"),
         (["model", "merges"], "7", "model.merges"),
-        (["model", "type"], #""Unigram""#, "Unigram"),
+        (["model", "type"], #""WordLevel""#, "WordLevel"),
         (["model", "end_of_word_suffix"], #""</w>""#, "end_of_word_suffix"),
         (["model"], "null", "model"),
         (["added_tokens", "0", "id"], "null", "added_tokens[0].id"),

@@ -14,6 +14,20 @@ struct WordPatternTests {
         ("tekken", PreTokenizer([.words(.tekken)])),
         ("gpt4o", PreTokenizer([.words(.gpt4o)])),
         ("deepseek-v3", PreTokenizer([.numberTriples, .eastAsianRuns, .deepSeekWords])),
+        ("kimi-k2", PreTokenizer([.words(.kimiK2)])),
+        (
+            "deepseek-llm",
+            PreTokenizer([
+                .eachNewline, .runs(.casedLetters), .runs(.commonMarks), .trailingSpace,
+                .runs(.eastern), .eachNumber,
+            ])
+        ),
+        (
+            "deepseek-coder",
+            PreTokenizer([
+                .eachNewline, .runs(.letters), .runs(.punctuation), .runs(.eastern), .eachNumber,
+            ])
+        ),
         (
             "default",
             PreTokenizer([.punctuationRuns, .words(.gpt2), .numberRuns, .digitTriples])
@@ -63,6 +77,32 @@ struct WordPatternTests {
                 "x", "=", "123", "4", ";", " f", "(a", "_b", ")", "中文かな", "a", "\u{1}\u{2}",
                 " \n", " é", "!",
             ])
+    }
+
+    @Test func `words of Kimi are cut before and after Han`() {
+        let words = PreTokenizer([.words(.kimiK2)]).words(of: "HTTPServer中文Case, 人's 12〇34!\n/")
+        #expect(
+            words == [
+                "HTTPServer", "中文", "Case", ",", " ", "人", "'s", " ", "12〇", "34", "!\n", "/",
+            ])
+    }
+
+    @Test func `runs take a space before them, and leave others together`() {
+        let preTokenizer = PreTokenizer([.eachNewline, .runs(.commonMarks), .trailingSpace])
+        #expect(
+            preTokenizer.words(of: "1  . \u{3000}\u{3000}é \r\n2  ")
+                == [
+                    "1", " ", " .", " \u{3000}\u{3000}", "é", " ", "\r", "\n", "2", "  ",
+                ])
+        let kelvin = #"\s?[A-Za-z]+"#
+        #expect(CharacterRun(expression: kelvin) == nil)
+    }
+
+    @Test(arguments: ["kimi-k2", "deepseek-llm", "deepseek-coder"])
+    func `a GGUF file names the ways of Kimi and DeepSeek to split words`(name: String) throws {
+        let preset = try #require(PreTokenizerPreset(ggufName: name))
+        let expected = try #require(Self.preTokenizers.first { $0.0 == name })
+        #expect(preset.preTokenizer == expected.1)
     }
 
     @Test func `digits are cut as each vocabulary learnt them`() {

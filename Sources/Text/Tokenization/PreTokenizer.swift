@@ -20,6 +20,12 @@ package struct PreTokenizer: Hashable, Sendable {
         case digitTriples
         /// Runs of punctuation and some symbols, `[\p{P}$+<=>^~|]+`.
         case punctuationRuns
+        /// Every end of a line alone, `[\r\n]`.
+        case eachNewline
+        /// The whitespace that a word ends with, `\s+$`; no end of a line may be in it.
+        case trailingSpace
+        /// Runs of characters of a kind.
+        case runs(CharacterRun)
     }
 
     /// The passes, first to last; none leaves the text whole.
@@ -86,6 +92,14 @@ package struct PreTokenizer: Hashable, Sendable {
         case .punctuationRuns:
             let isPunctuation = isPunctuation(text, start)
             return run(from: start, before: end) { Self.isPunctuation(text, $0) == isPunctuation }
+        case .eachNewline:
+            if text.classes[start].isAny(.newline) { return start + 1 }
+            return run(from: start, before: end) { !text.classes[$0].isAny(.newline) }
+        case .trailingSpace:
+            var trailing = end
+            while trailing > start, text.classes[trailing - 1].isAny(.whitespace) { trailing -= 1 }
+            return trailing == start ? end : trailing
+        case .runs(let runs): return runs.end(from: start, before: end, in: text)
         case .digitTriples:
             if isTriple(text, start, end) { return start + 3 }
             return run(from: start, before: end) { !isTriple(text, $0, end) }

@@ -2,12 +2,16 @@
 
 /// A byte-level BPE vocabulary by rank, as tiktoken has it.
 ///
-/// Whatever makes a token merges, lowest rank first. Special tokens have the first ids.
+/// Whatever makes a token merges, lowest rank first. Special tokens have the first ids, or the last.
 package struct RankedVocabulary: Sendable {
     /// Where it was read, for messages.
     package var file: String
-    /// The names of the special tokens, by id; all are control tokens.
+    /// The names of the special tokens, in the order of their ids.
     package var specialNames: [String]
+    /// Whether the ids of special tokens follow those of the others, instead of preceding them.
+    package var hasSpecialsLast = false
+    /// The special tokens that are text as well, such as `<think>`; the others are control tokens.
+    package var specialTexts: Set<String> = []
     /// The bytes of every other token, by rank.
     package var ranked: ByteStrings
     /// The ids with a meaning of their own.
@@ -39,19 +43,23 @@ package struct RankedVocabulary: Sendable {
     package func tokenizer() throws(TokenizerError) -> VocabularyTokenizer {
         var pieces = ByteStrings()
         var texts = ByteStrings()
-        for name in specialNames {
-            pieces.append(name.utf8)
-            texts.append([])
+        var kinds: [TokenKind] = []
+        func appendSpecials() {
+            for name in specialNames {
+                let isText = specialTexts.contains(name)
+                pieces.append(name.utf8)
+                texts.append(isText ? Array(name.utf8) : [])
+                kinds.append(isText ? .userDefined : .control)
+            }
         }
+        if !hasSpecialsLast { appendSpecials() }
         for index in 0..<ranked.count {
             pieces.append(ranked[index])
             texts.append(ranked[index])
+            kinds.append(.normal)
         }
-        let specialCount = specialNames.count
-        let kinds =
-            [TokenKind](repeating: .control, count: specialCount)
-            + [TokenKind](repeating: .normal, count: ranked.count)
-        let table = TokenTable(texts) { $0 >= specialCount }
+        if hasSpecialsLast { appendSpecials() }
+        let table = TokenTable(texts) { [kinds] in kinds[$0] == .normal }
         let byteTokens = (0..<256).map { table.token(of: [UInt8($0)], in: 0..<1) }
         if let byte = byteTokens.firstIndex(of: nil) {
             throw .malformed(file: file, field: "vocab", reason: "byte \(byte) has no token")

@@ -11,6 +11,9 @@ struct SentencePieceEncoder<Rule: MergeRule & Sendable>: TextEncoder {
     /// Which characters stand side by side in any token; nothing merges across others.
     let neighbours: CharacterPairs
 
+    /// What is done with the text before.
+    let normalization: TextNormalization
+
     /// How spaces are written.
     let spaces: SpaceRule
 
@@ -31,14 +34,16 @@ struct SentencePieceEncoder<Rule: MergeRule & Sendable>: TextEncoder {
     /// A client may write U+2581, of three bytes, for a space; a run of unknown characters is one
     /// token.
     var shrinkage: Int? {
-        spaces.removesExtraSpaces || byteTokens.isEmpty || byteTokens.contains(nil) ? nil : 3
+        spaces.removesExtraSpaces || spaces.dropsWhitespace || !normalization.steps.isEmpty
+            || byteTokens.isEmpty || byteTokens.contains(nil) ? nil : 3
     }
 
     /// None where `shrinkage` tells a bound.
     var isDropped: [Bool] { [] }
 
     func encode(_ text: [UInt8], isFirst: Bool, limit: Int, into tokens: inout [Int32]) {
-        let text = spaces.apply(to: text, isFirst: isFirst)
+        let normalized = normalization.apply(to: text, sparing: userDefined)
+        let text = spaces.apply(to: normalized, isFirst: isFirst)
         let frozen = userDefined.matches(in: text, trusted: [])
         tokens.reserveCapacity(tokens.count + min(limit, text.count / 3))
         var merger = BytePairMerger()

@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A BPE vocabulary of characters as plain values, whichever file it was read from.
+/// A vocabulary of characters as plain values, whichever file it was read from.
 ///
-/// SentencePiece orders merges by the scores of what they make, Hugging Face's form of the same
-/// vocabularies lists them.
+/// In BPE, SentencePiece orders merges by the scores of what they make, and Hugging Face's form of the
+/// same vocabularies lists them; Unigram adds scores up.
 package struct SentencePieceVocabulary: Sendable {
     /// Where it was read, for messages.
     package var file: String
     /// The spelling of every token, with U+2581 for spaces.
     package var pieces: [String]
-    /// What is merged first.
+    /// What is merged first, or what scores most.
     package var order: Order
     /// What every token is for.
     package var kinds: [TokenKind]
     /// The ids with a meaning of their own.
     package var special: SpecialTokens
+    /// What is done with a text before its spaces are written.
+    package var normalization = TextNormalization.none
     /// How spaces are written.
     package var spaces: SpaceRule
     /// Whether a character without a token becomes its bytes; else it is unknown.
@@ -34,6 +36,8 @@ package struct SentencePieceVocabulary: Sendable {
         case scores([Float])
         /// Pairs of pieces, first to last.
         case merges([(left: String, right: String)])
+        /// Unigram: the pieces whose scores add up to most; by id, with sums of 32 bits or of 64.
+        case unigram([Double], roundsSums: Bool)
     }
 
     /// Creates a vocabulary.
@@ -55,14 +59,14 @@ package struct SentencePieceVocabulary: Sendable {
     ///
     /// - Throws: `TokenizerError` if there are too many tokens.
     mutating func add(_ settings: TokenizerSettings) throws(TokenizerError) {
-        guard case .scores(var scores) = order else { return }
+        if case .merges = order { return }
         for var token in settings.added.values.sorted(by: { $0.id < $1.id }) {
             let index = Int(token.id)
             let missing = index + 1 - pieces.count
             if missing > 0 {
                 pieces += [String](repeating: "", count: missing)
                 kinds += [TokenKind](repeating: .unused, count: missing)
-                scores += [Float](repeating: -1e4, count: missing)
+                addScores(missing)
             } else if pieces[index] == token.spelling,
                 ![.normal, .userDefined].contains(kinds[index])
             {
@@ -76,7 +80,6 @@ package struct SentencePieceVocabulary: Sendable {
             token.isControl = isControl || TurnMarkers.looksLikeControl(token.spelling)
             outerTokens.append(token)
         }
-        order = .scores(scores)
         func id(_ name: String?) -> Int32? {
             name.flatMap { name in pieces.firstIndex(of: name).map(Int32.init) }
         }
@@ -90,6 +93,17 @@ package struct SentencePieceVocabulary: Sendable {
         special.stops.formUnion(
             TurnMarkers.ends(
                 in: outerTokens.filter(\.isControl).map { ($0.id, $0.spelling) }))
+    }
+
+    /// Gives tokens behind the last one a score.
+    private mutating func addScores(_ count: Int) {
+        switch order {
+        case .scores(let scores): order = .scores(scores + Array(repeating: -1e4, count: count))
+        case .unigram(let scores, let roundsSums):
+            order = .unigram(
+                scores + Array(repeating: -1e4, count: count), roundsSums: roundsSums)
+        case .merges: break
+        }
     }
 
     /// Builds the tokenizer.
@@ -124,6 +138,8 @@ package struct SentencePieceVocabulary: Sendable {
         case .merges(let merges):
             let pairs = try PairTable(merges, of: table, file: file)
             encoder = self.encoder(table, PairMergeRule(table: pairs), byteTokens)
+        case .unigram(let scores, let roundsSums):
+            encoder = try unigramEncoder(table, scores, roundsSums, byteTokens)
         }
         return VocabularyTokenizer(
             vocabulary: vocabulary,
@@ -136,18 +152,54 @@ package struct SentencePieceVocabulary: Sendable {
     ) -> SentencePieceEncoder<Rule> {
         SentencePieceEncoder(
             table: table, rule: rule,
-            neighbours: CharacterPairs(
-                inside: pieces.indices.lazy.filter { kinds[$0] != .control }.map { pieces[$0] }),
-            spaces: spaces,
-            userDefined: AddedTokens(
-                addedTokens == nil ? ownTokens.filter { !$0.isControl } : []),
+            neighbours: neighbours, normalization: normalization, spaces: spaces,
+            userDefined: userDefined,
             byteTokens: hasByteFallback ? byteTokens : [], unknown: special.unknown,
             unused: kinds.contains(.unused) ? kinds.map { $0 == .unused } : [])
     }
 
-    private func rule(
-        _ table: TokenTable, _ scores: [Float]
-    ) throws(TokenizerError) -> PieceMergeRule {
+    private var neighbours: CharacterPairs {
+        CharacterPairs(
+            inside: pieces.indices.lazy.filter { kinds[$0] != .control }.map { pieces[$0] })
+    }
+
+    private var userDefined: AddedTokens {
+        AddedTokens(addedTokens == nil ? ownTokens.filter { !$0.isControl } : [])
+    }
+
+    /// How much less than the worst piece a character scores that is no piece.
+    private static let unknownPenalty = 10.0
+
+    private func unigramEncoder(
+        _ table: TokenTable, _ scores: [Double], _ roundsSums: Bool, _ byteTokens: [Int32?]
+    ) throws(TokenizerError) -> UnigramEncoder {
+        try check(scores)
+        var scores = scores
+        var trie = PieceTrie()
+        for (index, piece) in pieces.enumerated() where kinds[index] != .unused {
+            if table.token(of: piece) == Int32(index) {
+                trie.insert(piece.utf8, token: Int32(index))
+            }
+        }
+        // In tokenizers' form special tokens count, too.
+        let counted = scores.indices.lazy.filter { !roundsSums || kinds[$0] == .normal }
+        let least = counted.map { scores[$0] }.min() ?? 0
+        let most = counted.map { scores[$0] }.max() ?? 0
+        for index in scores.indices where roundsSums && kinds[index] == .userDefined {
+            // SentencePiece's bonus, by which these are nearly always taken.
+            let byteCount = Float(pieces[index].utf8.count)
+            scores[index] = Double(byteCount * Float(most)) - 0.1
+        }
+        let unknownScore = least - Self.unknownPenalty
+        return UnigramEncoder(
+            trie: trie, scores: scores,
+            unknownScore: roundsSums ? Double(Float(unknownScore)) : unknownScore,
+            roundsSums: roundsSums, neighbours: neighbours, normalization: normalization,
+            spaces: spaces, userDefined: userDefined,
+            byteTokens: hasByteFallback ? byteTokens : [], unknown: special.unknown)
+    }
+
+    private func check(_ scores: [some BinaryFloatingPoint]) throws(TokenizerError) {
         guard scores.count == pieces.count else {
             throw .malformed(
                 file: file, field: "scores", reason: "\(scores.count) for \(pieces.count) tokens")
@@ -155,6 +207,12 @@ package struct SentencePieceVocabulary: Sendable {
         if let index = scores.firstIndex(where: \.isNaN) {
             throw .malformed(file: file, field: "score of token \(index)", reason: "not a number")
         }
+    }
+
+    private func rule(
+        _ table: TokenTable, _ scores: [Float]
+    ) throws(TokenizerError) -> PieceMergeRule {
+        try check(scores)
         return PieceMergeRule(
             table: table, priorities: PieceMergeRule.priorities(ofScores: scores))
     }

@@ -24,6 +24,13 @@ package struct SpaceRule: Hashable, Sendable {
     /// Whether a word ends before every space, so that no token has a space within.
     package var splitsWords = false
 
+    /// Whether whitespace of any kind only parts words, each of which gets the space of `prefix`.
+    package var dropsWhitespace = false
+
+    /// Whether, as in SentencePiece, what is removed with the spaces at the end may be U+2581 as well,
+    /// and the space of `prefix` comes before a text of which normalization left nothing.
+    package var followsSentencePiece = false
+
     /// Creates a rule that differs from the common one only in the prefix.
     package init(prefix: Prefix) {
         self.prefix = prefix
@@ -39,13 +46,31 @@ package struct SpaceRule: Hashable, Sendable {
 
     /// The text with its spaces written as U+2581.
     func apply(to text: [UInt8], isFirst: Bool) -> [UInt8] {
+        guard dropsWhitespace else { return applyToWord(text, isFirst: isFirst) }
+        let words = String(decoding: text, as: UTF8.self).unicodeScalars
+            .split(whereSeparator: \.properties.isWhitespace)
+        return words.flatMap { applyToWord(Array(Substring($0).utf8), isFirst: isFirst) }
+    }
+
+    private func applyToWord(_ text: [UInt8], isFirst: Bool) -> [UInt8] {
         let space = UInt8(ascii: " ")
         var text = text[...]
         if removesExtraSpaces {
             text = text.drop { $0 == space }
-            while text.last == space { text.removeLast() }
+            while let last = text.last {
+                if last == space {
+                    text.removeLast()
+                } else if followsSentencePiece, text.count > 2, text.suffix(3) == Self.mark[...] {
+                    text.removeLast(3)
+                } else {
+                    break
+                }
+            }
         }
-        if text.isEmpty { return [] }
+        if text.isEmpty {
+            let isPrefixed = prefix == .always || (prefix == .first && isFirst)
+            return followsSentencePiece && !removesExtraSpaces && isPrefixed ? Self.mark : []
+        }
         var result: [UInt8] = []
         result.reserveCapacity(text.count + text.count / 2)
         let isPrefixed = prefix == .always || (prefix == .first && isFirst)

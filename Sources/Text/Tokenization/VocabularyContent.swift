@@ -2,7 +2,7 @@
 
 /// A vocabulary as its file states it, before anything is built for encoding.
 package enum VocabularyContent: Sendable {
-    /// BPE of characters.
+    /// BPE of characters, or Unigram.
     case sentencePiece(SentencePieceVocabulary)
     /// BPE of bytes with a list of merges.
     case byteLevel(ByteLevelVocabulary)
@@ -50,6 +50,9 @@ package enum VocabularyContent: Sendable {
             vocabulary.kinds.removeLast(vocabulary.kinds.count - rowCount)
             if case .scores(let scores) = vocabulary.order {
                 vocabulary.order = .scores(Array(scores.prefix(rowCount)))
+            } else if case .unigram(let scores, let roundsSums) = vocabulary.order {
+                vocabulary.order = .unigram(
+                    Array(scores.prefix(rowCount)), roundsSums: roundsSums)
             }
             vocabulary.addedTokens?.removeAll { $0.id >= rowCount }
             vocabulary.outerTokens.removeAll { $0.id >= rowCount }
@@ -74,7 +77,14 @@ package enum VocabularyContent: Sendable {
             vocabulary.special.remove(beyond: rowCount)
             self = .wordPiece(vocabulary)
             return removed
-        case .ranked: return []
+        case .ranked(var vocabulary):
+            guard vocabulary.hasSpecialsLast, vocabulary.ranked.count <= rowCount else { return [] }
+            let kept = rowCount - vocabulary.ranked.count
+            let removed = Array(vocabulary.specialNames[kept...])
+            vocabulary.specialNames.removeLast(removed.count)
+            vocabulary.special.remove(beyond: rowCount)
+            self = .ranked(vocabulary)
+            return removed
         }
     }
 }

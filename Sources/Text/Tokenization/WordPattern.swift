@@ -29,6 +29,8 @@ package struct WordPattern: Hashable, Sendable {
         /// `[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+` or the
         /// same with `+` and `*`: words are cut before upper case.
         case cased
+        /// The same without `\p{Han}` in the two sets, and `[\p{Han}]+` before anything else.
+        case casedBesideHan
     }
 
     /// What a word of digits is.
@@ -86,6 +88,10 @@ package struct WordPattern: Hashable, Sendable {
     package static let gpt4o = WordPattern(
         contractions: .suffix, letters: .cased, numbers: .upToThree,
         punctuationTail: .newlinesAndSlashes, endsSpaceAtNewline: true)
+    /// Kimi K2, and Moonlight before it.
+    package static let kimiK2 = WordPattern(
+        contractions: .suffix, letters: .casedBesideHan, numbers: .upToThree,
+        punctuationTail: .newlines, endsSpaceAtNewline: true)
 }
 
 extension WordPattern {
@@ -96,10 +102,10 @@ extension WordPattern {
         let prefix = #"[^\r\n\p{L}\p{N}]?"#
         let newline = #"|\s*[\r\n]+|\s+(?!\S)|\s+"#
         let other = #"| ?[^\s\p{L}\p{N}]+"#
-        let upper = #"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]"#
-        let lower = #"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"#
-        func cased(_ suffix: String) -> String {
-            "\(prefix)\(upper)*\(lower)+\(suffix)|\(prefix)\(upper)+\(lower)*\(suffix)"
+        func cased(_ suffix: String, besides excluded: String = "") -> String {
+            let upper = #"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}\#(excluded)]"#
+            let lower = #"[\p{Ll}\p{Lm}\p{Lo}\p{M}\#(excluded)]"#
+            return "\(prefix)\(upper)*\(lower)+\(suffix)|\(prefix)\(upper)+\(lower)*\(suffix)"
         }
         func llama(_ numbers: String) -> String {
             #"\#(anyCase)|\#(prefix)\p{L}+|\#(numbers)\#(other)[\r\n]*\#(newline)"#
@@ -114,6 +120,8 @@ extension WordPattern {
                 .qwen35,
             #"\#(cased(""))|\p{N}\#(other)[\r\n/]*\#(newline)"#: .tekken,
             #"\#(cased("\(anyCase)?"))|\p{N}{1,3}\#(other)[\r\n/]*\#(newline)"#: .gpt4o,
+            #"[\p{Han}]+|\#(cased("\(anyCase)?", besides: #"&&[^\p{Han}]"#))|\p{N}{1,3}"#
+                + #"\#(other)[\r\n]*\#(newline)"#: .kimiK2,
         ]
     }()
 
@@ -182,7 +190,10 @@ extension WordPattern {
                 return match
             }
             return runEnd(start, end, text, set)
-        case .cased:
+        case .cased, .casedBesideHan:
+            if letters == .casedBesideHan, let match = runEnd(start, end, text, .han) {
+                return match
+            }
             guard let word = casedEnd(start, end, text) else { return nil }
             return contractions == .suffix ? contractionEnd(word, end, text) ?? word : word
         }
@@ -194,12 +205,18 @@ extension WordPattern {
     }
 
     private func runEnd(
-        _ start: Int, _ end: Int, _ text: ClassifiedText, _ set: CharacterClass
+        _ start: Int, _ end: Int, _ text: ClassifiedText, _ set: CharacterClass,
+        besides excluded: CharacterClass = []
     ) -> Int? {
         var index = start
-        while index < end, text.classes[index].isAny(set) { index += 1 }
+        while index < end, text.classes[index].isAny(set), !text.classes[index].isAny(excluded) {
+            index += 1
+        }
         return index > start ? index : nil
     }
+
+    /// What is in neither of the sets of `cased`.
+    private var uncased: CharacterClass { letters == .casedBesideHan ? .han : [] }
 
     private func casedEnd(_ start: Int, _ end: Int, _ text: ClassifiedText) -> Int? {
         let hasPrefix = mayPrecedeLetters(text.classes[start])
@@ -213,8 +230,8 @@ extension WordPattern {
     private func lowerEnd(_ start: Int, _ end: Int, _ text: ClassifiedText) -> Int? {
         let upper: CharacterClass = [.uppercase, .caseless, .mark]
         let lower: CharacterClass = [.lowercase, .caseless, .mark]
-        let upperRun = runEnd(start, end, text, upper) ?? start
-        if let match = runEnd(upperRun, end, text, lower) { return match }
+        let upperRun = runEnd(start, end, text, upper, besides: uncased) ?? start
+        if let match = runEnd(upperRun, end, text, lower, besides: uncased) { return match }
         // U* gives back characters until the last one that L+ can take.
         var index = upperRun
         while index > start {
@@ -226,10 +243,10 @@ extension WordPattern {
 
     /// The expression `U+L*`.
     private func upperEnd(_ start: Int, _ end: Int, _ text: ClassifiedText) -> Int? {
-        guard let upper = runEnd(start, end, text, [.uppercase, .caseless, .mark]) else {
-            return nil
-        }
-        return runEnd(upper, end, text, [.lowercase, .caseless, .mark]) ?? upper
+        let upper: CharacterClass = [.uppercase, .caseless, .mark]
+        let lower: CharacterClass = [.lowercase, .caseless, .mark]
+        guard let run = runEnd(start, end, text, upper, besides: uncased) else { return nil }
+        return runEnd(run, end, text, lower, besides: uncased) ?? run
     }
 
     // MARK: Everything else

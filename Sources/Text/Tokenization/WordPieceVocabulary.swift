@@ -45,7 +45,7 @@ package struct WordPieceVocabulary: Sendable {
                 file: file, field: "unk_token", reason: "a WordPiece vocabulary needs one")
         }
         var texts = ByteStrings()
-        var trie = WordPieceTrie(byteCount: pieces.reduce(0) { $0 + $1.utf8.count })
+        var trie = PieceTrie()
         for (index, piece) in pieces.enumerated() {
             let (bytes, beginsWord) = part(piece)
             if kinds[index] == .control || kinds[index] == .unknown {

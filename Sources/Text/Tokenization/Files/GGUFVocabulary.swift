@@ -5,7 +5,7 @@ package import ModelFiles
 /// Reads the vocabulary in a GGUF file's metadata, `tokenizer.ggml.*`.
 ///
 /// `model` is `llama` (SentencePiece BPE by scores), `gemma4` (the same by a list of merges), `gpt2`
-/// (byte-level BPE, words by `pre`) or `bert` (WordPiece).
+/// (byte-level BPE, words by `pre`), `bert` (WordPiece) or `t5` (SentencePiece Unigram).
 package struct GGUFVocabulary {
     private let file: String
     private let metadata: GGUFMetadata
@@ -28,6 +28,7 @@ package struct GGUFVocabulary {
         case "llama": content = .sentencePiece(try reader.sentencePiece())
         case "gemma4": content = .sentencePiece(try reader.gemma())
         case "gpt2": content = .byteLevel(try reader.byteLevel())
+        case "t5": content = .sentencePiece(try reader.unigram())
         case "bert": content = .wordPiece(try reader.wordPiece())
         case let model?:
             throw .unsupported(file: file, feature: "tokenizer.ggml.model \(quoted(model))")
@@ -54,11 +55,52 @@ package struct GGUFVocabulary {
 
     // MARK: The kinds
 
-    private mutating func sentencePiece() throws(TokenizerError) -> SentencePieceVocabulary {
-        let pieces = try pieces()
+    private func scores() throws(TokenizerError) -> [Float] {
         guard let scores = value("scores")?.arrayValue?.floats else {
             throw malformed("scores", "expected an array of floating-point numbers")
         }
+        return scores
+    }
+
+    private mutating func unigram() throws(TokenizerError) -> SentencePieceVocabulary {
+        let pieces = try pieces()
+        var kinds = try kinds(pieces.count)
+        var special = try special(pieces, &kinds, bos: nil, eos: 1, unknown: 2)
+        special.addsBOS = try flag("add_bos_token") ?? false
+        special.addsEOS = try flag("add_eos_token") ?? true
+        var spaces = SpaceRule(prefix: try flag("add_space_prefix") ?? true ? .always : .never)
+        spaces.removesExtraSpaces = try flag("remove_extra_whitespaces") ?? false
+        spaces.followsSentencePiece = true
+        var vocabulary = SentencePieceVocabulary(
+            file: file, pieces: pieces,
+            order: .unigram(try scores().map(Double.init), roundsSums: true), kinds: kinds,
+            special: special, spaces: spaces, hasByteFallback: kinds.contains(.byte))
+        if let map = try characterMap() {
+            vocabulary.normalization = TextNormalization(steps: [.map(map, .longest)])
+        }
+        return vocabulary
+    }
+
+    private func characterMap() throws(TokenizerError) -> CharacterMap? {
+        let name = "precompiled_charsmap"
+        guard let value = value(name) else { return nil }
+        let bytes: [UInt8]
+        switch value {
+        case .array(.uint8(let numbers)): bytes = numbers
+        case .array(.int8(let numbers)): bytes = numbers.map(UInt8.init(bitPattern:))
+        default: throw malformed(name, "expected an array of bytes")
+        }
+        if bytes.isEmpty { return nil }
+        do {
+            return try CharacterMap(bytes)
+        } catch {
+            throw malformed(name, error.reason)
+        }
+    }
+
+    private mutating func sentencePiece() throws(TokenizerError) -> SentencePieceVocabulary {
+        let pieces = try pieces()
+        let scores = try scores()
         var kinds = try kinds(pieces.count)
         var special = try special(pieces, &kinds, bos: 1, eos: 2, unknown: 0)
         special.addsBOS = try flag("add_bos_token") ?? true

@@ -20,6 +20,7 @@ struct HuggingFacePipeline {
         var composes = false
         var prefix = SpaceRule.Prefix.never
         var replacesSpaces = false
+        var steps: [TextNormalization.Step] = []
     }
 
     /// What `normalizer` says.
@@ -32,13 +33,40 @@ struct HuggingFacePipeline {
                 result.prefix = .always
             case "Replace" where step["pattern"]?["String"] == " " && step["content"] == "\u{2581}":
                 result.replacesSpaces = true
+            case "Replace" where step["pattern"]?["Regex"] == " {2,}":
+                guard [" ", "\u{2581}"].contains(step["content"]?.stringValue) else {
+                    throw unsupported("normalizer", step)
+                }
+                result.steps.append(.collapseSpaces(mark: step["content"] == "\u{2581}"))
+            case "Strip":
+                result.steps.append(
+                    .strip(
+                        left: step["strip_left"]?.boolValue ?? true,
+                        right: step["strip_right"]?.boolValue ?? true))
+            case "Precompiled": result.steps.append(try characterMap(step))
             default: throw unsupported("normalizer", step)
             }
         }
         if result.prefix != .never, !result.replacesSpaces {
             throw .unsupported(file: file, feature: "normalizer Prepend without Replace")
         }
+        if !result.steps.isEmpty, result.composes || result.replacesSpaces {
+            throw .unsupported(
+                file: file, feature: "normalizer Precompiled, Strip or Replace beside others")
+        }
         return result
+    }
+
+    private func characterMap(_ step: JSONValue) throws(TokenizerError) -> TextNormalization.Step {
+        let field = "normalizer.precompiled_charsmap"
+        guard let bytes = step["precompiled_charsmap"]?.stringValue.flatMap(Base64.decode) else {
+            throw .malformed(file: file, field: field, reason: "expected base64")
+        }
+        do {
+            return .map(try CharacterMap(bytes), .shortestOfCluster)
+        } catch {
+            throw .malformed(file: file, field: field, reason: error.reason)
+        }
     }
 
     /// What the pre-tokenizer does, of what is known.
@@ -50,6 +78,7 @@ struct HuggingFacePipeline {
         var stages: [PreTokenizer.Stage] = []
         var byteLevel: ByteLevel?
         var spaces: SpaceRule?
+        var dropsWhitespace = false
     }
 
     /// What `pre_tokenizer` says.
@@ -69,6 +98,7 @@ struct HuggingFacePipeline {
                 }
                 if step["use_regex"]?.boolValue ?? true { result.stages.append(.words(.gpt2)) }
                 result.byteLevel = Words.ByteLevel(addsPrefixSpace: addsPrefixSpace)
+            case "WhitespaceSplit" where result.spaces == nil: result.dropsWhitespace = true
             case "Metaspace": result.spaces = try metaspace(step)
             default: throw unsupported("pre_tokenizer", step)
             }
@@ -96,6 +126,13 @@ struct HuggingFacePipeline {
             words.stages.append(.eastAsianRuns)
         } else if DeepSeekPattern.isExpressed(by: expression) {
             words.stages.append(.deepSeekWords)
+        } else if [#"[\r\n]"#, "[\r\n]"].contains(expression) {
+            words.stages.append(.eachNewline)
+        } else if expression == #"\s+$"#, words.stages.contains(.eachNewline) {
+            // Without ends of lines `$` is the end of the word only.
+            words.stages.append(.trailingSpace)
+        } else if let runs = CharacterRun(expression: expression) {
+            words.stages.append(.runs(runs))
         } else {
             throw .unsupported(
                 file: file, feature: "pre_tokenizer Split \(quoted(expression))")

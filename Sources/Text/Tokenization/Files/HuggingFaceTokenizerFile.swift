@@ -2,8 +2,8 @@
 
 import JSON
 
-/// Reads `tokenizer.json` of Hugging Face's tokenizers: BPE models, of bytes or of characters, and
-/// WordPiece models.
+/// Reads `tokenizer.json` of Hugging Face's tokenizers: BPE models, of bytes or of characters,
+/// Unigram and WordPiece models.
 ///
 /// `HuggingFacePipeline` reads what the file says about normalization and pre-tokenization.
 struct HuggingFaceTokenizerFile {
@@ -33,12 +33,15 @@ struct HuggingFaceTokenizerFile {
         if model["type"] == "WordPiece" {
             return .wordPiece(try reader.wordPiece(vocabulary, special, added, model))
         }
-        let merges = try reader.merges(model)
+        let isUnigram = model["type"] == "Unigram"
+        let merges = isUnigram ? [] : try reader.merges(model)
         let pipeline = HuggingFacePipeline(json, file: file)
         let normalizer = try pipeline.normalizer()
         let words = try pipeline.words()
-        if let byteLevel = words.byteLevel {
-            guard normalizer.replacesSpaces == false, normalizer.prefix == .never else {
+        if let byteLevel = words.byteLevel, !isUnigram {
+            guard normalizer.replacesSpaces == false, normalizer.prefix == .never,
+                normalizer.steps.isEmpty
+            else {
                 throw .unsupported(file: file, feature: "a byte-level model that replaces spaces")
             }
             var result = ByteLevelVocabulary(
@@ -50,7 +53,7 @@ struct HuggingFaceTokenizerFile {
             result.addedTokens = added
             return .byteLevel(result)
         }
-        guard words.stages.isEmpty else {
+        guard words.stages.isEmpty, words.byteLevel == nil else {
             throw .unsupported(file: file, feature: "pre_tokenizer of a model of characters")
         }
         return .sentencePiece(
@@ -78,10 +81,21 @@ struct HuggingFaceTokenizerFile {
                 kinds[index] = .byte
             }
         }
+        var spaces = words.spaces ?? SpaceRule(prefix: normalizer.prefix)
+        if words.dropsWhitespace {
+            guard spaces.prefix == .always, spaces.splitsWords else {
+                throw .unsupported(
+                    file: file,
+                    feature: "pre_tokenizer WhitespaceSplit without a space for each word")
+            }
+            spaces.dropsWhitespace = true
+        }
         var result = SentencePieceVocabulary(
-            file: file, pieces: vocabulary.pieces, order: .merges(merges), kinds: kinds,
-            special: special, spaces: words.spaces ?? SpaceRule(prefix: normalizer.prefix),
-            hasByteFallback: hasByteFallback)
+            file: file, pieces: vocabulary.pieces,
+            order: model["type"] == "Unigram"
+                ? .unigram(vocabulary.scores, roundsSums: false) : .merges(merges),
+            kinds: kinds, special: special, spaces: spaces, hasByteFallback: hasByteFallback)
+        result.normalization = TextNormalization(steps: normalizer.steps)
         result.addedTokens = added
         return result
     }
@@ -108,9 +122,10 @@ struct HuggingFaceTokenizerFile {
             throw .malformed(file: file, field: "model", reason: "expected an object")
         }
         if let type = model["type"]?.stringValue, type != "BPE" {
-            guard type != "WordPiece" else { return model }
+            guard !["WordPiece", "Unigram"].contains(type) else { return model }
             throw .unsupported(
-                file: file, feature: "model type \(quoted(type)), neither BPE nor WordPiece")
+                file: file,
+                feature: "model type \(quoted(type)), neither BPE nor Unigram nor WordPiece")
         }
         for key in ["continuing_subword_prefix", "end_of_word_suffix"] {
             guard let value = model[key], !value.isNull, value != "" else { continue }
@@ -123,9 +138,44 @@ struct HuggingFaceTokenizerFile {
     private struct Pieces {
         var pieces: [String] = []
         var kinds: [TokenKind] = []
+        /// Of Unigram only.
+        var scores: [Double] = []
+    }
+
+    private func scoredPieces(_ model: JSONValue) throws(TokenizerError) -> Pieces {
+        guard let list = model["vocab"]?.arrayValue, list.count <= VocabularyLimits.tokenCount
+        else {
+            throw .malformed(
+                file: file, field: "model.vocab",
+                reason: "expected an array of at most \(VocabularyLimits.tokenCount)")
+        }
+        var result = Pieces()
+        for (index, entry) in list.enumerated() {
+            guard let pair = entry.arrayValue, pair.count == 2, let piece = pair[0].stringValue,
+                let score = pair[1].doubleValue
+            else {
+                throw .malformed(
+                    file: file, field: "model.vocab[\(index)]",
+                    reason: "expected a piece and its score")
+            }
+            result.pieces.append(piece)
+            result.kinds.append(.normal)
+            result.scores.append(score)
+        }
+        if let unknown = model["unk_id"], !unknown.isNull {
+            let id = try self.index(unknown, "model.unk_id")
+            guard id < list.count else {
+                throw .malformed(
+                    file: file, field: "model.unk_id",
+                    reason: "\(id), but there are \(list.count) pieces")
+            }
+            result.kinds[id] = .unknown
+        }
+        return result
     }
 
     private func pieces(_ model: JSONValue) throws(TokenizerError) -> Pieces {
+        if model["type"] == "Unigram" { return try scoredPieces(model) }
         guard let table = model["vocab"]?.objectValue else {
             throw .malformed(file: file, field: "model.vocab", reason: "expected an object")
         }
@@ -157,6 +207,7 @@ struct HuggingFaceTokenizerFile {
         if missing <= 0 { return }
         pieces.pieces.append(contentsOf: repeatElement("", count: missing))
         pieces.kinds.append(contentsOf: repeatElement(.unused, count: missing))
+        pieces.scores.append(contentsOf: repeatElement(0, count: missing))
     }
 
     private func merges(
@@ -232,7 +283,8 @@ struct HuggingFaceTokenizerFile {
         let template = try PostProcessor(json["post_processor"], file: file)
         var special = SpecialTokens(
             bos: id(settings.bos) ?? id(template.before), eos: id(settings.eos),
-            unknown: id(model["unk_token"]?.stringValue))
+            unknown: id(model["unk_token"]?.stringValue)
+                ?? model["unk_id"]?.intValue.map(Int32.init(truncatingIfNeeded:)))
         special.addsBOS = settings.addsBOS ?? (template.before != nil)
         special.addsEOS = settings.addsEOS ?? (template.after != nil)
         if special.eos == nil { special.eos = id(template.after) }

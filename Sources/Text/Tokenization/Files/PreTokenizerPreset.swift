@@ -37,7 +37,7 @@ package struct PreTokenizerPreset: Hashable, Sendable {
         case "glm4":
             self.init(.words(.llama3))
             ignoresMerges = true
-        case "qwen2", "deepseek-r1-qwen", "megrez", "kormo":
+        case "qwen2", "deepseek-r1-qwen", "megrez", "kormo", "f2llmv2":
             self.init(.words(.qwen2))
             composes = true
         case "stablelm2", "hunyuan", "solar-open": self.init(.words(.qwen2))
@@ -47,6 +47,16 @@ package struct PreTokenizerPreset: Hashable, Sendable {
             ignoresMerges = true
             addsBOS = true
         case "deepseek-v3": self.init(.numberTriples, .eastAsianRuns, .deepSeekWords)
+        case "deepseek-llm":
+            self.init(
+                .eachNewline, .runs(.casedLetters), .runs(.commonMarks), .trailingSpace,
+                .runs(.eastern), .eachNumber)
+        case "deepseek-coder":
+            self.init(
+                .eachNewline, .runs(.letters), .runs(.punctuation), .runs(.eastern), .eachNumber)
+        case "kimi-k2":
+            self.init(.words(.kimiK2))
+            ignoresMerges = true
         case "gpt-4o", "llama4", "kanana2", "minimax-m2": self.init(.words(.gpt4o))
         case "default":
             self.init(.punctuationRuns, .words(.gpt2), .numberRuns, .digitTriples)

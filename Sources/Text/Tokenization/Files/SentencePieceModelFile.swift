@@ -14,7 +14,10 @@ struct SentencePieceModelFile {
 
     /// The message `trainer_spec`.
     private struct Trainer {
-        var modelType = 1
+        static let unigram = 1
+        static let bytePairs = 2
+
+        var modelType = unigram
         var hasByteFallback = false
         var treatsSpaceAsSuffix = false
         var unknown = 0
@@ -25,7 +28,7 @@ struct SentencePieceModelFile {
 
     /// The message `normalizer_spec`.
     private struct Normalizer {
-        var hasCharacterMap = false
+        var characterMap: Range<Int>?
         var addsDummyPrefix = true
         var removesExtraSpaces = true
         var escapesSpaces = true
@@ -37,8 +40,8 @@ struct SentencePieceModelFile {
     ///   - bytes: the file's content.
     ///   - file: its name, for messages.
     /// - Returns: the vocabulary; it asks for BOS, as every model that ships such a file does.
-    /// - Throws: `TokenizerError` for bytes that are no such model, and for Unigram, word and
-    ///   character models, Unicode normalization maps and other settings that are not implemented.
+    /// - Throws: `TokenizerError` for bytes that are no such model, and for word and character
+    ///   models and other settings that are not implemented.
     static func vocabulary(
         of bytes: [UInt8], file: String
     ) throws(TokenizerError) -> SentencePieceVocabulary {
@@ -128,7 +131,7 @@ struct SentencePieceModelFile {
         var reader = ProtobufReader(bytes, range)
         while let (field, value) = try reader.next() {
             switch (field, value) {
-            case (2, .bytes(let map)): normalizer.hasCharacterMap = !map.isEmpty
+            case (2, .bytes(let map)): normalizer.characterMap = map.isEmpty ? nil : map
             case (3, .varint(let flag)): normalizer.addsDummyPrefix = flag != 0
             case (4, .varint(let flag)): normalizer.removesExtraSpaces = flag != 0
             case (5, .varint(let flag)): normalizer.escapesSpaces = flag != 0
@@ -157,22 +160,32 @@ struct SentencePieceModelFile {
                     .map { (Int32($0), pieces[$0]) }))
         var spaces = SpaceRule(prefix: normalizer.addsDummyPrefix ? .always : .never)
         spaces.removesExtraSpaces = normalizer.removesExtraSpaces
+        spaces.followsSentencePiece = true
         var vocabulary = SentencePieceVocabulary(
-            file: file, pieces: pieces, order: .scores(scores), kinds: kinds, special: special,
-            spaces: spaces, hasByteFallback: trainer.hasByteFallback)
+            file: file, pieces: pieces,
+            order: trainer.modelType == Trainer.unigram
+                ? .unigram(scores.map(Double.init), roundsSums: true) : .scores(scores),
+            kinds: kinds, special: special, spaces: spaces,
+            hasByteFallback: trainer.hasByteFallback)
         vocabulary.unknownText = trainer.unknownText
+        if let range = normalizer.characterMap {
+            do {
+                let map = try CharacterMap(Array(bytes[range]))
+                vocabulary.normalization = TextNormalization(steps: [.map(map, .longest)])
+            } catch {
+                throw .malformed(
+                    file: file, field: "precompiled_charsmap", reason: error.reason)
+            }
+        }
         return vocabulary
     }
 
     private func checkFeatures() throws(TokenizerError) {
-        let types = [1: "Unigram", 3: "word", 4: "character"]
-        guard trainer.modelType == 2 else {
+        let types = [3: "word", 4: "character"]
+        guard [Trainer.unigram, Trainer.bytePairs].contains(trainer.modelType) else {
             let type = types[trainer.modelType] ?? "unknown (\(trainer.modelType))"
-            throw .unsupported(file: file, feature: "SentencePiece model type: \(type), not BPE")
-        }
-        if normalizer.hasCharacterMap {
             throw .unsupported(
-                file: file, feature: "SentencePiece normalization by precompiled_charsmap")
+                file: file, feature: "SentencePiece model type: \(type), neither BPE nor Unigram")
         }
         if trainer.treatsSpaceAsSuffix || !normalizer.escapesSpaces {
             throw .unsupported(

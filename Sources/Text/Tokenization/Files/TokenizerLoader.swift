@@ -10,7 +10,7 @@ package import ModelFiles
 /// `tokenizer.model.vN` (highest N), `tokenizer.model`, each with its variants in name
 /// (`tekken_240911.json`, `mistral_instruct_tokenizer_241114.model.v7`). Mistral's own files come
 /// before Hugging Face's translation of them; `tokenizer.model` comes last because it lacks the
-/// tokens that fine-tuning added. Beside `tokenizer.json` and `tokenizer.model`, the files
+/// tokens that fine-tuning added. `tiktoken.model` is what Kimi K2 has instead of all of these. Beside `tokenizer.json` and `tokenizer.model`, the files
 /// `tokenizer_config.json` (`bos_token`, `eos_token`, `add_bos_token`, `add_eos_token`), and beside
 /// `tokenizer.model` also its `added_tokens_decoder`, `added_tokens.json` and
 /// `special_tokens_map.json`, are read where they exist, as are
@@ -152,6 +152,11 @@ package struct TokenizerLoader {
     ) throws -> VocabularyContent {
         if file.path.hasSuffix("/" + wordPieceName) {
             return .wordPiece(try wordPiece(file, folder: folder))
+        }
+        if file.path.hasSuffix("/" + TiktokenFile.name) {
+            let settings = try settings(in: folder, listingAdded: true)
+            return .ranked(
+                try TiktokenFile.vocabulary(of: file.bytes, settings: settings, file: file.path))
         }
         // tokenizer.json and tekken.json list all their tokens themselves.
         let settings = try settings(in: folder, listingAdded: !isJSON(file.bytes))

@@ -8,6 +8,8 @@ struct TokenizerSettings: Equatable {
     var bos: String?
     /// Name of the token that ends a sequence.
     var eos: String?
+    /// The class that encodes with the vocabulary.
+    var tokenizerClass: String?
     /// Whether a plain text gets BOS; nil if the files do not say.
     var addsBOS: Bool?
     /// Whether a plain text gets EOS; nil if the files do not say.
@@ -68,6 +70,7 @@ struct TokenizerSettings: Equatable {
     ) throws(TokenizerError) {
         bos = try Self.name(json["bos_token"], "bos_token", file) ?? bos
         eos = try Self.name(json["eos_token"], "eos_token", file) ?? eos
+        tokenizerClass = json["tokenizer_class"]?.stringValue
         addsBOS = json["add_bos_token"]?.boolValue ?? addsBOS
         addsEOS = json["add_eos_token"]?.boolValue ?? addsEOS
     }

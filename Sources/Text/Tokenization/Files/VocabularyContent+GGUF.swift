@@ -20,6 +20,10 @@ extension VocabularyContent {
         _ = content.removeAddedTokens(beyond: size)
         switch content {
         case .sentencePiece(let vocabulary):
+            guard vocabulary.normalization == .none, !vocabulary.spaces.dropsWhitespace else {
+                throw .unsupported(
+                    file: vocabulary.file, feature: "in a GGUF file this way to normalize text")
+            }
             special = vocabulary.special
             if vocabulary.isGemma, case .merges(let merges) = vocabulary.order {
                 set("model", .string("gemma4"))
@@ -91,6 +95,10 @@ extension SentencePieceVocabulary {
         switch order {
         case .scores(let scores): return scores
         case .merges(let merges): return try scores(of: merges)
+        case .unigram:
+            throw .unsupported(
+                file: file,
+                feature: "in a GGUF file a Unigram vocabulary; encoders are served as they are")
         }
     }
 
@@ -144,7 +152,7 @@ extension PreTokenizerPreset {
     fileprivate static func ggufName(of vocabulary: ByteLevelVocabulary) -> String? {
         [
             "llama-bpe", "tekken", "smollm", "gpt-2", "qwen2", "gpt-4o", "qwen35", "glm4", "dbrx",
-            "stablelm2", "deepseek-v3",
+            "stablelm2", "deepseek-v3", "deepseek-llm", "deepseek-coder", "kimi-k2",
         ]
         .first { name in
             guard let preset = Self(ggufName: name) else { return false }
