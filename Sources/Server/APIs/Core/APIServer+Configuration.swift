@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Page
+
 extension APIServer {
     /// Limits, keys and names.
     package struct Configuration: Sendable {
@@ -34,6 +36,9 @@ extension APIServer {
 
         /// The folder that adapters may be loaded from while the server runs; nil: they may not.
         package var adapterDirectory: String?
+
+        /// What the page may do; nil where there is to be none.
+        package var page: PagePolicy? = PagePolicy()
 
         /// The version of the program.
         package var version: String

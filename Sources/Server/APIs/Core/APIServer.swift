@@ -256,6 +256,7 @@ package struct APIServer: Sendable {
     ) async throws(APIError) -> ServerResponse {
         switch endpoint.answer {
         case .toHead(let answer): return try answer(context)
+        case .toFields(let answer): return try answer(request.head.headerFields, context)
         case .later(let answer): return try await answer(context)
         case .toBody(let read):
             let isFixed = route.dialect(for: request.head.headerFields) != nil
