@@ -183,9 +183,11 @@ export class Sidebar {
     let text;
     try {
       if (file.size > maxImportLength) throw new ImportError(t('sidebar.importLarge', { limit: maxImportLength >> 20 }));
-      const content = imported(await file.text());
+      const content = imported(await file.text(), this.#projectList);
       await store.putAll(content);
       text = t('sidebar.imported', { count: content.conversations.length });
+      // All of them are to be seen, whatever project they belong to.
+      this.projectID = null;
     } catch (error) {
       text = t('sidebar.importFailed', { name: file.name, reason: error.message });
     }
