@@ -5,18 +5,20 @@ import http.client
 import http.server
 import json
 import threading
+import time
 
 
 class Front:
     """Hands everything to the program, but for questions whose text is the name of a prepared answer.
 
-    `answers`: a name to a list of texts, each a piece of a stream; None breaks the connection off.
+    `answers`: a name to a list of texts, each a piece of a stream, or a delta, or an error
+    that ends it; None breaks the connection off.
     `refuses`: whether requests get 401, as if their key had expired.
-    `bodies`: what was asked for, newest last.
+    `bodies`: what was asked for, newest last. `pause`: seconds before each piece.
     """
 
     def __init__(self, upstream):
-        self.answers, self.bodies, self.refuses = {}, [], False
+        self.answers, self.bodies, self.refuses, self.pause = {}, [], False, 0
         self.upstream = upstream.removeprefix("http://")
         front = self
 
@@ -25,7 +27,11 @@ class Front:
                 pass
 
             def do_GET(self):
-                front.handle(self)
+                try:
+                    front.handle(self)
+                except ConnectionError:
+                    # The browser wants no more of it.
+                    pass
 
             do_POST = do_DELETE = do_GET
 
@@ -63,6 +69,9 @@ class Front:
         for piece in pieces:
             if piece is None:
                 return
+            time.sleep(self.pause)
+            if isinstance(piece, dict) and "error" in piece:
+                return self.event(request, piece)
             delta = piece if isinstance(piece, dict) else {"content": piece}
             self.event(request, {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
         self.event(request, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})

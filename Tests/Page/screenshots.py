@@ -93,6 +93,9 @@ def pieces(text):
 
 
 def picture(browser, into, name):
+    # The first one is drawn in both themes at both widths, the others in one each.
+    if name != "chat" and (browser.theme == "light") != (browser.width > 600):
+        return
     # Fonts and the last frame.
     browser.driver.execute_async_script("document.fonts.ready.then(() => setTimeout(arguments[0], 200))")
     kind = "phone" if browser.width < 600 else "desktop"
@@ -108,6 +111,8 @@ def main():
     tools = ToolServer()
     program = Server(options.serve, options.weights, ["--api-keys", KEY, "--tool-servers", tools.address])
     front = Front(program.root)
+    # As fast as a model of some size on a server.
+    front.pause = 0.025
     try:
         for theme, width in (("light", 1440), ("dark", 1440), ("light", 360), ("dark", 360)):
             with tempfile.TemporaryDirectory() as downloads:

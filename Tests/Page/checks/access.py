@@ -82,6 +82,20 @@ def restart(browser, place):
     assert text[:40] in browser.text(".message.answer")
 
 
+@check("an answer that the server breaks off says why, and can be gone on with")
+def failed(browser, place):
+    place.front.answers["hello"] = ["half of ", {"error": {"message": "max_time has passed", "code": "expired"}}]
+    browser.visit(place.front.root, KEY)
+    browser.ask("hello")
+    assert "max_time has passed" in browser.text(".status .problem")
+    place.front.answers["half of "] = ["an answer"]
+    browser.click(".status .primary")
+    browser.until(lambda: browser.last_text() == "half of an answer", "the rest")
+    body = place.front.bodies[-1]
+    assert body["continue_final_message"] and not body["add_generation_prompt"], body
+    browser.until(lambda: not browser.all(".status .problem"), "nothing more to say")
+
+
 @check("what the server refuses is told in its own words")
 def refused(browser, place):
     browser.visit(place.program.root, KEY)

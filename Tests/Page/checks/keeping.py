@@ -84,6 +84,40 @@ BAD = {
 }
 
 
+@check("an answer goes on while another conversation is looked at, and ends with its own")
+def meanwhile(browser, place):
+    place.front.answers.update({"first": ["word "] * 140, "second": ["two"]})
+    place.front.pause = 0.05
+    browser.visit(place.front.root, KEY)
+    browser.ask("first")
+    browser.until(lambda: "word" in browser.last_text(), "its beginning")
+    browser.script("document.querySelector('#new-conversation').click()")
+    browser.one(".welcome")
+    browser.ask("second")
+    assert browser.answer() == "two"
+    browser.script("location.hash = '#/docs'")
+    browser.until(lambda: not browser.all(".chat"), "another view")
+    browser.script("location.hash = '#/chat'")
+    browser.until(lambda: len(browser.all(".conversations a")) == 2, "both")
+    browser.script("""[...document.querySelectorAll('.conversations a')].find((link) => link.textContent.startsWith('first')).click()""")
+    browser.until(lambda: browser.all(".message.answer[aria-busy=true]"), "it is being written")
+    browser.until(lambda: browser.last_text().split() == ["word"] * 140, "all of it")
+    browser.reload()
+    browser.until(lambda: browser.last_text().split() == ["word"] * 140, "it was kept")
+    place.front.answers["third"] = ["gone "] * 200
+    browser.script("document.querySelector('#new-conversation').click()")
+    browser.one(".welcome")
+    browser.ask("third")
+    browser.until(lambda: "gone" in browser.last_text(), "its beginning")
+    open_list(browser)
+    browser.script("document.querySelector('.conversations button').click()")
+    browser.click("dialog .danger")
+    browser.click("dialog:last-of-type .danger")
+    browser.until(lambda: len(browser.all(".conversations a")) == 2, "it is removed")
+    kept = browser.module("chat/store.js", "return (await module.all('messages')).map(({ text }) => text.slice(0, 4))")
+    assert len(kept) == 4 and "gone" not in kept, kept
+
+
 @check("hostile files are not imported, and the place of the fault is told")
 def hostile_files(browser, place):
     browser.visit(place.program.root, KEY)

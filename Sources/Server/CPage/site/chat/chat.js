@@ -2,7 +2,7 @@ import * as api from '../shared/api.js';
 import { h, icon, iconButton, randomID, replace, showDialog } from '../shared/dom.js';
 import { session } from '../shared/session.js';
 import { t } from '../shared/text.js';
-import { answers, isAnswering, stopAnswer, writeAnswer } from './answers.js';
+import { answers, discardAnswer, isAnswering, stopAnswer, writeAnswer } from './answers.js';
 import { Composer } from './composer.js';
 import { MessageView } from './message.js';
 import { optionsPanel } from './options.js';
@@ -45,14 +45,14 @@ class Chat {
     this.#announce = announce;
     this.#settings = settings;
     this.sidebar = new Sidebar({
-      open: (id) => this.#go(id), create: () => this.#create(), announce,
+      create: () => this.#create(), announce,
       changed: (conversation) => {
         if (conversation.id !== this.#conversation?.id) return;
         Object.assign(this.#conversation, { title: conversation.title, projectID: conversation.projectID });
         this.#drawHead();
       },
-      removed: (id) => {
-        stopAnswer(id);
+      removing: (id) => {
+        discardAnswer(id);
         if (id === this.#conversation?.id) this.#create();
       },
     });
@@ -234,12 +234,13 @@ class Chat {
   }
 
   async #keepConversation() {
-    const { isKept, ...conversation } = this.#conversation;
-    this.#conversation.isKept = true;
-    await store.put('conversations', conversation);
+    const conversation = this.#conversation;
+    await store.put('conversations', withoutMark(conversation));
     await this.sidebar.load();
-    if (!isKept) history.replaceState(null, '', `#/chat/${conversation.id}`);
-    this.sidebar.select(conversation.id);
+    // Its address leads here from now on, unless another one was opened meanwhile.
+    if (!conversation.isKept && conversation === this.#conversation) history.replaceState(null, '', `#/chat/${conversation.id}`);
+    conversation.isKept = true;
+    this.sidebar.select(this.#conversation.id);
   }
 
   #setOption(name, value) {
@@ -253,8 +254,7 @@ class Chat {
     const { system, schema, ...lasting } = options;
     session.set('options', lasting);
     if (isKept) {
-      const { isKept: _, ...conversation } = this.#conversation;
-      store.put('conversations', conversation).catch(() => {});
+      store.put('conversations', withoutMark(this.#conversation)).catch(() => {});
     }
   }
 
@@ -295,6 +295,8 @@ class Chat {
     const tools = await this.#tools();
     const body = requestBody(conversation.options, this.#instructions(conversation), tree.pathTo(question.id), tools);
     tree.add(message);
+    // Which branch is shown is kept now: until the answer is whole, another may have been chosen.
+    store.put('conversations', withoutMark(conversation)).catch(() => {});
     const writing = writeAnswer(message, body);
     if (tree === this.#tree) {
       this.#drawPath();
@@ -302,9 +304,9 @@ class Chat {
     }
     try {
       await writing;
-      await store.put('conversations', withoutMark(conversation)).catch(() => {});
     } catch {
       tree.remove(message);
+      await store.remove('messages', message.id).catch(() => {});
       if (question.role === 'user' && !question.wasAnswered) {
         tree.remove(question);
         await store.remove('messages', question.id).catch(() => {});
@@ -515,6 +517,7 @@ class Chat {
   }
 }
 
+/** A conversation as it is kept. */
 function withoutMark({ isKept, ...conversation }) {
   return conversation;
 }

@@ -160,7 +160,9 @@ export class MessageView {
         const { text, param, retryAfter } = message.problem ?? {};
         return h('div', { class: 'problem', role: 'alert' },
           h('p', { dir: 'auto' }, param && !text?.startsWith(param) ? `${param}: ${text}` : text ?? t('chat.failed')),
-          retryAfter ? h('p', {}, t('chat.retryAfter', { seconds: formatNumber(Math.ceil(retryAfter)) })) : null, again);
+          retryAfter ? h('p', {}, t('chat.retryAfter', { seconds: formatNumber(Math.ceil(retryAfter)) })) : null,
+          // What was written before it failed can be gone on with, as after any other end.
+          h('div', { class: 'row' }, message.text && goOn !== again ? goOn : null, again));
       }
       case 'stopped':
         return h('div', { class: 'row aside' }, h('span', {}, t('chat.stopped')), !message.calls.length && message.text ? goOn : null);

@@ -17,7 +17,7 @@ export class Sidebar {
   #limit = pageSize;
   #current = null;
 
-  /** @param {{open: Function, create: Function, removed: Function, announce: Function}} actions */
+  /** @param {{create: Function, removing: Function, changed: Function, announce: Function}} actions */
   constructor(actions) {
     this.actions = actions;
     /** The project that is shown; null for all. */
@@ -125,8 +125,8 @@ export class Sidebar {
     if (choice === 'remove') {
       const isSure = await confirmDialog(t('sidebar.remove'), t('sidebar.removeText', { name: conversation.title || t('sidebar.untitled') }), t('sidebar.remove'), t('sidebar.cancel'));
       if (!isSure) return;
+      this.actions.removing(conversation.id);
       await store.removeConversation(conversation.id);
-      this.actions.removed(conversation.id);
     } else if (choice === 'export') {
       return this.#export(conversation);
     } else if (choice) {
