@@ -115,6 +115,7 @@ struct Service: Sendable {
             }
         }
         await stop.wait()
+        api.endWatching()
         logger.info("draining; a second signal ends at once")
         notifier.stopping(grace: configuration.shutdownGrace)
         let deadline = ContinuousClock.now + configuration.shutdownGrace

@@ -34,6 +34,9 @@ extension APIServer {
         /// How long work may be pending without a step until `/health` says so.
         package let stallLimit: Duration
 
+        /// The time between two events of whoever watches the machine.
+        package var watchInterval = Duration.seconds(1)
+
         /// The folder that adapters may be loaded from while the server runs; nil: they may not.
         package var adapterDirectory: String?
 
