@@ -94,6 +94,9 @@ let package = Package(
         .target(name: "CTransfer", path: "Sources/Base/CTransfer", cSettings: cSettings),
         .target(name: "CCrypto", path: "Sources/Base/CCrypto", cSettings: cSettings),
         .target(name: "CTLS", path: "Sources/Base/CTLS", cSettings: cSettings),
+        .target(
+            name: "CPage", path: "Sources/Server/CPage", exclude: ["site", "files.inc"],
+            cSettings: cSettings + [.unsafeFlags(["-std=c23"])]),
         .systemLibrary(name: "COpenBLAS", path: "Sources/Base/COpenBLAS"),
         .systemLibrary(name: "CNUMA", path: "Sources/Base/CNUMA"),
         .systemLibrary(name: "CZlib", path: "Sources/Base/CZlib"),
@@ -165,10 +168,11 @@ let package = Package(
             "Telemetry", in: "Server", uses: ["CTransfer", "JSON"], from: ["Metrics", "Tracing"]),
         room("Storage", in: "Server"),
         room("Access", in: "Server", uses: ["CCrypto", "CFiles", "JSON"], from: ["GRDB"]),
+        room("Page", in: "Server", uses: ["CPage", "HTTP"], from: ["HTTPTypes"]),
         room(
             "APIs", in: "Server",
             uses: [
-                "Access", "HTTP", "JSON", "Tokenization", "Conversation", "Recognition",
+                "Access", "HTTP", "JSON", "Page", "Tokenization", "Conversation", "Recognition",
                 "AnswerParsing", "Sampling", "Scheduling", "Generation", "Serving", "Storage",
                 "Telemetry",
             ],
@@ -191,6 +195,7 @@ let package = Package(
                 "JSON",
                 "ModelFiles",
                 "ModelTools",
+                "Page",
                 "Parallelism",
                 "Quantization",
                 "Recognition",
@@ -323,6 +328,7 @@ let package = Package(
         tests(
             of: "Telemetry", uses: ["HTTP", "JSON"], from: ["HTTPTypes", "Metrics", "Tracing"]),
         tests(of: "Storage", uses: ["TestSupport"]),
+        tests(of: "Page", uses: ["HTTP"], from: ["HTTPTypes"]),
         tests(
             of: "Access", uses: ["JSON", "TestSupport"], resources: [.copy("Goldens")]),
         tests(of: "Fuzzers", resources: [.copy("Corpora")]),
@@ -332,6 +338,7 @@ let package = Package(
                 "Access",
                 "HTTP",
                 "JSON",
+                "Page",
                 "AnswerParsing", "Recognition",
                 "Generation", "Scheduling",
                 "Inference",

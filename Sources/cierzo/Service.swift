@@ -12,6 +12,7 @@ import Inference
 import Logging
 import Metrics
 import ModelFiles
+import Page
 import Serving
 import Storage
 import Synchronization
@@ -45,6 +46,8 @@ struct Service: Sendable {
 
         var apiConfiguration = configuration.api
         apiConfiguration.keys = configuration.keys
+        apiConfiguration.page =
+            configuration.hasPage ? PagePolicy(toolServers: configuration.toolServers) : nil
         apiConfiguration.requestCapacity =
             configuration.engine.maxSequences + configuration.engine.maxQueue
         apiConfiguration.browsers = configuration.browsers(
@@ -112,6 +115,7 @@ struct Service: Sendable {
             }
         }
         await stop.wait()
+        api.endWatching()
         logger.info("draining; a second signal ends at once")
         notifier.stopping(grace: configuration.shutdownGrace)
         let deadline = ContinuousClock.now + configuration.shutdownGrace

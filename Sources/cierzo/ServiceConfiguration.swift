@@ -53,6 +53,11 @@ package struct ServiceConfiguration: SettingSubject {
     var allowedOrigins: [String] = []
     var allowedHosts: [String] = []
 
+    /// Whether browsers get the page.
+    var hasPage = true
+    /// The servers of tools that it may ask.
+    var toolServers: [String] = []
+
     /// The folder of responses that clients may come back to; nil to keep none.
     var storage: String?
     var storageLimits = RecordLimits()

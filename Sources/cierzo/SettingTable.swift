@@ -5,6 +5,7 @@ import Computation
 import Console
 import HTTP
 import Logging
+import Page
 import Parallelism
 import Serving
 import Storage
@@ -318,6 +319,20 @@ package enum SettingTable {
             "Send white space while an answer that is not streamed is being computed, so that "
                 + "clients' read timeouts do not strike.",
             "A failure then breaks the connection off instead of giving a status."),
+        Setting(
+            "no-page", \.hasPage, .offOn,
+            "Do not show the page for people, which browsers get at / otherwise."),
+        Setting(
+            "tool-servers", \.toolServers,
+            .texts { text in
+                PagePolicy.isAddress(text)
+                    ? nil
+                    : SettingRejection(
+                        expected: "addresses such as https://tools.example/mcp", found: text)
+            },
+            otherwise: "none", example: "[https://tools.example/mcp]",
+            "Servers of tools (MCP over HTTP) that the page may ask from its reader's browser; the "
+                + "server itself asks none."),
         Setting(
             "allow-repetition", \.api.limits.stopsOnRepetition, .offOn,
             "Let answers without max_tokens repeat themselves to the end of the context.",

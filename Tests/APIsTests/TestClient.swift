@@ -63,7 +63,8 @@ struct TestClient {
         engine: ScriptedEngine = ScriptedEngine(), tokenizer: ByteTokenizer = ByteTokenizer(),
         prompts: PlainPrompts = PlainPrompts(), answerFormat: (any AnswerFormat)? = nil,
         access: AccessControl? = nil, storage: RecordStore? = nil,
-        embedding: EmbeddingAbility? = nil, isLoaded: Bool = true, problem: String? = nil
+        embedding: EmbeddingAbility? = nil, isLoaded: Bool = true, problem: String? = nil,
+        registry: MetricsRegistry = MetricsRegistry()
     ) {
         self.engine = engine
         var configuration = configuration
@@ -87,7 +88,7 @@ struct TestClient {
         }
         server = APIServer(
             models: models, configuration: configuration, access: access, storage: storage,
-            unixTime: { 7 })
+            registry: registry, unixTime: { 7 })
     }
 
     static func request(

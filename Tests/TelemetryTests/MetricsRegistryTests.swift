@@ -66,6 +66,27 @@ import Testing
                 """)
     }
 
+    @Test func `single values are kept while somebody takes them, and no longer`() {
+        let registry = MetricsRegistry()
+        func timer(_ model: String) -> Metrics.Timer {
+            Metrics.Timer(label: "gap", dimensions: [("model", model)], factory: registry)
+        }
+        func take() -> [String: [Double]] { registry.takeValues(of: "gap_seconds", by: "model") }
+        timer("a").recordSeconds(1)
+        #expect(take().isEmpty)
+        timer("a").recordSeconds(2)
+        timer("a").recordSeconds(3)
+        #expect(take() == ["a": [2, 3]])
+        #expect(take().isEmpty)
+        registry.forgetValues(of: "gap_seconds")
+        timer("a").recordSeconds(4)
+        #expect(take().isEmpty)
+        for _ in 0..<10_000 { timer("a").recordSeconds(5) }
+        #expect(take()["a"]?.count == 4096)
+        #expect(registry.takeValues(of: "nothing", by: "model").isEmpty)
+        #expect(text(registry).contains("gap_seconds_count{model=\"a\"} 10004\n"))
+    }
+
     @Test func `a recorder counts by size`() {
         let registry = MetricsRegistry(configuration: .init(bounds: ["sizes": [8]]))
         let recorder = Recorder(label: "sizes", factory: registry)

@@ -166,6 +166,8 @@ import cierzo
         share-prefix-cache   false  # default
         keep-alive-interval  10  # default
         heartbeats           false  # default
+        no-page              false  # default
+        tool-servers         []  # default
         allow-repetition     false  # default
         storage              (none, nothing is stored)  # default
         storage-responses    10000  # default

@@ -135,6 +135,38 @@ package final class MetricsRegistry: MetricsFactory, Sendable {
         }
     }
 
+    // MARK: Single values
+
+    /// What a distribution has recorded since this was last called, each value of it; the first call
+    /// only begins to keep them.
+    ///
+    /// - Parameters:
+    ///   - name: the name that is exposed.
+    ///   - label: the label that tells its series apart.
+    /// - Returns: the values of each series that has any, by its label; a few thousand at most.
+    package func takeValues(of name: String, by label: String) -> [String: [Double]] {
+        var values: [String: [Double]] = [:]
+        for (labels, histogram) in histograms(of: name) {
+            let own = labels.pairs.first { $0.name == label }?.value ?? ""
+            let taken = histogram.takeValues()
+            if !taken.isEmpty { values[own, default: []] += taken }
+        }
+        return values
+    }
+
+    /// Keeps no more values of a distribution.
+    package func forgetValues(of name: String) {
+        for (_, histogram) in histograms(of: name) { histogram.forgetValues() }
+    }
+
+    private func histograms(of name: String) -> [(SeriesLabels, HistogramSeries)] {
+        families.withLock { families in
+            (families[name]?.series ?? [:]).compactMap { labels, series in
+                if case .histogram(let histogram) = series { (labels, histogram) } else { nil }
+            }
+        }
+    }
+
     /// What there is now, by name.
     var snapshot: [(name: String, family: Family)] {
         families.withLock { $0.map { (name: $0.key, family: $0.value) } }

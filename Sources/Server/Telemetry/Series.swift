@@ -51,11 +51,21 @@ final class HistogramSeries: RecorderHandler, TimerHandler {
     /// The upper bounds of the buckets, ascending, without infinity.
     let bounds: [Double]
 
-    private let state: Mutex<Snapshot>
+    private struct State {
+        var snapshot: Snapshot
+        /// What was recorded since it was taken last; nil where nobody takes it.
+        var kept: [Double]?
+    }
+
+    /// Beyond that, values are only counted.
+    private static let mostKept = 4096
+
+    private let state: Mutex<State>
 
     init(bounds: [Double]) {
         self.bounds = bounds
-        state = Mutex(Snapshot(counts: Array(repeating: 0, count: bounds.count + 1)))
+        let snapshot = Snapshot(counts: Array(repeating: 0, count: bounds.count + 1))
+        state = Mutex(State(snapshot: snapshot))
     }
 
     func record(_ value: Int64) { record(Double(value)) }
@@ -63,16 +73,28 @@ final class HistogramSeries: RecorderHandler, TimerHandler {
     func record(_ value: Double) {
         guard value.isFinite else { return }
         let bucket = bounds.firstIndex { value <= $0 } ?? bounds.count
-        state.withLock { snapshot in
-            snapshot.counts[bucket] += 1
-            snapshot.count += 1
-            snapshot.sum += value
+        state.withLock { state in
+            state.snapshot.counts[bucket] += 1
+            state.snapshot.count += 1
+            state.snapshot.sum += value
+            if let count = state.kept?.count, count < Self.mostKept { state.kept?.append(value) }
         }
     }
 
     func recordNanoseconds(_ duration: Int64) { record(Double(duration) / 1e9) }
 
-    var snapshot: Snapshot { state.withLock { $0 } }
+    var snapshot: Snapshot { state.withLock { $0.snapshot } }
+
+    /// What was recorded since this was last called; from then on it is kept.
+    func takeValues() -> [Double] {
+        state.withLock { state in
+            defer { state.kept = [] }
+            return state.kept ?? []
+        }
+    }
+
+    /// Keeps no more values.
+    func forgetValues() { state.withLock { $0.kept = nil } }
 
     /// Seconds, from a millisecond to ten minutes.
     static let durationBounds: [Double] = [

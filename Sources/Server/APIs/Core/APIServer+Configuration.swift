@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Page
+
 extension APIServer {
     /// Limits, keys and names.
     package struct Configuration: Sendable {
@@ -32,8 +34,14 @@ extension APIServer {
         /// How long work may be pending without a step until `/health` says so.
         package let stallLimit: Duration
 
+        /// The time between two events of whoever watches the machine.
+        package var watchInterval = Duration.seconds(1)
+
         /// The folder that adapters may be loaded from while the server runs; nil: they may not.
         package var adapterDirectory: String?
+
+        /// What the page may do; nil where there is to be none.
+        package var page: PagePolicy? = PagePolicy()
 
         /// The version of the program.
         package var version: String

@@ -54,6 +54,9 @@ package struct APIServer: Sendable {
         self.tracer = tracer
     }
 
+    /// Ends the streams that would go on as long as the server does.
+    package func endWatching() { backend.machine.end() }
+
     /// Answers a request; every error has become a response.
     package func handle(_ request: ServerRequest) async -> ServerResponse {
         let route = Route(path: request.head.path ?? "/")
@@ -181,7 +184,7 @@ package struct APIServer: Sendable {
             allowsTokenInput: RequestContext.allowsTokenInput(head.headerFields),
             record: RequestRecord(
                 id: id, trace: trace, route: route.name(for: head.method), metrics: metrics,
-                span: requestTrace, logger: logger))
+                roster: backend.roster, span: requestTrace, logger: logger))
     }
 
     /// Whether a request cannot be answered without knowing who asks.
@@ -256,6 +259,7 @@ package struct APIServer: Sendable {
     ) async throws(APIError) -> ServerResponse {
         switch endpoint.answer {
         case .toHead(let answer): return try answer(context)
+        case .toFields(let answer): return try answer(request.head.headerFields, context)
         case .later(let answer): return try await answer(context)
         case .toBody(let read):
             let isFixed = route.dialect(for: request.head.headerFields) != nil

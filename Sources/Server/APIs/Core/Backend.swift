@@ -28,8 +28,32 @@ struct Backend: Sendable {
     /// What `/openapi.json` has shown.
     let documents = DocumentCache()
 
+    /// The requests that are under way.
+    let roster: RequestRoster
+
+    /// What tells whoever watches how the server is doing.
+    let machine: MachineWatch
+
     /// The seconds since 1970.
     let unixTime: @Sendable () -> Int
+
+    init(
+        configuration: APIServer.Configuration, needsKey: Bool, access: AccessControl?,
+        models: ModelRegistry, storage: RecordStore?, registry: MetricsRegistry,
+        unixTime: @escaping @Sendable () -> Int
+    ) {
+        self.configuration = configuration
+        self.needsKey = needsKey
+        self.access = access
+        self.models = models
+        self.storage = storage
+        self.registry = registry
+        self.unixTime = unixTime
+        roster = RequestRoster()
+        machine = MachineWatch(
+            models, registry: registry, roster: roster, interval: configuration.watchInterval,
+            unixTime: unixTime)
+    }
 
     /// The most tokens that a prompt and its answer may have together.
     var longestContext: Int {

@@ -12,6 +12,9 @@ struct Endpoint: Sendable {
         /// At once, from what the head says.
         case toHead(@Sendable (RequestContext) throws(APIError) -> ServerResponse)
 
+        /// At once, from what the head says, its fields included.
+        case toFields(@Sendable (HTTPFields, RequestContext) throws(APIError) -> ServerResponse)
+
         /// From what the head says, after a while.
         case later(@Sendable (RequestContext) async throws(APIError) -> ServerResponse)
 
@@ -66,6 +69,16 @@ struct Endpoint: Sendable {
         Endpoint(
             paths: paths, method: .get, isOpen: isOpen, isListed: isListed, dialect: dialect,
             contract: contract, family: family, answer: .toHead(answer))
+    }
+
+    /// An endpoint that shows something in a form which depends on the fields of the request.
+    static func get(
+        _ paths: String..., isOpen: Bool, isListed: Bool, contract: EndpointContract,
+        answer: @escaping @Sendable (HTTPFields, RequestContext) throws(APIError) -> ServerResponse
+    ) -> Endpoint {
+        Endpoint(
+            paths: paths, method: .get, isOpen: isOpen, isListed: isListed, dialect: nil,
+            contract: contract, answer: .toFields(answer))
     }
 
     /// An endpoint that shows something which takes long to find.

@@ -25,6 +25,8 @@ final class RequestRecord: Sendable {
         /// What the engine has begun to compute, of which it has not said yet what it consumed.
         var submittedTokens = 0
         var streamedTokens = 0
+        /// Its place among the requests that are under way; nil before it has one.
+        var rosterNumber: Int?
         /// Whether a stream ended with an error before the engine said what it consumed.
         var isCutOff = false
         var account: RequestAccount?
@@ -57,6 +59,7 @@ final class RequestRecord: Sendable {
     private let trace: TraceContext?
     private let route: String
     private let metrics: RequestMetrics
+    private let roster: RequestRoster
     private let span: RequestTrace?
     private let logger: Logger
     private let start = ContinuousClock.now
@@ -65,12 +68,13 @@ final class RequestRecord: Sendable {
     /// Begins to count a request.
     init(
         id: String, trace: TraceContext?, route: String, metrics: RequestMetrics,
-        span: RequestTrace? = nil, logger: Logger
+        roster: RequestRoster = RequestRoster(), span: RequestTrace? = nil, logger: Logger
     ) {
         self.id = id
         self.trace = trace
         self.route = route
         self.metrics = metrics
+        self.roster = roster
         self.span = span
         self.logger = logger
         metrics.begin()
@@ -186,10 +190,33 @@ final class RequestRecord: Sendable {
     }
 
     /// Keeps how many tokens of prompts the engine was given.
-    func submitted(_ count: Int) { state.withLock { $0.submittedTokens = count } }
+    func submitted(_ count: Int) {
+        let number = roster.enter(self)
+        let key = state.withLock { state in
+            state.submittedTokens = count
+            state.rosterNumber = number
+            return state.key
+        }
+        roster.add(RequestRoster.Tokens(prompt: count), of: key)
+    }
+
+    /// How it is now, for whoever watches.
+    var glance: RequestRoster.Glance {
+        state.withLock { state in
+            RequestRoster.Glance(
+                id: id, route: route, model: state.modelName, key: state.key, elapsed: elapsed,
+                promptTokens: state.submittedTokens, answeredTokens: state.streamedTokens)
+        }
+    }
 
     /// Counts tokens of an answer that is not complete yet.
-    func streamed(_ count: Int) { state.withLock { $0.streamedTokens += count } }
+    func streamed(_ count: Int) {
+        let key = state.withLock { state in
+            state.streamedTokens += count
+            return state.key
+        }
+        roster.add(RequestRoster.Tokens(generated: count), of: key)
+    }
 
     /// Has counted what was told of a stream that ended with an error.
     func cutOff() { state.withLock { $0.isCutOff = $0.streamedTokens > 0 } }
@@ -216,7 +243,8 @@ final class RequestRecord: Sendable {
             completionTokens: usage.completionTokens,
             cachedTokens: usage.cachedPromptTokens, queueDuration: usage.queueDuration,
             firstTokenDuration: usage.firstTokenDuration)
-        state.withLock { state in
+        let key = key
+        let untold = state.withLock { state in
             state.hasUsage = true
             state.endedCount += 1
             state.usage.promptTokens += usage.promptTokens
@@ -224,7 +252,10 @@ final class RequestRecord: Sendable {
             state.usage.cachedPromptTokens += usage.cachedPromptTokens
             state.usage.firstTokenDuration = usage.firstTokenDuration
             state.usage.queueDuration = usage.queueDuration
+            // Streams have told theirs.
+            return state.streamedTokens > 0 ? 0 : usage.completionTokens
         }
+        roster.add(RequestRoster.Tokens(generated: untold), of: key)
     }
 
     /// Counts the end; only the first call does anything.
@@ -233,12 +264,13 @@ final class RequestRecord: Sendable {
     ///   - status: what was answered, or `clientClosedRequest`.
     ///   - isAbandoned: whether the client went away before the end.
     func end(status: Int, isAbandoned: Bool = false) {
-        let usage: Usage? = state.withLock { state in
-            guard !state.hasEnded else { return nil }
+        let (usage, number): (Usage?, Int?) = state.withLock { state in
+            guard !state.hasEnded else { return (nil, nil) }
             state.hasEnded = true
-            return state.hasUsage ? state.usage : Usage()
+            return (state.hasUsage ? state.usage : Usage(), state.rosterNumber)
         }
         guard let usage else { return }
+        if let number { roster.leave(number) }
         settle(isAbandoned: isAbandoned)
         noteRest(status: status, isAbandoned: isAbandoned)
         metrics.end(route: route, status: status, duration: elapsed, key: key)

@@ -79,10 +79,6 @@ extension EndpointContract {
         "The version of the program.",
         gives: .object { FieldDeclaration("version", .string(), "Such as 0.1.0.").required })
 
-    /// `GET /`.
-    static let greeting = EndpointContract(
-        "What this is, for whoever opens it in a browser.", answers: .text("text/plain"))
-
     /// `GET /openapi.json`.
     static let document = EndpointContract(
         "This document.",

@@ -31,11 +31,7 @@ extension RouteGroup {
                 document(for: context).json.serializedBytes()
             }
             return ServerResponse(status: .ok, contentType: "application/json", body: body)
-        },
-        .get("/", isOpen: true, isListed: false, contract: .greeting) {
-            greeting(version: $0.backend.configuration.version)
-        }
-    )
+        })
 
     /// `GET /openapi.json`: what this server answers.
     private static func document(for context: RequestContext) -> OpenAPIDocument {
@@ -48,19 +44,5 @@ extension RouteGroup {
             }, rules: context.rules,
             isForced: context.isDialectForced, needsKey: context.backend.needsKey,
             programVersion: context.backend.configuration.version)
-    }
-
-    /// `GET /`: what this is.
-    private static func greeting(version: String) -> ServerResponse {
-        let text = """
-            Cierzo \(version): an inference server that speaks the OpenAI, the Mistral, the \
-            Anthropic and the Ollama HTTP API.
-
-            The API is below /v1 (POST /v1/chat/completions, /v1/completions; GET /v1/models): give
-            clients this address with /v1 as their base URL. GET /health says whether it can answer.
-
-            """
-        return ServerResponse(
-            status: .ok, contentType: "text/plain; charset=utf-8", body: Array(text.utf8))
     }
 }

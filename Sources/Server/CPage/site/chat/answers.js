@@ -1,0 +1,139 @@
+import * as api from '../shared/api.js';
+import { requestBody } from './prompt.js';
+import * as store from './store.js';
+
+/**
+ * The answers that are being written, by conversation. They go on while another view is looked at.
+ *
+ * Tells `change` with `{conversationID, message}` whenever there is more of one.
+ */
+export const answers = new EventTarget();
+
+const running = new Map();
+/** Milliseconds after which what was written so far is kept. */
+const keepInterval = 700;
+
+const discarded = new Error('the conversation was removed');
+
+/** A stream that ended before its end was told. */
+class CutError extends Error {}
+
+export function isAnswering(conversationID) {
+  return running.has(conversationID);
+}
+
+/** Stops the answer of a conversation; what was written stays. */
+export function stopAnswer(conversationID) {
+  running.get(conversationID)?.abort();
+}
+
+/** Stops the answer of a conversation that is removed; nothing of it is kept. */
+export function discardAnswer(conversationID) {
+  running.get(conversationID)?.abort(discarded);
+}
+
+/**
+ * Has an answer written, to its end or wherever it breaks off; its `state` says which.
+ *
+ * @param {object} message The answer; empty, or to be written on.
+ * @param {object} body As of `requestBody`.
+ * @throws {APIError} if the server did not take the key.
+ */
+export async function writeAnswer(message, body) {
+  const { conversationID } = message;
+  const controller = new AbortController();
+  running.set(conversationID, controller);
+  Object.assign(message, { state: 'writing', problem: null, finish: null, model: null });
+  // Whoever leaves before anything was written finds it begun.
+  store.put('messages', message).catch(() => {});
+  const started = performance.now();
+  const before = message.usage?.answer ?? 0;
+  let first = null;
+  let last = started;
+  let kept = started;
+  let isOver = false;
+  let fault = null;
+  try {
+    for await (const { data } of api.events('/v1/chat/completions', body, controller.signal)) {
+      if (data === '[DONE]') {
+        isOver = true;
+        break;
+      }
+      const chunk = readChunk(data);
+      if (takeChunk(message, chunk, before)) {
+        last = performance.now();
+        first ??= last;
+      }
+      message.times = { first: first === null ? null : first - started, writing: first === null ? 0 : last - first };
+      tell(message);
+      if (performance.now() - kept > keepInterval) {
+        kept = performance.now();
+        store.put('messages', message).catch(() => {});
+      }
+    }
+    if (!isOver) throw new CutError();
+    message.state = 'whole';
+  } catch (error) {
+    fault = error;
+    const hasText = Boolean(message.text || message.thinking);
+    if (controller.signal.aborted) message.state = 'stopped';
+    else if (error instanceof api.APIError) Object.assign(message, { state: 'failed', problem: describe(error) });
+    else message.state = hasText ? 'cut' : 'unreached';
+  } finally {
+    running.delete(conversationID);
+  }
+  // A call whose arguments were cut cannot be made.
+  if (message.state !== 'whole') message.calls = [];
+  if (fault instanceof api.APIError && fault.isAboutKey) throw fault;
+  if (controller.signal.reason === discarded) return;
+  await store.put('messages', message).catch(() => {});
+  tell(message);
+}
+
+function readChunk(data) {
+  let chunk;
+  try {
+    chunk = JSON.parse(data);
+  } catch {
+    throw new CutError();
+  }
+  if (chunk?.error) {
+    throw new api.APIError(String(chunk.error.message), { code: chunk.error.code, param: chunk.error.param });
+  }
+  return chunk;
+}
+
+/** Adds what a chunk has; says whether it had any of the answer. */
+function takeChunk(message, chunk, before) {
+  if (chunk.usage) {
+    message.usage = {
+      prompt: chunk.usage.prompt_tokens,
+      cached: chunk.usage.prompt_tokens_details?.cached_tokens ?? 0,
+      answer: before + chunk.usage.completion_tokens,
+      written: chunk.usage.completion_tokens,
+    };
+  }
+  if (chunk.model) message.model = chunk.model;
+  const choice = chunk.choices?.[0];
+  if (!choice) return false;
+  if (choice.finish_reason) message.finish = choice.finish_reason;
+  const delta = choice.delta ?? {};
+  const thinking = delta.reasoning_content ?? delta.reasoning ?? '';
+  message.thinking = (message.thinking ?? '') + thinking;
+  message.text += delta.content ?? '';
+  for (const part of delta.tool_calls ?? []) {
+    const call = (message.calls[part.index ?? 0] ??= { id: '', name: '', arguments: '', state: 'asked', result: null });
+    if (part.id) call.id = part.id;
+    if (part.function?.name) call.name += part.function.name;
+    call.arguments += part.function?.arguments ?? '';
+  }
+  return Boolean(delta.content || thinking || delta.tool_calls?.length);
+}
+
+function describe({ message, status, param, retryAfter }) {
+  return { text: message, status, param, retryAfter };
+}
+
+function tell(message) {
+  answers.dispatchEvent(new CustomEvent('change', { detail: message }));
+}

@@ -1,0 +1,105 @@
+/**
+ * What is kept in this browser: projects, conversations and their messages, in IndexedDB.
+ *
+ * - project: `{id, name, instructions, created}`
+ * - conversation: `{id, title, projectID, created, updated, options, chosen}`; `options` as in
+ *   `prompt.js`, `chosen` the message that is shown of those with the same parent.
+ * - message: `{id, conversationID, parent, created, role, text, …}`; `role` is `user` or `assistant`.
+ *   A question has `files: [{name, text}]`; an answer `thinking`, `calls: [{id, name, arguments, state,
+ *   result}]`, `state`, `finish`, `problem`, `model`, `usage`, `times`, `isStructured`, `schema`.
+ */
+const stores = ['projects', 'conversations', 'messages'];
+
+let opened = null;
+
+function open() {
+  opened ??= new Promise((resolve, reject) => {
+    const opening = indexedDB.open('cierzo', 1);
+    opening.onupgradeneeded = () => {
+      const database = opening.result;
+      for (const store of stores) database.createObjectStore(store, { keyPath: 'id' });
+      opening.transaction.objectStore('messages').createIndex('conversationID', 'conversationID');
+    };
+    opening.onsuccess = () => resolve(opening.result);
+    opening.onerror = () => reject(opening.error);
+  });
+  return opened;
+}
+
+/** Runs `action` in a transaction; gives its request's result once all is kept. */
+async function transact(names, mode, action) {
+  const database = await open();
+  return new Promise((resolve, reject) => {
+    const transaction = database.transaction(names, mode);
+    const request = action(...names.map((name) => transaction.objectStore(name)));
+    transaction.oncomplete = () => resolve(request?.result);
+    transaction.onabort = () => reject(transaction.error);
+  });
+}
+
+/** All projects, or all conversations. */
+export function all(store) {
+  return transact([store], 'readonly', (place) => place.getAll());
+}
+
+export function get(store, id) {
+  return transact([store], 'readonly', (place) => place.get(id));
+}
+
+/** Keeps one value or several. */
+export function put(store, ...values) {
+  return transact([store], 'readwrite', (place) => {
+    for (const value of values) place.put(value);
+  });
+}
+
+export function messagesOf(conversationID) {
+  return transact(['messages'], 'readonly', (place) => place.index('conversationID').getAll(conversationID));
+}
+
+export function remove(store, id) {
+  return transact([store], 'readwrite', (place) => {
+    place.delete(id);
+  });
+}
+
+/** Removes a conversation with its messages. */
+export function removeConversation(id) {
+  return transact(['conversations', 'messages'], 'readwrite', (conversations, messages) => {
+    conversations.delete(id);
+    messages.index('conversationID').openKeyCursor(id).onsuccess = ({ target: { result: cursor } }) => {
+      if (!cursor) return;
+      messages.delete(cursor.primaryKey);
+      cursor.continue();
+    };
+  });
+}
+
+/** Keeps everything of an import, or nothing. */
+export function putAll(content) {
+  return transact(stores, 'readwrite', (...places) => {
+    for (const [index, store] of stores.entries()) {
+      for (const value of content[store]) places[index].put(value);
+    }
+  });
+}
+
+/** The conversations with a message that has all words, at most `limit`; id to what stands around. */
+export async function search(words, limit) {
+  const found = new Map();
+  await transact(['messages'], 'readonly', (place) => {
+    place.openCursor().onsuccess = ({ target: { result: cursor } }) => {
+      if (!cursor || found.size >= limit) return;
+      const { conversationID, text } = cursor.value;
+      if (!found.has(conversationID)) {
+        const lower = text.toLowerCase();
+        const at = lower.indexOf(words[0]);
+        if (at >= 0 && words.every((word) => lower.includes(word))) {
+          found.set(conversationID, text.slice(Math.max(0, at - 24), at + 60).replace(/\s+/g, ' '));
+        }
+      }
+      cursor.continue();
+    };
+  });
+  return found;
+}
