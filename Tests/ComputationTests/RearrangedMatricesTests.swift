@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Computation
+import Foundation
 import Parallelism
 import Quantization
 import Testing
@@ -103,6 +104,118 @@ struct RearrangedMatricesTests {
                 #expect(view.decodedRow(row) == expected)
             }
         }
+    }
+
+    private static func scaled(
+        _ form: ScaledCodes.Form, _ codes: [UInt8], _ shape: RearrangedMatrices.Shape
+    ) throws -> (_ matrix: Int, _ row: Int) -> [Float] {
+        let matrices = try RearrangedMatrices(
+            scaling: ScaledCodes(codes: (AnonymousMemory(bytes: [9] + codes), 1), form: form), shape
+        )
+        matrices.bringIn(0..<matrices.byteCount)
+        let view = WeightMatrix(
+            storage: matrices, byteOffset: 0, type: .bf16, rowCount: shape.count * shape.rows,
+            columnCount: shape.columns)
+        return { view.decodedRow($0 * shape.rows + $1) }
+    }
+
+    private static func rounded(_ values: [Float]) -> [Float] {
+        ElementType.bf16.decoded(ElementType.bf16.encoded(values))
+    }
+
+    @Test func `every code of E4M3 means what it says`() throws {
+        let row = try Self.scaled(
+            .e4m3(scales: [1], blockRows: 1, blockColumns: 256), (0...255).map { UInt8($0) },
+            (count: 1, rows: 1, columns: 256))(0, 0)
+        for (code, value) in row.enumerated() {
+            let (exponent, mantissa) = (code >> 3 & 15, Double(code & 7) / 8)
+            if code & 127 == 127 {
+                #expect(value.isNaN)
+                continue
+            }
+            let size =
+                exponent == 0 ? mantissa * 0x1p-6 : (1 + mantissa) * exp2(Double(exponent - 7))
+            #expect(Double(value) == (code < 128 ? size : -size))
+        }
+        #expect(row[126] == 448 && row[1] == 0x1p-9)
+    }
+
+    @Test func `codes of eight bits take the scale of their block`() throws {
+        // Two matrices of 70 rows and 10 columns, in blocks of 32 times 4 that are cut off.
+        var random = RandomWeights(seed: 4)
+        let codes = (0..<2 * 70 * 10).map { _ in UInt8(random.next() >> 25) % 0x7F }
+        let scales = (0..<2 * 3 * 3).map { 0.3 + Float($0) / 7 }
+        let row = try Self.scaled(
+            .e4m3(scales: scales, blockRows: 32, blockColumns: 4), codes,
+            (count: 2, rows: 70, columns: 10))
+        let levels = try Self.scaled(
+            .e4m3(scales: [1], blockRows: 1, blockColumns: 128), (0..<128).map { UInt8($0) },
+            (count: 1, rows: 1, columns: 128))(0, 0)
+        for (matrix, index) in [(0, 0), (0, 31), (0, 32), (1, 63), (1, 64), (1, 69)] {
+            let expected = (0..<10).map { column in
+                levels[Int(codes[(matrix * 70 + index) * 10 + column])]
+                    * scales[matrix * 9 + index / 32 * 3 + column / 4]
+            }
+            #expect(row(matrix, index) == Self.rounded(expected))
+        }
+    }
+
+    @Test(arguments: [false, true])
+    func `codes of four bits take the scale of their group and of their matrix`(
+        divides: Bool
+    ) throws {
+        var random = RandomWeights(seed: 5)
+        let codes = (0..<2 * 3 * 16).map { _ in UInt8(truncatingIfNeeded: random.next() >> 24) }
+        let scales = (0..<2 * 3 * 2).map { UInt8(0x30 + $0) }
+        let factors: [Float] = [3, 0.7]
+        let row = try Self.scaled(
+            .e2m1(
+                scales: (AnonymousMemory(bytes: scales), 0), factors: factors, divides: divides),
+            codes, (count: 2, rows: 3, columns: 32))
+        let levels: [Float] = [0, 0.5, 1, 1.5, 2, 3, 4, 6]
+        for (matrix, index) in [(0, 0), (0, 2), (1, 0), (1, 1)] {
+            let expected = (0..<32).map { column in
+                let byte = codes[(matrix * 3 + index) * 16 + column / 2]
+                let code = column % 2 == 0 ? byte & 15 : byte >> 4
+                let mantissa = scales[(matrix * 3 + index) * 2 + column / 16] & 15
+                let scale = Float(8 + mantissa % 8) * (mantissa < 8 ? 0x1p-4 : 0x1p-3)
+                let local = divides ? scale / factors[matrix] : scale * factors[matrix]
+                return (code < 8 ? levels[Int(code)] : -levels[Int(code - 8)]) * local
+            }
+            #expect(row(matrix, index) == Self.rounded(expected))
+        }
+    }
+
+    @Test func `what is made of made rows makes these first`() throws {
+        let inner = try RearrangedMatrices(
+            scaling: ScaledCodes(
+                codes: (AnonymousMemory(bytes: (0..<8 * 4).map { UInt8(0x20 + $0) }), 0),
+                form: .e4m3(scales: [2], blockRows: 8, blockColumns: 4)),
+            (count: 1, rows: 8, columns: 4))
+        let view = WeightMatrix(
+            storage: inner, byteOffset: 0, type: .bf16, rowCount: 8, columnCount: 4)
+        let outer: [RearrangedMatrices] = [
+            try RearrangedMatrices(
+                gathering: [(first: 4, count: 4), (first: 0, count: 4)], of: (inner, 0), columns: 4,
+                bytesPerRow: 8),
+            try RearrangedMatrices(
+                transposingPartsOf: view, rowsEach: 4, (count: 2, rows: 4, columns: 4)),
+            try RearrangedMatrices(
+                multiplying: view, by: [3, 5], (count: 2, rows: 4, columns: 4)),
+        ]
+        for matrices in outer { matrices.bringIn(0..<matrices.byteCount) }
+        inner.bringIn(0..<inner.byteCount)
+        let rows = (0..<8).map { view.decodedRow($0) }
+        func row(_ index: Int, of matrices: RearrangedMatrices) -> [Float] {
+            WeightMatrix(
+                storage: matrices, byteOffset: 0, type: .bf16, rowCount: 8, columnCount: 4
+            ).decodedRow(index)
+        }
+        #expect(row(1, of: outer[0]) == rows[5] && row(6, of: outer[0]) == rows[2])
+        #expect(row(5, of: outer[1]) == (4..<8).map { rows[$0][1] })
+        #expect(row(3, of: outer[2]) == Self.rounded(rows[3].map { 3 * $0 }))
+        #expect(row(4, of: outer[2]) == Self.rounded(rows[4].map { 5 * $0 }))
+        #expect(rows[7][3] != 0)
     }
 
     @Test func `matrices are packed from other orders too`() throws {

@@ -87,7 +87,7 @@ struct GPTOSSConfigurationTests {
         arguments: [
             ("swiglu_limit", 8.0), ("swiglu_alpha", 1.5), ("attention_bias", false),
             ("sliding_window", nil), ("layer_types", ["full_attention"]),
-            ("quantization_config", ["quant_method": "fp8"]), ("hidden_act", "gelu"),
+            ("quantization_config", ["quant_method": "gptq"]), ("hidden_act", "gelu"),
         ] as [(String, JSONValue)])
     func `a field that cannot be followed is named`(key: String, value: JSONValue) throws {
         let damaged = Self.raw(mxfp4: false, [key: value])

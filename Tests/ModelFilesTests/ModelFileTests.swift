@@ -287,7 +287,7 @@ struct ModelFileTests {
 }
 
 /// A row of a matrix as floats.
-private func decodedRow(_ index: Int, of matrix: WeightMatrix) -> [Float] {
+func decodedRow(_ index: Int, of matrix: WeightMatrix) -> [Float] {
     let buffer = FloatBuffer(rowCount: 1, columnCount: matrix.columnCount)
     let compute = Compute(pool: ThreadPool(threadCount: 1), kernels: .scalar)
     compute.embed([Int32(index)].span, matrix, into: buffer)

@@ -15,7 +15,8 @@ struct ReadOnlyTypeTests {
 
     /// A dense model whose feed-forward matrices are of `type`, all their bytes the same.
     private static func write(
-        _ type: ElementType, filledWith byte: UInt8, in folder: TemporaryFolder
+        _ type: ElementType, filledWith byte: UInt8, factors: [Float] = [],
+        in folder: TemporaryFolder
     ) throws -> String {
         let path = "\(folder.path)/model.gguf"
         let width = 256
@@ -34,6 +35,11 @@ struct ReadOnlyTypeTests {
             GGUFWriter.Tensor(
                 name: "blk.0.\($0).weight", type: type, dimensions: [width, width])
         }
+        if !factors.isEmpty {
+            tensors.append(
+                GGUFWriter.Tensor(
+                    name: "blk.0.ffn_gate.scale", type: .f32, dimensions: [factors.count]))
+        }
         var writer = try GGUFWriter(
             OutputPath(path, replaces: true),
             metadata: [
@@ -43,6 +49,10 @@ struct ReadOnlyTypeTests {
                 "llama.attention.layer_norm_rms_epsilon": .float32(1e-5),
             ], tensors: tensors)
         for tensor in tensors {
+            if tensor.name.hasSuffix(".scale") {
+                try writer.write(ElementType.f32.encoded(factors))
+                continue
+            }
             let count = tensor.type.byteCount(elements: tensor.dimensions.reduce(1, *)) ?? 0
             try writer.write(
                 [UInt8](repeating: tensor.type == type ? byte : 0, count: count))
@@ -66,6 +76,33 @@ struct ReadOnlyTypeTests {
         let found = opened.tensors.layers[0].experts[0].w1
         #expect(found.type == matrix.packedType ?? type)
         #expect(found.byteCount == matrix.packedByteCount(as: matrix.packedType))
+    }
+
+    @discardableResult
+    private static func gate(_ path: String) throws -> WeightMatrix {
+        let matrix = try ModelFile.open(path: path).tensors.layers[0].experts[0].w1
+        matrix.storage.bringIn(matrix.byteOffset..<matrix.byteOffset + matrix.byteCount)
+        return matrix
+    }
+
+    @Test func `the factor of a matrix of NVFP4 is multiplied into it`() throws {
+        let folder = try TemporaryFolder()
+        let plain = try Self.gate(Self.write(.nvfp4, filledWith: 0x35, in: folder))
+        #expect(plain.type == .nvfp4)
+        let values = decodedRow(200, of: plain)
+        let same = try Self.gate(Self.write(.nvfp4, filledWith: 0x35, factors: [1], in: folder))
+        #expect(same.type == .nvfp4 && decodedRow(200, of: same) == values)
+        let scaled = try Self.gate(Self.write(.nvfp4, filledWith: 0x35, factors: [0.3], in: folder))
+        #expect(scaled.type == .bf16)
+        let expected = ElementType.bf16.encoded(values.map { $0 * 0.3 })
+        #expect(decodedRow(200, of: scaled) == ElementType.bf16.decoded(expected))
+        #expect(values[0] != 0)
+        try expectOneLineError(mentions: "blk.0.ffn_gate.scale: 2 factors") {
+            try Self.gate(Self.write(.nvfp4, filledWith: 0x35, factors: [1, 2], in: folder))
+        }
+        try expectOneLineError(mentions: "blk.0.ffn_gate.scale: element 0") {
+            try Self.gate(Self.write(.nvfp4, filledWith: 0x35, factors: [.nan], in: folder))
+        }
     }
 
     @Test(arguments: types.filter { $0 != .nvfp4 })

@@ -143,7 +143,7 @@ struct UnknownKeyTests {
 
     @Test(
         arguments: [
-            ("quantization", ["qformat_weight": "fp8_e4m3"], "quantization"),
+            ("quantization", ["qformat_weight": "int4"], "quantization"),
             ("qlora", ["rank": 4], "qlora"), ("use_biases", true, "use_biases"),
             ("llama_4_scaling", ["beta": 0.1], "llama_4_scaling"), ("causal", false, "causal"),
             ("vision_encoder", ["hidden_size": 8], "vision_encoder"),

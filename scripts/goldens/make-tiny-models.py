@@ -12,6 +12,8 @@ Each model NAME becomes
     OUT/NAME.gguf                             the same weights as llama.cpp's converter has them
     OUT/NAME.mistral/params.json, consolidated.safetensors
                                               the same as Mistral publishes its own (Ministral 3)
+                                              where weights are of eight or four bits, the GGUF file
+                                              and transformers have what these mean, as BF16 numbers
     OUT/NAME.json                             prompt, logprob of each prompt token but the first,
                                               and 48 greedy tokens with the smallest gap between
                                               the best and the second-best logit
@@ -22,12 +24,15 @@ import argparse
 import json
 import math
 import pathlib
+import tempfile
 
 import gguf
 import numpy as np
 import torch
 from gguf import quants
 from safetensors.numpy import save_file
+from safetensors.torch import load_file
+from safetensors.torch import save_file as save_tensors
 from transformers import (
     AutoModelForCausalLM, Mistral3ForConditionalGeneration, Mistral4ForCausalLM, Mxfp4Config)
 
@@ -88,6 +93,7 @@ def case(name, family, seed, *, hidden=24, ffn=24, layers=2, heads=4, kv_heads=2
     delta          a delta net's key heads, value heads, their widths and what its convolution sees
     nets           which layers have one (d) and which attend (f)
     wrapped        whether the text model is published within another, which sees too
+    stored         how projections are quantised in safetensors, by `quantized`
     """
     return {k: v for k, v in locals().items() if k != "mixture"} | mixture
 
@@ -258,6 +264,18 @@ FIXTURES = [
     gemma("gemma4-apart", 66, hidden=24, ffn=18, layers=3, heads=4, kv_heads=4, head_dim=12,
           window=9, kinds="fsf", full=(4, 6), proportion=1.0, experts=5, top=1, expert_ffn=10,
           layer_inputs=4, by_layer=True, apart=True, tied=False, prompt=200),
+    # Blocks of which the last is cut off, and latents' matrix of both, which is taken apart.
+    case("fp8-blocks", "deepseek_v3", 901, hidden=40, ffn=20, layers=3, heads=4, kv_heads=4,
+         latent=(12, 20, 10, 6, 14), experts=6, top=3, expert_ffn=24, shared=1, dense=[0],
+         scale=2.5, groups=(2, 1), stored=("blocks", 16, 24), prompt=150),
+    case("fp8-tensors", "ministral3", 902, hidden=24, ffn=20, theta=1e6, scaling=MINISTRAL,
+         new_style=True, context=256, stored=("tensors",), prompt=150),
+    case("fp8-rows", "qwen3_moe", 903, hidden=16, heads=3, kv_heads=1, head_dim=10, experts=5,
+         top=2, expert_ffn=7, stored=("rows",), prompt=150),
+    case("nvfp4-packed", "mixtral", 904, hidden=32, ffn=48, heads=2, kv_heads=1, head_dim=8,
+         experts=3, top=2, stored=("packed",), prompt=150),
+    case("nvfp4-modelopt", "llama", 905, hidden=48, ffn=16, heads=4, kv_heads=2, head_dim=12,
+         stored=("modelopt",), prompt=150),
 ]
 DELTA = {"qwen3_next": "qwen3next", "qwen3_5_text": "qwen35", "qwen3_5_moe_text": "qwen35moe"}
 LATENT = ("deepseek_v3", "deepseek_v2", "glm4_moe_lite", "mistral4")
@@ -1261,6 +1279,111 @@ def said(c, model):
             "logit_spread": round(logits.std().item(), 3)}
 
 
+def quantized(c, w):
+    """Weights as they are published in eight or four bits, and as BF16 numbers, by torch's types.
+
+    Every projection of a layer is quantised: in blocks with a scale each (DeepSeek), as a whole
+    (Mistral), by rows (compressed-tensors), or in groups of 16 with a scale of eight bits each and
+    one of 32 (compressed-tensors, ModelOpt).
+    """
+    kind, *block = c["stored"]
+    random = np.random.default_rng(c["seed"] + 5)
+    stored, plain = {}, {}
+    for name, matrix in w.items():
+        if "proj" not in name and ".experts." not in name or name.endswith("bias"):
+            stored[name], plain[name] = torch.from_numpy(matrix), matrix
+            continue
+        stem, x = name.removesuffix(".weight"), torch.from_numpy(matrix)
+        if kind in ("packed", "modelopt"):
+            groups = x.reshape(x.shape[0], -1, 16)
+            factor = float(groups.abs().max()) / (6 * 448)
+            scale = (groups.abs().amax(-1) / 6 / factor).to(torch.float8_e4m3fn)
+            global_scale = torch.tensor([1 / factor if kind == "packed" else factor])
+            local = (scale.float() / global_scale if kind == "packed"
+                     else scale.float() * global_scale)
+            levels = torch.tensor([0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0, -0.5, -1, -1.5, -2, -3, -4, -6])
+            codes = (groups / local[..., None])[..., None].sub(levels).abs().argmin(-1)
+            value = (levels[codes] * local[..., None]).reshape(x.shape)
+            codes = codes.reshape(x.shape).to(torch.uint8)
+            joined = codes[:, ::2] | codes[:, 1::2] << 4
+            if kind == "packed":
+                stored |= {name + "_packed": joined, name + "_scale": scale,
+                           name + "_global_scale": global_scale,
+                           stem + ".input_global_scale": torch.tensor([7.0])}
+            else:
+                stored |= {name: joined, name + "_scale": scale,
+                           name + "_scale_2": global_scale[0], stem + ".input_scale": torch.tensor(7.0)}
+        else:
+            rows, columns = {"blocks": block, "tensors": x.shape, "rows": (1, x.shape[1])}[kind]
+            grid = [-(-x.shape[0] // rows), -(-x.shape[1] // columns)]
+            scale = torch.from_numpy(random.uniform(0.002, 0.01, grid).astype(np.float32))
+            if kind != "blocks":
+                scale = scale.bfloat16()
+            spread = scale.float().repeat_interleave(rows, 0).repeat_interleave(columns, 1)
+            spread = spread[:x.shape[0], :x.shape[1]]
+            codes = (x / spread).clamp(-448, 448).to(torch.float8_e4m3fn)
+            value = codes.float() * spread
+            stored[name] = codes
+            if kind == "tensors":
+                stored |= {name + "_scale_inv": scale.reshape(()),
+                           stem + ".activation_scale": torch.tensor(0.5).bfloat16()}
+            else:
+                stored[name + ("_scale_inv" if kind == "blocks" else "_scale")] = scale
+        plain[name] = value.bfloat16().float().numpy()
+    said = {
+        "blocks": {"quant_method": "fp8", "fmt": "e4m3", "activation_scheme": "dynamic",
+                   "weight_block_size": block},
+        "tensors": {"quant_method": "fp8", "activation_scheme": "static",
+                    "weight_block_size": None},
+        "rows": {"quant_method": "compressed-tensors", "format": "float-quantized"},
+        "packed": {"quant_method": "compressed-tensors", "format": "nvfp4-pack-quantized"},
+        "modelopt": {"quant_method": "modelopt", "quant_algo": "NVFP4"},
+    }[kind]
+    return {"quantization_config": said}, stored, plain
+
+
+def write_quantized_mistral(directory, stored, plain, c):
+    """Mistral's own form of codes with a scale for each tensor, `qscale_weight`."""
+    scales = {}
+    codes = dict(plain)
+    for name, tensor in stored.items():
+        if tensor.dtype == torch.float8_e4m3fn:
+            codes[name] = tensor.float().numpy()
+            # The order of rows differs, and their sum does not.
+            scales[round(float(np.abs(codes[name]).sum()), 3)] = stored[name + "_scale_inv"]
+    write_mistral(directory, c, codes)
+    result = {}
+    path = directory / "consolidated.safetensors"
+    for name, matrix in load_file(path).items():
+        scale = scales.get(round(float(np.abs(matrix.numpy()).sum()), 3))
+        result[name] = matrix if scale is None else matrix.to(torch.float8_e4m3fn)
+        if scale is not None:
+            stem = name.removesuffix("weight")
+            result |= {stem + "qscale_weight": scale, stem + "qscale_act": torch.tensor(0.5).bfloat16()}
+    save_tensors(result, path)
+    file = directory / "params.json"
+    said = {"qformat_weight": "fp8_e4m3", "qscheme_act": "TENSOR"}
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"quantization": said}, indent=1) + "\n")
+
+
+def write_quantized(options, c):
+    """A model of which safetensors have codes, and all others what these mean."""
+    said, stored, plain = quantized(c, weights(c))
+    directory = options.out / c["name"]
+    with tempfile.TemporaryDirectory() as folder:
+        reference = pathlib.Path(folder)
+        (reference / "config.json").write_text(json.dumps(config(c)))
+        save_file(published(c, plain), reference / "model.safetensors", metadata={"format": "pt"})
+        result = expected(c, reference)
+    (directory / "config.json").write_text(json.dumps(config(c) | said, indent=1) + "\n")
+    save_tensors({name: tensor.contiguous() for name, tensor in stored.items()},
+                 directory / "model.safetensors", metadata={"format": "pt"})
+    if c["family"] == "ministral3":
+        write_quantized_mistral(options.out / (c["name"] + ".mistral"), stored, plain, c)
+    write_gguf(str(options.out / (c["name"] + ".gguf")), c, plain)
+    return result
+
+
 def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("out", type=pathlib.Path)
@@ -1273,6 +1396,11 @@ def main():
             continue
         directory = options.out / c["name"]
         directory.mkdir(parents=True, exist_ok=True)
+        if "stored" in c:
+            e = write_quantized(options, c)
+            (options.out / (c["name"] + ".json")).write_text(json.dumps(e) + "\n")
+            print(f"{c['name']}: smallest gap {e['smallest_gap']}, logit spread {e['logit_spread']}")
+            continue
         w = weights(c)
         (directory / "config.json").write_text(json.dumps(config(c), indent=1) + "\n")
         save_file(published(c, w), directory / "model.safetensors", metadata={"format": "pt"})

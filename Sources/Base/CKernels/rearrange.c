@@ -44,3 +44,33 @@ void ck_join_mxfp4_rows(
         }
     }
 }
+
+void ck_decode_e4m3_row(
+    const uint8_t *codes, size_t columns, const float *levels, const float *scales,
+    size_t block_columns, float *y) {
+    for (size_t first = 0; first < columns; first += block_columns, scales++) {
+        const size_t end = columns - first < block_columns ? columns : first + block_columns;
+        for (size_t k = first; k < end; k++) y[k] = levels[codes[k]] * *scales;
+    }
+}
+
+void ck_decode_e2m1_row(const uint8_t *codes, size_t columns, const float *scales, float *y) {
+    static const float levels[16] = {0,  0.5f,  1,  1.5f,  2,  3,  4,  6,
+                                     -0.0f, -0.5f, -1, -1.5f, -2, -3, -4, -6};
+    for (size_t k = 0; k < columns; k += 2) {
+        const float scale = scales[k / 16];
+        y[k] = levels[codes[k / 2] & 15] * scale;
+        y[k + 1] = levels[codes[k / 2] >> 4] * scale;
+    }
+}
+
+void ck_round_bf16_row(const float *x, float factor, size_t count, uint16_t *y) {
+    for (size_t k = 0; k < count; k++) {
+        const float value = x[k] * factor;
+        uint32_t bits;
+        memcpy(&bits, &value, sizeof bits);
+        y[k] = (uint16_t)((bits & 0x7FFFFFFF) > 0x7F800000
+                              ? bits >> 16 | 0x40
+                              : (bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+    }
+}

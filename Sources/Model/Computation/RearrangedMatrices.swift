@@ -28,6 +28,10 @@ internal import Synchronization
         case mxfp4(blocks: Place, scales: Place)
         /// Row for row, where in the source they are.
         case gathered(Place, rows: [Int32])
+        /// Codes times scales, as BF16.
+        case scaled(ScaledCodes)
+        /// Rows of any type times a factor for each matrix, as BF16.
+        case multiplied(WeightMatrix, factors: [Float])
     }
 
     /// What is known of a part.
@@ -122,6 +126,38 @@ internal import Synchronization
             (first: 0, step: 1), bytesPerRow: bytesPerRow)
     }
 
+    /// Matrices of BF16, of codes and scales that lie apart.
+    ///
+    /// - Parameters:
+    ///   - source: the codes and scales.
+    ///   - shape: of what is made.
+    /// - Throws: where the system has no room for addresses.
+    package convenience init(
+        scaling source: ScaledCodes, _ shape: Shape
+    ) throws(ByteStorageError) {
+        try self.init(
+            .scaled(source), shape, (first: 0, step: 1), bytesPerRow: 2 * shape.columns)
+    }
+
+    /// Matrices of BF16, each a part of a matrix times a factor.
+    ///
+    /// - Parameters:
+    ///   - source: rows of any type.
+    ///   - factors: one for each matrix.
+    ///   - shape: of what is made.
+    /// - Throws: where the system has no room for addresses.
+    package convenience init(
+        multiplying source: WeightMatrix, by factors: [Float], _ shape: Shape
+    ) throws(ByteStorageError) {
+        precondition(
+            source.layout == .rows && source.columnCount == shape.columns
+                && source.rowCount == shape.count * shape.rows && factors.count == shape.count,
+            "\(shape) of [\(source.rowCount), \(source.columnCount)] by \(factors.count) factors")
+        try self.init(
+            .multiplied(source, factors: factors), shape, (first: 0, step: 1),
+            bytesPerRow: 2 * shape.columns)
+    }
+
     private init(
         _ source: Source, _ shape: Shape, _ rows: RowChoice, bytesPerRow: Int
     ) throws(ByteStorageError) {
@@ -141,6 +177,9 @@ internal import Synchronization
                 ]
             case .gathered(let place, let rows):
                 [(place, (Int(rows.max() ?? 0) + 1) * bytesPerRow)]
+            case .scaled(let codes): Self.places(of: codes, shape)
+            case .multiplied(let matrix, _):
+                [((matrix.storage, matrix.byteOffset), matrix.byteCount)]
             }
         for (place, byteCount) in places {
             precondition(
@@ -166,6 +205,25 @@ internal import Synchronization
         unsafe super.init(base: UnsafeRawPointer(mapping), byteCount: size, path: path)
     }
 
+    private static func places(
+        of codes: ScaledCodes, _ shape: Shape
+    ) -> [(place: Place, byteCount: Int)] {
+        let elementCount = shape.count * shape.rows * shape.columns
+        switch codes.form {
+        case .e4m3(let scales, let blockRows, let blockColumns):
+            let blocks =
+                (shape.rows + blockRows - 1) / blockRows
+                * ((shape.columns + blockColumns - 1) / blockColumns)
+            precondition(scales.count == shape.count * blocks, "\(scales.count) scales")
+            return [(codes.codes, elementCount)]
+        case .e2m1(let scales, let factors, _):
+            precondition(
+                shape.columns % 16 == 0 && factors.count == shape.count,
+                "\(factors.count) factors for \(shape)")
+            return [(codes.codes, elementCount / 2), (scales, elementCount / 16)]
+        }
+    }
+
     deinit {
         unsafe munmap(UnsafeMutableRawPointer(mutating: base), byteCount)
     }
@@ -173,7 +231,8 @@ internal import Synchronization
     package override var isLost: Bool {
         switch source {
         case .transposed(let place, _), .gathered(let place, _): place.storage.isLost
-        case .parts(let matrix, _): matrix.storage.isLost
+        case .parts(let matrix, _), .multiplied(let matrix, _): matrix.storage.isLost
+        case .scaled(let codes): codes.codes.storage.isLost
         case .mxfp4(let blocks, let scales): blocks.storage.isLost || scales.storage.isLost
         }
     }
@@ -235,6 +294,7 @@ internal import Synchronization
             .assumingMemoryBound(to: UInt8.self)
         let target = unsafe bytes + (matrix * shape.rows + first) * bytesPerRow
         let allRows = shape.rows * rows.step
+        bringInSource(of: matrix, choice)
         switch source {
         case .transposed(let place, let elementByteCount):
             unsafe ck_transpose_rows(
@@ -264,11 +324,95 @@ internal import Synchronization
             unsafe ck_join_mxfp4_rows(
                 Self.bytes(blocks) + 16 * skipped, Self.bytes(scales) + skipped, blockCount,
                 choice, target)
+        case .scaled(let codes): unsafe makeScaled(codes, of: matrix, choice, target)
+        case .multiplied(let source, let factors):
+            let isa = KernelChoice.automatic.isa
+            let kernel = unsafe KernelMatrix(source)
+            unsafe round(choice.row_count, to: target, by: factors[matrix]) { row, values in
+                unsafe kernel.decodeRow(
+                    matrix * shape.rows + first + row, into: values, isa: isa)
+            }
         case .gathered(let place, let rows):
             for row in 0..<choice.row_count {
                 unsafe (target + row * bytesPerRow).update(
                     from: Self.bytes(place) + Int(rows[first + row]) * bytesPerRow,
                     count: bytesPerRow)
+            }
+        }
+    }
+
+    /// Makes what some rows of a matrix are made of, where that is made of others' bytes, too.
+    private func bringInSource(of matrix: Int, _ choice: ck_row_choice) {
+        switch source {
+        case .transposed(let place, _):
+            let count = shape.rows * rows.step * bytesPerRow
+            let start = place.byteOffset + matrix * count
+            place.storage.bringIn(start..<start + count)
+        case .parts(let source, let rowsEach):
+            let start = source.byteOffset + matrix * rowsEach * source.bytesPerRow
+            source.storage.bringIn(start..<start + shape.columns * source.bytesPerRow)
+        case .gathered(let place, let rows):
+            for row in rows[choice.first_row..<choice.first_row + choice.row_count] {
+                let start = place.byteOffset + Int(row) * bytesPerRow
+                place.storage.bringIn(start..<start + bytesPerRow)
+            }
+        case .multiplied(let source, _):
+            let first = matrix * shape.rows + choice.first_row
+            let start = source.byteOffset + first * source.bytesPerRow
+            source.storage.bringIn(start..<start + choice.row_count * source.bytesPerRow)
+        case .mxfp4, .scaled: break
+        }
+    }
+
+    /// Decodes rows to f32, and rounds them to BF16.
+    private func round(
+        _ rowCount: Int, to target: UnsafeMutablePointer<UInt8>, by factor: Float = 1,
+        _ decode: (_ row: Int, _ values: UnsafeMutablePointer<Float>) -> Void
+    ) {
+        unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: shape.columns) { values in
+            guard let values = values.baseAddress else { return }
+            for row in 0..<rowCount {
+                unsafe decode(row, values)
+                let rounded = unsafe UnsafeMutableRawPointer(target + row * bytesPerRow)
+                    .assumingMemoryBound(to: UInt16.self)
+                unsafe ck_round_bf16_row(values, factor, shape.columns, rounded)
+            }
+        }
+    }
+
+    /// Rows of codes times scales.
+    private func makeScaled(
+        _ source: ScaledCodes, of matrix: Int, _ choice: ck_row_choice,
+        _ target: UnsafeMutablePointer<UInt8>
+    ) {
+        let codes = unsafe Self.bytes(source.codes)
+        let firstRow = matrix * shape.rows + choice.first_row
+        let levels = ScaledCodes.e4m3Levels
+        switch source.form {
+        case .e4m3(let scales, let blockRows, let blockColumns):
+            let perRow = (shape.columns + blockColumns - 1) / blockColumns
+            let perMatrix = (shape.rows + blockRows - 1) / blockRows * perRow
+            unsafe round(choice.row_count, to: target) { row, values in
+                let first = matrix * perMatrix + (choice.first_row + row) / blockRows * perRow
+                unsafe scales.withUnsafeBufferPointer { scales in
+                    guard let scales = scales.baseAddress else { return }
+                    unsafe ck_decode_e4m3_row(
+                        codes + (firstRow + row) * shape.columns, shape.columns, levels,
+                        scales + first, blockColumns, values)
+                }
+            }
+        case .e2m1(let place, let factors, let divides):
+            let factor = factors[matrix]
+            let count = shape.columns / 16
+            var scales = [Float](repeating: 0, count: count)
+            unsafe round(choice.row_count, to: target) { row, values in
+                let bytes = unsafe Self.bytes(place) + (firstRow + row) * count
+                for block in 0..<count {
+                    let scale = unsafe levels[Int(bytes[block])]
+                    scales[block] = divides ? scale / factor : scale * factor
+                }
+                unsafe ck_decode_e2m1_row(
+                    codes + (firstRow + row) * shape.columns / 2, shape.columns, scales, values)
             }
         }
     }

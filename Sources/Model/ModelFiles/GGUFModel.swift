@@ -17,9 +17,8 @@ struct GGUFModel {
     func contents() throws(ModelFileError) -> ModelFile.Contents {
         let parts = try SplitGGUF(first: file).parts
         _ = try GGUFConfiguration(file.metadata, path: file.path, among: schemas)
-        let stored = parts.flatMap { part in
-            part.tensors.map { StoredTensor($0, of: part.mapping) }
-        }
+        let stored = try QuantizedWeights.multiplied(
+            parts.flatMap { part in part.tensors.map { StoredTensor($0, of: part.mapping) } })
         guard !stored.isEmpty else {
             throw .unrecognised(path: file.path, reason: "a GGUF file without any tensors")
         }

@@ -11,6 +11,8 @@ struct HuggingFaceConfiguration {
     let tied: Bool?
     private let keys: HuggingFaceKeys
     private let object: JSONObject
+    /// With what a model of text and images has beside its text part.
+    private let whole: JSONObject
     private let fields: ConfigurationFields
 
     /// Finds the family that a config.json states.
@@ -24,6 +26,7 @@ struct HuggingFaceConfiguration {
         _ object: JSONObject, path: String, among schemas: [ModelSchema]
     ) throws(ModelFileError) {
         let architecture = try Self.architecture(object, path: path, among: schemas)
+        self.whole = object
         let whole = ConfigurationFields(object, path: path)
         let wrapped = schemas.filter { $0.huggingFace?.wrapper == architecture }
         if !wrapped.isEmpty, let text = object["text_config"]?.objectValue {
@@ -243,13 +246,18 @@ struct HuggingFaceConfiguration {
             throw fields.fail(key, "biases are not supported")
         }
         if let quantization = object["quantization_config"], quantization != .null {
-            let method = quantization["quant_method"]?.stringValue ?? "unknown method"
-            if readsMXFP4, method == "mxfp4" { return }
-            throw fields.fail(
-                "quantization_config",
-                "quantised safetensors (\(printable(method, limit: 40))) are not supported; use the "
-                    + "original weights or a GGUF file")
+            _ = try QuantizationScheme(
+                quantization, fields, key: "quantization_config", readsMXFP4: readsMXFP4)
         }
+    }
+
+    /// What the file says of quantised weights.
+    func quantization() throws(ModelFileError) -> QuantizationScheme {
+        guard let value = whole["quantization_config"] ?? object["quantization_config"],
+            value != .null
+        else { return QuantizationScheme() }
+        return try QuantizationScheme(
+            value, fields, key: "quantization_config", readsMXFP4: keys.readsMXFP4)
     }
 
     private func headDimension(

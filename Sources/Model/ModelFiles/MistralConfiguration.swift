@@ -44,6 +44,12 @@ struct MistralConfiguration {
         try fields.bool("tied_embeddings", default: false)
     }
 
+    /// What the file says of quantised weights.
+    func quantization() throws(ModelFileError) -> QuantizationScheme {
+        guard let value = object["quantization"], !value.isNull else { return QuantizationScheme() }
+        return try QuantizationScheme(value, fields, key: "quantization")
+    }
+
     /// The model's numbers.
     ///
     /// - Throws: an error that names the field.
@@ -117,12 +123,12 @@ struct MistralConfiguration {
             understood: Set(own).union([
                 "dim", "n_layers", "head_dim", "hidden_dim", "n_heads", "n_kv_heads",
                 "rope_theta", "norm_eps", "vocab_size", "moe", "yarn", "sliding_window",
-                "tied_embeddings", "max_seq_len", "max_position_embeddings",
+                "tied_embeddings", "max_seq_len", "max_position_embeddings", "quantization",
                 // How mistral-inference packs a batch: no answer depends on it.
                 "ragged_attention",
             ]).union(keys.isLatent ? Self.latentKeys : []),
             neutral: [
-                "causal": [.bool(true)], "quantization": [], "vision_encoder": [], "lora": [],
+                "causal": [.bool(true)], "vision_encoder": [], "lora": [],
                 "qlora": [], "llama_4_scaling": [], "multimodal": [], "q_lora_rank": [],
                 "qk_nope_head_dim": [], "qk_rope_head_dim": [], "kv_lora_rank": [],
                 "v_head_dim": [.integer(c.headDimension)], "audio_encoder": [],

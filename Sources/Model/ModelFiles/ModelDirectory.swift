@@ -39,8 +39,10 @@ struct ModelDirectory {
         }
         var contents = try isMistral ? mistralContents() : huggingFaceContents()
         let weights = try SafetensorsDirectory(folder, stem: isMistral ? "consolidated" : "model")
-        contents.stored = weights.tensors
-        contents.unreadable = weights.unreadable
+        let read = try QuantizedWeights(
+            weights.tensors, weights.unreadable, contents.quantization)
+        contents.stored = read.stored
+        contents.unreadable = read.unreadable
         return contents
     }
 
@@ -55,8 +57,8 @@ struct ModelDirectory {
             config: reader.text, vocabularySize: configuration.vocabularySize, &warnings)
         let (templates, source) = try chatTemplates()
         return ModelFile.Contents(
-            schema: reader.schema, configuration: configuration, stored: [], naming: .huggingFace,
-            tied: reader.tied,
+            schema: reader.schema, configuration: configuration, stored: [],
+            quantization: try reader.quantization(), naming: .huggingFace, tied: reader.tied,
             vocabularySource: .folder(folder), chatTemplates: templates,
             endTokenIDs: ends, chatTemplateSource: source, warnings: warnings)
     }
@@ -69,7 +71,7 @@ struct ModelDirectory {
         let (templates, source) = try chatTemplates()
         return ModelFile.Contents(
             schema: reader.schema, configuration: try reader.read(), stored: [],
-            naming: .mistral, tied: try reader.isTied(),
+            quantization: try reader.quantization(), naming: .mistral, tied: try reader.isTied(),
             vocabularySource: .folder(folder), chatTemplates: templates,
             endTokenIDs: [], chatTemplateSource: source)
     }

@@ -98,6 +98,7 @@ package struct ModelFile: Sendable {
         var configuration: ModelConfiguration
         var stored: [StoredTensor]
         var unreadable: [UnreadableTensor] = []
+        var quantization = QuantizationScheme()
         var naming: TensorNaming
         /// Whether the output matrix is the token embedding; nil: where there is no other.
         var tied: Bool?

@@ -131,18 +131,24 @@ private struct SafetensorsHeader {
             throw fail(
                 name, "\(end - begin) bytes do not hold shape \(shape) of element type \(dtype)")
         }
+        let kinds: [String: RawTensor.Kind] = ["U8": .bytes, "F8_E4M3": .e4m3]
         func unreadable(_ problem: String, isInert: Bool) -> Entry {
             .unreadable(
                 UnreadableTensor(
                     name: name, path: file.path, problem: problem, isInert: isInert,
-                    bytes: dtype == "U8" && begin < end
-                        ? RawTensor(file: file, shape: shape, byteOffset: dataOffset + begin)
-                        : nil),
+                    bytes: kinds[dtype].flatMap { kind in
+                        begin == end
+                            ? nil
+                            : RawTensor(
+                                kind: kind, file: file, shape: shape,
+                                byteOffset: dataOffset + begin)
+                    }),
                 bytes: dataOffset + begin..<dataOffset + end)
         }
         guard let type else {
             return unreadable(
-                "element type \(dtype) is not supported (F32, F16 and BF16 are)",
+                "element type \(dtype) is not supported (F32, F16 and BF16 are"
+                    + (kinds[dtype] == .e4m3 ? ", and F8_E4M3 with its scales)" : ")"),
                 isInert: begin == end || dtype == "BOOL" || dtype.hasPrefix("I")
                     || dtype.hasPrefix("U"))
         }

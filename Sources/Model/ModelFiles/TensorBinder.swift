@@ -137,11 +137,11 @@ struct TensorBinder {
     }
 
     /// What writers of checkpoints leave in them: tables of angles, masks, positions, and scales of
-    /// caches of eight bits.
+    /// caches and activations of eight bits.
     private static func isExpected(_ name: String) -> Bool {
         let endings = [
             "rope_freqs.weight", "rope.freqs", ".causal_mask", ".masked_bias", ".position_ids",
-            ".k_scale", ".v_scale", ".kv_scale",
+            ".k_scale", ".v_scale", ".kv_scale", ".input_scale",
         ]
         return name.contains("rotary_emb.") || name.contains("attn_rot_embd")
             || endings.contains { name.hasSuffix($0) }
@@ -419,7 +419,7 @@ struct TensorBinder {
         guard let tensor = unreadable.removeValue(forKey: name) else {
             throw .tensor(path: path, name: name, problem: "missing, or not of element type U8")
         }
-        guard let bytes = tensor.bytes else { throw tensor.error }
+        guard let bytes = tensor.bytes, bytes.kind == .bytes else { throw tensor.error }
         guard bytes.shape == shape else {
             throw .tensor(
                 path: tensor.path, name: name,

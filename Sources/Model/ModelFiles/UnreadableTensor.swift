@@ -2,8 +2,18 @@
 
 import Computation
 
-/// A tensor of single bytes.
+/// A tensor of single bytes, or of numbers of eight bits.
 struct RawTensor: Sendable {
+    /// What its bytes are.
+    enum Kind: Sendable {
+        /// Bytes of any meaning.
+        case bytes
+        /// Numbers of 4 bits of exponent and 3 of mantissa.
+        case e4m3
+    }
+
+    /// What its bytes are.
+    var kind = Kind.bytes
     /// What holds them.
     var file: ByteStorage
     /// Sizes, the contiguous one last.
