@@ -12,12 +12,13 @@ READY_SECONDS = 600
 
 
 class Server:
-    """A program that serves a model on a port that is free."""
+    """A program that serves a model, on a port that is free if none is given."""
 
-    def __init__(self, program, weights, arguments=(), settings=None):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+    def __init__(self, program, weights, arguments=(), settings=None, port=None):
+        if port is None:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                port = probe.getsockname()[1]
         self.root = f"http://127.0.0.1:{port}"
         environment = {**os.environ, **{
             f"CIERZO_{name.upper().replace('-', '_')}": str(value)

@@ -16,8 +16,11 @@ const announcements = document.getElementById('announcements');
 let shown = null;
 let unmount = () => {};
 
-/** What every view is given. A view whose address has more parts listens to `hashchange` itself. */
-const context = { api, t, session, announce };
+/**
+ * What every view is given; `settings` is what the server says to whoever opens the page. A view whose
+ * address has more parts listens to `hashchange` itself.
+ */
+const context = { api, t, session, announce, settings: {} };
 
 /** Says something to screen readers, without moving anything. */
 function announce(text) {
@@ -128,8 +131,10 @@ function signIn(reason) {
 }
 
 async function start() {
+  const settings = api.request('page/settings.json').catch(() => ({}));
   await setLanguage(session.setting('language') ?? preferredLanguage());
   drawShell();
+  context.settings = await settings;
   api.onRefusedKey(() => {
     const hadKey = session.key !== null;
     session.key = null;
@@ -137,6 +142,7 @@ async function start() {
   });
   window.addEventListener('hashchange', showView);
   await showView();
+  if (context.settings.needs_key && !session.key) signIn('');
 }
 
 start();

@@ -13,6 +13,8 @@ const running = new Map();
 /** Milliseconds after which what was written so far is kept. */
 const keepInterval = 700;
 
+const discarded = new Error('the conversation was removed');
+
 /** A stream that ended before its end was told. */
 class CutError extends Error {}
 
@@ -23,6 +25,11 @@ export function isAnswering(conversationID) {
 /** Stops the answer of a conversation; what was written stays. */
 export function stopAnswer(conversationID) {
   running.get(conversationID)?.abort();
+}
+
+/** Stops the answer of a conversation that is removed; nothing of it is kept. */
+export function discardAnswer(conversationID) {
+  running.get(conversationID)?.abort(discarded);
 }
 
 /**
@@ -37,6 +44,8 @@ export async function writeAnswer(message, body) {
   const controller = new AbortController();
   running.set(conversationID, controller);
   Object.assign(message, { state: 'writing', problem: null, finish: null, model: null });
+  // Whoever leaves before anything was written finds it begun.
+  store.put('messages', message).catch(() => {});
   const started = performance.now();
   const before = message.usage?.answer ?? 0;
   let first = null;
@@ -76,6 +85,7 @@ export async function writeAnswer(message, body) {
   // A call whose arguments were cut cannot be made.
   if (message.state !== 'whole') message.calls = [];
   if (fault instanceof api.APIError && fault.isAboutKey) throw fault;
+  if (controller.signal.reason === discarded) return;
   await store.put('messages', message).catch(() => {});
   tell(message);
 }
@@ -88,8 +98,6 @@ function readChunk(data) {
     throw new CutError();
   }
   if (chunk?.error) {
-    // A server that stops says so; whoever reads can go on as after any cut.
-    if (chunk.error.code === 503 || /shutting|stopp/i.test(chunk.error.message ?? '')) throw new CutError();
     throw new api.APIError(String(chunk.error.message), { code: chunk.error.code, param: chunk.error.param });
   }
   return chunk;

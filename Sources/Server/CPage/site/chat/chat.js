@@ -2,7 +2,7 @@ import * as api from '../shared/api.js';
 import { h, icon, iconButton, randomID, replace, showDialog } from '../shared/dom.js';
 import { session } from '../shared/session.js';
 import { t } from '../shared/text.js';
-import { answers, isAnswering, stopAnswer, writeAnswer } from './answers.js';
+import { answers, discardAnswer, isAnswering, stopAnswer, writeAnswer } from './answers.js';
 import { Composer } from './composer.js';
 import { MessageView } from './message.js';
 import { optionsPanel } from './options.js';
@@ -32,31 +32,33 @@ class Chat {
   #tree = new Tree([], {});
   #views = new Map();
   #models = [];
-  #listedServers = [];
+  #settings;
   #makers = new Map();
   #follows = true;
   #editing = null;
   #options = null;
   #observer;
+  #isReady;
 
-  constructor(root, { announce }) {
+  constructor(root, { announce, settings }) {
     this.#root = root;
     this.#announce = announce;
+    this.#settings = settings;
     this.sidebar = new Sidebar({
-      open: (id) => this.#go(id), create: () => this.#create(), announce,
+      create: () => this.#create(), announce,
       changed: (conversation) => {
         if (conversation.id !== this.#conversation?.id) return;
         Object.assign(this.#conversation, { title: conversation.title, projectID: conversation.projectID });
         this.#drawHead();
       },
-      removed: (id) => {
-        stopAnswer(id);
+      removing: (id) => {
+        discardAnswer(id);
         if (id === this.#conversation?.id) this.#create();
       },
     });
     this.composer = new Composer({
       send: (text, files) => this.#send(text, files),
-      stop: () => stopAnswer(this.#conversation.id),
+      stop: () => stopAnswer(this.#conversation?.id),
       editLast: () => this.#editLast(), announce,
     });
     this.#observer = new IntersectionObserver((entries) => {
@@ -64,7 +66,12 @@ class Chat {
     }, { rootMargin: '1200px 0px' });
   }
 
-  async start() {
+  /** Shows the chat; what is sent before all is there waits for it. */
+  start() {
+    this.#isReady = this.#start();
+  }
+
+  async #start() {
     this.title = h('h1', { class: 'conversation-title', dir: 'auto' });
     this.model = h('select', { id: 'model', 'aria-label': t('chat.model'), onchange: () => this.#setOption('model', this.model.value) });
     this.optionsButton = iconButton('options', t('options.title'), () => this.#toggleOptions(), { id: 'options-button', 'aria-expanded': 'false' });
@@ -107,10 +114,11 @@ class Chat {
   }
 
   async #loadModels() {
+    // Who has no key yet is being asked for it.
+    if (this.#settings.needs_key && !session.key) return;
     try {
       const { data } = await api.request('/v1/models');
       this.#models = data.filter((model) => model.capabilities?.completion_chat !== false);
-      this.#listedServers = await listedServers();
       this.#drawHead();
     } catch (error) {
       if (!error.isAboutKey) replace(this.model, h('option', { value: '' }, t('chat.noModels')));
@@ -168,6 +176,13 @@ class Chat {
     this.sidebar.select(this.#conversation.id);
     if (this.#options) this.#drawOptions();
     this.#scrollToEnd(false);
+    if (tree.path().some((message) => message.calls?.some(({ state }) => state === 'asked'))) this.#findMakers();
+  }
+
+  /** Connects to the servers of calls that were asked for before the page was opened. */
+  async #findMakers() {
+    await this.#tools();
+    for (const view of this.#views.values()) view.update();
   }
 
   #drawHead() {
@@ -219,12 +234,13 @@ class Chat {
   }
 
   async #keepConversation() {
-    const { isKept, ...conversation } = this.#conversation;
-    this.#conversation.isKept = true;
-    await store.put('conversations', conversation);
+    const conversation = this.#conversation;
+    await store.put('conversations', withoutMark(conversation));
     await this.sidebar.load();
-    if (!isKept) history.replaceState(null, '', `#/chat/${conversation.id}`);
-    this.sidebar.select(conversation.id);
+    // Its address leads here from now on, unless another one was opened meanwhile.
+    if (!conversation.isKept && conversation === this.#conversation) history.replaceState(null, '', `#/chat/${conversation.id}`);
+    conversation.isKept = true;
+    this.sidebar.select(this.#conversation.id);
   }
 
   #setOption(name, value) {
@@ -238,14 +254,14 @@ class Chat {
     const { system, schema, ...lasting } = options;
     session.set('options', lasting);
     if (isKept) {
-      const { isKept: _, ...conversation } = this.#conversation;
-      store.put('conversations', conversation).catch(() => {});
+      store.put('conversations', withoutMark(this.#conversation)).catch(() => {});
     }
   }
 
   // Questions and answers
 
   async #send(text, files) {
+    await this.#isReady;
     const path = this.#tree.path();
     let parent = path.at(-1)?.id ?? null;
     if (this.#editing) {
@@ -279,6 +295,8 @@ class Chat {
     const tools = await this.#tools();
     const body = requestBody(conversation.options, this.#instructions(conversation), tree.pathTo(question.id), tools);
     tree.add(message);
+    // Which branch is shown is kept now: until the answer is whole, another may have been chosen.
+    store.put('conversations', withoutMark(conversation)).catch(() => {});
     const writing = writeAnswer(message, body);
     if (tree === this.#tree) {
       this.#drawPath();
@@ -286,9 +304,9 @@ class Chat {
     }
     try {
       await writing;
-      await store.put('conversations', withoutMark(conversation)).catch(() => {});
     } catch {
       tree.remove(message);
+      await store.remove('messages', message.id).catch(() => {});
       if (question.role === 'user' && !question.wasAnswered) {
         tree.remove(question);
         await store.remove('messages', question.id).catch(() => {});
@@ -453,7 +471,7 @@ class Chat {
   #drawOptions() {
     this.#options?.remove();
     this.#options = optionsPanel(this.#conversation.options, {
-      changed: () => this.#optionsChanged(), close: () => this.#toggleOptions(), listedServers: this.#listedServers,
+      changed: () => this.#optionsChanged(), close: () => this.#toggleOptions(), listedServers: this.#settings.tool_servers ?? [],
     });
     this.layout.append(this.#options);
   }
@@ -468,7 +486,7 @@ class Chat {
         ? { '?': () => this.#showKeys(), '/': () => this.composer.focus() }
         : {};
     if (event.key === 'Escape') {
-      if (isAnswering(this.#conversation.id)) stopAnswer(this.#conversation.id);
+      if (isAnswering(this.#conversation?.id)) stopAnswer(this.#conversation.id);
       else if (this.#editing) this.#stopEditing();
       else if (this.#options) this.#toggleOptions();
       else if (!wide.matches) this.layout.classList.add('without-sidebar');
@@ -499,16 +517,7 @@ class Chat {
   }
 }
 
+/** A conversation as it is kept. */
 function withoutMark({ isKept, ...conversation }) {
   return conversation;
-}
-
-/** The servers of tools that the operator lists; none where the server does not say. */
-async function listedServers() {
-  try {
-    const { tool_servers: servers = [] } = await api.request('page/settings.json');
-    return servers.filter((address) => typeof address === 'string');
-  } catch {
-    return [];
-  }
 }

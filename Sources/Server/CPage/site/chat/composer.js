@@ -18,7 +18,7 @@ export class Composer {
   #button;
   #input;
   #isWriting = false;
-  #conversationID = '';
+  #conversationID = null;
   #keep;
 
   /** @param {{send: Function, stop: Function, editLast: Function, announce: Function}} actions */
@@ -47,8 +47,11 @@ export class Composer {
 
   /** Shows the draft of a conversation. */
   open(conversationID) {
-    this.#keepDraft();
+    const isFirst = this.#conversationID === null;
+    if (!isFirst) this.#keepDraft();
     this.#conversationID = conversationID;
+    // Who was quicker than the page keeps what was written.
+    if (isFirst && (this.#field.value || this.#files.length || !this.#problem.hidden)) return;
     let draft = {};
     try {
       draft = JSON.parse(sessionStorage.getItem(this.#draftName) ?? '{}');
@@ -93,6 +96,7 @@ export class Composer {
   }
 
   #keepDraft() {
+    if (this.#conversationID === null) return;
     const { value: text } = this.#field;
     try {
       if (text || this.#files.length) sessionStorage.setItem(this.#draftName, JSON.stringify({ text, files: this.#files }));

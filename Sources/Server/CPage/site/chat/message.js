@@ -16,6 +16,7 @@ export class MessageView {
   #siblings;
   #isDrawn = false;
   #growing = null;
+  #shownText = null;
   #parts = {};
 
   /**
@@ -82,16 +83,23 @@ export class MessageView {
       this.#growing ??= new GrowingMarkdown(body);
       this.#growing.update(message.text);
     } else {
-      const growing = this.#growing;
-      this.#growing = null;
-      if (!(message.isStructured && this.#showTree())) {
-        if (growing) growing.finish(message.text);
-        else showMarkdown(body, message.text);
-      }
+      this.#showWhole();
     }
     this.#updateCalls();
     replace(status, this.#statusLines());
     if (isWriting) status.prepend(h('span', { class: 'wind', role: 'img', 'aria-label': t('chat.writing') }, icon('wind')));
+  }
+
+  /** Shows a text that does not grow any more; once, so that what its reader unfolded stays so. */
+  #showWhole() {
+    const { message } = this;
+    const growing = this.#growing;
+    this.#growing = null;
+    if (!growing && this.#shownText === message.text) return;
+    this.#shownText = message.text;
+    if (message.isStructured && this.#showTree()) return;
+    if (growing) growing.finish(message.text);
+    else showMarkdown(this.#parts.body, message.text);
   }
 
   /** An answer by a schema as a tree, with what a second look says of it. */
@@ -138,6 +146,7 @@ export class MessageView {
     replace(this.#parts.calls, cards);
   }
 
+  /** What became of the answer, where it is not simply whole, and what can be done about it. */
   #statusLines() {
     const { message } = this;
     const again = h('button', { type: 'button', onclick: () => this.#actions.regenerate(message) }, t('chat.tryAgain'));
@@ -151,12 +160,14 @@ export class MessageView {
         const { text, param, retryAfter } = message.problem ?? {};
         return h('div', { class: 'problem', role: 'alert' },
           h('p', { dir: 'auto' }, param && !text?.startsWith(param) ? `${param}: ${text}` : text ?? t('chat.failed')),
-          retryAfter ? h('p', {}, t('chat.retryAfter', { seconds: formatNumber(Math.ceil(retryAfter)) })) : null, again);
+          retryAfter ? h('p', {}, t('chat.retryAfter', { seconds: formatNumber(Math.ceil(retryAfter)) })) : null,
+          // What was written before it failed can be gone on with, as after any other end.
+          h('div', { class: 'row' }, message.text && goOn !== again ? goOn : null, again));
       }
       case 'stopped':
         return h('div', { class: 'row aside' }, h('span', {}, t('chat.stopped')), !message.calls.length && message.text ? goOn : null);
       case 'whole':
-        if (message.finish === 'length') return h('div', { class: 'row aside' }, h('span', {}, t('chat.length')), goOn);
+        if (message.finish === 'length' && !message.calls.length) return h('div', { class: 'row aside' }, h('span', {}, t('chat.length')), goOn);
         return null;
       default:
         return null;

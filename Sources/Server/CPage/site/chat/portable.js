@@ -17,19 +17,30 @@ export function exported({ projects, conversations, messages }) {
   return {
     format, version, exported: new Date().toISOString(), projects,
     conversations: conversations.map((conversation) => ({
-      ...conversation, messages: byConversation.get(conversation.id) ?? [],
+      ...conversation, messages: inOrder(byConversation.get(conversation.id) ?? []),
     })),
   };
 }
 
+/** Messages with each behind its parent; without those whose parent is missing. */
+function inOrder(messages) {
+  const children = Map.groupBy(messages, ({ parent }) => parent ?? '');
+  const ordered = [...(children.get('') ?? [])];
+  // The list grows while it is walked.
+  for (const { id } of ordered) ordered.push(...(children.get(id) ?? []));
+  return ordered;
+}
+
 /**
- * Reads an export, whoever wrote it: only what is known is taken, and everything gets a new id.
+ * Reads an export, whoever wrote it: only what is known is taken, and everything gets a new id. A
+ * project of the same name and instructions as one that is here is that one.
  *
  * @param {string} text
+ * @param {Array} present The projects that are here.
  * @returns {{projects: Array, conversations: Array, messages: Array}}
  * @throws {ImportError} that names the place.
  */
-export function imported(text) {
+export function imported(text, present) {
   let file;
   try {
     file = JSON.parse(text);
@@ -41,15 +52,16 @@ export function imported(text) {
   if (known !== format) throw new ImportError('file.format');
   root.member('version').oneOf([version]);
   const projectIDs = new Map();
-  const projects = root.member('projects').list(10_000).map((place) => {
-    const id = randomID();
-    projectIDs.set(place.member('id').text(100), id);
-    return {
-      id, name: place.member('name').text(200), instructions: place.member('instructions').text(1 << 20),
+  const result = { projects: [], conversations: [], messages: [] };
+  for (const place of root.member('projects').list(10_000)) {
+    const project = {
+      id: randomID(), name: place.member('name').text(200), instructions: place.member('instructions').text(1 << 20),
       created: place.member('created').number(),
     };
-  });
-  const result = { projects, conversations: [], messages: [] };
+    const same = present.find(({ name, instructions }) => name === project.name && instructions === project.instructions);
+    projectIDs.set(place.member('id').text(100), (same ?? project).id);
+    if (!same) result.projects.push(project);
+  }
   for (const place of root.member('conversations').list(100_000)) readConversation(place, projectIDs, result);
   return result;
 }

@@ -17,7 +17,7 @@ export class Sidebar {
   #limit = pageSize;
   #current = null;
 
-  /** @param {{open: Function, create: Function, removed: Function, announce: Function}} actions */
+  /** @param {{create: Function, removing: Function, changed: Function, announce: Function}} actions */
   constructor(actions) {
     this.actions = actions;
     /** The project that is shown; null for all. */
@@ -125,8 +125,8 @@ export class Sidebar {
     if (choice === 'remove') {
       const isSure = await confirmDialog(t('sidebar.remove'), t('sidebar.removeText', { name: conversation.title || t('sidebar.untitled') }), t('sidebar.remove'), t('sidebar.cancel'));
       if (!isSure) return;
+      this.actions.removing(conversation.id);
       await store.removeConversation(conversation.id);
-      this.actions.removed(conversation.id);
     } else if (choice === 'export') {
       return this.#export(conversation);
     } else if (choice) {
@@ -183,9 +183,11 @@ export class Sidebar {
     let text;
     try {
       if (file.size > maxImportLength) throw new ImportError(t('sidebar.importLarge', { limit: maxImportLength >> 20 }));
-      const content = imported(await file.text());
+      const content = imported(await file.text(), this.#projectList);
       await store.putAll(content);
       text = t('sidebar.imported', { count: content.conversations.length });
+      // All of them are to be seen, whatever project they belong to.
+      this.projectID = null;
     } catch (error) {
       text = t('sidebar.importFailed', { name: file.name, reason: error.message });
     }

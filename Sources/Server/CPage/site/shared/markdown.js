@@ -19,6 +19,8 @@ const allowed = {
     'tbody', 'td', 'th', 'thead', 'tr', 'u', 'ul',
   ],
   ALLOWED_ATTR: ['align', 'alt', 'class', 'data-code', 'data-formula', 'href', 'src', 'start', 'title'],
+  // All but `href` and `src` are no addresses.
+  ADD_URI_SAFE_ATTR: ['align', 'alt', 'class', 'data-code', 'data-formula', 'start', 'title'],
   ALLOWED_URI_REGEXP: /^(?:https?:|mailto:|data:image\/(?:png|jpeg|gif|webp);base64,)/i,
   ALLOW_DATA_ATTR: false,
   ALLOW_ARIA_ATTR: false,
