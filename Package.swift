@@ -172,8 +172,9 @@ let package = Package(
         room(
             "APIs", in: "Server",
             uses: [
-                "Access", "HTTP", "JSON", "Page", "Tokenization", "Conversation", "Recognition",
-                "AnswerParsing", "Sampling", "Scheduling", "Generation", "Serving", "Storage",
+                "Access", "Computation", "HTTP", "JSON", "Page", "Tokenization", "Conversation",
+                "Recognition", "AnswerParsing", "Sampling", "Scheduling", "Generation", "Serving",
+                "Storage",
                 "Telemetry",
             ],
             from: ["HTTPTypes", "Logging", "Tracing"]),

@@ -4,8 +4,6 @@ import ArgumentParser
 import Computation
 import Foundation
 import JSON
-import Parallelism
-import Serving
 import Sizing
 
 struct Doctor: ParsableCommand {
@@ -30,27 +28,10 @@ struct Doctor: ParsableCommand {
 
     func run() throws {
         let findings: [HostFinding]
-        var peaks: Peaks?
         do {
-            let topology = ProcessorTopology.current()
-            let threadCount = threads ?? topology.availableThreadCount
-            guard (1...1024).contains(threadCount) else {
-                throw EngineAssembly.Failure.threads(threadCount)
-            }
-            let report = HostReport(
-                topology: topology, nodes: NUMATopology.current(),
-                memoryByteCount: MachineMemory.byteCount(), limits: .current())
-            var all = report.findings
-            if !quick {
-                let began = StolenTime()
-                let measured = try Peaks.measured(
-                    pool: ThreadPool(threadCount: threadCount))
-                let stolen = began.flatMap { began in StolenTime()?.share(since: began) }
-                all += measured.findings(threadCount: threadCount, stolenShare: stolen)
-                peaks = measured
-            }
-            findings = all
-            try json ? showJSON(findings, peaks) : showText(findings)
+            let found = try HostExamination(threadCount: threads, measures: !quick)
+            findings = found.findings
+            try json ? showJSON(findings, found.peaks) : showText(findings)
         } catch {
             throw failure(error)
         }

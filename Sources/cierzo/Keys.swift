@@ -57,23 +57,7 @@ struct Keys: ParsableCommand {
         func change<Result>(
             makes: Bool = false, _ change: (inout KeyFile) throws(AccessError) -> Result
         ) throws -> Result {
-            let file = try self.file
-            return try file.exclusively { bytes throws(AccessError) in
-                var keys =
-                    if let bytes {
-                        try KeyFile(bytes, path: file.path)
-                    } else if makes {
-                        KeyFile()
-                    } else {
-                        try KeyFile(try file.read(), path: file.path)
-                    }
-                let result = try change(&keys)
-                let written = keys.bytes
-                // What nobody could read again would lock everybody out.
-                _ = try KeyFile(written, path: file.path)
-                try file.write(written, replacing: bytes != nil)
-                return result
-            }
+            try KeyFile.changing(try file, makes: makes, change)
         }
     }
 

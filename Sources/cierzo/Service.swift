@@ -48,6 +48,8 @@ struct Service: Sendable {
         apiConfiguration.keys = configuration.keys
         apiConfiguration.page =
             configuration.hasPage ? PagePolicy(toolServers: configuration.toolServers) : nil
+        apiConfiguration.examine = { try HostExamination(measures: $0).told }
+        apiConfiguration.keyFile = configuration.keyFile.map { PrivateFile($0) }
         apiConfiguration.requestCapacity =
             configuration.engine.maxSequences + configuration.engine.maxQueue
         apiConfiguration.browsers = configuration.browsers(

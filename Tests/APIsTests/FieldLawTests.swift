@@ -22,7 +22,10 @@ import Testing
         var forcedPath: String { "/\(rules.dialect.rawValue)\(path)" }
 
         static let all: [Asked] = ServedContract.all.flatMap { served in
-            guard let fields = served.contract?.request else { return [Asked]() }
+            // Keys are changed with a key alone, which KeyRouteTests has.
+            guard let fields = served.contract?.request, served.path != KeyRouteTests.path else {
+                return [Asked]()
+            }
             return served.dialects.map {
                 Asked(path: served.path, fields: fields, rules: FieldRules(dialect: $0))
             }

@@ -21,7 +21,7 @@ import Testing
     /// computed nothing.
     private func unevenModel() -> TestClient {
         let client = TestClient()
-        let usage = ExpertUsage(layerCount: 2, expertCount: 3)
+        let usage = ExpertUsage(layerCount: 2, expertCount: 3, expertsPerToken: 2)
         var groups = RowGroups(groupCount: 3)
         let selection: [Int32] = [0, 1, 0, 2, 0, 1]
         groups.assign(selection.span, choiceCount: 2)
@@ -117,7 +117,7 @@ import Testing
         async throws
     {
         let client = TestClient()
-        let usage = ExpertUsage(layerCount: 48, expertCount: 128)
+        let usage = ExpertUsage(layerCount: 48, expertCount: 128, expertsPerToken: 8)
         var groups = RowGroups(groupCount: 128)
         let selection: [Int32] = [5, 6]
         groups.assign(selection.span, choiceCount: 2)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Computation
 internal import Inference
 internal import Logging
 internal import ModelFiles
@@ -147,6 +148,8 @@ final class EngineLoop {
         beginMasks()
 
         times.scheduled = .now
+        let trace = model.expertUsage?.trace
+        let isTraced = trace?.begin(tokenCount: batch.tokens.count) ?? false
         var failure: String?
         do {
             try model.forward(step: batch)
@@ -156,6 +159,7 @@ final class EngineLoop {
         }
 
         times.computed = .now
+        if let trace, isTraced { keepRouting(in: trace, isWhole: failure == nil) }
         if constrainedCount > 0 { maskWorker?.stop() }
         var row = 0
         for slice in scheduled.slices {
@@ -189,6 +193,19 @@ final class EngineLoop {
                 logitsRows: rows, adapter: choices[slice.id]?.active.request.adapter,
                 state: scheduler.state(of: slice)))
         batch.tokens += scheduler.tokens(of: slice)
+    }
+
+    /// Keeps which experts the tokens of the step were routed to, of the first choice of each request.
+    private func keepRouting(in trace: ExpertTrace, isWhole: Bool) {
+        trace.end()
+        guard isWhole else { return }
+        for (slice, rows) in zip(scheduled.slices, batch.slices) {
+            guard let choice = choices[slice.id], choice.index == 0 else { continue }
+            let end = rows.firstToken + rows.tokenCount
+            trace.keep(
+                choice.active.request.id, from: rows.startPosition,
+                batch.tokens[rows.firstToken..<end], firstToken: rows.firstToken)
+        }
     }
 
     /// Has the masks computed that the slices' next tokens are sampled with.

@@ -161,7 +161,9 @@ package final class ForwardStep {
             expertCount: configuration.expertCount ?? 1,
             expertsPerToken: configuration.expertsPerToken ?? 1, maxTokenCount: maxTokenCount)
         expertUsage = configuration.expertCount.map {
-            ExpertUsage(layerCount: configuration.layerCount, expertCount: $0)
+            ExpertUsage(
+                layerCount: configuration.layerCount, expertCount: $0,
+                expertsPerToken: configuration.expertsPerToken ?? 1)
         }
         logitsRows.reserveCapacity(maxLogitsRowCount)
     }
@@ -319,6 +321,9 @@ package final class ForwardStep {
     ///   - byteCount: what an expert of it has in weights.
     func noteExperts(inLayer layer: Int, expertByteCount byteCount: Int) {
         expertUsage?.add(routing.groups, inLayer: layer)
+        expertUsage?.trace.note(
+            routing.selection, rowCount: rowCount, tokens: plan === keptRows ? logitsRows : nil,
+            inLayer: layer)
         expertReadByteCount += routing.groups.visitedCount * byteCount
     }
 

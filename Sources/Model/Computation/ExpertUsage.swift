@@ -10,13 +10,16 @@ package final class ExpertUsage: Sendable {
     package let layerCount: Int
     /// E.
     package let expertCount: Int
+    /// What each of the last tokens was routed to, while somebody wants to know.
+    package let trace: ExpertTrace
     /// `[layers, E]`.
     private let counts: Mutex<[UInt64]>
 
     /// Counts from zero.
-    package init(layerCount: Int, expertCount: Int) {
+    package init(layerCount: Int, expertCount: Int, expertsPerToken: Int) {
         self.layerCount = layerCount
         self.expertCount = expertCount
+        trace = ExpertTrace(layerCount: layerCount, expertsPerToken: expertsPerToken)
         counts = Mutex(Array(repeating: 0, count: layerCount * expertCount))
     }
 

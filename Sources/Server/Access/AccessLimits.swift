@@ -123,6 +123,14 @@ package struct NumericLimit: Sendable {
         limits[keyPath: limit.field] = number
     }
 
+    /// Sets the number.
+    ///
+    /// - Precondition: it is in `range`.
+    package func set(_ number: Int, in limits: inout AccessLimits) {
+        precondition(range.contains(number), "\(name): \(number)")
+        limits[keyPath: field] = number
+    }
+
     /// The number that is set, if one is.
     package func value(in limits: AccessLimits) -> Int? { limits[keyPath: field] }
 }

@@ -152,6 +152,36 @@ package struct KeyFile: Hashable, Sendable {
         return true
     }
 
+    /// Changes the keys of a file; nobody else does meanwhile.
+    ///
+    /// - Parameters:
+    ///   - file: where they are.
+    ///   - makes: whether there need not be a file yet.
+    ///   - change: what to do.
+    /// - Returns: what it gives.
+    /// - Throws: what it throws, or where the file cannot be read or written.
+    package static func changing<Result>(
+        _ file: PrivateFile, makes: Bool = false,
+        _ change: (inout KeyFile) throws(AccessError) -> Result
+    ) throws(AccessError) -> Result {
+        try file.exclusively { bytes throws(AccessError) in
+            var keys =
+                if let bytes {
+                    try KeyFile(bytes, path: file.path)
+                } else if makes {
+                    KeyFile()
+                } else {
+                    try KeyFile(try file.read(), path: file.path)
+                }
+            let result = try change(&keys)
+            let written = keys.bytes
+            // What nobody could read again would lock everybody out.
+            _ = try KeyFile(written, path: file.path)
+            try file.write(written, replacing: bytes != nil)
+            return result
+        }
+    }
+
     private func index(of name: String) throws(AccessError) -> Int {
         guard let index = keys.firstIndex(where: { $0.name == name || $0.id == name }) else {
             throw .unknownKey(name)

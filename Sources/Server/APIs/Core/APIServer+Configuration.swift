@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Access
 package import Page
 
 extension APIServer {
@@ -36,6 +37,14 @@ extension APIServer {
 
         /// The time between two events of whoever watches the machine.
         package var watchInterval = Duration.seconds(1)
+
+        /// Looks at the machine, and measures it for some seconds if it is told to.
+        package var examine: @Sendable (_ measures: Bool) throws -> MachineExamination = { _ in
+            MachineExamination()
+        }
+
+        /// The file of keys that operators may change by the API; nil for none.
+        package var keyFile: PrivateFile?
 
         /// The folder that adapters may be loaded from while the server runs; nil: they may not.
         package var adapterDirectory: String?

@@ -28,10 +28,68 @@ extension EndpointContract {
         }
         return contract
     }()
+
+    /// `GET /v1/admin/experts/{request}`.
+    static let routing = EndpointContract(
+        "Which experts computed each token of a request, of those that ran while somebody watched.",
+        gives: .object {
+            FieldDeclaration("object", .choice(["expert.routing"]), "The kind of the answer.")
+                .required
+            FieldDeclaration("request", .string(), "Its x-request-id.").required
+            FieldDeclaration("model", .string(), "The model.").required
+            FieldDeclaration("layer_count", AnswerMembers.count, "Its layers.").required
+            FieldDeclaration("expert_count", AnswerMembers.count, "Experts of each.").required
+            FieldDeclaration("experts_per_token", AnswerMembers.count, "A.").required
+            FieldDeclaration(
+                "tokens",
+                .array(
+                    of: .object {
+                        FieldDeclaration("position", AnswerMembers.count, "Its place.").required
+                        FieldDeclaration("id", AnswerMembers.count, "Its id.").required
+                        FieldDeclaration("text", .string(), "Its text.").required
+                        FieldDeclaration(
+                            "experts", .array(of: AnswerMembers.ids),
+                            "Of each layer, its experts, best first; none where nobody needed the "
+                                + "layer of this token."
+                        ).required
+                    }),
+                "Those that were computed: not what was found in the cache, nor the last token."
+            ).required
+        })
+
+    /// `GET /v1/admin/doctor`.
+    static let findings = EndpointContract(
+        "What slows models down on this machine.", gives: MachineMembers.examination)
+
+    /// `POST /v1/admin/doctor`.
+    static let measuring = EndpointContract(
+        "The same, measured for some seconds, in which no request may be under way.",
+        takes: FieldList {}, gives: MachineMembers.examination)
 }
 
 /// The parts of an event.
 private enum MachineMembers {
+    static let examination = FieldKind.object {
+        FieldDeclaration("object", .choice(["machine.examination"]), "The kind of the answer.")
+            .required
+        FieldDeclaration(
+            "findings",
+            .array(
+                of: .object {
+                    FieldDeclaration("subject", .string(), "What is looked at.").required
+                    FieldDeclaration("grade", .choice(["good", "advice", "problem"]), "How it is.")
+                        .required
+                    FieldDeclaration("found", .string(), "What there is.").required
+                    FieldDeclaration("advice", FieldKind.string().orNull, "What to change.")
+                        .required
+                }), "What there is to know."
+        ).required
+        FieldDeclaration(
+            "read_bytes_per_second", FieldKind.number.orNull,
+            "What the memory gives to all threads together; null where it was not measured."
+        ).required
+    }
+
     static let seconds = FieldKind.number(in: 0...Double(Int32.max))
 
     private static let quantiles = FieldKind.object {

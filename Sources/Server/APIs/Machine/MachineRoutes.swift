@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Access
+import Generation
 import HTTP
 import HTTPTypes
+import JSON
+import Serving
 
 extension RouteGroup {
     /// How the server is doing, to those that run it.
@@ -14,7 +17,42 @@ extension RouteGroup {
                     try await writer.write(event)
                 }
             }
+        },
+        .get("/v1/admin/experts/{request}", isListed: false, contract: .routing) {
+            context throws(APIError) in
+            guard let report = RoutingReport.json(of: context.parameter, context.backend.models)
+            else { throw .itemNotFound(context.parameter) }
+            return ServerResponse(json: report)
+        },
+        .get("/v1/admin/doctor", isListed: false, contract: .findings) {
+            context throws(APIError) in
+            ServerResponse(json: try examine(context, measures: false))
+        },
+        .post("/v1/admin/doctor", isListed: false, contract: .measuring) {
+            _, context throws(APIError) in
+            let busy = context.backend.models.statistics?.runningSequences ?? 0
+            guard busy == 0 else {
+                throw .unavailable(
+                    reason: "Models are computing, which would spoil what is measured; measure "
+                        + "while no request is under way.")
+            }
+            return .response(ServerResponse(json: try examine(context, measures: true)))
         })
+
+    private static func examine(
+        _ context: RequestContext, measures: Bool
+    ) throws(APIError) -> JSONValue {
+        let found: MachineExamination
+        do {
+            found = try context.backend.configuration.examine(measures)
+        } catch {
+            throw .failed(reason: "The machine could not be examined: \(error)")
+        }
+        if let rate = found.readBytesPerSecond {
+            context.backend.machine.measured(memoryBandwidth: rate)
+        }
+        return found.json
+    }
 }
 
 extension StreamFraming {

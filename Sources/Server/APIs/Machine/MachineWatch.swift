@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
+import Generation
 import HTTP
 import JSON
 import Serving
@@ -100,6 +102,7 @@ final class MachineWatch: Sendable {
         while true {
             roster.watch(true)
             let reading = MachineReading(models)
+            Self.trace(true, in: reading)
             let sample = sample(reading, since: before)
             before = reading
             let event = ServerSentEvents.encode(data: sample.json.serialized())
@@ -121,6 +124,14 @@ final class MachineWatch: Sendable {
             roster.watch(false)
             registry.forgetValues(of: Self.firstToken)
             registry.forgetValues(of: Self.betweenTokens)
+            Self.trace(false, in: MachineReading(models))
+        }
+    }
+
+    /// Has the models with experts keep what the last requests were routed to, or not.
+    private static func trace(_ isWatched: Bool, in reading: MachineReading) {
+        for model in reading.models {
+            model.statistics?.expertUsage?.trace.watch(isWatched)
         }
     }
 
