@@ -474,7 +474,8 @@ class Chat {
     if (!isHidden) this.sidebar.focusSearch();
   }
 
-  #toggleOptions() {
+  async #toggleOptions() {
+    await this.#isReady;
     if (this.#options) {
       this.#options.remove();
       this.#options = null;
@@ -496,7 +497,7 @@ class Chat {
   }
 
   #key(event) {
-    if (event.defaultPrevented || document.querySelector('dialog[open]')) return;
+    if (!this.#conversation || event.defaultPrevented || document.querySelector('dialog[open]')) return;
     const isWriting = event.target.closest?.('input, textarea, select');
     const hasModifier = event.ctrlKey || event.metaKey || event.altKey;
     const actions = event.altKey && !event.ctrlKey && !event.metaKey
