@@ -116,6 +116,7 @@ def tool_call(browser, place):
     browser.close_options()
     browser.ask("What is the weather in Paris?")
     browser.one(".call.asked .primary")
+    browser.driver.switch_to.active_element.send_keys(Keys.ENTER)
     assert not place.tools.calls, "called without being allowed"
     # A server that has forgotten the session is greeted again.
     place.tools.sessions.clear()

@@ -180,4 +180,4 @@ def thousand(browser, place):
     browser.script("document.querySelector('.log').scrollTo(0, 0)")
     browser.until(lambda: browser.script("return document.querySelector('.message.answer strong') !== null"), "the first ones are drawn")
     browser.type("#question", "quick", Keys.SHIFT + Keys.ENTER)
-    assert browser.script("return document.querySelector('#question').value") == "quick\n"
+    browser.until(lambda: browser.script("return document.querySelector('#question').value") == "quick\n", "what was typed")

@@ -37,6 +37,7 @@ class Chat {
   #follows = true;
   #editing = null;
   #options = null;
+  #frame = null;
   #observer;
   #isReady;
 
@@ -320,8 +321,9 @@ class Chat {
   #answered(message) {
     if (message.conversationID !== this.#conversation.id) return;
     this.composer.setWriting(isAnswering(this.#conversation.id));
-    this.#announce(t(message.state === 'whole' ? 'chat.announceWhole' : 'chat.announceEnd'));
-    if (message.calls.length) this.#views.get(message.id)?.node.querySelector('.call .primary')?.focus();
+    if (!message.calls.length) this.#announce(t(message.state === 'whole' ? 'chat.announceWhole' : 'chat.announceEnd'));
+    // The focus stays where it is: a key that was meant for something else must not allow a call.
+    if (message.calls.length) this.#announce(t('chat.announceCall'));
   }
 
   #instructions(conversation) {
@@ -339,7 +341,7 @@ class Chat {
 
   #messageActions = {
     edit: (message) => this.#edit(message),
-    regenerate: (message) => this.#answer(Object.assign(this.#tree.get(message.parent), { wasAnswered: true })),
+    regenerate: (message) => this.#regenerate(message),
     choose: (message, step) => this.#choose(message, step),
     goOn: (message) => this.#goOn(message),
     call: (message, index) => this.#call(message, index),
@@ -382,8 +384,16 @@ class Chat {
     (view.node.querySelector(`[data-action="${does}"]:not(:disabled)`) ?? view.node.querySelector('.branches button:not(:disabled)'))?.focus({ preventScroll: true });
   }
 
+  #regenerate(message) {
+    if (isAnswering(message.conversationID)) return;
+    const question = this.#tree.get(message.parent);
+    question.wasAnswered = true;
+    this.#answer(question);
+  }
+
   async #goOn(message) {
     const conversation = this.#conversation;
+    if (isAnswering(conversation.id)) return;
     const body = requestBody(conversation.options, this.#instructions(conversation), this.#tree.pathTo(message.id), []);
     const writing = writeAnswer(message, body);
     this.#drawPath();
@@ -421,7 +431,16 @@ class Chat {
     if (!isOpen && message.conversationID === this.#conversation.id) await this.#answer(message);
   }
 
+  /** Shows what has changed of a message; while it grows, once for each frame. */
   #changed(message) {
+    if (message.state !== 'writing') return this.#update(message);
+    this.#frame ??= requestAnimationFrame(() => {
+      this.#frame = null;
+      this.#update(message);
+    });
+  }
+
+  #update(message) {
     if (message.conversationID !== this.#conversation?.id) return;
     // The tree may hold another copy, if the conversation was left and opened again.
     const view = this.#views.get(message.id);
@@ -455,7 +474,8 @@ class Chat {
     if (!isHidden) this.sidebar.focusSearch();
   }
 
-  #toggleOptions() {
+  async #toggleOptions() {
+    await this.#isReady;
     if (this.#options) {
       this.#options.remove();
       this.#options = null;
@@ -477,7 +497,7 @@ class Chat {
   }
 
   #key(event) {
-    if (event.defaultPrevented || document.querySelector('dialog[open]')) return;
+    if (!this.#conversation || event.defaultPrevented || document.querySelector('dialog[open]')) return;
     const isWriting = event.target.closest?.('input, textarea, select');
     const hasModifier = event.ctrlKey || event.metaKey || event.altKey;
     const actions = event.altKey && !event.ctrlKey && !event.metaKey

@@ -51,6 +51,7 @@ export class MessageView {
       showPlain(body, message.text);
     } else {
       this.#parts.thinking = h('details', { class: 'thinking', hidden: true }, h('summary', {}, t('chat.thinking')), h('div', { class: 'text' }));
+      this.#parts.thinking.addEventListener('toggle', () => showPlain(this.#parts.thinking.lastChild, message.thinking ?? ''));
       this.#parts.calls = h('div', { class: 'calls' });
       this.#parts.status = h('div', { class: 'status' });
       body.before(this.#parts.thinking);
@@ -77,7 +78,7 @@ export class MessageView {
     thinking.hidden = !message.thinking;
     if (message.thinking) {
       thinking.firstChild.textContent = isWriting && !message.text ? t('chat.thinkingNow') : t('chat.thinking');
-      showPlain(thinking.lastChild, message.thinking);
+      if (thinking.open || !isWriting) showPlain(thinking.lastChild, message.thinking);
     }
     if (isWriting) {
       this.#growing ??= new GrowingMarkdown(body);
