@@ -114,6 +114,21 @@ struct UnigramTests {
         #expect(throws: CharacterMap.Failure.self) { try CharacterMap(other) }
     }
 
+    @Test func `a map whose trie has a loop is left after some bytes`() throws {
+        // From the first node an `a` leads back to it; the rule is for any number of them.
+        var units = [UInt32](repeating: 0, count: 0x162)
+        units[0] = 0x100 << 10
+        units[0x161] = 0x61 | 0x61 << 10 | 0x100
+        units[0x100] = 0x8000_0000
+        var bytes: [UInt8] = []
+        for word in [UInt32(units.count * 4)] + units {
+            for shift in [0, 8, 16, 24] { bytes.append(UInt8(truncatingIfNeeded: word >> shift)) }
+        }
+        let map = try CharacterMap(bytes + [0x62, 0])
+        let text = [UInt8](repeating: 0x61, count: 1000)
+        #expect(map.apply(to: text, .longest) == [0x62, 0x62, 0x62, 0x62])
+    }
+
     @Test
     func `the longest rule counts in one way, the shortest of a cluster in the other`() throws {
         let map = try CharacterMap(try Self.bytes("maps", "unigram"))

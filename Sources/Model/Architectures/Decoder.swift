@@ -147,7 +147,10 @@ final class Readout {
     init(_ parts: NetworkParts) {
         norm = RMSNorm(parts.weights.outputs.vector(.outputNorm), parts.configuration)
         output = parts.weights.output
-        limit = parts.configuration.numbers[.logitLimit].map { Float($0) }
+        limit = parts.configuration.numbers[.logitLimit].map { Float($0) }.flatMap {
+            // What is 0 in 32 bits is none.
+            $0 > 0 ? $0 : nil
+        }
         reading = Reading(parts.step.compute.ahead(of: [output]))
     }
 

@@ -232,7 +232,12 @@ internal import Synchronization
         switch source {
         case .transposed(let place, _), .gathered(let place, _): place.storage.isLost
         case .parts(let matrix, _), .multiplied(let matrix, _): matrix.storage.isLost
-        case .scaled(let codes): codes.codes.storage.isLost
+        case .scaled(let codes):
+            if case .e2m1(let scales, _, _) = codes.form {
+                codes.codes.storage.isLost || scales.storage.isLost
+            } else {
+                codes.codes.storage.isLost
+            }
         case .mxfp4(let blocks, let scales): blocks.storage.isLost || scales.storage.isLost
         }
     }

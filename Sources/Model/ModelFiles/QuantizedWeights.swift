@@ -99,7 +99,8 @@ struct QuantizedWeights {
                 scales.file, own + "_scale",
                 "expected shape \(Array(expected)), found \(scales.shape)")
         }
-        var factors = try factor.finiteValues()
+        var factors =
+            [1, shape.count].contains(factor.elementCount) ? try factor.finiteValues() : []
         if factors.count == 1 {
             factors = Array(repeating: factors[0], count: shape.count)
         }
@@ -145,19 +146,20 @@ struct QuantizedWeights {
         ]
         let stack = Array(outer.dropLast(2))
         let found = tensor.shape
+        let areRows = [stack + [rows], stack + [rows, 1]].contains(found)
+        // Asked before they are read: there may be any number of them.
+        guard found == stack + grid || areRows || [1, shape.count].contains(tensor.elementCount)
+        else {
+            throw Self.fail(
+                tensor.file, tensor.name,
+                "expected shape \(stack + grid), of blocks of \(scheme.blockRows) times "
+                    + "\(scheme.blockColumns), \(stack + [rows, 1]) or one number, found \(found)")
+        }
         let values = try tensor.finiteValues()
-        if found == stack + grid {
-            return (values, scheme.blockRows, scheme.blockColumns)
-        }
-        if [stack + [rows], stack + [rows, 1]].contains(found) { return (values, 1, columns) }
+        if found == stack + grid { return (values, scheme.blockRows, scheme.blockColumns) }
+        if areRows { return (values, 1, columns) }
         if values.count == shape.count { return (values, rows, columns) }
-        if values.count == 1 {
-            return (Array(repeating: values[0], count: shape.count), rows, columns)
-        }
-        throw Self.fail(
-            tensor.file, tensor.name,
-            "expected shape \(stack + grid), of blocks of \(scheme.blockRows) times "
-                + "\(scheme.blockColumns), \(stack + [rows, 1]) or one number, found \(found)")
+        return (Array(repeating: values[0], count: shape.count), rows, columns)
     }
 
     /// Puts matrices that are made in the place of codes and scales.
@@ -214,12 +216,13 @@ struct QuantizedWeights {
                 result.append(tensor)
                 continue
             }
-            let values = try factor.finiteValues()
             let count = tensor.shape.count == 3 ? tensor.shape[0] : 1
-            guard tensor.shape.count >= 2, [1, count].contains(values.count) else {
+            guard tensor.shape.count >= 2, [1, count].contains(factor.elementCount) else {
                 throw fail(
-                    factor.file, name, "\(values.count) factors for the shape \(tensor.shape)")
+                    factor.file, name,
+                    "\(factor.elementCount) factors for the shape \(tensor.shape)")
             }
+            let values = try factor.finiteValues()
             used.insert(name)
             if values.allSatisfy({ $0 == 1 }) {
                 result.append(tensor)

@@ -27,6 +27,9 @@ package struct CharacterMap: Hashable, Sendable {
     /// The most bytes that may stand in for something; published maps have up to 36.
     private static let longestReplacement = 256
 
+    /// How far a rule is looked for, since a trie may have loops; published maps have rules of 20 bytes.
+    private static let longestRule = 256
+
     private let units: [UInt32]
     private let replacements: [UInt8]
 
@@ -110,7 +113,7 @@ package struct CharacterMap: Hashable, Sendable {
     ) -> (byteCount: Int, replacement: Range<Int>)? {
         var best: (byteCount: Int, replacement: Range<Int>)?
         var node = Self.offset(units[0])
-        for index in range {
+        for index in range.prefix(Self.longestRule) {
             let byte = text[index]
             node ^= Int(byte)
             guard byte != 0, node < units.count,

@@ -38,6 +38,10 @@ struct UnigramEncoder: TextEncoder {
     /// Stands for what cannot be spelled otherwise; nil drops it.
     let unknown: Int32?
 
+    /// Longer pieces are never found, so that no file can make a text cost the square of its length;
+    /// trainers make pieces of 16 characters.
+    private static let longestPiece = 1024
+
     var addsLeadingSpace: Bool { spaces.prefix != .never }
     /// Runs of unknown characters are one token.
     var shrinkage: Int? { nil }
@@ -101,7 +105,8 @@ struct UnigramEncoder: TextEncoder {
             let here = start - range.lowerBound
             let sum = lattice.sums[here]
             var hasWholeCharacter = false
-            trie.forEachPiece(of: text, from: start, before: range.upperBound) { token, byteCount in
+            let limit = min(range.upperBound, start + Self.longestPiece)
+            trie.forEachPiece(of: text, from: start, before: limit) { token, byteCount in
                 hasWholeCharacter = hasWholeCharacter || byteCount == end - start
                 lattice.offer(
                     scores[Int(token)] + sum, token, from: here, to: here + byteCount,

@@ -284,7 +284,9 @@ struct HuggingFaceTokenizerFile {
         var special = SpecialTokens(
             bos: id(settings.bos) ?? id(template.before), eos: id(settings.eos),
             unknown: id(model["unk_token"]?.stringValue)
-                ?? model["unk_id"]?.intValue.map(Int32.init(truncatingIfNeeded:)))
+                // Of the other kinds nobody has looked whether there is such a token.
+                ?? (model["type"] == "Unigram"
+                    ? model["unk_id"]?.intValue.map(Int32.init(truncatingIfNeeded:)) : nil))
         special.addsBOS = settings.addsBOS ?? (template.before != nil)
         special.addsEOS = settings.addsEOS ?? (template.after != nil)
         if special.eos == nil { special.eos = id(template.after) }
