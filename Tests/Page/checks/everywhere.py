@@ -129,3 +129,12 @@ def weight(browser, place):
     sent, unpacked = sum(entry[1] for entry in sizes), sum(entry[2] for entry in sizes)
     place.note(f"first paint after {first:.0f} ms, {sent // 1000} kB sent, {unpacked // 1000} kB unpacked")
     assert 0 < sent < 500_000, sizes
+@check("every view is there, by its link, and axe-core finds nothing serious in it", everywhere=True)
+def views(browser, place):
+    browser.visit(place.program.root, KEY)
+    for link in browser.script("return [...document.querySelectorAll('[data-view]')].map(({dataset}) => dataset.view)"):
+        browser.click(f"[data-view={link}]")
+        browser.until(lambda: browser.all(f"[data-view={link}][aria-current]"), link)
+        browser.until(lambda: browser.script("return document.querySelector('main').childElementCount"), f"the view {link}")
+        look(browser, link)
+        assert not browser.all("main > .notice"), browser.text("main > .notice")

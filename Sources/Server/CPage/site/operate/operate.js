@@ -50,7 +50,9 @@ export function mount(root, context) {
       if (!signal.aborted) replace(panel, node);
     } catch (error) {
       if (signal.aborted) return;
-      replace(panel, h('p', { class: 'notice', role: 'alert' }, error.status === 403 ? t('operate.forbidden') : error.message));
+      replace(panel, h('p', { class: 'notice', role: 'alert' }, error.status === 403 ? t('operate.forbidden') : error.message,
+        // A server without keys of operators says so itself.
+        error.status === 403 && h('span', { class: 'hint' }, ' ', error.message)));
     }
   }
 

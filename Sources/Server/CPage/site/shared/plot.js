@@ -197,7 +197,7 @@ export function barTable(caption, rows, { format = (value) => formatNumber(value
   return h('div', { class: 'table', tabindex: 0, role: 'region', 'aria-label': caption },
     h('table', { class: 'bars' },
       h('caption', { class: 'unseen' }, caption),
-      h('thead', {}, h('tr', {}, heads.map((head) => h('th', { scope: 'col' }, head)))),
+      h('thead', {}, h('tr', {}, heads.map((head, column) => h('th', { scope: 'col', class: column < 2 ? null : 'number' }, head)))),
       h('tbody', {}, rows.map((row) => {
         const bar = h('span', { class: 'bar', 'aria-hidden': 'true' });
         bar.style.inlineSize = `${(100 * row.value) / most}%`;
