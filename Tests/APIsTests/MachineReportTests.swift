@@ -3,6 +3,7 @@
 import APIs
 import Computation
 import Generation
+import HTTP
 import JSON
 import ServingSupport
 import Testing
@@ -44,7 +45,9 @@ import Testing
         #expect(usage.trace.begin(tokenCount: 1))
         usage.trace.note([3, 1], rowCount: 1, tokens: nil, inLayer: 1)
         usage.trace.end()
-        usage.trace.keep("one", from: 5, [65], firstToken: 0)
+        usage.trace.keep(
+            "one", of: ClientNetwork(of: "").number, from: 5, [65], firstToken: 0)
+        usage.trace.keep("other", of: 77, from: 5, [66], firstToken: 0)
         client.engine.statistics.expertUsage = usage
         let report = try await client.get("/v1/admin/experts/one")
         #expect(
@@ -52,5 +55,7 @@ import Testing
                 + #""layer_count":2,"expert_count":4,"experts_per_token":2,"#
                 + #""tokens":[{"position":5,"id":65,"text":"A","experts":[[],[3,1]]}]}"#)
         #expect(try await client.get("/v1/admin/experts/two").status == 404)
+        // What somebody else asked is nobody's business.
+        #expect(try await client.get("/v1/admin/experts/other").status == 404)
     }
 }

@@ -13,7 +13,7 @@ import Testing
         trace.note(ids.map { $0 % 4 }, rowCount: ids.count, tokens: nil, inLayer: 0)
         trace.note([3], rowCount: 1, tokens: [Int32(ids.count - 1)], inLayer: 1)
         trace.end()
-        trace.keep(request, from: position, ids[...], firstToken: 0)
+        trace.keep(request, of: 7, from: position, ids[...], firstToken: 0)
     }
 
     private static func trace() -> ExpertTrace {
@@ -25,11 +25,12 @@ import Testing
     @Test func `each token has its experts of each layer, where it was computed`() {
         let trace = Self.trace()
         Self.step(trace, [5, 6], from: 0)
-        let tokens = trace.tokens(of: "a") ?? []
+        let tokens = trace.tokens(of: "a", of: 7) ?? []
         #expect(tokens.map(\.position) == [0, 1])
         #expect(tokens.map(\.id) == [5, 6])
         #expect(tokens.map(\.experts) == [[1, ExpertTrace.none], [2, 3]])
-        #expect(trace.tokens(of: "b") == nil)
+        #expect(trace.tokens(of: "b", of: 7) == nil)
+        #expect(trace.tokens(of: "a", of: 8) == nil)
     }
 
     @Test func `tokens that come to the same place take that of what was guessed`() {
@@ -37,19 +38,19 @@ import Testing
         Self.step(trace, [5], from: 0)
         Self.step(trace, [6, 7, 8], from: 1)
         Self.step(trace, [9], from: 2)
-        #expect(trace.tokens(of: "a")?.map(\.id) == [5, 6, 9])
-        #expect(trace.tokens(of: "a")?.map(\.position) == [0, 1, 2])
+        #expect(trace.tokens(of: "a", of: 7)?.map(\.id) == [5, 6, 9])
+        #expect(trace.tokens(of: "a", of: 7)?.map(\.position) == [0, 1, 2])
     }
 
     @Test func `nothing is kept while nobody watches, nor after`() {
         let trace = ExpertUsage(layerCount: 2, expertCount: 4, expertsPerToken: 1).trace
         Self.step(trace, [5], from: 0)
-        #expect(trace.tokens(of: "a") == nil)
+        #expect(trace.tokens(of: "a", of: 7) == nil)
         trace.watch(true)
         Self.step(trace, [5], from: 0)
-        #expect(trace.tokens(of: "a") != nil)
+        #expect(trace.tokens(of: "a", of: 7) != nil)
         trace.watch(false)
-        #expect(trace.tokens(of: "a") == nil)
+        #expect(trace.tokens(of: "a", of: 7) == nil)
     }
 
     @Test func `a step that nobody watches from its beginning is not written down`() {
@@ -57,15 +58,15 @@ import Testing
         #expect(!trace.begin(tokenCount: 1))
         trace.watch(true)
         trace.note([1], rowCount: 1, tokens: nil, inLayer: 0)
-        #expect(trace.tokens(of: "a") == nil)
+        #expect(trace.tokens(of: "a", of: 7) == nil)
     }
 
     @Test func `the oldest of many requests, and the last tokens of a long one, are not kept`() {
         let trace = Self.trace()
         for number in 0..<17 { Self.step(trace, [1], from: 0, request: "\(number)") }
-        #expect(trace.tokens(of: "0") == nil)
-        #expect(trace.tokens(of: "1") != nil)
+        #expect(trace.tokens(of: "0", of: 7) == nil)
+        #expect(trace.tokens(of: "1", of: 7) != nil)
         Self.step(trace, Array(repeating: 1, count: 9000), from: 0, request: "long")
-        #expect(trace.tokens(of: "long")?.count == 8192)
+        #expect(trace.tokens(of: "long", of: 7)?.count == 8192)
     }
 }

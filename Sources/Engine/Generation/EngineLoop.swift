@@ -203,8 +203,9 @@ final class EngineLoop {
             guard let choice = choices[slice.id], choice.index == 0 else { continue }
             let end = rows.firstToken + rows.tokenCount
             trace.keep(
-                choice.active.request.id, from: rows.startPosition,
-                batch.tokens[rows.firstToken..<end], firstToken: rows.firstToken)
+                choice.active.request.id, of: choice.active.request.client,
+                from: rows.startPosition, batch.tokens[rows.firstToken..<end],
+                firstToken: rows.firstToken)
         }
     }
 

@@ -20,6 +20,7 @@ package final class ExpertTrace: Sendable {
 
     private struct Request {
         let id: String
+        let client: Int
         var tokens: [Token] = []
     }
 
@@ -99,17 +100,20 @@ package final class ExpertTrace: Sendable {
     /// Keeps what the step has computed for a request.
     ///
     /// - Parameters:
-    ///   - request: its identity.
+    ///   - request: its identity, which its client chose.
+    ///   - client: who asked; nobody else is told.
     ///   - position: of the first of the tokens; what was known from there on is forgotten, for it was
     ///     only guessed, or is computed again.
     ///   - tokens: their ids.
     ///   - firstToken: the first of them among those of the step.
     package func keep(
-        _ request: String, from position: Int, _ tokens: ArraySlice<Int32>, firstToken: Int
+        _ request: String, of client: Int, from position: Int, _ tokens: ArraySlice<Int32>,
+        firstToken: Int
     ) {
         state.withLock { state in
-            let known = state.requests.firstIndex { $0.id == request }
-            var entry = known.map { state.requests.remove(at: $0) } ?? Request(id: request)
+            let known = state.requests.firstIndex { $0.id == request && $0.client == client }
+            var entry =
+                known.map { state.requests.remove(at: $0) } ?? Request(id: request, client: client)
             entry.tokens.removeAll { $0.position >= position }
             let width = layerCount * expertsPerToken
             for (offset, id) in tokens.enumerated() where entry.tokens.count < Self.mostTokens {
@@ -127,8 +131,8 @@ package final class ExpertTrace: Sendable {
     /// Ends a step that was written down.
     package func end() { isOpen.store(false, ordering: .relaxed) }
 
-    /// What is known of a request; nil if nothing is.
-    package func tokens(of request: String) -> [Token]? {
-        state.withLock { $0.requests }.first { $0.id == request }?.tokens
+    /// What is known of a request of a client; nil if nothing is.
+    package func tokens(of request: String, of client: Int) -> [Token]? {
+        state.withLock { $0.requests }.first { $0.id == request && $0.client == client }?.tokens
     }
 }

@@ -86,7 +86,7 @@ private enum KeyRoutes {
                     + "may not change keys.")
         }
         do throws(AccessError) {
-            let result = try KeyFile.changing(file, makes: true, change)
+            let result = try KeyFile.changing(file, makes: false, change)
             _ = context.backend.access?.reload()
             return result
         } catch {

@@ -20,7 +20,9 @@ extension RouteGroup {
         },
         .get("/v1/admin/experts/{request}", isListed: false, contract: .routing) {
             context throws(APIError) in
-            guard let report = RoutingReport.json(of: context.parameter, context.backend.models)
+            guard
+                let report = RoutingReport.json(
+                    of: context.parameter, for: context.client, context.backend.models)
             else { throw .itemNotFound(context.parameter) }
             return ServerResponse(json: report)
         },

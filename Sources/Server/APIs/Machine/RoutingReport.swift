@@ -12,13 +12,16 @@ enum RoutingReport {
     ///
     /// - Parameters:
     ///   - request: its `x-request-id`.
+    ///   - client: who asks; it has the texts of prompt and answer, so only whoever made it is told.
     ///   - registry: the models that may have answered it.
     /// - Returns: nil where none of them knows of it.
-    static func json(of request: String, _ registry: ModelRegistry) -> JSONValue? {
+    static func json(
+        of request: String, for client: Int, _ registry: ModelRegistry
+    ) -> JSONValue? {
         for slot in registry.slots {
             guard case .serving(let model) = slot.state,
                 let usage = model.engine.statistics.expertUsage,
-                let tokens = usage.trace.tokens(of: request)
+                let tokens = usage.trace.tokens(of: request, of: client)
             else { continue }
             return [
                 "object": "expert.routing", "request": .string(request),
