@@ -248,4 +248,61 @@ import Testing
         #expect(residency.usedByteCount == size)
         #expect(try await load("c").status == 200)
     }
+
+    @Test func `memory is counted until the last request with an adapter has ended`() async throws {
+        let folder = try TemporaryFolder()
+        try Self.write("one.gguf", into: folder, seed: 1)
+        let residency = ModelResidency(.init(budget: 1 << 20))
+        let server = try server(folder, residency: residency)
+        try server.slot.adapters?.load(folder.path + "/one.gguf", named: "a")
+        let size = residency.usedByteCount
+        #expect(size > 0)
+        // The engine of these tests keeps what it was asked.
+        #expect(try await ask("a", of: server).status == 200)
+
+        #expect(
+            try await server.post("/v1/unload_lora_adapter", #"{"lora_name":"a"}"#).status == 200)
+        #expect(try await ask("a", of: server).status == 404)
+        #expect(residency.usedByteCount == size)
+        server.engine.forget()
+        #expect(residency.usedByteCount == 0)
+    }
+
+    @Test func `of two that are loaded at once under one name one is refused`() async throws {
+        let folder = try TemporaryFolder()
+        for number in 0..<8 { try Self.write("\(number).gguf", into: folder, seed: UInt64(number)) }
+        let server = try server(folder)
+        let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
+            for number in 0..<8 {
+                group.addTask {
+                    try await server.post(
+                        "/v1/load_lora_adapter",
+                        #"{"lora_name":"a","lora_path":"\#(number).gguf"}"#
+                    ).status
+                }
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(statuses.sorted() == [200] + Array(repeating: 400, count: 7))
+        #expect(server.slot.adapters?.all.count == 1)
+    }
+
+    @Test func `the record of a change says of what`() async throws {
+        let folder = try TemporaryFolder()
+        try Self.write("one.gguf", into: folder, seed: 1)
+        var configuration = APIServer.Configuration()
+        configuration.adapterDirectory = folder.path
+        let server = try KeyedClient(
+            ["operator": .with { $0.isAdmin = true }], configuration: configuration,
+            isAccounted: true)
+        server.client.slot.announce(ModelAdapters(of: try Self.base.get()))
+        _ = try await server.post(
+            "/v1/load_lora_adapter", #"{"lora_name":"a","lora_path":"one.gguf"}"#, as: "operator")
+        _ = try await server.post("/v1/unload_lora_adapter", #"{"lora_name":"b"}"#, as: "operator")
+        _ = try await server.post("/v1/models/load", #"{"model":"small"}"#, as: "operator")
+
+        let records = try server.records()
+        #expect(records.map { $0["subject"] } == ["a", "b", "small"])
+        #expect(records.map { $0["status"] } == [200, 404, 200])
+    }
 }

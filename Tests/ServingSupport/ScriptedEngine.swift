@@ -31,6 +31,9 @@ package final class ScriptedEngine: CompletionEngine {
     /// The requests so far.
     package var requests: [GenerationRequest] { state.withLock { $0.requests } }
 
+    /// Keeps nothing of them any more.
+    package func forget() { state.withLock { $0.requests = [] } }
+
     package var statistics: EngineStatistics {
         get { state.withLock { $0.statistics } }
         set { state.withLock { $0.statistics = newValue } }

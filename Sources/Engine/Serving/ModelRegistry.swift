@@ -37,6 +37,8 @@ package final class ModelRegistry: Sendable {
     /// The name by which every client may ask for the default model.
     package static let defaultName = "default"
 
+    /// Held while an adapter is loaded.
+    let adapterLoading = Mutex(())
     private let announced = Mutex<[ModelSlot]>([])
 
     /// What keeps models in memory, where they come and go.

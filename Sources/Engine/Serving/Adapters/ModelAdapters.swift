@@ -9,17 +9,10 @@ import Synchronization
 /// An adapter stays in memory whether its model does or not. Requests that have begun with one keep
 /// it until they end, also if it is given up or another takes its name meanwhile.
 package final class ModelAdapters: Sendable {
-    private struct Entry {
-        let adapter: LoadedAdapter
-        let reservation: ModelResidency.Reservation?
-    }
-
     private let base: AdapterBase
     private let residency: ModelResidency?
     private let hash: (@Sendable (_ path: String) throws -> String)?
-    private let entries = Mutex<[Entry]>([])
-    /// One is loaded at a time, so that what loading takes is bounded.
-    private let loading = Mutex(())
+    private let adapters = Mutex<[LoadedAdapter]>([])
 
     /// A model without adapters.
     ///
@@ -37,11 +30,11 @@ package final class ModelAdapters: Sendable {
     }
 
     /// All of them, in the order in which they came.
-    package var all: [LoadedAdapter] { entries.withLock { $0.map(\.adapter) } }
+    package var all: [LoadedAdapter] { adapters.withLock { $0 } }
 
     /// The adapter of that name.
     package func adapter(named name: String) -> LoadedAdapter? {
-        entries.withLock { $0.first { $0.adapter.name == name }?.adapter }
+        adapters.withLock { $0.first { $0.name == name } }
     }
 
     /// Brings an adapter into memory.
@@ -51,32 +44,37 @@ package final class ModelAdapters: Sendable {
     ///   - name: the name that it gets, in place of the one that has it.
     /// - Throws: `ModelFileError`, or ``ResidencyError`` where there is no room for it.
     package func load(_ path: String, named name: String) throws {
-        try loading.withLock { _ in
-            let adapter = try AdapterFile.open(path: path, for: base)
-            let reservation = try residency?.reserve(
-                name: name, byteCount: adapter.byteCount)
-            let file = adapter.weightsPath
-            let attributes = try? FileManager.default.attributesOfItem(atPath: file)
-            let date = attributes?[.modificationDate] as? Date
-            let loaded = LoadedAdapter(
-                name: name, adapter: adapter,
-                creationTime: date.map { Int($0.timeIntervalSince1970) } ?? 0,
-                weightsHash: try hash?(file))
-            entries.withLock { entries in
-                entries.removeAll { $0.adapter.name == name }
-                entries.append(Entry(adapter: loaded, reservation: reservation))
-            }
-        }
+        let unloaded = try AdapterFile.read(path: path, for: base)
+        let reservation = try residency?.reserve(name: name, byteCount: unloaded.byteCount)
+        let adapter = try unloaded.load(countedBy: reservation)
+        let file = adapter.weightsPath
+        let attributes = try? FileManager.default.attributesOfItem(atPath: file)
+        let date = attributes?[.modificationDate] as? Date
+        let loaded = LoadedAdapter(
+            name: name, adapter: adapter,
+            creationTime: date.map { Int($0.timeIntervalSince1970) } ?? 0,
+            weightsHash: try hash?(file))
+        put(loaded, inPlaceOf: name)
     }
 
     /// Gives an adapter up.
     ///
     /// - Returns: whether there was one of that name.
     @discardableResult package func unload(_ name: String) -> Bool {
-        entries.withLock { entries in
-            let count = entries.count
-            entries.removeAll { $0.adapter.name == name }
-            return entries.count < count
+        put(nil, inPlaceOf: name)
+    }
+
+    /// Whether there was one of that name. It is freed after the lock: its memory is somebody else's
+    /// affair.
+    @discardableResult private func put(
+        _ adapter: LoadedAdapter?, inPlaceOf name: String
+    ) -> Bool {
+        let previous = adapters.withLock { adapters in
+            let previous = adapters.filter { $0.name == name }
+            adapters.removeAll { $0.name == name }
+            if let adapter { adapters.append(adapter) }
+            return previous
         }
+        return !previous.isEmpty
     }
 }

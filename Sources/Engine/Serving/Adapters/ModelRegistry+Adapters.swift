@@ -42,7 +42,15 @@ extension ModelRegistry {
     package func loadAdapter(
         _ path: String, named name: String, for model: String? = nil, replaces: Bool = false
     ) throws(AdapterFailure) {
-        let model = model ?? Self.defaultName
+        // One after the other: what loading takes is bounded, and nobody else takes the name meanwhile.
+        try adapterLoading.withLock { _ throws(AdapterFailure) in
+            try load(path, named: name, for: model ?? Self.defaultName, replaces: replaces)
+        }
+    }
+
+    private func load(
+        _ path: String, named name: String, for model: String, replaces: Bool
+    ) throws(AdapterFailure) {
         guard let slot = slot(named: model) else { throw .unknownModel(model) }
         guard let adapters = slot.adapters else { throw .takesNone(model: model) }
         guard !name.isEmpty, name.utf8.count <= Self.maxNameByteCount,

@@ -27,10 +27,12 @@ package final class Adapter: Sendable {
     package let rank: Int
     /// What is added to each matrix; one for each expert, nil where nothing is.
     private let matrices: [Place: [LowRankMatrix?]]
+    /// What counts its memory, for as long as a request has it.
+    private let reservation: (any Sendable)?
 
     init(
         path: String, weightsPath: String, digest: UInt64, parameterCount: Int, byteCount: Int,
-        matrices: [Place: [LowRankMatrix?]]
+        matrices: [Place: [LowRankMatrix?]], reservation: (any Sendable)?
     ) {
         self.path = path
         self.weightsPath = weightsPath
@@ -38,6 +40,7 @@ package final class Adapter: Sendable {
         self.parameterCount = parameterCount
         self.byteCount = byteCount
         self.matrices = matrices
+        self.reservation = reservation
         rank = matrices.values.joined().reduce(0) { max($0, $1?.rank ?? 0) }
     }
 

@@ -11,8 +11,8 @@ struct GGUFAdapter {
         self.file = file
     }
 
-    /// Brings the adapter into memory.
-    func adapter(for base: AdapterBase) throws(ModelFileError) -> Adapter {
+    /// The adapter, which can be brought into memory.
+    func adapter(for base: AdapterBase) throws(ModelFileError) -> UnloadedAdapter {
         let alpha = try alpha(for: base)
         let targets = AdapterTargets(base.schema, base.configuration, naming: .gguf)
         if let tensor = file.unreadable.first { throw tensor.error }
@@ -53,8 +53,9 @@ struct GGUFAdapter {
                     name, found, a: a, b: b, form: first.stackCount == nil ? .single : .stacked
                 ) { rank in alpha == 0 ? 1 : alpha / Double(rank) })
         }
-        return try base.adapter(
-            pairs, pairing: base.schema.gguf?.ropePairing ?? .adjacent, path: file.path)
+        return try UnloadedAdapter(
+            pairs, pairing: base.schema.gguf?.ropePairing ?? .adjacent, path: file.path,
+            for: base)
     }
 
     /// The factor that is divided by the rank; 0: there is none.

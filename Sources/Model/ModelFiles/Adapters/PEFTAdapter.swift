@@ -48,8 +48,8 @@ struct PEFTAdapter {
         self.tensors = tensors
     }
 
-    /// Brings the adapter into memory.
-    func adapter(for base: AdapterBase) throws(ModelFileError) -> Adapter {
+    /// The adapter, which can be brought into memory.
+    func adapter(for base: AdapterBase) throws(ModelFileError) -> UnloadedAdapter {
         let settings = try Settings(object, path: configurationPath)
         let targets = AdapterTargets(base.schema, base.configuration, naming: .huggingFace)
         if let tensor = tensors.unreadable.first { throw tensor.error }
@@ -93,8 +93,9 @@ struct PEFTAdapter {
                     return settings.scale(of: name, rank: rank)
                 })
         }
-        return try base.adapter(
-            pairs, pairing: base.schema.huggingFace?.ropePairing ?? .halves, path: path)
+        return try UnloadedAdapter(
+            pairs, pairing: base.schema.huggingFace?.ropePairing ?? .halves, path: path,
+            for: base)
     }
 
     // MARK: Names

@@ -275,6 +275,7 @@ package struct APIServer: Sendable {
                 return try await GeneratedResponse(
                     workers: workers, logger: logger, context: context
                 ).make(plan)
+            case .later(let answer): return try await answer(context)
             case .json(let compute):
                 return try await GeneratedResponse(
                     workers: workers, logger: logger, context: context

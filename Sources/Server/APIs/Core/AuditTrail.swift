@@ -16,6 +16,7 @@ import Synchronization
 final class AuditTrail: Sendable {
     private struct State {
         var parameters = JSONObject()
+        var subject: String?
         var promptHash: String?
         var promptCount = 0
         var seed: UInt64?
@@ -62,6 +63,11 @@ final class AuditTrail: Sendable {
         }
         let kept = parameters
         state.withLock { $0.parameters = kept }
+    }
+
+    /// Keeps the name of what a request is about that changes something: an adapter, a model, a key.
+    func concerns(_ name: String) {
+        state.withLock { $0.subject = name }
     }
 
     /// Keeps all that was asked, where content is kept.
@@ -156,6 +162,7 @@ final class AuditTrail: Sendable {
             record["computation"] = .object(computation)
         }
         record["parameters"] = .object(found.parameters)
+        record["subject"] = found.subject.map { .string($0) }
         record["seed"] = found.seed.map { .string(String($0)) }
         record["prompt_tokens"] = .integer(usage.promptTokens)
         record["cached_tokens"] = .integer(usage.cachedPromptTokens)

@@ -15,6 +15,9 @@ enum RequestPlan: Sendable {
     /// Embeddings are to be computed.
     case embedding(PlannedEmbedding)
 
+    /// A response that takes a while, and is worked out elsewhere than on the threads for bodies.
+    case later(@Sendable (RequestContext) async throws(APIError) -> ServerResponse)
+
     /// JSON that takes long to compute.
     case json(@Sendable (RequestContext) async throws(APIError) -> [UInt8])
 }

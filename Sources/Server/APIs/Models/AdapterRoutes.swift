@@ -38,25 +38,42 @@ private enum AdapterRoutes {
         // Whoever may ask only some models may change only those.
         let base = model ?? ModelRegistry.defaultName
         guard context.slot(named: base) != nil else { throw .modelNotFound(base) }
-        do throws(AdapterFailure) {
-            try context.backend.models.loadAdapter(
-                path, named: name, for: model, replaces: replaces)
-        } catch {
-            switch error {
-            case .unknownModel(let name): throw .modelNotFound(name)
-            case .takesNone:
-                throw .invalidRequest(
-                    .unsupported(FieldPath("base_model_name"), reason: "\(error)"))
-            case .unusableName(let reason):
-                throw .invalidRequest(.unsupported(FieldPath("lora_name"), reason: reason))
-            case .unusable(let reason):
-                throw .invalidRequest(
-                    .unsupported(
-                        FieldPath("lora_path"),
-                        reason: reason.replacing(folder, with: "adapter-directory")))
+        context.record.trail?.concerns(name)
+        return .later { context throws(APIError) in
+            let models = context.backend.models
+            let failure: AdapterFailure?
+            do throws(WorkQueue.Refusal) {
+                failure = try await queue.run(for: context.client) { () -> AdapterFailure? in
+                    do throws(AdapterFailure) {
+                        try models.loadAdapter(path, named: name, for: model, replaces: replaces)
+                        return nil
+                    } catch { return error }
+                }
+            } catch {
+                throw .overloaded(retryAfterSeconds: 1)
             }
+            if let failure { throw error(failure, hiding: folder) }
+            return ServerResponse(json: ["success": true])
         }
-        return .response(ServerResponse(json: ["success": true]))
+    }
+
+    /// Where adapters are loaded, which can take seconds: not where requests are read.
+    private static let queue = WorkQueue(
+        name: "cierzo-adapter", maxThreads: 1, maxWaiting: 64, niceness: 5)
+
+    /// What a client is told, without where the server keeps its adapters.
+    private static func error(_ failure: AdapterFailure, hiding folder: String) -> APIError {
+        switch failure {
+        case .unknownModel(let name): .modelNotFound(name)
+        case .takesNone:
+            .invalidRequest(.unsupported(FieldPath("base_model_name"), reason: "\(failure)"))
+        case .unusableName(let reason):
+            .invalidRequest(.unsupported(FieldPath("lora_name"), reason: reason))
+        case .unusable(let reason):
+            .invalidRequest(
+                .unsupported(
+                    FieldPath("lora_path"), reason: AdapterFolder(folder).hidden(in: reason)))
+        }
     }
 
     static func unload(
@@ -65,6 +82,7 @@ private enum AdapterRoutes {
         let name = try APIError.reading { () throws(FieldError) in
             try FieldReader(body, by: context.rules).require(AdapterFields.name)
         }
+        context.record.trail?.concerns(name)
         guard context.slot(named: name) != nil,
             context.backend.models.unloadAdapter(named: name)
         else {
@@ -81,6 +99,11 @@ struct AdapterFolder {
     /// The folder at a path.
     init(_ path: String) {
         folder = URL(fileURLWithPath: path, isDirectory: true).resolvingSymlinksInPath()
+    }
+
+    /// A text in which the folder has the name of its setting.
+    func hidden(in text: String) -> String {
+        folder.path == "/" ? text : text.replacing(folder.path, with: "adapter-directory")
     }
 
     /// The path of an adapter, which a client names from the folder on, or from the root on.

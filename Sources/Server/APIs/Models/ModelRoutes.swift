@@ -53,6 +53,7 @@ private enum ModelRoutes {
             let fields = FieldReader(body, by: context.rules)
             return try fields.require(ModelFields.model)
         }
+        context.record.trail?.concerns(name)
         guard let slot = context.slot(named: name) else {
             throw .modelNotFound(name)
         }
