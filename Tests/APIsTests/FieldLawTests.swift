@@ -22,8 +22,10 @@ import Testing
         var forcedPath: String { "/\(rules.dialect.rawValue)\(path)" }
 
         static let all: [Asked] = ServedContract.all.flatMap { served in
-            // Keys are changed with a key alone, which KeyRouteTests has.
-            guard let fields = served.contract?.request, served.path != KeyRouteTests.path else {
+            // Keys and records need a key, which KeyRouteTests and AuditRouteTests have.
+            guard let fields = served.contract?.request,
+                served.contract?.needed != .keys, served.contract?.needed != .audit
+            else {
                 return [Asked]()
             }
             return served.dialects.map {

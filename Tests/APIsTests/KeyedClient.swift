@@ -35,8 +35,19 @@ struct KeyedClient {
     private let configuration: APIServer.Configuration
 
     /// A server with a key for each of these names, which counts and records if it is accounted.
+    ///
+    /// - Parameters:
+    ///   - limits: what each key may do.
+    ///   - spans: the seconds after which some of them end.
+    ///   - configuration: limits and names.
+    ///   - managesKeys: whether operators may change the keys by the API.
+    ///   - engine: what answers.
+    ///   - storage: where responses are kept.
+    ///   - isAccounted: whether it counts and records.
+    /// - Throws: where a file cannot be written.
     init(
-        _ limits: [String: AccessLimits], configuration: APIServer.Configuration = .init(),
+        _ limits: [String: AccessLimits], ending spans: [String: Int] = [:],
+        configuration: APIServer.Configuration = .init(), managesKeys: Bool = false,
         engine: ScriptedEngine = ScriptedEngine(), storage: RecordStore? = nil,
         isAccounted: Bool = false
     ) throws {
@@ -45,12 +56,15 @@ struct KeyedClient {
         var keys = KeyFile()
         secrets = try limits.reduce(into: [:]) { secrets, pair in
             secrets[pair.key] = try keys.add(
-                pair.key, pair.value, expires: nil, at: clock.seconds, cost: cheap)
+                pair.key, pair.value, expires: spans[pair.key].map { clock.seconds + $0 },
+                at: clock.seconds, cost: cheap)
         }
         folder = try TemporaryFolder()
         let file = PrivateFile("\(folder.path)/keys")
         try file.write(keys.bytes)
         self.clock = clock
+        var configuration = configuration
+        if managesKeys { configuration.keyFile = file }
         self.configuration = configuration
         (control, client) = try Self.start(
             folder, clock, configuration, engine, storage, isAccounted: isAccounted)
@@ -89,7 +103,9 @@ struct KeyedClient {
             usage: usage, audit: audit,
             clock: AccessClock(
                 milliseconds: { clock.milliseconds }, unixTime: { clock.seconds }))
-        let client = TestClient(configuration, engine: engine, access: control, storage: storage)
+        let client = TestClient(
+            configuration, engine: engine, access: control, storage: storage,
+            unixTime: { clock.seconds })
         return (control, client)
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import APIs
+import Access
 import JSON
 import Recognition
 import ServingSupport
@@ -34,9 +35,10 @@ import Testing
         let document = try reply.json
         #expect(document["openapi"] == "3.1.0")
         for served in ServedContract.all
-        where served.contract?.needsStorage != true && served.contract?.needsUsage != true {
+        where served.contract?.needed == nil || served.contract?.needed == .page {
             let operation = document["paths"]?[served.path]?[served.method.lowercased()]
-            #expect(operation?["responses"]?["200"] != nil, "\(served.method) \(served.path)")
+            let status = served.path == "/docs" ? "302" : "200"
+            #expect(operation?["responses"]?[status] != nil, "\(served.method) \(served.path)")
             #expect((operation?["requestBody"] != nil) == (served.contract?.request != nil))
         }
         let references = Self.references(in: document)
@@ -53,7 +55,7 @@ import Testing
         let store = try RecordStore(folder: folder.path)
         let without = try await TestClient().get("/openapi.json").json
         let with = try await TestClient(storage: store).get("/openapi.json").json
-        let stored = ServedContract.all.filter { $0.contract?.needsStorage == true }
+        let stored = ServedContract.all.filter { $0.contract?.needed == .storage }
         #expect(stored.count == 4)
         for served in stored {
             let method = served.method.lowercased()
@@ -61,6 +63,28 @@ import Testing
             #expect(with["paths"]?[served.path]?[method] != nil)
         }
         withExtendedLifetime(folder) {}
+    }
+
+    @Test func `keys and the page are shown where they are`() async throws {
+        var bare = APIServer.Configuration()
+        bare.page = nil
+        let without = try await TestClient(bare).get("/openapi.json").json
+        var full = APIServer.Configuration()
+        full.keyFile = PrivateFile("nowhere")
+        let with = try await TestClient(full).get("/openapi.json").json
+        let parts = ServedContract.all.filter {
+            $0.contract?.needed == .keys || $0.contract?.needed == .page
+        }
+        #expect(parts.count == 7)
+        for served in parts {
+            let method = served.method.lowercased()
+            #expect(without["paths"]?[served.path]?[method] == nil)
+            #expect(with["paths"]?[served.path]?[method] != nil)
+        }
+        let page = with["paths"]?["/page/{path}"]?["get"]?["responses"]
+        #expect(page?["304"] != nil && page?["304"]?["content"] == nil)
+        let docs = with["paths"]?["/docs"]?["get"]?["responses"]
+        #expect(docs?["302"] != nil && docs?["200"] == nil)
     }
 
     @Test func `a document of one dialect has its ranges and its errors alone`() async throws {
@@ -142,7 +166,7 @@ import Testing
 
     @Test(
         arguments: ServedContract.all.filter {
-            $0.method == "GET" && $0.contract?.needsUsage != true && $0.path != KeyRouteTests.path
+            $0.method == "GET" && ($0.contract?.needed == nil || $0.contract?.needed == .page)
         }
         .map(\.path))
     func `what is shown has the members that are declared`(path: String) async throws {

@@ -64,7 +64,8 @@ struct TestClient {
         prompts: PlainPrompts = PlainPrompts(), answerFormat: (any AnswerFormat)? = nil,
         access: AccessControl? = nil, storage: RecordStore? = nil,
         embedding: EmbeddingAbility? = nil, isLoaded: Bool = true, problem: String? = nil,
-        registry: MetricsRegistry = MetricsRegistry()
+        registry: MetricsRegistry = MetricsRegistry(),
+        unixTime: @escaping @Sendable () -> Int = { 7 }
     ) {
         self.engine = engine
         var configuration = configuration
@@ -88,7 +89,7 @@ struct TestClient {
         }
         server = APIServer(
             models: models, configuration: configuration, access: access, storage: storage,
-            registry: registry, unixTime: { 7 })
+            registry: registry, unixTime: unixTime)
     }
 
     static func request(

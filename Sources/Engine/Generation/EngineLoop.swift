@@ -202,8 +202,9 @@ final class EngineLoop {
         for (slice, rows) in zip(scheduled.slices, batch.slices) {
             guard let choice = choices[slice.id], choice.index == 0 else { continue }
             let end = rows.firstToken + rows.tokenCount
+            let active = choice.active
             trace.keep(
-                choice.active.request.id, of: choice.active.request.client,
+                active.submission.id.rawValue, named: active.request.id, of: active.request.client,
                 from: rows.startPosition, batch.tokens[rows.firstToken..<end],
                 firstToken: rows.firstToken)
         }

@@ -114,7 +114,9 @@ package final class KeyRing: Sendable {
         var entries: [String: Entry] = [:]
         for key in file.keys {
             entries[key.id] = Entry(
-                key: key, caller: try Caller(id: key.id, name: key.name, limits: key.limits))
+                key: key,
+                caller: try Caller(
+                    id: key.id, name: key.name, limits: key.limits, expires: key.expires))
         }
         let fresh = entries
         state.withLock { state in

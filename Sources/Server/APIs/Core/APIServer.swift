@@ -62,6 +62,7 @@ package struct APIServer: Sendable {
         let route = Route(path: request.head.path ?? "/")
         var context = context(of: request.head, route)
         context.address = request.remoteAddress
+        context.path = (request.head.path ?? "/").prefix { $0 != "?" && $0 != "#" }
         let response: ServerResponse
         do throws(APIError) {
             if let preflight = try preflight(request.head, route) {
@@ -233,7 +234,10 @@ package struct APIServer: Sendable {
         if let family = endpoint?.family, !caller.allows(family) {
             throw .forbidden(reason: Self.refusal(of: family, caller))
         }
-        if !backend.needsKey { try configuration.browsers.checkOrigin(head) }
+        if !backend.needsKey {
+            let isOperators = endpoint?.family == .operation || endpoint?.family == .admin
+            try configuration.browsers.checkOrigin(head, asksForWork: isOperators)
+        }
         return endpoint
     }
 
@@ -267,6 +271,7 @@ package struct APIServer: Sendable {
             context.dialect = dialect
             switch try plan.get() {
             case .response(let response): return response
+            case .later(let answer): return try await answer(context)
             case .generation(let plan):
                 return try await GeneratedResponse(
                     workers: workers, logger: logger, context: context
@@ -362,7 +367,8 @@ package struct APIServer: Sendable {
     private func finish(_ response: ServerResponse, _ context: RequestContext) -> ServerResponse {
         var response = response
         for (name, value) in context.browserFields {
-            response.head.headerFields[name: name] = value
+            let own = name == "vary" ? response.head.headerFields[.vary] : nil
+            response.head.headerFields[name: name] = own.map { "\($0), \(value)" } ?? value
         }
         response.head.headerFields[name: "x-request-id"] = context.id
         // Anthropic's name for it.

@@ -28,6 +28,9 @@ struct Backend: Sendable {
     /// What `/openapi.json` has shown.
     let documents = DocumentCache()
 
+    /// Where what operators ask for is done.
+    let operatorWork = OperatorWork()
+
     /// The requests that are under way.
     let roster: RequestRoster
 
@@ -53,6 +56,17 @@ struct Backend: Sendable {
         machine = MachineWatch(
             models, registry: registry, roster: roster, interval: configuration.watchInterval,
             unixTime: unixTime)
+    }
+
+    /// Whether the server has something that it need not have.
+    func has(_ part: EndpointContract.Part) -> Bool {
+        switch part {
+        case .storage: storage != nil
+        case .usage: access?.usage != nil
+        case .keys: configuration.keyFile != nil
+        case .audit: access?.audit != nil
+        case .page: configuration.page != nil
+        }
     }
 
     /// The most tokens that a prompt and its answer may have together.

@@ -101,6 +101,16 @@ struct Endpoint: Sendable {
             contract: contract, answer: .toHead(answer))
     }
 
+    /// An endpoint that does something with what its path names, which takes long.
+    static func later(
+        _ method: HTTPRequest.Method, _ path: String, contract: EndpointContract,
+        answer: @escaping @Sendable (RequestContext) async throws(APIError) -> ServerResponse
+    ) -> Endpoint {
+        Endpoint(
+            paths: [path], method: method, isOpen: false, isListed: false, dialect: nil,
+            contract: contract, answer: .later(answer))
+    }
+
     /// An endpoint that does something with a body of JSON.
     static func post(
         _ paths: String..., isListed: Bool = true, dialect: Dialect? = nil,

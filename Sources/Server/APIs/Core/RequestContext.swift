@@ -22,6 +22,9 @@ struct RequestContext: Sendable {
     /// What stands after the `?`; empty if nothing does.
     let query: Substring
 
+    /// The path as the client sent it; empty where there is none.
+    var path: Substring = ""
+
     /// The peer's numeric address; empty where there is none.
     var address = ""
 

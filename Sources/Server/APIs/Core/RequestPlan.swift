@@ -15,6 +15,9 @@ enum RequestPlan: Sendable {
     /// Embeddings are to be computed.
     case embedding(PlannedEmbedding)
 
+    /// A response that waits for something else than a model.
+    case later(@Sendable (RequestContext) async throws(APIError) -> ServerResponse)
+
     /// JSON that takes long to compute.
     case json(@Sendable (RequestContext) async throws(APIError) -> [UInt8])
 }

@@ -7,7 +7,8 @@ struct RouteTable: Sendable {
     /// Every family.
     static let standard: RouteTable = RouteTable(
         .chat, .responses, .storedResponses, .completions, .fim, .messages, .decisions,
-        .embeddings, .models, .adapters, .tokens, .ollama, .admin, .keys, .service, .machine, .page)
+        .embeddings, .models, .adapters, .tokens, .ollama, .admin, .keys, .audit, .service,
+        .machine, .page)
 
     /// A path with a parameter in it.
     private struct Pattern {

@@ -53,7 +53,7 @@ private enum AdapterRoutes {
                 throw .invalidRequest(
                     .unsupported(
                         FieldPath("lora_path"),
-                        reason: reason.replacing(folder, with: "adapter-directory")))
+                        reason: AdapterFolder(folder).hiding(reason)))
             }
         }
         return .response(ServerResponse(json: ["success": true]))
@@ -81,6 +81,11 @@ struct AdapterFolder {
     /// The folder at a path.
     init(_ path: String) {
         folder = URL(fileURLWithPath: path, isDirectory: true).resolvingSymlinksInPath()
+    }
+
+    /// A text in which nobody sees where the folder is.
+    func hiding(_ text: String) -> String {
+        text.replacing(folder.path, with: "adapter-directory")
     }
 
     /// The path of an adapter, which a client names from the folder on, or from the root on.
