@@ -2,10 +2,11 @@ import { h, replace } from '../shared/dom.js';
 import { models } from './models.js';
 import { keys } from './keys.js';
 import { usage } from './usage.js';
+import { audit } from './audit.js';
 import { doctor } from './doctor.js';
 
 /** The parts of the view, in the order of their tabs; the address is #/operate/NAME. */
-const parts = { models, keys, usage, doctor };
+const parts = { models, keys, usage, audit, doctor };
 
 /** What those do who run the server. */
 export function mount(root, context) {
