@@ -21,9 +21,10 @@ def check(name, everywhere=False):
 class Place:
     """What runs: the program, a front before it, and a server of tools; one for operators once a check wants it."""
 
-    def __init__(self, start, program, front, tools, operate):
+    def __init__(self, start, program, front, tools, operate, start_open):
         self.start, self.program, self.front, self.tools = start, program, front, tools
         self.operate, self.started = operate, None
+        self.start_open = start_open
         self.notes = []
 
     @property

@@ -194,3 +194,23 @@ def forbidden(browser, place):
         browser.until(lambda: "Only operators" in browser.text("#operate-panel .notice"), view)
     browser.script("location.hash = '#/machine'")
     browser.until(lambda: "Only operators" in browser.text(".machine .notice"), "the machine")
+
+
+@check("a server without keys shows the machine, and says how to get an operator")
+def without_keys(browser, place):
+    program = place.start_open()
+    try:
+        browser.visit(program.root)
+        browser.until(lambda: browser.all("#model option"), "the models, without a login")
+        browser.script("location.hash = '#/operate/models'")
+        browser.until(lambda: "stays in memory" in browser.text("#operate-panel"), "the only model stays")
+        for view in ("keys", "usage", "audit"):
+            browser.script(f"location.hash = '#/operate/{view}'")
+            browser.until(lambda: "cierzo keys add" in browser.text("#operate-panel .notice"), view)
+        browser.script("location.hash = '#/machine'")
+        browser.one(".model-panel")
+        look(browser, "the machine")
+        browser.script("location.hash = '#/operate/doctor'")
+        browser.one(".findings li")
+    finally:
+        program.stop()

@@ -14,6 +14,10 @@ import { Tree } from './tree.js';
 
 /** Pixels from the end within which a conversation follows what is written. */
 const followDistance = 80;
+/** Calls of tools that this tab waits for, by their ids. */
+const underWay = new Set();
+/** Milliseconds after which what another tab calls is taken to have come to nothing. */
+const callLimit = 120_000;
 /** Width from which lists and options stand beside the conversation. */
 const wide = matchMedia('(min-width: 60rem)');
 
@@ -176,6 +180,10 @@ class Chat {
         else message.state = message.text || message.thinking ? 'cut' : 'unreached';
       }
       if (message.role === 'assistant') message.calls ??= [];
+      for (const call of message.calls ?? []) {
+        const isOver = call.tab === session.tab ? !underWay.has(call.id) : Date.now() - (call.begun ?? 0) > callLimit;
+        if (call.state === 'calling' && isOver) call.state = 'asked';
+      }
     }
     return messages;
   }
@@ -479,16 +487,20 @@ class Chat {
 
   async #call(message, index) {
     const call = message.calls[index];
+    if (call.state !== 'asked') return;
     const maker = this.#makers.get(call.name);
-    call.state = 'calling';
+    Object.assign(call, { state: 'calling', tab: session.tab, begun: Date.now() });
+    underWay.add(call.id);
+    this.#changed(message);
     // Before it is made, so that no other tab makes it, too.
     await store.put('messages', message).catch(() => {});
-    this.#changed(message);
     try {
       const { text, isError } = await maker.server.call(maker.name, JSON.parse(call.arguments || '{}'));
       await this.#settle(message, index, isError ? 'failed' : 'done', text);
     } catch (error) {
       await this.#settle(message, index, 'failed', error.message);
+    } finally {
+      underWay.delete(call.id);
     }
   }
 

@@ -7,7 +7,7 @@ export async function audit({ api, t, announce, signal }) {
   const problem = h('p', { class: 'problem', role: 'alert' });
   const status = h('p', { class: 'hint', role: 'status' });
   const rows = h('tbody', {});
-  const more = h('button', { type: 'button', hidden: true, onclick: () => search(false) }, t('operate.older'));
+  const more = h('button', { type: 'button', hidden: true, onclick: () => attempt(() => search(false)) }, t('operate.older'));
   const fields = {
     key: h('input', { type: 'text', id: 'audit-key', maxlength: 128, autocomplete: 'off' }),
     model: h('input', { type: 'text', id: 'audit-model', maxlength: 1024, autocomplete: 'off' }),
@@ -30,21 +30,24 @@ export async function audit({ api, t, announce, signal }) {
 
   /** Looks from the newest record on, or goes on before the last one. */
   async function search(isNew) {
-    problem.textContent = '';
     if (isNew) query = read();
+    const found = await api.request(`/v1/admin/audit?${[query, isNew ? '' : `before=${next}`].filter(Boolean).join('&')}`, { signal });
+    if (isNew) replace(rows);
+    rows.append(...found.data.map(row));
+    next = found.next;
+    more.hidden = next === null;
+    status.textContent = rows.childElementCount ? t('operate.records', { count: formatNumber(rows.childElementCount) }) : t('operate.noRecords');
+    announce(status.textContent);
+    if (found.problems.length) problem.textContent = t('operate.brokenRecords', { problems: found.problems.join('; ') });
+  }
+
+  /** Does something, and says what the server has against it. */
+  async function attempt(action) {
+    problem.textContent = '';
     try {
-      const found = await api.request(`/v1/admin/audit?${[query, isNew ? '' : `before=${next}`].filter(Boolean).join('&')}`, { signal });
-      if (isNew) replace(rows);
-      rows.append(...found.data.map(row));
-      next = found.next;
-      more.hidden = next === null;
-      status.textContent = rows.childElementCount ? t('operate.records', { count: formatNumber(rows.childElementCount) }) : t('operate.noRecords');
-      announce(status.textContent);
-      if (found.problems.length) problem.textContent = t('operate.brokenRecords', { problems: found.problems.join('; ') });
+      await action();
     } catch (error) {
       if (!signal.aborted) problem.textContent = error.message;
-      // Without a log there is nothing to search.
-      if (error.status === 404 && isNew) throw error;
     }
   }
 
@@ -129,9 +132,9 @@ export async function audit({ api, t, announce, signal }) {
 
   const form = h('form', {
     class: 'stack narrow',
-    onsubmit: async (event) => {
+    onsubmit: (event) => {
       event.preventDefault();
-      await search(true).catch(() => {});
+      attempt(() => search(true));
     },
   },
   h('p', { class: 'hint' }, t('operate.auditText')),
@@ -141,12 +144,14 @@ export async function audit({ api, t, announce, signal }) {
   try {
     await search(true);
   } catch (error) {
+    // Without a log there is nothing to search.
+    if (error.status !== 404) throw error;
     return h('p', { class: 'notice' }, t('operate.noAudit'));
   }
   return h('div', { class: 'stack' }, form, problem, status,
     h('div', { class: 'table', tabindex: 0, role: 'region', 'aria-label': t('operate.audit') },
-      h('table', {}, h('thead', {}, h('tr', {}, ['time', 'keyName', 'model', 'request', 'promptTokens', 'answerTokens', 'state'].map((head) =>
-        h('th', { scope: 'col', class: head.endsWith('Tokens') ? 'number' : null }, t(`operate.${head}`))),
+      h('table', {}, h('thead', {}, h('tr', {}, ['operate.time', 'operate.key', 'operate.model', 'operate.request', 'machine.column.prompt', 'machine.column.answered', 'operate.state'].map((head) =>
+        h('th', { scope: 'col', class: head.startsWith('machine') ? 'number' : null }, t(head))),
       h('th', { scope: 'col' }, h('span', { class: 'unseen' }, t('operate.action'))))), rows)),
     h('div', { class: 'row' }, more));
 
