@@ -168,11 +168,12 @@ let package = Package(
             "Telemetry", in: "Server", uses: ["CTransfer", "JSON"], from: ["Metrics", "Tracing"]),
         room("Storage", in: "Server"),
         room("Access", in: "Server", uses: ["CCrypto", "CFiles", "JSON"], from: ["GRDB"]),
+        room("Jobs", in: "Server", uses: ["Access"], from: ["GRDB"]),
         room("Page", in: "Server", uses: ["CPage", "HTTP"], from: ["HTTPTypes"]),
         room(
             "APIs", in: "Server",
             uses: [
-                "Access", "Computation", "HTTP", "JSON", "Page", "Tokenization", "Conversation",
+                "Access", "Computation", "HTTP", "JSON", "Jobs", "Page", "Tokenization", "Conversation",
                 "Recognition", "AnswerParsing", "Sampling", "Scheduling", "Generation", "Serving",
                 "Storage",
                 "Telemetry",
@@ -194,6 +195,7 @@ let package = Package(
                 "HTTP",
                 "Inference",
                 "JSON",
+                "Jobs",
                 "ModelFiles",
                 "ModelTools",
                 "Page",
@@ -329,6 +331,7 @@ let package = Package(
         tests(
             of: "Telemetry", uses: ["HTTP", "JSON"], from: ["HTTPTypes", "Metrics", "Tracing"]),
         tests(of: "Storage", uses: ["TestSupport"]),
+        tests(of: "Jobs", uses: ["Access", "TestSupport"]),
         tests(of: "Page", uses: ["HTTP"], from: ["HTTPTypes"]),
         tests(
             of: "Access", uses: ["JSON", "TestSupport"], resources: [.copy("Goldens")]),
