@@ -20,7 +20,7 @@ import Testing
 
     init() throws { folder = try TemporaryFolder() }
 
-    private func store(
+    private func opened(
         _ limits: FileLimits = FileLimits(), key: StorageKey? = nil
     ) throws -> FileStore {
         try FileStore(
@@ -55,7 +55,7 @@ import Testing
         let key = try key.map { try StorageKey($0) }
         let bytes = Self.bytes(count)
         let id = try {
-            let store = try store(key: key)
+            let store = try opened(key: key)
             let writer = try store.make(for: "one")
             // In pieces that are no blocks.
             for start in stride(from: 0, to: count, by: 10_007) {
@@ -64,12 +64,13 @@ import Testing
             #expect(try store.file(writer.id, of: "one") == nil)
             return try writer.finish(name: "../../é\u{0}", purpose: .batch).id
         }()
-        let store = try store(key: key)
+        let store = try opened(key: key)
         let file = try #require(try store.file(id, of: "one"))
         #expect(file.byteCount == count)
         #expect(file.name == "../../é\u{0}")
         let reader = try store.open(file)
-        for (offset, length) in [(0, count), (0, 10), (65_530, 12), (count / 2, count), (count, 5)] {
+        for (offset, length) in [(0, count), (0, 10), (65_530, 12), (count / 2, count), (count, 5)]
+        {
             let expected = Array(bytes.dropFirst(offset).prefix(length))
             #expect(try reader.read(length, at: offset) == expected)
         }
@@ -77,15 +78,15 @@ import Testing
     }
 
     @Test func `lines are counted that are not blank`() throws {
-        let store = try store()
-        let count = { text in try self.add(Array(text.utf8), to: store).lineCount }
+        let store = try opened()
+        let count = { (text: String) in try self.add(Array(text.utf8), to: store).lineCount }
         #expect(try count("") == 0)
         #expect(try count("{}\n\r\n  \n{}") == 2)
         #expect(try count("{}\r\n{}\n\n") == 2)
     }
 
     @Test func `nobody else finds a file, reads or deletes it`() throws {
-        let store = try store()
+        let store = try opened()
         let file = try add([1], to: store)
         #expect(try store.file(file.id, of: "two") == nil)
         #expect(try store.page(FileSelection(), of: "two")?.files == [])
@@ -95,7 +96,7 @@ import Testing
     }
 
     @Test func `a deleted file is gone with its bytes`() throws {
-        let store = try store()
+        let store = try opened()
         let file = try add(Array("secret words".utf8), to: store, name: "secret name")
         let reader = try store.open(file)
         #expect(try store.remove(file.id, of: "one"))
@@ -108,12 +109,12 @@ import Testing
 
     @Test func `a file that is held is not deleted, and does not expire`() throws {
         var file = try {
-            let store = try store()
+            let store = try opened()
             let file = try add([1], to: store, lifetime: .seconds(60))
             #expect(try store.hold(file.id, of: "one", by: "batch_1") == file)
             return file
         }()
-        let store = try store()
+        let store = try opened()
         #expect(throws: JobsError.held(file: file.id, holder: "batch_1")) {
             try store.remove(file.id, of: "one")
         }
@@ -131,7 +132,7 @@ import Testing
     }
 
     @Test func `files are told in pages, by purpose and by name`() throws {
-        let store = try store()
+        let store = try opened()
         let ids = try (0..<5).map { try add([], to: store, name: "Day \($0).jsonl").id }
         var selection = FileSelection()
         selection.limit = 2
@@ -164,7 +165,7 @@ import Testing
         limits.maxByteCountPerOwner = 100
         limits.maxCountPerOwner = 3
         limits.maxByteCount = 150
-        let store = try store(limits)
+        let store = try opened(limits)
         #expect(throws: JobsError.fileTooLarge(maxByteCount: 60)) {
             try add(Self.bytes(61), to: store)
         }
@@ -190,10 +191,10 @@ import Testing
     @Test func `quotas count what was stored before, and not what a kill cut off`() throws {
         var limits = FileLimits()
         limits.maxByteCountPerOwner = 100
-        do { _ = try add(Self.bytes(90), to: try store(limits)) }
+        do { _ = try add(Self.bytes(90), to: try opened(limits)) }
         try Data(Self.bytes(50)).write(to: URL(filePath: folder.path + "/jobs/files/x.partial"))
         try Data(Self.bytes(50)).write(to: URL(filePath: folder.path + "/jobs/files/y"))
-        let store = try store(limits)
+        let store = try opened(limits)
         #expect(try names().count == 1)
         #expect(throws: JobsError.noRoom(.bytes, limit: 100, left: 10)) {
             try add(Self.bytes(11), to: store)
@@ -202,7 +203,7 @@ import Testing
     }
 
     @Test func `a writer that is dropped leaves nothing`() throws {
-        let store = try store()
+        let store = try opened()
         do {
             let writer = try store.make(for: "one")
             try writer.append(Self.bytes(200_000))
@@ -214,7 +215,7 @@ import Testing
     @Test func `uploads leave room on the disk`() throws {
         var limits = FileLimits()
         limits.freeByteCount = .max
-        let store = try store(limits)
+        let store = try opened(limits)
         #expect(throws: JobsError.diskFull) { try add(Self.bytes(2 << 20), to: store) }
         #expect(try names() == [])
     }
@@ -222,7 +223,7 @@ import Testing
     @Test func `with a key no bytes are on the disk that were stored`() throws {
         let text = Array("the secret of a client".utf8)
         let file = try {
-            let store = try store(key: StorageKey(Self.key))
+            let store = try opened(key: StorageKey(Self.key))
             let work = try store.workFile("batch_1")
             _ = try work.append(text)
             return try add(text, to: store)
@@ -233,20 +234,20 @@ import Testing
             #expect(stored.firstRange(of: text) == nil)
         }
         do {
-            let other = try store(key: StorageKey([UInt8](repeating: 7, count: 32)))
+            let other = try opened(key: StorageKey([UInt8](repeating: 7, count: 32)))
             #expect(throws: JobsError.otherKey(file.id)) { try other.open(file) }
             #expect(throws: JobsError.otherKey("the work of batch_1")) {
                 try other.workFile("batch_1")
             }
         }
-        let none = try store()
+        let none = try opened()
         #expect(throws: JobsError.otherKey(file.id)) { try none.open(file) }
         // What is not encrypted is read with or without a key.
         _ = try none.open(try add(text, to: none))
     }
 
     @Test func `a byte that was changed is found, where there is a key`() throws {
-        let store = try store(key: StorageKey(Self.key))
+        let store = try opened(key: StorageKey(Self.key))
         let file = try add(Self.bytes(70_000), to: store)
         let url = URL(filePath: folder.path + "/jobs/files/" + file.id)
         var stored = try Data(contentsOf: url)
@@ -262,9 +263,11 @@ import Testing
     }
 
     @Test func `one process uses a folder at a time`() throws {
-        let first = try store()
-        let error = #expect(throws: JobsError.self) { try store() }
-        #expect("\(error as any Error)".contains("another process uses it"))
+        let first = try opened()
+        #expect(
+            throws: JobsError.folder(
+                path: folder.path + "/jobs", reason: "another process uses it")
+        ) { try opened() }
         _ = first
     }
 
@@ -273,14 +276,14 @@ import Testing
         let key = try key.map { try StorageKey($0) }
         let records = [[], [1], Self.bytes(100_000)]
         let (places, committed) = try {
-            let work = try store(key: key).workFile("batch_1")
+            let work = try opened(key: key).workFile("batch_1")
             let places = try records.map(work.append)
             try work.sync()
             let committed = work.byteCount
             _ = try work.append([9, 9, 9])
             return (places, committed)
         }()
-        let store = try store(key: key)
+        let store = try opened(key: key)
         #expect(try store.workFileIDs() == ["batch_1"])
         let work = try store.workFile("batch_1")
         try work.truncate(to: committed)

@@ -39,6 +39,7 @@ package struct StorageKey: Sendable {
     /// What seals one thing, with a key of its own.
     ///
     /// - Parameter name: the thing's name, which no other has.
+    /// - Returns: what seals its pieces.
     /// - Throws: ``AccessError`` where there is no libcrypto.
     package func cipher(for name: String) throws(AccessError) -> StorageCipher {
         StorageCipher(try Cryptography.tag(of: Array("cierzo stored \(name)".utf8), key: bytes))
@@ -58,9 +59,12 @@ package struct StorageCipher: Sendable {
     /// - Parameters:
     ///   - piece: any bytes.
     ///   - place: where it belongs; it is opened for that place only.
+    /// - Returns: the nonce, the ciphertext and its tag.
+    /// - Throws: ``AccessError`` where there is no libcrypto.
     package func seal(_ piece: [UInt8], at place: Int) throws(AccessError) -> [UInt8] {
         let nonce = Cryptography.randomBytes(AESGCM.nonceByteCount)
-        return nonce + (try AESGCM.seal(piece, key: key, nonce: nonce, bound: Self.bytes(of: place)))
+        return nonce
+            + (try AESGCM.seal(piece, key: key, nonce: nonce, bound: Self.bytes(of: place)))
     }
 
     /// Opens a piece.

@@ -19,8 +19,8 @@ package final class FileReader: Sendable {
     /// Reads some bytes.
     ///
     /// - Parameters:
-    ///   - offset: where they begin.
     ///   - count: how many; 64 KiB from a multiple of that cost least.
+    ///   - offset: where they begin.
     /// - Returns: as many, or fewer where the file ends; none from there on.
     /// - Throws: ``JobsError`` where the file is not as it was written.
     package func read(_ count: Int, at offset: Int) throws(JobsError) -> [UInt8] {

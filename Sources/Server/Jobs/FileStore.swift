@@ -87,6 +87,7 @@ package final class FileStore: Sendable {
     ///   - id: its id, which no file has or had; a new one if there is none.
     ///   - isLimited: whether it is refused where it is too large or its owner has too much; what
     ///     the server makes itself is not, but counts.
+    /// - Returns: what takes its bytes.
     /// - Throws: ``JobsError`` where there is no room for another.
     package func make(
         for owner: String, id: String = FileStore.newID(), isLimited: Bool = true
@@ -139,6 +140,7 @@ package final class FileStore: Sendable {
 
     /// The file of that id, if its owner has one.
     package func file(_ id: String, of owner: String) throws(JobsError) -> StoredFile? {
+        guard Self.isName(id) else { return nil }
         let now = unixTime()
         return try database.read { try FileTable.file(id, of: owner, at: now, in: $0) }
     }
@@ -149,6 +151,7 @@ package final class FileStore: Sendable {
     package func page(
         _ selection: FileSelection, of owner: String
     ) throws(JobsError) -> FilePage? {
+        if let after = selection.after, !Self.isName(after) { return nil }
         let now = unixTime()
         return try database.read { try FileTable.page(selection, of: owner, at: now, in: $0) }
     }
@@ -169,9 +172,11 @@ package final class FileStore: Sendable {
     ///   - owner: whose it must be.
     ///   - holder: what its owner is told who wants to delete it, such as the id of a batch.
     /// - Returns: the file; nil where there is none.
+    /// - Throws: ``JobsError`` where the database cannot be changed.
     package func hold(
         _ id: String, of owner: String, by holder: String
     ) throws(JobsError) -> StoredFile? {
+        guard Self.isName(id) else { return nil }
         let now = unixTime()
         return try database.write {
             try FileTable.hold(id, of: owner, by: holder, at: now, in: $0)
@@ -188,8 +193,14 @@ package final class FileStore: Sendable {
     /// - Returns: whether there was one.
     /// - Throws: ``JobsError/held(file:holder:)`` while something reads it for a job.
     package func remove(_ id: String, of owner: String) throws(JobsError) -> Bool {
-        guard let file = try file(id, of: owner) else { return false }
-        try database.write { try FileTable.remove(id, in: $0) }
+        guard Self.isName(id) else { return false }
+        let now = unixTime()
+        let file = try database.write { database in
+            let file = try FileTable.file(id, of: owner, at: now, in: database)
+            if file != nil { try FileTable.remove(id, in: database) }
+            return file
+        }
+        guard let file else { return false }
         try removeBytes(of: file)
         return true
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import GRDB
 
 /// The rows of files, as SQL has them.
@@ -13,7 +14,7 @@ enum FileTable {
                 sql: """
                     CREATE TABLE files (
                         serial INTEGER PRIMARY KEY AUTOINCREMENT,
-                        id TEXT NOT NULL UNIQUE, owner TEXT NOT NULL, name TEXT NOT NULL,
+                        id TEXT NOT NULL UNIQUE, owner TEXT NOT NULL, name BLOB NOT NULL,
                         purpose TEXT NOT NULL, byte_count INTEGER NOT NULL,
                         line_count INTEGER NOT NULL, created_at INTEGER NOT NULL,
                         expires_at INTEGER, key_id TEXT
@@ -38,7 +39,8 @@ enum FileTable {
                 expires_at, key_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
-                file.id, file.owner, file.name, file.purpose.rawValue, file.byteCount,
+                // As bytes: a text would end at its first zero.
+                file.id, file.owner, Data(file.name.utf8), file.purpose.rawValue, file.byteCount,
                 file.lineCount, file.createdAt, file.expiresAt, file.keyID,
             ])
     }
@@ -71,7 +73,7 @@ enum FileTable {
         try database.execute(sql: "DELETE FROM file_holds WHERE holder = ?", arguments: [holder])
     }
 
-    /// Removes a row.
+    /// Removes the row of a file that is there.
     ///
     /// - Throws: ``JobsError/held(file:holder:)``.
     static func remove(_ id: String, in database: Database) throws {
@@ -151,8 +153,10 @@ enum FileTable {
 
     private static func file(_ row: Row) -> StoredFile? {
         guard let purpose = FilePurpose(rawValue: row["purpose"]) else { return nil }
+        let name: Data = row["name"]
         return StoredFile(
-            id: row["id"], owner: row["owner"], name: row["name"], purpose: purpose,
+            id: row["id"], owner: row["owner"],
+            name: String(decoding: name, as: UTF8.self), purpose: purpose,
             byteCount: row["byte_count"], lineCount: row["line_count"],
             createdAt: row["created_at"], expiresAt: row["expires_at"], keyID: row["key_id"])
     }

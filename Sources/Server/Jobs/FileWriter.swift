@@ -116,6 +116,7 @@ package final class FileWriter: Sendable {
     ///   - name: what its owner calls it; only a text.
     ///   - purpose: what it is for.
     ///   - lifetime: how long it is kept; nil for as long as the operator says.
+    /// - Returns: the file.
     /// - Throws: ``JobsError``; there is nothing of it then.
     package func finish(
         name: String, purpose: FilePurpose, lifetime: Duration? = nil

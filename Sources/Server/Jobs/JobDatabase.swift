@@ -79,15 +79,25 @@ package final class JobDatabase: Sendable {
 private final class FolderLock: Sendable {
     private let descriptor: Int32
 
+    /// How often it is tried again, ten times a second.
+    private static let patience = 20
+
     init(_ folder: String) throws(JobsError) {
         let descriptor = unsafe open(
             folder + "/jobs.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else {
             throw .folder(path: folder, reason: unsafe String(cString: strerror(errno)))
         }
+        var patience = Self.patience
         while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
             let number = errno
             if number == EINTR { continue }
+            // A process that is just ending, whose place this one takes.
+            if number == EWOULDBLOCK, patience > 0 {
+                patience -= 1
+                usleep(100_000)
+                continue
+            }
             close(descriptor)
             throw .folder(
                 path: folder,

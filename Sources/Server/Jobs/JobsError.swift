@@ -46,12 +46,12 @@ package enum JobsError: Error, Equatable, Sendable, CustomStringConvertible {
             "the file is larger than \(limit) bytes, the most that this server takes "
                 + "(max-file-size)"
         case .noRoom(.bytes, let limit, let left):
-            "your files may have \(limit) bytes together (max-file-bytes-per-key), of which \(left) "
+            "your files may have \(limit) bytes together (files-size-per-key), of which \(left) "
                 + "are left; delete some first"
         case .noRoom(.files, let limit, _):
-            "you may keep \(limit) files (max-files-per-key), and do; delete some first"
+            "you may keep \(limit) files (files-per-key), and do; delete some first"
         case .noRoom(.allBytes, let limit, let left):
-            "all files of this server may have \(limit) bytes together (max-file-bytes), of which "
+            "all files of this server may have \(limit) bytes together (files-size), of which "
                 + "\(left) are left"
         case .held(let file, let holder):
             "the file \(file) is being read by \(holder); cancel that or wait for its end, then "

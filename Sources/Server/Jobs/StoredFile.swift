@@ -5,8 +5,11 @@ package enum FilePurpose: String, CaseIterable, Sendable {
     /// The requests of a batch.
     case batch
 
-    /// What came of a batch: answers or errors.
+    /// The answers of a batch.
     case batchOutput = "batch_output"
+
+    /// The lines of a batch that were not answered.
+    case batchErrors = "batch_error"
 }
 
 /// A file as its owner knows it; its bytes are beside it.
