@@ -173,7 +173,8 @@ let package = Package(
         room(
             "APIs", in: "Server",
             uses: [
-                "Access", "Computation", "HTTP", "JSON", "Jobs", "Page", "Tokenization", "Conversation",
+                "Access", "Computation", "HTTP", "JSON", "Jobs", "Page", "Tokenization",
+                "Conversation",
                 "Recognition", "AnswerParsing", "Sampling", "Scheduling", "Generation", "Serving",
                 "Storage",
                 "Telemetry",
@@ -342,6 +343,7 @@ let package = Package(
                 "Access",
                 "HTTP",
                 "JSON",
+                "Jobs",
                 "Page",
                 "AnswerParsing", "Recognition",
                 "Generation", "Scheduling",

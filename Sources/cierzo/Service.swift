@@ -9,6 +9,7 @@ import Foundation
 import Generation
 import HTTP
 import Inference
+import Jobs
 import Logging
 import Metrics
 import ModelFiles
@@ -57,6 +58,7 @@ struct Service: Sendable {
         let access = try configuration.openAccess(logger)
         let exporter = try configuration.makeSpanExporter(registry, logger)
         let storage = try configuration.openStorage(logger)
+        let files = try configuration.openFiles(logger)
         let prefixStore = try configuration.openPrefixStore(logger)
         let residency = ModelResidency(
             configuration.residency(modelCount: entries.count), logger: logger)
@@ -64,12 +66,13 @@ struct Service: Sendable {
         let slots = entries.map { _ in models.announce() }
         let api = APIServer(
             models: models, configuration: apiConfiguration, access: access?.control,
-            storage: storage, registry: registry, tracer: exporter.map { CollectorTracer($0) },
+            storage: storage, files: files, registry: registry,
+            tracer: exporter.map { CollectorTracer($0) },
             unixTime: { Int(Date().timeIntervalSince1970) }, logger: logger)
         let http = HTTPServer(
             configuration: configuration.http,
             errorResponse: { api.refusal($0, $1, $2) }, admission: { api.admit($0) },
-            handler: { await api.handle($0) })
+            intake: { await api.intake($0) }, handler: { await api.handle($0) })
         let notifier = ServiceNotifier(
             environment: ProcessInfo.processInfo.environment, logger: logger)
         let stop = StopRequest(logger: logger) { [logger] in
@@ -179,6 +182,42 @@ extension ServiceConfiguration {
             throw .invalid(
                 key: "storage", source: "configuration", expected: "a folder that can be written",
                 found: "\(error)")
+        }
+    }
+}
+
+extension ServiceConfiguration {
+    /// Opens the folder of files and jobs, if there is to be one.
+    fileprivate func openFiles(_ logger: Logger) throws(SettingsError) -> FileStore? {
+        guard let jobsDirectory else {
+            guard let jobsKey else { return nil }
+            throw .invalid(
+                key: "jobs-key", source: "configuration",
+                expected: "a folder (jobs-directory) whose files it encrypts", found: jobsKey)
+        }
+        var key: StorageKey?
+        do throws(AccessError) {
+            key = try jobsKey.map { path throws(AccessError) in try StorageKey(path: path) }
+        } catch {
+            throw .invalid(
+                key: "jobs-key", source: "configuration", expected: "a key of 32 bytes",
+                found: "\(error)")
+        }
+        do throws(JobsError) {
+            let store = try FileStore(
+                try JobDatabase(folder: jobsDirectory), limits: fileLimits, key: key,
+                unixTime: { Int(Date().timeIntervalSince1970) },
+                report: { reason in logger.error("files", metadata: ["reason": "\(reason)"]) })
+            logger.info(
+                "files",
+                metadata: [
+                    "folder": "\(jobsDirectory)", "encryption": "\(key == nil ? "none" : "on")",
+                ])
+            return store
+        } catch {
+            throw .invalid(
+                key: "jobs-directory", source: "configuration",
+                expected: "a folder that can be written", found: "\(error)")
         }
     }
 }

@@ -6,6 +6,7 @@ import Generation
 import HTTP
 import HTTPTypes
 import JSON
+import Jobs
 import ServingSupport
 import Storage
 import Synchronization
@@ -38,7 +39,7 @@ struct KeyedClient {
     init(
         _ limits: [String: AccessLimits], configuration: APIServer.Configuration = .init(),
         engine: ScriptedEngine = ScriptedEngine(), storage: RecordStore? = nil,
-        isAccounted: Bool = false
+        files: FileStore? = nil, isAccounted: Bool = false
     ) throws {
         let cheap = try #require(ScryptCost(n: 16, r: 1, p: 1))
         let clock = Clock()
@@ -53,7 +54,7 @@ struct KeyedClient {
         self.clock = clock
         self.configuration = configuration
         (control, client) = try Self.start(
-            folder, clock, configuration, engine, storage, isAccounted: isAccounted)
+            folder, clock, configuration, engine, storage, files, isAccounted: isAccounted)
     }
 
     /// A server whose process has ended and begun again, with its files and the same time.
@@ -66,13 +67,13 @@ struct KeyedClient {
         clock = other.clock
         configuration = other.configuration
         (control, client) = try Self.start(
-            folder, clock, configuration, ScriptedEngine(), nil, isAccounted: true,
+            folder, clock, configuration, ScriptedEngine(), nil, nil, isAccounted: true,
             isRecorded: false)
     }
 
     private static func start(
         _ folder: TemporaryFolder, _ clock: Clock, _ configuration: APIServer.Configuration,
-        _ engine: ScriptedEngine, _ storage: RecordStore?, isAccounted: Bool,
+        _ engine: ScriptedEngine, _ storage: RecordStore?, _ files: FileStore?, isAccounted: Bool,
         isRecorded: Bool = true
     ) throws -> (AccessControl, TestClient) {
         var usage: UsageLedger?
@@ -89,7 +90,8 @@ struct KeyedClient {
             usage: usage, audit: audit,
             clock: AccessClock(
                 milliseconds: { clock.milliseconds }, unixTime: { clock.seconds }))
-        let client = TestClient(configuration, engine: engine, access: control, storage: storage)
+        let client = TestClient(
+            configuration, engine: engine, access: control, storage: storage, files: files)
         return (control, client)
     }
 

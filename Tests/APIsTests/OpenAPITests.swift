@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import APIs
+import HTTPTypes
 import JSON
+import Jobs
 import Recognition
 import ServingSupport
 import Storage
@@ -34,7 +36,9 @@ import Testing
         let document = try reply.json
         #expect(document["openapi"] == "3.1.0")
         for served in ServedContract.all
-        where served.contract?.needsStorage != true && served.contract?.needsUsage != true {
+        where served.contract?.needsStorage != true && served.contract?.needsUsage != true
+            && served.contract?.needsFiles != true
+        {
             let operation = document["paths"]?[served.path]?[served.method.lowercased()]
             #expect(operation?["responses"]?["200"] != nil, "\(served.method) \(served.path)")
             #expect((operation?["requestBody"] != nil) == (served.contract?.request != nil))
@@ -59,6 +63,40 @@ import Testing
             let method = served.method.lowercased()
             #expect(without["paths"]?[served.path]?[method] == nil)
             #expect(with["paths"]?[served.path]?[method] != nil)
+        }
+        withExtendedLifetime(folder) {}
+    }
+
+    @Test func `what needs kept files is shown where they are kept, with its form`() async throws {
+        let folder = try TemporaryFolder()
+        let files = try FileStore(JobDatabase(folder: folder.path), unixTime: { 7 })
+        let without = try await TestClient().get("/openapi.json").json
+        let client = TestClient(files: files)
+        let with = try await client.get("/openapi.json").json
+        for served in ServedContract.all where served.contract?.needsFiles == true {
+            let method = served.method.lowercased()
+            #expect(without["paths"]?[served.path]?[method] == nil)
+            let operation = try #require(with["paths"]?[served.path]?[method])
+            #expect((operation["requestBody"] != nil) == (served.contract?.form != nil))
+        }
+        let form = with["paths"]?["/v1/files"]?["post"]?["requestBody"]?["content"]
+        #expect(form?["multipart/form-data"]?["schema"]?["$ref"] != nil)
+        // What is told of them has the members that are declared.
+        let upload = try await client.post("/v1/files", FileTests.form(), FileTests.type)
+        let id = try #require(try upload.json["id"]?.stringValue)
+        for (method, path) in [
+            (HTTPRequest.Method.get, "/v1/files"), (.get, "/v1/files/{id}"),
+            (.delete, "/v1/files/{id}"),
+        ] {
+            let reply = try await client.send(method, path.replacing("{id}", with: id))
+            let served = ServedContract.all.first {
+                $0.path == path && $0.method == method.rawValue
+            }
+            guard case .json(let kind)? = served?.contract?.answer else {
+                Issue.record("no contract of \(path)")
+                continue
+            }
+            #expect(try Self.validator(kind, FieldRules()).accepts(reply.text), "\(reply.text)")
         }
         withExtendedLifetime(folder) {}
     }
@@ -142,7 +180,8 @@ import Testing
 
     @Test(
         arguments: ServedContract.all.filter {
-            $0.method == "GET" && $0.contract?.needsUsage != true && $0.path != KeyRouteTests.path
+            $0.method == "GET" && $0.contract?.needsUsage != true
+                && $0.contract?.needsFiles != true && $0.path != KeyRouteTests.path
         }
         .map(\.path))
     func `what is shown has the members that are declared`(path: String) async throws {

@@ -3,6 +3,7 @@
 import APIs
 import Access
 import JSON
+import Jobs
 import Storage
 import TestSupport
 import Testing
@@ -31,6 +32,10 @@ import Testing
             case (_, .integer): return numbers.map { ($0, false) } + [("1", true)]
             case (_, .choice(let texts)):
                 return texts.map { ($0, true) } + (numbers + ["null"]).map { ($0, false) }
+            case (_, .boolean):
+                return ["true", "false", "True"].map { ($0, true) }
+                    + [("1", false), ("yes", false), ("%FF", false)]
+            case (_, .array): return (numbers + ["a&\(field.name)=b"]).map { ($0, true) }
             case (_, .string): return numbers.map { ($0, true) } + [("%FF", false), ("%zz", false)]
             default:
                 Issue.record("no texts of this kind")
@@ -46,7 +51,9 @@ import Testing
         folder = try TemporaryFolder()
         server = try KeyedClient(
             ["admin": .with { $0.isAdmin = true }],
-            storage: RecordStore(folder: folder.path), isAccounted: true)
+            storage: RecordStore(folder: folder.path + "/responses"),
+            files: FileStore(JobDatabase(folder: folder.path + "/jobs"), unixTime: { 7 }),
+            isAccounted: true)
     }
 
     private func get(_ path: String) async throws -> Reply {
@@ -58,7 +65,7 @@ import Testing
         #expect(
             paths == [
                 "/v1/admin/usage", "/v1/responses/{id}", "/v1/responses/{id}/input_items",
-                "/metrics",
+                "/metrics", "/v1/files",
             ])
     }
 

@@ -60,8 +60,8 @@ import Testing
             message.contains(
                 "The API's routes begin with /v1: POST /v1/chat/completions, /v1/responses, "
                     + "/v1/completions, /v1/fim/completions, /v1/messages, /v1/decisions, "
-                    + "/v1/embeddings, /v1/rerank, /v1/tokenize and /v1/detokenize, "
-                    + "GET /v1/models. "
+                    + "/v1/embeddings, /v1/rerank, /v1/files, /v1/tokenize and /v1/detokenize, "
+                    + "GET /v1/files and /v1/models. "
                     + "Beside them are GET /health, /metrics and /version."))
         #expect(message.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "<") })
         #expect(message.utf8.count < 500)
@@ -69,7 +69,7 @@ import Testing
 
     @Test(arguments: [
         "/v1/pooling", "/embedding", "/v1/responses/x/cancel", "/v1/responses/compact",
-        "/v1/moderations", "/v1/images/generations", "/v1/audio/speech", "/v1/files",
+        "/v1/moderations", "/v1/images/generations", "/v1/audio/speech",
         "/v1/batches", "/v1/fine_tuning/jobs", "/v1/assistants", "/v1/threads/x/messages",
         "/v1/score", "/v1/realtime", "/v1/conversations", "/v1/vector_stores", "/completion",
         "/infill", "/v1/chat/completions/abc/messages", "/openai/deployments/m/chat/completions",

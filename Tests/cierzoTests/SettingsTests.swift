@@ -173,6 +173,13 @@ import cierzo
         storage-responses    10000  # default
         storage-size         1024  # default
         storage-age          2592000  # default
+        jobs-directory       (none, no files are kept)  # default
+        jobs-key             (none, files are not encrypted)  # default
+        max-file-size        512  # default
+        files-per-key        1000  # default
+        files-size-per-key   10240  # default
+        files-size           102400  # default
+        files-age            (for ever)  # default
         max-body-bytes       16777216  # default
         max-body-memory      (16 of the largest bodies)  # default
         max-header-bytes     65536  # default

@@ -5,6 +5,7 @@ import Generation
 package import HTTP
 package import HTTPTypes
 import JSON
+package import Jobs
 package import Logging
 package import Serving
 package import Storage
@@ -33,13 +34,14 @@ package struct APIServer: Sendable {
     ///   - configuration: limits and keys.
     ///   - access: who may enter besides; nil for nobody, or for everybody where there are no keys.
     ///   - storage: where responses are kept that clients may come back to; nil to keep none.
+    ///   - files: where files are kept; nil to keep none.
     ///   - registry: where requests are counted, and what `/metrics` shows.
     ///   - tracer: records what requests do; nil for nobody.
     ///   - unixTime: the seconds since 1970.
     ///   - logger: receives one line for each failure of the server.
     package init(
         models: ModelRegistry, configuration: Configuration = .init(),
-        access: AccessControl? = nil, storage: RecordStore? = nil,
+        access: AccessControl? = nil, storage: RecordStore? = nil, files: FileStore? = nil,
         registry: MetricsRegistry = MetricsRegistry(),
         tracer: (any Tracer)? = nil,
         unixTime: @escaping @Sendable () -> Int,
@@ -48,7 +50,8 @@ package struct APIServer: Sendable {
         authenticator = Authenticator(keys: configuration.keys, access: access)
         backend = Backend(
             configuration: configuration, needsKey: authenticator.isRequired, access: access,
-            models: models, storage: storage, registry: registry, unixTime: unixTime)
+            models: models, storage: storage, files: files, registry: registry,
+            unixTime: unixTime)
         metrics = RequestMetrics(registry: registry)
         self.logger = logger
         self.tracer = tracer
@@ -59,6 +62,8 @@ package struct APIServer: Sendable {
 
     /// Answers a request; every error has become a response.
     package func handle(_ request: ServerRequest) async -> ServerResponse {
+        // What took the body has read the head, too.
+        if let upload = request.sink as? ArrivingUpload { return await upload.finish() }
         let route = Route(path: request.head.path ?? "/")
         var context = context(of: request.head, route)
         context.address = request.remoteAddress
@@ -84,19 +89,54 @@ package struct APIServer: Sendable {
                 response = Self.options(route)
             }
         } catch {
-            if Task.isCancelled {
-                context.record.end(status: RequestRecord.clientClosedRequest, isAbandoned: true)
-            } else {
-                count(error, context)
-            }
-            var refusal = ServerResponse(error, in: context)
-            if case .overloaded(let seconds) = error, let limit = configuration.requestCapacity {
-                RateFields(limit: limit, remaining: 0, reset: .seconds(seconds))
-                    .add(to: &refusal.head.headerFields)
-            }
-            response = refusal
+            response = refusal(error, context)
         }
         return finish(response, context)
+    }
+
+    private func refusal(_ error: APIError, _ context: RequestContext) -> ServerResponse {
+        if Task.isCancelled {
+            context.record.end(status: RequestRecord.clientClosedRequest, isAbandoned: true)
+        } else {
+            count(error, context)
+        }
+        var refusal = ServerResponse(error, in: context)
+        if case .overloaded(let seconds) = error, let limit = configuration.requestCapacity {
+            RateFields(limit: limit, remaining: 0, reset: .seconds(seconds))
+                .add(to: &refusal.head.headerFields)
+        }
+        return refusal
+    }
+
+    /// Says where the body of a request goes that has been admitted.
+    ///
+    /// What is too large for memory is taken as it arrives, once it is known whose it is.
+    package func intake(_ arrival: ArrivingRequest) async -> BodyIntake {
+        let route = Route(path: arrival.head.path ?? "/")
+        guard let endpoint = route.endpoint(for: arrival.head.method),
+            case .toUpload(let begin) = endpoint.answer
+        else { return .memory }
+        var context = context(of: arrival.head, route)
+        context.address = arrival.remoteAddress
+        do throws(APIError) {
+            if needsKey(arrival.head, route) {
+                context.caller = try await authenticator.caller(arrival.head.headerFields)
+            }
+            context.account(for: endpoint)
+            _ = try admit(arrival.head, route, context.caller)
+            let upload = try await begin(arrival.head.headerFields, context)
+            return .sink(
+                ArrivingUpload(upload) { [context] result in
+                    switch result {
+                    case .success(let response):
+                        await context.record.commit(status: response.head.status.code)
+                        return finish(response, context)
+                    case .failure(let error): return finish(refusal(error, context), context)
+                    }
+                })
+        } catch {
+            return .refused(finish(refusal(error, context), context))
+        }
     }
 
     /// Looks at a request before its body is read, so that nobody without a key can make the
@@ -233,7 +273,10 @@ package struct APIServer: Sendable {
         if let family = endpoint?.family, !caller.allows(family) {
             throw .forbidden(reason: Self.refusal(of: family, caller))
         }
-        if !backend.needsKey { try configuration.browsers.checkOrigin(head) }
+        if !backend.needsKey {
+            try configuration.browsers.checkOrigin(
+                head, takesForm: endpoint?.contract?.form != nil)
+        }
         return endpoint
     }
 
@@ -261,6 +304,11 @@ package struct APIServer: Sendable {
         case .toHead(let answer): return try answer(context)
         case .toFields(let answer): return try answer(request.head.headerFields, context)
         case .later(let answer): return try await answer(context)
+        case .toUpload(let begin):
+            // The body is in memory, where nobody asked where it should go.
+            let upload = try await begin(request.head.headerFields, context)
+            try await upload.take(request.takeBody())
+            return try await upload.finish()
         case .toBody(let read):
             let isFixed = route.dialect(for: request.head.headerFields) != nil
             let (dialect, plan) = try await plan(request, read, isFixed: isFixed, context)

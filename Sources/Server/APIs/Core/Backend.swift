@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Access
+import Jobs
 import Serving
 import Storage
 import Telemetry
@@ -22,6 +23,12 @@ struct Backend: Sendable {
     /// Where responses are kept that clients may come back to; nil where nothing is.
     let storage: RecordStore?
 
+    /// Where files are kept; nil where none are.
+    let files: FileStore?
+
+    /// Where it is waited for the disk that files are on.
+    let disk = DiskQueue()
+
     /// What `/metrics` shows.
     let registry: MetricsRegistry
 
@@ -39,7 +46,7 @@ struct Backend: Sendable {
 
     init(
         configuration: APIServer.Configuration, needsKey: Bool, access: AccessControl?,
-        models: ModelRegistry, storage: RecordStore?, registry: MetricsRegistry,
+        models: ModelRegistry, storage: RecordStore?, files: FileStore?, registry: MetricsRegistry,
         unixTime: @escaping @Sendable () -> Int
     ) {
         self.configuration = configuration
@@ -47,6 +54,7 @@ struct Backend: Sendable {
         self.access = access
         self.models = models
         self.storage = storage
+        self.files = files
         self.registry = registry
         self.unixTime = unixTime
         roster = RequestRoster()

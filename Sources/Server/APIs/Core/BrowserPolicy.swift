@@ -75,8 +75,11 @@ package struct BrowserPolicy: Sendable {
     /// Browsers send some kinds of POST without asking first; the answer is kept from the page, but
     /// it would have been computed.
     ///
+    /// - Parameters:
+    ///   - head: the request.
+    ///   - takesForm: whether a form is what it must send.
     /// - Throws: 403, or 415 for a kind that needs no asking.
-    func checkOrigin(_ head: HTTPRequest) throws(APIError) {
+    func checkOrigin(_ head: HTTPRequest, takesForm: Bool) throws(APIError) {
         guard head.method == .post else { return }
         let origin = head.headerFields[name: "origin"]
         let site = head.headerFields[name: "sec-fetch-site"] ?? ""
@@ -88,7 +91,8 @@ package struct BrowserPolicy: Sendable {
                     + "this server; add it to allowed-origins.")
         }
         let type = head.headerFields[.contentType] ?? ""
-        guard Self.isJSON(type) else { throw .unsupportedMediaType(found: type) }
+        // A form needs no asking either; its origin has been looked at.
+        guard takesForm || Self.isJSON(type) else { throw .unsupportedMediaType(found: type) }
     }
 
     // MARK: CORS

@@ -80,6 +80,13 @@ struct OpenAPIDocument: Sendable {
                 "required": true, "content": Self.json(Self.reference(id + "Request")),
             ]
         }
+        if let form = contract.form {
+            schemas[id + "Request"] = .object(form.schema(rules))
+            operation["requestBody"] = [
+                "required": true,
+                "content": ["multipart/form-data": ["schema": Self.reference(id + "Request")]],
+            ]
+        }
         operation["responses"] = .object(responses(endpoint, contract, rules, &schemas))
         let schemes: [JSONValue] = [["bearer": []], ["x-api-key": []], ["api-key": []]]
         operation["security"] = .array(needsKey && !endpoint.isOpen ? schemes : [])
@@ -153,7 +160,8 @@ struct OpenAPIDocument: Sendable {
             for status in APIError.statuses(
                 in: dialect, hasBody: endpoint.contract?.request != nil,
                 hasQuery: endpoint.contract?.query != nil,
-                hasParameter: endpoint.parameter != nil)
+                hasParameter: endpoint.parameter != nil,
+                storesFiles: endpoint.contract?.needsFiles == true && endpoint.method != .get)
             {
                 statuses[status, default: []].append(dialect.errors.schema)
             }

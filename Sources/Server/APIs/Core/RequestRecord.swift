@@ -57,7 +57,8 @@ final class RequestRecord: Sendable {
 
     private let id: String
     private let trace: TraceContext?
-    private let route: String
+    /// The route that it is counted under.
+    let route: String
     private let metrics: RequestMetrics
     private let roster: RequestRoster
     private let span: RequestTrace?

@@ -42,7 +42,7 @@ struct UnbuiltRoute: Sendable {
         + rows(
             nil,
             [
-                "/files", "/uploads", "/batches", "/vector_stores", "/containers", "/evals",
+                "/uploads", "/batches", "/vector_stores", "/containers", "/evals",
                 "/chat/completions",
             ], nothingStored)
         + rows(nil, ["/fine_tuning", "/fine-tunes"], "it trains nothing")

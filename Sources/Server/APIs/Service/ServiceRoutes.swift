@@ -36,10 +36,12 @@ extension RouteGroup {
     /// `GET /openapi.json`: what this server answers.
     private static func document(for context: RequestContext) -> OpenAPIDocument {
         let keepsResponses = context.backend.storage != nil
+        let keepsFiles = context.backend.files != nil
         let counts = context.backend.access?.usage != nil
         return OpenAPIDocument(
             endpoints: RouteTable.standard.endpoints.filter {
                 (keepsResponses || $0.contract?.needsStorage != true)
+                    && (keepsFiles || $0.contract?.needsFiles != true)
                     && (counts || $0.contract?.needsUsage != true)
             }, rules: context.rules,
             isForced: context.isDialectForced, needsKey: context.backend.needsKey,

@@ -28,6 +28,9 @@ package struct EndpointContract: Sendable {
     /// The fields that may stand after the `?` of its path; nil where none is read.
     package var query: FieldList?
 
+    /// The fields of the form that it takes; nil where it takes none.
+    package var form: FieldList?
+
     /// The content type of its stream.
     package var streamType = "text/event-stream"
 
@@ -39,6 +42,9 @@ package struct EndpointContract: Sendable {
 
     /// Whether it is there only where responses are kept.
     package var needsStorage = false
+
+    /// Whether it is there only where files are kept.
+    package var needsFiles = false
 
     /// Whether it is there only where usage is counted.
     package var needsUsage = false
