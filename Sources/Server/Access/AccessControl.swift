@@ -100,6 +100,16 @@ package final class AccessControl: Sendable {
         return try Caller(id: id, name: id, limits: tenant.limits)
     }
 
+    /// Who is counted under an id, with what he may do now; nil where he may not enter any more.
+    package func caller(id: String) throws(AccessError) -> Caller? {
+        if let slash = id.firstIndex(of: "/") {
+            let name = id[..<slash]
+            guard issuer != nil, let tenant = keys?.tenant(named: String(name)) else { return nil }
+            return try Caller(id: id, name: id, limits: tenant.limits)
+        }
+        return keys?.caller(id: id)
+    }
+
     /// Finds out whose secret it is, if it is one; takes long.
     package func verify(_ candidate: KeyRing.Unverified) throws(AccessError) -> Caller? {
         try keys?.verify(candidate)
@@ -130,9 +140,15 @@ package final class AccessControl: Sendable {
 
     /// Lets a request in, and counts it.
     ///
+    /// - Parameters:
+    ///   - caller: whose it is.
+    ///   - inBackground: whether it waits while anybody else asks, so that only days count.
+    /// - Returns: its place.
     /// - Throws: why it has to come later.
-    package func enter(_ caller: Caller) throws(LimitRefusal) -> AccessLease {
-        try AccessLease(caller, in: limits)
+    package func enter(
+        _ caller: Caller, inBackground: Bool = false
+    ) throws(LimitRefusal) -> AccessLease {
+        try AccessLease(caller, in: limits, inBackground: inBackground)
     }
 
     /// What is left to somebody.

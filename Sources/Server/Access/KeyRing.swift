@@ -135,6 +135,19 @@ package final class KeyRing: Sendable {
         state.withLock { $0.tenants }.first { $0.matches(claims) }
     }
 
+    /// The tenant of that name, if there is one.
+    func tenant(named name: String) -> Tenant? {
+        state.withLock { $0.tenants }.first { $0.name == name }
+    }
+
+    /// Whose key has that id, if it still opens anything.
+    func caller(id: String) -> Caller? {
+        let time = unixTime()
+        return state.withLock { state in
+            state.entries[id].flatMap { $0.key.liveSecrets(at: time).isEmpty ? nil : $0.caller }
+        }
+    }
+
     /// Says what is known of a text that a request came with.
     package func sight(_ text: String) throws(AccessError) -> Sighting {
         guard let secret = KeySecret(text) else { return .unknown }
