@@ -168,7 +168,8 @@ let package = Package(
             "Telemetry", in: "Server", uses: ["CTransfer", "JSON"], from: ["Metrics", "Tracing"]),
         room("Storage", in: "Server"),
         room("Access", in: "Server", uses: ["CCrypto", "CFiles", "JSON"], from: ["GRDB"]),
-        room("Jobs", in: "Server", uses: ["Access"], from: ["GRDB"]),
+        room(
+            "Jobs", in: "Server", uses: ["Access", "CTransfer", "JSON"], from: ["GRDB"]),
         room("Page", in: "Server", uses: ["CPage", "HTTP"], from: ["HTTPTypes"]),
         room(
             "APIs", in: "Server",
@@ -261,8 +262,8 @@ let package = Package(
             name: "Fuzzers",
             dependencies: [
                 "APIs", "Access", "AnswerParsing", "Architectures", "Computation", "Conversation",
-                "Generation", "HTTP", "JSON", "Jinja", "ModelFiles", "Recognition", "Scheduling",
-                "Serving", "Tokenization", "ConversationSupport", "ServingSupport",
+                "Generation", "HTTP", "JSON", "Jinja", "Jobs", "ModelFiles", "Recognition",
+                "Scheduling", "Serving", "Tokenization", "ConversationSupport", "ServingSupport",
             ] + ["HTTPTypes"].compactMap { products[$0] },
             path: "Tests/Fuzzers", swiftSettings: swiftSettings),
 
@@ -332,7 +333,7 @@ let package = Package(
         tests(
             of: "Telemetry", uses: ["HTTP", "JSON"], from: ["HTTPTypes", "Metrics", "Tracing"]),
         tests(of: "Storage", uses: ["TestSupport"]),
-        tests(of: "Jobs", uses: ["Access", "TestSupport"]),
+        tests(of: "Jobs", uses: ["Access", "JSON", "TestSupport"]),
         tests(of: "Page", uses: ["HTTP"], from: ["HTTPTypes"]),
         tests(
             of: "Access", uses: ["JSON", "TestSupport"], resources: [.copy("Goldens")]),

@@ -46,6 +46,7 @@ package final class JobDatabase: Sendable {
             pool = try DatabasePool(path: path, configuration: configuration)
             var migrator = DatabaseMigrator()
             FileTable.addMigrations(to: &migrator)
+            BatchTable.addMigrations(to: &migrator)
             try migrator.migrate(pool)
             if try pool.read(migrator.hasBeenSuperseded) {
                 throw JobsError.folder(
@@ -66,7 +67,7 @@ package final class JobDatabase: Sendable {
         do { return try pool.read(body) } catch { throw Self.failure(error) }
     }
 
-    private static func failure(_ error: any Error) -> JobsError {
+    static func failure(_ error: any Error) -> JobsError {
         if let error = error as? JobsError { return error }
         if let error = error as? DatabaseError, error.resultCode == .SQLITE_FULL {
             return .diskFull
