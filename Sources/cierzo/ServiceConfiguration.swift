@@ -68,6 +68,10 @@ package struct ServiceConfiguration: SettingSubject {
     /// The file of the key that they are encrypted with; nil for none.
     var jobsKey: String?
     var fileLimits = FileLimits()
+    var batchLimits = BatchLimits()
+    /// Who is told that a batch has ended, and the file of what that is signed with; nil for nobody.
+    var batchWebhook: String?
+    var batchWebhookSecret: String?
 
     /// The folder of KV blocks that outlive the process; nil to keep none.
     var cacheDirectory: String?

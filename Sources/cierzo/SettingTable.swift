@@ -368,7 +368,8 @@ package enum SettingTable {
             "jobs-directory", \.jobsDirectory, .optional(.text),
             otherwise: "none, no files are kept",
             example: "/var/lib/cierzo/jobs",
-            "A folder in which files are kept that clients upload (/v1/files).",
+            "A folder in which files are kept that clients upload (/v1/files), and their batches "
+                + "(/v1/batches, /v1/batch/jobs).",
             "Each key finds its own only. Only the server's user may read them. One server at a time "
                 + "uses a folder."),
         Setting(
@@ -397,6 +398,31 @@ package enum SettingTable {
             otherwise: "for ever", example: "2592000",
             "How long files are kept whose upload says nothing of it (expires_after).",
             "A file that a job needs is kept until that has ended."),
+        Setting(
+            "batch-lines", \.batchLimits.maxLineCount, .number(1...1_000_000, "lines"),
+            "The most requests of a batch (/v1/batches), each of max-body-bytes at most."),
+        Setting(
+            "batches-per-key", \.batchLimits.maxUnfinishedPerOwner, .number(1...100_000, "batches"),
+            "The most batches of a key that have not ended."),
+        Setting(
+            "batches-at-once", \.batchLimits.maxRunning, .number(1...64, "batches"),
+            "The batches that are worked on at the same time, each of another key where there are "
+                + "several.",
+            "Their requests are computed only while nobody else has any."),
+        Setting(
+            "batch-webhook", \.batchWebhook, .optional(.text), otherwise: "none, nobody is told",
+            example: "https://hooks.example/cierzo/{status}/{id}",
+            "An address that is told when a batch has ended, as OpenAI's webhooks are; {status} and "
+                + "{id} stand for the batch's.",
+            "Nothing but the batch's id and status is told. What is not taken is tried again for some "
+                + "hours. It needs batch-webhook-secret and libcurl4."),
+        Setting(
+            "batch-webhook-secret", \.batchWebhookSecret, .optional(.text), otherwise: "none",
+            example: "/etc/cierzo/webhook.secret",
+            "A file with the secret that webhooks are signed with (Standard Webhooks): whsec_ and "
+                + "base64 of 24 to 64 bytes.",
+            "`(printf whsec_; openssl rand -base64 32) > FILE` makes one; only the server's user may "
+                + "be able to read it."),
     ]
 
     private static let http = [

@@ -39,6 +39,7 @@ import Testing
         let client = TestClient(
             configuration, engine: ScriptedEngine(contextLength: 8_192),
             tokenizer: ByteTokenizer(fillsGaps: true),
+            batches: BatchRouteTests.exampleStore(),
             embedding: EmbeddingAbility(
                 Pooling(.last), dimension: 8, hasScore: true, isEncoder: false))
         if let adapters = AdapterTests.loaded("support") { client.slot.announce(adapters) }

@@ -39,7 +39,7 @@ struct KeyedClient {
     init(
         _ limits: [String: AccessLimits], configuration: APIServer.Configuration = .init(),
         engine: ScriptedEngine = ScriptedEngine(), storage: RecordStore? = nil,
-        files: FileStore? = nil, isAccounted: Bool = false
+        files: FileStore? = nil, batches: BatchStore? = nil, isAccounted: Bool = false
     ) throws {
         let cheap = try #require(ScryptCost(n: 16, r: 1, p: 1))
         let clock = Clock()
@@ -54,7 +54,7 @@ struct KeyedClient {
         self.clock = clock
         self.configuration = configuration
         (control, client) = try Self.start(
-            folder, clock, configuration, engine, storage, files, isAccounted: isAccounted)
+            folder, clock, configuration, engine, storage, files, batches, isAccounted: isAccounted)
     }
 
     /// A server whose process has ended and begun again, with its files and the same time.
@@ -67,13 +67,14 @@ struct KeyedClient {
         clock = other.clock
         configuration = other.configuration
         (control, client) = try Self.start(
-            folder, clock, configuration, ScriptedEngine(), nil, nil, isAccounted: true,
+            folder, clock, configuration, ScriptedEngine(), nil, nil, nil, isAccounted: true,
             isRecorded: false)
     }
 
     private static func start(
         _ folder: TemporaryFolder, _ clock: Clock, _ configuration: APIServer.Configuration,
-        _ engine: ScriptedEngine, _ storage: RecordStore?, _ files: FileStore?, isAccounted: Bool,
+        _ engine: ScriptedEngine, _ storage: RecordStore?, _ files: FileStore?,
+        _ batches: BatchStore?, isAccounted: Bool,
         isRecorded: Bool = true
     ) throws -> (AccessControl, TestClient) {
         var usage: UsageLedger?
@@ -91,7 +92,8 @@ struct KeyedClient {
             clock: AccessClock(
                 milliseconds: { clock.milliseconds }, unixTime: { clock.seconds }))
         let client = TestClient(
-            configuration, engine: engine, access: control, storage: storage, files: files)
+            configuration, engine: engine, access: control, storage: storage, files: files,
+            batches: batches)
         return (control, client)
     }
 

@@ -64,6 +64,7 @@ struct TestClient {
         engine: ScriptedEngine = ScriptedEngine(), tokenizer: ByteTokenizer = ByteTokenizer(),
         prompts: PlainPrompts = PlainPrompts(), answerFormat: (any AnswerFormat)? = nil,
         access: AccessControl? = nil, storage: RecordStore? = nil, files: FileStore? = nil,
+        batches: BatchStore? = nil,
         embedding: EmbeddingAbility? = nil, isLoaded: Bool = true, problem: String? = nil,
         registry: MetricsRegistry = MetricsRegistry()
     ) {
@@ -89,7 +90,7 @@ struct TestClient {
         }
         server = APIServer(
             models: models, configuration: configuration, access: access, storage: storage,
-            files: files, registry: registry, unixTime: { 7 })
+            files: files, batches: batches, registry: registry, unixTime: { 7 })
     }
 
     static func request(

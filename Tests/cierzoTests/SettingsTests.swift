@@ -180,6 +180,11 @@ import cierzo
         files-size-per-key   10240  # default
         files-size           102400  # default
         files-age            (for ever)  # default
+        batch-lines          50000  # default
+        batches-per-key      100  # default
+        batches-at-once      4  # default
+        batch-webhook        (none, nobody is told)  # default
+        batch-webhook-secret (none)  # default
         max-body-bytes       16777216  # default
         max-body-memory      (16 of the largest bodies)  # default
         max-header-bytes     65536  # default

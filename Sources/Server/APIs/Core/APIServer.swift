@@ -35,6 +35,7 @@ package struct APIServer: Sendable {
     ///   - access: who may enter besides; nil for nobody, or for everybody where there are no keys.
     ///   - storage: where responses are kept that clients may come back to; nil to keep none.
     ///   - files: where files are kept; nil to keep none.
+    ///   - batches: the batches of clients, on those files; nil to take none.
     ///   - registry: where requests are counted, and what `/metrics` shows.
     ///   - tracer: records what requests do; nil for nobody.
     ///   - unixTime: the seconds since 1970.
@@ -42,6 +43,7 @@ package struct APIServer: Sendable {
     package init(
         models: ModelRegistry, configuration: Configuration = .init(),
         access: AccessControl? = nil, storage: RecordStore? = nil, files: FileStore? = nil,
+        batches: BatchStore? = nil,
         registry: MetricsRegistry = MetricsRegistry(),
         tracer: (any Tracer)? = nil,
         unixTime: @escaping @Sendable () -> Int,
@@ -50,7 +52,8 @@ package struct APIServer: Sendable {
         authenticator = Authenticator(keys: configuration.keys, access: access)
         backend = Backend(
             configuration: configuration, needsKey: authenticator.isRequired, access: access,
-            models: models, storage: storage, files: files, registry: registry,
+            models: models, storage: storage, files: files, batches: batches,
+            registry: registry,
             unixTime: unixTime)
         metrics = RequestMetrics(registry: registry)
         self.logger = logger
@@ -136,6 +139,92 @@ package struct APIServer: Sendable {
                 })
         } catch {
             return .refused(finish(refusal(error, context), context))
+        }
+    }
+
+    /// Answers a line of a batch, as its key asks for it.
+    ///
+    /// - Parameter task: the line.
+    /// - Returns: its answer, or why there is none.
+    package func answer(_ task: BatchTask) async -> BatchAnswer {
+        let order = task.batch.order
+        let place = BatchPlace(task.index, of: task.batch.id, at: task.batch.createdAt)
+        let path = "/\(order.dialect)\(order.endpoint)"
+        var fields = HTTPFields()
+        fields[name: "x-request-id"] = place.identity
+        let request = ServerRequest(
+            head: HTTPRequest(
+                method: .post, scheme: nil, authority: nil, path: path, headerFields: fields),
+            body: JSONValue.object(task.body).serializedBytes())
+        let route = Route(path: path)
+        guard let endpoint = route.endpoint(for: .post) else {
+            return .refused(reason: "\(order.endpoint) is no endpoint any more.")
+        }
+        var context = context(of: request.head, route)
+        context.place = place
+        var response: ServerResponse
+        do throws(APIError) {
+            guard let caller = try authenticator.caller(id: order.keyID) else {
+                return .refused(
+                    reason: "The key that has asked for this batch opens nothing any more.")
+            }
+            context.caller = caller
+            guard caller.allows(.batches) else {
+                return .refused(reason: Self.refusal(of: .batches, caller))
+            }
+            if let family = endpoint.family, !caller.allows(family) {
+                return .refused(reason: Self.refusal(of: family, caller))
+            }
+            context.account(for: endpoint)
+            try context.enter()
+            response = try await answer(request, endpoint, route, &context)
+            if !Task.isCancelled {
+                await context.record.commit(status: response.head.status.code)
+            }
+        } catch {
+            if let delay = error.retryAfterSeconds, !Task.isCancelled {
+                context.record.dropTrail()
+                context.record.end(status: error.status(in: context.dialect))
+                return .later(.seconds(delay))
+            }
+            if !Task.isCancelled { count(error, context) }
+            response = ServerResponse(error, in: context)
+        }
+        // What came of a line that was given up may be a part of its answer.
+        if Task.isCancelled {
+            context.record.end(status: RequestRecord.clientClosedRequest, isAbandoned: true)
+            return .stopped
+        }
+        guard case .bytes(let body) = finish(response, context).body else {
+            return .refused(reason: "\(order.endpoint) answers with a stream.")
+        }
+        let consumed = context.record.usage
+        var usage = BatchUsage()
+        usage.promptTokens = consumed.promptTokens
+        usage.cachedTokens = consumed.cachedPromptTokens
+        usage.completionTokens = consumed.completionTokens
+        usage.thinkingTokens = consumed.thinkingTokens
+        return .answered(
+            status: response.head.status.code, id: context.id, body: body, usage: usage)
+    }
+
+    /// Says what is wrong with the model of lines of a batch, before any of them is answered.
+    ///
+    /// - Parameters:
+    ///   - batch: the batch.
+    ///   - name: the model's name; nil for the default one.
+    /// - Returns: what is wrong, if anything is.
+    package func judge(_ batch: StoredBatch, _ name: String?) -> BatchFault? {
+        do throws(APIError) {
+            let model = try backend.model(named: name)
+            guard let caller = try authenticator.caller(id: batch.order.keyID),
+                !caller.limits.allowsModel(model.description.isNamed)
+            else { return nil }
+            throw .forbidden(reason: "The key '\(caller.name)' is not for this model.")
+        } catch {
+            // One that is being loaded is no fault of the line.
+            guard error.retryAfterSeconds == nil else { return nil }
+            return BatchFault("model_not_found", "body.model: \(error)", "body.model")
         }
     }
 
@@ -464,7 +553,7 @@ package struct APIServer: Sendable {
             if case .serving = slot.state { true } else { false }
         }
         let limit = capacity * max(1, engines.count)
-        let busy = engine.runningSequences + engine.waitingSequences
+        let busy = engine.runningForeground + engine.waitingForeground
         return RateFields(limit: limit, remaining: max(0, limit - busy), reset: wait)
     }
 }

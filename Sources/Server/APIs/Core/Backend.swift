@@ -26,6 +26,9 @@ struct Backend: Sendable {
     /// Where files are kept; nil where none are.
     let files: FileStore?
 
+    /// The batches of clients; nil where none are taken.
+    let batches: BatchStore?
+
     /// Where it is waited for the disk that files are on.
     let disk = DiskQueue()
 
@@ -46,7 +49,8 @@ struct Backend: Sendable {
 
     init(
         configuration: APIServer.Configuration, needsKey: Bool, access: AccessControl?,
-        models: ModelRegistry, storage: RecordStore?, files: FileStore?, registry: MetricsRegistry,
+        models: ModelRegistry, storage: RecordStore?, files: FileStore?, batches: BatchStore? = nil,
+        registry: MetricsRegistry,
         unixTime: @escaping @Sendable () -> Int
     ) {
         self.configuration = configuration
@@ -55,6 +59,7 @@ struct Backend: Sendable {
         self.models = models
         self.storage = storage
         self.files = files
+        self.batches = batches
         self.registry = registry
         self.unixTime = unixTime
         roster = RequestRoster()

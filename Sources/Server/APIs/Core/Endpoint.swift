@@ -87,11 +87,11 @@ struct Endpoint: Sendable {
     /// An endpoint that shows or does something which takes long.
     static func later(
         _ paths: String..., method: HTTPRequest.Method = .get, isOpen: Bool = false,
-        isListed: Bool = true, contract: EndpointContract? = nil,
+        isListed: Bool = true, dialect: Dialect? = nil, contract: EndpointContract? = nil,
         answer: @escaping @Sendable (RequestContext) async throws(APIError) -> ServerResponse
     ) -> Endpoint {
         Endpoint(
-            paths: paths, method: method, isOpen: isOpen, isListed: isListed, dialect: nil,
+            paths: paths, method: method, isOpen: isOpen, isListed: isListed, dialect: dialect,
             contract: contract, answer: .later(answer))
     }
 

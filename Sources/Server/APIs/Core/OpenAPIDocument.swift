@@ -161,7 +161,7 @@ struct OpenAPIDocument: Sendable {
                 in: dialect, hasBody: endpoint.contract?.request != nil,
                 hasQuery: endpoint.contract?.query != nil,
                 hasParameter: endpoint.parameter != nil,
-                storesFiles: endpoint.contract?.needsFiles == true && endpoint.method != .get)
+                storesFiles: endpoint.contract?.changesJobs == true && endpoint.method != .get)
             {
                 statuses[status, default: []].append(dialect.errors.schema)
             }

@@ -118,6 +118,9 @@ final class RequestRecord: Sendable {
         }
     }
 
+    /// What was consumed so far.
+    var usage: Usage { state.withLock { $0.usage } }
+
     /// Keeps the place that the request has within the limits of its key.
     func hold(_ lease: AccessLease) { state.withLock { $0.lease = lease } }
 
@@ -251,6 +254,7 @@ final class RequestRecord: Sendable {
             state.usage.promptTokens += usage.promptTokens
             state.usage.completionTokens += usage.completionTokens
             state.usage.cachedPromptTokens += usage.cachedPromptTokens
+            state.usage.thinkingTokens += usage.thinkingTokens
             state.usage.firstTokenDuration = usage.firstTokenDuration
             state.usage.queueDuration = usage.queueDuration
             // Streams have told theirs.

@@ -7,7 +7,8 @@ struct RouteTable: Sendable {
     /// Every family.
     static let standard: RouteTable = RouteTable(
         .chat, .responses, .storedResponses, .completions, .fim, .messages, .decisions,
-        .embeddings, .files, .models, .adapters, .tokens, .ollama, .admin, .keys, .service,
+        .embeddings, .files, .batches, .models, .adapters, .tokens, .ollama, .admin, .keys,
+        .service,
         .machine, .page)
 
     /// A path with a parameter in it.

@@ -46,22 +46,7 @@ struct ClientFiles: Sendable {
         do throws(JobsError) {
             return try work()
         } catch {
-            throw failure(error)
-        }
-    }
-
-    private func failure(_ error: JobsError) -> APIError {
-        let sentence = "\(error)".prefix(1).uppercased() + "\(error)".dropFirst() + "."
-        switch error {
-        case .fileTooLarge: return .tooLarge(reason: sentence)
-        case .noRoom(.bytes, _, _), .noRoom(.files, _, _): return .forbidden(reason: sentence)
-        case .noRoom(.allBytes, _, _), .diskFull: return .noStorage(reason: sentence)
-        case .held: return .conflict(reason: sentence)
-        case .otherKey, .damaged: return .failed(reason: sentence)
-        case .folder, .disk:
-            // Its places on the disk are no client's affair.
-            Logger(label: "cierzo.files").error("\(error)", metadata: ["request": "\(requestID)"])
-            return .failed(reason: "The server's disk does not do as it should.")
+            throw APIError(error, requestID: requestID)
         }
     }
 
@@ -72,5 +57,23 @@ struct ClientFiles: Sendable {
         guard let file = try reaching({ () throws(JobsError) in try store.file(id, of: owner) })
         else { throw .itemNotFound(id) }
         return file
+    }
+}
+
+extension APIError {
+    /// Why something is not kept, or cannot be read.
+    init(_ error: JobsError, requestID: String) {
+        let sentence = "\(error)".prefix(1).uppercased() + "\(error)".dropFirst() + "."
+        switch error {
+        case .fileTooLarge: self = .tooLarge(reason: sentence)
+        case .noRoom(.bytes, _, _), .noRoom(.files, _, _): self = .forbidden(reason: sentence)
+        case .noRoom(.allBytes, _, _), .diskFull: self = .noStorage(reason: sentence)
+        case .held: self = .conflict(reason: sentence)
+        case .otherKey, .damaged: self = .failed(reason: sentence)
+        case .folder, .disk:
+            // Its places on the disk are no client's affair.
+            Logger(label: "cierzo.files").error("\(error)", metadata: ["request": "\(requestID)"])
+            self = .failed(reason: "The server's disk does not do as it should.")
+        }
     }
 }

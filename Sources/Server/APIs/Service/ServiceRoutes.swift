@@ -37,11 +37,13 @@ extension RouteGroup {
     private static func document(for context: RequestContext) -> OpenAPIDocument {
         let keepsResponses = context.backend.storage != nil
         let keepsFiles = context.backend.files != nil
+        let takesBatches = context.backend.batches != nil
         let counts = context.backend.access?.usage != nil
         return OpenAPIDocument(
             endpoints: RouteTable.standard.endpoints.filter {
                 (keepsResponses || $0.contract?.needsStorage != true)
                     && (keepsFiles || $0.contract?.needsFiles != true)
+                    && (takesBatches || $0.contract?.needsBatches != true)
                     && (counts || $0.contract?.needsUsage != true)
             }, rules: context.rules,
             isForced: context.isDialectForced, needsKey: context.backend.needsKey,

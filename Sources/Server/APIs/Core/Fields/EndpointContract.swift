@@ -46,6 +46,9 @@ package struct EndpointContract: Sendable {
     /// Whether it is there only where files are kept.
     package var needsFiles = false
 
+    /// Whether it is there only where batches are taken.
+    package var needsBatches = false
+
     /// Whether it is there only where usage is counted.
     package var needsUsage = false
 
@@ -70,6 +73,9 @@ package struct EndpointContract: Sendable {
         self.request = request
         self.answer = answer
     }
+
+    /// Whether it may change files or batches.
+    var changesJobs: Bool { needsFiles || needsBatches }
 
     /// The same, of an endpoint that reads what stands after the `?` of its path.
     package func queried(_ fields: FieldList) -> EndpointContract {
