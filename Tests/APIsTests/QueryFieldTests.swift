@@ -36,6 +36,9 @@ import Testing
                 return ["true", "false", "True"].map { ($0, true) }
                     + [("1", false), ("yes", false), ("%FF", false)]
             case (_, .array): return (numbers + ["a&\(field.name)=b"]).map { ($0, true) }
+            // The id of something, of which there is nothing here.
+            case (_, .string) where path == "/v1/files" && field.name == "after":
+                return (numbers + ["%FF"]).map { ($0, $0.isEmpty) }
             case (_, .string): return numbers.map { ($0, true) } + [("%FF", false), ("%zz", false)]
             default:
                 Issue.record("no texts of this kind")
