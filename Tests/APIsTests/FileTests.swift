@@ -129,6 +129,19 @@ import Testing
         #expect(try await server.get("/v1/files", as: "files").status == 200)
     }
 
+    @Test func `who uploads and deletes is on record, and no request is counted`() async throws {
+        let server = try KeyedClient(
+            ["one": AccessLimits()], files: try store(), isAccounted: true)
+        let fields = server.fields("one").merging(Self.type) { $1 }
+        let upload = try await server.client.send(.post, "/v1/files", Self.form(), fields)
+        let id = try #require(try upload.json["id"]?.stringValue)
+        #expect(try await server.get("/v1/files/\(id)", as: "one").status == 200)
+        _ = try await server.client.send(.delete, "/v1/files/\(id)", "", fields)
+        let routes = try server.records().map { $0["route"]?.stringValue }
+        #expect(routes == ["/v1/files", "/v1/files/{id}"])
+        #expect(try server.usage().isEmpty)
+    }
+
     @Test func `without a folder the error says which setting names one`() async throws {
         let client = TestClient()
         for reply in [
