@@ -168,11 +168,14 @@ let package = Package(
             "Telemetry", in: "Server", uses: ["CTransfer", "JSON"], from: ["Metrics", "Tracing"]),
         room("Storage", in: "Server"),
         room("Access", in: "Server", uses: ["CCrypto", "CFiles", "JSON"], from: ["GRDB"]),
+        room(
+            "Jobs", in: "Server", uses: ["Access", "CTransfer", "JSON"], from: ["GRDB"]),
         room("Page", in: "Server", uses: ["CPage", "HTTP"], from: ["HTTPTypes"]),
         room(
             "APIs", in: "Server",
             uses: [
-                "Access", "Computation", "HTTP", "JSON", "Page", "Tokenization", "Conversation",
+                "Access", "Computation", "HTTP", "JSON", "Jobs", "Page", "Tokenization",
+                "Conversation",
                 "Recognition", "AnswerParsing", "Sampling", "Scheduling", "Generation", "Serving",
                 "Storage",
                 "Telemetry",
@@ -194,6 +197,7 @@ let package = Package(
                 "HTTP",
                 "Inference",
                 "JSON",
+                "Jobs",
                 "ModelFiles",
                 "ModelTools",
                 "Page",
@@ -258,8 +262,8 @@ let package = Package(
             name: "Fuzzers",
             dependencies: [
                 "APIs", "Access", "AnswerParsing", "Architectures", "Computation", "Conversation",
-                "Generation", "HTTP", "JSON", "Jinja", "ModelFiles", "Recognition", "Scheduling",
-                "Serving", "Tokenization", "ConversationSupport", "ServingSupport",
+                "Generation", "HTTP", "JSON", "Jinja", "Jobs", "ModelFiles", "Recognition",
+                "Scheduling", "Serving", "Tokenization", "ConversationSupport", "ServingSupport",
             ] + ["HTTPTypes"].compactMap { products[$0] },
             path: "Tests/Fuzzers", swiftSettings: swiftSettings),
 
@@ -329,6 +333,7 @@ let package = Package(
         tests(
             of: "Telemetry", uses: ["HTTP", "JSON"], from: ["HTTPTypes", "Metrics", "Tracing"]),
         tests(of: "Storage", uses: ["TestSupport"]),
+        tests(of: "Jobs", uses: ["Access", "JSON", "TestSupport"]),
         tests(of: "Page", uses: ["HTTP"], from: ["HTTPTypes"]),
         tests(
             of: "Access", uses: ["JSON", "TestSupport"], resources: [.copy("Goldens")]),
@@ -339,6 +344,7 @@ let package = Package(
                 "Access",
                 "HTTP",
                 "JSON",
+                "Jobs",
                 "Page",
                 "AnswerParsing", "Recognition",
                 "Generation", "Scheduling",

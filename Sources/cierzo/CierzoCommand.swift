@@ -44,7 +44,8 @@ package struct CierzoCommand: AsyncParsableCommand {
         version: Build.version,
         subcommands: [
             Serve.self, Generate.self, Inspect.self, Pack.self, Quantize.self, Upcycle.self,
-            Bench.self, Grammar.self, Logits.self, Pull.self, Doctor.self, Plan.self, Keys.self,
+            Bench.self, BatchCommand.self, Grammar.self, Logits.self, Pull.self, Doctor.self,
+            Plan.self, Keys.self,
             UsageCommand.self, Audit.self,
         ])
 

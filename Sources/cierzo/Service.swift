@@ -9,6 +9,7 @@ import Foundation
 import Generation
 import HTTP
 import Inference
+import Jobs
 import Logging
 import Metrics
 import ModelFiles
@@ -57,6 +58,9 @@ struct Service: Sendable {
         let access = try configuration.openAccess(logger)
         let exporter = try configuration.makeSpanExporter(registry, logger)
         let storage = try configuration.openStorage(logger)
+        let files = try configuration.openFiles(logger)
+        let notice = try configuration.makeBatchNotifier(logger)
+        let batches = configuration.makeBatches(on: files, tellsEnds: notice != nil)
         let prefixStore = try configuration.openPrefixStore(logger)
         let residency = ModelResidency(
             configuration.residency(modelCount: entries.count), logger: logger)
@@ -64,12 +68,20 @@ struct Service: Sendable {
         let slots = entries.map { _ in models.announce() }
         let api = APIServer(
             models: models, configuration: apiConfiguration, access: access?.control,
-            storage: storage, registry: registry, tracer: exporter.map { CollectorTracer($0) },
+            storage: storage, files: files, batches: batches, registry: registry,
+            tracer: exporter.map { CollectorTracer($0) },
             unixTime: { Int(Date().timeIntervalSince1970) }, logger: logger)
         let http = HTTPServer(
             configuration: configuration.http,
             errorResponse: { api.refusal($0, $1, $2) }, admission: { api.admit($0) },
-            handler: { await api.handle($0) })
+            intake: { await api.intake($0) }, handler: { await api.handle($0) })
+        let runner = batches.map { [logger] batches in
+            let lineCount = configuration.linesAtOnce
+            return BatchRunner(
+                batches, lineCount: { lineCount }, judge: { api.judge($0, $1) }, notifier: notice,
+                report: { reason in logger.error("batches", metadata: ["reason": "\(reason)"]) },
+                answer: { await api.answer($0) })
+        }
         let notifier = ServiceNotifier(
             environment: ProcessInfo.processInfo.environment, logger: logger)
         let stop = StopRequest(logger: logger) { [logger] in
@@ -103,6 +115,7 @@ struct Service: Sendable {
             registry: models, prefixStore: prefixStore, stop: stop, logger: logger,
             whenReady: { status in
                 await http.beginAccepting()
+                runner?.start()
                 notifier.ready(status)
             })
         Task { await notifier.watch(models) }
@@ -126,6 +139,8 @@ struct Service: Sendable {
         if waits {
             await http.finish(within: configuration.shutdownGrace)
         }
+        // They go on where they stand when there is a server again.
+        await runner?.stop()
         models.stop()
         // The engines first: what they cut off still tells its client so.
         await residency.end(grace: max(.zero, deadline - .now))
@@ -180,6 +195,90 @@ extension ServiceConfiguration {
                 key: "storage", source: "configuration", expected: "a folder that can be written",
                 found: "\(error)")
         }
+    }
+}
+
+extension ServiceConfiguration {
+    /// Opens the folder of files and jobs, if there is to be one.
+    fileprivate func openFiles(_ logger: Logger) throws(SettingsError) -> FileStore? {
+        guard let jobsDirectory else {
+            guard let jobsKey else { return nil }
+            throw .invalid(
+                key: "jobs-key", source: "configuration",
+                expected: "a folder (jobs-directory) whose files it encrypts", found: jobsKey)
+        }
+        var key: StorageKey?
+        do throws(AccessError) {
+            key = try jobsKey.map { path throws(AccessError) in try StorageKey(path: path) }
+        } catch {
+            throw .invalid(
+                key: "jobs-key", source: "configuration", expected: "a key of 32 bytes",
+                found: "\(error)")
+        }
+        do throws(JobsError) {
+            let store = try FileStore(
+                try JobDatabase(folder: jobsDirectory), limits: fileLimits, key: key,
+                unixTime: { Int(Date().timeIntervalSince1970) },
+                report: { reason in logger.error("files", metadata: ["reason": "\(reason)"]) })
+            logger.info(
+                "files",
+                metadata: [
+                    "folder": "\(jobsDirectory)", "encryption": "\(key == nil ? "none" : "on")",
+                ])
+            return store
+        } catch {
+            throw .invalid(
+                key: "jobs-directory", source: "configuration",
+                expected: "a folder that can be written", found: "\(error)")
+        }
+    }
+}
+
+extension ServiceConfiguration {
+    /// The lines of batches that are under way at the same time: as many as an engine computes, and
+    /// some that are read meanwhile.
+    fileprivate var linesAtOnce: Int { engine.maxSequences + (engine.maxSequences + 1) / 2 }
+
+    /// The batches on some files.
+    fileprivate func makeBatches(on files: FileStore?, tellsEnds: Bool) -> BatchStore? {
+        guard let files else { return nil }
+        var limits = batchLimits
+        // A line is a request.
+        limits.maxLineByteCount = http.limits.maxBodyBytes
+        return BatchStore(
+            files, limits: limits, tellsEnds: tellsEnds,
+            unixTime: { Int(Date().timeIntervalSince1970) })
+    }
+
+    /// What tells of the ends of batches, if somebody is to be told.
+    fileprivate func makeBatchNotifier(
+        _ logger: Logger
+    ) throws(SettingsError) -> BatchNotifier? {
+        guard let batchWebhook else { return nil }
+        guard let batchWebhookSecret, jobsDirectory != nil else {
+            throw .invalid(
+                key: "batch-webhook", source: "configuration",
+                expected: "a jobs-directory and a batch-webhook-secret beside it",
+                found: batchWebhook)
+        }
+        let secret: WebhookSecret
+        do throws(AccessError) {
+            secret = try WebhookSecret(path: batchWebhookSecret)
+        } catch {
+            throw .invalid(
+                key: "batch-webhook-secret", source: "configuration",
+                expected: "a file with a secret", found: "\(error)")
+        }
+        let notifier = BatchNotifier(
+            batchWebhook, secret: secret,
+            report: { reason in logger.warning("webhook", metadata: ["reason": "\(reason)"]) })
+        guard let notifier else {
+            throw .invalid(
+                key: "batch-webhook", source: "configuration",
+                expected: "an address of HTTP or HTTPS such as https://hooks.example/{id}",
+                found: batchWebhook)
+        }
+        return notifier
     }
 }
 
@@ -286,12 +385,14 @@ private struct ModelService: Sendable {
     private func open(_ models: [(entry: ModelEntry, slot: ModelSlot)]) throws -> [OpenedModel] {
         // One team of threads for all: what it does not do at the same time, it does by turns.
         let pool = try configuration.engine.makePool()
+        let gate = ForegroundGate()
         let program = prefixStore == nil ? Build.version : Build.identity()
         var opened: [OpenedModel] = []
         var names: Set<String> = []
         for (index, (entry, slot)) in models.enumerated() {
             var entry = entry
             entry.assembly.sharedPool = pool
+            entry.assembly.gate = gate
             entry.assembly.prefixStore = prefixStore
             entry.assembly.build = program
             let isEssential = index == 0 || entry.isPinned

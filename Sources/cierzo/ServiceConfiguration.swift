@@ -4,6 +4,7 @@ package import APIs
 import Access
 import Console
 package import HTTP
+import Jobs
 import Logging
 package import Serving
 import Storage
@@ -61,6 +62,16 @@ package struct ServiceConfiguration: SettingSubject {
     /// The folder of responses that clients may come back to; nil to keep none.
     var storage: String?
     var storageLimits = RecordLimits()
+
+    /// The folder of files and jobs; nil to keep none.
+    var jobsDirectory: String?
+    /// The file of the key that they are encrypted with; nil for none.
+    var jobsKey: String?
+    var fileLimits = FileLimits()
+    var batchLimits = BatchLimits()
+    /// Who is told that a batch has ended, and the file of what that is signed with; nil for nobody.
+    var batchWebhook: String?
+    var batchWebhookSecret: String?
 
     /// The folder of KV blocks that outlive the process; nil to keep none.
     var cacheDirectory: String?

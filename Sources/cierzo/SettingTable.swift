@@ -4,6 +4,7 @@ import APIs
 import Computation
 import Console
 import HTTP
+import Jobs
 import Logging
 import Page
 import Parallelism
@@ -17,7 +18,7 @@ import Storage
 package enum SettingTable {
     /// All rows, in the order of the file.
     package static let rows: [Setting] =
-        model + access + accounts + machine + engine + api + storage + http + process
+        model + access + accounts + machine + engine + api + storage + jobs + http + process
 
     /// The row of a key.
     package static func row(_ key: String) -> Setting? { rows.first { $0.key == key } }
@@ -360,6 +361,68 @@ package enum SettingTable {
         Setting(
             "storage-age", \.storageLimits.maxAge, .seconds(60...315_360_000),
             "How long they are kept."),
+    ]
+
+    private static let jobs = [
+        Setting(
+            "jobs-directory", \.jobsDirectory, .optional(.text),
+            otherwise: "none, no files are kept",
+            example: "/var/lib/cierzo/jobs",
+            "A folder in which files are kept that clients upload (/v1/files), and their batches "
+                + "(/v1/batches, /v1/batch/jobs).",
+            "Each key finds its own only. Only the server's user may read them. One server at a time "
+                + "uses a folder."),
+        Setting(
+            "jobs-key", \.jobsKey, .optional(.text), otherwise: "none, files are not encrypted",
+            example: "/etc/cierzo/jobs.key",
+            "A file with the key that files are encrypted with on the disk (AES-256-GCM).",
+            "`openssl rand -out FILE 32` makes one; only the server's user may be able to read it. "
+                + "Names, sizes and times are not encrypted. Without the key nobody can read what was "
+                + "stored with it, the operator included."),
+        Setting(
+            "max-file-size", \.fileLimits.maxFileByteCount, .mebibytes(1...1_048_576),
+            "The largest file that is uploaded.",
+            "It goes to the disk as it arrives, past max-body-bytes and memory."),
+        Setting(
+            "files-per-key", \.fileLimits.maxCountPerOwner, .number(1...1_000_000, "files"),
+            "The most files of a key."),
+        Setting(
+            "files-size-per-key", \.fileLimits.maxByteCountPerOwner, .mebibytes(1...1_073_741_824),
+            "The most that the files of a key take together.",
+            "What the server writes for a key counts, and is not refused."),
+        Setting(
+            "files-size", \.fileLimits.maxByteCount, .mebibytes(1...1_073_741_824),
+            "The most that all files take together."),
+        Setting(
+            "files-age", \.fileLimits.maxAge, .optional(.seconds(60...315_360_000)),
+            otherwise: "for ever", example: "2592000",
+            "How long files are kept whose upload says nothing of it (expires_after).",
+            "A file that a job needs is kept until that has ended."),
+        Setting(
+            "batch-lines", \.batchLimits.maxLineCount, .number(1...1_000_000, "lines"),
+            "The most requests of a batch (/v1/batches), each of max-body-bytes at most."),
+        Setting(
+            "batches-per-key", \.batchLimits.maxUnfinishedPerOwner, .number(1...100_000, "batches"),
+            "The most batches of a key that have not ended."),
+        Setting(
+            "batches-at-once", \.batchLimits.maxRunning, .number(1...64, "batches"),
+            "The batches that are worked on at the same time, each of another key where there are "
+                + "several.",
+            "Their requests are computed only while nobody else has any."),
+        Setting(
+            "batch-webhook", \.batchWebhook, .optional(.text), otherwise: "none, nobody is told",
+            example: "https://hooks.example/cierzo/{status}/{id}",
+            "An address that is told when a batch has ended, as OpenAI's webhooks are; {status} and "
+                + "{id} stand for the batch's.",
+            "Nothing but the batch's id and status is told. What is not taken is tried again for some "
+                + "hours. It needs batch-webhook-secret and libcurl4."),
+        Setting(
+            "batch-webhook-secret", \.batchWebhookSecret, .optional(.text), otherwise: "none",
+            example: "/etc/cierzo/webhook.secret",
+            "A file with the secret that webhooks are signed with (Standard Webhooks): whsec_ and "
+                + "base64 of 24 to 64 bytes.",
+            "`(printf whsec_; openssl rand -base64 32) > FILE` makes one; only the server's user may "
+                + "be able to read it."),
     ]
 
     private static let http = [

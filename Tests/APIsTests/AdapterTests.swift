@@ -190,6 +190,23 @@ import Testing
         #expect(try await server.get("/v1/models").json["data"]?.arrayValue?.count == 1)
     }
 
+    @Test func `where the folder is, is not told, however it is named`() async throws {
+        let folder = try TemporaryFolder()
+        try folder.write("no adapter", to: "damaged.gguf")
+        var configuration = APIServer.Configuration()
+        let depth = FileManager.default.currentDirectoryPath.count { $0 == "/" }
+        let real = URL(fileURLWithPath: folder.path).resolvingSymlinksInPath().path
+        configuration.adapterDirectory =
+            String(repeating: "../", count: depth) + real.dropFirst()
+        let client = TestClient(configuration)
+        client.slot.announce(ModelAdapters(of: try Self.base.get(), in: nil, hash: nil))
+        let reply = try await client.post(
+            "/v1/load_lora_adapter", #"{"lora_name":"a","lora_path":"damaged.gguf"}"#)
+        #expect(reply.status == 400)
+        #expect(reply.text.contains("adapter-directory/damaged.gguf"))
+        #expect(!reply.text.contains(real.dropFirst()))
+    }
+
     @Test func `files of a folder that are links to elsewhere are not read`() async throws {
         let folder = try TemporaryFolder()
         let outside = try TemporaryFolder()

@@ -21,15 +21,27 @@ import Testing
         let key: ContentKey.Private
         let control: AccessControl
         let server: APIServer
+        /// The key of an operator, where the server has keys.
+        private var fields: [String: String] = [:]
 
-        init(_ policy: AuditContent.Policy = .all) throws {
+        init(_ policy: AuditContent.Policy = .all, isKeyed: Bool = false) throws {
             folder = try TemporaryFolder()
             key = try ContentKey.Private()
+            var ring: KeyRing?
+            if isKeyed {
+                var keys = KeyFile()
+                let cost = try #require(ScryptCost(n: 16, r: 1, p: 1))
+                let secret = try keys.add(
+                    "admin", .with { $0.isAdmin = true }, expires: nil, at: 7, cost: cost)
+                fields = ["authorization": "Bearer \(secret)"]
+                try PrivateFile("\(folder.path)/keys").write(keys.bytes)
+                ring = try KeyRing(path: "\(folder.path)/keys", unixTime: { 7 })
+            }
             let log = try AuditLog(
                 folder: "\(folder.path)/audit", content: AuditContent(policy, for: key.publicKey),
                 unixTime: { 7 })
             control = try AccessControl(
-                audit: log, clock: AccessClock(milliseconds: { 0 }, unixTime: { 7 }))
+                keys: ring, audit: log, clock: AccessClock(milliseconds: { 0 }, unixTime: { 7 }))
             let models = ModelRegistry()
             let model = try Self.model(maxBatchTokens: 64)
             models.announce(model.description).serve(model)
@@ -66,7 +78,8 @@ import Testing
         @discardableResult
         func send(_ path: String, _ body: String, id: String = "id") async throws -> [UInt8] {
             let response = await server.handle(
-                TestClient.request(.post, path, body, ["x-request-id": id]))
+                TestClient.request(
+                    .post, path, body, fields.merging(["x-request-id": id]) { $1 }))
             switch response.body {
             case .bytes(let bytes):
                 let text = String(decoding: bytes, as: UTF8.self)
@@ -77,6 +90,16 @@ import Testing
                 try await produce(ResponseWriter { sink.append($0) })
                 return sink.bytes
             }
+        }
+
+        /// What an operator is told.
+        func ask(_ path: String, _ body: JSONObject? = nil) async throws -> (Int, JSONValue) {
+            let response = await server.handle(
+                TestClient.request(
+                    body == nil ? .get : .post, path,
+                    body.map { JSONValue.object($0).serialized() } ?? "", fields))
+            guard case .bytes(let bytes) = response.body else { return (0, .null) }
+            return (response.head.status.code, try JSONParser.parse(bytes))
         }
 
         func record(_ id: String = "id") throws -> AuditRecord {
@@ -350,5 +373,41 @@ import Testing
         await #expect(throws: AuditReplay.Failure.self) {
             try await server.replay { $0[member] = try? JSONParser.parse(value) }
         }
+    }
+
+    @Test func `an operator has a request answered again by the API`() async throws {
+        let recorded = try Recorded(isKeyed: true)
+        let body =
+            #"{"model":"tiny","messages":[{"role":"user","content":"Say something."}],"max_tokens":9}"#
+        try await recorded.send("/v1/chat/completions", body)
+        let (_, found) = try await recorded.ask("/v1/admin/audit?request=id")
+        let place = try #require(found["data"]?[0]?["place"])
+        #expect(found["data"]?[0]?["sealed_for"]?.stringValue == recorded.key.publicKey.id)
+        let (_, record) = try await recorded.ask("/v1/admin/audit/\(place.stringValue ?? "")")
+        let box = try #require(Data(base64Encoded: record["sealed"]?["box"]?.stringValue ?? ""))
+        let bound = try #require(record["sealed"]?["bound"]?.stringValue)
+        let opened = try #require(try recorded.key.open(Array(box), boundTo: Array(bound.utf8)))
+        let content = String(decoding: opened, as: UTF8.self)
+        func replay(_ content: String) async throws -> (Int, JSONValue) {
+            try await recorded.ask(
+                "/v1/admin/audit/replay", ["place": place, "content": .string(content)])
+        }
+        let (status, answer) = try await replay(content)
+        #expect(status == 200, "\(answer)")
+        #expect(answer["same"] == true)
+        #expect(answer["same_computation"] == true)
+        #expect(answer["prompt_renders_same"] == true)
+        #expect(answer["texts"]?.arrayValue?.count == 1)
+
+        // What was changed is no content of that record.
+        var object = try #require(try JSONParser.parse(content).objectValue)
+        var runs = try #require(object["runs"]?.arrayValue)
+        var run = try #require(runs[0].objectValue)
+        run["prompt"] = [1, 2, 3]
+        runs[0] = .object(run)
+        object["runs"] = .array(runs)
+        let (refused, error) = try await replay(JSONValue.object(object).serialized())
+        #expect(refused == 400)
+        #expect(error["error"]?["param"] == "content")
     }
 }

@@ -74,6 +74,23 @@ import Testing
     }
 
     @Test(arguments: [
+        (["sec-fetch-site": "cross-site"], 403), (["origin": "http://evil.example"], 403),
+        (["origin": "null"], 403), (["sec-fetch-site": "same-origin"], 200), ([:], 200),
+        (["origin": "http://localhost:3000"], 200), (["origin": page], 200),
+    ])
+    func `without keys a strange page has nothing measured or watched`(
+        fields: [String: String], status: Int
+    ) async throws {
+        let client = TestClient(.init(browsers: BrowserPolicy(allowedOrigins: [Self.page])))
+        for path in ["/v1/admin/machine/events", "/v1/admin/doctor", "/metrics"] {
+            let request = TestClient.request(.get, path, "", fields)
+            #expect(await client.server.handle(request).head.status.code == status, "\(path)")
+        }
+        // What only shows something may be led to from anywhere.
+        #expect(try await client.get("/", ["sec-fetch-site": "cross-site"]).status == 200)
+    }
+
+    @Test(arguments: [
         "text/plain", "text/plain;charset=UTF-8", "application/x-www-form-urlencoded",
         "multipart/form-data; boundary=x", "", "application/jsonx", "TEXT/PLAIN",
         "text/plain; application/json",

@@ -22,8 +22,10 @@ import Testing
         var forcedPath: String { "/\(rules.dialect.rawValue)\(path)" }
 
         static let all: [Asked] = ServedContract.all.flatMap { served in
-            // Keys are changed with a key alone, which KeyRouteTests has.
-            guard let fields = served.contract?.request, served.path != KeyRouteTests.path else {
+            // Keys and records need a key, which KeyRouteTests and AuditRouteTests have.
+            guard let fields = served.contract?.request,
+                served.contract?.needed != .keys, served.contract?.needed != .audit
+            else {
                 return [Asked]()
             }
             return served.dialects.map {
@@ -39,6 +41,7 @@ import Testing
         let client = TestClient(
             configuration, engine: ScriptedEngine(contextLength: 8_192),
             tokenizer: ByteTokenizer(fillsGaps: true),
+            batches: BatchRouteTests.exampleStore(),
             embedding: EmbeddingAbility(
                 Pooling(.last), dimension: 8, hasScore: true, isEncoder: false))
         if let adapters = AdapterTests.loaded("support") { client.slot.announce(adapters) }

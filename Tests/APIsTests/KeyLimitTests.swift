@@ -23,7 +23,7 @@ import Testing
         #expect(first.field("x-ratelimit-limit-req-minute") == "2")
         #expect(first.field("x-ratelimit-remaining-req-minute") == "1")
         #expect(first.field("anthropic-ratelimit-requests-remaining") == "1")
-        #expect(first.field("anthropic-ratelimit-requests-reset") == "1970-01-01T00:00:37Z")
+        #expect(first.field("anthropic-ratelimit-requests-reset") == "2027-01-15T08:00:30Z")
         #expect(first.field("x-ratelimit-limit-tokens") == nil)
         #expect(try await server.complete(as: "a").status == 200)
         server.clock.pass(seconds: 0.5)

@@ -6,6 +6,7 @@ import Generation
 import HTTP
 import HTTPTypes
 import JSON
+import Jobs
 import ServingSupport
 import Storage
 import Synchronization
@@ -35,25 +36,41 @@ struct KeyedClient {
     private let configuration: APIServer.Configuration
 
     /// A server with a key for each of these names, which counts and records if it is accounted.
+    ///
+    /// - Parameters:
+    ///   - limits: what each key may do.
+    ///   - spans: the seconds after which some of them end.
+    ///   - configuration: limits and names.
+    ///   - managesKeys: whether operators may change the keys by the API.
+    ///   - engine: what answers.
+    ///   - storage: where responses are kept.
+    ///   - files: where files are kept.
+    ///   - batches: where batches are kept.
+    ///   - isAccounted: whether it counts and records.
+    /// - Throws: where a file cannot be written.
     init(
-        _ limits: [String: AccessLimits], configuration: APIServer.Configuration = .init(),
+        _ limits: [String: AccessLimits], ending spans: [String: Int] = [:],
+        configuration: APIServer.Configuration = .init(), managesKeys: Bool = false,
         engine: ScriptedEngine = ScriptedEngine(), storage: RecordStore? = nil,
-        isAccounted: Bool = false
+        files: FileStore? = nil, batches: BatchStore? = nil, isAccounted: Bool = false
     ) throws {
         let cheap = try #require(ScryptCost(n: 16, r: 1, p: 1))
         let clock = Clock()
         var keys = KeyFile()
         secrets = try limits.reduce(into: [:]) { secrets, pair in
             secrets[pair.key] = try keys.add(
-                pair.key, pair.value, expires: nil, at: clock.seconds, cost: cheap)
+                pair.key, pair.value, expires: spans[pair.key].map { clock.seconds + $0 },
+                at: clock.seconds, cost: cheap)
         }
         folder = try TemporaryFolder()
         let file = PrivateFile("\(folder.path)/keys")
         try file.write(keys.bytes)
         self.clock = clock
+        var configuration = configuration
+        if managesKeys { configuration.keyFile = file }
         self.configuration = configuration
         (control, client) = try Self.start(
-            folder, clock, configuration, engine, storage, isAccounted: isAccounted)
+            folder, clock, configuration, engine, storage, files, batches, isAccounted: isAccounted)
     }
 
     /// A server whose process has ended and begun again, with its files and the same time.
@@ -66,13 +83,14 @@ struct KeyedClient {
         clock = other.clock
         configuration = other.configuration
         (control, client) = try Self.start(
-            folder, clock, configuration, ScriptedEngine(), nil, isAccounted: true,
+            folder, clock, configuration, ScriptedEngine(), nil, nil, nil, isAccounted: true,
             isRecorded: false)
     }
 
     private static func start(
         _ folder: TemporaryFolder, _ clock: Clock, _ configuration: APIServer.Configuration,
-        _ engine: ScriptedEngine, _ storage: RecordStore?, isAccounted: Bool,
+        _ engine: ScriptedEngine, _ storage: RecordStore?, _ files: FileStore?,
+        _ batches: BatchStore?, isAccounted: Bool,
         isRecorded: Bool = true
     ) throws -> (AccessControl, TestClient) {
         var usage: UsageLedger?
@@ -89,7 +107,9 @@ struct KeyedClient {
             usage: usage, audit: audit,
             clock: AccessClock(
                 milliseconds: { clock.milliseconds }, unixTime: { clock.seconds }))
-        let client = TestClient(configuration, engine: engine, access: control, storage: storage)
+        let client = TestClient(
+            configuration, engine: engine, access: control, storage: storage, files: files,
+            batches: batches, unixTime: { clock.seconds })
         return (control, client)
     }
 

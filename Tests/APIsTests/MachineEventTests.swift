@@ -2,6 +2,7 @@
 
 import APIs
 import Access
+import Computation
 import Generation
 import HTTP
 import HTTPTypes
@@ -103,11 +104,51 @@ import Testing
 
     @Test func `the streams end with the server, and none begins`() async throws {
         let client = Self.client()
-        _ = try await Self.watch(client.server) { _ in true }
+        let response = await client.server.handle(TestClient.request(.get, Self.path, "", [:]))
+        guard case .stream(let produce) = response.body else { throw CancellationError() }
+        let (events, told) = AsyncStream.makeStream(of: Void.self)
+        let reader = Task { try await produce(ResponseWriter { _ in told.yield() }) }
+        for await _ in events { break }
+        // It is being read, and would go on for ever.
         client.server.endWatching()
+        try await reader.value
         let reply = try await client.get(Self.path)
         #expect(reply.status == 200)
         #expect(reply.body.isEmpty)
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `experts are written down for as long as somebody watches`() async throws {
+        let client = Self.client()
+        let usage = ExpertUsage(layerCount: 1, expertCount: 4, expertsPerToken: 1)
+        client.engine.statistics.expertUsage = usage
+        #expect(!usage.trace.begin(tokenCount: 1))
+        let server = client.server
+        _ = try await Self.watch(server) { _ in usage.trace.begin(tokenCount: 1) }
+        usage.trace.keep(1, named: "a", of: 7, from: 0, [5], firstToken: 0)
+        // The last watcher has gone, and is missed at the next sample.
+        while usage.trace.begin(tokenCount: 1) { await Task.yield() }
+        #expect(usage.trace.tokens(of: "a", of: 7) == nil)
+    }
+
+    @Test func `only so many may watch, and a place that is left is free again`() async throws {
+        let client = Self.client()
+        var watchers: [ServerResponse] = []
+        for _ in 0..<32 {
+            let request = TestClient.request(.get, Self.path, "", [:])
+            let response = await client.server.handle(request)
+            #expect(response.head.status == .ok)
+            watchers.append(response)
+        }
+        let refused = try await client.get(Self.path)
+        #expect(refused.status == 503)
+        #expect(refused.text.contains("32 watch the machine already"))
+        #expect(refused.field("retry-after") == "10")
+        watchers.removeLast()
+        let again = await client.server.handle(TestClient.request(.get, Self.path, "", [:]))
+        #expect(again.head.status == .ok)
+        withExtendedLifetime(watchers) {}
+        client.server.endWatching()
     }
 
     @Test func `only an operator may watch`() async throws {

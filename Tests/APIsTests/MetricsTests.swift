@@ -150,6 +150,7 @@ import Testing
         guard case .bytes(let bytes) = response.body else { return [] }
         let texts = [
             String(decoding: bytes, as: UTF8.self), try await unevenModel().get("/metrics").text,
+            try await TestClient(batches: BatchRouteTests.exampleStore()).get("/metrics").text,
         ]
         let lines = texts.joined().split(separator: "\n").filter { $0.hasPrefix("# TYPE ") }
         // What is counted where it happens appears when it first does, and must have a help then.

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import APIs
+import Access
+import HTTPTypes
 import JSON
+import Jobs
 import Recognition
 import ServingSupport
 import Storage
@@ -34,9 +37,10 @@ import Testing
         let document = try reply.json
         #expect(document["openapi"] == "3.1.0")
         for served in ServedContract.all
-        where served.contract?.needsStorage != true && served.contract?.needsUsage != true {
+        where served.contract?.needed == nil || served.contract?.needed == .page {
             let operation = document["paths"]?[served.path]?[served.method.lowercased()]
-            #expect(operation?["responses"]?["200"] != nil, "\(served.method) \(served.path)")
+            let status = served.path == "/docs" ? "302" : "200"
+            #expect(operation?["responses"]?[status] != nil, "\(served.method) \(served.path)")
             #expect((operation?["requestBody"] != nil) == (served.contract?.request != nil))
         }
         let references = Self.references(in: document)
@@ -53,7 +57,7 @@ import Testing
         let store = try RecordStore(folder: folder.path)
         let without = try await TestClient().get("/openapi.json").json
         let with = try await TestClient(storage: store).get("/openapi.json").json
-        let stored = ServedContract.all.filter { $0.contract?.needsStorage == true }
+        let stored = ServedContract.all.filter { $0.contract?.needed == .storage }
         #expect(stored.count == 4)
         for served in stored {
             let method = served.method.lowercased()
@@ -61,6 +65,62 @@ import Testing
             #expect(with["paths"]?[served.path]?[method] != nil)
         }
         withExtendedLifetime(folder) {}
+    }
+
+    @Test func `what needs kept files is shown where they are kept, with its form`() async throws {
+        let folder = try TemporaryFolder()
+        let files = try FileStore(JobDatabase(folder: folder.path), unixTime: { 7 })
+        let without = try await TestClient().get("/openapi.json").json
+        let client = TestClient(files: files)
+        let with = try await client.get("/openapi.json").json
+        for served in ServedContract.all where served.contract?.needed == .files {
+            let method = served.method.lowercased()
+            #expect(without["paths"]?[served.path]?[method] == nil)
+            let operation = try #require(with["paths"]?[served.path]?[method])
+            #expect((operation["requestBody"] != nil) == (served.contract?.form != nil))
+        }
+        let form = with["paths"]?["/v1/files"]?["post"]?["requestBody"]?["content"]
+        #expect(form?["multipart/form-data"]?["schema"]?["$ref"] != nil)
+        // What is told of them has the members that are declared.
+        let upload = try await client.post("/v1/files", FileTests.form(), FileTests.type)
+        let id = try #require(try upload.json["id"]?.stringValue)
+        for (method, path) in [
+            (HTTPRequest.Method.get, "/v1/files"), (.get, "/v1/files/{id}"),
+            (.delete, "/v1/files/{id}"),
+        ] {
+            let reply = try await client.send(method, path.replacing("{id}", with: id))
+            let served = ServedContract.all.first {
+                $0.path == path && $0.method == method.rawValue
+            }
+            guard case .json(let kind)? = served?.contract?.answer else {
+                Issue.record("no contract of \(path)")
+                continue
+            }
+            #expect(try Self.validator(kind, FieldRules()).accepts(reply.text), "\(reply.text)")
+        }
+        withExtendedLifetime(folder) {}
+    }
+
+    @Test func `keys and the page are shown where they are`() async throws {
+        var bare = APIServer.Configuration()
+        bare.page = nil
+        let without = try await TestClient(bare).get("/openapi.json").json
+        var full = APIServer.Configuration()
+        full.keyFile = PrivateFile("nowhere")
+        let with = try await TestClient(full).get("/openapi.json").json
+        let parts = ServedContract.all.filter {
+            $0.contract?.needed == .keys || $0.contract?.needed == .page
+        }
+        #expect(parts.count == 7)
+        for served in parts {
+            let method = served.method.lowercased()
+            #expect(without["paths"]?[served.path]?[method] == nil)
+            #expect(with["paths"]?[served.path]?[method] != nil)
+        }
+        let page = with["paths"]?["/page/{path}"]?["get"]?["responses"]
+        #expect(page?["304"] != nil && page?["304"]?["content"] == nil)
+        let docs = with["paths"]?["/docs"]?["get"]?["responses"]
+        #expect(docs?["302"] != nil && docs?["200"] == nil)
     }
 
     @Test func `a document of one dialect has its ranges and its errors alone`() async throws {
@@ -142,7 +202,7 @@ import Testing
 
     @Test(
         arguments: ServedContract.all.filter {
-            $0.method == "GET" && $0.contract?.needsUsage != true && $0.path != KeyRouteTests.path
+            $0.method == "GET" && ($0.contract?.needed == nil || $0.contract?.needed == .page)
         }
         .map(\.path))
     func `what is shown has the members that are declared`(path: String) async throws {

@@ -60,17 +60,44 @@ import Testing
         var configuration = APIServer.Configuration(keys: APIKeys(["secret"]))
         configuration.page = PagePolicy(toolServers: ["https://tools.example/mcp"])
         let settings = try await TestClient(configuration).get("/page/settings.json")
-        #expect(
-            settings.text == #"{"version":"0.1.0","needs_key":true,"#
-                + #""tool_servers":["https://tools.example/mcp"]}"#)
+        #expect(settings.text == #"{"version":"0.1.0","needs_key":true}"#)
         let open = try await TestClient().get("/page/settings.json").json
         #expect(open["needs_key"] == false)
     }
 
-    @Test func `the address of the documentation leads into the page`() async throws {
-        let reply = try await TestClient().get("/docs")
+    @Test func `the servers of tools are told to who may use the server`() async throws {
+        var configuration = APIServer.Configuration(keys: APIKeys(["secret"]))
+        configuration.page = PagePolicy(toolServers: ["https://tools.example/mcp"])
+        let path = "/page/tool-servers.json"
+        let client = TestClient(configuration)
+        let refused = try await client.get(path)
+        #expect(refused.status == 401)
+        #expect(!refused.text.contains("tools.example"))
+        let told = try await client.get(path, ["authorization": "Bearer secret"])
+        #expect(told.text == #"{"tool_servers":["https://tools.example/mcp"]}"#)
+        #expect(try await TestClient().get(path).json == ["tool_servers": []])
+    }
+
+    @Test(arguments: [
+        ("/docs", "./#/docs"), ("/docs/", "../#/docs"), ("/docs?x=/", "./#/docs"),
+        ("/docs//", "../../#/docs"), ("/openai/docs", "../#/docs"),
+    ])
+    func `the address of the documentation leads into the page`(
+        path: String, place: String
+    ) async throws {
+        let reply = try await TestClient().get(path)
         #expect(reply.status == 302)
-        #expect(reply.field("location") == "./#/docs")
+        #expect(reply.field("location") == place)
+    }
+
+    @Test func `a page that only some origins may read varies by all that it depends on`()
+        async throws
+    {
+        let client = TestClient(
+            .init(browsers: BrowserPolicy(allowedOrigins: ["https://app.example"])))
+        let page = try await client.get("/", Self.browser)
+        #expect(page.field("vary") == "Accept, Accept-Encoding, Origin")
+        #expect(try await client.get("/v1/models").field("vary") == "Origin")
     }
 
     @Test func `a server without the page has none of it`() async throws {
@@ -78,7 +105,8 @@ import Testing
         let root = try await client.get("/", Self.browser)
         #expect(root.text.hasPrefix("Cierzo 0.1.0: "))
         #expect(root.field("vary") == nil)
-        for path in ["/page/index.html", "/page/settings.json", "/docs"] {
+        for path in ["/page/index.html", "/page/settings.json", "/page/tool-servers.json", "/docs"]
+        {
             #expect(try await client.get(path).status == 404)
         }
     }

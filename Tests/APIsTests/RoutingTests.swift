@@ -56,20 +56,21 @@ import Testing
         #expect(reply.status == 404)
         let message = try #require(try reply.json["error"]?["message"]?.stringValue)
         #expect(message.hasPrefix("GET /"))
-        #expect(
-            message.contains(
-                "The API's routes begin with /v1: POST /v1/chat/completions, /v1/responses, "
-                    + "/v1/completions, /v1/fim/completions, /v1/messages, /v1/decisions, "
-                    + "/v1/embeddings, /v1/rerank, /v1/tokenize and /v1/detokenize, "
-                    + "GET /v1/models. "
-                    + "Beside them are GET /health, /metrics and /version."))
+        let routes = """
+            The API's routes begin with /v1: POST /v1/chat/completions, /v1/responses, \
+            /v1/completions, /v1/fim/completions, /v1/messages, /v1/decisions, /v1/embeddings, \
+            /v1/rerank, /v1/files, /v1/batches, /v1/batch/jobs, /v1/tokenize and /v1/detokenize, \
+            GET /v1/files, /v1/batches, /v1/batch/jobs and /v1/models. Beside them are GET /health, \
+            /metrics and /version.
+            """
+        #expect(message.contains(routes))
         #expect(message.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "<") })
-        #expect(message.utf8.count < 500)
+        #expect(message.utf8.count < 600)
     }
 
     @Test(arguments: [
         "/v1/pooling", "/embedding", "/v1/responses/x/cancel", "/v1/responses/compact",
-        "/v1/moderations", "/v1/images/generations", "/v1/audio/speech", "/v1/files",
+        "/v1/moderations", "/v1/images/generations", "/v1/audio/speech",
         "/v1/batches", "/v1/fine_tuning/jobs", "/v1/assistants", "/v1/threads/x/messages",
         "/v1/score", "/v1/realtime", "/v1/conversations", "/v1/vector_stores", "/completion",
         "/infill", "/v1/chat/completions/abc/messages", "/openai/deployments/m/chat/completions",

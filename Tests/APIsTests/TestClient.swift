@@ -6,6 +6,7 @@ import AnswerParsing
 import HTTP
 import HTTPTypes
 import JSON
+import Jobs
 import Serving
 import ServingSupport
 import Storage
@@ -62,9 +63,11 @@ struct TestClient {
         _ configuration: APIServer.Configuration = .init(),
         engine: ScriptedEngine = ScriptedEngine(), tokenizer: ByteTokenizer = ByteTokenizer(),
         prompts: PlainPrompts = PlainPrompts(), answerFormat: (any AnswerFormat)? = nil,
-        access: AccessControl? = nil, storage: RecordStore? = nil,
+        access: AccessControl? = nil, storage: RecordStore? = nil, files: FileStore? = nil,
+        batches: BatchStore? = nil,
         embedding: EmbeddingAbility? = nil, isLoaded: Bool = true, problem: String? = nil,
-        registry: MetricsRegistry = MetricsRegistry()
+        registry: MetricsRegistry = MetricsRegistry(),
+        unixTime: @escaping @Sendable () -> Int = { 7 }
     ) {
         self.engine = engine
         var configuration = configuration
@@ -88,7 +91,7 @@ struct TestClient {
         }
         server = APIServer(
             models: models, configuration: configuration, access: access, storage: storage,
-            registry: registry, unixTime: { 7 })
+            files: files, batches: batches, registry: registry, unixTime: unixTime)
     }
 
     static func request(

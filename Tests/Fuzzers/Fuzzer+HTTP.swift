@@ -3,7 +3,7 @@
 import HTTP
 
 extension Fuzzer {
-    static let http = [requests, gzip]
+    static let http = [requests, gzip, multipart]
 
     /// Requests on a connection: they read the same however the network has cut them.
     private static let requests = Fuzzer("http-requests") { input in
@@ -70,6 +70,54 @@ extension Fuzzer {
         var isComplete = false
 
         var count: Int { bytes.count }
+    }
+
+    /// Forms with files: a type and a body, which read the same however the network has cut them.
+    private static let multipart = Fuzzer("multipart") { input in
+        let parts = input.parts(2)
+        let whole = form(of: parts[0].text, [parts[1]])
+        for size in [1, 7] where form(of: parts[0].text, parts[1].pieces(of: size)) != whole {
+            return "reads differently in pieces of \(size)"
+        }
+        let count = whole.parts.reduce(0) { $0 + $1.content.count }
+        guard count <= input.count else { return "has grown to \(count) bytes" }
+        guard whole.error == nil || !whole.isComplete else { return "is complete and refused" }
+        return nil
+    }
+
+    private struct Form: Equatable {
+        struct Part: Equatable {
+            let header: MultipartParser.Part
+            var content: [UInt8] = []
+            var hasEnded = false
+        }
+
+        var parts: [Part] = []
+        var isComplete = false
+        var error: MultipartError?
+    }
+
+    private static func form(of type: String, _ pieces: [[UInt8]]) -> Form {
+        var form = Form()
+        do throws(MultipartError) {
+            var parser = try MultipartParser(contentType: type)
+            for piece in pieces {
+                parser.append(piece)
+                while let event = try parser.next() {
+                    switch event {
+                    case .part(let part): form.parts.append(Form.Part(header: part))
+                    case .content(let bytes): form.parts[form.parts.count - 1].content += bytes
+                    case .endOfPart: form.parts[form.parts.count - 1].hasEnded = true
+                    case .end: break
+                    }
+                }
+            }
+            try parser.finish()
+            form.isComplete = form.parts.allSatisfy(\.hasEnded)
+        } catch {
+            form.error = error
+        }
+        return form
     }
 
     private static func inflated(_ pieces: [[UInt8]]) -> Inflated {

@@ -75,6 +75,7 @@ package struct Fuzzer: Sendable {
     /// All of them.
     package static let all: [Fuzzer] =
         [json, jinja, answers] + http + modelFiles + tokenizers + recognition + bodies + access
+        + jobs
 }
 
 extension [UInt8] {

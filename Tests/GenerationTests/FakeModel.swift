@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Computation
 import Generation
 import Inference
 
@@ -13,6 +14,7 @@ final class FakeModel: LanguageModel {
     let maxBatchTokens: Int
     let maxLogitsRows: Int
     let hasItsWeights: Bool
+    let expertUsage: ExpertUsage?
     let stepReadByteCount = 1000
 
     private let logits: @Sendable ([Int32]) -> [Float]
@@ -23,7 +25,7 @@ final class FakeModel: LanguageModel {
     init(
         vocabularyCount: Int = FakeTokenizer.vocabularyCount, contextLength: Int = 256,
         blockCount: Int = 256, positionsPerBlock: Int = 4, maxBatchTokens: Int = 128,
-        maxLogitsRows: Int = 64, hasItsWeights: Bool = true,
+        maxLogitsRows: Int = 64, hasItsWeights: Bool = true, expertUsage: ExpertUsage? = nil,
         willForward: @escaping @Sendable (ForwardBatch) throws -> Void = { _ in },
         logits: @escaping @Sendable ([Int32]) -> [Float] = FakeModel.random
     ) {
@@ -34,6 +36,7 @@ final class FakeModel: LanguageModel {
         self.maxBatchTokens = maxBatchTokens
         self.maxLogitsRows = maxLogitsRows
         self.hasItsWeights = hasItsWeights
+        self.expertUsage = expertUsage
         self.willForward = willForward
         self.logits = logits
         cache = Array(repeating: nil, count: blockCount * positionsPerBlock)

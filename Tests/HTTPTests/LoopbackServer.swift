@@ -26,6 +26,7 @@ struct LoopbackServer {
             .text(status, reason)
         },
         admission: HTTPServer.Admission? = nil,
+        intake: @escaping HTTPServer.Intake = { _ in .memory },
         configure: (inout HTTPServer.Configuration) throws -> Void = { _ in },
         handler: @escaping HTTPServer.Handler,
         _ body: (LoopbackServer) async throws -> Void
@@ -36,7 +37,7 @@ struct LoopbackServer {
         try configure(&configuration)
         let server = HTTPServer(
             configuration: configuration, errorResponse: errorResponse, admission: admission,
-            handler: handler)
+            intake: intake, handler: handler)
         let port = try await server.start()
         let poller = try Poller()
         let loopback = LoopbackServer(server: server, host: host, port: port, poller: poller)

@@ -148,7 +148,7 @@ class Browser:
         return self.last_text()
 
     def last_text(self):
-        return self.script("return [...document.querySelectorAll('.message.answer > .text')].at(-1)?.innerText ?? ''")
+        return self.script("return [...document.querySelectorAll('.message.answer > .text')].at(-1)?.innerText.trim() ?? ''")
 
     def set_option(self, name, value):
         if not self.all(".options"):

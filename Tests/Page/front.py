@@ -8,17 +8,23 @@ import threading
 import time
 
 
+# A piece of a prepared answer before which nothing more comes until `release`.
+HOLD = object()
+
+
 class Front:
     """Hands everything to the program, but for questions whose text is the name of a prepared answer.
 
-    `answers`: a name to a list of texts, each a piece of a stream, or a delta, or an error
-    that ends it; None breaks the connection off.
+    `answers`: a name to a list of texts, each a piece of a stream, or a delta, or `{"finish": REASON}`,
+    or an error that ends it; None breaks the connection off, HOLD holds it.
+    `samples`: events that `/v1/admin/machine/events` has in place of the program's, if there are any.
     `refuses`: whether requests get 401, as if their key had expired.
     `bodies`: what was asked for, newest last. `pause`: seconds before each piece.
     """
 
     def __init__(self, upstream):
-        self.answers, self.bodies, self.refuses, self.pause = {}, [], False, 0
+        self.held = threading.Event()
+        self.reset()
         self.upstream = upstream.removeprefix("http://")
         front = self
 
@@ -39,7 +45,18 @@ class Front:
         self.root = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
+    def release(self):
+        """Lets go of what is held, and of what comes to be."""
+        self.held.set()
+
+    def reset(self):
+        """Has nothing prepared, and lets go of what is held."""
+        self.held.set()
+        self.held = threading.Event()
+        self.answers, self.bodies, self.samples, self.refuses, self.pause = {}, [], [], False, 0
+
     def stop(self):
+        self.held.set()
         self.server.shutdown()
 
     def handle(self, request):
@@ -54,6 +71,8 @@ class Front:
             content = body["messages"][-1]["content"]
             if content in self.answers:
                 return self.stream(request, self.answers[content])
+        if self.samples and request.path == "/v1/admin/machine/events":
+            return self.tell_samples(request, self.samples, self.held)
         self.forward(request, data)
 
     def send(self, request, status, kind, text):
@@ -62,19 +81,34 @@ class Front:
         request.end_headers()
         request.wfile.write(text.encode())
 
+    def tell_samples(self, request, samples, held):
+        request.send_response(200)
+        request.send_header("Content-Type", "text/event-stream")
+        request.end_headers()
+        for sample in samples:
+            self.event(request, sample)
+        held.wait()
+
     def stream(self, request, pieces):
+        held, finish = self.held, "stop"
         request.send_response(200)
         request.send_header("Content-Type", "text/event-stream")
         request.end_headers()
         for piece in pieces:
             if piece is None:
                 return
+            if piece is HOLD:
+                held.wait()
+                continue
             time.sleep(self.pause)
             if isinstance(piece, dict) and "error" in piece:
                 return self.event(request, piece)
+            if isinstance(piece, dict) and "finish" in piece:
+                finish = piece["finish"]
+                continue
             delta = piece if isinstance(piece, dict) else {"content": piece}
             self.event(request, {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
-        self.event(request, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+        self.event(request, {"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]})
         self.event(request, {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": len(pieces)}})
         request.wfile.write(b"data: [DONE]\n\n")
 

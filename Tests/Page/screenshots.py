@@ -2,8 +2,11 @@
 """Pictures of the page for the docs: see scripts/screenshots."""
 
 import argparse
+import base64
 import sys
 import tempfile
+import threading
+import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -12,6 +15,7 @@ sys.path.append(str(HERE.parent / "Conformance"))
 from browser import Browser  # noqa: E402
 from checks import KEY  # noqa: E402
 from front import Front  # noqa: E402
+from operated import Operated  # noqa: E402
 from server import Server  # noqa: E402
 from tool_server import ToolServer  # noqa: E402
 
@@ -39,23 +43,15 @@ def ideal(hot, cold):
 print(round(ideal(35, -7), 1))  # 7.3
 ```
 """
-PERSON = '{"name": "Amélie Durand", "age": 41, "languages": ["French", "Dutch"], "address": {"city": "Lille", "postcode": "59000"}}'
-SCHEMA = '{"type": "object", "required": ["name", "age"], "properties": {"age": {"type": "integer"}}}'
 OTHERS = ["Summary of the board meeting", "Translate the tender into Polish", "Why does the build fail on arm64?"]
+TEAMS = {"support": {"requests_per_minute": 120}, "research": {"tokens_per_day": 5000000, "weight": 3}, "nightly": {"concurrency": 4, "expires_in_seconds": 7776000}}
 
 
-def chat(browser, front, tools, into):
-    front.answers.update({QUESTION: [{"reasoning_content": "Energy is conserved, so I should explain what is moved."}, *pieces(ANSWER)],
-                          "Who lives at 4 rue Nationale?": pieces(PERSON)})
+def chat(browser, program, front, into):
+    front.answers.update({QUESTION: [{"reasoning_content": "Energy is conserved, so I should explain what is moved."}, *pieces(ANSWER)]})
     front.answers.update({title: ["Done."] for title in OTHERS})
-    front.answers["Shall I take a coat in Lille?"] = [{"tool_calls": [{"index": 0, "id": "abcdefghi", "function": {
-        "name": "weather", "arguments": '{"city": "Lille"}'}}]}]
-    browser.visit(front.root)
-    browser.one("dialog[open]")
-    picture(browser, into, "login")
-    browser.sign_in(KEY)
+    browser.visit(front.root, program.key)
     browser.until(lambda: browser.all("#model option"), "the models")
-    picture(browser, into, "welcome")
     for title in OTHERS:
         browser.ask(title)
         browser.answer()
@@ -66,8 +62,46 @@ def chat(browser, front, tools, into):
     browser.until(lambda: browser.all(".katex"), "the formula")
     browser.script("document.querySelector('.log').scrollTo(0, 0)")
     picture(browser, into, "chat")
-    browser.script("document.querySelector('#new-conversation').click()")
-    browser.one(".welcome")
+
+
+def machine(browser, program, into):
+    """The view while several keys ask both models."""
+    browser.script("location.hash = '#/machine'")
+    browser.one(".heat canvas")
+    busy = threading.Event()
+    askers = [threading.Thread(target=keep_asking, args=(program, key, model, busy))
+              for key in program.keys.values() for model in ("default", program.mixture)]
+    for asker in askers:
+        asker.start()
+    # As many samples as make lines.
+    time.sleep(40)
+    picture(browser, into, "machine")
+    busy.set()
+    for asker in askers:
+        asker.join()
+
+
+def keep_asking(program, key, model, busy):
+    while not busy.is_set():
+        program.chat("Tell me of the sea.", model, key=key, max_tokens=60)
+
+
+def operate(browser, into):
+    browser.script("location.hash = '#/operate/keys'")
+    browser.until(lambda: len(browser.all("#operate-panel tbody tr")) > len(TEAMS), "the keys")
+    picture(browser, into, "operate")
+
+
+def docs(browser, into):
+    browser.script("location.hash = '#/docs/page'")
+    browser.one(".book h3")
+    picture(browser, into, "docs")
+
+
+def tool(browser, place, into):
+    place.answers["Shall I take a coat in Lille?"] = [{"tool_calls": [{"index": 0, "id": "abcdefghi", "function": {
+        "name": "weather", "arguments": '{"city": "Lille"}'}}]}]
+    browser.visit(place.root, KEY)
     browser.click("#options-button")
     browser.until(lambda: browser.all(".servers input"), "the list of servers")
     browser.click(".servers input")
@@ -76,16 +110,6 @@ def chat(browser, front, tools, into):
     browser.ask("Shall I take a coat in Lille?")
     browser.one(".call.asked")
     picture(browser, into, "tool")
-    browser.script("document.querySelector('#new-conversation').click()")
-    browser.one(".welcome")
-    browser.set_option("schema", SCHEMA)
-    browser.set_option("temperature", "0.2")
-    if browser.width < 900:
-        picture(browser, into, "options")
-        browser.close_options()
-    browser.ask("Who lives at 4 rue Nationale?")
-    browser.answer()
-    picture(browser, into, "schema")
 
 
 def pieces(text):
@@ -93,13 +117,11 @@ def pieces(text):
 
 
 def picture(browser, into, name):
-    # The first one is drawn in both themes at both widths, the others in one each.
-    if name != "chat" and (browser.theme == "light") != (browser.width > 600):
-        return
     # Fonts and the last frame.
     browser.driver.execute_async_script("document.fonts.ready.then(() => setTimeout(arguments[0], 200))")
     kind = "phone" if browser.width < 600 else "desktop"
-    browser.driver.save_screenshot(str(into / f"{name}-{kind}-{browser.theme}.png"))
+    data = browser.command("Page.captureScreenshot", format="webp", quality=72)["data"]
+    (into / f"{name}-{kind}-{browser.theme}.webp").write_bytes(base64.b64decode(data))
 
 
 def main():
@@ -109,20 +131,33 @@ def main():
     parser.add_argument("--into", type=Path, required=True)
     options = parser.parse_args()
     tools = ToolServer()
-    program = Server(options.serve, options.weights, ["--api-keys", KEY, "--tool-servers", tools.address])
-    front = Front(program.root)
-    # As fast as a model of some size on a server.
-    front.pause = 0.025
-    try:
-        for theme, width in (("light", 1440), ("dark", 1440), ("light", 360), ("dark", 360)):
-            with tempfile.TemporaryDirectory() as downloads:
-                browser = Browser(theme, width, downloads)
-                try:
-                    chat(browser, front, tools, options.into)
-                finally:
-                    browser.close()
-    finally:
-        program.stop()
+    with tempfile.TemporaryDirectory() as scratch:
+        program = Operated(options.serve, options.weights, Path(scratch))
+        other = Server(options.serve, options.weights, ["--api-keys", KEY, "--tool-servers", tools.address])
+        fronts = [program.front, Front(other.root)]
+        # As fast as a model of some size on a server.
+        program.front.pause = 0.01
+        try:
+            program.keys = {name: program.request("/v1/admin/keys", {"name": name, **limits})["key"]
+                            for name, limits in TEAMS.items()}
+            program.chat("hello", program.mixture)
+            for theme, width in (("light", 1440), ("dark", 1440), ("light", 360), ("dark", 360)):
+                with tempfile.TemporaryDirectory() as downloads:
+                    browser = Browser(theme, width, downloads)
+                    try:
+                        chat(browser, program, program.front, options.into)
+                        machine(browser, program, options.into)
+                        operate(browser, options.into)
+                        docs(browser, options.into)
+                        if (theme, width) == ("light", 1440):
+                            tool(browser, fronts[1], options.into)
+                    finally:
+                        browser.close()
+        finally:
+            fronts[1].stop()
+            program.stop()
+            other.stop()
+            tools.stop()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ final class EncoderLoop: EngineThreadLoop {
     private let encoder: Encoder
     private let mailbox: Mailbox
     private let metrics: EngineMetrics
+    private let passage: ForegroundGate.Passage
     private var queue = EncoderQueue()
     private var statistics = EngineStatistics()
     private var pace = CompletionPace()
@@ -16,8 +17,9 @@ final class EncoderLoop: EngineThreadLoop {
     private var ended: [RequestID] = []
     private var shutdownDeadline: ContinuousClock.Instant?
 
-    init(_ encoder: Encoder, modelName: String, mailbox: Mailbox) {
+    init(_ encoder: Encoder, modelName: String, mailbox: Mailbox, gate: ForegroundGate) {
         self.encoder = encoder
+        passage = ForegroundGate.Passage(gate)
         metrics = EngineMetrics(model: modelName)
         self.mailbox = mailbox
     }
@@ -27,11 +29,16 @@ final class EncoderLoop: EngineThreadLoop {
         while true {
             receiveMessages()
             if let shutdownDeadline, queue.isEmpty || .now >= shutdownDeadline { break }
+            let isBusy = queue.count > queue.backgroundCount
+            passage.note(isBusy: isBusy)
             if queue.isEmpty {
                 mailbox.sleepUntilMessage()
                 statistics.wakeUps += 1
                 statistics.lastProgress = .now
                 pace.resume(at: .now)
+            } else if !isBusy, !passage.isOpen {
+                mailbox.sleepUntilMessage(orUntil: .now + ForegroundGate.pause)
+                statistics.lastProgress = .now
             } else {
                 step()
             }
@@ -68,6 +75,8 @@ final class EncoderLoop: EngineThreadLoop {
         if submissions.isEmpty { return publish() }
         statistics.runningSequences = submissions.count
         statistics.waitingSequences = queue.count
+        statistics.runningBackground = submissions.count { $0.request.isInBackground }
+        statistics.waitingBackground = queue.backgroundCount
         mailbox.publish(statistics, ended: [], placeInterval: pace.interval)
         let vectors = encoder.encode(
             submissions.map {
@@ -104,6 +113,8 @@ final class EncoderLoop: EngineThreadLoop {
     private func publish() {
         statistics.runningSequences = 0
         statistics.waitingSequences = queue.count
+        statistics.runningBackground = 0
+        statistics.waitingBackground = queue.backgroundCount
         mailbox.publish(statistics, ended: ended, placeInterval: pace.interval)
         ended.removeAll(keepingCapacity: true)
         for (submission, reason, vector, usage) in pending {
@@ -151,8 +162,9 @@ struct EncoderQueue {
     /// Where a client stands that comes anew: not before those who wait.
     private var horizon = 0.0
 
-    /// How many texts wait.
+    /// How many texts wait, and how many of them give way to all others.
     private(set) var count = 0
+    private(set) var backgroundCount = 0
 
     /// Whether none does.
     var isEmpty: Bool { count == 0 }
@@ -171,6 +183,7 @@ struct EncoderQueue {
         line.waiting.insert(submission, at: place)
         lines[request.client] = line
         count += 1
+        if request.isInBackground { backgroundCount += 1 }
     }
 
     /// Takes the next texts.
@@ -191,6 +204,7 @@ struct EncoderQueue {
             let cost = request.promptTokens.count
             if !isExpired, cost > left, !submissions.isEmpty { break }
             count -= 1
+            if request.isInBackground { backgroundCount -= 1 }
             guard var line = lines.removeValue(forKey: client) else { break }
             line.takenCount += 1
             if isExpired {
@@ -234,6 +248,7 @@ struct EncoderQueue {
             if !line.waiting.isEmpty { lines[client] = line }
         }
         count -= removed.count
+        backgroundCount -= removed.count { $0.request.isInBackground }
         return removed
     }
 

@@ -15,6 +15,7 @@ final class EngineLoop {
     private let mailbox: Mailbox
     private let logger: Logger
     private let metrics: EngineMetrics
+    private let passage: ForegroundGate.Passage
 
     private var scheduler: Scheduler
     private var sampler: ChoiceSampler
@@ -62,9 +63,10 @@ final class EngineLoop {
     init(
         model: any LanguageModel, tokenizer: any Tokenizer,
         configuration: GenerationEngine.Configuration, maxSequences: Int, mailbox: Mailbox,
-        prefixes: PrefixSpace?, logger: Logger
+        prefixes: PrefixSpace?, gate: ForegroundGate, logger: Logger
     ) {
         self.model = model
+        passage = ForegroundGate.Passage(gate)
         self.tokenizer = tokenizer
         self.mailbox = mailbox
         self.logger = logger
@@ -79,7 +81,8 @@ final class EngineLoop {
                 maxBatchTokens: model.maxBatchTokens, maxLogitsRows: model.maxLogitsRows,
                 maxSequences: maxSequences,
                 maxQueuedSequences: configuration.maxQueuedSequences
-                    + OutstandingPlaces.reserve(of: limit),
+                    + OutstandingPlaces.reserve(of: limit)
+                    + OutstandingPlaces.background(of: maxSequences),
                 blockCount: model.blockCount, positionsPerBlock: model.positionsPerBlock,
                 prefillChunkTokens: configuration.prefillChunkTokens,
                 prefillChunkTokensWhileDecoding: configuration.prefillChunkTokensWhileDecoding,
@@ -102,12 +105,16 @@ final class EngineLoop {
             {
                 break
             }
+            passage.note(isBusy: scheduler.hasForeground)
             if scheduler.sequenceCount == 0 {
                 keeper?.saveSome(scheduler)
                 mailbox.sleepUntilMessage(orUntil: nextDeadline)
                 statistics.wakeUps += 1
                 statistics.lastProgress = .now
                 pace.resume(at: .now)
+            } else if !scheduler.hasForeground, !passage.isOpen {
+                mailbox.sleepUntilMessage(orUntil: .now + ForegroundGate.pause)
+                statistics.lastProgress = .now
             } else {
                 step()
             }
@@ -202,8 +209,9 @@ final class EngineLoop {
         for (slice, rows) in zip(scheduled.slices, batch.slices) {
             guard let choice = choices[slice.id], choice.index == 0 else { continue }
             let end = rows.firstToken + rows.tokenCount
+            let active = choice.active
             trace.keep(
-                choice.active.request.id, of: choice.active.request.client,
+                active.submission.id.rawValue, named: active.request.id, of: active.request.client,
                 from: rows.startPosition, batch.tokens[rows.firstToken..<end],
                 firstToken: rows.firstToken)
         }
@@ -631,6 +639,8 @@ final class EngineLoop {
     private func publish() {
         statistics.runningSequences = scheduler.runningCount
         statistics.waitingSequences = scheduler.waitingCount
+        statistics.runningBackground = scheduler.backgroundCount.running
+        statistics.waitingBackground = scheduler.backgroundCount.waiting
         statistics.usedBlocks = scheduler.usedBlockCount
         statistics.freeBlocks = scheduler.freeBlockCount
         statistics.cachedBlocks = scheduler.cachedBlockCount

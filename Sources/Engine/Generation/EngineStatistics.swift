@@ -10,6 +10,14 @@ package struct EngineStatistics: Hashable, Sendable {
     /// Sequences in the queue.
     package var waitingSequences = 0
 
+    /// Those of them that give way to all others.
+    package var runningBackground = 0
+    package var waitingBackground = 0
+
+    /// Those that do not.
+    package var runningForeground: Int { runningSequences - runningBackground }
+    package var waitingForeground: Int { waitingSequences - waitingBackground }
+
     /// KV blocks in use.
     package var usedBlocks = 0
 

@@ -36,11 +36,13 @@ package final class GenerationEngine: Sendable {
     ///   - tokenizer: its vocabulary.
     ///   - configuration: limits, which the model's own may lower.
     ///   - prefixes: where KV blocks outlive the engine; nil for nowhere.
+    ///   - gate: keeps the background of all engines that share it from disturbing the others.
     ///   - logger: where failures of steps are reported.
     ///   - whenIdle: is told, on any thread, each time that the last request has ended.
     package init(
         model: sending any LanguageModel, tokenizer: any Tokenizer,
         configuration: Configuration = .init(), prefixes: PrefixSpace? = nil,
+        gate: ForegroundGate = ForegroundGate(),
         logger: Logger = Logger(label: "cierzo.engine"),
         whenIdle: @escaping @Sendable () -> Void = {}
     ) {
@@ -60,7 +62,7 @@ package final class GenerationEngine: Sendable {
         let loop = EngineLoop(
             model: model, tokenizer: tokenizer, configuration: configuration,
             maxSequences: maxSequences, mailbox: mailbox, prefixes: prefixes,
-            logger: logger)
+            gate: gate, logger: logger)
         start(loop)
     }
 
@@ -70,10 +72,11 @@ package final class GenerationEngine: Sendable {
     ///   - encoder: the model, which belongs to the engine from now on.
     ///   - tokenizer: its vocabulary.
     ///   - configuration: limits; texts wait by the hundred where answers wait one by one.
+    ///   - gate: keeps the background of all engines that share it from disturbing the others.
     ///   - whenIdle: is told, on any thread, each time that the last request has ended.
     package init(
         encoder: sending Encoder, tokenizer: any Tokenizer, configuration: Configuration = .init(),
-        whenIdle: @escaping @Sendable () -> Void = {}
+        gate: ForegroundGate = ForegroundGate(), whenIdle: @escaping @Sendable () -> Void = {}
     ) {
         limits = Limits(
             encoder: configuration, tokenizer: tokenizer,
@@ -84,7 +87,8 @@ package final class GenerationEngine: Sendable {
         self.configuration = configuration
         self.tokenizer = tokenizer
         mailbox = Mailbox(whenIdle: whenIdle)
-        start(EncoderLoop(encoder, modelName: configuration.modelName, mailbox: mailbox))
+        start(
+            EncoderLoop(encoder, modelName: configuration.modelName, mailbox: mailbox, gate: gate))
     }
 
     private func start(_ loop: sending any EngineThreadLoop) {
@@ -139,7 +143,8 @@ package final class GenerationEngine: Sendable {
         let (id, place) = try mailbox.reserve(
             request.beamSearch?.width ?? request.choiceCount, of: request.client,
             weight: max(1, request.weight),
-            maxRunning: maxSequences, limit: limit, timeLimit: request.timeLimit)
+            maxRunning: maxSequences, limit: limit, timeLimit: request.timeLimit,
+            inBackground: request.isInBackground)
         let source = open()
         let constraintEndTokens = request.constraint == nil ? [] : ownEndTokens
         let ignoredEndTokens = request.ignoresEOS ? constraintEndTokens : []

@@ -3,6 +3,7 @@
 package import Inference
 package import ModelFiles
 package import Sampling
+internal import Scheduling
 package import StructuredOutput
 
 /// One prompt of token ids and what to make of it.
@@ -73,6 +74,12 @@ package struct GenerationRequest: Hashable, Sendable {
 
     /// Lower ones come first, always; 0 is for those that say nothing.
     package var priority = 0
+
+    /// The priority of what is computed only while nobody else asks for anything.
+    package static let backgroundPriority = SequenceRequest.backgroundPriority
+
+    /// Whether it is computed only while nobody else asks for anything.
+    package var isInBackground: Bool { priority >= Self.backgroundPriority }
 
     /// Who asks: clients share the engine by their weights, however many requests each has.
     package var client = 0

@@ -55,13 +55,16 @@ final class Mailbox: Sendable {
         var placeInterval = Duration.seconds(1)
         var endWaiters: [CheckedContinuation<Void, Never>] = []
 
+        /// Whether nobody has a place.
+        var isIdle: Bool { places.count + places.backgroundCount == 0 }
+
         /// Where new sequences stand.
         ///
         /// Without enough KV blocks some wait although places are free.
         func place(of count: Int, maxRunning: Int) -> QueuePlace {
             let needed = places.count + count - maxRunning
-            let ahead = places.count - statistics.runningSequences
-            let waiting = statistics.waitingSequences > 0 ? ahead : 0
+            let ahead = places.count - statistics.runningForeground
+            let waiting = statistics.waitingForeground > 0 ? ahead : 0
             let position = max(needed, waiting, 0)
             return QueuePlace(position: position, estimatedWait: placeInterval * position)
         }
@@ -75,7 +78,7 @@ final class Mailbox: Sendable {
     init(whenIdle: @escaping @Sendable () -> Void = {}) { self.whenIdle = whenIdle }
 
     /// Whether no sequence is outstanding.
-    var isIdle: Bool { state.withLock { $0.places.count == 0 } }
+    var isIdle: Bool { state.withLock { $0.isIdle } }
 
     /// The statistics that the engine published last.
     var statistics: EngineStatistics { state.withLock { $0.statistics } }
@@ -90,14 +93,26 @@ final class Mailbox: Sendable {
     ///   - limit: the most sequences that may be outstanding, but for the reserve of clients that
     ///     have less than their part.
     ///   - timeLimit: when the result is of no use any more; nil for never.
+    ///   - inBackground: whether it gives way to all others, and takes no place from them.
     /// - Returns: the identity of the request and where it stands.
     /// - Throws: `SubmissionError` if there is no place, or none in time.
     func reserve(
         _ count: Int, of client: Int, weight: Int, maxRunning: Int, limit: Int,
-        timeLimit: Duration?
+        timeLimit: Duration?, inBackground: Bool = false
     ) throws(SubmissionError) -> (RequestID, QueuePlace) {
         let result: Result<(RequestID, QueuePlace), SubmissionError> = state.withLock { state in
             if state.isClosed { return .failure(.shuttingDown) }
+            if inBackground {
+                let limit = OutstandingPlaces.background(of: maxRunning)
+                guard state.places.backgroundCount + count <= limit else {
+                    return .failure(.overloaded(retryAfter: .seconds(1)))
+                }
+                let id = RequestID(rawValue: state.nextID)
+                state.nextID += 1
+                state.places.take(
+                    count, for: id, of: client, weight: weight, inBackground: true)
+                return .success((id, QueuePlace()))
+            }
             if !state.places.hasRoom(for: count, of: client, weight: weight, limit: limit) {
                 let missing = state.places.count + count - limit
                 let delay = min(max(state.placeInterval * missing, .seconds(1)), .seconds(60))
@@ -131,7 +146,7 @@ final class Mailbox: Sendable {
         let isLast = post { state in
             guard state.places.giveBackAll(of: id) else { return false }
             if !state.hasEnded { state.messages.cancellations.append(id) }
-            return state.places.count == 0
+            return state.isIdle
         }
         if isLast { whenIdle() }
     }
@@ -153,7 +168,7 @@ final class Mailbox: Sendable {
     func cancel(_ id: RequestID) {
         let (withdrawn, isLast): (Submission?, Bool) = post { state in
             guard state.places.giveBackAll(of: id), !state.hasEnded else { return (nil, false) }
-            let isLast = state.places.count == 0
+            let isLast = state.isIdle
             if let index = state.messages.submissions.firstIndex(where: { $0.id == id }) {
                 state.messages.withdrawnCount += 1
                 return (state.messages.submissions.remove(at: index), isLast)
@@ -261,10 +276,10 @@ extension Mailbox {
     ) {
         let hasBecomeIdle = state.withLock { state in
             state.statistics = statistics
-            let wasIdle = state.places.count == 0
+            let wasIdle = state.isIdle
             for id in ended { state.places.giveBackOne(of: id) }
             state.placeInterval = placeInterval
-            return !wasIdle && state.places.count == 0
+            return !wasIdle && state.isIdle
         }
         if hasBecomeIdle { whenIdle() }
     }

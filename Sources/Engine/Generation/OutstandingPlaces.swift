@@ -7,14 +7,27 @@ struct OutstandingPlaces {
         var count: Int
     }
 
-    /// The places of all requests.
+    private struct Holding {
+        var client: Int
+        var count: Int
+        var isBackground: Bool
+    }
+
+    /// The places of all requests but those of the background.
     private(set) var count = 0
 
-    private var requests: [RequestID: (client: Int, count: Int)] = [:]
+    /// The places of requests of the background, which give way to all others and so keep no place from
+    /// them.
+    private(set) var backgroundCount = 0
+
+    private var requests: [RequestID: Holding] = [:]
     private var clients: [Int: Holder] = [:]
 
     /// How many places there are beyond the limit, for clients that have less than their part.
     static func reserve(of limit: Int) -> Int { (limit + 3) / 4 }
+
+    /// How many places the background may have: as many as can run, and as many to come after them.
+    static func background(of maxRunning: Int) -> Int { 2 * maxRunning }
 
     /// Whether a client may have some places more.
     ///
@@ -29,9 +42,15 @@ struct OutstandingPlaces {
     }
 
     /// Gives places to a request.
-    mutating func take(_ count: Int, for id: RequestID, of client: Int, weight: Int) {
+    mutating func take(
+        _ count: Int, for id: RequestID, of client: Int, weight: Int, inBackground: Bool = false
+    ) {
+        requests[id] = Holding(client: client, count: count, isBackground: inBackground)
+        if inBackground {
+            backgroundCount += count
+            return
+        }
         self.count += count
-        requests[id] = (client, count)
         clients[client, default: Holder(weight: weight, count: 0)].count += count
         clients[client]?.weight = weight
     }
@@ -52,8 +71,13 @@ struct OutstandingPlaces {
         guard let held = requests[id] else { return }
         // A part of another request holds none.
         let count = min(count, held.count)
+        requests[id]?.count -= count
+        if held.count == count { requests[id] = nil }
+        if held.isBackground {
+            backgroundCount -= count
+            return
+        }
         self.count -= count
-        requests[id] = held.count == count ? nil : (held.client, held.count - count)
         guard let holder = clients[held.client] else { return }
         clients[held.client] =
             holder.count == count

@@ -33,21 +33,32 @@ struct PrefillPlanner: Sendable {
     ///     sequence that decodes.
     ///   - blocks: where prompts find what has been computed for others in the meantime.
     ///   - clients: whose work is counted.
+    ///   - isInBackground: whether all sequences are of the background; it stands still otherwise.
+    ///   - isCourteous: whether the background takes small parts.
     mutating func plan(
         _ step: inout ScheduledStep, _ running: inout [ScheduledSequence], newFrom firstNew: Int,
-        _ blocks: inout SequenceBlocks, _ clients: inout ClientShares
+        _ blocks: inout SequenceBlocks, _ clients: inout ClientShares, isInBackground: Bool = false,
+        isCourteous: Bool = false
     ) {
         turns.removeAll(keepingCapacity: true)
-        for index in running.indices where index >= firstNew || !running[index].isDecoding {
+        var standingCount = 0
+        for index in running.indices {
+            if !isInBackground, running[index].isBackground {
+                standingCount += 1
+                continue
+            }
+            guard index >= firstNew || !running[index].isDecoding else { continue }
             blocks.takeCached(for: &running[index])
             turns.append(Turn(index: index))
         }
         if turns.isEmpty { return }
+        let chunk = chunkTokens(decodeCount: step.decodeCount)
+        let isSmall = isInBackground && isCourteous
         var budget = min(
-            chunkTokens(decodeCount: step.decodeCount),
+            isSmall ? min(chunk, configuration.prefillChunkTokensWhileDecoding) : chunk,
             configuration.maxBatchTokens - step.tokenCount)
         // Every running sequence may need a row to sample from; scoring takes what is beyond.
-        var spareRows = configuration.maxLogitsRows - running.count
+        var spareRows = configuration.maxLogitsRows - running.count + standingCount
 
         while budget > 0, let turn = nextTurn(running, clients) {
             if turns[turn].share == 0, isComputedElsewhere(turn, running, blocks) {

@@ -147,6 +147,9 @@ struct ScheduledSequence: Sendable {
         return wrongCount
     }
 
+    /// Whether it is computed only while nobody else has a sequence.
+    var isBackground: Bool { priority >= SequenceRequest.backgroundPriority }
+
     /// Whether it comes before another when both have blocks.
     func isSenior(to other: ScheduledSequence) -> Bool {
         (priority, arrival) < (other.priority, other.arrival)

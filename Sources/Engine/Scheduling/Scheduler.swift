@@ -34,6 +34,9 @@ package struct Scheduler: Sendable {
 
     private var hasOpenStep = false
 
+    /// Until when the background takes small steps; nil where nobody has had a sequence.
+    private var courtesyEnd: ContinuousClock.Instant?
+
     /// Creates a scheduler without sequences.
     package init(configuration: Configuration) {
         self.configuration = configuration
@@ -52,13 +55,16 @@ package struct Scheduler: Sendable {
         precondition(!hasOpenStep, "the last step was not committed")
         step.removeAll()
         places.expire(at: now, promptTokenTime: promptTokenTime, into: &step)
+        if places.hasForeground { courtesyEnd = now + configuration.courtesy }
         places.makeRoomForUrgent(into: &step)
         places.makeRoomForShares(into: &step)
         let hasRoom = scheduleDecodes(into: &step)
         let oldCount = places.running.count
         if hasRoom { places.admitWaiting(into: &step) }
         prefill.plan(
-            &step, &places.running, newFrom: oldCount, &places.blocks, &places.clients)
+            &step, &places.running, newFrom: oldCount, &places.blocks, &places.clients,
+            isInBackground: !places.hasForeground,
+            isCourteous: courtesyEnd.map { now < $0 } ?? false)
         if step.slices.isEmpty { return }
         hasOpenStep = true
         swap(&step.copies, &pendingCopies)
@@ -168,12 +174,14 @@ package struct Scheduler: Sendable {
     private mutating func scheduleDecodes(into step: inout ScheduledStep) -> Bool {
         let countBefore = step.preempted.count
         dropUnwantedDrafts()
-        var spareCount = configuration.maxBatchTokens - places.running.count
+        // Where somebody else has a sequence, those of the background, which come last, stand still.
+        let activeCount = places.activeCount
+        var spareCount = configuration.maxBatchTokens - activeCount
         let runLimit =
-            places.running.count > 1
+            activeCount > 1
             ? configuration.prefillChunkTokensWhileDecoding : configuration.prefillChunkTokens
         var index = 0
-        while index < places.running.count {
+        while index < places.activeCount {
             guard places.running[index].isDecoding else {
                 index += 1
                 continue
@@ -232,9 +240,11 @@ package struct Scheduler: Sendable {
     /// Forgets what was guessed if a prompt has to be computed, and of each sequence what there are no
     /// rows of logits for.
     private mutating func dropUnwantedDrafts() {
+        let activeCount = places.activeCount
         let hasPrompts =
-            !places.waiting.isEmpty || places.running.contains { !$0.isDecoding }
-        var spareRows = hasPrompts ? 0 : configuration.maxLogitsRows - places.running.count
+            places.hasActiveWaiting
+            || places.running[..<activeCount].contains { !$0.isDecoding }
+        var spareRows = hasPrompts ? 0 : configuration.maxLogitsRows - activeCount
         for index in places.running.indices where places.running[index].draftCount > 0 {
             places.running[index].shortenDraft(to: max(0, spareRows))
             spareRows -= places.running[index].draftCount
@@ -342,6 +352,12 @@ package struct Scheduler: Sendable {
 
     /// The number of sequences without blocks.
     package var waitingCount: Int { places.waiting.count }
+
+    /// Whether there is a sequence that is not of the background.
+    package var hasForeground: Bool { places.hasForeground }
+
+    /// How many of them are of the background.
+    package var backgroundCount: (running: Int, waiting: Int) { places.backgroundCount }
 
     /// The number of all sequences.
     package var sequenceCount: Int { places.sequenceCount }

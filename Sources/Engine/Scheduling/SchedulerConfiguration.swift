@@ -79,6 +79,10 @@ extension Scheduler {
         /// How long a sequence without a deadline may be overtaken by those with one.
         package let patience: Duration
 
+        /// So long after somebody had a sequence, the background takes small parts of prompts only:
+        /// who comes back waits for the step that is being computed.
+        package let courtesy: Duration
+
         /// The work of a generated token, where that of a prompt token is 1.
         package let decodeWork: Double
 
@@ -91,7 +95,8 @@ extension Scheduler {
             prefillTokensPerDecode: Int = 3, admission: Admission = .optimistic,
             cachesPrefixes: Bool = true, prefixRoot: PrefixName? = nil, attentionWindow: Int? = nil,
             stateCount: Int = 0, checkpointSpacing: Int = 1024, leastCheckpointTokens: Int = 64,
-            patience: Duration = .seconds(60), decodeWork: Double = 3
+            patience: Duration = .seconds(60), courtesy: Duration = .seconds(10),
+            decodeWork: Double = 3
         ) {
             precondition(maxSequences >= 1 && maxQueuedSequences >= 0, "\(maxSequences) sequences")
             precondition(maxBatchTokens > maxSequences, "\(maxBatchTokens) tokens in a batch")
@@ -124,6 +129,7 @@ extension Scheduler {
             self.checkpointSpacing = checkpointSpacing
             self.leastCheckpointTokens = leastCheckpointTokens
             self.patience = patience
+            self.courtesy = courtesy
             self.decodeWork = decodeWork
         }
 

@@ -30,6 +30,38 @@ struct SequencePlaces: Sendable {
     /// The number of all sequences.
     var sequenceCount: Int { running.count + waiting.count }
 
+    /// Whether there is a sequence that is not of the background, which therefore stands still.
+    var hasForeground: Bool {
+        running.first.map { !$0.isBackground } ?? false || hasForegroundWaiting
+    }
+
+    /// How many sequences of the background have blocks, and how many have none.
+    var backgroundCount: (running: Int, waiting: Int) {
+        var counts = (running: 0, waiting: 0)
+        for index in running.indices where running[index].isBackground { counts.running += 1 }
+        for index in waiting.sequences.indices where waiting.sequences[index].isBackground {
+            counts.waiting += 1
+        }
+        return counts
+    }
+
+    /// How many of the running sequences, the first ones, are computed.
+    var activeCount: Int {
+        guard let last = running.last, last.isBackground, hasForeground else {
+            return running.count
+        }
+        return running.firstIndex { $0.isBackground } ?? running.count
+    }
+
+    /// Whether a sequence waits that would be computed if it had a place.
+    var hasActiveWaiting: Bool {
+        hasForeground ? hasForegroundWaiting : !waiting.isEmpty
+    }
+
+    private var hasForegroundWaiting: Bool {
+        waiting.firstPriority.map { $0 < SequenceRequest.backgroundPriority } ?? false
+    }
+
     // MARK: Coming and going
 
     /// Puts a sequence into the queue.
@@ -140,9 +172,11 @@ struct SequencePlaces: Sendable {
     ///
     /// Nothing overtakes a sequence that does not fit, or a long one might wait forever.
     mutating func admitWaiting(into step: inout ScheduledStep) {
-        if waiting.isEmpty { return }
+        if !hasActiveWaiting { return }
         promiseAdmittedWork()
+        let hasForeground = hasForeground
         while let index = nextWaiting() {
+            if hasForeground, waiting.sequences[index].isBackground { return }
             guard admit(index, into: &step) else { return }
         }
     }
@@ -168,7 +202,7 @@ struct SequencePlaces: Sendable {
     /// Where even that would not make room nobody loses anything. With worst-case admission, which
     /// is meant to compute nothing twice, places are shared only when they become free.
     mutating func makeRoomForShares(into step: inout ScheduledStep) {
-        guard configuration.admission == .optimistic, !waiting.isEmpty, clients.areSeveral else {
+        guard configuration.admission == .optimistic, hasActiveWaiting, clients.areSeveral else {
             return
         }
         guard let priority = waiting.firstPriority else { return }

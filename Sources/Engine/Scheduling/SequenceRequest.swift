@@ -21,6 +21,10 @@ package struct SequenceRequest: Sendable {
     /// Lower ones come first, always; 0 is for those that say nothing.
     package var priority: Int
 
+    /// From this priority on, a sequence is in the background: it is computed only in steps that
+    /// nobody else has a sequence for, and keeps its blocks meanwhile unless others need them.
+    package static let backgroundPriority = 1 << 20
+
     /// Who asks; different clients get the same share of the work, each according to its weight.
     package var client: ClientID
 

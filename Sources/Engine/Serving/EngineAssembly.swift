@@ -62,6 +62,10 @@ package struct EngineAssembly: Sendable {
     /// The threads of several engines that compute by turns; nil: this one gets threads of its own.
     package var sharedPool: ThreadPool?
 
+    /// Keeps the background of all engines that share it from disturbing the others; nil: it has one
+    /// of its own.
+    package var gate: ForegroundGate?
+
     /// How much of such threads' time it gets next to others that want it, too.
     package var share = 1
 
@@ -309,6 +313,7 @@ package struct EngineAssembly: Sendable {
         let engine = GenerationEngine(
             model: transformer, tokenizer: tokenizer,
             configuration: engineConfiguration(for: file), prefixes: prefixes(of: file),
+            gate: gate ?? ForegroundGate(),
             logger: logger, whenIdle: whenIdle)
         return StartedEngine(engine: engine, memoryPlan: memoryPlan, watch: watch)
     }
@@ -345,6 +350,7 @@ package struct EngineAssembly: Sendable {
         progress(1)
         let engine = GenerationEngine(
             encoder: encoder, tokenizer: tokenizer, configuration: engineConfiguration(for: file),
+            gate: gate ?? ForegroundGate(),
             whenIdle: whenIdle)
         return StartedEngine(
             engine: engine, memoryPlan: plan.memory,

@@ -8,6 +8,8 @@ extension EngineStatistics {
         var sum = self
         sum.runningSequences += other.runningSequences
         sum.waitingSequences += other.waitingSequences
+        sum.runningBackground += other.runningBackground
+        sum.waitingBackground += other.waitingBackground
         sum.usedBlocks += other.usedBlocks
         sum.freeBlocks += other.freeBlocks
         sum.cachedBlocks += other.cachedBlocks
@@ -39,6 +41,8 @@ extension EngineStatistics {
     mutating func forgetLevels() {
         runningSequences = 0
         waitingSequences = 0
+        runningBackground = 0
+        waitingBackground = 0
         usedBlocks = 0
         freeBlocks = 0
         cachedBlocks = 0

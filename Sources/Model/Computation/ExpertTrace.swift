@@ -19,7 +19,8 @@ package final class ExpertTrace: Sendable {
     }
 
     private struct Request {
-        let id: String
+        let number: UInt64
+        let name: String
         let client: Int
         var tokens: [Token] = []
     }
@@ -54,8 +55,10 @@ package final class ExpertTrace: Sendable {
 
     /// Says whether anybody watches; what was kept is gone when nobody does.
     package func watch(_ isWatched: Bool) {
-        self.isWatched.store(isWatched, ordering: .relaxed)
-        if !isWatched { state.withLock { $0.requests = [] } }
+        state.withLock { state in
+            self.isWatched.store(isWatched, ordering: .relaxed)
+            if !isWatched { state.requests = [] }
+        }
     }
 
     /// Begins a step of so many tokens.
@@ -97,23 +100,26 @@ package final class ExpertTrace: Sendable {
         }
     }
 
-    /// Keeps what the step has computed for a request.
+    /// Keeps what the step has computed for a request, if somebody watches still.
     ///
     /// - Parameters:
-    ///   - request: its identity, which its client chose.
+    ///   - number: the server's own for its prompt, which no other one has.
+    ///   - name: its identity, which its client chose, and may have chosen for others, too.
     ///   - client: who asked; nobody else is told.
     ///   - position: of the first of the tokens; what was known from there on is forgotten, for it was
     ///     only guessed, or is computed again.
     ///   - tokens: their ids.
     ///   - firstToken: the first of them among those of the step.
     package func keep(
-        _ request: String, of client: Int, from position: Int, _ tokens: ArraySlice<Int32>,
-        firstToken: Int
+        _ number: UInt64, named name: String, of client: Int, from position: Int,
+        _ tokens: ArraySlice<Int32>, firstToken: Int
     ) {
         state.withLock { state in
-            let known = state.requests.firstIndex { $0.id == request && $0.client == client }
+            guard isWatched.load(ordering: .relaxed) else { return }
+            let known = state.requests.firstIndex { $0.number == number }
             var entry =
-                known.map { state.requests.remove(at: $0) } ?? Request(id: request, client: client)
+                known.map { state.requests.remove(at: $0) }
+                ?? Request(number: number, name: name, client: client)
             entry.tokens.removeAll { $0.position >= position }
             let width = layerCount * expertsPerToken
             for (offset, id) in tokens.enumerated() where entry.tokens.count < Self.mostTokens {
@@ -131,8 +137,9 @@ package final class ExpertTrace: Sendable {
     /// Ends a step that was written down.
     package func end() { isOpen.store(false, ordering: .relaxed) }
 
-    /// What is known of a request of a client; nil if nothing is.
-    package func tokens(of request: String, of client: Int) -> [Token]? {
-        state.withLock { $0.requests }.first { $0.id == request && $0.client == client }?.tokens
+    /// What is known of a request of a client, of the prompt that was computed last where several have
+    /// that name; nil if nothing is.
+    package func tokens(of name: String, of client: Int) -> [Token]? {
+        state.withLock { $0.requests }.last { $0.name == name && $0.client == client }?.tokens
     }
 }

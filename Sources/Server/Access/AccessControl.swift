@@ -74,7 +74,8 @@ package final class AccessControl: Sendable {
             guard let tenant = keys?.tenant(of: claims),
                 let subject = claims["sub"]?.stringValue
             else { return .refused(.tenant) }
-            return .known(try Self.caller(subject, tenant))
+            let end = claims["exp"]?.doubleValue.flatMap { Int(exactly: $0.rounded(.down)) }
+            return .known(try Self.caller(subject, tenant, until: end))
         }
         guard let keys else { return .unknown }
         return switch try keys.sight(text) {
@@ -86,7 +87,7 @@ package final class AccessControl: Sendable {
 
     /// A subject of a tenant: each has the tenant's limits to itself.
     private static func caller(
-        _ subject: String, _ tenant: Tenant
+        _ subject: String, _ tenant: Tenant, until end: Int?
     ) throws(AccessError) -> Caller {
         // A slash is in no key's id, and what is no name may be anything.
         let isName = AccessKey.isName(subject)
@@ -97,7 +98,17 @@ package final class AccessControl: Sendable {
                 + Cryptography.hexadecimal(
                     try Cryptography.digest(Array(subject.utf8)).prefix(16))
         let id = "\(tenant.name)/\(own)"
-        return try Caller(id: id, name: id, limits: tenant.limits)
+        return try Caller(id: id, name: id, limits: tenant.limits, expires: end)
+    }
+
+    /// Who is counted under an id, with what he may do now; nil where he may not enter any more.
+    package func caller(id: String) throws(AccessError) -> Caller? {
+        if let slash = id.firstIndex(of: "/") {
+            let name = id[..<slash]
+            guard issuer != nil, let tenant = keys?.tenant(named: String(name)) else { return nil }
+            return try Caller(id: id, name: id, limits: tenant.limits, expires: nil)
+        }
+        return keys?.caller(id: id)
     }
 
     /// Finds out whose secret it is, if it is one; takes long.
@@ -130,9 +141,15 @@ package final class AccessControl: Sendable {
 
     /// Lets a request in, and counts it.
     ///
+    /// - Parameters:
+    ///   - caller: whose it is.
+    ///   - inBackground: whether it waits while anybody else asks, so that only days count.
+    /// - Returns: its place.
     /// - Throws: why it has to come later.
-    package func enter(_ caller: Caller) throws(LimitRefusal) -> AccessLease {
-        try AccessLease(caller, in: limits)
+    package func enter(
+        _ caller: Caller, inBackground: Bool = false
+    ) throws(LimitRefusal) -> AccessLease {
+        try AccessLease(caller, in: limits, inBackground: inBackground)
     }
 
     /// What is left to somebody.

@@ -29,6 +29,9 @@ package enum AccessFamily: String, CaseIterable, Sendable {
     /// Ollama's own API.
     case ollama
 
+    /// Files that are stored, read and deleted.
+    case files
+
     /// Many requests in a file, done when there is time.
     case batches
 
@@ -42,7 +45,7 @@ package enum AccessFamily: String, CaseIterable, Sendable {
     package static let held = allCases.filter { $0 != .admin && $0 != .operation }
 
     /// Whether its requests count against the limits of a key, and as usage.
-    package var isCounted: Bool { self != .admin && self != .operation }
+    package var isCounted: Bool { ![.admin, .operation, .files, .batches].contains(self) }
 
     /// Their names.
     package static let heldNames = held.map(\.rawValue).joined(separator: ", ")

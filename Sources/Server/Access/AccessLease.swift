@@ -13,15 +13,23 @@ package final class AccessLease: Sendable {
 
     private let caller: Caller
     private let book: LimitBook
+    private let inBackground: Bool
     private let state = Mutex(State())
 
     /// Lets a request in, and counts it.
     ///
+    /// - Parameters:
+    ///   - caller: whose it is.
+    ///   - book: where it is counted.
+    ///   - inBackground: whether it waits while anybody else asks, so that only days count.
     /// - Throws: why it has to come later.
-    package init(_ caller: Caller, in book: LimitBook) throws(LimitRefusal) {
+    package init(
+        _ caller: Caller, in book: LimitBook, inBackground: Bool = false
+    ) throws(LimitRefusal) {
         self.caller = caller
         self.book = book
-        if let refusal = book.enter(caller) {
+        self.inBackground = inBackground
+        if let refusal = book.enter(caller, inBackground: inBackground) {
             // What never came in has no place to give back.
             state.withLock { $0.hasEnded = true }
             throw refusal
@@ -39,7 +47,8 @@ package final class AccessLease: Sendable {
     package func reserve(prompt: Int, answer: Int) throws(LimitRefusal) {
         let refusal = state.withLock { state in
             book.reserve(
-                for: caller, prompt: prompt, answer: answer, into: &state.reservation)
+                for: caller, prompt: prompt, answer: answer, into: &state.reservation,
+                inBackground: inBackground)
         }
         if let refusal { throw refusal }
     }
@@ -53,7 +62,9 @@ package final class AccessLease: Sendable {
             state.hasEnded = true
             return state.reservation
         }
-        if let reservation { book.leave(caller, tokens: tokens, reservation) }
+        if let reservation {
+            book.leave(caller, tokens: tokens, reservation, inBackground: inBackground)
+        }
     }
 
     /// What is left to whoever asks.

@@ -51,6 +51,21 @@ package struct AuditContent: Sendable {
         return record
     }
 
+    /// A record without what is sealed in it: what that is bound to.
+    static func without(_ record: JSONObject) -> JSONObject {
+        var rest = record
+        rest[member] = nil
+        return rest
+    }
+
+    /// What is sealed in a record, as it stands there; nil where nothing is.
+    static func sealed(in record: JSONObject) -> (key: String, box: String, bound: String)? {
+        guard let content = record[member], let id = content["key"]?.stringValue,
+            let box = content["box"]?.stringValue
+        else { return nil }
+        return (id, box, JSONValue.object(without(record)).serialized())
+    }
+
     /// The content of a record.
     ///
     /// - Parameters:
@@ -76,11 +91,9 @@ package struct AuditContent: Sendable {
                 "content for the key \(key.publicKey.id)",
                 ContentKey.isID(id) ? "content for the key \(id)" : "content for another key")
         }
-        var bound = record
-        bound[member] = nil
         guard
             let content = try key.open(
-                Array(box), boundTo: JSONValue.object(bound).serializedBytes())
+                Array(box), boundTo: JSONValue.object(without(record)).serializedBytes())
         else { throw failure("content as it was sealed in this record", "another") }
         return content
     }

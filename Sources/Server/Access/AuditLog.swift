@@ -62,7 +62,7 @@ package final class AuditLog: Sendable {
         var lastSync = ContinuousClock.now
     }
 
-    private let folder: String
+    let folder: String
     private let limits: Limits
     private let content: AuditContent?
     private let unixTime: @Sendable () -> Int
@@ -204,11 +204,16 @@ package final class AuditLog: Sendable {
         if isFirst { queue.async { [self] in write() } }
     }
 
+    /// Waits until all is in its file that was appended before.
+    func settle() {
+        sealing.sync {}
+        queue.sync { write() }
+    }
+
     /// Waits until all is on disk that was appended before.
     package func flush() {
-        sealing.sync {}
+        settle()
         queue.sync {
-            write()
             writing.withLock { _ = fdatasync($0.descriptor) }
         }
     }

@@ -56,7 +56,8 @@ package struct AuditRecord: Sendable {
         self = first
     }
 
-    private init(_ line: [UInt8], at place: String) throws(AccessError) {
+    /// Reads a line as it stands in a file.
+    init(_ line: [UInt8], at place: String) throws(AccessError) {
         var chain = AuditChain()
         if let problem = chain.resume(after: line) {
             throw .invalid(
@@ -72,6 +73,14 @@ package struct AuditRecord: Sendable {
         members = JSONObject(
             object.filter { !AuditChain.members.contains($0.key) }.map { ($0.key, $0.value) })
     }
+
+    /// What of it is sealed, and the text that it is bound to; nil where nothing is.
+    package var sealed: (key: String, box: String, bound: String)? {
+        AuditContent.sealed(in: members)
+    }
+
+    /// All that it says, without what is sealed.
+    package var open: JSONObject { AuditContent.without(members) }
 
     /// What was asked and answered.
     ///

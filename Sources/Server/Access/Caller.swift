@@ -17,6 +17,9 @@ package struct Caller: Hashable, Sendable {
     /// What it may do.
     package let limits: AccessLimits
 
+    /// When it is let in no more, in seconds since 1970; nil for never.
+    package let expires: Int?
+
     /// Whether it may load and unload models, and see how the server is doing.
     package let isOperator: Bool
 
@@ -40,6 +43,7 @@ package struct Caller: Hashable, Sendable {
         self.name = name
         self.owner = owner
         self.limits = limits
+        expires = nil
         isOperator = true
     }
 
@@ -49,8 +53,11 @@ package struct Caller: Hashable, Sendable {
     ///   - id: the identity.
     ///   - name: what people call him.
     ///   - limits: what he may do.
+    ///   - expires: when he is let in no more.
     /// - Throws: ``AccessError`` where there is no libcrypto.
-    init(id: String, name: String, limits: AccessLimits) throws(AccessError) {
+    init(
+        id: String, name: String, limits: AccessLimits, expires: Int?
+    ) throws(AccessError) {
         let digest = try Cryptography.digest(Array("caller \(id)".utf8))
         // Far from the small numbers of keys in the configuration.
         number = digest.suffix(7).reduce(1) { $0 << 8 | Int($1) }
@@ -58,6 +65,7 @@ package struct Caller: Hashable, Sendable {
         self.name = name
         owner = "k" + Cryptography.hexadecimal(digest.prefix(16))
         self.limits = limits
+        self.expires = expires
         isOperator = limits.isAdmin
     }
 

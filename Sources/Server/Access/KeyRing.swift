@@ -114,7 +114,9 @@ package final class KeyRing: Sendable {
         var entries: [String: Entry] = [:]
         for key in file.keys {
             entries[key.id] = Entry(
-                key: key, caller: try Caller(id: key.id, name: key.name, limits: key.limits))
+                key: key,
+                caller: try Caller(
+                    id: key.id, name: key.name, limits: key.limits, expires: key.expires))
         }
         let fresh = entries
         state.withLock { state in
@@ -133,6 +135,19 @@ package final class KeyRing: Sendable {
     /// The first tenant that claims are of, if there is one.
     func tenant(of claims: JSONObject) -> Tenant? {
         state.withLock { $0.tenants }.first { $0.matches(claims) }
+    }
+
+    /// The tenant of that name, if there is one.
+    func tenant(named name: String) -> Tenant? {
+        state.withLock { $0.tenants }.first { $0.name == name }
+    }
+
+    /// Whose key has that id, if it still opens anything.
+    func caller(id: String) -> Caller? {
+        let time = unixTime()
+        return state.withLock { state in
+            state.entries[id].flatMap { $0.key.liveSecrets(at: time).isEmpty ? nil : $0.caller }
+        }
     }
 
     /// Says what is known of a text that a request came with.

@@ -103,19 +103,30 @@ package final class LimitBook: Sendable {
     }
 
     /// Lets a request in, and counts it.
-    func enter(_ caller: Caller) -> LimitRefusal? {
+    ///
+    /// - Parameters:
+    ///   - caller: whose it is.
+    ///   - inBackground: whether it waits while anybody else asks: then only days count, for what is
+    ///     done when nobody wants the machine takes nothing of a minute from anybody.
+    /// - Returns: why it has to come later, if it has.
+    func enter(_ caller: Caller, inBackground: Bool) -> LimitRefusal? {
         with(caller) { account in
-            if let refusal = refusal(of: caller, account) { return refusal }
+            if let refusal = refusal(of: caller, account, inBackground: inBackground) {
+                return refusal
+            }
+            account.requestsOfDay.add(1)
+            if inBackground { return nil }
             account.running += 1
             account.requests?.take(1)
-            account.requestsOfDay.add(1)
             return nil
         }
     }
 
-    private func refusal(of caller: Caller, _ account: Account) -> LimitRefusal? {
+    private func refusal(
+        of caller: Caller, _ account: Account, inBackground: Bool = false
+    ) -> LimitRefusal? {
         let limits = account.limits
-        if let limit = limits.concurrency, account.running >= limit {
+        if !inBackground, let limit = limits.concurrency, account.running >= limit {
             return LimitRefusal(
                 kind: .concurrency, span: "", name: caller.name, limit: limit,
                 used: account.running, requested: 1, wait: 1000)
@@ -127,19 +138,20 @@ package final class LimitBook: Sendable {
                 used: account.requestsOfDay.used, requested: 1,
                 wait: DayCount.wait(at: clock.unixTime()))
         }
-        if let bucket = account.requests, bucket.remaining < 1 {
+        if !inBackground, let bucket = account.requests, bucket.remaining < 1 {
             return LimitRefusal(
                 kind: .requests, span: "minute", name: caller.name, limit: bucket.capacity,
                 used: bucket.capacity, requested: 1, wait: bucket.wait(for: 1))
         }
         // Who has tokens to pay back cannot even ask.
-        return tokenRefusal(of: caller, account, prompt: 1, requested: 1)
+        return tokenRefusal(
+            of: caller, account, prompt: 1, requested: 1, inBackground: inBackground)
     }
 
     private func tokenRefusal(
-        of caller: Caller, _ account: Account, prompt: Int, requested: Int
+        of caller: Caller, _ account: Account, prompt: Int, requested: Int, inBackground: Bool
     ) -> LimitRefusal? {
-        if let bucket = account.tokens {
+        if !inBackground, let bucket = account.tokens {
             let needed = prompt > bucket.capacity ? prompt : min(requested, bucket.capacity)
             let wait = bucket.wait(for: needed)
             if wait != 0 {
@@ -175,19 +187,23 @@ package final class LimitBook: Sendable {
     ///   - answer: those that its answers may have, as far as the request limits them. More than the
     ///     limits hold is kept as far as there is room in them.
     ///   - reservation: receives what was kept.
+    ///   - inBackground: as it came in.
     /// - Returns: why there is no room, if there is none.
     func reserve(
-        for caller: Caller, prompt: Int, answer: Int, into reservation: inout Reservation
+        for caller: Caller, prompt: Int, answer: Int, into reservation: inout Reservation,
+        inBackground: Bool
     ) -> LimitRefusal? {
         let (refusal, kept) = with(caller) { account -> (LimitRefusal?, Reservation) in
             let requested = prompt + answer
             if let refusal = tokenRefusal(
-                of: caller, account, prompt: prompt, requested: requested)
+                of: caller, account, prompt: prompt, requested: requested,
+                inBackground: inBackground)
             {
                 return (refusal, Reservation())
             }
             let kept = Reservation(
-                ofMinute: min(requested, account.tokens?.capacity ?? requested),
+                ofMinute: inBackground
+                    ? 0 : min(requested, account.tokens?.capacity ?? requested),
                 ofDay: min(requested, account.limits.tokensPerDay ?? requested),
                 day: account.tokensOfDay.day)
             account.tokens?.take(kept.ofMinute)
@@ -204,10 +220,15 @@ package final class LimitBook: Sendable {
     ///   - caller: whose it was.
     ///   - tokens: what it took.
     ///   - reservation: what was kept for it.
-    func leave(_ caller: Caller, tokens: Int, _ reservation: Reservation) {
+    ///   - inBackground: as it came in.
+    func leave(
+        _ caller: Caller, tokens: Int, _ reservation: Reservation, inBackground: Bool
+    ) {
         with(caller) { account in
-            account.running = max(0, account.running - 1)
-            account.tokens?.take(tokens - reservation.ofMinute)
+            if !inBackground {
+                account.running = max(0, account.running - 1)
+                account.tokens?.take(tokens - reservation.ofMinute)
+            }
             // What was kept yesterday is gone with the day.
             let isSameDay = reservation.day == account.tokensOfDay.day
             account.tokensOfDay.add(tokens - (isSameDay ? reservation.ofDay : 0))

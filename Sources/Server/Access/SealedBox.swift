@@ -129,8 +129,9 @@ enum X25519 {
 
 /// Encryption that shows every change (NIST SP 800-38D): keys of 32 bytes, nonces of 12, tags of 16
 /// behind the ciphertext.
-private enum AESGCM {
-    private static let tagByteCount = 16
+enum AESGCM {
+    static let nonceByteCount = 12
+    static let tagByteCount = 16
 
     static func seal(
         _ message: [UInt8], key: [UInt8], nonce: [UInt8], bound: [UInt8]

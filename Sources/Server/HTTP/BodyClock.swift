@@ -23,4 +23,7 @@ package struct BodyClock: Sendable {
         let won = Duration.seconds(Double(byteCount) / Double(minBytesPerSecond))
         deadline = min(now + patience, deadline + won)
     }
+
+    /// Leaves out a time in which nobody read what the client sent.
+    package mutating func leaveOut(_ duration: Duration) { deadline += duration }
 }

@@ -11,6 +11,7 @@ final class HTTPConnection: Sendable {
         let configuration: HTTPServer.Configuration
         let handler: HTTPServer.Handler
         let admission: HTTPServer.Admission
+        let intake: HTTPServer.Intake
         let errorResponse: HTTPServer.ErrorResponse
         let bodyBudget: BodyBudget
         let certificate: ServerCertificate
@@ -306,8 +307,9 @@ final class HTTPConnection: Sendable {
             }
             return encoder.keepsAlive(after: response.head, framing)
         case .stream(let produce):
-            let framing = encoder.framing(of: response.head, byteCount: nil)
-            var bytes = encoder.encode(response.head, byteCount: nil, date: date)
+            let count = response.streamByteCount
+            let framing = encoder.framing(of: response.head, byteCount: count)
+            var bytes = encoder.encode(response.head, byteCount: count, date: date)
             bytes.removeFirst(beginSending())
             try await socket.send(bytes, stallTimeout: timeouts.write)
             if framing != .none { try await stream(produce, framing, through: deflater) }
@@ -328,16 +330,30 @@ final class HTTPConnection: Sendable {
             return isChunked && isLast ? framed + ResponseEncoder.lastChunk : framed
         }
         let isOver = Atomic(false)
+        let written = Atomic(0)
         let writer = ResponseWriter { bytes in
             // A writer that outlives its closure must not write into the next response.
             guard !isOver.load(ordering: .acquiring) else { throw SocketError.closed }
+            let count = written.wrappingAdd(bytes.count, ordering: .relaxed).newValue
+            if case .length(let length) = framing, count > length { throw SocketError.closed }
             if isChunked { self.state.withLock { $0.progress = .chunks(zeros: 0) } }
             try await socket.send(stallTimeout: timeout, needsPeer: true) { encode(bytes) }
         }
         defer { isOver.store(true, ordering: .releasing) }
-        state.withLock { $0.progress = isChunked ? .chunks(zeros: 0) : .untilClose }
+        state.withLock { state in
+            state.progress =
+                switch framing {
+                case .chunked: .chunks(zeros: 0)
+                case .untilClose: .untilClose
+                case .length, .none: .rest
+                }
+        }
         do {
             try await produce(writer)
+            // Fewer bytes than were promised are not the whole body.
+            if case .length(let length) = framing, written.load(ordering: .relaxed) < length {
+                throw SocketError.closed
+            }
             isOver.store(true, ordering: .releasing)
         } catch {
             // Where closing marks the end of the body, only a reset tells that it is not the end.

@@ -13,6 +13,8 @@ package actor HTTPServer {
         @Sendable (HTTPResponse.Status, String, HTTPRequest?) -> ServerResponse
     /// Looks at a request before its body is read: nil lets it pass, a response refuses it.
     package typealias Admission = @Sendable (ArrivingRequest) -> ServerResponse?
+    /// Says where the body of an admitted request goes.
+    package typealias Intake = @Sendable (ArrivingRequest) async -> BodyIntake
 
     /// How long cancelled handlers have to end, and then their connections to close.
     private static let farewell = Duration.seconds(1)
@@ -40,7 +42,8 @@ package actor HTTPServer {
     package init(
         configuration: Configuration,
         errorResponse: @escaping ErrorResponse = { status, reason, _ in .text(status, reason) },
-        admission: Admission? = nil, handler: @escaping Handler
+        admission: Admission? = nil, intake: @escaping Intake = { _ in .memory },
+        handler: @escaping Handler
     ) {
         let admission =
             admission ?? { arrival in
@@ -50,7 +53,7 @@ package actor HTTPServer {
         limits = ConnectionLimits(configured: configuration.maxConnections, descriptors: .max)
         service = HTTPConnection.Service(
             configuration: configuration, handler: handler, admission: admission,
-            errorResponse: errorResponse,
+            intake: intake, errorResponse: errorResponse,
             bodyBudget: BodyBudget(
                 byteCount: configuration.bodyMemoryByteCount, connectionCount: limits.served),
             certificate: ServerCertificate(configuration.tls),

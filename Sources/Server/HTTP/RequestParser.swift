@@ -57,6 +57,10 @@ package struct RequestParser {
     /// Empty lines tolerated before a request line (RFC 9112 §2.2 asks for at least one).
     private static let maxEmptyLineCount = 8
 
+    /// The largest body of the request that is being read; by the limits, until it is set otherwise
+    /// after a head.
+    package var maxBodyBytes: Int
+
     private let limits: Limits
     private var state = State.requestLine
     private var buffer: [UInt8] = []
@@ -72,7 +76,10 @@ package struct RequestParser {
     private var emptyLineCount = 0
 
     /// A parser at the start of a connection.
-    package init(limits: Limits = .init()) { self.limits = limits }
+    package init(limits: Limits = .init()) {
+        self.limits = limits
+        maxBodyBytes = limits.maxBodyBytes
+    }
 
     /// Whether part of a request has been seen, of which the end has not.
     package var isWithinRequest: Bool {
@@ -123,8 +130,8 @@ package struct RequestParser {
                 if remaining == 0 { return end() }
                 // Checked here and not when the header is read, so that a client that may not
                 // send a body at all is told that first.
-                guard remaining <= limits.maxBodyBytes else {
-                    throw .bodyTooLarge(maxBytes: limits.maxBodyBytes)
+                guard remaining <= maxBodyBytes else {
+                    throw .bodyTooLarge(maxBytes: maxBodyBytes)
                 }
                 guard let piece = take(upTo: remaining) else { return nil }
                 state = .body(remaining: remaining - piece.count)
@@ -240,8 +247,8 @@ package struct RequestParser {
         guard extensionByteCount <= limits.maxHeaderBytes else {
             throw .malformed("more than \(limits.maxHeaderBytes) bytes of chunk extensions")
         }
-        guard size <= limits.maxBodyBytes - bodyByteCount else {
-            throw .bodyTooLarge(maxBytes: limits.maxBodyBytes)
+        guard size <= maxBodyBytes - bodyByteCount else {
+            throw .bodyTooLarge(maxBytes: maxBodyBytes)
         }
         bodyByteCount += size
         return size
@@ -249,6 +256,7 @@ package struct RequestParser {
 
     private mutating func end() -> Event {
         state = .requestLine
+        maxBodyBytes = limits.maxBodyBytes
         (fieldCount, headerByteCount, bodyByteCount) = (0, 0, 0)
         (extensionByteCount, emptyLineCount) = (0, 0)
         return .end

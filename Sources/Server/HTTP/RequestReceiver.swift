@@ -8,7 +8,7 @@ struct RequestReceiver {
     enum Received {
         /// It is complete.
         case request(ServerRequest, RequestHead)
-        /// Its header was enough to refuse it; a body has not been read.
+        /// It is refused; what is left of a body has not been read.
         case refused(ServerResponse, RequestHead)
     }
 
@@ -74,19 +74,31 @@ struct RequestReceiver {
                         return .request(
                             ServerRequest(head: head.request, remoteAddress: remoteAddress), head)
                     }
-                    let maxBytes = service.configuration.limits.maxBodyBytes
+                    var sink: (any BodySink)?
+                    switch await intake(of: head) {
+                    case .memory: break
+                    case .sink(let taken): sink = taken
+                    case .refused(let response): return .refused(response, head)
+                    }
+                    let maxBytes =
+                        sink?.maxByteCount ?? service.configuration.limits.maxBodyBytes
+                    parser.maxBodyBytes = maxBytes
                     if case .length(let count) = head.framing, count > maxBytes {
                         throw RequestError.bodyTooLarge(maxBytes: maxBytes)
                     }
-                    reception = Reception(
+                    reception = try Reception(
                         head: head, maxBytes: maxBytes, timeouts: timeouts,
-                        lease: BodyLease(of: service.bodyBudget))
+                        lease: BodyLease(of: service.bodyBudget), sink: sink)
                     if head.expectsContinue, !parser.hasPendingInput {
                         try await socket.send(
                             ResponseEncoder.continueResponse, stallTimeout: timeouts.write)
                     }
                 case .body(let piece):
-                    try reception?.append(piece)
+                    if let response = try await reception?.append(piece),
+                        let head = reception?.head
+                    {
+                        return .refused(HTTPConnection.Service.withRetryAfter(response), head)
+                    }
                 case .end:
                     return try reception?.finish(remoteAddress: remoteAddress)
                 }
@@ -116,6 +128,15 @@ struct RequestReceiver {
         }
     }
 
+    /// Where the body of a request goes that has been admitted.
+    private func intake(of head: RequestHead) async -> BodyIntake {
+        guard head.framing != .none else { return .memory }
+        let intake = await service.intake(
+            ArrivingRequest(head: head.request, remoteAddress: remoteAddress))
+        guard case .refused(let response) = intake else { return intake }
+        return .refused(HTTPConnection.Service.withRetryAfter(response))
+    }
+
     private func refusal(of head: RequestHead) -> ServerResponse? {
         // Asked of the server itself, not of anything that it has (RFC 9110 §9.3.7).
         if head.request.path == "*" {
@@ -133,24 +154,49 @@ private struct Reception {
     let head: RequestHead
     private(set) var clock: BodyClock
     private let lease: BodyLease
+    private let sink: (any BodySink)?
     private let inflater: GzipInflater?
     private var receivedCount = 0
     private var body: [UInt8] = []
 
-    init(head: RequestHead, maxBytes: Int, timeouts: HTTPServer.Timeouts, lease: BodyLease) {
+    /// What a sink and what leads to it hold of a body.
+    private static let sinkByteCount = 256 << 10
+
+    init(
+        head: RequestHead, maxBytes: Int, timeouts: HTTPServer.Timeouts, lease: BodyLease,
+        sink: (any BodySink)?
+    ) throws(RequestError) {
         self.head = head
         self.lease = lease
+        self.sink = sink
         clock = BodyClock(
             start: .now, patience: timeouts.body,
             minBytesPerSecond: timeouts.minBodyBytesPerSecond)
         inflater = head.contentCodings.isEmpty ? nil : GzipInflater(maxBytes: maxBytes)
         // At most 1 MiB at first: a client can promise a long body and never send it.
-        if case .length(let count) = head.framing { body.reserveCapacity(min(count, 1 << 20)) }
+        if sink != nil {
+            try lease.grow(to: Self.sinkByteCount)
+        } else if case .length(let count) = head.framing {
+            body.reserveCapacity(min(count, 1 << 20))
+        }
     }
 
-    mutating func append(_ piece: [UInt8]) throws(RequestError) {
+    /// Takes a piece of the body.
+    ///
+    /// - Returns: the answer, where the sink wants no more of it.
+    mutating func append(_ piece: [UInt8]) async throws(RequestError) -> ServerResponse? {
         receivedCount += piece.count
         clock.received(piece.count, at: .now)
+        if let sink {
+            var content = piece
+            if let inflater {
+                content = []
+                try inflater.append(piece, to: &content, willGrow: lease.grow)
+            }
+            let start = ContinuousClock.now
+            defer { clock.leaveOut(.now - start) }
+            return content.isEmpty ? nil : await sink.take(content)
+        }
         if let inflater {
             try inflater.append(piece, to: &body, willGrow: lease.grow)
         } else {
@@ -161,6 +207,7 @@ private struct Reception {
             }
             body.append(contentsOf: piece)
         }
+        return nil
     }
 
     /// The request, with the fields that spoke of its transfer brought up to date.
@@ -169,9 +216,12 @@ private struct Reception {
         var request = head.request
         request.headerFields[.contentEncoding] = nil
         request.headerFields[.transferEncoding] = nil
-        if head.framing != .none { request.headerFields[.contentLength] = String(body.count) }
+        if head.framing != .none, sink == nil {
+            request.headerFields[.contentLength] = String(body.count)
+        }
         return .request(
             ServerRequest(
-                head: request, body: body, lease: lease, remoteAddress: remoteAddress), head)
+                head: request, body: body, lease: lease, remoteAddress: remoteAddress, sink: sink),
+            head)
     }
 }

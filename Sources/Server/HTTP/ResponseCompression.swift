@@ -76,6 +76,7 @@ final class ResponseCompression: Sendable {
                 return result
             }
             result.deflater = deflater
+            result.response.streamByteCount = nil
         }
         result.response.head.headerFields[.contentEncoding] = "gzip"
         return result

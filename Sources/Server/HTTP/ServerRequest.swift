@@ -22,6 +22,8 @@ package struct ServerRequest: Sendable {
     package let head: HTTPRequest
     /// The peer's numeric address, without its port.
     package let remoteAddress: String
+    /// What took the body; nil where that is in memory.
+    package let sink: (any BodySink)?
     private let content: Body
 
     /// The body, inflated and free of its framing; empty where there was none.
@@ -32,8 +34,12 @@ package struct ServerRequest: Sendable {
         self.init(head: head, body: body, lease: nil, remoteAddress: remoteAddress)
     }
 
-    init(head: HTTPRequest, body: [UInt8], lease: BodyLease?, remoteAddress: String) {
+    init(
+        head: HTTPRequest, body: [UInt8], lease: BodyLease?, remoteAddress: String,
+        sink: (any BodySink)? = nil
+    ) {
         self.head = head
+        self.sink = sink
         self.remoteAddress = remoteAddress
         content = Body(Content(bytes: body, lease: lease))
     }

@@ -21,6 +21,8 @@ package struct ServerResponse: Sendable {
     package var head: HTTPResponse
     /// The content.
     package var body: Body
+    /// The length of a body that is a stream, where it is known; then that is sent, not chunked.
+    package var streamByteCount: Int?
 
     /// A response from its parts.
     package init(head: HTTPResponse, body: Body) {

@@ -15,7 +15,8 @@ package struct PagePolicy: Sendable, Equatable {
     /// - Parameter toolServers: addresses for which ``isAddress(_:)`` holds.
     package init(toolServers: [String] = []) { self.toolServers = toolServers }
 
-    /// Whether the text is an address of HTTP that can stand in a policy.
+    /// Whether the text is an address of HTTP that can stand in a policy, and be told to readers: what
+    /// follows `?` or `#` may be a secret.
     package static func isAddress(_ text: String) -> Bool {
         guard let scheme = ["https://", "http://"].first(where: { text.hasPrefix($0) }) else {
             return false
@@ -24,7 +25,8 @@ package struct PagePolicy: Sendable, Equatable {
         let host = rest.prefix { $0 != "/" }
         return !host.isEmpty && host != "*" && !host.contains("*")
             && rest.utf8.allSatisfy { byte in
-                (0x21...0x7E).contains(byte) && ![0x22, 0x27, 0x2C, 0x3B, 0x40].contains(byte)
+                (0x21...0x7E).contains(byte)
+                    && ![0x22, 0x23, 0x27, 0x2C, 0x3B, 0x3F, 0x40].contains(byte)
             }
     }
 

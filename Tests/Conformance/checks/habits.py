@@ -147,26 +147,6 @@ def a_failure_within_a_stream_is_an_error(client):
     raise AssertionError("6,000 tokens within a second")
 
 
-@check("openai")
-def files_and_batches_are_refused(client):
-    import openai
-
-    line = b'{"custom_id": "1", "method": "POST", "url": "/v1/chat/completions", "body": {}}\n'
-    for call in [
-            lambda: client.files.create(file=("batch.jsonl", line), purpose="batch"),
-            lambda: client.files.list(),
-            lambda: client.files.retrieve("file-1"),
-            lambda: client.files.content("file-1"),
-            lambda: client.files.delete("file-1"),
-            lambda: client.batches.create(
-                input_file_id="file-1", endpoint="/v1/chat/completions", completion_window="24h"),
-            lambda: client.batches.list(),
-            lambda: client.batches.retrieve("batch-1"),
-            lambda: client.batches.cancel("batch-1")]:
-        failure = fails(openai.InternalServerError, 501, call, code="not_implemented")
-        same(failure.response.headers["x-should-retry"], "false", "x-should-retry")
-
-
 # --- Mistral ------------------------------------------------------------------------------------
 
 
@@ -195,28 +175,3 @@ def a_failure_within_a_stream_is_a_reason():
     last = [CompletionChunk.model_validate(chunk) for chunk in chunks][-1]
     same(last.choices[0].finish_reason, "error", "finish_reason")
     expect(not is_done, "a failed stream ends as if it were whole")
-
-
-@check("mistral")
-def files_and_batches_are_refused(client):  # noqa: F811
-    from mistralai.client.errors import SDKError
-
-    line = b'{"custom_id": "1", "body": {"max_tokens": 1}}\n'
-    name = "00000000-0000-0000-0000-000000000001"
-    for call in [
-            lambda: client.files.upload(file={"file_name": "b.jsonl", "content": line}),
-            lambda: client.files.list(page=0, page_size=10),
-            lambda: client.files.retrieve(file_id=name),
-            lambda: client.files.download(file_id=name),
-            lambda: client.files.get_signed_url(file_id=name),
-            lambda: client.files.delete(file_id=name),
-            lambda: client.batch.jobs.create(
-                input_files=[name], endpoint="/v1/chat/completions", model=options.model),
-            lambda: client.batch.jobs.create(
-                requests=[{"custom_id": "1", "body": {"messages": ASK}}],
-                endpoint="/v1/chat/completions", model=options.model),
-            lambda: client.batch.jobs.list(status=["QUEUED"], created_by_me=True),
-            lambda: client.batch.jobs.get(job_id=name, inline=True),
-            lambda: client.batch.jobs.cancel(job_id=name)]:
-        failure = fails(SDKError, 501, call)
-        same(json.loads(failure.body)["object"], "error", failure.body)

@@ -19,11 +19,23 @@ def check(name, everywhere=False):
 
 
 class Place:
-    """What runs: the program, a front before it, and a server of tools."""
+    """What runs: the program, a front before it, and a server of tools; one for operators once a check wants it."""
 
-    def __init__(self, start, program, front, tools):
+    def __init__(self, start, program, front, tools, operate, start_open):
         self.start, self.program, self.front, self.tools = start, program, front, tools
+        self.operate, self.started = operate, None
+        self.start_open = start_open
         self.notes = []
+
+    @property
+    def operated(self):
+        """The program as those have it who operate one (`Operated`)."""
+        self.started = self.started or self.operate()
+        return self.started
+
+    def close(self):
+        if self.started:
+            self.started.stop()
 
     def note(self, text):
         """Says a figure beside the check's name."""

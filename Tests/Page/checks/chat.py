@@ -10,6 +10,20 @@ from checks import KEY, check
 LONG = "Write a long story about a lighthouse, with many details."
 
 
+def ask_for_long(browser):
+    """Asks for an answer that goes on for long, the same each time; its first words are there then."""
+    browser.set_option("temperature", "0")
+    browser.set_option("max_tokens", "4000")
+    browser.close_options()
+    browser.ask(LONG)
+    browser.until(browser.last_text, "the first words")
+
+
+def come(text):
+    """A text by its words: how it is broken into lines does not matter."""
+    return " ".join(text.split())
+
+
 @check("first visit to first answer, and a reload shows it again")
 def first_answer(browser, place):
     browser.visit(place.program.root, KEY)
@@ -28,19 +42,16 @@ def first_answer(browser, place):
 @check("an answer is stopped, and gone on with")
 def stop(browser, place):
     browser.visit(place.program.root, KEY)
-    browser.set_option("max_tokens", "4000")
-    browser.close_options()
-    browser.ask(LONG)
-    browser.until(lambda: len(browser.last_text()) > 60, "some text")
+    ask_for_long(browser)
     browser.click("#send[data-does=stop]")
     browser.until(lambda: browser.all(".status .aside"), "a word that it was stopped")
     text = browser.answer()
-    browser.set_option("max_tokens", "8")
+    browser.set_option("max_tokens", "16")
     browser.close_options()
     browser.click(".status .primary")
     browser.until(lambda: len(browser.last_text()) > len(text), "more text")
     longer = browser.answer()
-    assert longer.startswith(text[:60]), (text[:60], longer[:60])
+    assert come(longer).startswith(come(text)), (text, longer)
 
 
 @check("an edited question and a repeated answer are branches")
@@ -109,7 +120,8 @@ def schema(browser, place):
 def tool_call(browser, place):
     del place.tools.calls[:]
     browser.visit(place.program.root, KEY)
-    browser.set_option("max_tokens", "60")
+    browser.set_option("temperature", "0")
+    browser.set_option("max_tokens", "150")
     browser.click(".servers input")
     browser.until(lambda: "weather" in browser.text(".servers"), "the server's tools")
     browser.click("#option-must-call")
@@ -118,6 +130,8 @@ def tool_call(browser, place):
     browser.one(".call.asked .primary")
     browser.driver.switch_to.active_element.send_keys(Keys.ENTER)
     assert not place.tools.calls, "called without being allowed"
+    browser.set_option("max_tokens", "8")
+    browser.close_options()
     # A server that has forgotten the session is greeted again.
     place.tools.sessions.clear()
     # The model may ask for more than one.
@@ -129,6 +143,16 @@ def tool_call(browser, place):
     assert browser.script("return window.pwned") is None
     browser.until(lambda: len(browser.all(".message.answer")) == 2, "the next answer")
     browser.answer()
+
+
+@check("a call that the limit of tokens has cut is not offered")
+def cut_call(browser, place):
+    place.front.answers["weather"] = [
+        {"tool_calls": [{"index": 0, "id": "abcdefghi", "function": {"name": "weather", "arguments": '{"city": "Pa'}}]}, {"finish": "length"}]
+    browser.visit(place.front.root, KEY)
+    browser.ask("weather")
+    browser.until(lambda: "limit of tokens" in browser.text(".status"), "why it ended")
+    assert not browser.all(".call"), browser.text(".calls")
 
 
 @check("a declined call is not made")

@@ -98,6 +98,7 @@ def keys(browser, place):
     browser.type("#question", Keys.ALT + "k")
     assert browser.script("return document.activeElement.id") == "search"
     browser.type("#search", Keys.ESCAPE)
+    has_focus(browser, "search" if browser.width > 900 else "sidebar-button")
     seen = set()
     for _ in range(40):
         browser.driver.switch_to.active_element.send_keys(Keys.TAB)
@@ -109,6 +110,12 @@ def keys(browser, place):
         seen.add(name)
         assert outline, f"the focus is not seen on {name}"
     assert {"question", "add-files", "options-button", "model", "language", "theme"} <= seen, seen
+
+
+def has_focus(browser, name):
+    """The focus is on what has that id, and that is seen."""
+    found, is_seen = browser.script("return [document.activeElement.id, document.activeElement.checkVisibility()]")
+    assert found == name and is_seen, (found, is_seen)
 
 
 @check("the page is small, and quick to paint")
@@ -129,6 +136,8 @@ def weight(browser, place):
     sent, unpacked = sum(entry[1] for entry in sizes), sum(entry[2] for entry in sizes)
     place.note(f"first paint after {first:.0f} ms, {sent // 1000} kB sent, {unpacked // 1000} kB unpacked")
     assert 0 < sent < 500_000, sizes
+
+
 @check("every view is there, by its link, and axe-core finds nothing serious in it", everywhere=True)
 def views(browser, place):
     browser.visit(place.program.root, KEY)

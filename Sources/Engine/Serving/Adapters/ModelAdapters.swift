@@ -64,8 +64,11 @@ package final class ModelAdapters: Sendable {
         put(nil, inPlaceOf: name)
     }
 
-    /// Whether there was one of that name. It is freed after the lock: its memory is somebody else's
-    /// affair.
+    /// Puts an adapter where another was.
+    ///
+    /// That is freed after the lock: its memory is counted elsewhere.
+    ///
+    /// - Returns: whether there was one of that name.
     @discardableResult private func put(
         _ adapter: LoadedAdapter?, inPlaceOf name: String
     ) -> Bool {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ModelFiles
+import Synchronization
 
 /// Why an adapter is not there.
 package enum AdapterFailure: Error, Hashable, CustomStringConvertible {

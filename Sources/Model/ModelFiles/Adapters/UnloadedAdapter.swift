@@ -38,7 +38,9 @@ package struct UnloadedAdapter {
     /// - Returns: the adapter.
     /// - Throws: `ModelFileError` where numbers are not finite, a matrix has two of them, or memory
     ///   does not suffice.
-    package func load(countedBy reservation: (any Sendable)? = nil) throws(ModelFileError) -> Adapter {
+    package func load(
+        countedBy reservation: (any Sendable)? = nil
+    ) throws(ModelFileError) -> Adapter {
         let count = numberCount
         var failure: ModelFileError?
         let memory: ByteStorage

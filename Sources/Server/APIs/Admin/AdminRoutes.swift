@@ -94,9 +94,8 @@ extension EndpointContract {
                 FieldDeclaration("data", .array(of: row), "What was counted.").required
                 FieldDeclaration("has_more", .boolean, "Whether there are more rows.").required
             })
-        contract.needsUsage = true
         contract.otherTypes = ["text/csv"]
-        return contract.queried(UsageFields.list)
+        return contract.queried(UsageFields.list).needing(.usage)
     }()
 
     private static let row = FieldKind.object {

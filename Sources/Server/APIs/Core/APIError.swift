@@ -57,6 +57,15 @@ package enum APIError: Error, Hashable {
     /// The model is loading, or the server is stopping.
     case unavailable(reason: String, retryAfterSeconds: Int = 1)
 
+    /// What came is larger than this server takes.
+    case tooLarge(reason: String)
+
+    /// Something else stands in the way for now, which the client can see to.
+    case conflict(reason: String)
+
+    /// The server has no room to keep it.
+    case noStorage(reason: String)
+
     /// The server failed.
     case failed(reason: String)
 
@@ -101,6 +110,7 @@ extension APIError: CustomStringConvertible {
             "max_time: the answer would only begin in \(seconds) s, after that."
         case .expired: "max_time has passed before the answer was complete."
         case .unavailable(let reason, _): reason
+        case .tooLarge(let reason), .conflict(let reason), .noStorage(let reason): reason
         case .failed(let reason): reason
         }
     }

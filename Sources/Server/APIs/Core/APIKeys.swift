@@ -72,6 +72,11 @@ package struct APIKeys: Sendable {
         return found.map { caller(at: $0) }
     }
 
+    /// Whose key is counted under an id, if it is one of these.
+    func caller(id: String) -> Caller? {
+        keys.indices.first { !keys[$0].isEmpty && owner(at: $0) == id }.map(caller)
+    }
+
     private func caller(at index: Int) -> Caller {
         var limits = AccessLimits()
         limits.weight = weights.indices.contains(index) ? weights[index] : nil

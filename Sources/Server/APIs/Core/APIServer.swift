@@ -5,6 +5,7 @@ import Generation
 package import HTTP
 package import HTTPTypes
 import JSON
+package import Jobs
 package import Logging
 package import Serving
 package import Storage
@@ -33,13 +34,16 @@ package struct APIServer: Sendable {
     ///   - configuration: limits and keys.
     ///   - access: who may enter besides; nil for nobody, or for everybody where there are no keys.
     ///   - storage: where responses are kept that clients may come back to; nil to keep none.
+    ///   - files: where files are kept; nil to keep none.
+    ///   - batches: the batches of clients, on those files; nil to take none.
     ///   - registry: where requests are counted, and what `/metrics` shows.
     ///   - tracer: records what requests do; nil for nobody.
     ///   - unixTime: the seconds since 1970.
     ///   - logger: receives one line for each failure of the server.
     package init(
         models: ModelRegistry, configuration: Configuration = .init(),
-        access: AccessControl? = nil, storage: RecordStore? = nil,
+        access: AccessControl? = nil, storage: RecordStore? = nil, files: FileStore? = nil,
+        batches: BatchStore? = nil,
         registry: MetricsRegistry = MetricsRegistry(),
         tracer: (any Tracer)? = nil,
         unixTime: @escaping @Sendable () -> Int,
@@ -48,7 +52,9 @@ package struct APIServer: Sendable {
         authenticator = Authenticator(keys: configuration.keys, access: access)
         backend = Backend(
             configuration: configuration, needsKey: authenticator.isRequired, access: access,
-            models: models, storage: storage, registry: registry, unixTime: unixTime)
+            models: models, storage: storage, files: files, batches: batches,
+            registry: registry,
+            unixTime: unixTime)
         metrics = RequestMetrics(registry: registry)
         self.logger = logger
         self.tracer = tracer
@@ -59,9 +65,12 @@ package struct APIServer: Sendable {
 
     /// Answers a request; every error has become a response.
     package func handle(_ request: ServerRequest) async -> ServerResponse {
+        // What took the body has read the head, too.
+        if let upload = request.sink as? ArrivingUpload { return await upload.finish() }
         let route = Route(path: request.head.path ?? "/")
         var context = context(of: request.head, route)
         context.address = request.remoteAddress
+        context.path = (request.head.path ?? "/").prefix { $0 != "?" && $0 != "#" }
         let response: ServerResponse
         do throws(APIError) {
             if let preflight = try preflight(request.head, route) {
@@ -84,19 +93,140 @@ package struct APIServer: Sendable {
                 response = Self.options(route)
             }
         } catch {
-            if Task.isCancelled {
-                context.record.end(status: RequestRecord.clientClosedRequest, isAbandoned: true)
-            } else {
-                count(error, context)
-            }
-            var refusal = ServerResponse(error, in: context)
-            if case .overloaded(let seconds) = error, let limit = configuration.requestCapacity {
-                RateFields(limit: limit, remaining: 0, reset: .seconds(seconds))
-                    .add(to: &refusal.head.headerFields)
-            }
-            response = refusal
+            response = refusal(error, context)
         }
         return finish(response, context)
+    }
+
+    private func refusal(_ error: APIError, _ context: RequestContext) -> ServerResponse {
+        if Task.isCancelled {
+            context.record.end(status: RequestRecord.clientClosedRequest, isAbandoned: true)
+        } else {
+            count(error, context)
+        }
+        var refusal = ServerResponse(error, in: context)
+        if case .overloaded(let seconds) = error, let limit = configuration.requestCapacity {
+            RateFields(limit: limit, remaining: 0, reset: .seconds(seconds))
+                .add(to: &refusal.head.headerFields)
+        }
+        return refusal
+    }
+
+    /// Says where the body of a request goes that has been admitted.
+    ///
+    /// What is too large for memory is taken as it arrives, once it is known whose it is.
+    package func intake(_ arrival: ArrivingRequest) async -> BodyIntake {
+        let route = Route(path: arrival.head.path ?? "/")
+        guard let endpoint = route.endpoint(for: arrival.head.method),
+            case .toUpload(let begin) = endpoint.answer
+        else { return .memory }
+        var context = context(of: arrival.head, route)
+        context.address = arrival.remoteAddress
+        do throws(APIError) {
+            if needsKey(arrival.head, route) {
+                context.caller = try await authenticator.caller(arrival.head.headerFields)
+            }
+            context.account(for: endpoint)
+            _ = try admit(arrival.head, route, context.caller)
+            let upload = try await begin(arrival.head.headerFields, context)
+            return .sink(
+                ArrivingUpload(upload) { [context] result in
+                    switch result {
+                    case .success(let response):
+                        await context.record.commit(status: response.head.status.code)
+                        return finish(response, context)
+                    case .failure(let error): return finish(refusal(error, context), context)
+                    }
+                })
+        } catch {
+            return .refused(finish(refusal(error, context), context))
+        }
+    }
+
+    /// Answers a line of a batch, as its key asks for it.
+    ///
+    /// - Parameter task: the line.
+    /// - Returns: its answer, or why there is none.
+    package func answer(_ task: BatchTask) async -> BatchAnswer {
+        let order = task.batch.order
+        let place = BatchPlace(task.index, of: task.batch.id, at: task.batch.createdAt)
+        let path = "/\(order.dialect)\(order.endpoint)"
+        var fields = HTTPFields()
+        fields[name: "x-request-id"] = place.identity
+        let request = ServerRequest(
+            head: HTTPRequest(
+                method: .post, scheme: nil, authority: nil, path: path, headerFields: fields),
+            body: JSONValue.object(task.body).serializedBytes())
+        let route = Route(path: path)
+        guard let endpoint = route.endpoint(for: .post) else {
+            return .refused(reason: "\(order.endpoint) is no endpoint any more.")
+        }
+        var context = context(of: request.head, route)
+        context.place = place
+        var response: ServerResponse
+        do throws(APIError) {
+            guard let caller = try authenticator.caller(id: order.keyID) else {
+                return .refused(
+                    reason: "The key that has asked for this batch opens nothing any more.")
+            }
+            context.caller = caller
+            guard caller.allows(.batches) else {
+                return .refused(reason: Self.refusal(of: .batches, caller))
+            }
+            if let family = endpoint.family, !caller.allows(family) {
+                return .refused(reason: Self.refusal(of: family, caller))
+            }
+            context.account(for: endpoint)
+            try context.enter()
+            response = try await answer(request, endpoint, route, &context)
+            if !Task.isCancelled {
+                await context.record.commit(status: response.head.status.code)
+            }
+        } catch {
+            if let delay = error.retryAfterSeconds, !Task.isCancelled {
+                context.record.dropTrail()
+                context.record.end(status: error.status(in: context.dialect))
+                return .later(.seconds(delay))
+            }
+            if !Task.isCancelled { count(error, context) }
+            response = ServerResponse(error, in: context)
+        }
+        // What came of a line that was given up may be a part of its answer.
+        if Task.isCancelled {
+            context.record.end(status: RequestRecord.clientClosedRequest, isAbandoned: true)
+            return .stopped
+        }
+        guard case .bytes(let body) = finish(response, context).body else {
+            return .refused(reason: "\(order.endpoint) answers with a stream.")
+        }
+        let consumed = context.record.usage
+        var usage = BatchUsage()
+        usage.promptTokens = consumed.promptTokens
+        usage.cachedTokens = consumed.cachedPromptTokens
+        usage.completionTokens = consumed.completionTokens
+        usage.thinkingTokens = consumed.thinkingTokens
+        return .answered(
+            status: response.head.status.code, id: context.id, body: body, usage: usage)
+    }
+
+    /// Says what is wrong with the model of lines of a batch, before any of them is answered.
+    ///
+    /// - Parameters:
+    ///   - batch: the batch.
+    ///   - name: the model's name; nil for the default one.
+    /// - Returns: what is wrong, if anything is.
+    package func judge(_ batch: StoredBatch, _ name: String?) -> BatchFault? {
+        do throws(APIError) {
+            let model = try backend.model(named: name)
+            guard let caller = try authenticator.caller(id: batch.order.keyID),
+                !caller.limits.allowsModel(model.description.isNamed)
+            else { return nil }
+            throw .forbidden(reason: "The key '\(caller.name)' is not for this model.")
+        } catch {
+            // One that is being loaded is no fault of the line.
+            guard error.retryAfterSeconds == nil else { return nil }
+            return BatchFault("model_not_found", "body.model: \(error)", "body.model")
+        }
     }
 
     /// Looks at a request before its body is read, so that nobody without a key can make the
@@ -233,7 +363,11 @@ package struct APIServer: Sendable {
         if let family = endpoint?.family, !caller.allows(family) {
             throw .forbidden(reason: Self.refusal(of: family, caller))
         }
-        if !backend.needsKey { try configuration.browsers.checkOrigin(head) }
+        if !backend.needsKey {
+            let isOperators = endpoint?.family == .operation || endpoint?.family == .admin
+            try configuration.browsers.checkOrigin(
+                head, takesForm: endpoint?.contract?.form != nil, asksForWork: isOperators)
+        }
         return endpoint
     }
 
@@ -261,12 +395,18 @@ package struct APIServer: Sendable {
         case .toHead(let answer): return try answer(context)
         case .toFields(let answer): return try answer(request.head.headerFields, context)
         case .later(let answer): return try await answer(context)
+        case .toUpload(let begin):
+            // The body is in memory, where nobody asked where it should go.
+            let upload = try await begin(request.head.headerFields, context)
+            try await upload.take(request.takeBody())
+            return try await upload.finish()
         case .toBody(let read):
             let isFixed = route.dialect(for: request.head.headerFields) != nil
             let (dialect, plan) = try await plan(request, read, isFixed: isFixed, context)
             context.dialect = dialect
             switch try plan.get() {
             case .response(let response): return response
+            case .later(let answer): return try await answer(context)
             case .generation(let plan):
                 return try await GeneratedResponse(
                     workers: workers, logger: logger, context: context
@@ -275,7 +415,6 @@ package struct APIServer: Sendable {
                 return try await GeneratedResponse(
                     workers: workers, logger: logger, context: context
                 ).make(plan)
-            case .later(let answer): return try await answer(context)
             case .json(let compute):
                 return try await GeneratedResponse(
                     workers: workers, logger: logger, context: context
@@ -363,7 +502,8 @@ package struct APIServer: Sendable {
     private func finish(_ response: ServerResponse, _ context: RequestContext) -> ServerResponse {
         var response = response
         for (name, value) in context.browserFields {
-            response.head.headerFields[name: name] = value
+            let own = name == "vary" ? response.head.headerFields[.vary] : nil
+            response.head.headerFields[name: name] = own.map { "\($0), \(value)" } ?? value
         }
         response.head.headerFields[name: "x-request-id"] = context.id
         // Anthropic's name for it.
@@ -417,7 +557,7 @@ package struct APIServer: Sendable {
             if case .serving = slot.state { true } else { false }
         }
         let limit = capacity * max(1, engines.count)
-        let busy = engine.runningSequences + engine.waitingSequences
+        let busy = engine.runningForeground + engine.waitingForeground
         return RateFields(limit: limit, remaining: max(0, limit - busy), reset: wait)
     }
 }

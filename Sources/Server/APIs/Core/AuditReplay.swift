@@ -115,7 +115,7 @@ package struct AuditReplay: Sendable {
         models.announce(model.description).serve(model)
         let backend = Backend(
             configuration: APIServer.Configuration(), needsKey: false, access: nil,
-            models: models, storage: nil, registry: registry, unixTime: { 0 })
+            models: models, storage: nil, files: nil, registry: registry, unixTime: { 0 })
         let id = RequestContext.randomHex()
         return RequestContext(
             backend: backend, id: id, trace: nil, parameter: route.parameter, query: "",

@@ -191,7 +191,8 @@ final class AuditTrail: Sendable {
         return AuditLog.Entry(record) { content.bytes }
     }
 
-    private static func hash(of texts: [[Int32]]) -> String? {
+    /// The digest of texts.
+    static func hash(of texts: [[Int32]]) -> String? {
         guard let digest = try? RunningDigest() else { return nil }
         for text in texts {
             var bytes: [UInt8] = []

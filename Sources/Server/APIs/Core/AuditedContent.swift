@@ -80,6 +80,15 @@ package struct AuditedContent: Sendable {
 
     private static let version = 1
 
+    /// Whether a record has the digests of its prompts and replies.
+    func belongs(to record: JSONObject) -> Bool {
+        guard let prompts = AuditTrail.hash(of: runs.map(\.prompt)),
+            let texts = AuditTrail.hash(of: replies.map(\.tokens))
+        else { return false }
+        return record["prompt_sha256"]?.stringValue == prompts
+            && record["reply_sha256"]?.stringValue == texts
+    }
+
     /// What is sealed.
     var bytes: [UInt8] {
         let content: JSONValue = [

@@ -31,6 +31,15 @@ final class Authenticator: Sendable {
     /// Whether a request needs a key at all.
     var isRequired: Bool { keys.isRequired || access?.knowsKeys ?? false }
 
+    /// Who is counted under an id, with what he may do now; nil where he may not enter any more.
+    func caller(id: String) throws(APIError) -> Caller? {
+        guard isRequired else { return id == Caller.anybody.id ? .anybody : nil }
+        if let caller = keys.caller(id: id) { return caller }
+        do throws(AccessError) { return try access?.caller(id: id) } catch {
+            throw .failed(reason: "\(error)")
+        }
+    }
+
     /// Says at once who asks, as far as that is known.
     ///
     /// - Throws: `unauthorized`, or `invalidToken`.

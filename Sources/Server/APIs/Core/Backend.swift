@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Access
+import Jobs
 import Serving
 import Storage
 import Telemetry
@@ -22,11 +23,23 @@ struct Backend: Sendable {
     /// Where responses are kept that clients may come back to; nil where nothing is.
     let storage: RecordStore?
 
+    /// Where files are kept; nil where none are.
+    let files: FileStore?
+
+    /// The batches of clients; nil where none are taken.
+    let batches: BatchStore?
+
+    /// Where it is waited for the disk that files are on.
+    let disk = DiskQueue()
+
     /// What `/metrics` shows.
     let registry: MetricsRegistry
 
     /// What `/openapi.json` has shown.
     let documents = DocumentCache()
+
+    /// Where what operators ask for is done.
+    let operatorWork = OperatorWork()
 
     /// The requests that are under way.
     let roster: RequestRoster
@@ -39,7 +52,8 @@ struct Backend: Sendable {
 
     init(
         configuration: APIServer.Configuration, needsKey: Bool, access: AccessControl?,
-        models: ModelRegistry, storage: RecordStore?, registry: MetricsRegistry,
+        models: ModelRegistry, storage: RecordStore?, files: FileStore?, batches: BatchStore? = nil,
+        registry: MetricsRegistry,
         unixTime: @escaping @Sendable () -> Int
     ) {
         self.configuration = configuration
@@ -47,12 +61,27 @@ struct Backend: Sendable {
         self.access = access
         self.models = models
         self.storage = storage
+        self.files = files
+        self.batches = batches
         self.registry = registry
         self.unixTime = unixTime
         roster = RequestRoster()
         machine = MachineWatch(
             models, registry: registry, roster: roster, interval: configuration.watchInterval,
             unixTime: unixTime)
+    }
+
+    /// Whether the server has something that it need not have.
+    func has(_ part: EndpointContract.Part) -> Bool {
+        switch part {
+        case .storage: storage != nil
+        case .usage: access?.usage != nil
+        case .keys: configuration.keyFile != nil
+        case .audit: access?.audit != nil
+        case .page: configuration.page != nil
+        case .files: files != nil
+        case .batches: batches != nil
+        }
     }
 
     /// The most tokens that a prompt and its answer may have together.

@@ -72,12 +72,18 @@ package struct BrowserPolicy: Sendable {
 
     /// Refuses a request that a strange page makes a browser send.
     ///
-    /// Browsers send some kinds of POST without asking first; the answer is kept from the page, but
-    /// it would have been computed.
+    /// Browsers send every GET and some kinds of POST without asking first; the answer is kept from the
+    /// page, but it would have been computed.
     ///
+    /// - Parameters:
+    ///   - head: the request.
+    ///   - takesForm: whether a form is what it must send.
+    ///   - asksForWork: whether also a GET does something beside showing what there is.
     /// - Throws: 403, or 415 for a kind that needs no asking.
-    func checkOrigin(_ head: HTTPRequest) throws(APIError) {
-        guard head.method == .post else { return }
+    func checkOrigin(
+        _ head: HTTPRequest, takesForm: Bool, asksForWork: Bool
+    ) throws(APIError) {
+        guard head.method == .post || asksForWork else { return }
         let origin = head.headerFields[name: "origin"]
         let site = head.headerFields[name: "sec-fetch-site"] ?? ""
         guard origin != nil || site.isASCIIEqual(to: "cross-site") else { return }
@@ -87,8 +93,10 @@ package struct BrowserPolicy: Sendable {
                 reason: "Pages of the origin '\(EchoableText.of(origin ?? "unknown"))' may not use "
                     + "this server; add it to allowed-origins.")
         }
+        guard head.method == .post else { return }
         let type = head.headerFields[.contentType] ?? ""
-        guard Self.isJSON(type) else { throw .unsupportedMediaType(found: type) }
+        // A form needs no asking either; its origin has been looked at.
+        guard takesForm || Self.isJSON(type) else { throw .unsupportedMediaType(found: type) }
     }
 
     // MARK: CORS

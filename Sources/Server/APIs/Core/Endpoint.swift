@@ -18,6 +18,9 @@ struct Endpoint: Sendable {
         /// From what the head says, after a while.
         case later(@Sendable (RequestContext) async throws(APIError) -> ServerResponse)
 
+        /// From a body that is taken as it arrives, for it may be too large for memory.
+        case toUpload(@Sendable (HTTPFields, RequestContext) async throws(APIError) -> any Upload)
+
         /// From a body, which is read on the threads for that; what takes longer is left in a plan.
         case toBody(@Sendable (JSONObject, RequestContext) throws(APIError) -> RequestPlan)
     }
@@ -81,13 +84,14 @@ struct Endpoint: Sendable {
             contract: contract, answer: .toFields(answer))
     }
 
-    /// An endpoint that shows something which takes long to find.
+    /// An endpoint that shows or does something which takes long.
     static func later(
-        _ paths: String..., isListed: Bool = true, contract: EndpointContract? = nil,
+        _ paths: String..., method: HTTPRequest.Method = .get, isOpen: Bool = false,
+        isListed: Bool = true, dialect: Dialect? = nil, contract: EndpointContract? = nil,
         answer: @escaping @Sendable (RequestContext) async throws(APIError) -> ServerResponse
     ) -> Endpoint {
         Endpoint(
-            paths: paths, method: .get, isOpen: false, isListed: isListed, dialect: nil,
+            paths: paths, method: method, isOpen: isOpen, isListed: isListed, dialect: dialect,
             contract: contract, answer: .later(answer))
     }
 
@@ -99,6 +103,16 @@ struct Endpoint: Sendable {
         Endpoint(
             paths: [path], method: method, isOpen: false, isListed: false, dialect: nil,
             contract: contract, answer: .toHead(answer))
+    }
+
+    /// An endpoint that takes a body as it arrives.
+    static func upload(
+        _ path: String, contract: EndpointContract,
+        begin: @escaping @Sendable (HTTPFields, RequestContext) async throws(APIError) -> any Upload
+    ) -> Endpoint {
+        Endpoint(
+            paths: [path], method: .post, isOpen: false, isListed: true, dialect: nil,
+            contract: contract, answer: .toUpload(begin))
     }
 
     /// An endpoint that does something with a body of JSON.

@@ -80,14 +80,22 @@ extension APIError {
     ///   - hasBody: whether the endpoint reads a body.
     ///   - hasQuery: whether it reads what stands after the `?`.
     ///   - hasParameter: whether a part of its path names something.
+    ///   - storesFiles: whether it changes which files are kept.
     /// - Returns: each status once.
     static func statuses(
-        in dialect: Dialect, hasBody: Bool, hasQuery: Bool, hasParameter: Bool
+        in dialect: Dialect, hasBody: Bool, hasQuery: Bool, hasParameter: Bool,
+        storesFiles: Bool = false
     ) -> Set<Int> {
         var errors: [APIError] = [
             .unauthorized, .forbidden(reason: ""), .unavailable(reason: ""), .failed(reason: ""),
         ]
         if hasQuery { errors.append(.invalidRequest(.missing(FieldPath()))) }
+        if storesFiles {
+            errors += [
+                .invalidRequest(.missing(FieldPath())), .unsupportedMediaType(found: ""),
+                .conflict(reason: ""), .noStorage(reason: ""),
+            ]
+        }
         if hasBody {
             errors += [
                 .invalidRequest(.missing(FieldPath())), .invalidConversation(reason: ""),
@@ -111,6 +119,7 @@ extension APIError {
         case 403: "The server is not for whoever asks."
         case 404: "There is no such model."
         case 408: "The request came too slowly."
+        case 409: "A job still needs it."
         case 413: "The body is too large."
         case 414: "The path is too long."
         case 415: "The body is of a type or coding that is not taken."
@@ -119,6 +128,7 @@ extension APIError {
         case 431: "The header is too large."
         case 503, 529: "Busy, loading or stopping; Retry-After says when to try again."
         case 504: "The request's own time limit passed."
+        case 507: "The server has no room for it."
         default: "The server failed."
         }
     }

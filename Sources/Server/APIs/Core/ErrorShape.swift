@@ -151,6 +151,12 @@ extension APIError {
             Entry(504, "server_error", "deadline_exceeded", "gateway_timeout", "1504")
         case .unavailable:
             Entry(503, "server_error", "service_unavailable", "service_unavailable", "1503")
+        case .tooLarge:
+            Entry(413, "invalid_request_error", "file_too_large", "invalid_request", "1413")
+        case .conflict:
+            Entry(409, "invalid_request_error", "conflict", "conflict", "1409")
+        case .noStorage:
+            Entry(507, "server_error", "insufficient_storage", "insufficient_storage", "1507")
         case .failed:
             Entry(500, "server_error", "internal_error", "internal_server_error", "1500")
         }

@@ -3,7 +3,8 @@
 import JSON
 
 extension FieldReader {
-    /// Reads what stands after the `?` of a path as its declarations say, the last of each name.
+    /// Reads what stands after the `?` of a path as its declarations say: the last of each name, or all
+    /// of them where they are a list.
     ///
     /// Other names are ignored, as other fields of a body are.
     ///
@@ -15,7 +16,23 @@ extension FieldReader {
             guard let text else {
                 throw .invalid(FieldPath(name), expected: "percent-encoded UTF-8")
             }
-            object[name] = declaration.kind.value(of: text)
+            if case .array(let element, _, _) = declaration.kind {
+                object[name] = .array(
+                    (object[name]?.arrayValue ?? []) + [element.value(of: text)])
+            } else {
+                object[name] = declaration.kind.value(of: text)
+            }
+        }
+        self.init(object, by: rules)
+    }
+
+    /// Reads the fields of a form as their declarations say; others are ignored.
+    init(
+        form fields: [(name: String, text: String)], as list: FieldList, by rules: FieldRules
+    ) {
+        var object = JSONObject()
+        for (name, text) in fields {
+            object[name] = list.declaration(name)?.kind.value(of: text)
         }
         self.init(object, by: rules)
     }
@@ -47,7 +64,7 @@ extension FieldReader {
 }
 
 extension FieldKind {
-    /// What a text after a `?` means, where a field is of this kind: a text cannot say its type.
+    /// What a text after a `?` or in a form means, where a field is of this kind: a text cannot say its type.
     fileprivate func value(of text: String) -> JSONValue {
         switch self {
         case .integer: Int(text).map { .integer($0) } ?? .string(text)

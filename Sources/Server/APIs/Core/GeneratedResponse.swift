@@ -21,6 +21,7 @@ struct GeneratedResponse: Sendable {
     func make(_ plan: consuming PlannedAnswer) async throws(APIError) -> ServerResponse {
         try context.fit(&plan.requests, fields: plan.fields)
         try context.reserve(plan.requests)
+        context.place?.seed(&plan.requests)
         context.record.trail?.seed(&plan.requests)
         let promptCount = plan.requests.reduce(0) { $0 + $1.promptTokens.count }
         let answer = try plan.fields.naming { () throws(ServingError) in
@@ -87,8 +88,12 @@ struct GeneratedResponse: Sendable {
     /// Waits for the whole answer, and counts what it consumed.
     private func collect(_ answer: Answer) async throws(APIError) -> CollectedAnswer {
         do throws(ServingError) {
-            let collected = try await answer.collected(consumed: context.record.consumed)
+            var collected = try await answer.collected(consumed: context.record.consumed)
             context.record.trail?.heard(collected)
+            for (prompt, part) in collected.parts.enumerated() {
+                guard let usage = part.usage else { continue }
+                collected.receive(.usage(prompt: prompt, context.told(usage)))
+            }
             return collected
         } catch {
             throw APIError(error)
@@ -155,7 +160,7 @@ struct GeneratedResponse: Sendable {
     private func whole(
         _ compute: @escaping @Sendable () async throws(APIError) -> [UInt8]
     ) async throws(APIError) -> ServerResponse {
-        guard configuration.sendsHeartbeats else {
+        guard configuration.sendsHeartbeats, context.place == nil else {
             return ServerResponse(
                 status: .ok, contentType: "application/json", body: try await compute())
         }

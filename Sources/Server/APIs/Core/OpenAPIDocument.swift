@@ -80,6 +80,13 @@ struct OpenAPIDocument: Sendable {
                 "required": true, "content": Self.json(Self.reference(id + "Request")),
             ]
         }
+        if let form = contract.form {
+            schemas[id + "Request"] = .object(form.schema(rules))
+            operation["requestBody"] = [
+                "required": true,
+                "content": ["multipart/form-data": ["schema": Self.reference(id + "Request")]],
+            ]
+        }
         operation["responses"] = .object(responses(endpoint, contract, rules, &schemas))
         let schemes: [JSONValue] = [["bearer": []], ["x-api-key": []], ["api-key": []]]
         operation["security"] = .array(needsKey && !endpoint.isOpen ? schemes : [])
@@ -112,23 +119,26 @@ struct OpenAPIDocument: Sendable {
         _ schemas: inout JSONObject
     ) -> JSONObject {
         let id = endpoint.operationID
-        var content: JSONObject
+        var content: JSONObject?
         switch contract.answer {
         case .text(let type): content = [type: ["schema": ["type": "string"]]]
         case .json(let kind):
             schemas[id + "Answer"] = .object(kind.schema(rules, isAnswer: true))
-            content = Self.json(Self.reference(id + "Answer")).objectValue ?? [:]
+            content = Self.json(Self.reference(id + "Answer")).objectValue
+        case .nothing: content = nil
         }
-        for type in contract.otherTypes { content[type] = ["schema": ["type": "string"]] }
+        for type in contract.otherTypes { content?[type] = ["schema": ["type": "string"]] }
         if let events = contract.events {
             schemas[id + "Event"] = .object(events.schema(rules, isAnswer: true))
-            content[contract.streamType] = [
+            content?[contract.streamType] = [
                 "schema": ["type": "string"], "x-event-data": Self.reference(id + "Event"),
             ]
         }
-        var responses: JSONObject = [
-            "200": Self.response("The answer.", .object(content))
-        ]
+        var responses = JSONObject()
+        if let content { responses["200"] = Self.response("The answer.", .object(content)) }
+        for (status, meaning) in contract.bareStatuses.sorted(by: { $0.key < $1.key }) {
+            responses[String(status)] = Self.response(meaning, nil)
+        }
         for (status, shapes) in errors(endpoint).sorted(by: { $0.key < $1.key }) {
             for shape in shapes {
                 schemas[shape.name] = .object(shape.kind.schema(rules, isAnswer: true))
@@ -139,6 +149,7 @@ struct OpenAPIDocument: Sendable {
                 APIError.meaning(of: status), Self.json(schema))
         }
         for status in contract.otherStatuses {
+            guard let content else { break }
             responses[String(status)] = Self.response("The answer.", .object(content))
         }
         return responses
@@ -153,7 +164,8 @@ struct OpenAPIDocument: Sendable {
             for status in APIError.statuses(
                 in: dialect, hasBody: endpoint.contract?.request != nil,
                 hasQuery: endpoint.contract?.query != nil,
-                hasParameter: endpoint.parameter != nil)
+                hasParameter: endpoint.parameter != nil,
+                storesFiles: endpoint.contract?.changesJobs == true && endpoint.method != .get)
             {
                 statuses[status, default: []].append(dialect.errors.schema)
             }
@@ -161,8 +173,8 @@ struct OpenAPIDocument: Sendable {
         return statuses
     }
 
-    private static func response(_ description: String, _ content: JSONValue) -> JSONValue {
-        [
+    private static func response(_ description: String, _ content: JSONValue?) -> JSONValue {
+        var response: JSONObject = [
             "description": .string(description),
             "headers": [
                 "x-request-id": [
@@ -170,8 +182,9 @@ struct OpenAPIDocument: Sendable {
                     "schema": ["type": "string"],
                 ]
             ],
-            "content": content,
         ]
+        response["content"] = content
+        return .object(response)
     }
 
     private static func json(_ schema: JSONValue) -> JSONValue {

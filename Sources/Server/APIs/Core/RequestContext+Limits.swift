@@ -63,7 +63,7 @@ extension RequestContext {
     func enter() throws(APIError) {
         guard let access = backend.access else { return }
         do throws(LimitRefusal) {
-            record.hold(try access.enter(caller))
+            record.hold(try access.enter(caller, inBackground: place != nil))
         } catch {
             throw .limited(error)
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Access
+import Generation
 import HTTP
 import HTTPTypes
 import Serving
@@ -21,6 +22,9 @@ struct RequestContext: Sendable {
 
     /// What stands after the `?`; empty if nothing does.
     let query: Substring
+
+    /// The path as the client sent it; empty where there is none.
+    var path: Substring = ""
 
     /// The peer's numeric address; empty where there is none.
     var address = ""
@@ -48,17 +52,24 @@ struct RequestContext: Sendable {
     /// Whose key it came with.
     var caller = Caller.anybody { didSet { record.isAsked(by: caller) } }
 
+    /// Where it stands, if it is a line of a batch.
+    var place: BatchPlace?
+
     /// The number of whoever takes turns with others: of the key, or where none is needed of the
     /// address, so that one of them who asks for much does not keep the others out.
+    ///
+    /// A key's batches have one of their own, so that nobody has to make up for them by day.
     var client: Int {
-        caller.number == 0 ? ClientNetwork(of: address).number : caller.number
+        if place != nil { return ~caller.number }
+        return caller.number == 0 ? ClientNetwork(of: address).number : caller.number
     }
 
     /// Who asks, and what others let it share.
     var asker: Client {
         Client(
             number: client, owner: caller.owner, weight: caller.limits.weight ?? 1,
-            priority: caller.limits.priority ?? 0,
+            priority: place == nil
+                ? caller.limits.priority ?? 0 : GenerationRequest.backgroundPriority,
             sharesPrefixes: backend.configuration.sharesPrefixes || caller.number == 0,
             requestID: id)
     }
@@ -128,10 +139,16 @@ struct RequestContext: Sendable {
     /// - Returns: the members.
     func header(_ model: ServedModel, object: String, idPrefix: String) -> AnswerHeader {
         AnswerHeader(
-            id: (dialect.prefixesAnswerIDs ? idPrefix : "") + Self.randomHex(), object: object,
-            created: backend.unixTime(), model: model.description.name,
+            id: (dialect.prefixesAnswerIDs ? idPrefix : "") + (place?.identity ?? Self.randomHex()),
+            object: object, created: unixTime, model: model.description.name,
             systemFingerprint: model.fingerprint)
     }
+
+    /// The time that answers tell, in seconds since 1970.
+    var unixTime: Int { place?.unixTime ?? backend.unixTime() }
+
+    /// What answers tell of what was consumed.
+    func told(_ usage: Usage) -> Usage { place?.told(usage) ?? usage }
 
     private static func isHarmless(_ byte: UInt8) -> Bool {
         switch byte {

@@ -15,7 +15,7 @@ enum RequestPlan: Sendable {
     /// Embeddings are to be computed.
     case embedding(PlannedEmbedding)
 
-    /// A response that takes a while, and is worked out elsewhere than on the threads for bodies.
+    /// A response that waits for something else than a model.
     case later(@Sendable (RequestContext) async throws(APIError) -> ServerResponse)
 
     /// JSON that takes long to compute.

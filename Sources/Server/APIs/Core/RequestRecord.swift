@@ -57,7 +57,8 @@ final class RequestRecord: Sendable {
 
     private let id: String
     private let trace: TraceContext?
-    private let route: String
+    /// The route that it is counted under.
+    let route: String
     private let metrics: RequestMetrics
     private let roster: RequestRoster
     private let span: RequestTrace?
@@ -116,6 +117,9 @@ final class RequestRecord: Sendable {
             state.hasUsage ? state.usage.promptTokens + state.usage.completionTokens : nil
         }
     }
+
+    /// What was consumed so far.
+    var usage: Usage { state.withLock { $0.usage } }
 
     /// Keeps the place that the request has within the limits of its key.
     func hold(_ lease: AccessLease) { state.withLock { $0.lease = lease } }
@@ -250,6 +254,7 @@ final class RequestRecord: Sendable {
             state.usage.promptTokens += usage.promptTokens
             state.usage.completionTokens += usage.completionTokens
             state.usage.cachedPromptTokens += usage.cachedPromptTokens
+            state.usage.thinkingTokens += usage.thinkingTokens
             state.usage.firstTokenDuration = usage.firstTokenDuration
             state.usage.queueDuration = usage.queueDuration
             // Streams have told theirs.

@@ -7,7 +7,9 @@ struct RouteTable: Sendable {
     /// Every family.
     static let standard: RouteTable = RouteTable(
         .chat, .responses, .storedResponses, .completions, .fim, .messages, .decisions,
-        .embeddings, .models, .adapters, .tokens, .ollama, .admin, .keys, .service, .machine, .page)
+        .embeddings, .files, .batches, .models, .adapters, .tokens, .ollama, .admin, .keys, .audit,
+        .service,
+        .machine, .page)
 
     /// A path with a parameter in it.
     private struct Pattern {
@@ -135,6 +137,21 @@ enum PercentEncoding {
             bytes.append(high << 4 | low)
         }
         return String(validating: bytes, as: UTF8.self)
+    }
+
+    /// The text with an escape for every byte that is no letter or digit of ASCII.
+    static func encoded(_ text: String) -> String {
+        let digits = Array("0123456789ABCDEF".utf8)
+        return String(
+            decoding: text.utf8.flatMap { byte -> [UInt8] in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
+                    UInt8(ascii: "_"):
+                    [byte]
+                default: [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+                }
+            }, as: UTF8.self)
     }
 
     private static func digit(_ byte: UInt8) -> UInt8? {

@@ -37,7 +37,8 @@ extension ServerResponse {
                 + "error_description=\"\(refusal)\""
         case .unauthorized: head.headerFields[.wwwAuthenticate] = "Bearer"
         // The OpenAI SDK obeys: what failed will fail again.
-        case .failed, .unbuilt: head.headerFields[name: "x-should-retry"] = "false"
+        case .failed, .unbuilt, .conflict, .noStorage:
+            head.headerFields[name: "x-should-retry"] = "false"
         default: break
         }
     }

@@ -42,7 +42,7 @@ struct UnbuiltRoute: Sendable {
         + rows(
             nil,
             [
-                "/files", "/uploads", "/batches", "/vector_stores", "/containers", "/evals",
+                "/uploads", "/vector_stores", "/containers", "/evals",
                 "/chat/completions",
             ], nothingStored)
         + rows(nil, ["/fine_tuning", "/fine-tunes"], "it trains nothing")
@@ -54,7 +54,7 @@ struct UnbuiltRoute: Sendable {
         + rows(
             .mistral, ["/classifications", "/chat/moderations", "/chat/classifications"],
             noClassifier)
-        + rows(.mistral, ["/batch", "/libraries", "/connectors"], nothingStored)
+        + rows(.mistral, ["/libraries", "/connectors"], nothingStored)
         + rows(.anthropic, ["/messages/batches"], nothingStored)
         + rows(.anthropic, ["/complete"], "use /v1/completions")
         + rows(

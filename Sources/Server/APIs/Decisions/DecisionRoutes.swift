@@ -34,14 +34,17 @@ extension RouteGroup {
                 try context.reserve(prompt: promptCount, answer: 0)
                 context.record.submitted(promptCount)
                 context.record.trail?.submitted(readings.map(\.prompt))
-                let scores: [LabelScores]
+                var scores: [LabelScores]
                 do throws(ServingError) {
                     scores = try await reader.scores(
                         of: readings, queued: context.record.queued)
                 } catch {
                     throw APIError(error, fields: fields)
                 }
-                for score in scores { context.record.consumed(score.usage) }
+                for index in scores.indices {
+                    context.record.consumed(scores[index].usage)
+                    scores[index].usage = context.told(scores[index].usage)
+                }
                 return request.answer(scores, readings, model).serializedBytes()
             }
         })

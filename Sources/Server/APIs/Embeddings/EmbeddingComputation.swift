@@ -81,7 +81,7 @@ struct EmbeddingComputation: Sendable {
                         throw APIError.failed(reason: "The model gave no embedding.")
                     }
                     vectors[portion.start + index] = part.embedding ?? []
-                    if let consumed = part.usage { usage += UsageReport(consumed) }
+                    if let consumed = part.usage { usage += UsageReport(context.told(consumed)) }
                 }
                 add()
             }

@@ -11,35 +11,49 @@ extension RouteGroup {
     /// How the server is doing, to those that run it.
     static let machine = RouteGroup(
         for: .operation,
-        .get("/v1/admin/machine/events", isListed: false, contract: .machineEvents) { context in
-            .stream(.samples) { writer in
-                for await event in context.backend.machine.events() {
-                    try await writer.write(event)
+        .get("/v1/admin/machine/events", isListed: false, contract: .machineEvents) {
+            context throws(APIError) in
+            let events = try context.backend.machine.events()
+            return .stream(.samples) { writer in
+                for await event in events { try await writer.write(event) }
+            }
+        },
+        .later("/v1/admin/experts/{request}", isListed: false, contract: .routing) {
+            context async throws(APIError) in
+            try await context.backend.operatorWork.report(for: context.client) {
+                () throws(APIError) in
+                guard
+                    let report = RoutingReport.json(
+                        of: context.parameter, for: context.client, context.backend.models)
+                else { throw .itemNotFound(context.parameter) }
+                return ServerResponse(json: report)
+            }
+        },
+        .later("/v1/admin/doctor", isListed: false, contract: .findings) {
+            context async throws(APIError) in
+            try await context.backend.operatorWork.read(for: context.client) {
+                () throws(APIError) in
+                ServerResponse(json: try examine(context, measures: false))
+            }
+        },
+        .post("/v1/admin/doctor", isListed: false, contract: .measuring) { _, _ in
+            .later { context async throws(APIError) in
+                try await context.backend.operatorWork.measure(for: context.client) {
+                    () throws(APIError) in
+                    try refuseWhileBusy(context)
+                    return ServerResponse(json: try examine(context, measures: true))
                 }
             }
-        },
-        .get("/v1/admin/experts/{request}", isListed: false, contract: .routing) {
-            context throws(APIError) in
-            guard
-                let report = RoutingReport.json(
-                    of: context.parameter, for: context.client, context.backend.models)
-            else { throw .itemNotFound(context.parameter) }
-            return ServerResponse(json: report)
-        },
-        .get("/v1/admin/doctor", isListed: false, contract: .findings) {
-            context throws(APIError) in
-            ServerResponse(json: try examine(context, measures: false))
-        },
-        .post("/v1/admin/doctor", isListed: false, contract: .measuring) {
-            _, context throws(APIError) in
-            let busy = context.backend.models.statistics?.runningSequences ?? 0
-            guard busy == 0 else {
-                throw .unavailable(
-                    reason: "Models are computing, which would spoil what is measured; measure "
-                        + "while no request is under way.")
-            }
-            return .response(ServerResponse(json: try examine(context, measures: true)))
         })
+
+    private static func refuseWhileBusy(_ context: RequestContext) throws(APIError) {
+        guard let statistics = context.backend.models.statistics else { return }
+        guard statistics.runningSequences == 0, statistics.waitingSequences == 0 else {
+            throw .unavailable(
+                reason: "Models are computing, which would spoil what is measured; measure "
+                    + "while no request is under way.")
+        }
+    }
 
     private static func examine(
         _ context: RequestContext, measures: Bool

@@ -16,6 +16,9 @@ final class MachineWatch: Sendable {
     private static let firstToken = "cierzo_time_to_first_token_seconds"
     private static let betweenTokens = "cierzo_inter_token_latency_seconds"
 
+    /// How many may watch at the same time.
+    static let mostWatchers = 32
+
     private struct State {
         var watchers: [Int: AsyncStream<[UInt8]>.Continuation] = [:]
         var nextNumber = 1
@@ -63,22 +66,32 @@ final class MachineWatch: Sendable {
     /// The events from now on, until they are read no more or the server ends.
     ///
     /// Who reads too slowly misses some.
-    func events() -> AsyncStream<[UInt8]> {
+    ///
+    /// - Throws: `unavailable` where too many watch already.
+    func events() throws(APIError) -> AsyncStream<[UInt8]> {
+        enum Place {
+            case none, ended
+            case taken(Int, isFirst: Bool)
+        }
         let (stream, continuation) = AsyncStream.makeStream(
             of: [UInt8].self, bufferingPolicy: .bufferingNewest(1))
-        let (number, isFirst) = state.withLock { state -> (Int?, Bool) in
-            if state.hasEnded { return (nil, false) }
+        let place: Place = state.withLock { state in
+            if state.hasEnded { return .ended }
+            if state.watchers.count >= Self.mostWatchers { return .none }
             defer {
                 state.nextNumber += 1
                 state.isRunning = true
             }
             state.watchers[state.nextNumber] = continuation
             if !state.latest.isEmpty { continuation.yield(state.latest) }
-            return (state.nextNumber, !state.isRunning)
+            return .taken(state.nextNumber, isFirst: !state.isRunning)
         }
-        guard let number else {
+        guard case .taken(let number, let isFirst) = place else {
             continuation.finish()
-            return stream
+            if case .ended = place { return stream }
+            throw .unavailable(
+                reason: "\(Self.mostWatchers) watch the machine already, and no more may.",
+                retryAfterSeconds: 10)
         }
         continuation.onTermination = { [self] _ in
             state.withLock { state in _ = state.watchers.removeValue(forKey: number) }

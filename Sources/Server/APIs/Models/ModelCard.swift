@@ -32,6 +32,9 @@ package struct ModelCard: Hashable, Sendable {
     /// The temperature where a request does not say (Mistral).
     package var defaultTemperature: Double?
 
+    /// Whether it stays in memory as long as the server runs.
+    package var isPinned = false
+
     /// Whether chats can be rendered.
     package var chats: Bool
 
@@ -80,6 +83,7 @@ package struct ModelCard: Hashable, Sendable {
     package func json(status: String) -> JSONValue {
         var meta = meta
         meta["status"] = .string(status)
+        if isPinned { meta["pinned"] = true }
         return [
             "id": .string(id), "object": "model", "created": .integer(created),
             "owned_by": .string(ownedBy), "type": parent == nil ? "base" : "fine-tuned",

@@ -67,9 +67,10 @@ extension ModelCard {
     fileprivate static func json(of slot: ModelSlot, _ context: RequestContext) -> JSONValue? {
         let models = context.backend.models
         let isDefault = models.slot(named: ModelRegistry.defaultName) === slot
-        return slot.description.map {
-            context.dialect.modelListing.card(
-                ModelCard($0, isDefault: isDefault), slot.status.name)
+        return slot.description.map { description in
+            var card = ModelCard(description, isDefault: isDefault)
+            card.isPinned = slot.resident?.report.isPinned ?? false
+            return context.dialect.modelListing.card(card, slot.status.name)
         }
     }
 }

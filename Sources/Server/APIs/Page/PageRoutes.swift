@@ -24,13 +24,21 @@ extension RouteGroup {
         .get("/page/settings.json", isOpen: true, isListed: false, contract: .pageSettings) {
             _, context throws(APIError) in
             let backend = context.backend
-            guard let policy = backend.configuration.page else {
+            guard backend.configuration.page != nil else {
                 throw .routeNotFound("GET /page/settings.json", nearest: nil)
             }
             return ServerResponse(json: [
                 "version": .string(backend.configuration.version),
                 "needs_key": .bool(backend.needsKey),
-                "tool_servers": .array(policy.toolServers.map { .string($0) }),
+            ])
+        },
+        .get("/page/tool-servers.json", isListed: false, contract: .toolServers) {
+            context throws(APIError) in
+            guard let policy = context.backend.configuration.page else {
+                throw .routeNotFound("GET /page/tool-servers.json", nearest: nil)
+            }
+            return ServerResponse(json: [
+                "tool_servers": .array(policy.toolServers.map { .string($0) })
             ])
         },
         .get("/page/{path}", isOpen: true, isListed: false, contract: .pageFile) {
@@ -49,9 +57,12 @@ extension RouteGroup {
             guard context.backend.configuration.page != nil else {
                 throw .routeNotFound("GET /docs", nearest: nil)
             }
-            // Relative, for whoever has put the server below a path of another one.
+            // Relative, for whoever has put the server below a path of another one; a slash at the
+            // end makes it one folder more.
+            let depth = context.path.count { $0 == "/" } - 1
+            let root = depth > 0 ? String(repeating: "../", count: depth) : "./"
             return ServerResponse(
-                head: HTTPResponse(status: .found, headerFields: [.location: "./#/docs"]),
+                head: HTTPResponse(status: .found, headerFields: [.location: root + "#/docs"]),
                 body: .bytes([]))
         })
 }
@@ -78,15 +89,24 @@ extension EndpointContract {
         var contract = EndpointContract(
             "What this is; the page, to a browser.", answers: .text("text/plain"))
         contract.otherTypes = ["text/html"]
+        contract.bareStatuses = [304: "The client has the page already."]
         return contract
     }()
 
     /// `GET /page/{path}`.
-    static let pageFile = EndpointContract("A file of the page.", answers: .text("text/html"))
+    static let pageFile: EndpointContract = {
+        var contract = EndpointContract("A file of the page.", answers: .text("text/html"))
+        contract.bareStatuses = [304: "The client has it already."]
+        return contract.needing(.page)
+    }()
 
     /// `GET /docs`.
-    static let docs = EndpointContract(
-        "Lead a browser to the documentation in the page.", answers: .text("text/html"))
+    static let docs: EndpointContract = {
+        var contract = EndpointContract(
+            "Lead a browser to the documentation in the page.", answers: .nothing)
+        contract.bareStatuses = [302: "The address of the documentation, in Location."]
+        return contract.needing(.page)
+    }()
 
     /// `GET /page/settings.json`.
     static let pageSettings = EndpointContract(
@@ -94,9 +114,17 @@ extension EndpointContract {
         gives: .object {
             FieldDeclaration("version", .string(), "The version of the program.").required
             FieldDeclaration("needs_key", .boolean, "Whether requests need a key.").required
+        }
+    ).needing(.page)
+
+    /// `GET /page/tool-servers.json`.
+    static let toolServers = EndpointContract(
+        "What the page may ask besides this server.",
+        gives: .object {
             FieldDeclaration(
                 "tool_servers", .array(of: .string()),
-                "The servers of tools (MCP over HTTP) that the page may ask."
+                "Servers of tools (MCP over HTTP)."
             ).required
-        })
+        }
+    ).needing(.page)
 }

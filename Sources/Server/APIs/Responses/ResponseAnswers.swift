@@ -21,7 +21,7 @@ extension EndpointContract {
     /// `GET /v1/responses/{id}`.
     static let storedResponse = EndpointContract(
         "Read a response that is stored.", gives: ResponseAnswers.response
-    ).queried(StoredResponseFields.list).ofKeptResponses
+    ).queried(StoredResponseFields.list).needing(.storage)
 
     /// `DELETE /v1/responses/{id}`.
     static let deletedResponse = EndpointContract(
@@ -31,7 +31,7 @@ extension EndpointContract {
             FieldDeclaration("object", .choice(["response"]), "The kind.").required
             FieldDeclaration("deleted", .boolean, "Always true.").required
         }
-    ).ofKeptResponses
+    ).needing(.storage)
 
     /// `GET /v1/responses/{id}/input_items`.
     static let responseInput = EndpointContract(
@@ -43,20 +43,13 @@ extension EndpointContract {
             FieldDeclaration("last_id", .string(), "The last one's identity.").required
             FieldDeclaration("has_more", .boolean, "Whether more follow.").required
         }
-    ).queried(InputItemFields.list).ofKeptResponses
+    ).queried(InputItemFields.list).needing(.storage)
 
     /// `POST /v1/responses/{id}/cancel`.
     static let cancelledResponse = EndpointContract(
         "Cancel a response in the background, of which there are none.",
         gives: ResponseAnswers.response
-    ).ofKeptResponses
-
-    /// The same, of what is there only where responses are kept.
-    private var ofKeptResponses: EndpointContract {
-        var contract = self
-        contract.needsStorage = true
-        return contract
-    }
+    ).needing(.storage)
 }
 
 /// The members of a response.

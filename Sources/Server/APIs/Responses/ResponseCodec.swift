@@ -43,7 +43,7 @@ struct ResponseCodec: AnswerCodec {
         logprobs = request.topLogprobs.map { _ in LogprobFormatter(tokenizer: model.tokenizer) }
         storage = request.isStored ? StoredResponses(of: context) : nil
         items = request.isStored ? request.items : []
-        unixTime = context.backend.unixTime
+        unixTime = { context.unixTime }
         var settings = request.settings
         let temperature = request.options.question.temperature
         settings.members["temperature"] = .number(

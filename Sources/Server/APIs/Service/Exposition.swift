@@ -3,6 +3,7 @@
 import Generation
 import HTTP
 import HTTPTypes
+import Jobs
 import Serving
 import Telemetry
 
@@ -25,6 +26,7 @@ enum Exposition {
         appendAdapters(of: backend.models, to: &text)
         appendEngines(of: backend.models, to: &text)
         appendExperts(of: backend.models, to: &text)
+        if let batches = backend.batches { append(batches, to: &text) }
         return ServerResponse(
             status: .ok, contentType: PrometheusText.contentType, body: Array(text.text.utf8))
     }
@@ -101,6 +103,28 @@ enum Exposition {
 
     /// The label that tells models apart, which is vLLM's.
     private static let modelLabel = "model_name"
+
+    /// What there is of batches.
+    private static func append(_ batches: BatchStore, to text: inout PrometheusText) {
+        // Where the disk fails, everything else is told all the same.
+        if let counts: [BatchStatus: Int] = try? batches.counts() {
+            text.append(
+                "cierzo_batches",
+                BatchStatus.allCases.map {
+                    (labels: [("status", $0.rawValue)], value: Double(counts[$0] ?? 0))
+                }, help: "The batches that are kept.")
+        }
+        let activity = batches.activity
+        text.append(
+            "cierzo_batch_lines_running", Double(activity.runningCount),
+            help: "The requests of batches that are being answered.")
+        text.append(
+            "cierzo_batch_lines_total",
+            [
+                (labels: [("result", "completed")], value: Double(activity.completedCount)),
+                (labels: [("result", "failed")], value: Double(activity.failedCount)),
+            ], isCounter: true, help: "The requests of batches that were answered.")
+    }
 
     /// How the engine of each model is doing.
     private static func appendEngines(of models: ModelRegistry, to text: inout PrometheusText) {

@@ -35,14 +35,12 @@ extension RouteGroup {
 
     /// `GET /openapi.json`: what this server answers.
     private static func document(for context: RequestContext) -> OpenAPIDocument {
-        let keepsResponses = context.backend.storage != nil
-        let counts = context.backend.access?.usage != nil
+        let backend = context.backend
         return OpenAPIDocument(
             endpoints: RouteTable.standard.endpoints.filter {
-                (keepsResponses || $0.contract?.needsStorage != true)
-                    && (counts || $0.contract?.needsUsage != true)
+                $0.contract?.needed.map(backend.has) ?? true
             }, rules: context.rules,
-            isForced: context.isDialectForced, needsKey: context.backend.needsKey,
-            programVersion: context.backend.configuration.version)
+            isForced: context.isDialectForced, needsKey: backend.needsKey,
+            programVersion: backend.configuration.version)
     }
 }

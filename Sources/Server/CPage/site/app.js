@@ -120,6 +120,7 @@ function signIn(reason) {
       },
     },
     h('p', {}, t('login.text')),
+    h('p', { class: 'hint' }, t('login.noKey'), ' ', h('code', {}, 'cierzo keys add NAME')),
     h('label', { class: 'field' }, h('span', {}, t('login.key')), field),
     status, button);
   }, { persistent: true, class: 'login' }).then(() => {

@@ -11,6 +11,27 @@ package struct EndpointContract: Sendable {
 
         /// A text of this type.
         case text(String)
+
+        /// None: its status is the answer.
+        case nothing
+    }
+
+    /// What a server need not have.
+    package enum Part: Hashable, Sendable {
+        /// Responses that are kept.
+        case storage
+        /// Usage that is counted.
+        case usage
+        /// A file of keys.
+        case keys
+        /// Records of requests.
+        case audit
+        /// The page.
+        case page
+        /// Files that are kept.
+        case files
+        /// Batches that are taken.
+        case batches
     }
 
     /// What it does, in one sentence.
@@ -28,6 +49,9 @@ package struct EndpointContract: Sendable {
     /// The fields that may stand after the `?` of its path; nil where none is read.
     package var query: FieldList?
 
+    /// The fields of the form that it takes; nil where it takes none.
+    package var form: FieldList?
+
     /// The content type of its stream.
     package var streamType = "text/event-stream"
 
@@ -37,11 +61,11 @@ package struct EndpointContract: Sendable {
     /// Statuses beside 200 that come with the same body.
     package var otherStatuses: [Int] = []
 
-    /// Whether it is there only where responses are kept.
-    package var needsStorage = false
+    /// Statuses that come without a body, and what they mean.
+    package var bareStatuses: [Int: String] = [:]
 
-    /// Whether it is there only where usage is counted.
-    package var needsUsage = false
+    /// Without what it is not there; nil where it always is.
+    package private(set) var needed: Part?
 
     /// The contract of an endpoint that answers with JSON.
     ///
@@ -63,6 +87,16 @@ package struct EndpointContract: Sendable {
         self.summary = summary
         self.request = request
         self.answer = answer
+    }
+
+    /// Whether it may change files or batches.
+    var changesJobs: Bool { needed == .files || needed == .batches }
+
+    /// The same, of an endpoint that is there only where the server has that.
+    package func needing(_ part: Part) -> EndpointContract {
+        var contract = self
+        contract.needed = part
+        return contract
     }
 
     /// The same, of an endpoint that reads what stands after the `?` of its path.

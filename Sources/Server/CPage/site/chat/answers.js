@@ -1,5 +1,5 @@
 import * as api from '../shared/api.js';
-import { requestBody } from './prompt.js';
+import { session } from '../shared/session.js';
 import * as store from './store.js';
 
 /**
@@ -10,8 +10,11 @@ import * as store from './store.js';
 export const answers = new EventTarget();
 
 const running = new Map();
-/** Milliseconds after which what was written so far is kept. */
+/** Milliseconds between two times that what was written so far is kept. */
 const keepInterval = 700;
+/** Milliseconds after which who writes an answer says so again, and after which it must have ended. */
+const beatInterval = 2000;
+const beatLimit = 10_000;
 
 const discarded = new Error('the conversation was removed');
 
@@ -20,6 +23,11 @@ class CutError extends Error {}
 
 export function isAnswering(conversationID) {
   return running.has(conversationID);
+}
+
+/** Whether another tab says that it writes this answer. */
+export function isWrittenElsewhere({ state, writer, beat }) {
+  return state === 'writing' && writer !== session.tab && Date.now() - (beat ?? 0) < beatLimit;
 }
 
 /** Stops the answer of a conversation; what was written stays. */
@@ -45,12 +53,11 @@ export async function writeAnswer(message, body) {
   running.set(conversationID, controller);
   Object.assign(message, { state: 'writing', problem: null, finish: null, model: null });
   // Whoever leaves before anything was written finds it begun.
-  store.put('messages', message).catch(() => {});
+  const keeper = new Keeper(message);
   const started = performance.now();
   const before = message.usage?.answer ?? 0;
   let first = null;
   let last = started;
-  let kept = started;
   let isOver = false;
   let fault = null;
   try {
@@ -60,16 +67,14 @@ export async function writeAnswer(message, body) {
         break;
       }
       const chunk = readChunk(data);
-      if (takeChunk(message, chunk, before)) {
+      const hasGrown = takeChunk(message, chunk, before);
+      if (hasGrown) {
         last = performance.now();
         first ??= last;
       }
       message.times = { first: first === null ? null : first - started, writing: first === null ? 0 : last - first };
       tell(message);
-      if (performance.now() - kept > keepInterval) {
-        kept = performance.now();
-        store.put('messages', message).catch(() => {});
-      }
+      if (hasGrown) keeper.keep();
     }
     if (!isOver) throw new CutError();
     message.state = 'whole';
@@ -81,13 +86,59 @@ export async function writeAnswer(message, body) {
     else message.state = hasText ? 'cut' : 'unreached';
   } finally {
     running.delete(conversationID);
+    keeper.end();
   }
   // A call whose arguments were cut cannot be made.
   if (message.state !== 'whole') message.calls = [];
+  if (message.finish === 'length') message.calls = message.calls.filter((call) => isJSON(call.arguments || '{}'));
   if (fault instanceof api.APIError && fault.isAboutKey) throw fault;
   if (controller.signal.reason === discarded) return;
+  for (const name of ['writer', 'beat']) delete message[name];
   await store.put('messages', message).catch(() => {});
   tell(message);
+}
+
+/**
+ * Keeps a message that grows: its first words at once, then all of it in each interval in which it grew,
+ * so that who reloads the page finds what was there.
+ */
+class Keeper {
+  #message;
+  #timer = null;
+  #hasMore = false;
+  #beat;
+
+  constructor(message) {
+    this.#message = message;
+    this.#put();
+    this.#beat = setInterval(() => this.#put(), beatInterval);
+  }
+
+  /** Keeps what there is, now or soon. */
+  keep() {
+    if (this.#timer !== null) {
+      this.#hasMore = true;
+      return;
+    }
+    this.#hasMore = false;
+    this.#put();
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      if (this.#hasMore) this.keep();
+    }, keepInterval);
+  }
+
+  /** Keeps nothing more: whoever has the whole answer does. */
+  end() {
+    clearTimeout(this.#timer);
+    clearInterval(this.#beat);
+    this.#hasMore = false;
+  }
+
+  #put() {
+    Object.assign(this.#message, { writer: session.tab, beat: Date.now() });
+    store.put('messages', this.#message).catch(() => {});
+  }
 }
 
 function readChunk(data) {
@@ -128,6 +179,15 @@ function takeChunk(message, chunk, before) {
     call.arguments += part.function?.arguments ?? '';
   }
   return Boolean(delta.content || thinking || delta.tool_calls?.length);
+}
+
+function isJSON(text) {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function describe({ message, status, param, retryAfter }) {

@@ -1,8 +1,8 @@
 import * as api from '../shared/api.js';
-import { h, icon, iconButton, randomID, replace, showDialog } from '../shared/dom.js';
+import { delayed, h, icon, iconButton, randomID, replace, showDialog } from '../shared/dom.js';
 import { session } from '../shared/session.js';
 import { t } from '../shared/text.js';
-import { answers, discardAnswer, isAnswering, stopAnswer, writeAnswer } from './answers.js';
+import { answers, discardAnswer, isAnswering, isWrittenElsewhere, stopAnswer, writeAnswer } from './answers.js';
 import { Composer } from './composer.js';
 import { MessageView } from './message.js';
 import { optionsPanel } from './options.js';
@@ -14,6 +14,10 @@ import { Tree } from './tree.js';
 
 /** Pixels from the end within which a conversation follows what is written. */
 const followDistance = 80;
+/** Calls of tools that this tab waits for, by their ids. */
+const underWay = new Set();
+/** Milliseconds after which what another tab calls is taken to have come to nothing. */
+const callLimit = 120_000;
 /** Width from which lists and options stand beside the conversation. */
 const wide = matchMedia('(min-width: 60rem)');
 
@@ -29,10 +33,15 @@ class Chat {
   #announce;
   #ending = new AbortController();
   #conversation = null;
+  /** Conversations as they were when they were last read or kept. */
+  #kept = new WeakMap();
+  /** Whether another tab has changed the conversation while this one answers in it. */
+  #isStale = false;
   #tree = new Tree([], {});
   #views = new Map();
   #models = [];
   #settings;
+  #listedServers = Promise.resolve([]);
   #makers = new Map();
   #follows = true;
   #editing = null;
@@ -93,11 +102,17 @@ class Chat {
     window.addEventListener('keydown', (event) => this.#key(event), { signal });
     window.addEventListener('cierzo-key', () => this.#loadModels(), { signal });
     answers.addEventListener('change', ({ detail }) => this.#changed(detail), { signal });
+    const refresh = delayed(150, () => this.#refresh());
+    const reload = delayed(300, () => this.sidebar.load().catch(() => {}));
+    store.elsewhere.addEventListener('change', ({ detail: { store: name, conversationID } }) => {
+      if (conversationID === null || conversationID === this.#conversation?.id) refresh();
+      if (name !== 'messages') reload();
+    }, { signal });
     this.log.addEventListener('scroll', () => this.#scrolled(), { passive: true, signal });
     this.panel.addEventListener('dragover', (event) => event.preventDefault(), { signal });
     this.panel.addEventListener('drop', (event) => this.composer.drop(event), { signal });
     this.sidebar.node.addEventListener('click', (event) => {
-      if (!wide.matches && event.target.closest('a.entry, .new')) this.layout.classList.add('without-sidebar');
+      if (!wide.matches && event.target.closest('a.entry, .new')) this.#hideSidebar(this.log);
     }, { signal });
     this.#loadModels();
     try {
@@ -117,6 +132,8 @@ class Chat {
   async #loadModels() {
     // Who has no key yet is being asked for it.
     if (this.#settings.needs_key && !session.key) return;
+    // Without the servers of tools that the operator lists, the chat goes on.
+    this.#listedServers = api.request('page/tool-servers.json').then((answer) => answer.tool_servers, () => []);
     try {
       const { data } = await api.request('/v1/models');
       this.#models = data.filter((model) => model.capabilities?.completion_chat !== false);
@@ -146,15 +163,73 @@ class Chat {
     this.#stopEditing();
     const conversation = id ? await store.get('conversations', id).catch(() => null) : null;
     if (!conversation) return this.#openNew();
-    const messages = await store.messagesOf(id);
+    const messages = await this.#read(id);
     this.#conversation = { ...conversation, isKept: true };
-    for (const message of messages) {
-      // It was being written when the page was left.
-      if (message.state === 'writing' && !isAnswering(id)) message.state = message.text || message.thinking ? 'cut' : 'unreached';
-      if (message.role === 'assistant') message.calls ??= [];
-    }
+    this.#kept.set(this.#conversation, structuredClone(conversation));
     this.#show(new Tree(messages, this.#conversation.chosen));
     this.composer.open(id);
+  }
+
+  /** The messages of a conversation, as they can be gone on with. */
+  async #read(id) {
+    const messages = await store.messagesOf(id);
+    for (const message of messages) {
+      // It was being written when the page was left.
+      if (message.state === 'writing' && !isAnswering(id)) {
+        if (isWrittenElsewhere(message)) setTimeout(() => this.#refresh(), 3000);
+        else message.state = message.text || message.thinking ? 'cut' : 'unreached';
+      }
+      if (message.role === 'assistant') message.calls ??= [];
+      for (const call of message.calls ?? []) {
+        const isOver = call.tab === session.tab ? !underWay.has(call.id) : Date.now() - (call.begun ?? 0) > callLimit;
+        if (call.state === 'calling' && isOver) call.state = 'asked';
+      }
+    }
+    return messages;
+  }
+
+  /** Takes over what another tab has changed of the conversation; what this one has chosen stays. */
+  async #refresh() {
+    const conversation = this.#conversation;
+    if (!conversation?.isKept || this.#ending.signal.aborted) return;
+    this.#isStale = isAnswering(conversation.id);
+    if (this.#isStale) return;
+    const before = structuredClone(withoutMark(conversation));
+    let stored;
+    let messages;
+    try {
+      [stored, messages] = await Promise.all([store.get('conversations', conversation.id), this.#read(conversation.id)]);
+    } catch {
+      return;
+    }
+    if (conversation !== this.#conversation || isAnswering(conversation.id)) return;
+    if (!stored) return this.#create();
+    const follows = this.#follows;
+    this.#take(conversation, stored, before);
+    this.#tree.merge(messages);
+    this.#drawHead();
+    this.#drawPath();
+    if (follows) this.#scrollToEnd(false);
+  }
+
+  /** Has a conversation be as it is kept, but for what has changed since `before`, and for what it shows. */
+  #take(conversation, kept, before) {
+    const { title, projectID } = kept;
+    Object.assign(conversation, { title, projectID });
+    const { options } = conversation;
+    for (const name of new Set([...Object.keys(options), ...Object.keys(kept.options)])) {
+      if (JSON.stringify(options[name]) !== JSON.stringify(before.options[name])) continue;
+      if (name in kept.options) options[name] = kept.options[name];
+      else delete options[name];
+    }
+    for (const [parent, id] of Object.entries(kept.chosen ?? {})) conversation.chosen[parent] ??= id;
+    this.#kept.set(conversation, structuredClone(kept));
+  }
+
+  /** Keeps what has changed of a conversation. */
+  async #keep(conversation) {
+    const now = structuredClone(withoutMark(conversation));
+    this.#take(conversation, await store.keepConversation(now, this.#kept.get(conversation) ?? {}), now);
   }
 
   #openNew() {
@@ -236,7 +311,7 @@ class Chat {
 
   async #keepConversation() {
     const conversation = this.#conversation;
-    await store.put('conversations', withoutMark(conversation));
+    await this.#keep(conversation);
     await this.sidebar.load();
     // Its address leads here from now on, unless another one was opened meanwhile.
     if (!conversation.isKept && conversation === this.#conversation) history.replaceState(null, '', `#/chat/${conversation.id}`);
@@ -255,7 +330,7 @@ class Chat {
     const { system, schema, ...lasting } = options;
     session.set('options', lasting);
     if (isKept) {
-      store.put('conversations', withoutMark(this.#conversation)).catch(() => {});
+      this.#keep(this.#conversation).catch(() => {});
     }
   }
 
@@ -297,7 +372,7 @@ class Chat {
     const body = requestBody(conversation.options, this.#instructions(conversation), tree.pathTo(question.id), tools);
     tree.add(message);
     // Which branch is shown is kept now: until the answer is whole, another may have been chosen.
-    store.put('conversations', withoutMark(conversation)).catch(() => {});
+    this.#keep(conversation).catch(() => {});
     const writing = writeAnswer(message, body);
     if (tree === this.#tree) {
       this.#drawPath();
@@ -320,6 +395,7 @@ class Chat {
 
   #answered(message) {
     if (message.conversationID !== this.#conversation.id) return;
+    if (this.#isStale) this.#refresh();
     this.composer.setWriting(isAnswering(this.#conversation.id));
     if (!message.calls.length) this.#announce(t(message.state === 'whole' ? 'chat.announceWhole' : 'chat.announceEnd'));
     // The focus stays where it is: a key that was meant for something else must not allow a call.
@@ -411,14 +487,20 @@ class Chat {
 
   async #call(message, index) {
     const call = message.calls[index];
+    if (call.state !== 'asked') return;
     const maker = this.#makers.get(call.name);
-    call.state = 'calling';
+    Object.assign(call, { state: 'calling', tab: session.tab, begun: Date.now() });
+    underWay.add(call.id);
     this.#changed(message);
+    // Before it is made, so that no other tab makes it, too.
+    await store.put('messages', message).catch(() => {});
     try {
       const { text, isError } = await maker.server.call(maker.name, JSON.parse(call.arguments || '{}'));
       await this.#settle(message, index, isError ? 'failed' : 'done', text);
     } catch (error) {
       await this.#settle(message, index, 'failed', error.message);
+    } finally {
+      underWay.delete(call.id);
     }
   }
 
@@ -469,9 +551,18 @@ class Chat {
   // Panels and keys
 
   #toggleSidebar() {
-    const isHidden = this.layout.classList.toggle('without-sidebar');
-    if (wide.matches) session.set('sidebar', !isHidden);
-    if (!isHidden) this.sidebar.focusSearch();
+    const isShown = this.layout.classList.contains('without-sidebar');
+    if (wide.matches) session.set('sidebar', isShown);
+    if (!isShown) return this.#hideSidebar();
+    this.layout.classList.remove('without-sidebar');
+    this.sidebar.focusSearch();
+  }
+
+  /** Hides the list; a focus that was in it goes to what stays visible. */
+  #hideSidebar(next = document.getElementById('sidebar-button')) {
+    const hadFocus = this.sidebar.node.contains(document.activeElement);
+    this.layout.classList.add('without-sidebar');
+    if (hadFocus) next.focus({ preventScroll: true });
   }
 
   async #toggleOptions() {
@@ -491,7 +582,7 @@ class Chat {
   #drawOptions() {
     this.#options?.remove();
     this.#options = optionsPanel(this.#conversation.options, {
-      changed: () => this.#optionsChanged(), close: () => this.#toggleOptions(), listedServers: this.#settings.tool_servers ?? [],
+      changed: () => this.#optionsChanged(), close: () => this.#toggleOptions(), listedServers: () => this.#listedServers,
     });
     this.layout.append(this.#options);
   }
@@ -509,7 +600,7 @@ class Chat {
       if (isAnswering(this.#conversation?.id)) stopAnswer(this.#conversation.id);
       else if (this.#editing) this.#stopEditing();
       else if (this.#options) this.#toggleOptions();
-      else if (!wide.matches) this.layout.classList.add('without-sidebar');
+      else if (!wide.matches) this.#hideSidebar();
       return;
     }
     const name = event.altKey ? event.code.replace('Key', '').toLowerCase() : event.key;

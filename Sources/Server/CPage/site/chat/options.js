@@ -15,7 +15,7 @@ const exampleSchema = {
  * How a conversation is answered: the system prompt, parameters, a form for the answer, and tools.
  *
  * @param {object} options Of the conversation; changed in place.
- * @param {{changed: Function, close: Function, listedServers: string[]}} actions
+ * @param {{changed: Function, close: Function, listedServers: () => Promise<string[]>}} actions
  */
 export function optionsPanel(options, actions) {
   const set = (name, value) => {
@@ -93,10 +93,9 @@ function toolsField(options, actions, set) {
   const problem = h('small', { class: 'problem', role: 'alert' });
   const servers = () => options.servers ?? [];
   const draw = async () => {
-    replace(list);
-    const addresses = [...new Set([...actions.listedServers, ...servers()])];
+    const addresses = [...new Set([...await actions.listedServers(), ...servers()])];
     const rows = new Map(addresses.map((address) => [address, h('li', {}, serverRow(address))]));
-    append(list, [...rows.values()]);
+    replace(list, [...rows.values()]);
     for (const { address, server, problem: found } of await connectAll(servers())) {
       const row = rows.get(address);
       if (found) append(row, h('p', { class: 'problem' }, t('options.noConnection', { reason: found })), tokenField(address, draw));

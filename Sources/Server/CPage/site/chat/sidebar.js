@@ -77,6 +77,8 @@ export class Sidebar {
   }
 
   #draw() {
+    // What had the focus keeps it, though it is drawn anew.
+    const focused = this.#list.contains(document.activeElement) ? document.activeElement.getAttribute('href') : null;
     const all = [{ id: null, name: t('sidebar.all') }, ...this.#projectList];
     replace(this.#projects, all.map((project) => h('li', {},
       h('button', { type: 'button', class: 'entry', 'aria-pressed': String(this.projectID === project.id), onclick: () => {
@@ -94,6 +96,7 @@ export class Sidebar {
         this.#draw();
       } }, t('sidebar.more', { count: shown.length - this.#limit }))));
     }
+    if (focused) [...this.#list.querySelectorAll('a')].find((link) => link.getAttribute('href') === focused)?.focus({ preventScroll: true });
   }
 
   #entry(conversation) {

@@ -6,9 +6,24 @@
  *   `prompt.js`, `chosen` the message that is shown of those with the same parent.
  * - message: `{id, conversationID, parent, created, role, text, …}`; `role` is `user` or `assistant`.
  *   A question has `files: [{name, text}]`; an answer `thinking`, `calls: [{id, name, arguments, state,
- *   result}]`, `state`, `finish`, `problem`, `model`, `usage`, `times`, `isStructured`, `schema`.
+ *   result}]`, `state`, `finish`, `problem`, `model`, `usage`, `times`, `isStructured`, `schema`; while
+ *   it is being written, `writer` is the tab that does so, and `beat` when it last said so.
  */
 const stores = ['projects', 'conversations', 'messages'];
+
+/**
+ * Tells `change` with `{store, conversationID}` of what another tab has changed; `conversationID` is
+ * null where it may be any.
+ */
+export const elsewhere = new EventTarget();
+
+const channel = 'BroadcastChannel' in globalThis ? new BroadcastChannel('cierzo-conversations') : null;
+channel?.addEventListener('message', ({ data }) => elsewhere.dispatchEvent(new CustomEvent('change', { detail: data })));
+
+function tellOthers(store, values) {
+  const ids = new Set(values.map((value) => (store === 'messages' ? value.conversationID : value.id)));
+  for (const conversationID of ids) channel?.postMessage({ store, conversationID: store === 'projects' ? null : conversationID });
+}
 
 let opened = null;
 
@@ -47,25 +62,59 @@ export function get(store, id) {
 }
 
 /** Keeps one value or several. */
-export function put(store, ...values) {
-  return transact([store], 'readwrite', (place) => {
+export async function put(store, ...values) {
+  await transact([store], 'readwrite', (place) => {
     for (const value of values) place.put(value);
   });
+  tellOthers(store, values);
+}
+
+/**
+ * Keeps what has changed of a conversation since it was `before`. What another tab has changed of it
+ * meanwhile stays, member by member.
+ *
+ * @returns {Promise<object>} The conversation as it is kept.
+ */
+export async function keepConversation(conversation, before) {
+  let kept = conversation;
+  await transact(['conversations'], 'readwrite', (place) => {
+    place.get(conversation.id).onsuccess = ({ target: { result: stored } }) => {
+      if (stored) {
+        kept = merged(stored, before, conversation);
+        for (const group of ['options', 'chosen']) kept[group] = merged(stored[group] ?? {}, before[group] ?? {}, conversation[group]);
+      }
+      place.put(kept);
+    };
+  });
+  tellOthers('conversations', [conversation]);
+  return kept;
+}
+
+/** What is stored, with what has changed between `before` and `now`. */
+function merged(stored, before, now) {
+  const result = { ...stored };
+  for (const name of new Set([...Object.keys(before), ...Object.keys(now)])) {
+    if (JSON.stringify(before[name]) === JSON.stringify(now[name])) continue;
+    if (now[name] === undefined) delete result[name];
+    else result[name] = now[name];
+  }
+  return result;
 }
 
 export function messagesOf(conversationID) {
   return transact(['messages'], 'readonly', (place) => place.index('conversationID').getAll(conversationID));
 }
 
-export function remove(store, id) {
-  return transact([store], 'readwrite', (place) => {
+export async function remove(store, id) {
+  await transact([store], 'readwrite', (place) => {
     place.delete(id);
   });
+  channel?.postMessage({ store, conversationID: null });
 }
 
 /** Removes a conversation with its messages. */
-export function removeConversation(id) {
-  return transact(['conversations', 'messages'], 'readwrite', (conversations, messages) => {
+export async function removeConversation(id) {
+  await transact(['conversations', 'messages'], 'readwrite', (conversations, messages) => {
     conversations.delete(id);
     messages.index('conversationID').openKeyCursor(id).onsuccess = ({ target: { result: cursor } }) => {
       if (!cursor) return;
@@ -73,15 +122,17 @@ export function removeConversation(id) {
       cursor.continue();
     };
   });
+  tellOthers('conversations', [{ id }]);
 }
 
 /** Keeps everything of an import, or nothing. */
-export function putAll(content) {
-  return transact(stores, 'readwrite', (...places) => {
+export async function putAll(content) {
+  await transact(stores, 'readwrite', (...places) => {
     for (const [index, store] of stores.entries()) {
       for (const value of content[store]) places[index].put(value);
     }
   });
+  channel?.postMessage({ store: 'conversations', conversationID: null });
 }
 
 /** The conversations with a message that has all words, at most `limit`; id to what stands around. */

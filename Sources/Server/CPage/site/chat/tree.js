@@ -20,6 +20,15 @@ export class Tree {
     this.#children.get(parent).push(message.id);
   }
 
+  /** Takes messages over as they are stored; what is in the tree already stays the same object. */
+  merge(messages) {
+    for (const message of [...messages].sort((a, b) => a.created - b.created || (a.id < b.id ? -1 : 1))) {
+      const known = this.#messages.get(message.id);
+      if (known) Object.assign(known, message);
+      else this.#insert(message);
+    }
+  }
+
   /** What is shown, first message first. */
   path() {
     const path = [];

@@ -76,7 +76,7 @@ export function mount(root, { api, t, announce }) {
         if (stop.signal.aborted) return;
         notice.hidden = false;
         notice.textContent = error.status === 403 ? t('machine.forbidden') : t('machine.lost', { reason: error.message });
-        if (error.status === 401) await new Promise((resolve) => { window.addEventListener('cierzo-key', resolve, { once: true }); });
+        if (error.status === 401) await keyGiven();
         if (error.status === 403 || error.status === 404) return;
       }
       await pause(wait, stop.signal);
@@ -84,26 +84,39 @@ export function mount(root, { api, t, announce }) {
     }
   }
 
+  /** Models with experts come and go while the view is open, so it goes on where there are none. */
   async function watchExperts() {
     while (!stop.signal.aborted) {
       try {
         const { data } = await api.request('/v1/admin/experts', { signal: stop.signal });
-        for (const model of data) {
-          showExperts(model);
-          trace.offer(model.model);
+        const names = data.map(({ model }) => model);
+        for (const [name, { section }] of heats) {
+          if (names.includes(name)) continue;
+          section.remove();
+          heats.delete(name);
         }
-        if (!data.length) return;
-      } catch {
-        if (stop.signal.aborted) return;
+        for (const model of data) showExperts(model);
+        trace.offer(names);
+      } catch (error) {
+        // What is wrong is told by the other stream.
+        if (stop.signal.aborted || error.status === 403 || error.status === 404) return;
+        if (error.status === 401) await keyGiven();
       }
       await pause(expertInterval, stop.signal);
     }
   }
 
+  function keyGiven() {
+    return new Promise((resolve) => {
+      window.addEventListener('cierzo-key', resolve, { once: true, signal: stop.signal });
+      stop.signal.addEventListener('abort', resolve, { once: true });
+    });
+  }
+
   function showExperts(model) {
     let heat = heats.get(model.model);
     if (!heat) {
-      heat = { latest: model, before: model };
+      heat = { latest: model };
       heat.map = new HeatMap(t('machine.heat', { model: model.model }), {
         label: t('machine.heatLabel', { layers: model.layer_count, experts: model.expert_count }),
         tableTitle: t('machine.heatTable'),
@@ -117,7 +130,8 @@ export function mount(root, { api, t, announce }) {
             row.map((tokens) => h('td', { class: 'number' }, formatNumber(tokens))))))),
       });
       heats.set(model.model, heat);
-      experts.append(h('section', {}, h('h2', {}, t('machine.experts')), h('p', { class: 'hint' }, t('machine.heatText')), heat.map.node));
+      heat.section = h('section', {}, h('h2', {}, t('machine.experts')), h('p', { class: 'hint' }, t('machine.heatText')), heat.map.node);
+      experts.append(heat.section);
     }
     heat.latest = model;
     heat.map.show(model.tokens);

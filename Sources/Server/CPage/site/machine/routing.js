@@ -19,6 +19,7 @@ export class RoutingTrace {
   #field;
   #button;
   #trace = null;
+  #model;
 
   node;
 
@@ -38,10 +39,10 @@ export class RoutingTrace {
       this.#status, this.#tokens, this.#detail);
   }
 
-  /** Shows the form for a model with experts. */
-  offer(model) {
-    this.model ??= model;
-    this.node.hidden = false;
+  /** Shows the form where there is a model with experts; the first one is asked. */
+  offer(models) {
+    [this.#model] = models;
+    this.node.hidden = !models.length;
   }
 
   stop() {
@@ -57,7 +58,7 @@ export class RoutingTrace {
     const id = `trace-${Date.now().toString(36)}-${Math.floor(Math.random() * 1e9).toString(36)}`;
     try {
       await this.#api.request('/v1/chat/completions', {
-        body: { model: this.model, messages: [{ role: 'user', content: this.#field.value }], max_tokens: maxTokens },
+        body: { model: this.#model, messages: [{ role: 'user', content: this.#field.value }], max_tokens: maxTokens },
         headers: { 'x-request-id': id }, signal: this.#stop.signal,
       });
       this.#trace = await this.#api.request(`/v1/admin/experts/${id}`, { signal: this.#stop.signal });

@@ -68,10 +68,10 @@ export async function keys({ api, t, announce, signal }) {
     ], { persistent: true });
   }
 
-  const name = h('input', { type: 'text', required: true, maxlength: 64, pattern: '[A-Za-z0-9_.@\\-]+', autocomplete: 'off' });
-  const days = h('input', { type: 'number', min: 1, max: 3650 });
+  const name = h('input', { type: 'text', id: 'key-name', required: true, maxlength: 64, pattern: '[A-Za-z0-9_.@\\-]+', autocomplete: 'off' });
+  const days = h('input', { type: 'number', id: 'key-days', min: 1, max: 3650 });
   const admin = h('input', { type: 'checkbox' });
-  const numbers = new Map(limits.map((limit) => [limit, h('input', { type: 'number', min: 1 })]));
+  const numbers = new Map(limits.map((limit) => [limit, h('input', { type: 'number', id: `key-${limit}`, min: 1 })]));
   const form = h('form', {
     class: 'stack narrow',
     onsubmit: async (event) => {

@@ -18,12 +18,14 @@ export async function models({ api, t, announce, signal }) {
     const state = h('td', {}, h('span', { class: 'badge', dataset: { status } }, t(`machine.status.${status}`)), h('span', { class: 'hint' }));
     progress.set(id, state);
     const isAdapter = Boolean(model.parent);
-    const button = isAdapter
+    const button = model.meta?.pinned && status === 'loaded'
+      ? h('span', { class: 'hint' }, t('operate.stays'))
+      : isAdapter
       ? h('button', { type: 'button', onclick: () => act('/v1/unload_lora_adapter', { lora_name: id }, 'operate.adapterUnloaded', id) }, t('operate.unload'))
       : status === 'loaded' || status === 'loading'
         ? h('button', { type: 'button', onclick: () => unload(id) }, t('operate.unload'))
         : h('button', { type: 'button', class: 'primary', onclick: () => act('/v1/models/load', { model: id }, 'operate.loadAsked', id) }, t('operate.load'));
-    button.setAttribute('aria-label', `${button.textContent}: ${id}`);
+    if (button.tagName === 'BUTTON') button.setAttribute('aria-label', `${button.textContent}: ${id}`);
     return h('tr', {}, h('th', { scope: 'row' }, id, isAdapter && h('span', { class: 'hint' }, ' ', t('operate.adapterOf', { model: model.parent }))), state,
       h('td', { class: 'number' }, model.max_model_len ? formatNumber(model.max_model_len) : '–'),
       h('td', {}, button));

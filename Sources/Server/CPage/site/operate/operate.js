@@ -2,10 +2,11 @@ import { h, replace } from '../shared/dom.js';
 import { models } from './models.js';
 import { keys } from './keys.js';
 import { usage } from './usage.js';
+import { audit } from './audit.js';
 import { doctor } from './doctor.js';
 
 /** The parts of the view, in the order of their tabs; the address is #/operate/NAME. */
-const parts = { models, keys, usage, doctor };
+const parts = { models, keys, usage, audit, doctor };
 
 /** What those do who run the server. */
 export function mount(root, context) {
@@ -50,9 +51,12 @@ export function mount(root, context) {
       if (!signal.aborted) replace(panel, node);
     } catch (error) {
       if (signal.aborted) return;
-      replace(panel, h('p', { class: 'notice', role: 'alert' }, error.status === 403 ? t('operate.forbidden') : error.message,
-        // A server without keys of operators says so itself.
-        error.status === 403 && h('span', { class: 'hint' }, ' ', error.message)));
+      const { needs_key: needsKey } = context.settings;
+      replace(panel, h('p', { class: 'notice', role: 'alert' },
+        error.status !== 403 ? error.message
+          // Where nobody has a key, nobody can sign in with another one.
+          : needsKey === false ? [t('operate.noOperators'), ' ', h('code', {}, 'cierzo keys add NAME --admin --key-file keys.json')]
+            : [t('operate.forbidden'), h('span', { class: 'hint' }, ' ', error.message)]));
     }
   }
 

@@ -254,6 +254,7 @@ export class GrowingMarkdown {
   constructor(target) {
     this.#target = target;
     this.#tail = h('div', { class: 'tail' });
+    target.classList.remove('plain');
     target.replaceChildren(this.#tail);
   }
 

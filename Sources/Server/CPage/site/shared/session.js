@@ -1,5 +1,6 @@
 const keyName = 'cierzo-key';
 const settingsName = 'cierzo-settings';
+const tabName = 'cierzo-tab';
 
 /**
  * The key, for as long as the tab is open, and the settings of the page, for good.
@@ -9,6 +10,13 @@ const settingsName = 'cierzo-settings';
 class Session {
   #key = read(() => sessionStorage.getItem(keyName));
   #settings = JSON.parse(read(() => localStorage.getItem(settingsName)) || '{}');
+
+  /** What tells this tab from others, also after it was reloaded. */
+  tab = read(() => sessionStorage.getItem(tabName)) ?? String(Math.random()).slice(2);
+
+  constructor() {
+    read(() => sessionStorage.setItem(tabName, this.tab));
+  }
 
   /** The key that is sent with each request, or null. Never written anywhere but here. */
   get key() {

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Dispatch
+import Synchronization
+
+/// Works on batches whenever there are some: a few at a time, each of another owner where there are
+/// several.
+///
+/// What is asked to stop is done when it has stopped; what a killed process was at is taken up by the
+/// next one.
+package final class BatchRunner: Sendable {
+    /// Answers a line.
+    package typealias Answering = @Sendable (BatchTask) async -> BatchAnswer
+
+    private struct State {
+        var runs: [String: BatchRun] = [:]
+        var isStopped = false
+        var wakeUp: CheckedContinuation<Void, Never>?
+        /// Whether something has come up since it was last looked.
+        var isDue = true
+        var loop: Task<Void, Never>?
+        /// Whether ends are being told, may be to tell, and are to be told later.
+        var isTelling = false
+        var mayTell = true
+        var nextNotice: Int?
+        /// Batches that failed by no fault of theirs, and when they are taken up again.
+        var resting: [String: ContinuousClock.Instant] = [:]
+    }
+
+    /// How long a batch rests after the disk has failed it.
+    private static let rest = Duration.seconds(30)
+
+    private let store: BatchStore
+    private let lineCount: @Sendable () -> Int
+    private let judge: @Sendable (StoredBatch, String?) -> BatchFault?
+    private let answer: Answering
+    private let notifier: BatchNotifier?
+    private let report: @Sendable (String) -> Void
+    private let state = Mutex(State())
+
+    /// Works on the batches of a store from ``start()`` on.
+    ///
+    /// - Parameters:
+    ///   - store: the batches.
+    ///   - lineCount: how many lines may be under way at the same time.
+    ///   - judge: says what is wrong with the model of that name, for lines of a batch.
+    ///   - notifier: tells whoever wants to know that a batch has ended; nil: nobody does.
+    ///   - report: is told of what went wrong by nobody's fault.
+    ///   - answer: answers a line.
+    package init(
+        _ store: BatchStore, lineCount: @escaping @Sendable () -> Int,
+        judge: @escaping @Sendable (StoredBatch, String?) -> BatchFault? = { _, _ in nil },
+        notifier: BatchNotifier? = nil, report: @escaping @Sendable (String) -> Void = { _ in },
+        answer: @escaping Answering
+    ) {
+        self.store = store
+        self.lineCount = lineCount
+        self.judge = judge
+        self.notifier = notifier
+        self.report = report
+        self.answer = answer
+    }
+
+    /// Begins to work.
+    package func start() {
+        store.listen { [weak self] in self?.wake() }
+        let loop = Task.detached { [weak self] in
+            while let runner = self, await runner.look() {}
+        }
+        state.withLock { $0.loop = loop }
+    }
+
+    /// Stops all work at the next point from which it can be taken up, and returns when it has stopped.
+    package func stop() async {
+        store.listen(nil)
+        let (runs, loop) = state.withLock { state in
+            state.isStopped = true
+            return (Array(state.runs.values), state.loop)
+        }
+        for run in runs { run.stop(.restart) }
+        wake()
+        await loop?.value
+        for run in runs { await run.end() }
+    }
+
+    private func wake() {
+        let waiting = state.withLock { state in
+            state.isDue = true
+            defer { state.wakeUp = nil }
+            return state.wakeUp
+        }
+        waiting?.resume()
+    }
+
+    /// Looks at what there is to do, begins it, and waits until there may be something else.
+    ///
+    /// - Returns: false after a stop.
+    private func look() async -> Bool {
+        state.withLock { $0.isDue = false }
+        var due = await Self.onDisk { [self] in self.begin() }
+        if state.withLock({ $0.isStopped }) { return false }
+        tellEnds()
+        if let next = state.withLock({ $0.nextNotice }) { due = min(due, next) }
+        let seconds = max(1, due - store.unixTime())
+        let sleeper = Task.detached { [weak self] in
+            try? await Task.sleep(for: .seconds(seconds))
+            if !Task.isCancelled { self?.wake() }
+        }
+        await withCheckedContinuation { continuation in
+            let isDue = state.withLock { state in
+                if !state.isDue { state.wakeUp = continuation }
+                return state.isDue
+            }
+            if isDue { continuation.resume() }
+        }
+        sleeper.cancel()
+        return !state.withLock { $0.isStopped }
+    }
+
+    /// Has ends told beside the work: whoever is told may be slow.
+    private func tellEnds() {
+        guard let notifier else { return }
+        let now = store.unixTime()
+        let isFirst = state.withLock { state in
+            let isDue = state.mayTell || state.nextNotice.map { $0 <= now } ?? false
+            guard isDue, !state.isTelling else { return false }
+            (state.isTelling, state.mayTell, state.nextNotice) = (true, false, nil)
+            return true
+        }
+        guard isFirst else { return }
+        Task.detached { [self] in
+            let next = await notifier.tellEnds(of: store)
+            let isWanted = state.withLock { state in
+                state.isTelling = false
+                state.nextNotice = next
+                return next != nil || state.mayTell
+            }
+            if isWanted { wake() }
+        }
+    }
+
+    /// Begins what there is room for, and stops what is to end.
+    ///
+    /// - Returns: when it is to be looked again at the latest, in seconds since 1970.
+    private func begin() -> Int {
+        let now = store.unixTime()
+        var due = now + 3600
+        let batches: [StoredBatch]
+        do throws(BatchRefusal) {
+            batches = try store.unfinished()
+        } catch {
+            report("batches cannot be read, and will be later: \(error)")
+            return now + 30
+        }
+        var owners: [String: Int] = [:]
+        for run in state.withLock({ Array($0.runs.values) }) {
+            owners[run.batch.order.owner, default: 0] += 1
+        }
+        for batch in batches {
+            if let run = state.withLock({ $0.runs[batch.id] }) {
+                if batch.status == .cancelling {
+                    run.stop(.end(.cancelled))
+                } else if batch.expiresAt <= now {
+                    run.stop(.end(.expired))
+                }
+            }
+            if batch.expiresAt > now { due = min(due, batch.expiresAt) }
+        }
+        // First those of owners that have none running, then the oldest.
+        let waiting = batches.enumerated().filter { _, batch in
+            state.withLock { state in
+                state.runs[batch.id] == nil && state.resting[batch.id].map { $0 <= .now } ?? true
+            }
+        }.sorted { one, other in
+            (owners[one.element.order.owner] ?? 0, one.offset)
+                < (owners[other.element.order.owner] ?? 0, other.offset)
+        }.map(\.element)
+        if state.withLock({ !$0.resting.isEmpty }) { due = min(due, now + 30) }
+        var taken: Set<String> = []
+        for isFirstRound in [true, false] {
+            for batch in waiting where !taken.contains(batch.id) {
+                let owner = batch.order.owner
+                if isFirstRound, owners[owner] != nil { continue }
+                guard begin(batch) else { return due }
+                taken.insert(batch.id)
+                owners[owner, default: 0] += 1
+            }
+        }
+        return due
+    }
+
+    /// Begins to work on a batch.
+    ///
+    /// - Returns: whether there is room for it.
+    private func begin(_ batch: StoredBatch) -> Bool {
+        let run = BatchRun(batch, store, judge: judge, answer: answer) { [weak self] in
+            guard let self else { return 1 }
+            let count = state.withLock { $0.runs.count }
+            return max(1, lineCount() / max(1, count))
+        }
+        let isTaken = state.withLock { state in
+            guard !state.isStopped, state.runs.count < store.limits.maxRunning else {
+                return false
+            }
+            state.runs[batch.id] = run
+            state.resting[batch.id] = nil
+            return true
+        }
+        guard isTaken else { return false }
+        if batch.status == .cancelling { run.stop(.end(.cancelled)) }
+        if batch.expiresAt <= store.unixTime() { run.stop(.end(.expired)) }
+        run.start { [weak self] failure in
+            guard let self else { return }
+            state.withLock { state in
+                state.runs[batch.id] = nil
+                state.mayTell = true
+                if failure != nil { state.resting[batch.id] = .now + Self.rest }
+            }
+            if let failure {
+                report("the batch \(batch.id) rests, and will be taken up later: \(failure)")
+            }
+            wake()
+        }
+        return true
+    }
+
+    /// Does what blocks on the disk on a thread for that.
+    static func onDisk<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
+        await withCheckedContinuation { continuation in
+            queue.async { continuation.resume(returning: body()) }
+        }
+    }
+
+    private static let queue = DispatchQueue(label: "cierzo-batches", attributes: .concurrent)
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GRDB
+package import JSON
+
+/// A line of a batch that is to be answered.
+package struct BatchTask: Sendable {
+    /// The batch.
+    package let batch: StoredBatch
+
+    /// Its place among the batch's lines, from 0: with the batch's id it tells the request apart from
+    /// all others, whenever it is answered.
+    package let index: Int
+
+    /// The request.
+    package let body: JSONObject
+
+    /// A line.
+    package init(batch: StoredBatch, index: Int, body: JSONObject) {
+        self.batch = batch
+        self.index = index
+        self.body = body
+    }
+}
+
+/// What became of a line.
+package enum BatchAnswer: Sendable {
+    /// An answer, or an error that will not go away.
+    ///
+    /// The same line has the same id and body whenever it is answered.
+    case answered(status: Int, id: String, body: [UInt8], usage: BatchUsage)
+
+    /// There is no room for it now.
+    case later(Duration)
+
+    /// Nothing more of this batch may be answered: why.
+    case refused(reason: String)
+
+    /// It was given up, since the batch stops.
+    case stopped
+}
+
+/// What a batch reads and writes on the disk: its lines, their results one by one, and its files at the
+/// end.
+///
+/// A result is appended to the work file and synchronized before the transaction that counts it, and
+/// what stands behind the last counted one is cut off when work goes on. So a line counts once, whenever
+/// the process is killed. A queue of its own does it all, many results at once.
+struct BatchWork {
+    let store: BatchStore
+    let id: String
+
+    // MARK: Lines
+
+    /// Reads all lines, and keeps where they are.
+    ///
+    /// - Parameters:
+    ///   - batch: the batch.
+    ///   - isStopped: whether to give up.
+    ///   - judge: says what is wrong with the model of that name; nil where nothing is.
+    /// - Throws: ``BatchRefusal`` where they cannot be read.
+    func validate(
+        _ batch: StoredBatch, isStopped: () -> Bool,
+        judge: @escaping (String?) -> BatchFault?
+    ) throws(BatchRefusal) {
+        var reading = LineValidation(batch.form, limits: store.limits, judge: judge)
+        do throws(JobsError) {
+            for (index, file) in try inputs(of: batch).enumerated() {
+                var lines = LineReader(maxByteCount: store.limits.maxLineByteCount) {
+                    (offset, count) throws(JobsError) in try file.read(count, at: offset)
+                }
+                while !reading.isOver, let line = try lines.next() {
+                    if isStopped() { return }
+                    reading.add(line, of: index)
+                }
+            }
+        } catch {
+            throw .store(error)
+        }
+        let (lines, faults) = reading.result()
+        let now = store.unixTime()
+        _ = try store.change(id) { batch, database in
+            guard batch.status == .validating else { return }
+            try BatchTable.removeLines(of: id, in: database)
+            batch.faults = faults
+            if faults.isEmpty {
+                try BatchTable.add(lines, of: id, in: database)
+                batch.totalCount = lines.count
+                batch.status = .inProgress
+                batch.times[.inProgress] = now
+            } else {
+                batch.status = .failed
+                batch.times[.failed] = now
+                try end(batch, in: database)
+            }
+        }
+    }
+
+    /// The files of its lines.
+    func inputs(of batch: StoredBatch) throws(JobsError) -> [FileReader] {
+        var readers: [FileReader] = []
+        for id in batch.order.inputFiles {
+            guard let file = try store.files.file(id, of: batch.order.owner) else {
+                throw .damaged("the file \(id)")
+            }
+            readers.append(try store.files.open(file))
+        }
+        return readers
+    }
+
+    /// Reads a line again.
+    func line(
+        _ line: BatchTable.Line, _ inputs: [FileReader], _ form: BatchForm
+    ) throws(JobsError) -> BatchLine {
+        let bytes = try inputs[line.file].read(line.length, at: line.start)
+        do throws(BatchFault) {
+            return try BatchLine(bytes, of: form, index: line.index)
+        } catch {
+            throw .damaged("line \(line.number) of \(inputs[line.file].file.id)")
+        }
+    }
+
+    // MARK: Results
+
+    /// A result that is to be kept.
+    struct Result: Sendable {
+        let line: BatchTable.Line
+        let bytes: [UInt8]
+        let isFailed: Bool
+        let usage: BatchUsage
+    }
+
+    /// Opens the work file as far as it counts.
+    func open(_ batch: StoredBatch) throws(JobsError) -> WorkFile {
+        let work = try store.files.workFile(id)
+        try work.truncate(to: batch.workByteCount)
+        return work
+    }
+
+    /// Keeps results, so that they count from then on.
+    func keep(_ results: [Result], in work: WorkFile) throws(BatchRefusal) {
+        var lines: [BatchTable.Line] = []
+        do throws(JobsError) {
+            for result in results {
+                var line = result.line
+                line.place = try work.append(result.bytes)
+                line.isFailed = result.isFailed
+                lines.append(line)
+            }
+            try work.sync()
+        } catch {
+            throw .store(error)
+        }
+        let placed = lines
+        let failedCount = results.count { $0.isFailed }
+        _ = try store.change(id) { batch, database in
+            try BatchTable.setPlaces(placed, of: id, in: database)
+            batch.failedCount += failedCount
+            batch.completedCount += results.count - failedCount
+            for result in results { batch.usage += result.usage }
+            batch.workByteCount = work.byteCount
+        }
+        store.count(completed: results.count - failedCount, failed: failedCount)
+    }
+
+    // MARK: The end
+
+    /// Begins to write the files of a batch that ends.
+    func beginEnd(
+        _ ending: BatchStatus, faults: [BatchFault] = []
+    ) throws(BatchRefusal) -> StoredBatch? {
+        let now = store.unixTime()
+        return try store.change(id) { batch, _ in
+            if batch.status.isFinal || batch.ending != nil { return }
+            batch.ending = ending
+            batch.faults += faults
+            // Who cancels is told so until it has ended.
+            if batch.status != .cancelling { batch.status = .finalizing }
+            batch.times[.finalizing] = now
+        }
+    }
+
+    /// Writes the files of a batch, and ends it.
+    func finish(_ batch: StoredBatch) throws(BatchRefusal) {
+        guard let ending = batch.ending else { return }
+        var (outputFile, errorFile): (String?, String?)
+        do throws(JobsError) {
+            let writing = BatchOutput(batch, store.files)
+            let work = try open(batch)
+            let inputs = try inputs(of: batch)
+            var next = 0
+            while true {
+                let lines = try page(from: next)
+                guard let last = lines.last else { break }
+                for line in lines {
+                    if let place = line.place {
+                        guard let record = try work.record(at: place) else {
+                            throw .damaged("the work of the batch \(id)")
+                        }
+                        try writing.append(record.bytes, isFailed: line.isFailed)
+                    } else {
+                        let found = try self.line(line, inputs, batch.form)
+                        try writing.append(
+                            BatchOutput.unanswered(found, line.index, of: batch), isFailed: true)
+                    }
+                }
+                next = last.index + 1
+            }
+            (outputFile, errorFile) = try writing.finish()
+        } catch {
+            throw .store(error)
+        }
+        let now = store.unixTime()
+        let (output, errors) = (outputFile, errorFile)
+        _ = try store.change(id) { batch, database in
+            batch.outputFile = output
+            batch.errorFile = errors
+            batch.status = ending
+            batch.times[ending] = now
+            try end(batch, in: database)
+        }
+        do throws(JobsError) { try store.files.removeWorkFile(id) } catch { throw .store(error) }
+    }
+
+    private func page(from index: Int) throws(JobsError) -> [BatchTable.Line] {
+        try store.files.database.read {
+            try BatchTable.lines(of: id, from: index, limit: 512, in: $0)
+        }
+    }
+
+    /// Lets go of what a batch held that has ended, and has its end told.
+    private func end(_ batch: StoredBatch, in database: Database) throws {
+        try FileTable.release(allOf: "the batch \(id)", in: database)
+        try BatchTable.removeLines(of: id, in: database)
+        if store.tellsEnds { try BatchTable.notice(id, at: store.unixTime(), in: database) }
+    }
+}

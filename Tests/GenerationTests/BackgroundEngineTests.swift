@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Generation
+import Inference
+import Testing
+
+@Suite struct BackgroundEngineTests {
+    private static func request(inBackground: Bool, maxTokens: Int = 3) -> GenerationRequest {
+        var request = GenerationRequest(
+            promptTokens: [5, 6, 7], maxTokens: maxTokens, ignoresEOS: true)
+        if inBackground { request.priority = GenerationRequest.backgroundPriority }
+        return request
+    }
+
+    @Test func `the background takes no place of the queue from others, nor beyond its own`()
+        async throws
+    {
+        let gate = StepGate()
+        let engine = GenerationEngine(
+            model: FakeModel(willForward: { gate.pass($0) }), tokenizer: FakeTokenizer(),
+            configuration: .init(maxSequences: 2, maxQueuedSequences: 0))
+        let back = try (0..<4).map { _ in try engine.submit(Self.request(inBackground: true)) }
+        #expect(throws: SubmissionError.overloaded(retryAfter: .seconds(1))) {
+            try engine.submit(Self.request(inBackground: true))
+        }
+        let front = try (0..<2).map { _ in try engine.submit(Self.request(inBackground: false)) }
+        gate.open()
+        for stream in front + back {
+            #expect(await Generated(stream).first.ids.count == 3)
+        }
+        #expect(engine.isIdle)
+    }
+
+    @Test func `an engine's background stands still while another one is asked`() async throws {
+        let (own, others) = (StepGate(), StepGate())
+        let shared = ForegroundGate()
+        let engine = GenerationEngine(
+            model: FakeModel(willForward: { own.pass($0) }), tokenizer: FakeTokenizer(),
+            gate: shared)
+        let other = GenerationEngine(
+            model: FakeModel(willForward: { others.pass($0) }), tokenizer: FakeTokenizer(),
+            gate: shared)
+        let front = try other.submit(Self.request(inBackground: false, maxTokens: 1))
+        _ = await others.nextBatch()
+        let back = try engine.submit(Self.request(inBackground: true))
+        // One that is not of the background goes on, and only then does it.
+        let beside = try engine.submit(Self.request(inBackground: false, maxTokens: 1))
+        let first = await own.nextBatch()
+        #expect(first.slices.count == 1)
+        own.open()
+        #expect(await Generated(beside).first.ids.count == 1)
+        #expect(engine.statistics.runningBackground + engine.statistics.waitingBackground == 1)
+        #expect(engine.statistics.generatedTokens == 1)
+        others.open()
+        #expect(await Generated(front).first.ids.count == 1)
+        #expect(await Generated(back).first.ids.count == 3)
+    }
+}
