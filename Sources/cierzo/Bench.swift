@@ -10,7 +10,7 @@ import ModelFiles
 import Parallelism
 import Serving
 
-struct Bench: ParsableCommand {
+struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure prefill and decode.",
         discussion: """
@@ -21,12 +21,27 @@ struct Bench: ParsableCommand {
             its prefill.
 
               cierzo bench --model FILE --prompt 512 --generate 32 --batch 1,8,32 --json
+
+            With --batch-file, the requests of a file are answered as `cierzo batch` does, by all \
+            that a server does for a request, and the answers are thrown away:
+
+              cierzo bench --model FILE --batch-file requests.jsonl
             """)
 
     @Option(help: "The model: a manifest, a GGUF or packed file, or a directory.") var model: String
     @Option(help: "Tokens of each prompt.") var prompt = 512
     @Option(help: "Tokens generated for each sequence.") var generate = 32
-    @Option(help: "Batch sizes, separated by commas.") var batch = "1"
+    @Option(
+        help: ArgumentHelp(
+            "Batch sizes, separated by commas. Default: 1; with --batch-file the one number of "
+                + "requests that are computed at the same time, by default as many as a server does."
+        ))
+    var batch: String?
+    @Option(
+        help: ArgumentHelp(
+            "A file of requests, one JSON object for each line, to be answered instead.",
+            valueName: "file"))
+    var batchFile: String?
     @Option(help: "Prompt tokens of one step.") var chunk = 512
     @Option(help: "How often each point is measured; the median is printed.") var repeats = 1
     @Flag(
@@ -35,16 +50,40 @@ struct Bench: ParsableCommand {
     @Flag(help: "One JSON object per line on stdout.") var json = false
     @OptionGroup var compute: ComputeOptions
 
-    func run() throws {
+    func run() async throws {
         do {
-            try measure()
+            if let batchFile {
+                try await answer(batchFile)
+            } else {
+                try measure()
+            }
         } catch {
             throw failure(error)
         }
     }
 
+    private func answer(_ path: String) async throws {
+        guard !reading, prompt == 512, generate == 32, chunk == 512, repeats == 1 else {
+            throw ValidationError(
+                "--batch-file: its requests say what is computed, once; it goes with --model, "
+                    + "--batch, --json and the options of the machine alone")
+        }
+        let maxSequences = batch.map { Int($0) ?? 0 }
+        if let maxSequences, !(1...4096).contains(maxSequences) {
+            throw ValidationError("--batch: with --batch-file one whole number from 1 to 4096")
+        }
+        let result = try await BatchFileBench(
+            path: path, model: model, compute: compute, maxSequences: maxSequences
+        ).measure()
+        if json {
+            try printLine(JSONValue.object(result.json).serialized())
+        } else {
+            for line in result.lines { try printLine(line) }
+        }
+    }
+
     private func measure() throws {
-        let batches = batch.split(separator: ",").map { Int($0) ?? 0 }
+        let batches = (batch ?? "1").split(separator: ",").map { Int($0) ?? 0 }
         for (name, values, limit) in [
             ("prompt", [prompt], 1 << 20), ("generate", [generate], 1 << 20),
             ("batch", batches, 4096), ("chunk", [chunk], 65536), ("repeats", [repeats], 1000),

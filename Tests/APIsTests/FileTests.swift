@@ -79,6 +79,9 @@ import Testing
         let list = try await client.get("/v1/files").json
         #expect(list["data"] == [try reply.json])
         #expect(list["total"] == 1 && list["has_more"] == false)
+        let scrape = try await client.get("/metrics").text
+        #expect(scrape.contains("\ncierzo_files 1\n"))
+        #expect(scrape.contains("\ncierzo_files_bytes 16\n"))
         let download = try await client.get("/v1/files/\(id)/content")
         #expect(download.text == content)
         #expect(download.field("content-type") == "application/octet-stream")

@@ -8,6 +8,7 @@ import Generation
 import HTTP
 import HTTPTypes
 import JSON
+import Jobs
 import Serving
 import ServingSupport
 import Telemetry
@@ -40,6 +41,7 @@ import Testing
         client.engine.statistics.cacheHitTokens = 10
         client.engine.statistics.cacheMissTokens = 30
         client.engine.statistics.preemptions = 5
+        client.engine.statistics.abandonedSteps = 6
         client.engine.statistics.decodedTokens = 7
         client.engine.statistics.decodingReadBytes = 7_000
         client.engine.statistics.decodingDuration = .milliseconds(1500)
@@ -48,6 +50,7 @@ import Testing
             "num_requests_running\(model) 3", "num_requests_waiting\(model) 4",
             "kv_cache_usage_perc\(model) 0.25", "prefix_cache_queries_total\(model) 40",
             "prefix_cache_hits_total\(model) 10", "num_preemptions_total\(model) 5",
+            "abandoned_steps_total\(model) 6",
             "decoding_tokens_total\(model) 7", "decoding_read_bytes_total\(model) 7000",
             "decoding_seconds_total\(model) 1.5",
         ] {
@@ -148,9 +151,10 @@ import Testing
         let swapped = APIServer(models: models, unixTime: { 7 })
         let response = await swapped.handle(TestClient.request(.get, "/metrics", "", [:]))
         guard case .bytes(let bytes) = response.body else { return [] }
+        let batches = BatchRouteTests.exampleStore()
         let texts = [
             String(decoding: bytes, as: UTF8.self), try await unevenModel().get("/metrics").text,
-            try await TestClient(batches: BatchRouteTests.exampleStore()).get("/metrics").text,
+            try await TestClient(files: batches?.files, batches: batches).get("/metrics").text,
         ]
         let lines = texts.joined().split(separator: "\n").filter { $0.hasPrefix("# TYPE ") }
         // What is counted where it happens appears when it first does, and must have a help then.

@@ -2,12 +2,14 @@
 
 import Generation
 import Inference
+import Sampling
 import Testing
 
 @Suite struct BackgroundEngineTests {
     private static func request(inBackground: Bool, maxTokens: Int = 3) -> GenerationRequest {
         var request = GenerationRequest(
             promptTokens: [5, 6, 7], maxTokens: maxTokens, ignoresEOS: true)
+        request.sampling.seed = 3
         if inBackground { request.priority = GenerationRequest.backgroundPriority }
         return request
     }
@@ -29,6 +31,30 @@ import Testing
             #expect(await Generated(stream).first.ids.count == 3)
         }
         #expect(engine.isIdle)
+    }
+
+    @Test func `a step of the background is given up when others come, and changes nothing`()
+        async throws
+    {
+        let alone = GenerationEngine(model: FakeModel(), tokenizer: FakeTokenizer())
+        let expected = await Generated(
+            try alone.submit(Self.request(inBackground: true, maxTokens: 8))
+        ).first.ids
+        let gate = StepGate()
+        let engine = GenerationEngine(
+            model: FakeModel(willForward: { gate.pass($0) }), tokenizer: FakeTokenizer())
+        let back = try engine.submit(Self.request(inBackground: true, maxTokens: 8))
+        let given = await gate.nextBatch()
+        // It comes while the first step is computed.
+        let front = try engine.submit(Self.request(inBackground: false, maxTokens: 1))
+        gate.open()
+        #expect(await Generated(front).first.ids == Array(expected.prefix(1)))
+        #expect(await Generated(back).first.ids == expected)
+        #expect(given.tokens == [5, 6, 7])
+        #expect(engine.statistics.abandonedSteps == 1)
+        #expect(engine.statistics.generatedTokens == 9)
+        // Those of others are not given up.
+        #expect(alone.statistics.abandonedSteps == 0)
     }
 
     @Test func `an engine's background stands still while another one is asked`() async throws {

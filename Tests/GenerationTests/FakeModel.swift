@@ -100,13 +100,14 @@ final class FakeModel: LanguageModel {
         }
     }
 
-    func forward(step batch: borrowing ForwardBatch) throws {
+    func forward(step batch: borrowing ForwardBatch, isUnwanted: (() -> Bool)?) throws -> Bool {
         let batch = copy batch
         try willForward(batch)
         precondition(batch.tokens.count <= maxBatchTokens, "too many tokens")
         precondition(batch.logitsRowCount <= maxLogitsRows, "too many rows")
         rows.removeAll()
         for slice in batch.slices {
+            if isUnwanted?() == true { return false }
             for offset in 0..<slice.tokenCount {
                 let position = slice.startPosition + offset
                 cache[place(of: position, in: slice)] = (
@@ -116,6 +117,7 @@ final class FakeModel: LanguageModel {
                 rows.append(logits(try prefix(through: position, of: slice)))
             }
         }
+        return true
     }
 
     func withLogits<Result>(row: Int, _ body: (Span<Float>) throws -> Result) rethrows -> Result {

@@ -26,6 +26,7 @@ import Testing
         Running(positionsPerBlock: 32),
         Running(chunks: [11], blockStep: 13),
         Running(threadCount: 2, chunks: [9, 1, 40], blockStep: 5, neighbours: neighbours),
+        Running(threadCount: 2, chunks: [9, 1, 40], givesUp: true, neighbours: neighbours),
         Running(positionsPerBlock: 48, chunks: [1], neighbours: [neighbours[0]]),
     ]
 

@@ -24,6 +24,9 @@ struct Running: Sendable, CustomTestStringConvertible {
     var chunks = [1000]
     /// Blocks are handed out in this order: multiplied by an odd number.
     var blockStep = 1
+    /// Whether each step is begun once before and given up before some layer, where no state keeps that
+    /// from being done.
+    var givesUp = false
     /// Other sequences, which are computed in the same steps.
     var neighbours: [[Int32]] = []
     /// What is added to the model for the sequence, and for each of its neighbours; those that are
@@ -31,7 +34,7 @@ struct Running: Sendable, CustomTestStringConvertible {
     var adapters: [AppliedAdapter?] = []
 
     var testDescription: String {
-        "\(kernels), \(threadCount) threads, S \(positionsPerBlock), \(kvElementType), "
+        "\(kernels), \(givesUp ? "given up, " : "")\(threadCount) threads, S \(positionsPerBlock), \(kvElementType), "
             + "chunks \(chunks), block step \(blockStep), \(neighbours.count) neighbours"
     }
 
@@ -85,6 +88,14 @@ struct Running: Sendable, CustomTestStringConvertible {
             }
             try transformer.validate(batch)
             let rowCount = batch.logitsRowCount
+            if givesUp, transformer.stateCount == 0 {
+                var left = step % configuration.layerCount
+                let given = transformer.forward(batch) {
+                    left -= 1
+                    return left < 0
+                }
+                #expect(given == nil)
+            }
             let logits = transformer.forward(batch)
             for row in 0..<rowCount { result.append(logits.values(row: row)) }
             step += 1

@@ -74,4 +74,31 @@ import Testing
         driver.run()
         #expect(driver.step.tokenCount == 256)
     }
+
+    @Test func `a step that is given up is scheduled again as it was`() throws {
+        var driver = SchedulerDriver(.init(blockCount: 200))
+        _ = try driver.add(request(40, maxTokens: 100, first: 1))
+        _ = try driver.add(request(1_000, maxTokens: 100, first: 2))
+        driver.run()
+        driver.scheduler.schedule(into: &driver.step, at: driver.now)
+        let given = driver.step.slices
+        driver.scheduler.abandon()
+        #expect(driver.scheduler.checkInvariants() == [])
+        driver.scheduler.schedule(into: &driver.step, at: driver.now)
+        #expect(driver.step.slices == given)
+    }
+
+    @Test func `the prompts that the background has read make room first`() throws {
+        var driver = SchedulerDriver(.init(blockCount: 40, positionsPerBlock: 16))
+        let chat = request(160, maxTokens: 1, first: 1, inBackground: false)
+        let other = request(160, maxTokens: 1, first: 2)
+        _ = try driver.add(chat)
+        while driver.scheduler.sequenceCount > 0 { driver.run() }
+        for first in 3...8 {
+            _ = try driver.add(request(160, maxTokens: 1, first: Int32(first)))
+            while driver.scheduler.sequenceCount > 0 { driver.run() }
+        }
+        #expect(driver.scheduler.cachedBlockCount(of: chat) > 0)
+        #expect(driver.scheduler.cachedBlockCount(of: other) == 0)
+    }
 }

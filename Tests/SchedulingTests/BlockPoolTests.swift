@@ -37,6 +37,35 @@ import Testing
         #expect(next == first)
     }
 
+    @Test func `what only the background has used gives way first`() throws {
+        var pool = BlockPool(blockCount: 4, positionsPerBlock: 2)
+        let front = try publish([1, 2], to: &pool)
+        let shared = try publish([3, 4], to: &pool)
+        let back = try (0..<2).map { try publish([5, Int32($0)], to: &pool) }
+        pool.release(front.block)
+        // Somebody else had it, too, before the background gave it up.
+        pool.retain(shared.block)
+        pool.release(shared.block)
+        pool.release(shared.block, inBackground: true)
+        for entry in back { pool.release(entry.block, inBackground: true) }
+        let order = (0..<4).compactMap { _ in pool.allocate() }
+        #expect(order == [back[0].block, back[1].block, front.block, shared.block])
+    }
+
+    @Test func `a block that is handed out again is whoever's uses it next`() throws {
+        var pool = BlockPool(blockCount: 2, positionsPerBlock: 2)
+        let front = try publish([1, 2], to: &pool)
+        pool.release(front.block)
+        let other = try publish([3, 4], to: &pool)
+        pool.release(other.block)
+        // Of the front's block the background makes its own.
+        let back = try publish([5, 6], to: &pool)
+        #expect(back.block == front.block)
+        pool.release(back.block, inBackground: true)
+        let next = pool.allocate()
+        #expect(next == back.block)
+    }
+
     private func publish(
         _ tokens: [Int32], after parent: PrefixID = .empty, in scope: String = "",
         to pool: inout BlockPool

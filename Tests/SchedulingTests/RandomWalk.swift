@@ -53,6 +53,7 @@ struct RandomWalk {
         var saved = 0
         var restored = 0
         var statesCopied = 0
+        var abandoned = 0
     }
 
     let configuration: Scheduler.Configuration
@@ -100,6 +101,7 @@ struct RandomWalk {
         }
         request.forkCount = generator.once(in: 4) ? 1 + Int(generator.next() % 3) : 0
         request.priority = generator.once(in: 6) ? Int(generator.next() % 3) - 1 : 0
+        if generator.once(in: 6) { request.priority = SequenceRequest.backgroundPriority }
         request.client = ClientID(rawValue: Int(generator.next() % 4))
         request.weight = Double(1 + request.client.rawValue)
         request.scope = CacheScope(rawValue: "\(scope)")
@@ -181,12 +183,30 @@ struct RandomWalk {
         if step.slices.isEmpty {
             return walkers.isEmpty ? nil : "\(walkers.count) sequences wait for nothing"
         }
+        if configuration.stateCount == 0, generator.once(in: 12) { return abandon() }
         if let problem = compute() { return problem }
         scheduler.commit(step, outcomes: outcomes)
         let broken = scheduler.checkInvariants()
         if !broken.isEmpty { return "\(broken)" }
         if scheduler.sequenceCount != walkers.count { return "a sequence is lost" }
         return nil
+    }
+
+    /// Computes a part of the step, and gives it up.
+    private mutating func abandon() -> String? {
+        for copy in step.copies { memory.copy(copy) }
+        let count = Int.random(in: 0...step.slices.count, using: &generator)
+        for slice in step.slices[..<count] {
+            guard let walker = walkers.first(where: { $0.id == slice.id }) else { continue }
+            let end = slice.startPosition + slice.tokenCount
+            memory.write(
+                hashes(of: slice, walker)[slice.startPosition..<end],
+                blockTable: scheduler.blockTable(of: slice))
+        }
+        scheduler.abandon()
+        events.abandoned += 1
+        let broken = scheduler.checkInvariants()
+        return broken.isEmpty ? nil : "given up: \(broken)"
     }
 
     private mutating func compute() -> String? {

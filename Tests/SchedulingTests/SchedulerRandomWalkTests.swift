@@ -87,6 +87,7 @@ import Testing
         #expect(walk.scheduler.usedBlockCount == 0)
         #expect(events.added > 100 && events.cancelled > 30 && events.expired > 10)
         #expect(events.failed > 10)
+        #expect((setting.stateCount == 0) == (events.abandoned > 30))
         #expect(events.forked > 30 && (events.copied > 10 || setting.maxSequences == 2))
         #expect(events.preempted > 0)
         #expect(events.continued > 100 && events.rewound > 100)

@@ -17,6 +17,10 @@ final class EngineLoop {
     private let metrics: EngineMetrics
     private let passage: ForegroundGate.Passage
 
+    /// Whether a step of the background is to be given up, for somebody else waits; nil where the model
+    /// keeps states, which would have gone on.
+    private let isUnwanted: (() -> Bool)?
+
     private var scheduler: Scheduler
     private var sampler: ChoiceSampler
     private var statistics = EngineStatistics()
@@ -66,7 +70,10 @@ final class EngineLoop {
         prefixes: PrefixSpace?, gate: ForegroundGate, logger: Logger
     ) {
         self.model = model
-        passage = ForegroundGate.Passage(gate)
+        let passage = ForegroundGate.Passage(gate)
+        self.passage = passage
+        isUnwanted =
+            model.stateCount > 0 ? nil : { mailbox.awaitsForeground || !passage.isOpen }
         self.tokenizer = tokenizer
         self.mailbox = mailbox
         self.logger = logger
@@ -158,16 +165,26 @@ final class EngineLoop {
         let trace = model.expertUsage?.trace
         let isTraced = trace?.begin(tokenCount: batch.tokens.count) ?? false
         var failure: String?
+        var isWhole = true
         do {
-            try model.forward(step: batch)
+            isWhole = try model.forward(
+                step: batch, isUnwanted: scheduler.hasForeground ? nil : isUnwanted)
         } catch {
             failure = "the model could not compute this step: \(error)"
             logger.error("a step failed", metadata: ["error": "\(error)"])
         }
 
         times.computed = .now
-        if let trace, isTraced { keepRouting(in: trace, isWhole: failure == nil) }
+        if let trace, isTraced { keepRouting(in: trace, isWhole: isWhole && failure == nil) }
         if constrainedCount > 0 { maskWorker?.stop() }
+        guard isWhole else {
+            scheduler.abandon()
+            clearBatch()
+            statistics.preemptions += UInt64(scheduled.preempted.count)
+            statistics.abandonedSteps += 1
+            statistics.lastProgress = .now
+            return publish()
+        }
         var row = 0
         for slice in scheduled.slices {
             outcomes.append(failure.map { fail(slice, $0) } ?? sample(slice, firstRow: row))
@@ -177,12 +194,16 @@ final class EngineLoop {
         scheduler.commit(scheduled, outcomes: outcomes)
 
         outcomes.removeAll(keepingCapacity: true)
-        batch.tokens.removeAll(keepingCapacity: true)
-        // The batch must not hold the block tables, or the scheduler would copy them to grow them.
-        batch.slices.removeAll(keepingCapacity: true)
+        clearBatch()
         times.end = .now
         noteStep(times)
         publish()
+    }
+
+    /// The batch must not hold the block tables, or the scheduler would copy them to grow them.
+    private func clearBatch() {
+        batch.tokens.removeAll(keepingCapacity: true)
+        batch.slices.removeAll(keepingCapacity: true)
     }
 
     private func appendToBatch(_ slice: ScheduledStep.Slice) {

@@ -74,6 +74,9 @@ package struct EngineStatistics: Hashable, Sendable {
     /// Preemptions since the start.
     package var preemptions: UInt64 = 0
 
+    /// Steps of the background that were given up since the start, for others came.
+    package var abandonedSteps: UInt64 = 0
+
     /// Requests that have ended since the start.
     package var finishedRequests: UInt64 = 0
 

@@ -68,9 +68,12 @@ package protocol LanguageModel: AnyObject {
 
     /// Computes a batch, writing the KV cache.
     ///
-    /// - Parameter batch: at most `maxBatchTokens` tokens and `maxLogitsRows` rows.
+    /// - Parameters:
+    ///   - batch: at most `maxBatchTokens` tokens and `maxLogitsRows` rows.
+    ///   - isUnwanted: asked now and then while it is computed; once it says so, the rest is not.
+    /// - Returns: whether all was computed; if not, the batch may be computed again.
     /// - Throws: whatever keeps the model from computing; the batch's sequences then fail.
-    func forward(step batch: borrowing ForwardBatch) throws
+    func forward(step batch: borrowing ForwardBatch, isUnwanted: (() -> Bool)?) throws -> Bool
 
     /// Reads a row of the last batch's logits: `[V]`, in the order of the slices.
     func withLogits<Result>(row: Int, _ body: (Span<Float>) throws -> Result) rethrows -> Result
@@ -129,12 +132,18 @@ extension Transformer: LanguageModel {
 
     /// Computes a batch, writing the KV cache.
     ///
-    /// - Parameter batch: checked before anything is computed.
+    /// - Parameters:
+    ///   - batch: checked before anything is computed.
+    ///   - isUnwanted: asked before each layer; once it says so, the rest is not computed.
+    /// - Returns: whether all was computed.
     /// - Throws: `TransformerError` for a batch that the model cannot compute, and once its weights
     ///   are gone.
-    package func forward(step batch: borrowing ForwardBatch) throws {
+    package func forward(
+        step batch: borrowing ForwardBatch, isUnwanted: (() -> Bool)?
+    ) throws -> Bool {
         try validate(batch)
-        _ = forward(batch)
+        let isWhole = forward(batch, isUnwanted: isUnwanted) != nil
         try checkWeights()
+        return isWhole
     }
 }

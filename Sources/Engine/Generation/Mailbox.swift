@@ -71,6 +71,8 @@ final class Mailbox: Sendable {
     }
 
     private let state = Mutex(State())
+    /// Whether a request has come since the last step that is not of the background.
+    private let hasForeground = Atomic<Bool>(false)
     private let wakeUp = DispatchSemaphore(value: 0)
     /// Is told each time that the last request has ended.
     private let whenIdle: @Sendable () -> Void
@@ -155,7 +157,10 @@ final class Mailbox: Sendable {
     ///
     /// - Returns: false if the engine has ended since, and will never take it.
     func send(_ submission: Submission) -> Bool {
-        post { state in
+        if !submission.request.isInBackground {
+            hasForeground.store(true, ordering: .releasing)
+        }
+        return post { state in
             if !state.hasEnded { state.messages.submissions.append(submission) }
             return !state.hasEnded
         }
@@ -239,8 +244,13 @@ extension Mailbox {
     /// Takes all messages, leaving the memory of the given ones for the next.
     func receive(into messages: inout Messages) {
         messages.removeAll()
+        // Before they are taken: one that comes in between gives up a step for nothing.
+        hasForeground.store(false, ordering: .releasing)
         state.withLock { swap(&$0.messages, &messages) }
     }
+
+    /// Whether a request has come that is not of the background, and has not been taken.
+    var awaitsForeground: Bool { hasForeground.load(ordering: .acquiring) }
 
     /// Whether there is a message.
     var hasMessages: Bool { state.withLock { !$0.messages.isEmpty } }

@@ -4,8 +4,9 @@
 ///
 /// A block that several sequences share (a common prompt) is counted once for each of them; a
 /// sequence writes only to a block that it alone owns. A full block may be published, so that
-/// others find it by its tokens; without owners it stays cached until its memory is needed, the
-/// one least recently used first. All operations take constant time.
+/// others find it by its tokens; without owners it stays cached until its memory is needed: first
+/// those that only the background has used, then the one least recently used. All operations take
+/// constant time.
 ///
 /// A published block is known by what it continues and by its own tokens, which are compared: a
 /// hash only says where to look. So equal prefixes have equal identities, and others never do.
@@ -33,6 +34,9 @@ package struct BlockPool: Sendable {
         /// Whose it is; only blocks that continue nothing need one.
         var scope: CacheScope?
 
+        /// Whether anybody has used what it holds but the background.
+        var isForeground = false
+
         /// The bucket that it is found in, and the next block of that bucket.
         var bucket = 0
         var nextInBucket: Int32?
@@ -40,6 +44,12 @@ package struct BlockPool: Sendable {
         /// Its neighbours among the cached blocks without owners.
         var older: Int32?
         var newer: Int32?
+    }
+
+    /// The ends of a list of cached blocks without owners.
+    private struct CachedList: Sendable {
+        var oldest: Int32?
+        var newest: Int32?
     }
 
     /// The number of positions in a block.
@@ -51,9 +61,8 @@ package struct BlockPool: Sendable {
     /// warm.
     private var freeBlocks: [Int32]
 
-    /// The ends of the list of cached blocks without owners, and its length.
-    private var oldestCached: Int32?
-    private var newestCached: Int32?
+    /// The cached blocks without owners: those that only the background has used, then the others.
+    private var cached = [CachedList(), CachedList()]
 
     /// The number of blocks without owners that hold a prefix.
     package private(set) var cachedCount = 0
@@ -101,13 +110,14 @@ package struct BlockPool: Sendable {
 
     /// Takes a block, whose one owner is the caller; nil if there is none.
     ///
-    /// The cached block that was not used for longest is forgotten if need be.
+    /// A cached block is forgotten if need be: of those that only the background has used, or else of
+    /// all, the one that was not used for longest.
     package mutating func allocate() -> Int32? {
         if let block = freeBlocks.popLast() {
             blocks[Int(block)].ownerCount = 1
             return block
         }
-        guard let block = oldestCached else { return nil }
+        guard let block = cached[0].oldest ?? cached[1].oldest else { return nil }
         removeFromCached(block)
         if let name = blocks[Int(block)].prefix?.name {
             evicted.append(NamedBlock(block: block, name: name))
@@ -128,11 +138,18 @@ package struct BlockPool: Sendable {
     }
 
     /// Removes an owner; without any, the block is cached if it was published, and free if not.
-    package mutating func release(_ block: Int32) {
+    ///
+    /// - Parameters:
+    ///   - block: the block.
+    ///   - inBackground: whether the owner gives way to all others, so that what it leaves in the cache
+    ///     does, too.
+    package mutating func release(_ block: Int32, inBackground: Bool = false) {
         precondition(blocks[Int(block)].ownerCount > 0, "block \(block) is free already")
         blocks[Int(block)].ownerCount -= 1
+        if !inBackground { blocks[Int(block)].isForeground = true }
         guard blocks[Int(block)].ownerCount == 0 else { return }
         if blocks[Int(block)].prefix == nil {
+            blocks[Int(block)].isForeground = false
             freeBlocks.append(block)
         } else {
             appendToCached(block)
@@ -186,7 +203,7 @@ package struct BlockPool: Sendable {
         precondition(tokens.count == positionsPerBlock, "\(tokens.count) tokens")
         if let known = find(tokens, after: parent, in: scope) {
             retain(known.block)
-            release(block)
+            release(block, inBackground: true)
             return known
         }
         var prefix = PrefixID(rawValue: nextPrefix)
@@ -236,10 +253,12 @@ package struct BlockPool: Sendable {
             named.append(NamedBlock(block: block, name: name))
         }
         for block in blocks.indices where blocks[block].ownerCount > 0 { add(Int32(block)) }
-        var next = newestCached
-        while let block = next {
-            add(block)
-            next = blocks[Int(block)].older
+        for list in cached.reversed() {
+            var next = list.newest
+            while let block = next {
+                add(block)
+                next = blocks[Int(block)].older
+            }
         }
         return named
     }
@@ -266,6 +285,7 @@ package struct BlockPool: Sendable {
         blocks[Int(block)].nextInBucket = nil
         blocks[Int(block)].prefix = nil
         blocks[Int(block)].scope = nil
+        blocks[Int(block)].isForeground = false
     }
 
     private func holds(_ tokens: ArraySlice<Int32>, in block: Int32) -> Bool {
@@ -289,25 +309,38 @@ package struct BlockPool: Sendable {
     }
 
     private mutating func appendToCached(_ block: Int32) {
-        blocks[Int(block)].older = newestCached
+        let list = list(of: block)
+        blocks[Int(block)].older = cached[list].newest
         blocks[Int(block)].newer = nil
-        if let newestCached {
-            blocks[Int(newestCached)].newer = block
+        if let newest = cached[list].newest {
+            blocks[Int(newest)].newer = block
         } else {
-            oldestCached = block
+            cached[list].oldest = block
         }
-        newestCached = block
+        cached[list].newest = block
         cachedCount += 1
     }
 
     private mutating func removeFromCached(_ block: Int32) {
+        let list = list(of: block)
         let (older, newer) = (blocks[Int(block)].older, blocks[Int(block)].newer)
-        if let older { blocks[Int(older)].newer = newer } else { oldestCached = newer }
-        if let newer { blocks[Int(newer)].older = older } else { newestCached = older }
+        if let older {
+            blocks[Int(older)].newer = newer
+        } else {
+            cached[list].oldest = newer
+        }
+        if let newer {
+            blocks[Int(newer)].older = older
+        } else {
+            cached[list].newest = older
+        }
         blocks[Int(block)].older = nil
         blocks[Int(block)].newer = nil
         cachedCount -= 1
     }
+
+    /// Which of the lists a block belongs to.
+    private func list(of block: Int32) -> Int { blocks[Int(block)].isForeground ? 1 : 0 }
 
     /// What a published block continues and ends, and what it holds.
     func contents(
@@ -334,18 +367,24 @@ package struct BlockPool: Sendable {
             isFree[Int(block)] = true
         }
         var listed = 0
-        var older: Int32?
-        var next = oldestCached
-        while let block = next, listed <= blockCount {
-            if isFree[Int(block)] { broken.append("block \(block) is free and cached") }
-            if blocks[Int(block)].prefix == nil { broken.append("block \(block) holds nothing") }
-            if blocks[Int(block)].older != older { broken.append("the list is torn at \(block)") }
-            isFree[Int(block)] = true
-            listed += 1
-            older = block
-            next = blocks[Int(block)].newer
+        for list in cached {
+            var older: Int32?
+            var next = list.oldest
+            while let block = next, listed <= blockCount {
+                if isFree[Int(block)] { broken.append("block \(block) is free and cached") }
+                if blocks[Int(block)].prefix == nil {
+                    broken.append("block \(block) holds nothing")
+                }
+                if blocks[Int(block)].older != older {
+                    broken.append("the list is torn at \(block)")
+                }
+                isFree[Int(block)] = true
+                listed += 1
+                older = block
+                next = blocks[Int(block)].newer
+            }
+            if list.newest != older { broken.append("the list ends elsewhere") }
         }
-        if newestCached != older { broken.append("the list ends elsewhere") }
         if listed != cachedCount { broken.append("\(listed) blocks are listed of \(cachedCount)") }
         for (block, count) in owners.enumerated() where isFree[block] != (count == 0) {
             broken.append("block \(block) has \(count) owners and is free: \(isFree[block])")

@@ -127,6 +127,16 @@ package struct Scheduler: Sendable {
         places.sortRunning()
     }
 
+    /// Forgets the open step, which was not computed: the next one begins where it began.
+    ///
+    /// - Precondition: the model keeps no states; those would have gone on.
+    package mutating func abandon() {
+        precondition(hasOpenStep, "no step to abandon")
+        precondition(configuration.stateCount == 0, "states cannot be taken back")
+        hasOpenStep = false
+        places.sortRunning()
+    }
+
     private mutating func removeFinished(
         _ step: borrowing ScheduledStep, _ outcomes: [SliceOutcome]
     ) {

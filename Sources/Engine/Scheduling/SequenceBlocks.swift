@@ -47,7 +47,7 @@ struct SequenceBlocks: Sendable {
         pool.retain(found.block)
         let count = sequence.publishedCount
         if count < sequence.blockTable.count {
-            pool.release(sequence.blockTable[count])
+            pool.release(sequence.blockTable[count], inBackground: sequence.isBackground)
             sequence.blockTable[count] = found.block
         } else {
             sequence.blockTable.append(found.block)
@@ -279,7 +279,7 @@ struct SequenceBlocks: Sendable {
             return false
         }
         while sequence.blockTable.count > place + 1 {
-            pool.release(sequence.blockTable.removeLast())
+            pool.release(sequence.blockTable.removeLast(), inBackground: sequence.isBackground)
         }
         if place < sequence.publishedCount {
             sequence.publishedCount = place
@@ -297,7 +297,7 @@ struct SequenceBlocks: Sendable {
             if computedCount % size > 0 {
                 copies.append(ScheduledStep.BlockCopy(source: last, destination: block))
             }
-            pool.release(last)
+            pool.release(last, inBackground: sequence.isBackground)
             sequence.blockTable[place] = block
         }
         return true
@@ -378,7 +378,10 @@ struct SequenceBlocks: Sendable {
         guard !sequence.wasPreempted, known < sequence.promptCount else { return }
         let start = sequence.computedCount
         let counted = min(end, sequence.promptCount)
-        pool.count(found: start - known, computed: counted - start)
+        // A step that was given up has counted already, and may find now what it was to compute.
+        guard counted > known else { return }
+        let found = max(known, min(start, counted))
+        pool.count(found: found - known, computed: counted - found)
         sequence.countedCount = counted
     }
 
@@ -387,7 +390,8 @@ struct SequenceBlocks: Sendable {
         guard let window = configuration.attentionWindow else { return }
         let firstSeen = max(sequence.computedCount - window + 1, 0)
         while (sequence.leftCount + 1) * configuration.positionsPerBlock <= firstSeen {
-            pool.release(sequence.blockTable[sequence.leftCount])
+            pool.release(
+                sequence.blockTable[sequence.leftCount], inBackground: sequence.isBackground)
             sequence.leftCount += 1
         }
     }
@@ -395,7 +399,9 @@ struct SequenceBlocks: Sendable {
     /// Gives up all blocks of a sequence, the last one first: it is the first to be forgotten.
     mutating func release(_ sequence: inout ScheduledSequence) {
         let owned = sequence.leftCount..<sequence.blockTable.count
-        for place in owned.reversed() { pool.release(sequence.blockTable[place]) }
+        for place in owned.reversed() {
+            pool.release(sequence.blockTable[place], inBackground: sequence.isBackground)
+        }
         sequence.blockTable.removeAll(keepingCapacity: true)
         if let state = sequence.state {
             // Nobody needs what was to be copied there last.

@@ -31,6 +31,7 @@ extension EngineStatistics {
         sum.decodingDuration += other.decodingDuration
         sum.expertUsage = other.expertUsage ?? expertUsage
         sum.preemptions += other.preemptions
+        sum.abandonedSteps += other.abandonedSteps
         sum.finishedRequests += other.finishedRequests
         sum.wakeUps += other.wakeUps
         sum.lastProgress = max(lastProgress, other.lastProgress)

@@ -143,7 +143,11 @@ package protocol Network: AnyObject {
     /// - Parameters:
     ///   - tokens: the ids of the step's rows.
     ///   - step: its rows; receives the logits.
-    func forward(_ tokens: Span<Int32>, _ step: ForwardStep)
+    ///   - isUnwanted: asked before each layer; once it says so, the rest is not computed.
+    /// - Returns: whether all was computed.
+    func forward(
+        _ tokens: Span<Int32>, _ step: ForwardStep, isUnwanted: (() -> Bool)?
+    ) -> Bool
 }
 
 /// What a forward pass is made of.

@@ -57,14 +57,20 @@ final class Decoder: Network {
         readout = Readout(parts)
     }
 
-    func forward(_ tokens: Span<Int32>, _ step: ForwardStep) {
+    func forward(
+        _ tokens: Span<Int32>, _ step: ForwardStep, isUnwanted: (() -> Bool)?
+    ) -> Bool {
         embedding.lookUp(tokens, step)
         rotary.prepare(step)
         windowRotary?.prepare(step)
         layerInputs?.prepare(tokens, step)
         prepare?(step)
-        for layer in layers { layer.forward(step) }
+        for layer in layers {
+            if isUnwanted?() == true { return false }
+            layer.forward(step)
+        }
         readout.forward(step)
+        return true
     }
 }
 

@@ -341,7 +341,7 @@ package final class ForwardStep {
         begin()
         readings = []
         let tokens: [Int32] = []
-        network.forward(tokens.span, self)
+        _ = network.forward(tokens.span, self, isUnwanted: nil)
         Reading.order(readings ?? [])
         readings = nil
         begin()

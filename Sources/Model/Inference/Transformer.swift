@@ -139,10 +139,28 @@ package final class Transformer {
     /// - Precondition: `validate(batch)` does not throw, and the KV blocks of each slice hold its
     ///   sequence up to `startPosition`.
     package func forward(_ batch: borrowing ForwardBatch) -> FloatBuffer {
+        guard let logits = forward(batch, isUnwanted: nil) else {
+            preconditionFailure("a step that nobody gave up was not computed")
+        }
+        return logits
+    }
+
+    /// One step, as far as it is wanted: its KV blocks hold nothing of use where it was given up, and
+    /// the same step can be computed again.
+    ///
+    /// - Parameters:
+    ///   - batch: as above.
+    ///   - isUnwanted: asked before each layer; once it says so, the rest is not computed.
+    /// - Returns: the logits; nil where it was given up.
+    /// - Precondition: as above; no layer keeps a state where it may be given up.
+    package func forward(
+        _ batch: borrowing ForwardBatch, isUnwanted: (() -> Bool)?
+    ) -> FloatBuffer? {
+        precondition(isUnwanted == nil || stateCount == 0, "states cannot be taken back")
         let affinity = step.compute.pool.placeCaller()
         defer { step.compute.pool.releaseCaller(to: affinity) }
         plan(batch)
-        network.forward(batch.tokens.span, step)
+        guard network.forward(batch.tokens.span, step, isUnwanted: isUnwanted) else { return nil }
         stepReadByteCount =
             steadyByteCount + step.expertReadByteCount + cachedPositionCount(of: batch)
             * blockByteCount / limits.positionsPerBlock

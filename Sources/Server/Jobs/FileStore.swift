@@ -136,6 +136,13 @@ package final class FileStore: Sendable {
         giveBack(1, byteCount, of: writer.owner)
     }
 
+    /// How many files there are, those being uploaded included, and how many bytes they have.
+    package var totals: (count: Int, byteCount: Int) {
+        account.withLock { account in
+            (account.owners.values.reduce(0) { $0 + $1.count }, account.byteCount)
+        }
+    }
+
     // MARK: Finding, reading, deleting
 
     /// The file of that id, if its owner has one.

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import http.server
 import json
+import subprocess
 import tempfile
 import threading
 import time
@@ -17,7 +18,7 @@ from functools import cache
 from pathlib import Path
 
 from checks import (Refused, check, expect, fails, mistral_clients, openai_clients, options, post,
-                    same, server)
+                    same, server, skip)
 
 SECRET = b"conformance of webhooks, 32 bytes"
 SECRET_TEXT = "whsec_" + base64.b64encode(SECRET).decode()
@@ -327,3 +328,74 @@ def wrong_jobs_are_refused():
         endpoint="/v1/chat/completions"): client.batch.jobs.get(job_id=made.id))
     same(job.status, "FAILED", "status")
     expect("line 1" in job.errors[0].message, job.errors[0].message)
+
+
+# --- Without a server -----------------------------------------------------------------------------
+
+
+def program(*arguments, **more):
+    """The program itself, which needs no server."""
+    if not options.serve:
+        skip("needs the program: give it with --serve")
+    return subprocess.Popen(
+        [options.serve, *map(str, arguments), "--threads", "2"], text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
+
+
+def sampled_lines(path, count):
+    """A file of requests of which half are sampled, by seeds that follow from their places."""
+    path.write_text("".join(json.dumps({
+        "custom_id": f"line-{n}", "method": "POST", "url": "/v1/chat/completions",
+        "body": chat(f"Story {n}.", temperature=n % 2, max_tokens=8)}) + "\n" for n in range(count)))
+
+
+@check("wire batches without a server")
+def kills_change_no_byte():
+    folder = Path(tempfile.mkdtemp(prefix="cierzo-batch-"))
+    lines = folder / "in.jsonl"
+    sampled_lines(lines, 60)
+
+    def answer(output, is_killed=False):
+        run = program("batch", lines, "--model", options.weights, "--output", output)
+        if is_killed:
+            work = Path(f"{output}.work/work")
+            end = time.monotonic() + DEADLINE
+            while run.poll() is None and time.monotonic() < end:
+                if work.exists() and any(file.stat().st_size for file in work.iterdir()):
+                    run.kill()
+                time.sleep(0.01)
+        return run, run.communicate(timeout=DEADLINE)[1]
+
+    whole, broken = folder / "whole.jsonl", folder / "broken.jsonl"
+    run, said = answer(whole)
+    same(run.returncode, 0, said)
+    run, said = answer(broken, is_killed=True)
+    same(run.returncode, -9, f"killed before it ended: {said}")
+    expect(not broken.exists(), "an output of half a batch")
+    run, said = answer(broken)
+    same(run.returncode, 0, said)
+    same(broken.read_bytes(), whole.read_bytes(), "the output")
+    same([json.loads(line)["custom_id"] for line in broken.open()],
+         [f"line-{n}" for n in range(60)], "lines")
+    # What is there is not written over.
+    run, said = answer(broken)
+    same((run.returncode, "is there already" in said), (1, True), said)
+
+
+@check("wire batches without a server")
+def a_file_is_timed():
+    folder = Path(tempfile.mkdtemp(prefix="cierzo-batch-"))
+    lines = folder / "in.jsonl"
+    sampled_lines(lines, 20)
+    told, said = program(
+        "bench", "--model", options.weights, "--batch-file", lines, "--batch", 4, "--json"
+    ).communicate(timeout=DEADLINE)
+    result = json.loads(told)
+    same((result["requests"], result["errors"]), (20, 0), said)
+    expect(result["prompt_tokens"] > result["generated_tokens"] > 0, told)
+    expect(result["generated_tokens_per_second"] > 0, told)
+    lines.write_text('{"custom_id": "a"}\n')
+    run = program("bench", "--model", options.weights, "--batch-file", lines)
+    told, said = run.communicate(timeout=DEADLINE)
+    same((run.returncode, told), (1, ""), said)
+    expect("line 1" in said, said)

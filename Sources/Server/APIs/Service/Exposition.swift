@@ -26,6 +26,7 @@ enum Exposition {
         appendAdapters(of: backend.models, to: &text)
         appendEngines(of: backend.models, to: &text)
         appendExperts(of: backend.models, to: &text)
+        if let files = backend.files { append(files, to: &text) }
         if let batches = backend.batches { append(batches, to: &text) }
         return ServerResponse(
             status: .ok, contentType: PrometheusText.contentType, body: Array(text.text.utf8))
@@ -103,6 +104,19 @@ enum Exposition {
 
     /// The label that tells models apart, which is vLLM's.
     private static let modelLabel = "model_name"
+
+    /// What there is of clients' files.
+    private static func append(_ files: FileStore, to text: inout PrometheusText) {
+        let totals = files.totals
+        text.append(
+            "cierzo_files", Double(totals.count),
+            help: "The files of clients, those that are being uploaded included.")
+        text.append(
+            "cierzo_files_bytes", Double(totals.byteCount), help: "The bytes of these files.")
+        text.append(
+            "cierzo_files_bytes_limit", Double(files.limits.maxByteCount),
+            help: "The most bytes that these files may have.")
+    }
 
     /// What there is of batches.
     private static func append(_ batches: BatchStore, to text: inout PrometheusText) {
@@ -197,6 +211,10 @@ enum Exposition {
             "cierzo_num_preemptions_total",
             help: "Sequences that lost their KV blocks and were computed again."
         ) { $0.preemptions }
+        count(
+            "cierzo_abandoned_steps_total",
+            help: "Steps of the background that were given up, for others came."
+        ) { $0.abandonedSteps }
         count(
             "cierzo_decoding_tokens_total", help: "Tokens computed by steps without prompts."
         ) { $0.decodedTokens }
