@@ -15,11 +15,11 @@ from checks.everywhere import look
 ENDPOINT = "/v1/completions"
 
 
-def ask(place, path, body=None):
+def ask(place, path, body=None, method=None):
     """What the program answers, as bytes."""
     request = urllib.request.Request(
         place.program.root + path, None if body is None else json.dumps(body).encode(),
-        {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"})
+        {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}, method=method)
     with urllib.request.urlopen(request, timeout=600) as response:
         return response.read()
 
@@ -50,6 +50,8 @@ def order(place, file, name):
 def visit(browser, place, through=None):
     browser.visit(through or place.program.root, KEY)
     browser.click("[data-view=batches]")
+    if browser.width < 900:
+        browser.click(".fold > summary")
     browser.one("#batch-file")
 
 
@@ -58,15 +60,15 @@ def named(browser, what):
     return f"{what} {browser.theme} {browser.width}"
 
 
-def make(browser, text, name):
-    """Makes a batch of some lines by the form; its file is called as the batch."""
+def make(browser, text, name, file=None):
+    """Makes a batch of some lines by the form: in a file that is called so, where the batch is called as its file."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{name}.jsonl"
+        path = Path(folder) / (file or name)
         path.write_text(text)
         browser.one("#batch-file").send_keys(str(path))
         browser.until(lambda: browser.script("return document.querySelector('#batch-endpoint').value") == ENDPOINT,
                       "the endpoint that the first line names")
-        browser.fill("#batch-name", name)
+        browser.fill("#batch-name", name if file else "")
         # As who has no mouse.
         browser.type("#batch-name", Keys.ENTER)
         browser.until(lambda: row_of(browser, name), "its row")
@@ -128,7 +130,7 @@ def downloaded(browser, place, file):
 def batch(browser, place):
     name = named(browser, "three lines")
     visit(browser, place)
-    make(browser, line("one") + line("two", temperature=99) + line("three"), name)
+    make(browser, line("one") + line("two", temperature=99) + line("three"), name, "lines.jsonl")
     wait_for(browser, name, "completed")
     shown = text_of(browser, name)
     assert "3 of 3 done" in shown and "with an error: 1" in shown and ENDPOINT in shown, shown
@@ -288,6 +290,13 @@ def pages(browser, place):
     assert browser.script("return document.activeElement.id") == "batch-list"
     browser.script("document.querySelector('main .page section > .row button').click()")
     browser.until(lambda: names() == newest[:20], "the newest again")
+    # The one after which the second page begins is deleted by somebody else.
+    last = browser.all(".batch")[-1].get_attribute("data-batch")
+    browser.script("[...document.querySelectorAll('main .page section > .row button')].at(-1).click()")
+    browser.until(lambda: names()[:5] == newest[20:], "the next ones")
+    ask(place, f"/v1/batch/jobs/{last}", method="DELETE")
+    browser.script("document.dispatchEvent(new Event('visibilitychange'))")
+    browser.until(lambda: names() == newest[:19] + newest[20:21], "the newest that are left")
     asked = lambda: sum(path.startswith("/v1/batches?") for path in place.front.paths)
     # It looks at once when it is seen again, and not before.
     count = asked()

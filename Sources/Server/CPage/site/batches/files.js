@@ -36,8 +36,8 @@ export class FileList {
 
   #ask(id) {
     const file = this.#api.request(`/v1/files/${encodeURIComponent(id)}`, { signal: this.#signal }).catch((error) => {
-      // Who could not be reached is asked again the next time.
-      if (!error.status) this.#files.delete(id);
+      // Whoever could not answer is asked again the next time.
+      if (![403, 404].includes(error.status)) this.#files.delete(id);
       return null;
     });
     this.#files.set(id, file);

@@ -35,6 +35,7 @@ export function batchForm({ t, announce, endpoints, describe, signal }) {
 
   /** Takes the endpoint from the file, where its first line names one. */
   async function lookInside() {
+    making.problem = null;
     problem.textContent = '';
     const [chosen] = file.files;
     if (!chosen) return;
@@ -46,6 +47,7 @@ export function batchForm({ t, announce, endpoints, describe, signal }) {
   function show() {
     const { phase, sent, total } = making;
     const hadFocus = document.activeElement === stopButton;
+    if (phase !== null || making.problem) node.open = true;
     button.disabled = phase !== null;
     sending.hidden = phase === null;
     stopButton.disabled = phase === 'ordering';
@@ -57,7 +59,7 @@ export function batchForm({ t, announce, endpoints, describe, signal }) {
     if (hadFocus && phase === null) button.focus();
   }
 
-  const node = h('form', {
+  const form = h('form', {
     class: 'stack',
     onsubmit: (event) => {
       event.preventDefault();
@@ -66,24 +68,27 @@ export function batchForm({ t, announce, endpoints, describe, signal }) {
       making.start(file.files[0], order);
     },
   },
-  h('h2', {}, t('batches.new')), h('p', { class: 'hint' }, t('batches.text')),
+  h('p', { class: 'hint' }, t('batches.text')),
   h('label', { class: 'field drop' }, h('span', {}, t('batches.file')), file),
   h('details', {}, h('summary', {}, t('options.example')), h('pre', { class: 'record-text', tabindex: 0, role: 'region', 'aria-label': t('options.example') }, example)),
   h('label', { class: 'field' }, h('span', {}, t('batches.endpoint')), endpoint),
   h('label', { class: 'field' }, h('span', {}, t('batches.window')), time),
   h('label', { class: 'field' }, h('span', {}, t('batches.name')), name),
   h('div', { class: 'row' }, button), sending, problem);
+  // On a phone the list is what one comes for.
+  const node = h('details', { class: 'fold', open: matchMedia('(min-width: 60rem)').matches }, h('summary', {}, h('h2', {}, t('batches.new'))), form);
 
   making.addEventListener('change', show, { signal });
   making.addEventListener('made', () => {
     announce(t('batches.made', { name: making.name }));
-    node.reset();
+    form.reset();
   }, { signal });
   show();
 
   return {
     node,
     take(dropped) {
+      node.open = true;
       const transfer = new DataTransfer();
       transfer.items.add(dropped);
       file.files = transfer.files;

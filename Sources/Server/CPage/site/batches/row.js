@@ -15,6 +15,7 @@ export class BatchRow {
   #name = '';
   #output = null;
   #errors = null;
+  #isSaving = false;
   #heading;
   #status = h('span', { class: 'badge' });
   #facts = h('p', { class: 'hint' });
@@ -33,11 +34,11 @@ export class BatchRow {
     const { t } = context;
     this.#context = context;
     const id = `batch-${batch.id}`;
-    this.#heading = h('h3', { id });
+    this.#heading = h('h3', { id, dir: 'auto' });
     const button = (label, onclick, properties) => h('button', { type: 'button', onclick, 'aria-describedby': id, ...properties }, t(label));
     this.#buttons = {
-      answers: button('batches.answers', () => this.#save(this.#output)),
-      errors: button('batches.errors', () => this.#save(this.#errors)),
+      answers: button('batches.answers', () => this.#save(this.#output), { hidden: true }),
+      errors: button('batches.errors', () => this.#save(this.#errors), { hidden: true }),
       details: button('batches.details', () => this.#showDetails()),
       cancel: button('batches.cancel', () => context.cancel(this), { class: 'danger' }),
     };
@@ -63,15 +64,12 @@ export class BatchRow {
 
   /** Shows how the batch is now. Nodes stay, so that what has the focus keeps it. */
   show(batch) {
-    const { t, announce, files } = this.#context;
+    const { t, announce } = this.#context;
     const before = this.#batch;
-    if (JSON.stringify(before) === JSON.stringify(batch)) return;
     this.#batch = batch;
     this.#name = batch.metadata?.name ?? batch.metadata?.description ?? this.#name;
-    if (!this.#name) files.get(batch.input_file_id).then((file) => this.#setName(file?.filename ?? ''));
-    if (batch.output_file_id && !this.#output) files.get(batch.output_file_id).then((file) => { this.#output = file; this.#showFiles(); });
-    if (batch.error_file_id && !this.#errors) files.get(batch.error_file_id).then((file) => { this.#errors = file; this.#showFiles(); });
-
+    this.#findFiles();
+    if (JSON.stringify(before) === JSON.stringify(batch)) return;
     this.#heading.textContent = this.name;
     this.#status.textContent = t(`batches.status.${batch.status}`);
     this.#status.dataset.status = batch.status;
@@ -84,7 +82,6 @@ export class BatchRow {
     const hadFocus = document.activeElement === cancel;
     cancel.hidden = !['validating', 'in_progress'].includes(batch.status);
     if (hadFocus && cancel.hidden) details.focus();
-    this.#showFiles();
     if (before && before.status !== batch.status && !this.isOpen) announce(`${this.name}: ${this.#status.textContent}`);
   }
 
@@ -93,20 +90,28 @@ export class BatchRow {
     this.#problem.textContent = error ? this.#context.describe(error) : '';
   }
 
-  #setName(name) {
-    this.#name ||= name;
-    this.#heading.textContent = this.name;
-    this.#showCounts();
+  /** Asks for what is not known of its files yet. */
+  async #findFiles() {
+    const { files } = this.#context;
+    const { input_file_id: input, output_file_id: output, error_file_id: errors } = this.#batch;
+    if (!this.#name) {
+      this.#name = (await files.get(input))?.filename ?? '';
+      this.#heading.textContent = this.name;
+      this.#showCounts();
+    }
+    if (output) this.#output ??= await files.get(output);
+    if (errors) this.#errors ??= await files.get(errors);
+    this.#showFiles();
   }
 
   #showCounts() {
     const { t } = this.#context;
-    const { request_counts: { total, completed, failed }, progress } = this.#batch;
+    const { status, request_counts: { total, completed, failed }, progress } = this.#batch;
     this.#progress.hidden = !total;
     this.#progress.max = total || 1;
     this.#progress.value = completed + failed;
     this.#progress.setAttribute('aria-label', t('batches.progress', { name: this.name }));
-    const left = progress?.seconds_left;
+    const left = status === 'in_progress' && progress?.seconds_left;
     this.#counts.textContent = total ? [
       t('batches.done', { done: formatNumber(completed + failed), total: formatNumber(total) }),
       failed && t('batches.failed', { count: formatNumber(failed) }),
@@ -117,13 +122,16 @@ export class BatchRow {
   #showFiles() {
     const { t } = this.#context;
     for (const [name, file] of [['answers', this.#output], ['errors', this.#errors]]) {
-      this.#buttons[name].hidden = !file;
-      if (file) replace(this.#buttons[name], icon('save'), `${t(`batches.${name}`)} (${formatBytes(file.bytes)})`);
+      if (!file || !this.#buttons[name].hidden) continue;
+      this.#buttons[name].hidden = false;
+      replace(this.#buttons[name], icon('save'), `${t(`batches.${name}`)} (${formatBytes(file.bytes)})`);
     }
   }
 
   async #save(file) {
     const { api, t, announce, signal } = this.#context;
+    if (this.#isSaving) return;
+    this.#isSaving = true;
     this.complain(null);
     try {
       const isKept = await save(api, file, {
@@ -136,6 +144,7 @@ export class BatchRow {
     } catch (error) {
       if (!signal.aborted) this.complain(error);
     }
+    this.#isSaving = false;
     this.#got.textContent = '';
   }
 

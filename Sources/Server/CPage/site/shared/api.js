@@ -108,13 +108,13 @@ export function upload(path, form, { signal, progress }) {
     request.addEventListener('load', () => {
       const { status, statusText, responseText } = request;
       if (status < 200 || status > 299) reject(refusal(status, statusText, responseText, request.getResponseHeader('Retry-After'), key));
-      else resolve(JSON.parse(responseText));
+      else resolve(responseText);
     });
     request.addEventListener('error', () => reject(new TypeError('the connection broke')));
     request.addEventListener('abort', () => reject(signal.reason));
     signal.addEventListener('abort', () => request.abort(), { once: true });
     request.send(form);
-  });
+  }).then((text) => JSON.parse(text));
 }
 
 /**
