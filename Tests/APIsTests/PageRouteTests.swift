@@ -60,9 +60,27 @@ import Testing
         var configuration = APIServer.Configuration(keys: APIKeys(["secret"]))
         configuration.page = PagePolicy(toolServers: ["https://tools.example/mcp"])
         let settings = try await TestClient(configuration).get("/page/settings.json")
-        #expect(settings.text == #"{"version":"0.1.0","needs_key":true}"#)
+        #expect(
+            settings.text == #"{"version":"0.1.0","needs_key":true,"batch_endpoints":[]}"#)
         let open = try await TestClient().get("/page/settings.json").json
         #expect(open["needs_key"] == false)
+    }
+
+    @Test func `the page is told what batches may ask where there are some`() async throws {
+        let store = try #require(BatchRouteTests.exampleStore())
+        let settings = try await TestClient(batches: store).get("/page/settings.json").json
+        let endpoints = try #require(settings["batch_endpoints"]?.arrayValue)
+        #expect(endpoints.contains("/v1/chat/completions"))
+        // What the page offers is taken.
+        for endpoint in endpoints {
+            let order: JSONValue = [
+                "input_file_id": .string(EndpointContract.exampleFile), "endpoint": endpoint,
+                "completion_window": "24h",
+            ]
+            let made = try await TestClient(batches: store).post(
+                "/v1/batches", order.serialized())
+            #expect(made.status == 200, "\(made.text)")
+        }
     }
 
     @Test func `the servers of tools are told to who may use the server`() async throws {

@@ -19,7 +19,8 @@ class Front:
     or an error that ends it; None breaks the connection off, HOLD holds it.
     `samples`: events that `/v1/admin/machine/events` has in place of the program's, if there are any.
     `refuses`: whether requests get 401, as if their key had expired.
-    `bodies`: what was asked for, newest last. `pause`: seconds before each piece.
+    `bodies`: what was asked for, newest last. `paths`: all that was asked, in order.
+    `pause`: seconds before each piece.
     """
 
     def __init__(self, upstream):
@@ -54,6 +55,7 @@ class Front:
         self.held.set()
         self.held = threading.Event()
         self.answers, self.bodies, self.samples, self.refuses, self.pause = {}, [], [], False, 0
+        self.paths = []
 
     def stop(self):
         self.held.set()
@@ -62,6 +64,7 @@ class Front:
     def handle(self, request):
         length = int(request.headers.get("Content-Length") or 0)
         data = request.rfile.read(length) if length else None
+        self.paths.append(request.path)
         if self.refuses and request.path.startswith("/v1/"):
             return self.send(request, 401, "application/json", json.dumps({"error": {
                 "message": "the key has expired", "code": "invalid_api_key", "param": None}}))

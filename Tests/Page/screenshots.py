@@ -3,6 +3,7 @@
 
 import argparse
 import base64
+import json
 import sys
 import tempfile
 import threading
@@ -13,7 +14,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "Conformance"))
 
 from browser import Browser  # noqa: E402
-from checks import KEY  # noqa: E402
+from checks import KEY, Place, batches as jobs  # noqa: E402
 from front import Front  # noqa: E402
 from operated import Operated  # noqa: E402
 from server import Server  # noqa: E402
@@ -92,6 +93,30 @@ def operate(browser, into):
     picture(browser, into, "operate")
 
 
+def batches(server, into):
+    """The view with a batch that is answered, one that is done, and one with faults."""
+    place = Place(None, server, None, None, None, None)
+    lines = "".join(jobs.line(str(number)) for number in range(12))
+    jobs.order(place, jobs.upload(place, lines + "{}\n" + jobs.line("streamed", stream=True)), "Invoices, first try")
+    done = jobs.order(place, jobs.upload(place, lines + jobs.line("hot", temperature=99)), "Invoices of November")
+    while json.loads(jobs.ask(place, f"/v1/batches/{done}"))["status"] != "completed":
+        time.sleep(0.5)
+    jobs.order(place, jobs.upload(place, "".join(
+        jobs.line(str(number), max_tokens=20 + number % 50, ignore_eos=True) for number in range(400))), "Summaries of the archive")
+    for theme, width in (("light", 1440), ("dark", 360)):
+        with tempfile.TemporaryDirectory() as downloads:
+            browser = Browser(theme, width, downloads)
+            try:
+                jobs.visit(browser, place)
+                browser.until(lambda: browser.all(".batch .icon-save"), "the files of the one that is done")
+                browser.until(lambda: browser.script("return document.querySelector('.batch progress:not([hidden])').position > 0.05"), "some answers")
+                if width < 900:
+                    browser.click(".fold > summary")
+                picture(browser, into, "batches")
+            finally:
+                browser.close()
+
+
 def docs(browser, into):
     browser.script("location.hash = '#/docs/page'")
     browser.one(".book h3")
@@ -133,7 +158,8 @@ def main():
     tools = ToolServer()
     with tempfile.TemporaryDirectory() as scratch:
         program = Operated(options.serve, options.weights, Path(scratch))
-        other = Server(options.serve, options.weights, ["--api-keys", KEY, "--tool-servers", tools.address])
+        other = Server(options.serve, options.weights, [
+            "--api-keys", KEY, "--tool-servers", tools.address, "--jobs-directory", str(Path(scratch) / "jobs")])
         fronts = [program.front, Front(other.root)]
         # As fast as a model of some size on a server.
         program.front.pause = 0.01
@@ -153,6 +179,7 @@ def main():
                             tool(browser, fronts[1], options.into)
                     finally:
                         browser.close()
+            batches(other, options.into)
         finally:
             fronts[1].stop()
             program.stop()

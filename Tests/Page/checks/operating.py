@@ -4,7 +4,7 @@
 import csv
 import urllib.error
 
-from checks import check
+from checks import KEY, check
 from checks.everywhere import look
 
 
@@ -60,6 +60,23 @@ def progress(browser, place):
     visit(browser, place, "operate/models", front.root)
     browser.until(lambda: "weights 42 %" in text_of(browser, name), "how far it is")
     front.reset()
+
+
+@check("the list of models goes on after the server was killed")
+def models_restart(browser, place):
+    browser.visit(place.program.root, KEY)
+    browser.script("location.hash = '#/operate/models'")
+    browser.one("#operate-panel tbody tr")
+    browser.script("document.querySelector('#operate-panel tbody tr').dataset.before = ''")
+    lost = "return document.querySelector('#operate-panel [role=status]')?.textContent ?? ''"
+    browser.until(lambda: "in memory" in browser.text("#operate-panel tbody"), "the model")
+    place.program.process.kill()
+    place.program.process.wait()
+    browser.until(lambda: "connection is lost" in browser.script(lost), "a word that it waits")
+    place.restart()
+    browser.until(lambda: browser.script(lost) == "", "it goes on")
+    browser.until(lambda: not browser.all("#operate-panel tr[data-before]"), "the list is that of the new server")
+    browser.until(lambda: "in memory" in browser.text("#operate-panel tbody"), "the model")
 
 
 @check("a key is made, shown once, opens the server, and is revoked", everywhere=True)

@@ -30,6 +30,8 @@ extension RouteGroup {
             return ServerResponse(json: [
                 "version": .string(backend.configuration.version),
                 "needs_key": .bool(backend.needsKey),
+                "batch_endpoints": .array(
+                    backend.has(.batches) ? BatchEndpoint.paths.map { .string($0) } : []),
             ])
         },
         .get("/page/tool-servers.json", isListed: false, contract: .toolServers) {
@@ -114,6 +116,10 @@ extension EndpointContract {
         gives: .object {
             FieldDeclaration("version", .string(), "The version of the program.").required
             FieldDeclaration("needs_key", .boolean, "Whether requests need a key.").required
+            FieldDeclaration(
+                "batch_endpoints", .array(of: .string()),
+                "What lines of batches may ask; nothing where no batches are taken."
+            ).required
         }
     ).needing(.page)
 

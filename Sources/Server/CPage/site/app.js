@@ -6,6 +6,7 @@ import { languages, preferredLanguage, setLanguage, t } from './shared/text.js';
 /** The views of the page: the first part of the address after # says which is shown. */
 const views = {
   chat: () => import('./chat/chat.js'),
+  batches: () => import('./batches/batches.js'),
   machine: () => import('./machine/machine.js'),
   operate: () => import('./operate/operate.js'),
   docs: () => import('./docs/docs.js'),
@@ -136,6 +137,7 @@ async function start() {
   await setLanguage(session.setting('language') ?? preferredLanguage());
   drawShell();
   context.settings = await settings;
+  document.getElementById('batches-link').hidden = !context.settings.batch_endpoints?.length;
   api.onRefusedKey(() => {
     const hadKey = session.key !== null;
     session.key = null;

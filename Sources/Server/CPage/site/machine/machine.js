@@ -1,6 +1,7 @@
 import { h, replace } from '../shared/dom.js';
 import { HeatMap, LinePlot, ShareBar } from '../shared/plot.js';
 import { formatNumber } from '../shared/text.js';
+import { follow, keyGiven, pause } from '../shared/watch.js';
 import { RoutingTrace } from './routing.js';
 
 /** Milliseconds between two looks at the experts. */
@@ -21,7 +22,6 @@ export function mount(root, { api, t, announce }) {
   const experts = h('div', {});
   const trace = new RoutingTrace({ api, t, announce });
   const keyShares = new Decay();
-  let wait = 1000;
 
   const queue = h('section', { 'aria-labelledby': 'machine-requests' },
     h('h2', { id: 'machine-requests' }, t('machine.requests'), ' ', requestCount),
@@ -65,25 +65,6 @@ export function mount(root, { api, t, announce }) {
     replace(requests, rows.length ? rows : h('tr', {}, h('td', { colspan: 6, class: 'hint' }, t('machine.idle'))));
   }
 
-  async function watch() {
-    while (!stop.signal.aborted) {
-      try {
-        for await (const { data } of api.events('/v1/admin/machine/events', undefined, stop.signal)) {
-          wait = 1000;
-          show(JSON.parse(data));
-        }
-      } catch (error) {
-        if (stop.signal.aborted) return;
-        notice.hidden = false;
-        notice.textContent = error.status === 403 ? t('machine.forbidden') : t('machine.lost', { reason: error.message });
-        if (error.status === 401) await keyGiven();
-        if (error.status === 403 || error.status === 404) return;
-      }
-      await pause(wait, stop.signal);
-      wait = Math.min(2 * wait, 15000);
-    }
-  }
-
   /** Models with experts come and go while the view is open, so it goes on where there are none. */
   async function watchExperts() {
     while (!stop.signal.aborted) {
@@ -100,17 +81,10 @@ export function mount(root, { api, t, announce }) {
       } catch (error) {
         // What is wrong is told by the other stream.
         if (stop.signal.aborted || error.status === 403 || error.status === 404) return;
-        if (error.status === 401) await keyGiven();
+        if (error.status === 401) await keyGiven(stop.signal);
       }
       await pause(expertInterval, stop.signal);
     }
-  }
-
-  function keyGiven() {
-    return new Promise((resolve) => {
-      window.addEventListener('cierzo-key', resolve, { once: true, signal: stop.signal });
-      stop.signal.addEventListener('abort', resolve, { once: true });
-    });
   }
 
   function showExperts(model) {
@@ -137,19 +111,18 @@ export function mount(root, { api, t, announce }) {
     heat.map.show(model.tokens);
   }
 
-  watch();
+  follow('/v1/admin/machine/events', stop.signal, {
+    show,
+    lost: (error) => {
+      notice.hidden = false;
+      notice.textContent = error.status === 403 ? t('machine.forbidden') : t('machine.lost', { reason: error.message });
+    },
+  });
   watchExperts();
   return () => {
     stop.abort();
     trace.stop();
   };
-}
-
-function pause(milliseconds, signal) {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    signal.addEventListener('abort', () => { clearTimeout(timer); resolve(); }, { once: true });
-  });
 }
 
 /** Tokens of each key in the last half minute or so: each second's count fades. */

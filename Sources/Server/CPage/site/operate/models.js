@@ -1,9 +1,11 @@
 import { confirmDialog, h, replace } from '../shared/dom.js';
 import { formatNumber } from '../shared/text.js';
+import { follow } from '../shared/watch.js';
 
 /** Models and adapters: what is in memory, how far loading has come, and buttons that change it. */
 export async function models({ api, t, announce, signal }) {
   const problem = h('p', { class: 'problem', role: 'alert' });
+  const lost = h('p', { class: 'hint', role: 'status' });
   const rows = h('tbody', {});
   const progress = new Map();
 
@@ -68,28 +70,30 @@ export async function models({ api, t, announce, signal }) {
 
   await list();
   watch();
-  return h('div', { class: 'stack' }, problem,
+  return h('div', { class: 'stack' }, lost, problem,
     h('div', { class: 'table', tabindex: 0, role: 'region', 'aria-label': t('operate.models') },
       h('table', {}, h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, t('operate.model')), h('th', { scope: 'col' }, t('operate.state')),
         h('th', { scope: 'col', class: 'number' }, t('operate.context')), h('th', { scope: 'col' }, h('span', { class: 'unseen' }, t('operate.action'))))), rows)),
     adapter);
 
   /** Keeps the states as they are, by the same stream as the machine's view. */
-  async function watch() {
-    let before = '';
-    try {
-      for await (const { data } of api.events('/v1/admin/machine/events', undefined, signal)) {
-        const sample = JSON.parse(data);
+  function watch() {
+    let before = null;
+    follow('/v1/admin/machine/events', signal, {
+      show: async (sample, isFirst) => {
+        lost.textContent = '';
         const now = sample.models.map((model) => model.status).join();
-        if (before && now !== before) await list();
+        // A server that has been away may have others.
+        if (before !== null && (isFirst || now !== before)) await list();
         before = now;
         for (const model of sample.models) {
           const hint = progress.get(model.model)?.lastChild;
           if (hint) hint.textContent = model.progress === undefined ? '' : ` ${model.stage} ${formatNumber(100 * model.progress)} %`;
         }
-      }
-    } catch (error) {
-      if (!signal.aborted) problem.textContent = error.message;
-    }
+      },
+      lost: (error) => {
+        lost.textContent = error.status === 403 ? error.message : t('machine.lost', { reason: error.message });
+      },
+    });
   }
 }

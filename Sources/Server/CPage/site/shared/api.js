@@ -44,22 +44,26 @@ async function send(path, { method, body, signal, headers = {}, key = session.ke
     redirect: 'error',
   });
   if (response.ok) return response;
-  const text = await response.text();
+  throw refusal(response.status, response.statusText, await response.text(), response.headers.get('Retry-After'), key);
+}
+
+/** What the server answered instead; whoever listens is told that it does not take the session's key. */
+function refusal(status, statusText, text, retryAfter, key) {
   let error = {};
   try {
     error = JSON.parse(text).error ?? {};
   } catch {
     // Not from Cierzo: a proxy's page, perhaps. Its first line says more than nothing.
   }
-  const seconds = Number.parseFloat(response.headers.get('Retry-After'));
-  const failure = new APIError(error.message || text.slice(0, 200) || response.statusText, {
-    status: response.status,
+  const seconds = Number.parseFloat(retryAfter);
+  const failure = new APIError(error.message || text.slice(0, 200) || statusText, {
+    status,
     code: error.code ?? null,
     param: error.param ?? null,
     retryAfter: Number.isFinite(seconds) ? seconds : null,
   });
   if (failure.isAboutKey && key === session.key) for (const listener of listeners) listener(failure);
-  throw failure;
+  return failure;
 }
 
 /**
@@ -75,6 +79,42 @@ export async function request(path, options = {}) {
   if (response.status === 204) return null;
   const isJSON = (response.headers.get('Content-Type') ?? '').includes('json');
   return isJSON ? response.json() : response.text();
+}
+
+/**
+ * The answer to a GET, for whoever reads its body as it comes.
+ *
+ * @returns {Promise<Response>}
+ */
+export function open(path, signal) {
+  return send(path, { signal });
+}
+
+/**
+ * Sends a form, and tells how much of it has been sent, which `fetch` does not know.
+ *
+ * @param {string} path
+ * @param {FormData} form
+ * @param {{signal: AbortSignal, progress: (sent: number, total: number) => void}} options
+ * @returns {Promise<any>} The JSON of the answer.
+ */
+export function upload(path, form, { signal, progress }) {
+  const { key } = session;
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open('POST', path.replace(/^\//, ''));
+    if (key) request.setRequestHeader('Authorization', `Bearer ${key}`);
+    request.upload.addEventListener('progress', ({ loaded, total }) => progress(loaded, total));
+    request.addEventListener('load', () => {
+      const { status, statusText, responseText } = request;
+      if (status < 200 || status > 299) reject(refusal(status, statusText, responseText, request.getResponseHeader('Retry-After'), key));
+      else resolve(responseText);
+    });
+    request.addEventListener('error', () => reject(new TypeError('the connection broke')));
+    request.addEventListener('abort', () => reject(signal.reason));
+    signal.addEventListener('abort', () => request.abort(), { once: true });
+    request.send(form);
+  }).then((text) => JSON.parse(text));
 }
 
 /**

@@ -43,3 +43,21 @@ export function formatTime(milliseconds) {
   const isToday = date.toDateString() === new Date().toDateString();
   return date.toLocaleString(language, isToday ? { hour: '2-digit', minute: '2-digit' } : { dateStyle: 'medium' });
 }
+
+/** A length of time in the language's words, in the largest unit that says enough: 90 minutes, 3 hours. */
+export function formatDuration(seconds) {
+  const units = { day: 86400, hour: 3600, minute: 60 };
+  const unit = Object.keys(units).find((name) => seconds >= 2 * units[name]) ?? 'second';
+  return formatUnit(Math.round(seconds / (units[unit] ?? 1)), unit, 'long');
+}
+
+/** A count of bytes as the language writes it. */
+export function formatBytes(count) {
+  const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte'];
+  const power = Math.min(Math.floor(Math.log10(Math.max(count, 1)) / 3), units.length - 1);
+  return formatUnit(count / 1000 ** power, units[power], power ? 'short' : 'long');
+}
+
+function formatUnit(value, unit, unitDisplay) {
+  return new Intl.NumberFormat(language, { style: 'unit', unit, unitDisplay, maximumFractionDigits: value < 10 ? 1 : 0 }).format(value);
+}
