@@ -52,7 +52,8 @@ import Testing
         }
         // Two of the three, whichever.
         let budget = sizes.reduce(0, +) - (sizes.min() ?? 0)
-        let residency = ModelResidency(.init(budget: budget, patience: .milliseconds(1)))
+        let residency = ModelResidency(
+            .init(budget: budget, patience: .milliseconds(1), longestWait: .seconds(3_600)))
         let pool = try entry(names[0]).assembly.makePool()
         let models = try names.map { name in
             var entry = entry(name)

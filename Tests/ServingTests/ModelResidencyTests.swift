@@ -66,7 +66,8 @@ import Testing
     }
 
     @Test func `three models answer under a budget for two, each with its own name`() async throws {
-        let residency = ModelResidency(.init(budget: 20, patience: .milliseconds(1)))
+        let residency = ModelResidency(
+            .init(budget: 20, patience: .milliseconds(1), longestWait: .seconds(3_600)))
         let engines = try ["a", "b", "c"].map { try engine($0, 9, in: residency) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             for index in 0..<300 {
@@ -147,7 +148,8 @@ import Testing
 
     @Test func `a busy model makes room in the end, and its next requests wait`() async throws {
         let gate = Gate()
-        let residency = ModelResidency(.init(budget: 10, patience: .milliseconds(1)))
+        let residency = ModelResidency(
+            .init(budget: 10, patience: .milliseconds(1), longestWait: .seconds(3_600)))
         let busy = try engine("busy", 10, in: residency, gate: gate)
         let other = try engine("other", 10, in: residency)
         async let first = ask(busy, request(1))
@@ -267,7 +269,8 @@ import Testing
     }
 
     @Test func `work that is no generation keeps its model in memory`() async throws {
-        let residency = ModelResidency(.init(budget: 10, patience: .milliseconds(1)))
+        let residency = ModelResidency(
+            .init(budget: 10, patience: .milliseconds(1), longestWait: .seconds(3_600)))
         let one = try engine("one", 10, in: residency)
         let other = try engine("other", 10, in: residency)
         let gate = Gate()
