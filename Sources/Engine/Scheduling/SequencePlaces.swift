@@ -455,9 +455,10 @@ struct SequencePlaces: Sendable {
     ///
     /// - Returns: one line for each client that is wronged.
     func checkPlaces() -> [String] {
-        guard configuration.admission == .optimistic, let priority = waiting.firstPriority else {
-            return []
-        }
+        // While others run, those of the background wait for the end of that.
+        guard configuration.admission == .optimistic, hasActiveWaiting,
+            let priority = waiting.firstPriority
+        else { return [] }
         var counted = self
         counted.countPlaces(of: priority)
         let shares = counted.clients
