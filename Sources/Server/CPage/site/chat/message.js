@@ -74,7 +74,7 @@ export class MessageView {
     const { message } = this;
     const { body, thinking, status } = this.#parts;
     const isWriting = message.state === 'writing';
-    this.node.setAttribute('aria-busy', String(isWriting));
+    if (isWriting) this.node.setAttribute('aria-busy', 'true');
     thinking.hidden = !message.thinking;
     if (message.thinking) {
       thinking.firstChild.textContent = isWriting && !message.text ? t('chat.thinkingNow') : t('chat.thinking');
@@ -91,16 +91,23 @@ export class MessageView {
     if (isWriting) status.prepend(h('span', { class: 'wind', role: 'img', 'aria-label': t('chat.writing') }, icon('wind')));
   }
 
-  /** Shows a text that does not grow any more; once, so that what its reader unfolded stays so. */
-  #showWhole() {
+  /**
+   * Shows a text that does not grow any more; once, so that what its reader unfolded stays so. Until it
+   * is there the message is busy.
+   */
+  async #showWhole() {
     const { message } = this;
     const growing = this.#growing;
     this.#growing = null;
     if (!growing && this.#shownText === message.text) return;
     this.#shownText = message.text;
-    if (message.isStructured && this.#showTree()) return;
-    if (growing) growing.finish(message.text);
-    else showMarkdown(this.#parts.body, message.text);
+    try {
+      if (message.isStructured && this.#showTree()) return;
+      if (growing) await growing.finish(message.text);
+      else await showMarkdown(this.#parts.body, message.text);
+    } finally {
+      if (message.state !== 'writing') this.node.setAttribute('aria-busy', 'false');
+    }
   }
 
   /** An answer by a schema as a tree, with what a second look says of it. */
