@@ -141,10 +141,14 @@ class Browser:
         self.fill("#question", question)
         self.click("#send")
 
-    def answer(self):
-        """The text of the last answer, once it is written."""
+    def wait_for_answer(self):
+        """Until the last answer is written and shown."""
         self.until(lambda: self.all(".message.answer:last-of-type[aria-busy=false]"), "an answer")
         self.until(lambda: not self.all("#send[data-does=stop]"), "the end of the answer")
+
+    def answer(self):
+        """The text of the last answer, once it is there."""
+        self.wait_for_answer()
         return self.last_text()
 
     def last_text(self):
