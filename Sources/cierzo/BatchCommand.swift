@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import APIs
-import Access
 import ArgumentParser
 import Console
 import Foundation
-import Generation
-import JSON
 import Jobs
-import ModelFiles
 import Serving
-import Synchronization
 
 /// `cierzo batch`: answers the lines of a file without a server, by the code that a server has for it.
 struct BatchCommand: AsyncParsableCommand {
@@ -68,30 +62,16 @@ struct BatchCommand: AsyncParsableCommand {
         let workPath = outputPath + ".work"
         let batch = try LocalBatch(of: input, in: workPath)
 
-        let loaded = try LoadedModel(path: model, acceptsStale: compute.acceptsStale)
         var assembly = compute.assembly
         assembly.context = context
         if let maxSequences { assembly.maxSequences = maxSequences }
-        let running = try ProgressLine.preparing(loaded.file) { [assembly] progress in
-            try assembly.start(loaded, build: Build.version, progress: progress)
-        }
-        let interruption = Mutex<Int32?>(nil)
-        SignalWatch.shared.take { number in
-            // Whoever asks twice does not want to wait.
-            if interruption.withLock({ known in
-                defer { known = number }
-                return known != nil
-            }) {
-                SignalWatch.end(number)
-            }
-        }
-        let last = try await batch.answer(with: running, maxSequences: assembly.maxSequences) {
-            interruption.withLock { $0 } != nil
-        }
-        if let number = interruption.withLock({ $0 }), !last.status.isFinal {
+        let outcome = try await batch.answer(
+            by: model, on: assembly, acceptsStale: compute.acceptsStale)
+        if let signal = outcome.signal {
             note("interrupted; the same command goes on with what is left")
-            SignalWatch.end(number)
+            SignalWatch.end(signal)
         }
+        let last = outcome.batch
         try Self.deliver(last, batch.files, to: outputPath, errors: errorPath)
         try FileManager.default.removeItem(atPath: workPath)
         for fault in last.faults {

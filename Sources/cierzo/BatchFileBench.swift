@@ -3,9 +3,7 @@
 import Foundation
 import JSON
 import Jobs
-import ModelFiles
 import Serving
-import Synchronization
 
 /// Answers the requests of a file as fast as it can, and keeps nothing but how long it took.
 struct BatchFileBench {
@@ -66,34 +64,17 @@ struct BatchFileBench {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
             "cierzo-bench-\(UUID().uuidString)"
         ).path
-        let isInterrupted = Mutex(false)
-        SignalWatch.shared.take { number in
-            if isInterrupted.withLock({ known in
-                defer { known = true }
-                return known
-            }) {
-                SignalWatch.end(number)
-            }
-        }
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let batch = try LocalBatch(of: BatchInput(path: path, endpoint: nil), in: folder)
-        let began = ContinuousClock.now
-        let loaded = try LoadedModel(path: model, acceptsStale: compute.acceptsStale)
         var assembly = compute.assembly
         if let maxSequences { assembly.maxSequences = maxSequences }
-        let running = try ProgressLine.preparing(loaded.file) { [assembly] progress in
-            try assembly.start(loaded, build: Build.version, progress: progress)
-        }
-        let start = ContinuousClock.now
-        let ended = try await batch.answer(with: running, maxSequences: assembly.maxSequences) {
-            isInterrupted.withLock { $0 }
-        }
-        let seconds = start.duration(to: .now) / .seconds(1)
-        if let fault = ended.faults.first {
+        let outcome = try await batch.answer(
+            by: model, on: assembly, acceptsStale: compute.acceptsStale)
+        if let fault = outcome.batch.faults.first {
             throw BatchProblem.fault(path, line: fault.line, fault.message)
         }
-        guard ended.status == .completed else { throw BatchProblem.interrupted }
+        guard outcome.batch.status == .completed else { throw BatchProblem.interrupted }
         return Result(
-            batch: ended, loadSeconds: began.duration(to: start) / .seconds(1), seconds: seconds)
+            batch: outcome.batch, loadSeconds: outcome.loadSeconds, seconds: outcome.seconds)
     }
 }

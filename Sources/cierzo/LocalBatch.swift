@@ -8,7 +8,9 @@ import Generation
 import JSON
 import Jobs
 import Logging
+import ModelFiles
 import Serving
+import Synchronization
 
 /// A batch that is worked on without a server: its state in a folder, its answers by the code that a
 /// server has for them.
@@ -46,15 +48,56 @@ struct LocalBatch {
         batch = try Self.batch(of: input, in: store)
     }
 
-    /// Answers all lines, and shows how far it is.
+    /// What became of it.
+    struct Outcome {
+        /// The batch as it is then.
+        let batch: StoredBatch
+        /// The signal that has stopped it before its end; nil where none has.
+        let signal: Int32?
+        /// How long the model took to load, and the lines to be answered, in seconds.
+        let loadSeconds: Double
+        let seconds: Double
+    }
+
+    /// Loads a model and answers all lines, and shows how far it is.
+    ///
+    /// A signal stops it at the next point from which it can be taken up, a second one at once.
     ///
     /// - Parameters:
-    ///   - running: the model and its engine, which is shut down at the end.
-    ///   - maxSequences: the requests that the engine computes at the same time.
-    ///   - isStopped: whether to stop at the next point from which it can be taken up.
-    /// - Returns: the batch as it is then.
-    /// - Throws: what the disk does not let be done.
+    ///   - model: where it is.
+    ///   - assembly: the engine.
+    ///   - acceptsStale: whether a packed file may be older than what it was packed from.
+    /// - Returns: the batch and how long it took.
+    /// - Throws: why the model cannot be loaded, and what the disk does not let be done.
     func answer(
+        by model: String, on assembly: EngineAssembly, acceptsStale: Bool
+    ) async throws -> Outcome {
+        let began = ContinuousClock.now
+        let loaded = try LoadedModel(path: model, acceptsStale: acceptsStale)
+        let running = try ProgressLine.preparing(loaded.file) { progress in
+            try assembly.start(loaded, build: Build.version, progress: progress)
+        }
+        let interruption = Mutex<Int32?>(nil)
+        SignalWatch.shared.take { number in
+            // Whoever asks twice does not want to wait.
+            if interruption.withLock({ known in
+                defer { known = number }
+                return known != nil
+            }) {
+                SignalWatch.end(number)
+            }
+        }
+        let start = ContinuousClock.now
+        let batch = try await answer(with: running, maxSequences: assembly.maxSequences) {
+            interruption.withLock { $0 } != nil
+        }
+        return Outcome(
+            batch: batch, signal: batch.status.isFinal ? nil : interruption.withLock { $0 },
+            loadSeconds: began.duration(to: start) / .seconds(1),
+            seconds: start.duration(to: .now) / .seconds(1))
+    }
+
+    private func answer(
         with running: RunningModel, maxSequences: Int, isStopped: () -> Bool
     ) async throws -> StoredBatch {
         let models = ModelRegistry()

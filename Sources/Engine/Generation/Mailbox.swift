@@ -71,7 +71,8 @@ final class Mailbox: Sendable {
     }
 
     private let state = Mutex(State())
-    /// Whether a request has come since the last step that is not of the background.
+    /// Whether there is a submission that is not of the background; changes with the messages, and is
+    /// read without their lock between the layers of a step.
     private let hasForeground = Atomic<Bool>(false)
     private let wakeUp = DispatchSemaphore(value: 0)
     /// Is told each time that the last request has ended.
@@ -157,12 +158,13 @@ final class Mailbox: Sendable {
     ///
     /// - Returns: false if the engine has ended since, and will never take it.
     func send(_ submission: Submission) -> Bool {
-        if !submission.request.isInBackground {
-            hasForeground.store(true, ordering: .releasing)
-        }
-        return post { state in
-            if !state.hasEnded { state.messages.submissions.append(submission) }
-            return !state.hasEnded
+        post { state in
+            guard !state.hasEnded else { return false }
+            state.messages.submissions.append(submission)
+            if !submission.request.isInBackground {
+                hasForeground.store(true, ordering: .releasing)
+            }
+            return true
         }
     }
 
@@ -244,9 +246,10 @@ extension Mailbox {
     /// Takes all messages, leaving the memory of the given ones for the next.
     func receive(into messages: inout Messages) {
         messages.removeAll()
-        // Before they are taken: one that comes in between gives up a step for nothing.
-        hasForeground.store(false, ordering: .releasing)
-        state.withLock { swap(&$0.messages, &messages) }
+        state.withLock { state in
+            swap(&state.messages, &messages)
+            hasForeground.store(false, ordering: .releasing)
+        }
     }
 
     /// Whether a request has come that is not of the background, and has not been taken.
