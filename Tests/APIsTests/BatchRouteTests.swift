@@ -104,6 +104,8 @@ import Testing
         let batch = try await client.get("/v1/batches/\(id)").json
         #expect(batch["status"] == "completed")
         #expect(batch["request_counts"] == ["total": 3, "completed": 2, "failed": 1])
+        #expect(try made.json["model"] == .null)
+        #expect(batch["model"] == "default")
         let output = try content(
             batch["output_file_id"]?.stringValue, of: Caller.anybody.owner)
         try #require(output.map { $0["custom_id"] } == ["a", "c"])

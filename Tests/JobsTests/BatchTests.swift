@@ -117,6 +117,22 @@ import Testing
         await runner.stop()
     }
 
+    @Test(arguments: [(["m", "m"], "m"), (["m", "n"], nil)] as [([String], String?)])
+    func `a batch has the model of its lines, where it is one`(
+        models: [String], model: String?
+    ) async throws {
+        let harness = try BatchHarness(in: folder)
+        let made = try harness.make(
+            models.enumerated().map { index, name in
+                BatchHarness.line("\(index)").replacing("\"m\"", with: "\"\(name)\"")
+            })
+        #expect(made.order.model == nil)
+        let runner = harness.runner()
+        runner.start()
+        #expect(try await harness.wait(for: made.id).order.model == model)
+        await runner.stop()
+    }
+
     @Test func `Mistral's lines may leave out what the batch says`() async throws {
         let harness = try BatchHarness(in: folder)
         let made = try harness.make(
@@ -207,6 +223,29 @@ import Testing
         }
         #expect(try harness.store.remove(made.id, of: "one"))
         #expect(try harness.store.batch(made.id, of: "one") == nil)
+        await runner.stop()
+    }
+
+    @Test func `a batch that has not begun ends while others have all the places`() async throws {
+        var limits = BatchLimits()
+        limits.maxRunning = 1
+        let harness = try BatchHarness(in: folder, limits: limits)
+        let first = try harness.make([BatchHarness.line("a")])
+        let runner = harness.runner { _ in
+            while !Task.isCancelled { await Task.yield() }
+            return .stopped
+        }
+        runner.start()
+        _ = try await harness.wait(for: first.id) { $0.status == .inProgress }
+        let cancelled = try harness.make([BatchHarness.line("b")])
+        let late = try harness.make([BatchHarness.line("c")], seconds: 60)
+        _ = try harness.store.cancel(cancelled.id, of: "one")
+        #expect(try await harness.wait(for: cancelled.id).status == .cancelled)
+        harness.now.withLock { $0 += 61 }
+        let next = try harness.make([BatchHarness.line("d")])
+        #expect(try await harness.wait(for: late.id).status == .expired)
+        #expect(try harness.store.batch(first.id, of: "one")?.status == .inProgress)
+        #expect(try harness.store.batch(next.id, of: "one")?.status == .validating)
         await runner.stop()
     }
 

@@ -176,9 +176,14 @@ package final class BatchRunner: Sendable {
                 < (owners[other.element.order.owner] ?? 0, other.offset)
         }.map(\.element)
         if state.withLock({ !$0.resting.isEmpty }) { due = min(due, now + 30) }
+        // What only has to end does not wait for others.
         var taken: Set<String> = []
+        for batch in waiting where isEnding(batch) {
+            guard begin(batch) else { break }
+            taken.insert(batch.id)
+        }
         for isFirstRound in [true, false] {
-            for batch in waiting where !taken.contains(batch.id) {
+            for batch in waiting where !isEnding(batch) && !taken.contains(batch.id) {
                 let owner = batch.order.owner
                 if isFirstRound, owners[owner] != nil { continue }
                 guard begin(batch) else { return due }
@@ -189,17 +194,23 @@ package final class BatchRunner: Sendable {
         return due
     }
 
+    /// Whether a batch gets no more answers.
+    private func isEnding(_ batch: StoredBatch) -> Bool {
+        batch.status == .cancelling || batch.expiresAt <= store.unixTime()
+    }
+
     /// Begins to work on a batch.
     ///
-    /// - Returns: whether there is room for it.
+    /// - Returns: whether there is room for it; for those that end there is twice as much.
     private func begin(_ batch: StoredBatch) -> Bool {
+        let limit = store.limits.maxRunning * (isEnding(batch) ? 2 : 1)
         let run = BatchRun(batch, store, judge: judge, answer: answer) { [weak self] in
             guard let self else { return 1 }
             let count = state.withLock { $0.runs.count }
             return max(1, lineCount() / max(1, count))
         }
         let isTaken = state.withLock { state in
-            guard !state.isStopped, state.runs.count < store.limits.maxRunning else {
+            guard !state.isStopped, state.runs.count < limit else {
                 return false
             }
             state.runs[batch.id] = run

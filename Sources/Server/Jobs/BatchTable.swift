@@ -63,13 +63,13 @@ enum BatchTable {
         let times = JSONObject(batch.times.map { ($0.rawValue, .integer($1)) })
         try database.execute(
             sql: """
-                UPDATE batches SET status = ?, ending = ?, faults = ?, total = ?, completed = ?, \
-                failed = ?, prompt_tokens = ?, cached_tokens = ?, completion_tokens = ?, \
+                UPDATE batches SET status = ?, model = ?, ending = ?, faults = ?, total = ?, \
+                completed = ?, failed = ?, prompt_tokens = ?, cached_tokens = ?, completion_tokens = ?, \
                 thinking_tokens = ?, times = ?, output_file = ?, error_file = ?, work_bytes = ? \
                 WHERE id = ?
                 """,
             arguments: [
-                batch.status.rawValue, batch.ending?.rawValue,
+                batch.status.rawValue, batch.order.model, batch.ending?.rawValue,
                 JSONValue.array(batch.faults.map(\.json)).serialized(), batch.totalCount,
                 batch.completedCount, batch.failedCount, batch.usage.promptTokens,
                 batch.usage.cachedTokens, batch.usage.completionTokens,

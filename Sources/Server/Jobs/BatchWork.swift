@@ -77,6 +77,7 @@ struct BatchWork {
         } catch {
             throw .store(error)
         }
+        let model = reading.model
         let (lines, faults) = reading.result()
         let now = store.unixTime()
         _ = try store.change(id) { batch, database in
@@ -85,6 +86,7 @@ struct BatchWork {
             batch.faults = faults
             if faults.isEmpty {
                 try BatchTable.add(lines, of: id, in: database)
+                batch.order.model = batch.order.model ?? model
                 batch.totalCount = lines.count
                 batch.status = .inProgress
                 batch.times[.inProgress] = now

@@ -15,6 +15,13 @@ package struct LineValidation {
     /// What is wrong with the lines so far.
     package private(set) var faults: [BatchFault] = []
     private var order = PromptOrder()
+    /// The model that all lines so far name.
+    private enum Named {
+        case nothingYet
+        case one(String?)
+        case several
+    }
+    private var named = Named.nothingYet
     /// The number of the line with a name, by a digest of the name that nobody can foresee.
     private var names: [NameDigest: Int] = [:]
 
@@ -80,6 +87,11 @@ package struct LineValidation {
             // A client may make up a name for every line.
             if judged.count < 1024 { judged[model] = .some(found) }
             if let found { throw found }
+            switch named {
+            case .nothingYet: named = .one(model)
+            case .one(model), .several: break
+            case .one: named = .several
+            }
             order.add(read.body)
         } catch {
             var fault = error
@@ -90,6 +102,11 @@ package struct LineValidation {
             BatchTable.Line(
                 index: lines.count, file: file, number: line.number, start: line.start,
                 length: line.bytes.count, rank: 0))
+    }
+
+    /// The model that all lines name; nil where they name several.
+    package var model: String? {
+        if case .one(let model) = named { model } else { nil }
     }
 
     /// The lines with their turns, or what is wrong with them.

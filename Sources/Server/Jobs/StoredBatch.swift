@@ -73,7 +73,7 @@ package struct BatchOrder: Hashable, Sendable {
     /// The path that all lines ask.
     package var endpoint: String
 
-    /// The model of lines that name none.
+    /// The model of lines that name none; once they have been read, the one that all of them name.
     package var model: String?
 
     /// The files of its lines, at least one.
@@ -115,7 +115,7 @@ package struct StoredBatch: Hashable, Sendable {
     package let id: String
 
     /// What is to be done.
-    package let order: BatchOrder
+    package internal(set) var order: BatchOrder
 
     /// How far it is.
     package internal(set) var status = BatchStatus.validating

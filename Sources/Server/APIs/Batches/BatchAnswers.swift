@@ -135,7 +135,7 @@ extension EndpointContract {
         FieldDeclaration("id", .string(), "Its identity.").required
         FieldDeclaration("object", .choice(["batch"]), "The kind.").required
         FieldDeclaration("endpoint", .string(), "What its lines ask.").required
-        FieldDeclaration("model", id, "The model of lines that name none.").required
+        FieldDeclaration("model", id, "The model of its lines, where it is one.").required
         FieldDeclaration(
             "errors",
             .object {
@@ -207,7 +207,7 @@ extension EndpointContract {
             "metadata", FieldKind.map(of: .string()).orNull, "What its client keeps with it."
         ).required
         FieldDeclaration("endpoint", .string(), "What its lines ask.").required
-        FieldDeclaration("model", id, "The model of lines that name none.").required
+        FieldDeclaration("model", id, "The model of its lines, where it is one.").required
         FieldDeclaration("agent_id", .null, "Always null.").required
         FieldDeclaration("output_file", id, "The file of answers.").required
         FieldDeclaration("error_file", id, "The file of errors.").required
