@@ -119,7 +119,7 @@ import Testing
         let waited = Mutex(false)
         log.note(
             AuditLog.Entry(["request": "slow"]) {
-                let hasWaited = isWritten.wait(timeout: .now() + 600) == .success
+                let hasWaited = isWritten.wait(timeout: .now() + 3_600) == .success
                 waited.withLock { $0 = hasWaited }
                 return [1]
             })

@@ -10,7 +10,7 @@ import TestSupport
 import Testing
 
 /// A disk with KV blocks that does not answer, or not now.
-@Suite(.timeLimit(.minutes(10))) struct AbsentDiskTests {
+@Suite(.timeLimit(.minutes(60))) struct AbsentDiskTests {
     /// Twelve whole blocks of the fake model, and a piece.
     private func request(factor: Int32 = 7) -> GenerationRequest {
         GenerationRequest(

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// A folder of KV blocks in which somebody else has been, or still is.
-@Suite(.timeLimit(.minutes(10))) struct ForeignPrefixFolderTests {
+@Suite(.timeLimit(.minutes(60))) struct ForeignPrefixFolderTests {
     /// A file that the blocks of no engine have the name of.
     private static let name = String(repeating: "0", count: 64) + ".kv"
 

@@ -5,7 +5,7 @@ import HTTPTypes
 import Testing
 
 /// One address with too many connections.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(60)))
 struct AddressLimitTests {
     private static let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
     private static let slow = "GET /slow HTTP/1.1\r\nHost: a\r\n\r\n"

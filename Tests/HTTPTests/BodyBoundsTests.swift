@@ -5,7 +5,7 @@ import HTTPTypes
 import Testing
 
 /// How long a body may take, and how much memory all of them.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(60)))
 struct BodyBoundsTests {
     private static let start = ContinuousClock.now
 

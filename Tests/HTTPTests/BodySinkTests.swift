@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 /// Bodies that are taken as they arrive.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(60)))
 struct BodySinkTests {
     /// Keeps what it takes; refuses beyond a length.
     private final class Sink: BodySink {

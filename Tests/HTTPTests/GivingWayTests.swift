@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 /// Too many connections: who gives way, and what the rest are told.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(60)))
 struct GivingWayTests {
     private static let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
     private static let greet: HTTPServer.Handler = { _ in .text(.ok, "hello") }

@@ -4,7 +4,7 @@ import HTTP
 import HTTPTypes
 import Testing
 
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(60)))
 struct HTTPServerTests {
     /// Tells what it was sent.
     private static let echo: HTTPServer.Handler = { request in

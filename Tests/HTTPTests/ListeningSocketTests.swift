@@ -7,7 +7,7 @@ import HTTPTypes
 import Testing
 
 /// Unix sockets, and sockets that the process was started with.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(60)))
 struct ListeningSocketTests {
     private static let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
     private static let greet: HTTPServer.Handler = { .text(.ok, "hello \($0.remoteAddress)") }
@@ -201,7 +201,7 @@ struct ListeningSocketTests {
             try await busy.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
             await started.wait()
             // All three are accepted by now, for they are in order.
-            async let finish: Void = server.server.finish(within: .seconds(300))
+            async let finish: Void = server.server.finish(within: .seconds(3_600))
             while await server.server.isAccepting { await Task.yield() }
             for client in [fresh, used] {
                 try await client.send(Self.get)

@@ -14,7 +14,8 @@ struct LoopbackServer {
 
     /// Timeouts that no test meets that does not wait for one, however busy the machine is.
     static let patient = HTTPServer.Timeouts(
-        header: .seconds(300), body: .seconds(300), idle: .seconds(300), write: .seconds(300),
+        header: .seconds(3_600), body: .seconds(3_600), idle: .seconds(3_600),
+        write: .seconds(3_600),
         linger: .milliseconds(200))
 
     /// Runs `body` against a server, which is shut down afterwards.
@@ -96,7 +97,7 @@ final class LoopbackClient {
     func send(_ text: String) async throws { try await send(Array(text.utf8)) }
 
     func send(_ bytes: [UInt8]) async throws {
-        try await socket.send(bytes, stallTimeout: .seconds(300))
+        try await socket.send(bytes, stallTimeout: .seconds(3_600))
     }
 
     /// Reads one response; `hasBody` is false for the answer to HEAD.
@@ -181,7 +182,7 @@ final class LoopbackClient {
     /// Waits for more bytes; false at the end, regular or not.
     func fill() async throws -> Bool {
         do throws(SocketError) {
-            let bytes = try await socket.receive(maxBytes: 1 << 16, until: .now + .seconds(300))
+            let bytes = try await socket.receive(maxBytes: 1 << 16, until: .now + .seconds(3_600))
             buffer.append(contentsOf: bytes ?? [])
             return bytes != nil
         } catch {

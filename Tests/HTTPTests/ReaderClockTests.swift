@@ -5,7 +5,7 @@ import HTTPTypes
 import Testing
 
 /// Clients that take what they asked for slowly, or not at all.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(60)))
 struct ReaderClockTests {
     private static let patience = Duration.seconds(30)
 

@@ -4,7 +4,7 @@ import HTTP
 import HTTPTypes
 import Testing
 
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(60)))
 struct ResponseCompressionTests {
     private static let text = String(repeating: "{\"hello\": \"wörld\"}\n", count: 100_000)
 

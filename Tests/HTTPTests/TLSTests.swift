@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 /// Encrypted connections, with the `openssl` command at the other end.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(60)))
 struct TLSTests {
     private static let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
     private static let greet: HTTPServer.Handler = { request in
