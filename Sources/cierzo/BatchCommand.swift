@@ -3,6 +3,7 @@
 import ArgumentParser
 import Console
 import Foundation
+import JSON
 import Jobs
 import Serving
 
@@ -55,12 +56,18 @@ struct BatchCommand: AsyncParsableCommand {
         LocalBatch.quietenLog()
         let outputPath = output ?? Self.path(file, with: "output")
         let errorPath = Self.path(outputPath, with: "errors")
-        for path in [outputPath, errorPath] where FileManager.default.fileExists(atPath: path) {
-            throw BatchProblem.present(path)
-        }
-        let input = try BatchInput(path: file, endpoint: endpoint)
         let workPath = outputPath + ".work"
-        let batch = try LocalBatch(of: input, in: workPath)
+        let isNew = !FileManager.default.fileExists(atPath: workPath)
+        if isNew { try refusePresent([outputPath, errorPath]) }
+        let input = try BatchInput(path: file, endpoint: endpoint)
+        var setup: JSONObject = ["model": .string(try Self.identity(of: model))]
+        if let context { setup["context"] = .integer(context) }
+        let batch = try LocalBatch(of: input, in: workPath, setup: setup)
+        // Files that are there now were put there before a kill, or are somebody else's.
+        if batch.batch.status.isFinal {
+            return try end(batch.batch, batch.files, outputPath, errorPath, workPath)
+        }
+        if !isNew { try refusePresent([outputPath, errorPath]) }
 
         var assembly = compute.assembly
         assembly.context = context
@@ -71,8 +78,32 @@ struct BatchCommand: AsyncParsableCommand {
             note("interrupted; the same command goes on with what is left")
             SignalWatch.end(signal)
         }
-        let last = outcome.batch
-        try Self.deliver(last, batch.files, to: outputPath, errors: errorPath)
+        try end(outcome.batch, batch.files, outputPath, errorPath, workPath)
+    }
+
+    private func refusePresent(_ paths: [String]) throws {
+        for path in paths where FileManager.default.fileExists(atPath: path) {
+            throw BatchProblem.present(path)
+        }
+    }
+
+    /// A model's path, with the length and the time of its file: another one has other answers.
+    private static func identity(of model: String) throws -> String {
+        let path = URL(fileURLWithPath: model).resolvingSymlinksInPath().path
+        guard let attributes = try? FileManager.default.attributesOfItem(atPath: path) else {
+            return path
+        }
+        let date = attributes[.modificationDate] as? Date ?? Date(timeIntervalSince1970: 0)
+        let size = attributes[.size] as? Int ?? 0
+        return "\(path) (\(size) bytes, \(Int(date.timeIntervalSince1970)))"
+    }
+
+    /// Puts the answers where they are wanted, and says what became of the batch.
+    private func end(
+        _ last: StoredBatch, _ files: FileStore, _ outputPath: String, _ errorPath: String,
+        _ workPath: String
+    ) throws {
+        try Self.deliver(last, files, to: outputPath, errors: errorPath)
         try FileManager.default.removeItem(atPath: workPath)
         for fault in last.faults {
             note("\(BatchProblem.fault(file, line: fault.line, fault.message))")
@@ -85,7 +116,8 @@ struct BatchCommand: AsyncParsableCommand {
         if last.status != .completed || last.failedCount > 0 { throw ExitCode(1) }
     }
 
-    /// Puts the files of a batch where they are wanted; each is there as a whole.
+    /// Puts the files of a batch where they are wanted, in place of what a kill has left there; each
+    /// is there as a whole.
     private static func deliver(
         _ batch: StoredBatch, _ files: FileStore, to path: String, errors: String
     ) throws {
@@ -104,7 +136,7 @@ struct BatchCommand: AsyncParsableCommand {
             }
             try handle.synchronize()
             try handle.close()
-            try FileManager.default.moveItem(atPath: partial, toPath: path)
+            guard unsafe rename(partial, path) == 0 else { throw BatchProblem.unwritable(path) }
         }
     }
 

@@ -61,6 +61,7 @@ struct BatchInput {
 enum BatchProblem: Error, CustomStringConvertible {
     case present(String)
     case other(String)
+    case otherSetup(String)
     case unreadable(String)
     case unwritable(String)
     case fault(String, line: Int?, String)
@@ -72,6 +73,9 @@ enum BatchProblem: Error, CustomStringConvertible {
         case .other(let path):
             "what was begun for this output was another file than \(path), or that has changed; "
                 + "delete the folder OUTPUT.work to begin anew"
+        case .otherSetup(let setup):
+            "this output was begun with \(setup); go on with the same, or delete the folder "
+                + "OUTPUT.work to begin anew"
         case .unreadable(let path): "\(path) cannot be read"
         case .unwritable(let path): "\(path) cannot be written"
         case .fault(let path, let line, let message):

@@ -19,7 +19,8 @@ struct LocalBatch {
     let files: FileStore
 
     private let store: BatchStore
-    private let batch: StoredBatch
+    /// The batch as it was found.
+    let batch: StoredBatch
 
     /// Has the server's work logged only where something is wrong: each request would be a line.
     static func quietenLog() {
@@ -35,9 +36,10 @@ struct LocalBatch {
     /// - Parameters:
     ///   - input: the file.
     ///   - folder: where its state is, or is to be.
+    ///   - setup: what else decides the answers: where the model is, and how it is set up.
     /// - Throws: `BatchProblem.other` where the folder has a batch of something else, and what the disk
     ///   does not let be done.
-    init(of input: BatchInput, in folder: String) throws {
+    init(of input: BatchInput, in folder: String, setup: JSONObject = [:]) throws {
         files = try FileStore(
             try JobDatabase(folder: folder), limits: Self.limits,
             unixTime: { Int(Date().timeIntervalSince1970) })
@@ -45,7 +47,7 @@ struct LocalBatch {
         batchLimits.maxLineCount = 10_000_000
         store = BatchStore(
             files, limits: batchLimits, unixTime: { Int(Date().timeIntervalSince1970) })
-        batch = try Self.batch(of: input, in: store)
+        batch = try Self.batch(of: input, in: store, setup: setup)
     }
 
     /// What became of it.
@@ -140,10 +142,15 @@ struct LocalBatch {
     }
 
     /// The batch that was begun before, or a new one.
-    private static func batch(of input: BatchInput, in store: BatchStore) throws -> StoredBatch {
+    private static func batch(
+        of input: BatchInput, in store: BatchStore, setup: JSONObject
+    ) throws -> StoredBatch {
         let owner = Caller.anybody.owner
         if let known = try store.page(BatchSelection(), of: owner)?.batches.first {
             guard known.id == input.id else { throw BatchProblem.other(input.path) }
+            if let told = known.order.metadata, told != setup {
+                throw BatchProblem.otherSetup(JSONValue.object(told).serialized())
+            }
             return known
         }
         let id = try input.store(in: store.files, for: owner)
@@ -152,7 +159,7 @@ struct LocalBatch {
                 owner: owner, keyID: Caller.anybody.id, dialect: Dialect.openAI.rawValue,
                 isMistral: true, endpoint: input.endpoint, model: ModelRegistry.defaultName,
                 inputFiles: [id], window: "10y",
-                windowSeconds: 10 * 365 * 86_400),
+                windowSeconds: 10 * 365 * 86_400, metadata: setup),
             id: input.id, at: input.modificationTime)
     }
 

@@ -45,6 +45,19 @@ import Testing
         #expect(wait(caller) == 20_000)
     }
 
+    @Test func `a request that will come again does not count among those of the day`() throws {
+        let caller = caller { ($0.requestsPerDay, $0.tokensPerDay) = (2, 100) }
+        for _ in 0..<5 {
+            let lease = try AccessLease(caller, in: book, inBackground: true)
+            try lease.reserve(prompt: 10, answer: 20)
+            lease.withdraw()
+            lease.settle(tokens: 30)
+        }
+        #expect(wait(caller, tokens: 50) == 0)
+        #expect(wait(caller, tokens: 50) == 0)
+        #expect(wait(caller) != 0)
+    }
+
     @Test(arguments: [1, 7, 59, 61, 997])
     func `the time that is told is exact to the millisecond`(limit: Int) throws {
         let caller = caller { $0.requestsPerMinute = limit }

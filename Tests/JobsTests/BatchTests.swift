@@ -214,6 +214,8 @@ import Testing
         #expect(batch.status == .cancelled)
         #expect(batch.completedCount == 5)
         #expect(try harness.lines(of: batch.outputFile).count == 5)
+        let errorFile = try #require(batch.errorFile)
+        #expect(try harness.files.file(errorFile, of: "one")?.purpose == .batchErrors)
         let errors = try harness.lines(of: batch.errorFile)
         #expect(try names(errors) == (5..<20).map { "\($0)" })
         #expect(
@@ -293,6 +295,126 @@ import Testing
         #expect(try await harness.wait(for: made.id).completedCount == 3)
         await runner.stop()
         #expect(tries.withLock { $0 } == 6)
+    }
+
+    @Test func `who has several batches under way makes room for who has none`() async throws {
+        var limits = BatchLimits()
+        limits.maxRunning = 2
+        let harness = try BatchHarness(in: folder, limits: limits)
+        let mine = try (0..<3).map { _ in try harness.make([BatchHarness.line("mine")]) }
+        let isOver = Mutex(false)
+        let runner = harness.runner { task in
+            while task.batch.order.owner == "one", !isOver.withLock({ $0 }) {
+                if Task.isCancelled { return .stopped }
+                await Task.yield()
+            }
+            return await BatchHarness.echo(task)
+        }
+        runner.start()
+        for batch in mine[..<2] {
+            _ = try await harness.wait(for: batch.id) { $0.status == .inProgress }
+        }
+        let other = try harness.make([BatchHarness.line("other")], owner: "another")
+        #expect(try await harness.wait(for: other.id, of: "another").completedCount == 1)
+        isOver.withLock { $0 = true }
+        for batch in mine {
+            #expect(try await harness.wait(for: batch.id).completedCount == 1)
+        }
+        await runner.stop()
+    }
+
+    @Test func `a batch whose key has to wait for long leaves its place to others`() async throws {
+        var limits = BatchLimits()
+        limits.maxRunning = 1
+        let harness = try BatchHarness(in: folder, limits: limits)
+        let made = try harness.make((0..<3).map { BatchHarness.line("\($0)") })
+        let runner = harness.runner(lineCount: 1) { task in
+            task.batch.order.owner == "one" && task.index > 0
+                ? .later(.seconds(3_600)) : await BatchHarness.echo(task)
+        }
+        runner.start()
+        _ = try await harness.wait(for: made.id) { $0.doneCount == 1 }
+        let other = try harness.make([BatchHarness.line("other")], owner: "another")
+        #expect(try await harness.wait(for: other.id, of: "another").status == .completed)
+        _ = try harness.store.cancel(made.id, of: "one")
+        let batch = try await harness.wait(for: made.id)
+        #expect(batch.status == .cancelled)
+        #expect(batch.completedCount == 1)
+        await runner.stop()
+    }
+
+    @Test func `who cancels while lines are read has it cancelled`() async throws {
+        let harness = try BatchHarness(in: folder)
+        let made = try harness.make([BatchHarness.line("a"), BatchHarness.line("b")])
+        let runner = harness.runner(judge: { batch, _ in
+            _ = try? harness.store.cancel(batch.id, of: "one")
+            return nil
+        })
+        runner.start()
+        #expect(try await harness.wait(for: made.id).status == .cancelled)
+        await runner.stop()
+    }
+
+    @Test func `lines without anything are read no further than wanted`() async throws {
+        let harness = try BatchHarness(in: folder)
+        let writer = try harness.files.make(for: "one")
+        for _ in 0..<64 {
+            try writer.append([UInt8](repeating: UInt8(ascii: "\n"), count: 1 << 20))
+        }
+        let file = try writer.finish(name: "blank.jsonl", purpose: .batch)
+        let made = try harness.store.make(
+            BatchOrder(
+                owner: "one", keyID: "key", dialect: "openai", isMistral: false,
+                endpoint: "/v1/chat/completions",
+                inputFiles: [String](repeating: file.id, count: 10_000), window: "1h",
+                windowSeconds: 3_600))
+        let runner = harness.runner()
+        runner.start()
+        try await Task.sleep(for: .milliseconds(10))
+        _ = try harness.store.cancel(made.id, of: "one")
+        #expect(try await harness.wait(for: made.id).status == .cancelled)
+        await runner.stop()
+    }
+
+    @Test func `a batch whose lines are gone has failed, and lets go of the rest`() async throws {
+        let harness = try BatchHarness(in: folder)
+        let made = try harness.make((0..<3).map { BatchHarness.line("\($0)") })
+        let input = made.order.inputFiles[0]
+        let path = harness.path + "/files/" + input
+        let runner = harness.runner(lineCount: 1) { task in
+            if task.index == 0 { try? FileManager.default.removeItem(atPath: path) }
+            return task.index < 2 ? await BatchHarness.echo(task) : .later(.seconds(3_600))
+        }
+        runner.start()
+        _ = try await harness.wait(for: made.id) { $0.doneCount == 2 }
+        await runner.stop()
+        // The next process finds nothing to go on with.
+        let next = harness.runner()
+        next.start()
+        let batch = try await harness.wait(for: made.id)
+        await next.stop()
+        #expect(batch.status == .failed)
+        #expect(batch.faults.map(\.code).first == "batch_unreadable")
+        #expect(try harness.files.remove(input, of: "one"))
+        #expect(try harness.store.remove(made.id, of: "one"))
+    }
+
+    @Test func `work of a batch that has ended does not outlast the next start`() async throws {
+        let harness = try BatchHarness(in: folder)
+        let ended = try harness.make([BatchHarness.line("a")])
+        let runner = harness.runner()
+        runner.start()
+        _ = try await harness.wait(for: ended.id)
+        await runner.stop()
+        // As if a kill had come before it was removed.
+        _ = try harness.files.workFile(ended.id).append([1])
+        #expect(try harness.files.workFileIDs() == [ended.id])
+        let next = harness.runner()
+        next.start()
+        let made = try harness.make([BatchHarness.line("b")])
+        _ = try await harness.wait(for: made.id)
+        await next.stop()
+        #expect(try harness.files.workFileIDs().isEmpty)
     }
 
     @Test func `batches are listed by status and in pages`() async throws {

@@ -56,14 +56,21 @@ package final class AccessLease: Sendable {
     /// Ends the request; only the first call does anything.
     ///
     /// - Parameter tokens: what it took.
-    package func settle(tokens: Int) {
+    package func settle(tokens: Int) { end(tokens: tokens, isCounted: true) }
+
+    /// Ends the request as if it had never come: it will come again.
+    package func withdraw() { end(tokens: 0, isCounted: false) }
+
+    private func end(tokens: Int, isCounted: Bool) {
         let reservation: LimitBook.Reservation? = state.withLock { state in
             if state.hasEnded { return nil }
             state.hasEnded = true
             return state.reservation
         }
         if let reservation {
-            book.leave(caller, tokens: tokens, reservation, inBackground: inBackground)
+            book.leave(
+                caller, tokens: tokens, reservation, inBackground: inBackground,
+                isCounted: isCounted)
         }
     }
 

@@ -221,10 +221,13 @@ package final class LimitBook: Sendable {
     ///   - tokens: what it took.
     ///   - reservation: what was kept for it.
     ///   - inBackground: as it came in.
+    ///   - isCounted: whether it counts among the requests of the day.
     func leave(
-        _ caller: Caller, tokens: Int, _ reservation: Reservation, inBackground: Bool
+        _ caller: Caller, tokens: Int, _ reservation: Reservation, inBackground: Bool,
+        isCounted: Bool = true
     ) {
         with(caller) { account in
+            if !isCounted { account.requestsOfDay.add(-1) }
             if !inBackground {
                 account.running = max(0, account.running - 1)
                 account.tokens?.take(tokens - reservation.ofMinute)

@@ -134,6 +134,9 @@ package struct BatchFault: Error, Hashable, Sendable {
         self.line = line
     }
 
+    /// What a batch has cannot be read any more.
+    init(_ error: JobsError) { self.init("batch_unreadable", "\(error)") }
+
     /// As OpenAI's API tells it.
     package var json: JSONValue {
         [

@@ -13,6 +13,7 @@ final class BatchOutput {
     private struct Part {
         let id: String
         let name: String
+        let purpose: FilePurpose
         var writer: FileWriter?
         /// Whether it is there from before, when the process was killed just after.
         var isThere = false
@@ -22,8 +23,10 @@ final class BatchOutput {
     init(_ batch: StoredBatch, _ files: FileStore) {
         self.batch = batch
         self.files = files
-        output = Part(id: batch.outputFileID, name: "batch_\(batch.id)_output.jsonl")
-        errors = Part(id: batch.errorFileID, name: "batch_\(batch.id)_error.jsonl")
+        output = Part(
+            id: batch.outputFileID, name: "batch_\(batch.id)_output.jsonl", purpose: .batchOutput)
+        errors = Part(
+            id: batch.errorFileID, name: "batch_\(batch.id)_error.jsonl", purpose: .batchErrors)
     }
 
     /// Appends a line that ``line(_:_:of:status:id:body:)`` has made.
@@ -48,7 +51,7 @@ final class BatchOutput {
     func finish() throws(JobsError) -> (output: String?, errors: String?) {
         for part in [output, errors] {
             _ = try part.writer?.finish(
-                name: part.name, purpose: .batchOutput,
+                name: part.name, purpose: part.purpose,
                 lifetime: batch.order.outputSeconds.map { .seconds($0) })
         }
         return (output.hasLines ? output.id : nil, errors.hasLines ? errors.id : nil)

@@ -19,6 +19,8 @@ final class BatchRun: Sendable {
 
     private struct State {
         var stop: Stop?
+        /// For how long it rests when what is being answered has been, for the key has to wait.
+        var pause: Duration?
         /// What answers lines.
         var answering: Task<Void, Never>?
         var whole: Task<Void, Never>?
@@ -40,6 +42,9 @@ final class BatchRun: Sendable {
 
     /// The most bytes of lines that are answered at the same time: each takes some times as many.
     private static let maxByteCount = 32 << 20
+
+    /// A line waits so long for its turn, and no longer: then the batch rests.
+    private static let longestWait = Duration.seconds(60)
 
     /// The batch as it was at the beginning.
     let batch: StoredBatch
@@ -73,6 +78,9 @@ final class BatchRun: Sendable {
         answering?.cancel()
     }
 
+    /// How long it has to rest, where its key has to wait for long.
+    var pause: Duration? { state.withLock { $0.pause } }
+
     /// Begins; the closure is told of the end, and of what the disk did.
     func start(_ whenEnded: @escaping @Sendable (BatchRefusal?) -> Void) {
         let whole = Task.detached { [self] in
@@ -88,7 +96,8 @@ final class BatchRun: Sendable {
     func end() async { await state.withLock { $0.whole }?.value }
 
     private func run() async throws(BatchRefusal) {
-        var batch = batch
+        // It may have ended since it was chosen.
+        guard var batch = try await current(), !batch.status.isFinal else { return }
         if batch.status == .validating, stopReason == nil {
             try await onDisk { [self] () throws(BatchRefusal) in
                 try work.validate(self.batch, isStopped: { [self] in stopReason != nil }) {
@@ -98,13 +107,22 @@ final class BatchRun: Sendable {
             guard let validated = try await current() else { return }
             batch = validated
         }
-        if batch.status == .inProgress, stopReason == nil { try await answerLines(of: batch) }
+        if batch.status == .inProgress, stopReason == nil {
+            do throws(BatchRefusal) {
+                try await answerLines(of: batch)
+            } catch {
+                guard case .store(let error) = error, error.isDamage else { throw error }
+                stop(.end(.failed, BatchFault(error)))
+            }
+        }
         let ending: (status: BatchStatus, fault: BatchFault?)
         switch stopReason {
         case .restart: return
         case .failure(let refusal): throw refusal
         case .end(let status, let fault): ending = (status, fault)
-        case nil: ending = (.completed, nil)
+        case nil:
+            if pause != nil { return }
+            ending = (.completed, nil)
         }
         guard let now = try await current(), !now.status.isFinal else { return }
         try await onDisk { [self] () throws(BatchRefusal) in
@@ -165,7 +183,7 @@ final class BatchRun: Sendable {
         await answering.value
     }
 
-    private var hasLines: Bool { state.withLock { !$0.lines.isEmpty } }
+    private var hasLines: Bool { state.withLock { $0.pause == nil && !$0.lines.isEmpty } }
 
     /// Answers some lines, one after the other; few, so that shares may change.
     private func work(on batch: StoredBatch, _ files: Files) async {
@@ -184,7 +202,7 @@ final class BatchRun: Sendable {
     private func next() async -> BatchTable.Line? {
         while !Task.isCancelled {
             let (line, hasLines) = state.withLock { state -> (BatchTable.Line?, Bool) in
-                guard let first = state.lines.first else { return (nil, false) }
+                guard state.pause == nil, let first = state.lines.first else { return (nil, false) }
                 // One of any length is taken alone.
                 let byteCount = state.runningByteCount + first.length
                 guard state.runningCount == 0 || byteCount <= Self.maxByteCount else {
@@ -222,8 +240,11 @@ final class BatchRun: Sendable {
                         BatchWork.Result(
                             line: line, bytes: bytes, isFailed: !(200..<300).contains(status),
                             usage: usage), files.work)
+                case .later(let wait) where wait > Self.longestWait:
+                    // Others may have its place until a new day.
+                    return state.withLock { $0.pause = min(wait, .seconds(600)) }
                 case .later(let wait):
-                    try? await Task.sleep(for: max(delay, min(wait, .seconds(60))))
+                    try? await Task.sleep(for: max(delay, wait))
                     delay = min(delay * 2, .seconds(2))
                 case .refused(let reason):
                     return stop(.end(.failed, BatchFault("batch_refused", reason)))
@@ -234,7 +255,10 @@ final class BatchRun: Sendable {
                 }
             }
         } catch {
-            stop(.failure(error))
+            guard case .store(let reason) = error, reason.isDamage else {
+                return stop(.failure(error))
+            }
+            stop(.end(.failed, BatchFault(reason)))
         }
     }
 

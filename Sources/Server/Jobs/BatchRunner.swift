@@ -25,6 +25,8 @@ package final class BatchRunner: Sendable {
         var nextNotice: Int?
         /// Batches that failed by no fault of theirs, and when they are taken up again.
         var resting: [String: ContinuousClock.Instant] = [:]
+        /// Batches whose keys have to wait for long, and until when.
+        var paused: [String: ContinuousClock.Instant] = [:]
     }
 
     /// How long a batch rests after the disk has failed it.
@@ -64,7 +66,8 @@ package final class BatchRunner: Sendable {
     /// Begins to work.
     package func start() {
         store.listen { [weak self] in self?.wake() }
-        let loop = Task.detached { [weak self] in
+        let loop = Task.detached { [weak self, store, report] in
+            await Self.onDisk { store.removeOldWork(report) }
             while let runner = self, await runner.look() {}
         }
         state.withLock { $0.loop = loop }
@@ -169,13 +172,17 @@ package final class BatchRunner: Sendable {
         // First those of owners that have none running, then the oldest.
         let waiting = batches.enumerated().filter { _, batch in
             state.withLock { state in
-                state.runs[batch.id] == nil && state.resting[batch.id].map { $0 <= .now } ?? true
+                state.runs[batch.id] == nil
+                    && state.resting[batch.id].map { $0 <= .now } ?? true
+                    && (isEnding(batch) || state.paused[batch.id].map { $0 <= .now } ?? true)
             }
         }.sorted { one, other in
             (owners[one.element.order.owner] ?? 0, one.offset)
                 < (owners[other.element.order.owner] ?? 0, other.offset)
         }.map(\.element)
-        if state.withLock({ !$0.resting.isEmpty }) { due = min(due, now + 30) }
+        if state.withLock({ !$0.resting.isEmpty || !$0.paused.isEmpty }) {
+            due = min(due, now + 30)
+        }
         // What only has to end does not wait for others.
         var taken: Set<String> = []
         for batch in waiting where isEnding(batch) {
@@ -186,12 +193,25 @@ package final class BatchRunner: Sendable {
             for batch in waiting where !isEnding(batch) && !taken.contains(batch.id) {
                 let owner = batch.order.owner
                 if isFirstRound, owners[owner] != nil { continue }
-                guard begin(batch) else { return due }
+                guard begin(batch) else {
+                    if isFirstRound { makeRoom() }
+                    return due
+                }
                 taken.insert(batch.id)
                 owners[owner, default: 0] += 1
             }
         }
         return due
+    }
+
+    /// Stops the last batch of an owner that has several, for one that has none; it goes on later.
+    private func makeRoom() {
+        let runs = state.withLock { Array($0.runs.values) }
+        let owners = Dictionary(grouping: runs, by: \.batch.order.owner)
+        let most = owners.values.max { $0.count < $1.count } ?? []
+        guard most.count > 1 else { return }
+        most.max { ($0.batch.createdAt, $0.batch.id) < ($1.batch.createdAt, $1.batch.id) }?
+            .stop(.restart)
     }
 
     /// Whether a batch gets no more answers.
@@ -215,15 +235,17 @@ package final class BatchRunner: Sendable {
             }
             state.runs[batch.id] = run
             state.resting[batch.id] = nil
+            state.paused[batch.id] = nil
             return true
         }
         guard isTaken else { return false }
         if batch.status == .cancelling { run.stop(.end(.cancelled)) }
         if batch.expiresAt <= store.unixTime() { run.stop(.end(.expired)) }
-        run.start { [weak self] failure in
+        run.start { [weak self, weak run] failure in
             guard let self else { return }
             state.withLock { state in
                 state.runs[batch.id] = nil
+                state.paused[batch.id] = run?.pause.map { .now + $0 }
                 state.mayTell = true
                 if failure != nil { state.resting[batch.id] = .now + Self.rest }
             }

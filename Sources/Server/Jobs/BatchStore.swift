@@ -261,6 +261,18 @@ package final class BatchStore: Sendable {
         try read { try BatchTable.unfinished(in: $0) }
     }
 
+    /// Removes what batches wrote that have ended, where a kill has left it.
+    func removeOldWork(_ report: (String) -> Void) {
+        do {
+            let unfinished = Set(try unfinished().map(\.id))
+            for id in try files.workFileIDs() where !unfinished.contains(id) {
+                try files.removeWorkFile(id)
+            }
+        } catch {
+            report("the work of batches that have ended is still there: \(error)")
+        }
+    }
+
     /// A batch, whoever owns it.
     func batch(_ id: String) throws(BatchRefusal) -> StoredBatch? {
         try read { try BatchTable.batch(id, in: $0) }

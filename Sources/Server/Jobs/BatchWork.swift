@@ -60,19 +60,21 @@ struct BatchWork {
     ///   - judge: says what is wrong with the model of that name; nil where nothing is.
     /// - Throws: ``BatchRefusal`` where they cannot be read.
     func validate(
-        _ batch: StoredBatch, isStopped: () -> Bool,
+        _ batch: StoredBatch, isStopped: @escaping () -> Bool,
         judge: @escaping (String?) -> BatchFault?
     ) throws(BatchRefusal) {
         var reading = LineValidation(batch.form, limits: store.limits, judge: judge)
         do throws(JobsError) {
             for (index, file) in try inputs(of: batch).enumerated() {
                 var lines = LineReader(maxByteCount: store.limits.maxLineByteCount) {
-                    (offset, count) throws(JobsError) in try file.read(count, at: offset)
+                    // A file may be all lines without anything.
+                    (offset, count) throws(JobsError) in
+                    isStopped() ? [] : try file.read(count, at: offset)
                 }
                 while !reading.isOver, let line = try lines.next() {
-                    if isStopped() { return }
                     reading.add(line, of: index)
                 }
+                if isStopped() { return }
             }
         } catch {
             throw .store(error)
@@ -174,7 +176,10 @@ struct BatchWork {
         let now = store.unixTime()
         return try store.change(id) { batch, _ in
             if batch.status.isFinal || batch.ending != nil { return }
-            batch.ending = ending
+            // Who cancels while lines are read, or just before, has it cancelled.
+            let isCut = batch.totalCount == 0 || batch.doneCount < batch.totalCount
+            batch.ending =
+                ending == .completed && batch.status == .cancelling && isCut ? .cancelled : ending
             batch.faults += faults
             // Who cancels is told so until it has ended.
             if batch.status != .cancelling { batch.status = .finalizing }
@@ -183,45 +188,60 @@ struct BatchWork {
     }
 
     /// Writes the files of a batch, and ends it.
+    ///
+    /// Where what it has cannot be read any more, it ends without files.
     func finish(_ batch: StoredBatch) throws(BatchRefusal) {
-        guard let ending = batch.ending else { return }
-        var (outputFile, errorFile): (String?, String?)
+        guard var ending = batch.ending else { return }
+        var written: (output: String?, errors: String?)
+        var faults: [BatchFault] = []
         do throws(JobsError) {
-            let writing = BatchOutput(batch, store.files)
-            let work = try open(batch)
-            let inputs = try inputs(of: batch)
-            var next = 0
-            while true {
-                let lines = try page(from: next)
-                guard let last = lines.last else { break }
-                for line in lines {
-                    if let place = line.place {
-                        guard let record = try work.record(at: place) else {
-                            throw .damaged("the work of the batch \(id)")
-                        }
-                        try writing.append(record.bytes, isFailed: line.isFailed)
-                    } else {
-                        let found = try self.line(line, inputs, batch.form)
-                        try writing.append(
-                            BatchOutput.unanswered(found, line.index, of: batch), isFailed: true)
-                    }
-                }
-                next = last.index + 1
-            }
-            (outputFile, errorFile) = try writing.finish()
+            written = try writeFiles(of: batch)
         } catch {
-            throw .store(error)
+            // An operator may bring back a key, for those whose answers are still wanted.
+            let isWanted = ending == .completed && batch.expiresAt > store.unixTime()
+            guard error.isDamage || error.isOtherKey && !isWanted else { throw .store(error) }
+            faults = [BatchFault(error)]
+            if ending == .completed { ending = .failed }
         }
         let now = store.unixTime()
-        let (output, errors) = (outputFile, errorFile)
+        let (status, files, more) = (ending, written, faults)
         _ = try store.change(id) { batch, database in
-            batch.outputFile = output
-            batch.errorFile = errors
-            batch.status = ending
-            batch.times[ending] = now
+            batch.outputFile = files.output
+            batch.errorFile = files.errors
+            batch.faults += more
+            batch.status = status
+            batch.times[status] = now
             try end(batch, in: database)
         }
         do throws(JobsError) { try store.files.removeWorkFile(id) } catch { throw .store(error) }
+    }
+
+    /// The ids of the files of answers and of errors, where there are such.
+    private func writeFiles(
+        of batch: StoredBatch
+    ) throws(JobsError) -> (output: String?, errors: String?) {
+        let writing = BatchOutput(batch, store.files)
+        let work = try open(batch)
+        let inputs = try inputs(of: batch)
+        var next = 0
+        while true {
+            let lines = try page(from: next)
+            guard let last = lines.last else { break }
+            for line in lines {
+                if let place = line.place {
+                    guard let record = try work.record(at: place) else {
+                        throw .damaged("the work of the batch \(id)")
+                    }
+                    try writing.append(record.bytes, isFailed: line.isFailed)
+                } else {
+                    let found = try self.line(line, inputs, batch.form)
+                    try writing.append(
+                        BatchOutput.unanswered(found, line.index, of: batch), isFailed: true)
+                }
+            }
+            next = last.index + 1
+        }
+        return try writing.finish()
     }
 
     private func page(from index: Int) throws(JobsError) -> [BatchTable.Line] {

@@ -24,7 +24,10 @@ final class DiskFile: Sendable {
 
     /// Opens a file to read it.
     static func open(_ path: String) throws(JobsError) -> DiskFile {
-        try DiskFile(path: path, flags: O_RDONLY)
+        guard unsafe access(path, F_OK) == 0 || errno != ENOENT else {
+            throw .damaged(path.split(separator: "/").last.map(String.init) ?? path)
+        }
+        return try DiskFile(path: path, flags: O_RDONLY)
     }
 
     /// Opens a file to go on writing it; makes it if there is none.

@@ -36,6 +36,12 @@ package enum JobsError: Error, Equatable, Sendable, CustomStringConvertible {
         case allBytes
     }
 
+    /// Whether something is lost, whoever tries again.
+    var isDamage: Bool { if case .damaged = self { true } else { false } }
+
+    /// Whether it can be read again once the operator brings back a key.
+    var isOtherKey: Bool { if case .otherKey = self { true } else { false } }
+
     /// One line, with the names of settings where an operator can help.
     package var description: String {
         switch self {

@@ -168,6 +168,10 @@ def errors_of_requests_go_to_their_own_file():
     same(error["custom_id"], "bad", "custom_id")
     same(error["response"]["status_code"], 400, "status")
     same(error["response"]["body"]["error"]["param"], "temperature", "param")
+    same(client.files.retrieve(batch.error_file_id).purpose, "batch_output", "purpose")
+    same(mistral().files.retrieve(file_id=batch.error_file_id).sample_type, "batch_error",
+         "sample_type")
+    same(batch.model, "default", "model")
 
 
 @check("openai batches")
@@ -355,8 +359,8 @@ def kills_change_no_byte():
     lines = folder / "in.jsonl"
     sampled_lines(lines, 60)
 
-    def answer(output, is_killed=False):
-        run = program("batch", lines, "--model", options.weights, "--output", output)
+    def answer(output, *more, is_killed=False):
+        run = program("batch", lines, "--model", options.weights, "--output", output, *more)
         if is_killed:
             work = Path(f"{output}.work/work")
             end = time.monotonic() + DEADLINE
@@ -372,6 +376,9 @@ def kills_change_no_byte():
     run, said = answer(broken, is_killed=True)
     same(run.returncode, -9, f"killed before it ended: {said}")
     expect(not broken.exists(), "an output of half a batch")
+    # Half of it would be answered in another way.
+    run, said = answer(broken, "--context", "512")
+    same((run.returncode, "was begun with" in said), (1, True), said)
     run, said = answer(broken)
     same(run.returncode, 0, said)
     same(broken.read_bytes(), whole.read_bytes(), "the output")

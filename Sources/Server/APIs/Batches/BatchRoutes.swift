@@ -52,7 +52,7 @@ extension RouteGroup {
 
 private enum BatchRoutes {
     /// The most bytes of answers that are told within a job.
-    static let maxInlineByteCount = 64 << 20
+    static let maxInlineByteCount = 16 << 20
 
     // MARK: OpenAI's
 
@@ -138,7 +138,11 @@ private enum BatchRoutes {
             }
             var names: [String] = []
             for (value, path) in files ?? [] {
-                names.append(try FieldReader.string(value, at: path, maxBytes: 128))
+                let name = try FieldReader.string(value, at: path, maxBytes: 128)
+                guard !names.contains(name) else {
+                    throw .invalid(path, expected: "each file once")
+                }
+                names.append(name)
             }
             let hours = try fields.read(BatchJobFields.hours)
             let order = BatchOrder(

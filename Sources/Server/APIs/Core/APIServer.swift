@@ -184,6 +184,8 @@ package struct APIServer: Sendable {
             }
         } catch {
             if let delay = error.retryAfterSeconds, !Task.isCancelled {
+                // Only the try that is answered counts.
+                context.record.lease?.withdraw()
                 context.record.dropTrail()
                 context.record.end(status: error.status(in: context.dialect))
                 return .later(.seconds(delay))
