@@ -33,6 +33,33 @@ import Testing
         #expect(engine.isIdle)
     }
 
+    @Test func `a question of the background that is larger than its queue is taken as a whole`()
+        async throws
+    {
+        let gate = StepGate()
+        let engine = GenerationEngine(
+            model: FakeModel(willForward: { gate.pass($0) }), tokenizer: FakeTokenizer(),
+            configuration: .init(maxSequences: 2, maxQueuedSequences: 0))
+        let first = try engine.submit(Self.request(inBackground: true))
+        let question = try (0..<10).map { index in
+            var request = Self.request(inBackground: true)
+            request.choiceCount = 2
+            request.placesBefore = 2 * index
+            return try engine.submit(request)
+        }
+        #expect(throws: SubmissionError.overloaded(retryAfter: .seconds(1))) {
+            try engine.submit(Self.request(inBackground: true))
+        }
+        // Nor do others find less room for it.
+        let front = try (0..<2).map { _ in try engine.submit(Self.request(inBackground: false)) }
+        gate.open()
+        for stream in front + [first] { #expect(await Generated(stream).first.ids.count == 3) }
+        for stream in question {
+            #expect(await Generated(stream).choices.mapValues(\.ids.count) == [0: 3, 1: 3])
+        }
+        #expect(engine.isIdle)
+    }
+
     @Test func `a step of the background is given up when others come, and changes nothing`()
         async throws
     {

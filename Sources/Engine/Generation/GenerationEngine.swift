@@ -141,10 +141,9 @@ package final class GenerationEngine: Sendable {
 
         let limit = maxSequences + configuration.maxQueuedSequences
         let (id, place) = try mailbox.reserve(
-            request.beamSearch?.width ?? request.choiceCount, of: request.client,
-            weight: max(1, request.weight),
+            request.placeCount, of: request.client, weight: max(1, request.weight),
             maxRunning: maxSequences, limit: limit, timeLimit: request.timeLimit,
-            inBackground: request.isInBackground)
+            inBackground: request.isInBackground, placesBefore: request.placesBefore)
         let source = open()
         let constraintEndTokens = request.constraint == nil ? [] : ownEndTokens
         let ignoredEndTokens = request.ignoresEOS ? constraintEndTokens : []

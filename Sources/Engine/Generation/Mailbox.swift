@@ -97,17 +97,20 @@ final class Mailbox: Sendable {
     ///     have less than their part.
     ///   - timeLimit: when the result is of no use any more; nil for never.
     ///   - inBackground: whether it gives way to all others, and takes no place from them.
+    ///   - placesBefore: those of the same question that were reserved before, each as this. In the
+    ///     background one free place is room for a whole question: else one that needs more places
+    ///     than there are would wait for ever.
     /// - Returns: the identity of the request and where it stands.
     /// - Throws: `SubmissionError` if there is no place, or none in time.
     func reserve(
         _ count: Int, of client: Int, weight: Int, maxRunning: Int, limit: Int,
-        timeLimit: Duration?, inBackground: Bool = false
+        timeLimit: Duration?, inBackground: Bool = false, placesBefore: Int = 0
     ) throws(SubmissionError) -> (RequestID, QueuePlace) {
         let result: Result<(RequestID, QueuePlace), SubmissionError> = state.withLock { state in
             if state.isClosed { return .failure(.shuttingDown) }
             if inBackground {
                 let limit = OutstandingPlaces.background(of: maxRunning)
-                guard state.places.backgroundCount + count <= limit else {
+                guard state.places.backgroundCount - placesBefore < limit else {
                     return .failure(.overloaded(retryAfter: .seconds(1)))
                 }
                 let id = RequestID(rawValue: state.nextID)
