@@ -3,6 +3,7 @@
 import Generation
 import Inference
 import Sampling
+import Synchronization
 import Testing
 
 @Suite struct BackgroundEngineTests {
@@ -82,6 +83,26 @@ import Testing
         #expect(engine.statistics.generatedTokens == 9)
         // Those of others are not given up.
         #expect(alone.statistics.abandonedSteps == 0)
+    }
+
+    @Test func `the end of all but the background is told, and then that of the background`()
+        async throws
+    {
+        let gate = StepGate()
+        let ends = Mutex(0)
+        let engine = GenerationEngine(
+            model: FakeModel(willForward: { gate.pass($0) }), tokenizer: FakeTokenizer(),
+            whenIdle: { ends.withLock { $0 += 1 } })
+        let back = try engine.submit(Self.request(inBackground: true))
+        #expect(engine.isQuiet && !engine.isIdle)
+        let front = try engine.submit(Self.request(inBackground: false))
+        #expect(!engine.isQuiet)
+        gate.open()
+        #expect(await Generated(front).first.ids.count == 3)
+        #expect(await Generated(back).first.ids.count == 3)
+        await engine.shutdown()
+        #expect(ends.withLock { $0 } == 2)
+        #expect(engine.isQuiet && engine.isIdle)
     }
 
     @Test func `an engine's background stands still while another one is asked`() async throws {
