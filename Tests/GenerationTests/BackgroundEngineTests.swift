@@ -3,6 +3,7 @@
 import Generation
 import Inference
 import Sampling
+import Synchronization
 import Testing
 
 @Suite struct BackgroundEngineTests {
@@ -33,6 +34,33 @@ import Testing
         #expect(engine.isIdle)
     }
 
+    @Test func `a question of the background that is larger than its queue is taken as a whole`()
+        async throws
+    {
+        let gate = StepGate()
+        let engine = GenerationEngine(
+            model: FakeModel(willForward: { gate.pass($0) }), tokenizer: FakeTokenizer(),
+            configuration: .init(maxSequences: 2, maxQueuedSequences: 0))
+        let first = try engine.submit(Self.request(inBackground: true))
+        let question = try (0..<10).map { index in
+            var request = Self.request(inBackground: true)
+            request.choiceCount = 2
+            request.placesBefore = 2 * index
+            return try engine.submit(request)
+        }
+        #expect(throws: SubmissionError.overloaded(retryAfter: .seconds(1))) {
+            try engine.submit(Self.request(inBackground: true))
+        }
+        // Nor do others find less room for it.
+        let front = try (0..<2).map { _ in try engine.submit(Self.request(inBackground: false)) }
+        gate.open()
+        for stream in front + [first] { #expect(await Generated(stream).first.ids.count == 3) }
+        for stream in question {
+            #expect(await Generated(stream).choices.mapValues(\.ids.count) == [0: 3, 1: 3])
+        }
+        #expect(engine.isIdle)
+    }
+
     @Test func `a step of the background is given up when others come, and changes nothing`()
         async throws
     {
@@ -55,6 +83,26 @@ import Testing
         #expect(engine.statistics.generatedTokens == 9)
         // Those of others are not given up.
         #expect(alone.statistics.abandonedSteps == 0)
+    }
+
+    @Test func `the end of all but the background is told, and then that of the background`()
+        async throws
+    {
+        let gate = StepGate()
+        let ends = Mutex(0)
+        let engine = GenerationEngine(
+            model: FakeModel(willForward: { gate.pass($0) }), tokenizer: FakeTokenizer(),
+            whenIdle: { ends.withLock { $0 += 1 } })
+        let back = try engine.submit(Self.request(inBackground: true))
+        #expect(engine.isQuiet && !engine.isIdle)
+        let front = try engine.submit(Self.request(inBackground: false))
+        #expect(!engine.isQuiet)
+        gate.open()
+        #expect(await Generated(front).first.ids.count == 3)
+        #expect(await Generated(back).first.ids.count == 3)
+        await engine.shutdown()
+        #expect(ends.withLock { $0 } == 2)
+        #expect(engine.isQuiet && engine.isIdle)
     }
 
     @Test func `an engine's background stands still while another one is asked`() async throws {

@@ -122,6 +122,27 @@ import Testing
         await engine.shutdown()
     }
 
+    @Test func `what an encoder's background waits for makes no batch of others longer`()
+        async throws
+    {
+        let gate = StepGate()
+        let engine = GenerationEngine(
+            encoder: try TinyEncoder.make(vocabularyCount: FakeTokenizer.vocabularyCount),
+            tokenizer: FakeTokenizer(), whenIdle: { gate.pass(ForwardBatch()) })
+        // Its end holds the engine's thread until all others wait.
+        let first = try submit(Self.request([1, 2, 3]), to: engine)
+        _ = await gate.nextBatch()
+        var back = Self.request([4, 5])
+        back.priority = GenerationRequest.backgroundPriority
+        let others = [back, back, Self.request([6, 7]), Self.request([8, 9])]
+        let streams = try others.map { try submit($0, to: engine) }
+        gate.open()
+        for stream in [first] + streams { #expect(await vector(stream) != nil) }
+        // The first, the two of others, the two of the background.
+        #expect(engine.statistics.steps == 3)
+        await engine.shutdown()
+    }
+
     @Test(arguments: [Pooling.Method.last, .mean])
     func `a transformer's states do not depend on chunks, preemption or the cache`(
         method: Pooling.Method

@@ -47,6 +47,21 @@ import Testing
         #expect(Set(driver.finished) == Set(back + [front]))
     }
 
+    @Test func `the background takes no place of the queue`() throws {
+        var driver = SchedulerDriver(
+            .init(maxSequences: 2, maxQueuedSequences: 1, blockCount: 200))
+        for first in 1...5 { _ = try driver.add(request(16, first: Int32(first))) }
+        for first in 6...8 {
+            _ = try driver.add(request(16, first: Int32(first), inBackground: false))
+        }
+        #expect(throws: SchedulingError.queueFull(limit: 3)) {
+            try driver.add(request(16, first: 9, inBackground: false))
+        }
+        #expect(driver.scheduler.checkInvariants() == [])
+        while driver.scheduler.sequenceCount > 0 { driver.run() }
+        #expect(driver.finished.count == 8)
+    }
+
     @Test func `nothing of the background begins while others run`() throws {
         var driver = SchedulerDriver(.init(blockCount: 200))
         let front = try driver.add(request(32, maxTokens: 10, first: 1, inBackground: false))

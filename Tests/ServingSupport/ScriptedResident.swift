@@ -38,7 +38,7 @@ package final class ScriptedResident: RunningEngine {
     private let memory: MemoryMeter
     private let whenIdle: @Sendable () -> Void
     private let gate: Gate?
-    private let state = Mutex((running: 0, finished: 0))
+    private let state = Mutex((running: 0, background: 0, finished: 0, hasEnded: false))
 
     /// What it takes in memory.
     package let byteCount: Int
@@ -67,13 +67,14 @@ package final class ScriptedResident: RunningEngine {
     package var vocabularyCount: Int { ByteTokenizer.count }
     package var problem: String? { nil }
     package var isIdle: Bool { state.withLock { $0.running == 0 } }
+    package var isQuiet: Bool { state.withLock { $0.running == $0.background } }
     package func lookAtWeights() {}
 
     package var statistics: EngineStatistics {
         var statistics = EngineStatistics()
-        let (running, finished) = state.withLock { $0 }
-        statistics.runningSequences = running
-        statistics.finishedRequests = UInt64(finished)
+        let now = state.withLock { $0 }
+        statistics.runningSequences = now.running
+        statistics.finishedRequests = UInt64(now.finished)
         return statistics
     }
 
@@ -88,26 +89,33 @@ package final class ScriptedResident: RunningEngine {
         _ request: GenerationRequest, since submitted: ContinuousClock.Instant,
         to source: EventSource
     ) throws(SubmissionError) {
-        state.withLock { $0.running += 1 }
+        state.withLock {
+            $0.running += 1
+            if request.isInBackground { $0.background += 1 }
+        }
         Task {
             await gate?.wait()
-            for _ in 0..<(request.maxTokens ?? 1) {
+            let isCancelled = state.withLock { $0.hasEnded }
+            for _ in 0..<(isCancelled ? 0 : request.maxTokens ?? 1) {
                 await Task.yield()
                 source.send(.output(choice: 0, text: name, tokens: []))
             }
-            source.send(.finished(choice: 0, reason: .stop, stop: nil))
+            source.send(
+                .finished(choice: 0, reason: isCancelled ? .cancelled : .stop, stop: nil))
             source.send(.usage(Usage(promptTokens: request.promptTokens.count)))
             let isLast = state.withLock {
                 $0.running -= 1
+                if request.isInBackground { $0.background -= 1 }
                 $0.finished += 1
-                return $0.running == 0
+                return $0.running == 0 || $0.running == $0.background && !request.isInBackground
             }
             if isLast { whenIdle() }
         }
     }
 
     package func end(grace: Duration) async {
-        if !isIdle { memory.report("\(name) is unloaded while it runs") }
+        if !isQuiet { memory.report("\(name) is unloaded while it runs") }
+        state.withLock { $0.hasEnded = true }
         memory.giveBack(byteCount)
     }
 }

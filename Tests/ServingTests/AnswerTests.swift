@@ -49,6 +49,18 @@ import Testing
         #expect(counted == [0, 1])
     }
 
+    @Test func `each request tells how many places those before it take`() throws {
+        let engine = ScriptedEngine()
+        let model = ServedModel(
+            description: ModelDescription(name: "m", creationTime: 0, contextLength: 512),
+            engine: engine, tokenizer: ByteTokenizer(), prompts: PlainPrompts(), fingerprint: "f")
+        var question = Question(prompts: ["a", "b", "c"].map { .text($0) })
+        question.generation.choiceCount = 2
+        let answer = try model.submit(model.requests(for: question), for: Client())
+        #expect(engine.requests.map(\.placesBefore) == [0, 2, 4])
+        withExtendedLifetime(answer) {}
+    }
+
     @Test func `an answer is collected prompt by prompt`() async throws {
         let collected = try await answer([.text("a"), .text("bc")], choiceCount: 2).collected()
         #expect(collected.parts.map(\.usage?.promptTokens) == [2, 3])

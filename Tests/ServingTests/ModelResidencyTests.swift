@@ -172,6 +172,27 @@ import Testing
         await residency.end(grace: .zero)
     }
 
+    @Test func `a model that only the background uses makes room for others at once`() async throws
+    {
+        let gate = Gate()
+        let residency = ModelResidency(
+            .init(budget: 10, patience: .seconds(3_600), longestWait: .seconds(36_000)))
+        let busy = try engine("busy", 10, in: residency, gate: gate)
+        let other = try engine("other", 10, in: residency)
+        var background = request()
+        background.priority = GenerationRequest.backgroundPriority
+        async let line = ask(busy, background)
+        await until { gate.waitingCount == 1 }
+        #expect(try await ask(other, request(1)).text == "other")
+        #expect(busy.resident.status == .unloaded)
+        gate.open()
+        // Whoever has asked for it asks again later.
+        #expect(try await line.reason == .cancelled)
+        #expect(memory.peak == 10)
+        #expect(memory.faults == [])
+        await residency.end(grace: .zero)
+    }
+
     @Test func `who waits too long for room is told to come back`() async throws {
         let gate = Gate()
         let residency = ModelResidency(

@@ -98,7 +98,8 @@ import Testing
         mutating func settle() {
             while true {
                 let running = running
-                let actions = schedule.decide(at: now) { running[$0] == 0 }
+                let actions = schedule.decide(
+                    at: now, isIdle: { running[$0] == 0 }, isQuiet: { running[$0] == 0 })
                 for action in actions { perform(action) }
                 check()
                 if actions.isEmpty { return }
@@ -234,7 +235,7 @@ import Testing
             }
             let ticket = schedule.makeTicket()
             _ = schedule.wait(for: 0, as: ticket, count: 1, deadline: nil, at: now) { _ in }
-            guard case .load(0)? = schedule.decide(at: now, isIdle: { _ in true }).first else {
+            guard case .load(0)? = Self.decide(&schedule, at: now).first else {
                 Issue.record("it is not loaded")
                 return
             }
@@ -251,5 +252,136 @@ import Testing
             now += delay
         }
         #expect(delays == [1, 2, 4, 8, 16, 32, 60, 60].map { .seconds($0) })
+    }
+
+    // MARK: The background
+
+    /// Models of 10 bytes each.
+    private static func schedule(
+        budget: Int, modelCount: Int, maxWaiting: Int = 9, at start: ContinuousClock.Instant
+    ) -> ResidencySchedule {
+        var schedule = ResidencySchedule(
+            .init(budget: budget, patience: .seconds(5), longestWait: .seconds(1_000_000)))
+        for index in 0..<modelCount {
+            _ = schedule.add(
+                name: "model \(index)", byteCount: 10, isPinned: false, maxWaiting: maxWaiting,
+                at: start)
+        }
+        return schedule
+    }
+
+    /// What is decided where some models are busy, and some of them with the background alone.
+    private static func decide(
+        _ schedule: inout ResidencySchedule, at now: ContinuousClock.Instant,
+        busy: Set<Int> = [], withBackground: Set<Int> = []
+    ) -> [ResidencySchedule.Action] {
+        schedule.decide(
+            at: now, isIdle: { !busy.union(withBackground).contains($0) },
+            isQuiet: { !busy.contains($0) })
+    }
+
+    private static func wait(
+        for index: Int, _ schedule: inout ResidencySchedule, inBackground: Bool,
+        placesBefore: Int = 0, at now: ContinuousClock.Instant
+    ) -> Result<Int, ServingError> {
+        schedule.wait(
+            for: index, as: schedule.makeTicket(), count: 1, deadline: nil,
+            inBackground: inBackground, placesBefore: placesBefore, at: now
+        ) { _ in }
+    }
+
+    /// Loads a model that fits, and lets those go on who wait for it.
+    private static func load(
+        _ index: Int, _ schedule: inout ResidencySchedule, inBackground: Bool,
+        at now: ContinuousClock.Instant
+    ) throws {
+        _ = try wait(for: index, &schedule, inBackground: inBackground, at: now).get()
+        try expectLoading(of: index, decide(&schedule, at: now))
+        schedule.noteLoaded(index, byteCount: 10, took: .zero, at: now)
+        for case .resume(index, let waiters) in decide(&schedule, at: now) {
+            #expect(waiters.map(\.isBackground) == [inBackground])
+            schedule.leave(index, inBackground: inBackground, at: now)
+        }
+        #expect(schedule.entries[index].useCount == 0)
+    }
+
+    private static func expectLoading(
+        of index: Int, _ actions: [ResidencySchedule.Action]
+    ) throws {
+        try #require(actions.count == 1)
+        guard case .load(index) = actions[0] else {
+            Issue.record("\(actions)")
+            return
+        }
+    }
+
+    private static func expectUnloading(
+        of index: Int, _ actions: [ResidencySchedule.Action]
+    ) throws {
+        try #require(actions.count == 1)
+        guard case .unload(index, _) = actions[0] else {
+            Issue.record("\(actions)")
+            return
+        }
+    }
+
+    @Test func `the background takes no place of a model's queue from others`() throws {
+        let now = ContinuousClock.now
+        var schedule = Self.schedule(budget: 10, modelCount: 1, maxWaiting: 2, at: now)
+        for _ in 0..<2 { _ = try Self.wait(for: 0, &schedule, inBackground: true, at: now).get() }
+        #expect(throws: ServingError.overloaded(retryAfter: .seconds(5))) {
+            try Self.wait(for: 0, &schedule, inBackground: true, at: now).get()
+        }
+        // One that is larger than the queue comes as a whole.
+        _ = try Self.wait(for: 0, &schedule, inBackground: true, placesBefore: 2, at: now).get()
+        for position in 0..<2 {
+            #expect(
+                try Self.wait(for: 0, &schedule, inBackground: false, at: now).get() == position)
+        }
+        #expect(throws: ServingError.overloaded(retryAfter: .seconds(5))) {
+            try Self.wait(for: 0, &schedule, inBackground: false, at: now).get()
+        }
+    }
+
+    @Test func `the background has no model unloaded that somebody has just used`() throws {
+        let start = ContinuousClock.now
+        var schedule = Self.schedule(budget: 10, modelCount: 2, at: start)
+        try Self.load(0, &schedule, inBackground: false, at: start)
+        // The answer ends later, and what the background does then is no use of anybody else.
+        let end = start + .seconds(30)
+        schedule.noteIdle(0, at: end)
+        schedule.noteIdle(0, at: end + .seconds(20))
+        _ = try Self.wait(for: 1, &schedule, inBackground: true, at: end).get()
+        let quiet = end + ResidencySchedule.quietTime
+        #expect(Self.decide(&schedule, at: quiet - .milliseconds(1)).isEmpty)
+        #expect(schedule.nextDeadline(after: quiet - .milliseconds(1)) == quiet)
+        // Nor one that is busy, whoever with.
+        #expect(Self.decide(&schedule, at: quiet + .seconds(600), busy: [0]).isEmpty)
+        #expect(Self.decide(&schedule, at: quiet + .seconds(600), withBackground: [0]).isEmpty)
+        #expect(!schedule.entries[0].isDraining)
+        try Self.expectUnloading(of: 0, Self.decide(&schedule, at: quiet))
+    }
+
+    @Test func `a model that only the background uses makes room at once`() throws {
+        let start = ContinuousClock.now
+        var schedule = Self.schedule(budget: 10, modelCount: 2, at: start)
+        try Self.load(0, &schedule, inBackground: true, at: start)
+        _ = try Self.wait(for: 1, &schedule, inBackground: false, at: start).get()
+        #expect(Self.decide(&schedule, at: start, busy: [0]).isEmpty)
+        try Self.expectUnloading(of: 0, Self.decide(&schedule, at: start, withBackground: [0]))
+        schedule.noteUnloaded(0)
+        try Self.expectLoading(of: 1, Self.decide(&schedule, at: start))
+    }
+
+    @Test func `a model is loaded for others before one that the background waits for`() throws {
+        let start = ContinuousClock.now
+        var schedule = Self.schedule(budget: 20, modelCount: 4, at: start)
+        for index in 0..<2 { try Self.load(index, &schedule, inBackground: false, at: start) }
+        _ = try Self.wait(for: 2, &schedule, inBackground: true, at: start).get()
+        _ = try Self.wait(for: 3, &schedule, inBackground: false, at: start + .seconds(1)).get()
+        let later = start + .seconds(2)
+        try Self.expectUnloading(of: 0, Self.decide(&schedule, at: later))
+        schedule.noteUnloaded(0)
+        try Self.expectLoading(of: 3, Self.decide(&schedule, at: later))
     }
 }

@@ -200,6 +200,10 @@ struct EncoderQueue {
         var left = tokenCount
         while let (client, submission) = next {
             let request = submission.request
+            // What gives way to all others makes no batch of theirs longer; it comes last.
+            if request.isInBackground, let last = submissions.last, !last.request.isInBackground {
+                break
+            }
             let isExpired = request.timeLimit.map { submission.submitted + $0 <= now } ?? false
             let cost = request.promptTokens.count
             if !isExpired, cost > left, !submissions.isEmpty { break }

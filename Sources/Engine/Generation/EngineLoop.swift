@@ -88,8 +88,7 @@ final class EngineLoop {
                 maxBatchTokens: model.maxBatchTokens, maxLogitsRows: model.maxLogitsRows,
                 maxSequences: maxSequences,
                 maxQueuedSequences: configuration.maxQueuedSequences
-                    + OutstandingPlaces.reserve(of: limit)
-                    + OutstandingPlaces.background(of: maxSequences),
+                    + OutstandingPlaces.reserve(of: limit),
                 blockCount: model.blockCount, positionsPerBlock: model.positionsPerBlock,
                 prefillChunkTokens: configuration.prefillChunkTokens,
                 prefillChunkTokensWhileDecoding: configuration.prefillChunkTokensWhileDecoding,

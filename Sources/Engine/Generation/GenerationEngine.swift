@@ -38,7 +38,8 @@ package final class GenerationEngine: Sendable {
     ///   - prefixes: where KV blocks outlive the engine; nil for nowhere.
     ///   - gate: keeps the background of all engines that share it from disturbing the others.
     ///   - logger: where failures of steps are reported.
-    ///   - whenIdle: is told, on any thread, each time that the last request has ended.
+    ///   - whenIdle: is told, on any thread, each time that the last request has ended, or the last
+    ///     but those of the background.
     package init(
         model: sending any LanguageModel, tokenizer: any Tokenizer,
         configuration: Configuration = .init(), prefixes: PrefixSpace? = nil,
@@ -73,7 +74,8 @@ package final class GenerationEngine: Sendable {
     ///   - tokenizer: its vocabulary.
     ///   - configuration: limits; texts wait by the hundred where answers wait one by one.
     ///   - gate: keeps the background of all engines that share it from disturbing the others.
-    ///   - whenIdle: is told, on any thread, each time that the last request has ended.
+    ///   - whenIdle: is told, on any thread, each time that the last request has ended, or the last
+    ///     but those of the background.
     package init(
         encoder: sending Encoder, tokenizer: any Tokenizer, configuration: Configuration = .init(),
         gate: ForegroundGate = ForegroundGate(), whenIdle: @escaping @Sendable () -> Void = {}
@@ -141,10 +143,9 @@ package final class GenerationEngine: Sendable {
 
         let limit = maxSequences + configuration.maxQueuedSequences
         let (id, place) = try mailbox.reserve(
-            request.beamSearch?.width ?? request.choiceCount, of: request.client,
-            weight: max(1, request.weight),
+            request.placeCount, of: request.client, weight: max(1, request.weight),
             maxRunning: maxSequences, limit: limit, timeLimit: request.timeLimit,
-            inBackground: request.isInBackground)
+            inBackground: request.isInBackground, placesBefore: request.placesBefore)
         let source = open()
         let constraintEndTokens = request.constraint == nil ? [] : ownEndTokens
         let ignoredEndTokens = request.ignoresEOS ? constraintEndTokens : []
@@ -199,6 +200,9 @@ package final class GenerationEngine: Sendable {
 
     /// Whether no request runs or waits.
     package var isIdle: Bool { mailbox.isIdle }
+
+    /// The same, the background aside.
+    package var isQuiet: Bool { mailbox.isQuiet }
 
     /// Refuses new requests, gives running ones some time, cancels the rest, ends the thread and gives
     /// back the model's memory.

@@ -81,6 +81,14 @@ package struct GenerationRequest: Hashable, Sendable {
     /// Whether it is computed only while nobody else asks for anything.
     package var isInBackground: Bool { priority >= Self.backgroundPriority }
 
+    /// How many places of the queue it takes.
+    package var placeCount: Int { beamSearch?.width ?? choiceCount }
+
+    /// How many places those requests take that the same question has submitted before it.
+    ///
+    /// The background takes a question as a whole, however many places that needs.
+    package var placesBefore = 0
+
     /// Who asks: clients share the engine by their weights, however many requests each has.
     package var client = 0
 

@@ -56,7 +56,17 @@ final class Mailbox: Sendable {
         var endWaiters: [CheckedContinuation<Void, Never>] = []
 
         /// Whether nobody has a place.
-        var isIdle: Bool { places.count + places.backgroundCount == 0 }
+        var isIdle: Bool { isQuiet && places.backgroundCount == 0 }
+
+        /// Whether nobody but the background has a place.
+        var isQuiet: Bool { places.count == 0 }
+
+        /// Whether a change was the end of all requests, or of all but those of the background.
+        mutating func falls(_ change: (inout State) -> Void) -> Bool {
+            let (wasIdle, wasQuiet) = (isIdle, isQuiet)
+            change(&self)
+            return isIdle && !wasIdle || isQuiet && !wasQuiet
+        }
 
         /// Where new sequences stand.
         ///
@@ -75,13 +85,16 @@ final class Mailbox: Sendable {
     /// read without their lock between the layers of a step.
     private let hasForeground = Atomic<Bool>(false)
     private let wakeUp = DispatchSemaphore(value: 0)
-    /// Is told each time that the last request has ended.
+    /// Is told each time that the last request has ended, or the last but those of the background.
     private let whenIdle: @Sendable () -> Void
 
     init(whenIdle: @escaping @Sendable () -> Void = {}) { self.whenIdle = whenIdle }
 
     /// Whether no sequence is outstanding.
     var isIdle: Bool { state.withLock { $0.isIdle } }
+
+    /// Whether none is outstanding but those of the background.
+    var isQuiet: Bool { state.withLock { $0.isQuiet } }
 
     /// The statistics that the engine published last.
     var statistics: EngineStatistics { state.withLock { $0.statistics } }
@@ -97,17 +110,20 @@ final class Mailbox: Sendable {
     ///     have less than their part.
     ///   - timeLimit: when the result is of no use any more; nil for never.
     ///   - inBackground: whether it gives way to all others, and takes no place from them.
+    ///   - placesBefore: those of the same question that were reserved before, each as this. In the
+    ///     background one free place is room for a whole question: else one that needs more places
+    ///     than there are would wait for ever.
     /// - Returns: the identity of the request and where it stands.
     /// - Throws: `SubmissionError` if there is no place, or none in time.
     func reserve(
         _ count: Int, of client: Int, weight: Int, maxRunning: Int, limit: Int,
-        timeLimit: Duration?, inBackground: Bool = false
+        timeLimit: Duration?, inBackground: Bool = false, placesBefore: Int = 0
     ) throws(SubmissionError) -> (RequestID, QueuePlace) {
         let result: Result<(RequestID, QueuePlace), SubmissionError> = state.withLock { state in
             if state.isClosed { return .failure(.shuttingDown) }
             if inBackground {
                 let limit = OutstandingPlaces.background(of: maxRunning)
-                guard state.places.backgroundCount + count <= limit else {
+                guard state.places.backgroundCount - placesBefore < limit else {
                     return .failure(.overloaded(retryAfter: .seconds(1)))
                 }
                 let id = RequestID(rawValue: state.nextID)
@@ -147,9 +163,10 @@ final class Mailbox: Sendable {
     func giveBack(_ id: RequestID) {
         // A message, so that an engine that waits for this one before it ends looks again.
         let isLast = post { state in
-            guard state.places.giveBackAll(of: id) else { return false }
-            if !state.hasEnded { state.messages.cancellations.append(id) }
-            return state.isIdle
+            var wasHeld = false
+            let isLast = state.falls { wasHeld = $0.places.giveBackAll(of: id) }
+            if wasHeld, !state.hasEnded { state.messages.cancellations.append(id) }
+            return isLast
         }
         if isLast { whenIdle() }
     }
@@ -174,8 +191,9 @@ final class Mailbox: Sendable {
     /// up many.
     func cancel(_ id: RequestID) {
         let (withdrawn, isLast): (Submission?, Bool) = post { state in
-            guard state.places.giveBackAll(of: id), !state.hasEnded else { return (nil, false) }
-            let isLast = state.isIdle
+            var wasHeld = false
+            let isLast = state.falls { wasHeld = $0.places.giveBackAll(of: id) }
+            guard wasHeld, !state.hasEnded else { return (nil, false) }
             if let index = state.messages.submissions.firstIndex(where: { $0.id == id }) {
                 state.messages.withdrawnCount += 1
                 return (state.messages.submissions.remove(at: index), isLast)
@@ -289,10 +307,8 @@ extension Mailbox {
     ) {
         let hasBecomeIdle = state.withLock { state in
             state.statistics = statistics
-            let wasIdle = state.isIdle
-            for id in ended { state.places.giveBackOne(of: id) }
             state.placeInterval = placeInterval
-            return !wasIdle && state.isIdle
+            return state.falls { for id in ended { $0.places.giveBackOne(of: id) } }
         }
         if hasBecomeIdle { whenIdle() }
     }

@@ -27,6 +27,8 @@ struct OutstandingPlaces {
     static func reserve(of limit: Int) -> Int { (limit + 3) / 4 }
 
     /// How many places the background may have: as many as can run, and as many to come after them.
+    ///
+    /// The last question that finds one of them free may take more.
     static func background(of maxRunning: Int) -> Int { 2 * maxRunning }
 
     /// Whether a client may have some places more.

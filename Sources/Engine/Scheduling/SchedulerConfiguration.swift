@@ -26,7 +26,8 @@ extension Scheduler {
         /// The most sequences with blocks; fewer than `maxBatchTokens`.
         package let maxSequences: Int
 
-        /// The most sequences that wait besides those.
+        /// The most sequences that wait besides those, the background aside: that is bounded by whoever
+        /// submits it.
         package let maxQueuedSequences: Int
 
         /// The number of KV blocks.

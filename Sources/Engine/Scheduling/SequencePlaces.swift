@@ -87,10 +87,16 @@ struct SequencePlaces: Sendable {
             throw .tooLong(neededBlocks: needed, blockCount: configuration.blockCount)
         }
         let limit = configuration.maxSequences + configuration.maxQueuedSequences
-        let count =
-            sequenceCount + running.reduce(0) { $0 + $1.forkCount }
-            + waiting.sequences.reduce(0) { $0 + $1.forkCount }
-        guard count + request.forkCount < limit else { throw .queueFull(limit: limit) }
+        if request.priority < SequenceRequest.backgroundPriority {
+            var count = request.forkCount
+            for index in running.indices where !running[index].isBackground {
+                count += 1 + running[index].forkCount
+            }
+            for index in waiting.sequences.indices where !waiting.sequences[index].isBackground {
+                count += 1 + waiting.sequences[index].forkCount
+            }
+            guard count < limit else { throw .queueFull(limit: limit) }
+        }
         var sequence = ScheduledSequence(
             id: id, arrival: nextArrival, promptCount: request.promptTokens.count,
             maxTokens: request.maxTokens, scoresPrompt: request.scoresPrompt,
@@ -418,8 +424,10 @@ struct SequencePlaces: Sendable {
             if !isTrue { broken.append(rule()) }
         }
         check(running.count <= configuration.maxSequences, "\(running.count) sequences run")
+        let background = backgroundCount
         check(
-            sequenceCount <= configuration.maxSequences + configuration.maxQueuedSequences,
+            sequenceCount - background.running - background.waiting
+                <= configuration.maxSequences + configuration.maxQueuedSequences,
             "\(sequenceCount) sequences")
         for (one, other) in zip(running, running.dropFirst()) {
             check(one.isSenior(to: other), "\(one.id) and \(other.id) run out of order")

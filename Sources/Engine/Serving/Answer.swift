@@ -35,10 +35,13 @@ package struct Answer: Sendable {
     ) throws(ServingError) {
         // What was accepted before a refusal is cancelled when this goes away.
         let stream = GenerationStream()
-        for (prompt, request) in requests.enumerated() {
+        var placeCount = 0
+        for (prompt, var request) in requests.enumerated() {
             guard !request.promptTokens.isEmpty else {
                 throw .invalid(.prompt(prompt), expected: "a prompt of at least one token")
             }
+            request.placesBefore = placeCount
+            placeCount += request.placeCount
             do throws(SubmissionError) {
                 queued(try engine.accept(request, to: stream))
             } catch {

@@ -24,6 +24,8 @@ package struct StartedEngine: RunningEngine {
 
     package var isIdle: Bool { engine.isIdle }
 
+    package var isQuiet: Bool { engine.isQuiet }
+
     package var byteCount: Int { memoryPlan.totalByteCount }
 
     package var problem: String? {

@@ -18,7 +18,12 @@ package protocol LoadableModel: AnyObject, Sendable {
     /// Asked only while the model is in memory, under a lock: it must not call the residency.
     var isIdle: Bool { get }
 
-    /// Gives the memory back, and returns when that is done; the model is idle.
+    /// Whether nothing runs or waits in it but what gives way to all others; asked as ``isIdle`` is.
+    var isQuiet: Bool { get }
+
+    /// Gives the memory back, and returns when that is done.
+    ///
+    /// The model is idle, or what it has to do gives way to all others and is cancelled.
     func unload() async
 
     /// Ends what runs, after some time to finish it, and gives the memory back.
@@ -206,8 +211,8 @@ package final class ModelResidency: Sendable {
 
     // MARK: Changes
 
-    func enter(_ index: Int) -> ResidencySchedule.Entrance {
-        state.withLock { $0.schedule.enter(index, at: .now) }
+    func enter(_ index: Int, inBackground: Bool) -> ResidencySchedule.Entrance {
+        state.withLock { $0.schedule.enter(index, inBackground: inBackground, at: .now) }
     }
 
     /// Changes the schedule, and does what it decides then.
@@ -218,7 +223,8 @@ package final class ModelResidency: Sendable {
             let now = ContinuousClock.now
             let result = change(&state.schedule, now)
             let models = state.models
-            let actions = state.schedule.decide(at: now) { models[$0].isIdle }
+            let actions = state.schedule.decide(
+                at: now, isIdle: { models[$0].isIdle }, isQuiet: { models[$0].isQuiet })
             setTimer(&state, at: now)
             return (result, actions)
         }
@@ -255,7 +261,10 @@ package final class ModelResidency: Sendable {
         case .refuse(let waiter, let error): waiter.resume(.failure(error))
         case .resume(let index, let waiters):
             for waiter in waiters { waiter.resume(.success(())) }
-            change { schedule, now in schedule.leave(index, at: now) }
+            let isBackground = waiters.allSatisfy(\.isBackground)
+            change { schedule, now in
+                schedule.leave(index, inBackground: isBackground, at: now)
+            }
         }
     }
 

@@ -3,12 +3,16 @@
 /// Decides which models are in memory: what to load, what to unload, and who may go on.
 ///
 /// It does nothing itself and looks at no clock: what happened is told to it with the time, and
-/// ``decide(at:isIdle:)`` says what is to be done.
+/// ``decide(at:isIdle:isQuiet:)`` says what is to be done.
 ///
 /// A model gets memory in the order in which its first request came. What it needs beyond what is
 /// free comes from idle models, the least recently used first; where those do not suffice, and it
 /// has waited for some time, busy models stop taking new requests, which then wait in turn, and are
 /// unloaded when those that they have are done. So nobody starves, however busy another model is.
+///
+/// The background gives way to all others here, too: its requests take no place of theirs in a queue,
+/// have a model unloaded only where nobody else has used it for ``quietTime``, and never make a busy
+/// one drain. A model that has nothing but the background to do is idle to everybody else.
 package struct ResidencySchedule {
     /// A time.
     package typealias Instant = ContinuousClock.Instant
@@ -19,6 +23,8 @@ package struct ResidencySchedule {
         package let id: UInt64
         /// How many places of the model's queue it takes.
         let count: Int
+        /// Whether it gives way to all others.
+        package let isBackground: Bool
         let since: Instant
         /// When its answer is of no use any more.
         let deadline: Instant?
@@ -80,17 +86,34 @@ package struct ResidencySchedule {
         /// Whether somebody wants it unloaded as soon as it is idle.
         fileprivate(set) var isUnwanted = false
         /// Whether it takes no new requests, since another model needs its memory.
-        fileprivate(set) var isDraining = false
+        package fileprivate(set) var isDraining = false
+        /// When anybody but the background has used it last.
         fileprivate(set) var lastUsed: Instant
+        /// Whether anybody but the background has used it and may not be done.
+        fileprivate var isUsed = false
         fileprivate(set) var loadedAt: Instant
         fileprivate(set) var failure: Failure?
         fileprivate(set) var counts = Counts()
 
         var waitingCount: Int { waiters.reduce(0) { $0 + $1.count } }
 
+        func waitingCount(inBackground: Bool) -> Int {
+            waiters.reduce(0) { $0 + ($1.isBackground == inBackground ? $1.count : 0) }
+        }
+
+        /// Since when anybody but the background waits for it; nil if nobody does.
+        fileprivate var wanted: Instant? {
+            [waiters.first { !$0.isBackground }?.since, wantedSince].compactMap { $0 }.min()
+        }
+
         /// Since when it is waited for; nil if it is not.
-        fileprivate var since: Instant? {
-            [waiters.first?.since, wantedSince].compactMap { $0 }.min()
+        fileprivate var since: Instant? { wanted ?? waiters.first?.since }
+
+        /// Takes note of a use, if it is not of the background.
+        fileprivate mutating func noteUse(inBackground: Bool, at now: Instant) {
+            if inBackground { return }
+            lastUsed = now
+            isUsed = true
         }
     }
 
@@ -109,6 +132,10 @@ package struct ResidencySchedule {
         var unloads = 0
         var loadDuration = Duration.zero
     }
+
+    /// How long nobody else must have used a model before the background may have it unloaded: whoever
+    /// has just read an answer may ask on.
+    package static let quietTime = Duration.seconds(60)
 
     let configuration: ModelResidency.Configuration
 
@@ -166,11 +193,13 @@ package struct ResidencySchedule {
     mutating func release(_ byteCount: Int) { reservedByteCount -= byteCount }
 
     /// Begins a use of a model, if it is in memory.
-    package mutating func enter(_ index: Int, at now: Instant) -> Entrance {
+    package mutating func enter(
+        _ index: Int, inBackground: Bool = false, at now: Instant
+    ) -> Entrance {
         if isStopped { return .refused(.stopping) }
         if entries[index].status == .loaded, !entries[index].isDraining {
             entries[index].useCount += 1
-            entries[index].lastUsed = now
+            entries[index].noteUse(inBackground: inBackground, at: now)
             return .entered
         }
         return refusal(of: index, at: now).map { .refused($0) } ?? .mustWait
@@ -190,10 +219,10 @@ package struct ResidencySchedule {
     }
 
     /// Ends a use.
-    package mutating func leave(_ index: Int, at now: Instant) {
+    package mutating func leave(_ index: Int, inBackground: Bool = false, at now: Instant) {
         precondition(entries[index].useCount > 0, "\(entries[index].name) is not in use")
         entries[index].useCount -= 1
-        entries[index].lastUsed = now
+        entries[index].noteUse(inBackground: inBackground, at: now)
     }
 
     /// The identity of somebody who is going to wait.
@@ -204,19 +233,36 @@ package struct ResidencySchedule {
 
     /// Lets somebody wait for a model.
     ///
+    /// The background has as many places of its own as all others have together; one that is free is
+    /// room for a whole question.
+    ///
+    /// - Parameters:
+    ///   - index: the model.
+    ///   - ticket: who waits.
+    ///   - count: how many places of the queue that takes.
+    ///   - deadline: until when it makes sense; nil for ever.
+    ///   - inBackground: whether it gives way to all others.
+    ///   - placesBefore: how many places the same question has taken before.
+    ///   - now: the time.
+    ///   - resume: is called once.
     /// - Returns: how many places of the queue are before it, or why it must not wait.
     package mutating func wait(
-        for index: Int, as ticket: UInt64, count: Int, deadline: Instant?, at now: Instant,
+        for index: Int, as ticket: UInt64, count: Int, deadline: Instant?,
+        inBackground: Bool = false, placesBefore: Int = 0, at now: Instant,
         resume: @escaping @Sendable (Result<Void, ServingError>) -> Void
     ) -> Result<Int, ServingError> {
         if isStopped { return .failure(.stopping) }
         if let refusal = refusal(of: index, at: now) { return .failure(refusal) }
-        let position = entries[index].waitingCount
-        guard position + count <= entries[index].maxWaiting else {
-            return .failure(.overloaded(retryAfter: configuration.patience))
-        }
+        let position = entries[index].waitingCount(inBackground: inBackground)
+        let hasRoom =
+            inBackground
+            ? position - placesBefore < entries[index].maxWaiting
+            : position + count <= entries[index].maxWaiting
+        guard hasRoom else { return .failure(.overloaded(retryAfter: configuration.patience)) }
         entries[index].waiters.append(
-            Waiter(id: ticket, count: count, since: now, deadline: deadline, resume: resume))
+            Waiter(
+                id: ticket, count: count, isBackground: inBackground, since: now,
+                deadline: deadline, resume: resume))
         return .success(position)
     }
 
@@ -249,8 +295,12 @@ package struct ResidencySchedule {
         if [.loaded, .loading].contains(entries[index].status) { entries[index].isUnwanted = true }
     }
 
-    /// Takes note that a model has nothing to do any more.
-    package mutating func noteIdle(_ index: Int, at now: Instant) { entries[index].lastUsed = now }
+    /// Takes note that a model has nothing to do any more, or nothing but the background.
+    package mutating func noteIdle(_ index: Int, at now: Instant) {
+        guard entries[index].isUsed else { return }
+        entries[index].lastUsed = now
+        entries[index].isUsed = false
+    }
 
     /// Takes note that a model is in memory.
     package mutating func noteLoaded(
@@ -259,7 +309,7 @@ package struct ResidencySchedule {
         entries[index].status = .loaded
         entries[index].byteCount = byteCount
         entries[index].loadedAt = now
-        entries[index].lastUsed = now
+        if entries[index].wanted != nil { entries[index].lastUsed = now }
         entries[index].wantedSince = nil
         entries[index].failure = nil
         entries[index].counts.loads += 1
@@ -311,18 +361,21 @@ package struct ResidencySchedule {
     /// - Parameters:
     ///   - now: the time.
     ///   - isIdle: whether nothing runs or waits in a model that is in memory.
+    ///   - isQuiet: the same, the background aside.
     /// - Returns: the actions, which count as begun.
-    package mutating func decide(at now: Instant, isIdle: (Int) -> Bool) -> [Action] {
+    package mutating func decide(
+        at now: Instant, isIdle: (Int) -> Bool, isQuiet: (Int) -> Bool
+    ) -> [Action] {
         if isStopped { return [] }
         var actions: [Action] = []
         refuseLate(at: now, &actions)
-        resumeWaiters(&actions)
+        resumeWaiters(at: now, &actions)
         for index in entries.indices
         where entries[index].isUnwanted && canUnload(index, isIdle) {
             unload(index, because: "asked to", &actions)
         }
-        placeWaiting(at: now, isIdle, &actions)
-        resumeWaiters(&actions)
+        placeWaiting(at: now, isIdle, isQuiet, &actions)
+        resumeWaiters(at: now, &actions)
         return actions
     }
 
@@ -339,7 +392,7 @@ package struct ResidencySchedule {
         }
         if someoneWaits {
             times += entries.filter { $0.status == .loaded }
-                .map { $0.loadedAt + configuration.patience }
+                .flatMap { [$0.loadedAt + configuration.patience, $0.lastUsed + Self.quietTime] }
         }
         return times.filter { $0 > now }.min()
     }
@@ -372,12 +425,15 @@ package struct ResidencySchedule {
     }
 
     /// Lets those go on whose model is in memory.
-    private mutating func resumeWaiters(_ actions: inout [Action]) {
+    private mutating func resumeWaiters(at now: Instant, _ actions: inout [Action]) {
         for index in entries.indices
         where entries[index].status == .loaded && !entries[index].isDraining
             && !entries[index].waiters.isEmpty
         {
             entries[index].useCount += 1
+            if entries[index].wanted != nil {
+                entries[index].noteUse(inBackground: false, at: now)
+            }
             actions.append(.resume(index, entries[index].waiters))
             entries[index].waiters = []
         }
@@ -398,26 +454,38 @@ package struct ResidencySchedule {
 
     /// Loads what fits of the models that are waited for, the one that has waited longest first, and
     /// makes room for the first that does not fit.
+    ///
+    /// Those that only the background waits for come last, and are not loaded while others lack room.
     private mutating func placeWaiting(
-        at now: Instant, _ isIdle: (Int) -> Bool, _ actions: inout [Action]
+        at now: Instant, _ isIdle: (Int) -> Bool, _ isQuiet: (Int) -> Bool,
+        _ actions: inout [Action]
     ) {
-        let waiting = entries.indices.compactMap { index -> (index: Int, since: Instant)? in
+        typealias Wish = (index: Int, since: Instant, isBackground: Bool)
+        let waiting = entries.indices.compactMap { index -> Wish? in
             let entry = entries[index]
             guard entry.status == .unloaded, let since = entry.since,
                 entry.failure.map({ $0.retryAt <= now }) ?? true
             else { return nil }
-            return (index, since)
-        }.sorted { ($0.since, $0.index) < ($1.since, $1.index) }
+            return (index, since, entry.wanted == nil)
+        }.sorted {
+            ($0.isBackground ? 1 : 0, $0.since, $0.index)
+                < ($1.isBackground ? 1 : 0, $1.since, $1.index)
+        }
         let drained = entries.indices.filter { entries[$0].isDraining }
         for index in drained { entries[index].isDraining = false }
 
         // What the first that does not fit still needs of the memory that is free now.
         var reserved: Int?
-        for (index, since) in waiting {
+        for (index, since, isBackground) in waiting {
             let byteCount = entries[index].byteCount
+            if isBackground, reserved != nil { break }
             if reserved == nil, byteCount > freeByteCount {
+                if isBackground {
+                    if makeRoomInBackground(for: index, at: now, isIdle, &actions) { break }
+                    continue
+                }
                 reserved = makeRoom(
-                    for: index, since: since, drained, at: now, isIdle, &actions)
+                    for: index, since: since, drained, at: now, isQuiet, &actions)
             }
             if byteCount <= freeByteCount - (reserved ?? 0) {
                 entries[index].status = .loading
@@ -428,19 +496,41 @@ package struct ResidencySchedule {
 
     private var freeByteCount: Int { configuration.budget - usedByteCount }
 
+    /// Has models unloaded for one that only the background waits for, if those suffice that nobody
+    /// uses and nobody else has used for some time.
+    ///
+    /// - Returns: whether it gets its room so.
+    private mutating func makeRoomInBackground(
+        for index: Int, at now: Instant, _ isIdle: (Int) -> Bool, _ actions: inout [Action]
+    ) -> Bool {
+        let coming = entries.reduce(0) { $0 + ($1.status == .unloading ? $1.byteCount : 0) }
+        var missing = entries[index].byteCount - freeByteCount - coming
+        let idle = entries.indices.filter {
+            !entries[$0].isPinned && canUnload($0, isIdle)
+                && entries[$0].lastUsed + Self.quietTime <= now
+        }.sorted { (entries[$0].lastUsed, $0) < (entries[$1].lastUsed, $1) }
+        guard idle.reduce(0, { $0 + entries[$1].byteCount }) >= missing else { return false }
+        for place in idle where missing > 0 {
+            unload(place, because: "room for \(entries[index].name)", &actions)
+            displacing.insert(index)
+            missing -= entries[place].byteCount
+        }
+        return true
+    }
+
     /// Makes room for a model.
     ///
     /// - Returns: the free bytes that nobody else may have until then.
     private mutating func makeRoom(
         for index: Int, since: Instant, _ drained: [Int], at now: Instant,
-        _ isIdle: (Int) -> Bool, _ actions: inout [Action]
+        _ isQuiet: (Int) -> Bool, _ actions: inout [Action]
     ) -> Int {
         let coming = entries.reduce(0) { $0 + ($1.status == .unloading ? $1.byteCount : 0) }
         var missing = entries[index].byteCount - freeByteCount - coming
         var promised = coming
         let idle = entries.indices.filter { place in
             !entries[place].isPinned
-                && (canUnload(place, isIdle) || drained.contains(place) && isEmpty(place, isIdle))
+                && (canUnload(place, isQuiet) || drained.contains(place) && isEmpty(place, isQuiet))
         }.sorted { (entries[$0].lastUsed, $0) < (entries[$1].lastUsed, $1) }
         for place in idle where missing > 0 {
             unload(place, because: "room for \(entries[index].name)", &actions)

@@ -74,10 +74,11 @@ package final class Resident: Sendable {
 
     /// Begins a use of the model, during which it stays in memory.
     ///
+    /// - Parameter inBackground: whether it gives way to all others.
     /// - Returns: whether it is in memory; if so, ``leave()`` must follow.
     /// - Throws: `ServingError` where it could not be loaded a moment ago, or the server stops.
-    package func enter() throws(ServingError) -> Bool {
-        switch residency.enter(index) {
+    package func enter(inBackground: Bool = false) throws(ServingError) -> Bool {
+        switch residency.enter(index, inBackground: inBackground) {
         case .entered: return true
         case .mustWait: return false
         case .refused(let error): throw error
@@ -85,8 +86,12 @@ package final class Resident: Sendable {
     }
 
     /// Ends a use.
-    package func leave() {
-        residency.change { [index] schedule, now in schedule.leave(index, at: now) }
+    ///
+    /// - Parameter inBackground: as it has begun.
+    package func leave(inBackground: Bool = false) {
+        residency.change { [index] schedule, now in
+            schedule.leave(index, inBackground: inBackground, at: now)
+        }
     }
 
     /// What waits, to be made before it does, so that whatever ends the waiting can know it.
@@ -100,18 +105,21 @@ package final class Resident: Sendable {
     ///   - ticket: what waits.
     ///   - count: how many places of the queue that takes.
     ///   - deadline: until when it makes sense; nil for ever.
+    ///   - inBackground: whether it gives way to all others.
+    ///   - placesBefore: how many places the same question has taken before.
     ///   - resume: is called once, unless it is withdrawn, on any thread, maybe before this returns.
     ///     With success, the model stays in memory during the call.
     /// - Returns: how many places of the queue are before it.
     /// - Throws: `ServingError` where the queue is full or the server stops.
     @discardableResult package func wait(
         as ticket: Ticket, count: Int = 1, deadline: ContinuousClock.Instant? = nil,
+        inBackground: Bool = false, placesBefore: Int = 0,
         _ resume: @escaping @Sendable (Result<Void, ServingError>) -> Void
     ) throws(ServingError) -> Int {
         try residency.change { [index] schedule, now in
             schedule.wait(
-                for: index, as: ticket.id, count: count, deadline: deadline, at: now,
-                resume: resume)
+                for: index, as: ticket.id, count: count, deadline: deadline,
+                inBackground: inBackground, placesBefore: placesBefore, at: now, resume: resume)
         }.get()
     }
 
@@ -153,7 +161,7 @@ package final class Resident: Sendable {
 
     private func hold() { residency.change { [index] schedule, _ in schedule.hold(index) } }
 
-    /// Takes note that the model has nothing to do any more.
+    /// Takes note that the model has nothing to do any more, or nothing but the background.
     package func noteIdle() {
         residency.change { [index] schedule, now in schedule.noteIdle(index, at: now) }
     }

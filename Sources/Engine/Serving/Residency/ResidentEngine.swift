@@ -8,6 +8,9 @@ package protocol RunningEngine: CompletionEngine {
     /// Whether no request runs or waits.
     var isIdle: Bool { get }
 
+    /// The same, the background aside.
+    var isQuiet: Bool { get }
+
     /// What it takes in memory.
     var byteCount: Int { get }
 
@@ -90,8 +93,9 @@ package final class ResidentEngine: CompletionEngine, LoadableModel {
     package func accept(
         _ request: GenerationRequest, to stream: GenerationStream
     ) throws(SubmissionError) -> QueuePlace {
-        if try enter() {
-            defer { resident.leave() }
+        let isBackground = request.isInBackground
+        if try enter(inBackground: isBackground) {
+            defer { resident.leave(inBackground: isBackground) }
             guard let engine = state.withLock({ $0.engine }) else { throw .shuttingDown }
             return try engine.accept(request, to: stream)
         }
@@ -104,7 +108,8 @@ package final class ResidentEngine: CompletionEngine, LoadableModel {
         do throws(ServingError) {
             let position = try resident.wait(
                 as: ticket, count: request.choiceCount,
-                deadline: request.timeLimit.map { submitted + $0 }
+                deadline: request.timeLimit.map { submitted + $0 }, inBackground: isBackground,
+                placesBefore: request.placesBefore
             ) { [self] result in
                 resume(request, since: submitted, source, result)
             }
@@ -116,8 +121,8 @@ package final class ResidentEngine: CompletionEngine, LoadableModel {
     }
 
     /// Begins a use of the model, if it is in memory.
-    private func enter() throws(SubmissionError) -> Bool {
-        do throws(ServingError) { return try resident.enter() } catch {
+    private func enter(inBackground: Bool) throws(SubmissionError) -> Bool {
+        do throws(ServingError) { return try resident.enter(inBackground: inBackground) } catch {
             throw SubmissionError(error)
         }
     }
@@ -171,6 +176,8 @@ package final class ResidentEngine: CompletionEngine, LoadableModel {
     }
 
     package var isIdle: Bool { state.withLock { $0.engine }?.isIdle ?? true }
+
+    package var isQuiet: Bool { state.withLock { $0.engine }?.isQuiet ?? true }
 
     package func unload() async { await end(grace: .zero, forever: false) }
 
