@@ -121,18 +121,18 @@ struct OpenAPIDocument: Sendable {
         let id = endpoint.operationID
         var content: JSONObject?
         switch contract.answer {
-        case .text(let type): content = [type: ["schema": ["type": "string"]]]
+        case .text(let type): content = [type: Self.text(type)]
         case .json(let kind):
             schemas[id + "Answer"] = .object(kind.schema(rules, isAnswer: true))
             content = Self.json(Self.reference(id + "Answer")).objectValue
         case .nothing: content = nil
         }
-        for type in contract.otherTypes { content?[type] = ["schema": ["type": "string"]] }
+        for type in contract.otherTypes { content?[type] = Self.text(type) }
         if let events = contract.events {
             schemas[id + "Event"] = .object(events.schema(rules, isAnswer: true))
-            content?[contract.streamType] = [
-                "schema": ["type": "string"], "x-event-data": Self.reference(id + "Event"),
-            ]
+            var stream = Self.text(contract.streamType).objectValue ?? [:]
+            stream["x-event-data"] = Self.reference(id + "Event")
+            content?[contract.streamType] = .object(stream)
         }
         var responses = JSONObject()
         if let content { responses["200"] = Self.response("The answer.", .object(content)) }
@@ -185,6 +185,11 @@ struct OpenAPIDocument: Sendable {
         ]
         response["content"] = content
         return .object(response)
+    }
+
+    /// A body of text. A schema beside a stream of events would be read as that of each of them.
+    private static func text(_ type: String) -> JSONValue {
+        type == "text/event-stream" ? [:] : ["schema": ["type": "string"]]
     }
 
     private static func json(_ schema: JSONValue) -> JSONValue {
