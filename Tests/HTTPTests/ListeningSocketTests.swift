@@ -201,7 +201,10 @@ struct ListeningSocketTests {
             try await busy.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
             await started.wait()
             // All three are accepted by now, for they are in order.
-            async let finish: Void = server.server.finish(within: .seconds(3_600))
+            async let finish: Void = server.server.finish(
+                within: .seconds(3_600), lastChance: .seconds(3_600))
+            // Whatever else goes wrong, what waits for this one ends.
+            defer { released.fire() }
             while await server.server.isAccepting { await Task.yield() }
             for client in [fresh, used] {
                 try await client.send(Self.get)

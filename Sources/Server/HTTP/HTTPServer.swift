@@ -19,7 +19,7 @@ package actor HTTPServer {
     /// How long cancelled handlers have to end, and then their connections to close.
     private static let farewell = Duration.seconds(1)
     /// How long idle connections may bring a last request once no new ones are accepted.
-    private static let lastChance = Duration.seconds(1)
+    package static let lastChance = Duration.seconds(1)
     /// So many connections are accepted before others have their turn on the threads.
     private static let acceptedPerTurn = 8
 
@@ -116,12 +116,16 @@ package actor HTTPServer {
     /// Every answer is the last one of its connection. An idle connection is not closed at once, for
     /// a request may be on its way on it, which its client could not send again.
     ///
-    /// - Parameter grace: how long requests may go on; those that are not answered by then stay.
-    package func finish(within grace: Duration) async {
+    /// - Parameters:
+    ///   - grace: how long requests may go on; those that are not answered by then stay.
+    ///   - lastChance: how long requests may be on their way.
+    package func finish(
+        within grace: Duration, lastChance: Duration = HTTPServer.lastChance
+    ) async {
         guard !isShuttingDown else { return }
         stopAccepting()
         for connection in allConnections { connection.noteLastRequest() }
-        let patience = min(grace, Self.lastChance)
+        let patience = min(grace, lastChance)
         await waitUntilIdle(patience)
         for connection in allConnections { connection.drain() }
         await waitUntilIdle(grace - patience)
