@@ -187,7 +187,9 @@ struct OpenAPIDocument: Sendable {
         return .object(response)
     }
 
-    /// A body of text. A schema beside a stream of events would be read as that of each of them.
+    /// A body of text.
+    ///
+    /// A schema beside a stream of events would be read as that of each of them.
     private static func text(_ type: String) -> JSONValue {
         type == "text/event-stream" ? [:] : ["schema": ["type": "string"]]
     }
