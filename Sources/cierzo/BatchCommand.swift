@@ -63,7 +63,7 @@ struct BatchCommand: AsyncParsableCommand {
         var setup: JSONObject = ["model": .string(try Self.identity(of: model))]
         if let context { setup["context"] = .integer(context) }
         let batch = try LocalBatch(of: input, in: workPath, setup: setup)
-        // Files that are there now were put there before a kill, or are somebody else's.
+        // What is there now was put there just before a kill.
         if batch.batch.status.isFinal {
             return try end(batch.batch, batch.files, outputPath, errorPath, workPath)
         }

@@ -2,7 +2,7 @@
 """What Schemathesis does besides (see the program of that name).
 
 Half of what is made up is let be. The other half names what the server has, for a request of
-another model or response ends at once, and is given a short answer where the body limits none.
+another model, response, file or batch ends at once, and is given a short answer where the body limits none.
 """
 
 import functools

@@ -107,7 +107,7 @@ package final class ResidentEngine: CompletionEngine, LoadableModel {
         source.onCancellation { ticket.withdraw() }
         do throws(ServingError) {
             let position = try resident.wait(
-                as: ticket, count: request.choiceCount,
+                as: ticket, count: request.placeCount,
                 deadline: request.timeLimit.map { submitted + $0 }, inBackground: isBackground,
                 placesBefore: request.placesBefore
             ) { [self] result in
