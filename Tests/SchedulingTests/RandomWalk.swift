@@ -24,6 +24,7 @@ struct RandomWalk {
     private struct Walker {
         let id: SequenceID
         let promptCount: Int
+        let isBackground: Bool
         var hashes: [UInt64]
         var leftTokens: Int
         var forkCount: Int
@@ -101,7 +102,10 @@ struct RandomWalk {
         }
         request.forkCount = generator.once(in: 4) ? 1 + Int(generator.next() % 3) : 0
         request.priority = generator.once(in: 6) ? Int(generator.next() % 3) - 1 : 0
-        if generator.once(in: 6) { request.priority = SequenceRequest.backgroundPriority }
+        let backgroundCount = walkers.count { $0.isBackground }
+        if generator.once(in: 6), backgroundCount < configuration.maxQueuedSequences {
+            request.priority = SequenceRequest.backgroundPriority
+        }
         request.client = ClientID(rawValue: Int(generator.next() % 4))
         request.weight = Double(1 + request.client.rawValue)
         request.scope = CacheScope(rawValue: "\(scope)")
@@ -122,8 +126,9 @@ struct RandomWalk {
         hashes.removeFirst()
         walkers.append(
             Walker(
-                id: id, promptCount: hashes.count, hashes: hashes,
-                leftTokens: request.maxTokens, forkCount: request.forkCount))
+                id: id, promptCount: hashes.count,
+                isBackground: request.priority >= SequenceRequest.backgroundPriority,
+                hashes: hashes, leftTokens: request.maxTokens, forkCount: request.forkCount))
         events.added += 1
         recent.append(request)
         if recent.count > 8 { recent.removeFirst() }
@@ -277,8 +282,8 @@ struct RandomWalk {
             let tokens = nextTokens(fewerThan: origin.leftTokens)
             scheduler.fork(slice, into: id, token: tokens[0], then: Array(tokens.dropFirst()))
             var fork = Walker(
-                id: id, promptCount: origin.promptCount, hashes: origin.hashes,
-                leftTokens: origin.leftTokens, forkCount: 0)
+                id: id, promptCount: origin.promptCount, isBackground: origin.isBackground,
+                hashes: origin.hashes, leftTokens: origin.leftTokens, forkCount: 0)
             fork.append(tokens)
             walkers.append(fork)
             events.forked += 1
