@@ -46,6 +46,7 @@ def stop(browser, place):
     browser.click("#send[data-does=stop]")
     browser.until(lambda: browser.all(".status .aside"), "a word that it was stopped")
     text = browser.answer()
+    assert "tokens/s" in browser.text(".message.answer .measures"), "it does not tell how fast it was"
     browser.set_option("max_tokens", "16")
     browser.close_options()
     browser.click(".status .primary")

@@ -40,6 +40,10 @@ def models(browser, place):
     place.operated.request("/v1/models/unload", {"model": name})
     browser.until(lambda: place.operated.status(name) == "unloaded", "the model is not in memory")
     visit(browser, place, "operate/models")
+    browser.one("#operate-panel tbody tr")
+    hidden = browser.script("""return [...document.querySelectorAll('.tabs a')]
+        .filter((tab) => tab.getBoundingClientRect().right > innerWidth).map((tab) => tab.textContent)""")
+    assert not hidden, f"beyond the window: {hidden}"
     press(browser, name, "Load")
     browser.until(lambda: text_of(browser, name).startswith(f"{name} in memory"), "it is loaded")
     assert place.operated.status(name) == "loaded"

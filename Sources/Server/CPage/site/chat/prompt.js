@@ -25,7 +25,8 @@ export function requestBody(options, instructions, path, tools) {
     model: options.model || 'default',
     messages: path.flatMap(requestMessages),
     stream: true,
-    stream_options: { include_usage: true },
+    // With every event, so that an answer that is stopped or cut has its counts too.
+    stream_options: { include_usage: true, continuous_usage_stats: true },
   };
   const system = [instructions, options.system].filter(Boolean).join('\n\n');
   if (system) body.messages.unshift({ role: 'system', content: system });
