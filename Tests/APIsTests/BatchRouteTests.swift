@@ -302,6 +302,45 @@ import Testing
         #expect(refused["errors"]?["data"]?[0]?["code"] == "model_not_found")
     }
 
+    @Test func `a line that is given up and comes again is no request of the key's`() async throws {
+        let engine = ScriptedEngine { _ in AsyncStream { _ in } }
+        let server = try KeyedClient(
+            ["a": .with { $0.requestsPerDay = 2 }], engine: engine, batches: store,
+            isAccounted: true)
+        let made = try await server.post(
+            "/v1/batch/jobs",
+            #"{"endpoint": "/v1/completions", "requests": ["#
+                + #"{"custom_id": "0", "body": {"model": "default", "prompt": "abc"}}]}"#, as: "a")
+        #expect(made.status == 200, "\(made.text)")
+        let taken = Mutex<BatchTask?>(nil)
+        let runner = BatchRunner(
+            store, lineCount: { 1 }, report: { Issue.record("\($0)") },
+            answer: { task in
+                taken.withLock { $0 = task }
+                while !Task.isCancelled { await Task.yield() }
+                return .stopped
+            })
+        runner.start()
+        while taken.withLock({ $0 == nil }) { await Task.yield() }
+        await runner.stop()
+        let line = try #require(taken.withLock { $0 })
+        let api = server.client.server
+        for comesAgain in [true, true, true, false] {
+            let task = BatchTask(batch: line.batch, index: 0, body: line.body) { comesAgain }
+            engine.forget()
+            let work = Task { await api.answer(task) }
+            while engine.requests.isEmpty { await Task.yield() }
+            work.cancel()
+            guard case .stopped = await work.value else {
+                Issue.record("it was answered")
+                return
+            }
+        }
+        let usage = try server.usage()
+        #expect(usage.map(\.counts.requests) == [1])
+        #expect(usage.map(\.counts.abandoned) == [1])
+    }
+
     @Test func `a key that has been revoked ends its batches`() async throws {
         let client = TestClient(batches: store)
         let batch = try store.make(

@@ -58,6 +58,33 @@ import Testing
         #expect(wait(caller) != 0)
     }
 
+    @Test func `a request of yesterday that will come again takes nothing off today's`() throws {
+        let caller = caller { $0.requestsPerDay = 2 }
+        let lease = try AccessLease(caller, in: book, inBackground: true)
+        clock.pass(86_400)
+        #expect(wait(caller) == 0)
+        lease.withdraw()
+        #expect(wait(caller) == 0)
+        #expect(wait(caller) != 0)
+    }
+
+    @Test func `what is kept for the background keeps nobody from asking`() throws {
+        let caller = caller { $0.tokensPerDay = 100 }
+        let line = try AccessLease(caller, in: book, inBackground: true)
+        try line.reserve(prompt: 10, answer: 90)
+        let other = try AccessLease(caller, in: book)
+        try other.reserve(prompt: 10, answer: 50)
+        other.settle(tokens: 60)
+        #expect(book.report(of: caller).tokens?.remaining == 40)
+        // Another line finds all that is kept.
+        #expect(throws: LimitRefusal.self) {
+            try AccessLease(caller, in: book, inBackground: true)
+        }
+        line.settle(tokens: 40)
+        #expect(book.report(of: caller).tokens?.remaining == 0)
+        #expect(wait(caller) != 0)
+    }
+
     @Test(arguments: [1, 7, 59, 61, 997])
     func `the time that is told is exact to the millisecond`(limit: Int) throws {
         let caller = caller { $0.requestsPerMinute = limit }

@@ -395,8 +395,89 @@ import Testing
         await next.stop()
         #expect(batch.status == .failed)
         #expect(batch.faults.map(\.code).first == "batch_unreadable")
+        // What was answered is not lost with the rest.
+        #expect(try harness.lines(of: batch.outputFile).count == 2)
         #expect(try harness.files.remove(input, of: "one"))
         #expect(try harness.store.remove(made.id, of: "one"))
+    }
+
+    @Test func `lines that cannot be read are told, not read again and again`() async throws {
+        let harness = try BatchHarness(in: folder)
+        let made = try harness.make([BatchHarness.line("a")])
+        try FileManager.default.removeItem(
+            atPath: harness.path + "/files/" + made.order.inputFiles[0])
+        let runner = harness.runner()
+        runner.start()
+        let batch = try await harness.wait(for: made.id)
+        await runner.stop()
+        #expect(batch.status == .failed)
+        #expect(batch.faults.map(\.code).first == "batch_unreadable")
+    }
+
+    @Test func `answers that are gone are not told for other lines`() async throws {
+        let harness = try BatchHarness(in: folder)
+        let made = try harness.make((0..<4).map { BatchHarness.line("\($0)") })
+        let runner = harness.runner(lineCount: 1) { task in
+            task.index < 2 ? await BatchHarness.echo(task) : .later(.seconds(1))
+        }
+        runner.start()
+        _ = try await harness.wait(for: made.id) { $0.doneCount == 2 }
+        await runner.stop()
+        // As a disk may be after the power was gone.
+        try FileManager.default.removeItem(atPath: harness.path + "/work/" + made.id)
+        let next = harness.runner()
+        next.start()
+        let batch = try await harness.wait(for: made.id)
+        await next.stop()
+        #expect(batch.status == .failed)
+        #expect(batch.faults.map(\.code).first == "batch_unreadable")
+        #expect(batch.outputFile == nil)
+    }
+
+    @Test func `a line whose key has to wait is tried again when others have ended`() async throws {
+        let harness = try BatchHarness(in: folder)
+        let made = try harness.make((0..<4).map { BatchHarness.line("\($0)") })
+        let asked = Mutex(Set<Int>())
+        let hasEnded = Mutex(false)
+        let runner = harness.runner(lineCount: 4) { task in
+            asked.withLock { _ = $0.insert(task.index) }
+            if task.index == 0 {
+                // What is kept for it leaves nothing to the others.
+                while asked.withLock({ $0.count < 4 }), !Task.isCancelled { await Task.yield() }
+                hasEnded.withLock { $0 = true }
+                return await BatchHarness.echo(task)
+            }
+            return hasEnded.withLock { $0 }
+                ? await BatchHarness.echo(task) : .later(.seconds(3_600))
+        }
+        runner.start()
+        #expect(try await harness.wait(for: made.id).completedCount == 4)
+        await runner.stop()
+    }
+
+    @Test func `lines that are given up by a restart come again, those of who cancels do not`()
+        async throws
+    {
+        let harness = try BatchHarness(in: folder)
+        for isCancelled in [false, true] {
+            let made = try harness.make([BatchHarness.line("a")])
+            let comesAgain = Mutex<Bool?>(nil)
+            let runner = harness.runner { task in
+                while !Task.isCancelled { await Task.yield() }
+                comesAgain.withLock { $0 = task.comesAgain() }
+                return .stopped
+            }
+            runner.start()
+            _ = try await harness.wait(for: made.id) { $0.status == .inProgress }
+            if isCancelled {
+                _ = try harness.store.cancel(made.id, of: "one")
+                _ = try await harness.wait(for: made.id)
+            }
+            await runner.stop()
+            // It may not have been asked yet when it was stopped.
+            #expect(comesAgain.withLock { $0 } != isCancelled)
+            if !isCancelled { _ = try harness.store.cancel(made.id, of: "one") }
+        }
     }
 
     @Test func `work of a batch that has ended does not outlast the next start`() async throws {

@@ -356,10 +356,91 @@ import Testing
         #expect(Self.decide(&schedule, at: quiet - .milliseconds(1)).isEmpty)
         #expect(schedule.nextDeadline(after: quiet - .milliseconds(1)) == quiet)
         // Nor one that is busy, whoever with.
-        #expect(Self.decide(&schedule, at: quiet + .seconds(600), busy: [0]).isEmpty)
-        #expect(Self.decide(&schedule, at: quiet + .seconds(600), withBackground: [0]).isEmpty)
+        #expect(Self.decide(&schedule, at: quiet + .seconds(500), busy: [0]).isEmpty)
+        #expect(Self.decide(&schedule, at: quiet + .seconds(500), withBackground: [0]).isEmpty)
         #expect(!schedule.entries[0].isDraining)
         try Self.expectUnloading(of: 0, Self.decide(&schedule, at: quiet))
+    }
+
+    @Test func `models that only the background uses take turns`() throws {
+        let start = ContinuousClock.now
+        var schedule = Self.schedule(budget: 10, modelCount: 2, at: start)
+        try Self.load(0, &schedule, inBackground: true, at: start)
+        _ = try Self.wait(for: 1, &schedule, inBackground: true, at: start).get()
+        let end = start + ResidencySchedule.turn
+        #expect(
+            Self.decide(&schedule, at: end - .milliseconds(1), withBackground: [0]).isEmpty)
+        #expect(!schedule.entries[0].isDraining)
+        #expect(Self.decide(&schedule, at: end, withBackground: [0]).isEmpty)
+        #expect(schedule.entries[0].isDraining)
+        // Somebody else uses it all the same, and for some time nobody asks for room.
+        _ = try Self.wait(for: 0, &schedule, inBackground: false, at: end).get()
+        let actions = Self.decide(&schedule, at: end, withBackground: [0])
+        guard case .resume(0, _) = try #require(actions.first) else {
+            Issue.record("\(actions)")
+            return
+        }
+        schedule.leave(0, inBackground: false, at: end)
+        let later = end + ResidencySchedule.quietTime
+        #expect(
+            Self.decide(&schedule, at: later - .milliseconds(1), withBackground: [0]).isEmpty)
+        #expect(!schedule.entries[0].isDraining)
+        #expect(Self.decide(&schedule, at: later, withBackground: [0]).isEmpty)
+        // Its own lines wait then; the room is for those who have waited for it.
+        _ = try Self.wait(for: 0, &schedule, inBackground: true, at: start).get()
+        try Self.expectUnloading(of: 0, Self.decide(&schedule, at: later))
+        schedule.noteUnloaded(0)
+        try Self.expectLoading(of: 1, Self.decide(&schedule, at: later))
+    }
+
+    @Test func `what was loaded for long stays for longer`() throws {
+        let start = ContinuousClock.now
+        var schedule = Self.schedule(budget: 10, modelCount: 2, at: start)
+        _ = try Self.wait(for: 0, &schedule, inBackground: true, at: start).get()
+        try Self.expectLoading(of: 0, Self.decide(&schedule, at: start))
+        schedule.noteLoaded(0, byteCount: 10, took: .seconds(100), at: start)
+        _ = Self.decide(&schedule, at: start)
+        schedule.leave(0, inBackground: true, at: start)
+        _ = try Self.wait(for: 1, &schedule, inBackground: true, at: start).get()
+        let end = start + .seconds(1_000)
+        #expect(Self.decide(&schedule, at: end - .milliseconds(1)).isEmpty)
+        #expect(schedule.nextDeadline(after: end - .milliseconds(1)) == end)
+        try Self.expectUnloading(of: 0, Self.decide(&schedule, at: end))
+    }
+
+    @Test func `what an operator has unloaded stays so until somebody else asks for it`() throws {
+        let start = ContinuousClock.now
+        var schedule = Self.schedule(budget: 10, modelCount: 1, at: start)
+        try Self.load(0, &schedule, inBackground: true, at: start)
+        schedule.dismiss(0)
+        #expect(Self.decide(&schedule, at: start, busy: [0]).isEmpty)
+        try Self.expectUnloading(of: 0, Self.decide(&schedule, at: start, withBackground: [0]))
+        schedule.noteUnloaded(0)
+        _ = try Self.wait(for: 0, &schedule, inBackground: true, at: start).get()
+        #expect(Self.decide(&schedule, at: start).isEmpty)
+        _ = try Self.wait(for: 0, &schedule, inBackground: false, at: start).get()
+        try Self.expectLoading(of: 0, Self.decide(&schedule, at: start))
+    }
+
+    @Test func `nobody is sent away while a model is loaded for the background`() throws {
+        let start = ContinuousClock.now
+        var schedule = ResidencySchedule(.init(budget: 10, longestWait: .seconds(60)))
+        for index in 0..<2 {
+            _ = schedule.add(
+                name: "model \(index)", byteCount: 10, isPinned: false, maxWaiting: 9, at: start)
+        }
+        _ = try Self.wait(for: 1, &schedule, inBackground: true, at: start).get()
+        try Self.expectLoading(of: 1, Self.decide(&schedule, at: start))
+        _ = try Self.wait(for: 0, &schedule, inBackground: false, at: start).get()
+        let end = start + .seconds(300)
+        #expect(Self.decide(&schedule, at: end).isEmpty)
+        schedule.noteLoaded(1, byteCount: 10, took: .seconds(300), at: end)
+        for case .resume(1, _) in Self.decide(&schedule, at: end) {
+            schedule.leave(1, inBackground: true, at: end)
+        }
+        try Self.expectUnloading(of: 1, Self.decide(&schedule, at: end, withBackground: [1]))
+        schedule.noteUnloaded(1)
+        try Self.expectLoading(of: 0, Self.decide(&schedule, at: end))
     }
 
     @Test func `a model that only the background uses makes room at once`() throws {

@@ -29,7 +29,10 @@ package final class AccessLease: Sendable {
         self.caller = caller
         self.book = book
         self.inBackground = inBackground
-        if let refusal = book.enter(caller, inBackground: inBackground) {
+        let refusal = state.withLock { state in
+            book.enter(caller, inBackground: inBackground, into: &state.reservation)
+        }
+        if let refusal {
             // What never came in has no place to give back.
             state.withLock { $0.hasEnded = true }
             throw refusal

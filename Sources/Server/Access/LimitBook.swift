@@ -13,6 +13,8 @@ package final class LimitBook: Sendable {
         var tokens: TokenBucket?
         var requestsOfDay: DayCount
         var tokensOfDay: DayCount
+        /// What of that is kept for requests of the background, and may never be needed.
+        var keptInBackground: DayCount
         var running = 0
         /// Whether it holds what was consumed before the process began, by somebody who has not asked
         /// since.
@@ -21,6 +23,7 @@ package final class LimitBook: Sendable {
         init(at clock: AccessClock) {
             requestsOfDay = DayCount(at: clock.unixTime())
             tokensOfDay = requestsOfDay
+            keptInBackground = requestsOfDay
         }
 
         /// Takes over limits that may have changed, and adds what the time has brought.
@@ -40,6 +43,15 @@ package final class LimitBook: Sendable {
             let time = clock.unixTime()
             requestsOfDay.turn(to: time)
             tokensOfDay.turn(to: time)
+            keptInBackground.turn(to: time)
+        }
+
+        /// What was used of the day's tokens, as it is told to those who ask themselves: nothing that
+        /// is only kept for the background keeps them from asking.
+        var tokensUsed: DayCount {
+            var count = tokensOfDay
+            count.add(-keptInBackground.used)
+            return count
         }
 
         /// Whether a new account would allow the same.
@@ -108,18 +120,24 @@ package final class LimitBook: Sendable {
     ///   - caller: whose it is.
     ///   - inBackground: whether it waits while anybody else asks: then only days count, for what is
     ///     done when nobody wants the machine takes nothing of a minute from anybody.
+    ///   - reservation: receives the day on which it came.
     /// - Returns: why it has to come later, if it has.
-    func enter(_ caller: Caller, inBackground: Bool) -> LimitRefusal? {
-        with(caller) { account in
+    func enter(
+        _ caller: Caller, inBackground: Bool, into reservation: inout Reservation
+    ) -> LimitRefusal? {
+        let (found, day) = with(caller) { account -> (LimitRefusal?, Int) in
+            let day = account.requestsOfDay.day
             if let refusal = refusal(of: caller, account, inBackground: inBackground) {
-                return refusal
+                return (refusal, day)
             }
             account.requestsOfDay.add(1)
-            if inBackground { return nil }
+            if inBackground { return (nil, day) }
             account.running += 1
             account.requests?.take(1)
-            return nil
+            return (nil, day)
         }
+        reservation.entered = day
+        return found
     }
 
     private func refusal(
@@ -162,10 +180,11 @@ package final class LimitBook: Sendable {
         }
         if let limit = account.limits.tokensPerDay {
             let needed = prompt > limit ? prompt : min(requested, limit)
-            if account.tokensOfDay.used + needed > limit {
+            let used = (inBackground ? account.tokensOfDay : account.tokensUsed).used
+            if used + needed > limit {
                 return LimitRefusal(
                     kind: .tokens, span: "day", name: caller.name, limit: limit,
-                    used: account.tokensOfDay.used, requested: needed,
+                    used: used, requested: needed,
                     wait: prompt > limit ? nil : DayCount.wait(at: clock.unixTime()))
             }
         }
@@ -177,6 +196,8 @@ package final class LimitBook: Sendable {
         var ofMinute = 0
         var ofDay = 0
         var day = 0
+        /// The day on which the request came.
+        var entered = 0
     }
 
     /// Keeps tokens for a request.
@@ -193,21 +214,23 @@ package final class LimitBook: Sendable {
         for caller: Caller, prompt: Int, answer: Int, into reservation: inout Reservation,
         inBackground: Bool
     ) -> LimitRefusal? {
+        let entered = reservation.entered
         let (refusal, kept) = with(caller) { account -> (LimitRefusal?, Reservation) in
             let requested = prompt + answer
             if let refusal = tokenRefusal(
                 of: caller, account, prompt: prompt, requested: requested,
                 inBackground: inBackground)
             {
-                return (refusal, Reservation())
+                return (refusal, Reservation(entered: entered))
             }
             let kept = Reservation(
                 ofMinute: inBackground
                     ? 0 : min(requested, account.tokens?.capacity ?? requested),
                 ofDay: min(requested, account.limits.tokensPerDay ?? requested),
-                day: account.tokensOfDay.day)
+                day: account.tokensOfDay.day, entered: entered)
             account.tokens?.take(kept.ofMinute)
             account.tokensOfDay.add(kept.ofDay)
+            if inBackground { account.keptInBackground.add(kept.ofDay) }
             return (nil, kept)
         }
         reservation = kept
@@ -227,7 +250,10 @@ package final class LimitBook: Sendable {
         isCounted: Bool = true
     ) {
         with(caller) { account in
-            if !isCounted { account.requestsOfDay.add(-1) }
+            // A request of yesterday counts no more.
+            if !isCounted, reservation.entered == account.requestsOfDay.day {
+                account.requestsOfDay.add(-1)
+            }
             if !inBackground {
                 account.running = max(0, account.running - 1)
                 account.tokens?.take(tokens - reservation.ofMinute)
@@ -235,6 +261,7 @@ package final class LimitBook: Sendable {
             // What was kept yesterday is gone with the day.
             let isSameDay = reservation.day == account.tokensOfDay.day
             account.tokensOfDay.add(tokens - (isSameDay ? reservation.ofDay : 0))
+            if inBackground, isSameDay { account.keptInBackground.add(-reservation.ofDay) }
         }
     }
 
@@ -276,7 +303,7 @@ package final class LimitBook: Sendable {
             LimitReport(
                 requests: allowance(
                     account.requests, account.limits.requestsPerDay, account.requestsOfDay),
-                tokens: allowance(account.tokens, account.limits.tokensPerDay, account.tokensOfDay))
+                tokens: allowance(account.tokens, account.limits.tokensPerDay, account.tokensUsed))
         }
     }
 }

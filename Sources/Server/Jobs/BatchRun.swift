@@ -21,6 +21,8 @@ final class BatchRun: Sendable {
         var stop: Stop?
         /// For how long it rests when what is being answered has been, for the key has to wait.
         var pause: Duration?
+        /// How many of the lines that are being answered wait for another day.
+        var delayedCount = 0
         /// What answers lines.
         var answering: Task<Void, Never>?
         var whole: Task<Void, Never>?
@@ -48,6 +50,9 @@ final class BatchRun: Sendable {
 
     /// The batch as it was at the beginning.
     let batch: StoredBatch
+
+    /// When its work has begun.
+    let begun = ContinuousClock.now
     private let work: BatchWork
     private let store: BatchStore
     private let judge: @Sendable (StoredBatch, String?) -> BatchFault?
@@ -98,22 +103,22 @@ final class BatchRun: Sendable {
     private func run() async throws(BatchRefusal) {
         // It may have ended since it was chosen.
         guard var batch = try await current(), !batch.status.isFinal else { return }
-        if batch.status == .validating, stopReason == nil {
-            try await onDisk { [self] () throws(BatchRefusal) in
-                try work.validate(self.batch, isStopped: { [self] in stopReason != nil }) {
-                    [self] in judge(self.batch, $0)
+        do throws(BatchRefusal) {
+            if batch.status == .validating, stopReason == nil {
+                try await onDisk { [self] () throws(BatchRefusal) in
+                    try work.validate(self.batch, isStopped: { [self] in stopReason != nil }) {
+                        [self] in judge(self.batch, $0)
+                    }
                 }
+                guard let validated = try await current() else { return }
+                batch = validated
             }
-            guard let validated = try await current() else { return }
-            batch = validated
-        }
-        if batch.status == .inProgress, stopReason == nil {
-            do throws(BatchRefusal) {
+            if batch.status == .inProgress, stopReason == nil {
                 try await answerLines(of: batch)
-            } catch {
-                guard case .store(let error) = error, error.isDamage else { throw error }
-                stop(.end(.failed, BatchFault(error)))
             }
+        } catch {
+            guard case .store(let error) = error, error.isDamage else { throw error }
+            stop(.end(.failed, BatchFault(error)))
         }
         let ending: (status: BatchStatus, fault: BatchFault?)
         switch stopReason {
@@ -133,6 +138,14 @@ final class BatchRun: Sendable {
     }
 
     private var stopReason: Stop? { state.withLock { $0.stop } }
+
+    /// Whether lines that are given up now will be answered again.
+    private var comesAgain: Bool {
+        switch stopReason {
+        case .restart, .failure: true
+        case .end, nil: false
+        }
+    }
 
     private func current() async throws(BatchRefusal) -> StoredBatch? {
         try await onDisk { [self] () throws(BatchRefusal) in try store.batch(batch.id) }
@@ -224,12 +237,16 @@ final class BatchRun: Sendable {
         do throws(BatchRefusal) {
             let read = try await onDisk { [self] () throws(BatchRefusal) in
                 do throws(JobsError) {
+                    // An answer that finds no room would be computed for nothing.
+                    try store.files.requireFreeDisk()
                     return try work.line(line, files.inputs, batch.form)
                 } catch {
                     throw .store(error)
                 }
             }
-            let task = BatchTask(batch: batch, index: line.index, body: read.body)
+            let task = BatchTask(batch: batch, index: line.index, body: read.body) { [self] in
+                comesAgain
+            }
             var delay = Duration.milliseconds(20)
             while !Task.isCancelled {
                 switch await answer(task) {
@@ -241,8 +258,7 @@ final class BatchRun: Sendable {
                             line: line, bytes: bytes, isFailed: !(200..<300).contains(status),
                             usage: usage), files.work)
                 case .later(let wait) where wait > Self.longestWait:
-                    // Others may have its place until a new day.
-                    return state.withLock { $0.pause = min(wait, .seconds(600)) }
+                    if await mustPause(for: wait) { return }
                 case .later(let wait):
                     try? await Task.sleep(for: max(delay, wait))
                     delay = min(delay * 2, .seconds(2))
@@ -259,6 +275,30 @@ final class BatchRun: Sendable {
                 return stop(.failure(error))
             }
             stop(.end(.failed, BatchFault(reason)))
+        }
+    }
+
+    /// Has a line wait that the key cannot have answered today.
+    ///
+    /// What is kept for the lines that are being answered is more than they need, as a rule. So it may
+    /// be tried again when some of them have ended; where there are none, others may have the batch's
+    /// place for some time.
+    ///
+    /// - Returns: whether the batch pauses.
+    private func mustPause(for wait: Duration) async -> Bool {
+        let isOver = state.withLock { state in
+            if state.pause == nil, state.delayedCount + 1 < state.runningCount {
+                state.delayedCount += 1
+                return false
+            }
+            state.pause = state.pause ?? min(wait, .seconds(600))
+            return true
+        }
+        if isOver { return true }
+        try? await Task.sleep(for: .seconds(2))
+        return state.withLock { state in
+            state.delayedCount -= 1
+            return state.pause != nil
         }
     }
 

@@ -25,12 +25,19 @@ package final class BatchRunner: Sendable {
         var nextNotice: Int?
         /// Batches that failed by no fault of theirs, and when they are taken up again.
         var resting: [String: ContinuousClock.Instant] = [:]
+        /// How often they did so, one time after the other.
+        var failureCounts: [String: Int] = [:]
+        /// When work for an owner has ended last.
+        var lastServed: [String: ContinuousClock.Instant] = [:]
         /// Batches whose keys have to wait for long, and until when.
         var paused: [String: ContinuousClock.Instant] = [:]
     }
 
-    /// How long a batch rests after the disk has failed it.
+    /// How long a batch rests after the disk has failed it; twice as long each further time, up to five.
     private static let rest = Duration.seconds(30)
+
+    /// After so much time, an owner's batch makes room for that of one who has none running.
+    private static let turn = Duration.seconds(600)
 
     private let store: BatchStore
     private let lineCount: @Sendable () -> Int
@@ -169,7 +176,12 @@ package final class BatchRunner: Sendable {
             }
             if batch.expiresAt > now { due = min(due, batch.expiresAt) }
         }
-        // First those of owners that have none running, then the oldest.
+        // First those of owners that have none running and have waited longest, then the oldest.
+        let lastServed = state.withLock { state in
+            let owners = Set(batches.map(\.order.owner))
+            state.lastServed = state.lastServed.filter { owners.contains($0.key) }
+            return state.lastServed
+        }
         let waiting = batches.enumerated().filter { _, batch in
             state.withLock { state in
                 state.runs[batch.id] == nil
@@ -177,8 +189,15 @@ package final class BatchRunner: Sendable {
                     && (isEnding(batch) || state.paused[batch.id].map { $0 <= .now } ?? true)
             }
         }.sorted { one, other in
-            (owners[one.element.order.owner] ?? 0, one.offset)
-                < (owners[other.element.order.owner] ?? 0, other.offset)
+            let (first, second) = (one.element.order.owner, other.element.order.owner)
+            if owners[first] != owners[second] {
+                return (owners[first] ?? 0) < (owners[second] ?? 0)
+            }
+            if lastServed[first] != lastServed[second] {
+                guard let end = lastServed[second] else { return false }
+                return lastServed[first].map { $0 < end } ?? true
+            }
+            return one.offset < other.offset
         }.map(\.element)
         if state.withLock({ !$0.resting.isEmpty || !$0.paused.isEmpty }) {
             due = min(due, now + 30)
@@ -194,7 +213,10 @@ package final class BatchRunner: Sendable {
                 let owner = batch.order.owner
                 if isFirstRound, owners[owner] != nil { continue }
                 guard begin(batch) else {
-                    if isFirstRound { makeRoom() }
+                    if isFirstRound {
+                        makeRoom()
+                        due = min(due, now + 60)
+                    }
                     return due
                 }
                 taken.insert(batch.id)
@@ -204,12 +226,17 @@ package final class BatchRunner: Sendable {
         return due
     }
 
-    /// Stops the last batch of an owner that has several, for one that has none; it goes on later.
+    /// Stops the last batch of an owner that has several, for one that has none, or else the one that
+    /// has run longest, if that is long enough; it goes on later.
     private func makeRoom() {
         let runs = state.withLock { Array($0.runs.values) }
         let owners = Dictionary(grouping: runs, by: \.batch.order.owner)
         let most = owners.values.max { $0.count < $1.count } ?? []
-        guard most.count > 1 else { return }
+        guard most.count > 1 else {
+            let oldest = runs.min { $0.begun < $1.begun }
+            if let oldest, oldest.begun + Self.turn <= .now { oldest.stop(.restart) }
+            return
+        }
         most.max { ($0.batch.createdAt, $0.batch.id) < ($1.batch.createdAt, $1.batch.id) }?
             .stop(.restart)
     }
@@ -246,8 +273,11 @@ package final class BatchRunner: Sendable {
             state.withLock { state in
                 state.runs[batch.id] = nil
                 state.paused[batch.id] = run?.pause.map { .now + $0 }
+                state.lastServed[batch.order.owner] = .now
                 state.mayTell = true
-                if failure != nil { state.resting[batch.id] = .now + Self.rest }
+                let count = failure == nil ? nil : (state.failureCounts[batch.id] ?? 0) + 1
+                state.failureCounts[batch.id] = count
+                state.resting[batch.id] = count.map { .now + Self.rest * (1 << min($0 - 1, 4)) }
             }
             if let failure {
                 report("the batch \(batch.id) rests, and will be taken up later: \(failure)")

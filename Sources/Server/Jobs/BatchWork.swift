@@ -15,11 +15,18 @@ package struct BatchTask: Sendable {
     /// The request.
     package let body: JSONObject
 
+    /// Whether it will be answered again, where it is given up now.
+    package let comesAgain: @Sendable () -> Bool
+
     /// A line.
-    package init(batch: StoredBatch, index: Int, body: JSONObject) {
+    package init(
+        batch: StoredBatch, index: Int, body: JSONObject,
+        comesAgain: @escaping @Sendable () -> Bool = { false }
+    ) {
         self.batch = batch
         self.index = index
         self.body = body
+        self.comesAgain = comesAgain
     }
 }
 
@@ -137,6 +144,10 @@ struct BatchWork {
     /// Opens the work file as far as it counts.
     func open(_ batch: StoredBatch) throws(JobsError) -> WorkFile {
         let work = try store.files.workFile(id)
+        // What is gone must not be written anew: lines would be told answers of others.
+        guard work.byteCount >= batch.workByteCount else {
+            throw .damaged("the work of the batch \(id)")
+        }
         try work.truncate(to: batch.workByteCount)
         return work
     }
@@ -189,13 +200,18 @@ struct BatchWork {
 
     /// Writes the files of a batch, and ends it.
     ///
-    /// Where what it has cannot be read any more, it ends without files.
+    /// Lines that cannot be read any more are left out. Where nothing can, it ends without files.
     func finish(_ batch: StoredBatch) throws(BatchRefusal) {
         guard var ending = batch.ending else { return }
         var written: (output: String?, errors: String?)
         var faults: [BatchFault] = []
         do throws(JobsError) {
-            written = try writeFiles(of: batch)
+            let (files, damage) = try writeFiles(of: batch)
+            written = files
+            if let damage {
+                faults = [BatchFault(damage)]
+                if ending == .completed { ending = .failed }
+            }
         } catch {
             // An operator may bring back a key, for those whose answers are still wanted.
             let isWanted = ending == .completed && batch.expiresAt > store.unixTime()
@@ -216,32 +232,49 @@ struct BatchWork {
         do throws(JobsError) { try store.files.removeWorkFile(id) } catch { throw .store(error) }
     }
 
-    /// The ids of the files of answers and of errors, where there are such.
+    /// The ids of the files of answers and of errors, where there are such, and what kept lines out of
+    /// them: a bad place of the disk takes no other line along.
     private func writeFiles(
         of batch: StoredBatch
-    ) throws(JobsError) -> (output: String?, errors: String?) {
+    ) throws(JobsError) -> ((output: String?, errors: String?), damage: JobsError?) {
         let writing = BatchOutput(batch, store.files)
         let work = try open(batch)
-        let inputs = try inputs(of: batch)
+        var inputs: [FileReader]?
+        var damage: JobsError?
         var next = 0
         while true {
             let lines = try page(from: next)
             guard let last = lines.last else { break }
             for line in lines {
-                if let place = line.place {
-                    guard let record = try work.record(at: place) else {
-                        throw .damaged("the work of the batch \(id)")
-                    }
-                    try writing.append(record.bytes, isFailed: line.isFailed)
-                } else {
-                    let found = try self.line(line, inputs, batch.form)
-                    try writing.append(
-                        BatchOutput.unanswered(found, line.index, of: batch), isFailed: true)
+                do throws(JobsError) {
+                    let bytes = try result(of: line, work, &inputs, batch)
+                    try writing.append(bytes, isFailed: line.isFailed || line.place == nil)
+                } catch {
+                    guard error.isDamage else { throw error }
+                    damage = damage ?? error
                 }
             }
             next = last.index + 1
         }
-        return try writing.finish()
+        return (try writing.finish(), damage)
+    }
+
+    /// What a line's file has of it; the inputs are opened for the first one without an answer.
+    private func result(
+        of line: BatchTable.Line, _ work: WorkFile, _ inputs: inout [FileReader]?,
+        _ batch: StoredBatch
+    ) throws(JobsError) -> [UInt8] {
+        if let place = line.place {
+            guard let record = try work.record(at: place) else {
+                throw .damaged("the work of the batch \(id)")
+            }
+            return record.bytes
+        }
+        let files: [FileReader]
+        if let inputs { files = inputs } else { files = try self.inputs(of: batch) }
+        inputs = files
+        return BatchOutput.unanswered(
+            try self.line(line, files, batch.form), line.index, of: batch)
     }
 
     private func page(from index: Int) throws(JobsError) -> [BatchTable.Line] {

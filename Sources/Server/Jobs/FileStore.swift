@@ -214,19 +214,26 @@ package final class FileStore: Sendable {
 
     /// Deletes all files whose time is over and that nothing holds.
     package func removeExpired() {
+        let now = unixTime()
+        var failure: JobsError?
         do throws(JobsError) {
-            let now = unixTime()
             while true {
                 let expired = try database.write { database in
                     let expired = try FileTable.expired(at: now, in: database)
                     for file in expired { try FileTable.remove(file.id, in: database) }
                     return expired
                 }
-                if expired.isEmpty { return }
-                for file in expired { try removeBytes(of: file) }
+                if expired.isEmpty { break }
+                for file in expired {
+                    // The others can be deleted all the same.
+                    do throws(JobsError) { try removeBytes(of: file) } catch { failure = error }
+                }
             }
         } catch {
-            report("files that have expired are not deleted, and will be later: \(error)")
+            failure = error
+        }
+        if let failure {
+            report("files that have expired are not deleted, and will be later: \(failure)")
         }
     }
 
@@ -245,9 +252,9 @@ package final class FileStore: Sendable {
     /// What a job writes as it goes on: opened as it was left, or made.
     package func workFile(_ id: String) throws(JobsError) -> WorkFile {
         precondition(Self.isName(id), "\(id) is no name of a file")
-        return try WorkFile(
-            name: id, file: try DiskFile.goOn(work + "/" + id),
-            key: key)
+        let file = try DiskFile.goOn(work + "/" + id)
+        try Self.syncFolder(work)
+        return try WorkFile(name: id, file: file, key: key)
     }
 
     /// Deletes what a job wrote, if there is something.

@@ -11,8 +11,9 @@
 /// unloaded when those that they have are done. So nobody starves, however busy another model is.
 ///
 /// The background gives way to all others here, too: its requests take no place of theirs in a queue,
-/// have a model unloaded only where nobody else has used it for ``quietTime``, and never make a busy
-/// one drain. A model that has nothing but the background to do is idle to everybody else.
+/// have a model unloaded only where nobody else has used it for ``quietTime``, and never make one drain
+/// that anybody else uses. A model that has nothing but the background to do is idle to everybody else.
+/// Models that only the background uses take turns.
 package struct ResidencySchedule {
     /// A time.
     package typealias Instant = ContinuousClock.Instant
@@ -92,6 +93,12 @@ package struct ResidencySchedule {
         /// Whether anybody but the background has used it and may not be done.
         fileprivate var isUsed = false
         fileprivate(set) var loadedAt: Instant
+        /// What its last loading took.
+        fileprivate var loadDuration = Duration.zero
+        /// Whether it is being loaded, or was, for the background alone.
+        fileprivate var isForBackground = false
+        /// Whether an operator had it unloaded, and nobody but the background wants it since.
+        fileprivate var isDismissed = false
         fileprivate(set) var failure: Failure?
         fileprivate(set) var counts = Counts()
 
@@ -108,6 +115,18 @@ package struct ResidencySchedule {
 
         /// Since when it is waited for; nil if it is not.
         fileprivate var since: Instant? { wanted ?? waiters.first?.since }
+
+        /// From when the background may have it unloaded where it is idle: what was loaded for minutes
+        /// is used for some more.
+        fileprivate var unloadableSince: Instant {
+            let quietTime = ResidencySchedule.quietTime
+            return max(lastUsed + quietTime, loadedAt + max(quietTime, loadDuration * 10))
+        }
+
+        /// When it makes room for another one, where only the background uses both.
+        fileprivate var endOfTurn: Instant {
+            loadedAt + max(ResidencySchedule.turn, loadDuration * 10)
+        }
 
         /// Takes note of a use, if it is not of the background.
         fileprivate mutating func noteUse(inBackground: Bool, at now: Instant) {
@@ -137,6 +156,10 @@ package struct ResidencySchedule {
     /// has just read an answer may ask on.
     package static let quietTime = Duration.seconds(60)
 
+    /// How long a model that only the background uses stays in memory, however much there is to do for
+    /// it, while the background waits for another one.
+    package static let turn = Duration.seconds(600)
+
     let configuration: ModelResidency.Configuration
 
     /// All models.
@@ -149,6 +172,8 @@ package struct ResidencySchedule {
     /// How often a model was loaded into memory that others had to give up for it.
     package private(set) var swapCount = 0
     private var nextWaiter: UInt64 = 1
+    /// When a model was loaded last for the background alone, which nobody can end before.
+    private var backgroundLoadEnd: Instant?
     /// The models that others were unloaded for.
     private var displacing: Set<Int> = []
 
@@ -280,6 +305,7 @@ package struct ResidencySchedule {
     /// Asks for a model to be in memory, though nobody has a request.
     package mutating func want(_ index: Int, at now: Instant) {
         entries[index].isUnwanted = false
+        entries[index].isDismissed = false
         guard [.unloaded, .unloading].contains(entries[index].status) else { return }
         if let failure = entries[index].failure {
             // Who asks for it by name may have mended it.
@@ -289,9 +315,11 @@ package struct ResidencySchedule {
         if entries[index].wantedSince == nil { entries[index].wantedSince = now }
     }
 
-    /// Asks for a model to be unloaded as soon as it has nothing to do.
+    /// Asks for a model to be unloaded as soon as it has nothing to do for anybody but the background,
+    /// and not to be loaded again for that.
     package mutating func dismiss(_ index: Int) {
         entries[index].wantedSince = nil
+        entries[index].isDismissed = true
         if [.loaded, .loading].contains(entries[index].status) { entries[index].isUnwanted = true }
     }
 
@@ -309,6 +337,8 @@ package struct ResidencySchedule {
         entries[index].status = .loaded
         entries[index].byteCount = byteCount
         entries[index].loadedAt = now
+        entries[index].loadDuration = duration
+        endBackgroundLoad(of: index, at: now)
         if entries[index].wanted != nil { entries[index].lastUsed = now }
         entries[index].wantedSince = nil
         entries[index].failure = nil
@@ -332,9 +362,15 @@ package struct ResidencySchedule {
         entries[index].wantedSince = nil
         entries[index].isUnwanted = false
         entries[index].counts.failures += 1
+        endBackgroundLoad(of: index, at: now)
         displacing.remove(index)
         defer { entries[index].waiters = [] }
         return (entries[index].waiters, delay)
+    }
+
+    private mutating func endBackgroundLoad(of index: Int, at now: Instant) {
+        if entries[index].isForBackground { backgroundLoadEnd = now }
+        entries[index].isForBackground = false
     }
 
     /// Takes note that a model's memory is given back.
@@ -371,7 +407,7 @@ package struct ResidencySchedule {
         refuseLate(at: now, &actions)
         resumeWaiters(at: now, &actions)
         for index in entries.indices
-        where entries[index].isUnwanted && canUnload(index, isIdle) {
+        where entries[index].isUnwanted && canUnload(index, isQuiet) {
             unload(index, because: "asked to", &actions)
         }
         placeWaiting(at: now, isIdle, isQuiet, &actions)
@@ -388,17 +424,21 @@ package struct ResidencySchedule {
             guard entry.status != .loading, let since = entry.since else { continue }
             someoneWaits = true
             times.append(since + configuration.patience)
-            times += entry.waiters.map { $0.since + configuration.longestWait }
+            times += entry.waiters.map { lastChance(of: $0) }
         }
         if someoneWaits {
             times += entries.filter { $0.status == .loaded }
-                .flatMap { [$0.loadedAt + configuration.patience, $0.lastUsed + Self.quietTime] }
+                .flatMap {
+                    [$0.loadedAt + configuration.patience, $0.unloadableSince, $0.endOfTurn]
+                }
         }
         return times.filter { $0 > now }.min()
     }
 
     /// Refuses those whose time is over, and those who have waited too long for room.
     private mutating func refuseLate(at now: Instant, _ actions: inout [Action]) {
+        // A load for the background cannot be ended, and is no reason to send anybody away.
+        let isHeldUp = entries.contains { $0.status == .loading && $0.isForBackground }
         for index in entries.indices where !entries[index].waiters.isEmpty {
             let isComing =
                 entries[index].status == .loading
@@ -407,7 +447,7 @@ package struct ResidencySchedule {
             for waiter in entries[index].waiters {
                 if let deadline = waiter.deadline, deadline <= now {
                     actions.append(.refuse(waiter, .expired))
-                } else if !isComing, waiter.since + configuration.longestWait <= now {
+                } else if !isComing, !isHeldUp, lastChance(of: waiter) <= now {
                     actions.append(.refuse(waiter, noRoom(for: index)))
                 } else {
                     rest.append(waiter)
@@ -415,6 +455,11 @@ package struct ResidencySchedule {
             }
             entries[index].waiters = rest
         }
+    }
+
+    /// How long somebody waits for room.
+    private func lastChance(of waiter: Waiter) -> Instant {
+        max(waiter.since, backgroundLoadEnd ?? waiter.since) + configuration.longestWait
     }
 
     private func noRoom(for index: Int) -> ServingError {
@@ -460,28 +505,33 @@ package struct ResidencySchedule {
         at now: Instant, _ isIdle: (Int) -> Bool, _ isQuiet: (Int) -> Bool,
         _ actions: inout [Action]
     ) {
-        typealias Wish = (index: Int, since: Instant, isBackground: Bool)
+        typealias Wish = (index: Int, since: Instant, isBackground: Bool, rank: Int)
         let waiting = entries.indices.compactMap { index -> Wish? in
             let entry = entries[index]
+            let isBackground = entry.wanted == nil
             guard entry.status == .unloaded, let since = entry.since,
-                entry.failure.map({ $0.retryAt <= now }) ?? true
+                entry.failure.map({ $0.retryAt <= now }) ?? true,
+                !(isBackground && entry.isDismissed)
             else { return nil }
-            return (index, since, entry.wanted == nil)
-        }.sorted {
-            ($0.isBackground ? 1 : 0, $0.since, $0.index)
-                < ($1.isBackground ? 1 : 0, $1.since, $1.index)
-        }
+            // What was unloaded for one of the background is for that one.
+            let rank = isBackground ? displacing.contains(index) ? 1 : 2 : 0
+            return (index, since, isBackground, rank)
+        }.sorted { ($0.rank, $0.since, $0.index) < ($1.rank, $1.since, $1.index) }
         let drained = entries.indices.filter { entries[$0].isDraining }
         for index in drained { entries[index].isDraining = false }
 
         // What the first that does not fit still needs of the memory that is free now.
         var reserved: Int?
-        for (index, since, isBackground) in waiting {
+        for (index, since, isBackground, _) in waiting {
             let byteCount = entries[index].byteCount
             if isBackground, reserved != nil { break }
             if reserved == nil, byteCount > freeByteCount {
                 if isBackground {
-                    if makeRoomInBackground(for: index, at: now, isIdle, &actions) { break }
+                    if makeRoomInBackground(
+                        for: index, drained, at: now, isIdle, isQuiet, &actions)
+                    {
+                        break
+                    }
                     continue
                 }
                 reserved = makeRoom(
@@ -489,6 +539,8 @@ package struct ResidencySchedule {
             }
             if byteCount <= freeByteCount - (reserved ?? 0) {
                 entries[index].status = .loading
+                entries[index].isForBackground = isBackground
+                entries[index].isDismissed = false
                 actions.append(.load(index))
             }
         }
@@ -497,19 +549,31 @@ package struct ResidencySchedule {
     private var freeByteCount: Int { configuration.budget - usedByteCount }
 
     /// Has models unloaded for one that only the background waits for, if those suffice that nobody
-    /// uses and nobody else has used for some time.
+    /// uses and nobody else has used for some time; or has those take no new requests whose turn is over.
     ///
     /// - Returns: whether it gets its room so.
     private mutating func makeRoomInBackground(
-        for index: Int, at now: Instant, _ isIdle: (Int) -> Bool, _ actions: inout [Action]
+        for index: Int, _ drained: [Int], at now: Instant, _ isIdle: (Int) -> Bool,
+        _ isQuiet: (Int) -> Bool, _ actions: inout [Action]
     ) -> Bool {
         let coming = entries.reduce(0) { $0 + ($1.status == .unloading ? $1.byteCount : 0) }
         var missing = entries[index].byteCount - freeByteCount - coming
-        let idle = entries.indices.filter {
-            !entries[$0].isPinned && canUnload($0, isIdle)
-                && entries[$0].lastUsed + Self.quietTime <= now
+        let candidates = entries.indices.filter {
+            let entry = entries[$0]
+            return entry.status == .loaded && !entry.isPinned && entry.wanted == nil
+                && entry.unloadableSince <= now
         }.sorted { (entries[$0].lastUsed, $0) < (entries[$1].lastUsed, $1) }
-        guard idle.reduce(0, { $0 + entries[$1].byteCount }) >= missing else { return false }
+        let idle = candidates.filter {
+            canUnload($0, isIdle) || drained.contains($0) && isEmpty($0, isIdle)
+        }
+        guard idle.reduce(0, { $0 + entries[$1].byteCount }) >= missing else {
+            let late = candidates.filter {
+                idle.contains($0) || isQuiet($0) && entries[$0].endOfTurn <= now
+            }
+            guard late.reduce(0, { $0 + entries[$1].byteCount }) >= missing else { return false }
+            for place in late { entries[place].isDraining = true }
+            return true
+        }
         for place in idle where missing > 0 {
             unload(place, because: "room for \(entries[index].name)", &actions)
             displacing.insert(index)

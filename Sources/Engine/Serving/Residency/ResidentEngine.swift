@@ -150,11 +150,9 @@ package final class ResidentEngine: CompletionEngine, LoadableModel {
             for choice in 0..<request.choiceCount {
                 source.send(.finished(choice: choice, reason: FinishReason(error), stop: nil))
             }
+            // Nothing of its prompt was computed.
             source.send(
-                .usage(
-                    Usage(
-                        promptTokens: request.promptTokens.count,
-                        totalDuration: submitted.duration(to: .now))))
+                .usage(Usage(promptTokens: 0, totalDuration: submitted.duration(to: .now))))
         }
     }
 

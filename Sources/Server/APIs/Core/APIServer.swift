@@ -185,8 +185,7 @@ package struct APIServer: Sendable {
         } catch {
             if let delay = error.retryAfterSeconds, !Task.isCancelled {
                 // Only the try that is answered counts.
-                context.record.lease?.withdraw()
-                context.record.dropTrail()
+                context.record.withdraw()
                 context.record.end(status: error.status(in: context.dialect))
                 return .later(.seconds(delay))
             }
@@ -195,6 +194,7 @@ package struct APIServer: Sendable {
         }
         // What came of a line that was given up may be a part of its answer.
         if Task.isCancelled {
+            if task.comesAgain() { context.record.withdraw() }
             context.record.end(status: RequestRecord.clientClosedRequest, isAbandoned: true)
             return .stopped
         }

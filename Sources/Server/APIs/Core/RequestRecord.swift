@@ -151,6 +151,15 @@ final class RequestRecord: Sendable {
     /// Has it not recorded, for it is counted among those that were refused.
     func dropTrail() { state.withLock { $0.trail = nil } }
 
+    /// Has it neither counted nor recorded as anybody's, for it comes again and is then.
+    func withdraw() {
+        let lease = state.withLock { state in
+            (state.trail, state.account) = (nil, nil)
+            return state.lease
+        }
+        lease?.withdraw()
+    }
+
     /// Keeps what answers.
     func answers(with model: ServedModel) { state.withLock { $0.model = model } }
 
