@@ -432,6 +432,8 @@ import Testing
         #expect(batch.status == .failed)
         #expect(batch.faults.map(\.code).first == "batch_unreadable")
         #expect(batch.outputFile == nil)
+        // The others are told as what they are: not answered.
+        #expect(try harness.lines(of: batch.errorFile).count == 2)
     }
 
     @Test func `a line whose key has to wait is tried again when others have ended`() async throws {

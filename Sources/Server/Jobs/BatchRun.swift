@@ -83,6 +83,9 @@ final class BatchRun: Sendable {
         answering?.cancel()
     }
 
+    /// Has it end when the lines that are being answered have been; it goes on later.
+    func endTurn() { state.withLock { $0.pause = $0.pause ?? .zero } }
+
     /// How long it has to rest, where its key has to wait for long.
     var pause: Duration? { state.withLock { $0.pause } }
 
@@ -248,8 +251,16 @@ final class BatchRun: Sendable {
                 comesAgain
             }
             var delay = Duration.milliseconds(20)
+            var dayDelay = Duration.seconds(2)
+            var isDelayed = false
+            defer { if isDelayed { noteDelay(-1) } }
             while !Task.isCancelled {
-                switch await answer(task) {
+                let answer = await answer(task)
+                if isDelayed, !answer.isLate {
+                    isDelayed = false
+                    noteDelay(-1)
+                }
+                switch answer {
                 case .answered(let status, let id, let body, let usage):
                     let bytes = BatchOutput.line(
                         read.customID, line.index, of: batch, status: status, id: id, body: body)
@@ -258,7 +269,15 @@ final class BatchRun: Sendable {
                             line: line, bytes: bytes, isFailed: !(200..<300).contains(status),
                             usage: usage), files.work)
                 case .later(let wait) where wait > Self.longestWait:
-                    if await mustPause(for: wait) { return }
+                    // What is kept for the lines that are being answered is more than they need, as a
+                    // rule. So it is tried again when some may have ended; where there are none, others
+                    // may have the batch's place for some time.
+                    if !isDelayed { noteDelay(1) }
+                    isDelayed = true
+                    if mustPause(for: wait) { return }
+                    try? await Task.sleep(for: dayDelay)
+                    if pause != nil { return }
+                    dayDelay = min(dayDelay * 2, .seconds(60))
                 case .later(let wait):
                     try? await Task.sleep(for: max(delay, wait))
                     delay = min(delay * 2, .seconds(2))
@@ -278,27 +297,17 @@ final class BatchRun: Sendable {
         }
     }
 
-    /// Has a line wait that the key cannot have answered today.
-    ///
-    /// What is kept for the lines that are being answered is more than they need, as a rule. So it may
-    /// be tried again when some of them have ended; where there are none, others may have the batch's
-    /// place for some time.
-    ///
-    /// - Returns: whether the batch pauses.
-    private func mustPause(for wait: Duration) async -> Bool {
-        let isOver = state.withLock { state in
-            if state.pause == nil, state.delayedCount + 1 < state.runningCount {
-                state.delayedCount += 1
+    /// Counts lines that the key cannot have answered today.
+    private func noteDelay(_ count: Int) { state.withLock { $0.delayedCount += count } }
+
+    /// Whether no more lines are taken for some time, since all that are being answered must wait.
+    private func mustPause(for wait: Duration) -> Bool {
+        state.withLock { state in
+            guard state.pause != nil || state.delayedCount >= state.runningCount else {
                 return false
             }
             state.pause = state.pause ?? min(wait, .seconds(600))
             return true
-        }
-        if isOver { return true }
-        try? await Task.sleep(for: .seconds(2))
-        return state.withLock { state in
-            state.delayedCount -= 1
-            return state.pause != nil
         }
     }
 

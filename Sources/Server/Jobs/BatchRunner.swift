@@ -23,17 +23,27 @@ package final class BatchRunner: Sendable {
         var isTelling = false
         var mayTell = true
         var nextNotice: Int?
-        /// Batches that failed by no fault of theirs, and when they are taken up again.
-        var resting: [String: ContinuousClock.Instant] = [:]
-        /// How often they did so, one time after the other.
-        var failureCounts: [String: Int] = [:]
+        /// Batches that failed by no fault of theirs, and rest.
+        var failures: [String: Failure] = [:]
         /// When work for an owner has ended last.
         var lastServed: [String: ContinuousClock.Instant] = [:]
         /// Batches whose keys have to wait for long, and until when.
         var paused: [String: ContinuousClock.Instant] = [:]
     }
 
-    /// How long a batch rests after the disk has failed it; twice as long each further time, up to five.
+    private struct Failure {
+        /// How often, one time after the other.
+        var count: Int
+        let time = ContinuousClock.now
+
+        /// When the batch is taken up again: each time it rests for twice as long, unless it only has
+        /// to end.
+        func end(isEnding: Bool) -> ContinuousClock.Instant {
+            time + BatchRunner.rest * (isEnding ? 1 : 1 << min(count - 1, 4))
+        }
+    }
+
+    /// How long a batch rests after the disk has failed it.
     private static let rest = Duration.seconds(30)
 
     /// After so much time, an owner's batch makes room for that of one who has none running.
@@ -179,13 +189,16 @@ package final class BatchRunner: Sendable {
         // First those of owners that have none running and have waited longest, then the oldest.
         let lastServed = state.withLock { state in
             let owners = Set(batches.map(\.order.owner))
+            let ids = Set(batches.map(\.id))
             state.lastServed = state.lastServed.filter { owners.contains($0.key) }
+            state.failures = state.failures.filter { ids.contains($0.key) }
             return state.lastServed
         }
         let waiting = batches.enumerated().filter { _, batch in
             state.withLock { state in
                 state.runs[batch.id] == nil
-                    && state.resting[batch.id].map { $0 <= .now } ?? true
+                    && state.failures[batch.id].map { $0.end(isEnding: isEnding(batch)) <= .now }
+                        ?? true
                     && (isEnding(batch) || state.paused[batch.id].map { $0 <= .now } ?? true)
             }
         }.sorted { one, other in
@@ -199,7 +212,7 @@ package final class BatchRunner: Sendable {
             }
             return one.offset < other.offset
         }.map(\.element)
-        if state.withLock({ !$0.resting.isEmpty || !$0.paused.isEmpty }) {
+        if state.withLock({ !$0.failures.isEmpty || !$0.paused.isEmpty }) {
             due = min(due, now + 30)
         }
         // What only has to end does not wait for others.
@@ -233,8 +246,10 @@ package final class BatchRunner: Sendable {
         let owners = Dictionary(grouping: runs, by: \.batch.order.owner)
         let most = owners.values.max { $0.count < $1.count } ?? []
         guard most.count > 1 else {
-            let oldest = runs.min { $0.begun < $1.begun }
-            if let oldest, oldest.begun + Self.turn <= .now { oldest.stop(.restart) }
+            guard let oldest = runs.min(by: { $0.begun < $1.begun }) else { return }
+            // Lines that are being answered may end; they have another turn for it.
+            if oldest.begun + Self.turn <= .now { oldest.endTurn() }
+            if oldest.begun + Self.turn * 2 <= .now { oldest.stop(.restart) }
             return
         }
         most.max { ($0.batch.createdAt, $0.batch.id) < ($1.batch.createdAt, $1.batch.id) }?
@@ -261,7 +276,6 @@ package final class BatchRunner: Sendable {
                 return false
             }
             state.runs[batch.id] = run
-            state.resting[batch.id] = nil
             state.paused[batch.id] = nil
             return true
         }
@@ -275,9 +289,8 @@ package final class BatchRunner: Sendable {
                 state.paused[batch.id] = run?.pause.map { .now + $0 }
                 state.lastServed[batch.order.owner] = .now
                 state.mayTell = true
-                let count = failure == nil ? nil : (state.failureCounts[batch.id] ?? 0) + 1
-                state.failureCounts[batch.id] = count
-                state.resting[batch.id] = count.map { .now + Self.rest * (1 << min($0 - 1, 4)) }
+                let count = (state.failures[batch.id]?.count ?? 0) + 1
+                state.failures[batch.id] = failure.map { _ in Failure(count: count) }
             }
             if let failure {
                 report("the batch \(batch.id) rests, and will be taken up later: \(failure)")

@@ -45,6 +45,9 @@ package enum BatchAnswer: Sendable {
 
     /// It was given up, since the batch stops.
     case stopped
+
+    /// Whether it is to be asked again.
+    var isLate: Bool { if case .later = self { true } else { false } }
 }
 
 /// What a batch reads and writes on the disk: its lines, their results one by one, and its files at the
@@ -213,9 +216,9 @@ struct BatchWork {
                 if ending == .completed { ending = .failed }
             }
         } catch {
-            // An operator may bring back a key, for those whose answers are still wanted.
-            let isWanted = ending == .completed && batch.expiresAt > store.unixTime()
-            guard error.isDamage || error.isOtherKey && !isWanted else { throw .store(error) }
+            guard error.isDamage || error.isOtherKey && !isWanted(batch) else {
+                throw .store(error)
+            }
             faults = [BatchFault(error)]
             if ending == .completed { ending = .failed }
         }
@@ -238,7 +241,7 @@ struct BatchWork {
         of batch: StoredBatch
     ) throws(JobsError) -> ((output: String?, errors: String?), damage: JobsError?) {
         let writing = BatchOutput(batch, store.files)
-        let work = try open(batch)
+        let work = try store.files.workFile(id)
         var inputs: [FileReader]?
         var damage: JobsError?
         var next = 0
@@ -246,13 +249,15 @@ struct BatchWork {
             let lines = try page(from: next)
             guard let last = lines.last else { break }
             for line in lines {
+                let bytes: [UInt8]
                 do throws(JobsError) {
-                    let bytes = try result(of: line, work, &inputs, batch)
-                    try writing.append(bytes, isFailed: line.isFailed || line.place == nil)
+                    bytes = try result(of: line, work, &inputs, batch)
                 } catch {
-                    guard error.isDamage else { throw error }
-                    damage = damage ?? error
+                    guard error.isDamage || error.isDisk && !isWanted(batch) else { throw error }
+                    damage = damage ?? (error.isDamage ? error : .damaged("the batch \(id)"))
+                    continue
                 }
+                try writing.append(bytes, isFailed: line.isFailed || line.place == nil)
             }
             next = last.index + 1
         }
@@ -275,6 +280,12 @@ struct BatchWork {
         inputs = files
         return BatchOutput.unanswered(
             try self.line(line, files, batch.form), line.index, of: batch)
+    }
+
+    /// Whether somebody waits for the answers that there are, so that it makes sense to try again: an
+    /// operator may bring back a key or a disk.
+    private func isWanted(_ batch: StoredBatch) -> Bool {
+        batch.ending == .completed && batch.expiresAt > store.unixTime()
     }
 
     private func page(from index: Int) throws(JobsError) -> [BatchTable.Line] {

@@ -39,6 +39,9 @@ package enum JobsError: Error, Equatable, Sendable, CustomStringConvertible {
     /// Whether something is lost, whoever tries again.
     var isDamage: Bool { if case .damaged = self { true } else { false } }
 
+    /// Whether the disk has failed; it may do so once or for good.
+    var isDisk: Bool { if case .disk = self { true } else { false } }
+
     /// Whether it can be read again once the operator brings back a key.
     var isOtherKey: Bool { if case .otherKey = self { true } else { false } }
 

@@ -424,7 +424,7 @@ package struct ResidencySchedule {
             guard entry.status != .loading, let since = entry.since else { continue }
             someoneWaits = true
             times.append(since + configuration.patience)
-            times += entry.waiters.map { lastChance(of: $0) }
+            times += entry.waiters.filter { !$0.isBackground }.map { lastChance(of: $0) }
         }
         if someoneWaits {
             times += entries.filter { $0.status == .loaded }
@@ -435,7 +435,8 @@ package struct ResidencySchedule {
         return times.filter { $0 > now }.min()
     }
 
-    /// Refuses those whose time is over, and those who have waited too long for room.
+    /// Refuses those whose time is over, and those who have waited too long for room; the background
+    /// has time.
     private mutating func refuseLate(at now: Instant, _ actions: inout [Action]) {
         // A load for the background cannot be ended, and is no reason to send anybody away.
         let isHeldUp = entries.contains { $0.status == .loading && $0.isForBackground }
@@ -447,7 +448,9 @@ package struct ResidencySchedule {
             for waiter in entries[index].waiters {
                 if let deadline = waiter.deadline, deadline <= now {
                     actions.append(.refuse(waiter, .expired))
-                } else if !isComing, !isHeldUp, lastChance(of: waiter) <= now {
+                } else if !isComing, !isHeldUp, !waiter.isBackground,
+                    lastChance(of: waiter) <= now
+                {
                     actions.append(.refuse(waiter, noRoom(for: index)))
                 } else {
                     rest.append(waiter)
@@ -571,7 +574,11 @@ package struct ResidencySchedule {
                 idle.contains($0) || isQuiet($0) && entries[$0].endOfTurn <= now
             }
             guard late.reduce(0, { $0 + entries[$1].byteCount }) >= missing else { return false }
-            for place in late { entries[place].isDraining = true }
+            for place in late.filter(drained.contains) + late.filter({ !drained.contains($0) })
+            where missing > 0 {
+                entries[place].isDraining = true
+                missing -= entries[place].byteCount
+            }
             return true
         }
         for place in idle where missing > 0 {

@@ -164,6 +164,7 @@ package struct APIServer: Sendable {
         var context = context(of: request.head, route)
         context.place = place
         var response: ServerResponse
+        var isAnswered = false
         do throws(APIError) {
             guard let caller = try authenticator.caller(id: order.keyID) else {
                 return .refused(
@@ -179,9 +180,7 @@ package struct APIServer: Sendable {
             context.account(for: endpoint)
             try context.enter()
             response = try await answer(request, endpoint, route, &context)
-            if !Task.isCancelled {
-                await context.record.commit(status: response.head.status.code)
-            }
+            isAnswered = true
         } catch {
             if let delay = error.retryAfterSeconds, !Task.isCancelled {
                 // Only the try that is answered counts.
@@ -198,6 +197,8 @@ package struct APIServer: Sendable {
             context.record.end(status: RequestRecord.clientClosedRequest, isAbandoned: true)
             return .stopped
         }
+        // What is counted is kept from here on, whatever stops.
+        if isAnswered { await context.record.commit(status: response.head.status.code) }
         guard case .bytes(let body) = finish(response, context).body else {
             return .refused(reason: "\(order.endpoint) answers with a stream.")
         }
