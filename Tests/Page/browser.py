@@ -8,6 +8,7 @@ from pathlib import Path
 
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -100,6 +101,10 @@ class Browser:
             self.script("arguments[0].scrollIntoView({block: 'nearest'})", node)
             node.click()
         self.on(selector, scroll_and_click)
+
+    def press(self, selector):
+        """Clicks as a hand does, which takes some time from down to up."""
+        self.on(selector, lambda node: ActionChains(self.driver).click_and_hold(node).pause(0.15).release().perform())
 
     def type(self, selector, *keys):
         self.on(selector, lambda node: node.send_keys(*keys))

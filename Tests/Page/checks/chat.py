@@ -43,7 +43,7 @@ def first_answer(browser, place):
 def stop(browser, place):
     browser.visit(place.program.root, KEY)
     ask_for_long(browser)
-    browser.click("#send[data-does=stop]")
+    browser.press("#send[data-does=stop]")
     browser.until(lambda: browser.all(".status .aside"), "a word that it was stopped")
     text = browser.answer()
     assert "tokens/s" in browser.text(".message.answer .measures"), "it does not tell how fast it was"
@@ -174,9 +174,54 @@ def declined(browser, place):
     browser.click(".call.asked button:not(.primary)")
     browser.one(".call.declined")
     browser.until(lambda: len(place.front.bodies) == 2, "the model is told")
-    assert place.front.bodies[-1]["messages"][-1]["role"] == "tool", place.front.bodies[-1]
+    body = place.front.bodies[-1]
+    assert body["messages"][-1]["role"] == "tool", body
+    assert "continue_final_message" not in body, "the model goes on with what the tool gave, not after it"
     browser.answer()
     assert not place.tools.calls
+
+
+@check("what tools gave is answered later where it could not be at once")
+def answered_later(browser, place):
+    place.front.answers["weather"] = [{"tool_calls": [
+        {"index": 0, "id": "abcdefghi", "function": {"name": "weather", "arguments": "{}"}}]}]
+    browser.visit(place.front.root, KEY)
+    browser.ask("weather")
+    browser.one(".call.asked")
+    place.front.refuses = True
+    browser.click(".call.asked button:not(.primary)")
+    browser.one("dialog[open] #key")
+    place.front.refuses = False
+    browser.sign_in(KEY)
+    browser.one(".call.declined")
+    place.front.answers.clear()
+    browser.set_option("max_tokens", "4")
+    browser.close_options()
+    browser.click(".status .primary")
+    browser.until(lambda: len(browser.all(".message.answer")) == 2, "the next answer")
+    browser.answer()
+    assert place.front.bodies[-1]["messages"][-1]["role"] == "tool", place.front.bodies[-1]
+    again = browser.script("return document.querySelector('.message.answer .status .primary')")
+    assert again is None, "it is answered once"
+
+
+@check("the model that is shown is the one that is asked, also where the chosen one is gone")
+def model_gone(browser, place):
+    place.front.answers["hello"] = ["hi"]
+    browser.visit(place.front.root, KEY)
+    browser.script("localStorage.setItem('cierzo-settings', JSON.stringify({options: {model: 'gone'}}))")
+    browser.reload()
+    browser.until(lambda: browser.all("#model option"), "the models")
+    browser.ask("hello")
+    browser.answer()
+    shown = browser.script("return document.querySelector('#model').value")
+    assert place.front.bodies[-1]["model"] == shown, (place.front.bodies[-1]["model"], shown)
+    # What is begun after the first question is kept with its conversation.
+    browser.fill("#question", "and then")
+    browser.until(lambda: "and then" in browser.script("return JSON.stringify({...sessionStorage})"), "the draft")
+    browser.reload()
+    browser.until(lambda: browser.last_text() == "hi", "the conversation")
+    browser.until(lambda: browser.script("return document.querySelector('#question').value") == "and then", "the draft again")
 
 
 @check("files go into the question as text; what is no text, or too large, does not")

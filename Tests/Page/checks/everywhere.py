@@ -76,6 +76,12 @@ def languages(browser, place):
 def keys(browser, place):
     place.front.answers["hello"] = ["hi"]
     browser.visit(place.front.root, KEY)
+    browser.script("location.hash = '#/docs'")
+    browser.one("#main h1")
+    browser.type(".skip", Keys.ENTER)
+    assert browser.script("return [document.activeElement.id, location.hash]") == ["main", "#/docs"]
+    browser.script("location.hash = '#/chat'")
+    browser.one(".composer")
     browser.type("body", Keys.TAB)
     body = browser.one("body")
     browser.script("document.activeElement.blur()")

@@ -144,6 +144,11 @@ async function start() {
     signIn(hadKey ? t('login.expired') : '');
   });
   window.addEventListener('hashchange', showView);
+  document.querySelector('.skip').addEventListener('click', (event) => {
+    // The address after # says which view is shown, and stays.
+    event.preventDefault();
+    main.focus();
+  });
   await showView();
   if (context.settings.needs_key && !session.key) signIn('');
 }

@@ -44,23 +44,27 @@ export function discardAnswer(conversationID) {
  * Has an answer written, to its end or wherever it breaks off; its `state` says which.
  *
  * @param {object} message The answer; empty, or to be written on.
- * @param {object} body As of `requestBody`.
+ * @param {() => Promise<object>} makeBody Gives what is asked, as of `requestBody`; may take long.
  * @throws {APIError} if the server did not take the key.
  */
-export async function writeAnswer(message, body) {
+export async function writeAnswer(message, makeBody) {
   const { conversationID } = message;
   const controller = new AbortController();
   running.set(conversationID, controller);
   Object.assign(message, { state: 'writing', problem: null, finish: null, model: null });
   // Whoever leaves before anything was written finds it begun.
   const keeper = new Keeper(message);
-  const started = performance.now();
+  let started = performance.now();
   const before = message.usage?.answer ?? 0;
   let first = null;
   let last = started;
   let isOver = false;
   let fault = null;
   try {
+    const body = await makeBody();
+    controller.signal.throwIfAborted();
+    started = performance.now();
+    last = started;
     for await (const { data } of api.events('/v1/chat/completions', body, controller.signal)) {
       if (data === '[DONE]') {
         isOver = true;
@@ -85,7 +89,7 @@ export async function writeAnswer(message, body) {
     else if (error instanceof api.APIError) Object.assign(message, { state: 'failed', problem: describe(error) });
     else message.state = hasText ? 'cut' : 'unreached';
   } finally {
-    running.delete(conversationID);
+    if (running.get(conversationID) === controller) running.delete(conversationID);
     keeper.end();
   }
   // A call whose arguments were cut cannot be made.
@@ -159,7 +163,8 @@ function takeChunk(message, chunk, before) {
   if (chunk.usage) {
     message.usage = {
       prompt: chunk.usage.prompt_tokens,
-      cached: chunk.usage.prompt_tokens_details?.cached_tokens ?? 0,
+      // Only the last event, which has no choices, knows it.
+      cached: chunk.choices?.length ? undefined : chunk.usage.prompt_tokens_details?.cached_tokens ?? 0,
       answer: before + chunk.usage.completion_tokens,
       written: chunk.usage.completion_tokens,
     };
@@ -194,6 +199,7 @@ function describe({ message, status, param, retryAfter }) {
   return { text: message, status, param, retryAfter };
 }
 
-function tell(message) {
+/** Has whoever shows a message show what has become of it. */
+export function tell(message) {
   answers.dispatchEvent(new CustomEvent('change', { detail: message }));
 }

@@ -2,7 +2,7 @@ import * as api from '../shared/api.js';
 import { delayed, h, icon, iconButton, randomID, replace, showDialog } from '../shared/dom.js';
 import { session } from '../shared/session.js';
 import { t } from '../shared/text.js';
-import { answers, discardAnswer, isAnswering, isWrittenElsewhere, stopAnswer, writeAnswer } from './answers.js';
+import { answers, discardAnswer, isAnswering, isWrittenElsewhere, stopAnswer, tell, writeAnswer } from './answers.js';
 import { Composer } from './composer.js';
 import { MessageView } from './message.js';
 import { optionsPanel } from './options.js';
@@ -88,12 +88,13 @@ class Chat {
     this.log = h('div', { class: 'log', role: 'log', 'aria-live': 'off', 'aria-label': t('chat.conversation'), tabindex: 0 });
     this.latest = h('button', { type: 'button', class: 'latest', hidden: true, onclick: () => this.#scrollToEnd(true) }, icon('down'), t('chat.latest'));
     this.notice = h('div', { class: 'editing', hidden: true });
+    this.trouble = h('p', { class: 'problem', role: 'alert', hidden: true });
     this.panel = h('div', { class: 'conversation' },
       h('div', { class: 'conversation-head' },
         iconButton('list', t('sidebar.title'), () => this.#toggleSidebar(), { id: 'sidebar-button' }),
         this.title, this.model, iconButton('keys', t('keys.title'), () => this.#showKeys(), { id: 'keys-button' }), this.optionsButton),
       this.log,
-      h('div', { class: 'below' }, this.latest, this.notice, this.composer.node, h('p', { class: 'hint fine' }, t('chat.fine'))));
+      h('div', { class: 'below' }, this.latest, this.trouble, this.notice, this.composer.node, h('p', { class: 'hint fine' }, t('chat.fine'))));
     this.layout = h('div', { class: 'chat' }, this.sidebar.node, this.panel);
     if (!wide.matches || session.setting('sidebar') === false) this.layout.classList.add('without-sidebar');
     replace(this.#root, this.layout);
@@ -108,6 +109,10 @@ class Chat {
       if (conversationID === null || conversationID === this.#conversation?.id) refresh();
       if (name !== 'messages') reload();
     }, { signal });
+    store.trouble.addEventListener('change', ({ detail }) => {
+      this.trouble.hidden = false;
+      this.trouble.textContent = t('chat.notKept', { reason: String(detail) });
+    }, { signal });
     this.log.addEventListener('scroll', () => this.#scrolled(), { passive: true, signal });
     this.panel.addEventListener('dragover', (event) => event.preventDefault(), { signal });
     this.panel.addEventListener('drop', (event) => this.composer.drop(event), { signal });
@@ -117,8 +122,8 @@ class Chat {
     this.#loadModels();
     try {
       await this.sidebar.load();
-    } catch (error) {
-      this.#announce(t('chat.notKept', { reason: String(error) }));
+    } catch {
+      // What is asked is not kept either, and then it is told.
     }
     await this.#open();
   }
@@ -176,8 +181,13 @@ class Chat {
     for (const message of messages) {
       // It was being written when the page was left.
       if (message.state === 'writing' && !isAnswering(id)) {
-        if (isWrittenElsewhere(message)) setTimeout(() => this.#refresh(), 3000);
-        else message.state = message.text || message.thinking ? 'cut' : 'unreached';
+        if (isWrittenElsewhere(message)) {
+          setTimeout(() => this.#refresh(), 3000);
+        } else {
+          message.state = message.text || message.thinking ? 'cut' : 'unreached';
+          // A call whose arguments were cut cannot be made.
+          message.calls = [];
+        }
       }
       if (message.role === 'assistant') message.calls ??= [];
       for (const call of message.calls ?? []) {
@@ -316,6 +326,7 @@ class Chat {
     // Its address leads here from now on, unless another one was opened meanwhile.
     if (!conversation.isKept && conversation === this.#conversation) history.replaceState(null, '', `#/chat/${conversation.id}`);
     conversation.isKept = true;
+    if (conversation === this.#conversation) this.composer.move(conversation.id);
     this.sidebar.select(this.#conversation.id);
   }
 
@@ -340,8 +351,9 @@ class Chat {
     await this.#isReady;
     const path = this.#tree.path();
     let parent = path.at(-1)?.id ?? null;
-    if (this.#editing) {
-      parent = this.#editing.parent;
+    const editing = this.#editing;
+    if (editing) {
+      parent = editing.parent;
       this.#stopEditing();
     }
     const question = { id: randomID(), conversationID: this.#conversation.id, parent, created: Date.now(), role: 'user', text, files };
@@ -353,10 +365,11 @@ class Chat {
     this.#drawPath();
     this.#scrollToEnd(true);
     await store.put('messages', question).catch(() => {});
-    await this.#keepConversation().catch((error) => this.#announce(t('chat.notKept', { reason: String(error) })));
+    await this.#keepConversation().catch(() => {});
     await this.#answer(question, () => {
       // Not sent, for want of a key: it is written again, not lost.
-      this.composer.fill(text, files);
+      if (editing) this.#edit({ ...editing, text, files });
+      else this.composer.fill(text, files);
     });
   }
 
@@ -368,12 +381,13 @@ class Chat {
       id: randomID(), conversationID: conversation.id, parent: question.id, created: Date.now(), role: 'assistant',
       text: '', thinking: '', calls: [], state: 'writing', isStructured: Boolean(conversation.options.schema), schema: conversation.options.schema ?? null,
     };
-    const tools = await this.#tools();
-    const body = requestBody(conversation.options, this.#instructions(conversation), tree.pathTo(question.id), tools);
     tree.add(message);
     // Which branch is shown is kept now: until the answer is whole, another may have been chosen.
     this.#keep(conversation).catch(() => {});
-    const writing = writeAnswer(message, body);
+    const writing = writeAnswer(message, async () => {
+      const tools = await this.#tools(conversation);
+      return requestBody(this.#requestOptions(conversation), this.#instructions(conversation), tree.pathTo(question.id), tools);
+    });
     if (tree === this.#tree) {
       this.#drawPath();
       this.#scrollToEnd(true);
@@ -406,8 +420,14 @@ class Chat {
     return this.sidebar.project(conversation.projectID)?.instructions ?? '';
   }
 
-  async #tools() {
-    const { servers = [], disabledTools = [] } = this.#conversation.options;
+  /** The options of a conversation, with the model that is shown where it has none of those that there are. */
+  #requestOptions({ options }) {
+    const isKnown = !this.#models.length || this.#models.some(({ id }) => id === options.model);
+    return isKnown ? options : { ...options, model: this.#models[0].id };
+  }
+
+  async #tools(conversation = this.#conversation) {
+    const { servers = [], disabledTools = [] } = conversation.options;
     if (!servers.length) return [];
     const connected = (await connectAll(servers)).flatMap(({ server }) => server ?? []);
     const { tools, makers } = toolbox(connected, disabledTools);
@@ -420,6 +440,8 @@ class Chat {
     regenerate: (message) => this.#regenerate(message),
     choose: (message, step) => this.#choose(message, step),
     goOn: (message) => this.#goOn(message),
+    answerCalls: (message) => this.#answerCalls(message),
+    isLast: (message) => this.#tree.path().at(-1)?.id === message.id && !isAnswering(message.conversationID),
     call: (message, index) => this.#call(message, index),
     decline: (message, index) => this.#settle(message, index, 'declined', t('chat.declined')),
     addressOf: (name) => this.#makers.get(name)?.server.address,
@@ -470,8 +492,8 @@ class Chat {
   async #goOn(message) {
     const conversation = this.#conversation;
     if (isAnswering(conversation.id)) return;
-    const body = requestBody(conversation.options, this.#instructions(conversation), this.#tree.pathTo(message.id), []);
-    const writing = writeAnswer(message, body);
+    const path = this.#tree.pathTo(message.id);
+    const writing = writeAnswer(message, async () => requestBody(this.#requestOptions(conversation), this.#instructions(conversation), path, []));
     this.#drawPath();
     this.#scrollToEnd(true);
     try {
@@ -508,9 +530,17 @@ class Chat {
   async #settle(message, index, state, result) {
     Object.assign(message.calls[index], { state, result });
     await store.put('messages', message).catch(() => {});
-    this.#changed(message);
+    // Another view may show it by now.
+    tell(message);
     const isOpen = message.calls.some((call) => call.state === 'asked' || call.state === 'calling');
-    if (!isOpen && message.conversationID === this.#conversation.id) await this.#answer(message);
+    if (!isOpen) await this.#answerCalls(message);
+  }
+
+  /** Has the model go on with what calls gave, if the conversation is shown and ends with them. */
+  async #answerCalls(message) {
+    if (this.#ending.signal.aborted || message.conversationID !== this.#conversation.id) return;
+    const shown = this.#tree.get(message.id);
+    if (shown && this.#messageActions.isLast(shown)) await this.#answer(shown);
   }
 
   /** Shows what has changed of a message; while it grows, once for each frame. */

@@ -17,7 +17,7 @@ export class Composer {
   #problem = h('p', { class: 'problem', role: 'alert', hidden: true });
   #button;
   #input;
-  #isWriting = false;
+  #isWriting = null;
   #conversationID = null;
   #keep;
 
@@ -61,10 +61,22 @@ export class Composer {
     this.fill(draft.text ?? '', draft.files ?? []);
   }
 
+  /** Takes note that a conversation is kept under another name now. */
+  move(conversationID) {
+    if (conversationID === this.#conversationID) return;
+    try {
+      sessionStorage.removeItem(this.#draftName);
+    } catch {
+      // There is no draft, then.
+    }
+    this.#conversationID = conversationID;
+    this.#keepDraft();
+  }
+
   /** Puts a text and files in. */
   fill(text, files) {
     this.#field.value = text;
-    this.#files = files;
+    this.#files = [...files];
     this.#problem.hidden = true;
     this.#drawFiles();
     this.#changed();
@@ -76,6 +88,8 @@ export class Composer {
 
   /** Whether an answer is being written: then the button stops it. */
   setWriting(isWriting) {
+    // A button that is drawn anew while it is pressed is not clicked.
+    if (isWriting === this.#isWriting) return;
     const hadFocus = document.activeElement === this.#button;
     this.#isWriting = isWriting;
     const label = t(isWriting ? 'chat.stop' : 'chat.send');

@@ -18,11 +18,15 @@ export class MessageView {
   #growing = null;
   #shownText = null;
   #parts = {};
+  /** What the status and the foot were drawn from: they are not drawn anew while somebody presses one. */
+  #drawnStatus = null;
+  #drawnFoot = null;
 
   /**
    * @param {object} message As the store has it.
    * @param {{count: number, index: number}} siblings How many have the same parent, and which this is.
-   * @param {object} actions What its buttons do: `edit`, `regenerate`, `choose`, `goOn`, `call`, `decline`.
+   * @param {object} actions What its buttons do: `edit`, `regenerate`, `choose`, `goOn`, `answerCalls`, `call`,
+   *   `decline`; `isLast` says whether the conversation waits after a message.
    */
   constructor(message, siblings, actions) {
     this.message = message;
@@ -66,8 +70,11 @@ export class MessageView {
   update(siblings = this.#siblings) {
     this.#siblings = siblings;
     if (!this.#isDrawn) return;
+    const hadFocus = this.node.contains(document.activeElement);
     if (this.message.role === 'assistant') this.#updateAnswer();
     this.#updateFoot();
+    // Who has pressed a button that is gone goes on from here.
+    if (hadFocus && !this.node.contains(document.activeElement)) this.node.focus({ preventScroll: true });
   }
 
   #updateAnswer() {
@@ -87,8 +94,17 @@ export class MessageView {
       this.#showWhole();
     }
     this.#updateCalls();
+    const drawn = JSON.stringify([message.state, message.problem, message.finish, Boolean(message.text), this.#hasAnsweredCalls]);
+    if (drawn === this.#drawnStatus) return;
+    this.#drawnStatus = drawn;
     replace(status, this.#statusLines());
     if (isWriting) status.prepend(h('span', { class: 'wind', role: 'img', 'aria-label': t('chat.writing') }, icon('wind')));
+  }
+
+  /** Whether all calls have ended, and nobody has answered what they gave. */
+  get #hasAnsweredCalls() {
+    const { calls } = this.message;
+    return calls.length > 0 && calls.every(({ state }) => state !== 'asked' && state !== 'calling') && this.#actions.isLast(this.message);
   }
 
   /**
@@ -175,6 +191,9 @@ export class MessageView {
       case 'stopped':
         return h('div', { class: 'row aside' }, h('span', {}, t('chat.stopped')), !message.calls.length && message.text ? goOn : null);
       case 'whole':
+        if (this.#hasAnsweredCalls) {
+          return h('div', { class: 'row aside' }, h('button', { type: 'button', class: 'primary', onclick: () => this.#actions.answerCalls(message) }, t('chat.goOn')));
+        }
         if (message.finish === 'length' && !message.calls.length) return h('div', { class: 'row aside' }, h('span', {}, t('chat.length')), goOn);
         return null;
       default:
@@ -186,7 +205,15 @@ export class MessageView {
     const { message } = this;
     const { foot } = this.#parts;
     const { count, index } = this.#siblings;
-    const focused = document.activeElement?.dataset?.action;
+    const isWriting = message.state === 'writing';
+    const drawn = JSON.stringify([count, index, isWriting, Boolean(message.text)]);
+    if (drawn === this.#drawnFoot) {
+      foot.querySelector('.measures')?.remove();
+      if (message.role === 'assistant') append(foot, this.#measures());
+      return;
+    }
+    this.#drawnFoot = drawn;
+    const focused = foot.contains(document.activeElement) ? document.activeElement.dataset.action : null;
     replace(foot);
     if (count > 1) {
       foot.append(h('div', { class: 'branches', role: 'group', 'aria-label': t('chat.branches') },
@@ -194,7 +221,6 @@ export class MessageView {
         h('span', {}, `${index + 1}/${count}`),
         iconButton('right', t('chat.nextBranch'), () => this.#actions.choose(message, 1), { disabled: index === count - 1, dataset: { action: 'next' } })));
     }
-    const isWriting = message.state === 'writing';
     if (!isWriting) {
       append(foot,
         message.text && copyButton(() => message.text),
@@ -202,14 +228,16 @@ export class MessageView {
         message.role === 'assistant' && iconButton('again', t('chat.regenerate'), () => this.#actions.regenerate(message), { dataset: { action: 'again' } }));
     }
     if (message.role === 'assistant') append(foot, this.#measures());
-    if (focused && this.node.contains(document.activeElement) === false) foot.querySelector(`[data-action="${focused}"]:not(:disabled)`)?.focus({ preventScroll: true });
+    if (focused) foot.querySelector(`[data-action="${focused}"]:not(:disabled)`)?.focus({ preventScroll: true });
   }
 
   #measures() {
     const { usage, times, model } = this.message;
     const parts = [];
     if (usage) {
-      parts.push([t('chat.tokensIn', { count: formatNumber(usage.prompt) }), t('chat.tokensCached', { count: formatNumber(usage.cached) })]);
+      // How many of them were computed before is told at the end.
+      const isKnown = typeof usage.cached === 'number';
+      parts.push([t('chat.tokensIn', { count: formatNumber(usage.prompt) }), isKnown ? t('chat.tokensCached', { count: formatNumber(usage.cached) }) : null]);
       parts.push([t('chat.tokensOut', { count: formatNumber(usage.answer) })]);
       if (times?.writing > 0 && usage.written > 1) {
         parts.push([t('chat.speed', { rate: formatNumber(((usage.written - 1) / times.writing) * 1000, 1) })]);

@@ -1,7 +1,7 @@
 import { append, h, iconButton, replace } from '../shared/dom.js';
 import { t } from '../shared/text.js';
 import { efforts, numberOptions } from './prompt.js';
-import { connectAll, setToken } from './toolbox.js';
+import { connectAll, setToken, toolKey } from './toolbox.js';
 
 /** A schema to begin with. */
 const exampleSchema = {
@@ -99,7 +99,7 @@ function toolsField(options, actions, set) {
     for (const { address, server, problem: found } of await connectAll(servers())) {
       const row = rows.get(address);
       if (found) append(row, h('p', { class: 'problem' }, t('options.noConnection', { reason: found })), tokenField(address, draw));
-      else append(row, h('ul', { class: 'tool-list' }, server.tools.map((tool) => toolRow(tool))));
+      else append(row, h('ul', { class: 'tool-list' }, server.tools.map((tool) => toolRow(tool, toolKey(address, tool.name)))));
     }
     actions.changed();
   };
@@ -108,10 +108,10 @@ function toolsField(options, actions, set) {
       set('servers', event.target.checked ? [...servers(), address] : servers().filter((other) => other !== address));
       draw();
     } }), h('span', { class: 'address', dir: 'ltr' }, address));
-  const toolRow = (tool) => h('li', {}, h('label', { class: 'check' },
-    h('input', { type: 'checkbox', checked: !(options.disabledTools ?? []).includes(tool.name), onchange: (event) => {
-      const others = (options.disabledTools ?? []).filter((name) => name !== tool.name);
-      set('disabledTools', event.target.checked ? others : [...others, tool.name]);
+  const toolRow = (tool, key) => h('li', {}, h('label', { class: 'check' },
+    h('input', { type: 'checkbox', checked: !(options.disabledTools ?? []).includes(key), onchange: (event) => {
+      const others = (options.disabledTools ?? []).filter((other) => other !== key);
+      set('disabledTools', event.target.checked ? others : [...others, key]);
     } }), h('span', { dir: 'auto' }, tool.name, h('small', {}, tool.description.slice(0, 200)))));
   const field = h('input', { type: 'url', id: 'option-server', placeholder: 'https://tools.example/mcp', dir: 'ltr', 'aria-label': t('options.server') });
   const form = h('form', { class: 'row', novalidate: true, onsubmit: (event) => {

@@ -97,6 +97,13 @@ function readOptions(place) {
     const text = place.member(name).optional()?.text(1 << 20);
     if (text) options[name] = text;
   }
+  if (options.schema) {
+    try {
+      JSON.parse(options.schema);
+    } catch (error) {
+      place.member('schema').fail(`JSON: ${error.message}`);
+    }
+  }
   for (const [name, { min, max }] of Object.entries(numberOptions)) {
     const member = place.member(name).optional();
     if (member && (member.number() < min || member.number() > max)) member.fail(`expected ${min} to ${max}`);
@@ -130,7 +137,8 @@ function readMessage(place) {
   message.isStructured = place.member('isStructured').optional()?.value === true;
   message.schema = place.member('schema').optional()?.text(1 << 20) ?? null;
   const usage = place.member('usage').optional();
-  message.usage = usage && Object.fromEntries(['prompt', 'cached', 'answer', 'written'].map((name) => [name, usage.member(name).number()]));
+  message.usage = usage && Object.fromEntries(['prompt', 'answer', 'written'].map((name) => [name, usage.member(name).number()]));
+  if (usage) message.usage.cached = usage.member('cached').optional()?.number();
   const times = place.member('times').optional();
   message.times = times && { first: times.member('first').optional()?.number() ?? null, writing: times.member('writing').number() };
   return message;

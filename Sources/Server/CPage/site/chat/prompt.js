@@ -17,7 +17,7 @@ export const efforts = ['', 'none', 'low', 'medium', 'high'];
  * @param {object} options Of the conversation: `model`, `system`, those of `numberOptions`, `effort`,
  *   `schema` (text; empty for none), `servers`.
  * @param {string} instructions Of the project; they stand before the conversation's own.
- * @param {Array} path The messages so far; a last answer is written on.
+ * @param {Array} path The messages so far; a last answer is written on, if it has no calls.
  * @param {Array} tools As the API wants them.
  */
 export function requestBody(options, instructions, path, tools) {
@@ -45,7 +45,8 @@ export function requestBody(options, instructions, path, tools) {
     // A call that must be made is made once: then the answer follows.
     if (options.mustCall && path.at(-1)?.role === 'user') body.tool_choice = 'required';
   }
-  if (path.at(-1)?.role === 'assistant') {
+  // What tools gave is answered; an answer is written on.
+  if (body.messages.at(-1)?.role === 'assistant') {
     body.continue_final_message = true;
     body.add_generation_prompt = false;
   }

@@ -2,6 +2,8 @@
 const maxDepth = 64;
 /** Problems that are told. */
 const maxProblemCount = 20;
+/** Parts of a schema that are looked at: a few of them may refer to each other without an end. */
+const maxStepCount = 100_000;
 
 /**
  * What of a value is not as a schema wants it, as `path: problem`; nothing if it is.
@@ -11,7 +13,7 @@ const maxProblemCount = 20;
  */
 export function problems(value, schema) {
   const found = [];
-  check(value, schema, schema, '', found, 0);
+  check(value, schema, { schema, steps: 0 }, '', found, 0);
   return found.slice(0, maxProblemCount);
 }
 
@@ -19,7 +21,8 @@ const typeOf = (value) => (value === null ? 'null' : Array.isArray(value) ? 'arr
 const isSame = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 function check(value, schema, root, path, found, depth) {
-  if (schema === true || found.length >= maxProblemCount) return;
+  root.steps += 1;
+  if (schema === true || found.length >= maxProblemCount || root.steps > maxStepCount) return;
   if (schema === false) return void found.push(`${path || '/'}: nothing is allowed here`);
   if (typeof schema !== 'object' || schema === null || depth > maxDepth) return;
   const say = (problem) => found.push(`${path || '/'}: ${problem}`);
@@ -28,7 +31,7 @@ function check(value, schema, root, path, found, depth) {
     check(value, part, root, path, inner, depth + 1);
     return !inner.length;
   };
-  if (typeof schema.$ref === 'string') check(value, resolve(root, schema.$ref), root, path, found, depth + 1);
+  if (typeof schema.$ref === 'string') check(value, resolve(root.schema, schema.$ref), root, path, found, depth + 1);
   const type = typeOf(value);
   const types = schema.type === undefined ? null : [schema.type].flat();
   if (types && !types.includes(type) && !(types.includes('integer') && Number.isInteger(value))) say(`expected ${types.join(' or ')}, found ${type}`);

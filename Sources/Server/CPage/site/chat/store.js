@@ -25,6 +25,9 @@ function tellOthers(store, values) {
   for (const conversationID of ids) channel?.postMessage({ store, conversationID: store === 'projects' ? null : conversationID });
 }
 
+/** Tells `change` with the reason when something could not be kept. */
+export const trouble = new EventTarget();
+
 let opened = null;
 
 function open() {
@@ -35,21 +38,35 @@ function open() {
       for (const store of stores) database.createObjectStore(store, { keyPath: 'id' });
       opening.transaction.objectStore('messages').createIndex('conversationID', 'conversationID');
     };
-    opening.onsuccess = () => resolve(opening.result);
+    opening.onsuccess = () => {
+      // The browser closes it when it clears what it keeps.
+      opening.result.onclose = () => { opened = null; };
+      resolve(opening.result);
+    };
     opening.onerror = () => reject(opening.error);
   });
-  return opened;
+  // The next one may be luckier.
+  const mine = opened;
+  mine.catch(() => {
+    if (opened === mine) opened = null;
+  });
+  return mine;
 }
 
 /** Runs `action` in a transaction; gives its request's result once all is kept. */
 async function transact(names, mode, action) {
-  const database = await open();
-  return new Promise((resolve, reject) => {
-    const transaction = database.transaction(names, mode);
-    const request = action(...names.map((name) => transaction.objectStore(name)));
-    transaction.oncomplete = () => resolve(request?.result);
-    transaction.onabort = () => reject(transaction.error);
-  });
+  try {
+    const database = await open();
+    return await new Promise((resolve, reject) => {
+      const transaction = database.transaction(names, mode);
+      const request = action(...names.map((name) => transaction.objectStore(name)));
+      transaction.oncomplete = () => resolve(request?.result);
+      transaction.onabort = () => reject(transaction.error);
+    });
+  } catch (error) {
+    if (mode === 'readwrite') trouble.dispatchEvent(new CustomEvent('change', { detail: error }));
+    throw error;
+  }
 }
 
 /** All projects, or all conversations. */

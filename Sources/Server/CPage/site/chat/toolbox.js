@@ -35,11 +35,16 @@ export function setToken(address, token) {
   servers.delete(address);
 }
 
+/** What tells a tool from all others, whatever it is called to the model. */
+export function toolKey(address, name) {
+  return `${address} ${name}`;
+}
+
 /**
  * The tools of servers as the API wants them, and who makes each call.
  *
  * @param {ToolServer[]} connected
- * @param {string[]} disabled Names of tools that are not offered.
+ * @param {string[]} disabled Tools that are not offered, as `toolKey` names them.
  */
 export function toolbox(connected, disabled) {
   const tools = [];
@@ -49,7 +54,7 @@ export function toolbox(connected, disabled) {
       let name = toolName(tool.name);
       for (let number = 2; makers.has(name); number += 1) name = `${toolName(tool.name).slice(0, 60)}_${number}`;
       makers.set(name, { server, name: tool.name });
-      if (disabled.includes(name)) continue;
+      if (disabled.includes(toolKey(server.address, tool.name))) continue;
       tools.push({ type: 'function', function: { name, description: tool.description, parameters: tool.parameters } });
     }
   }

@@ -98,6 +98,9 @@ export async function audit({ api, t, announce, signal }) {
       const text = await openBox(sealed.box, sealed.bound, opener);
       if (text === null) {
         result.textContent = t('operate.otherPrivateKey', { id: record.sealed_for });
+        // Another one may open it.
+        opener = null;
+        replace(holder, field);
         return;
       }
       result.textContent = '';
@@ -118,8 +121,9 @@ export async function audit({ api, t, announce, signal }) {
         button.disabled = false;
       }
     };
+    const field = h('label', { class: 'field' }, h('span', {}, t('operate.privateKey')), file);
     if (opener) open();
-    else holder.append(h('label', { class: 'field' }, h('span', {}, t('operate.privateKey')), file));
+    else holder.append(field);
     return h('div', { class: 'stack' }, holder, result);
   }
 

@@ -13,6 +13,7 @@ export async function usage({ api, t, signal }) {
 
   async function show() {
     problem.textContent = '';
+    const wanted = span.value;
     let rows;
     try {
       rows = (await api.request(`/v1/admin/usage?group=day&start=${start()}`, { signal })).data;
@@ -21,6 +22,8 @@ export async function usage({ api, t, signal }) {
       replace(holder, h('p', { class: 'notice' }, t('operate.noUsage')));
       return;
     }
+    // Another span may have been chosen meanwhile.
+    if (span.value !== wanted) return;
     if (!rows.length) {
       replace(holder, h('p', { class: 'hint' }, t('operate.noRows')));
       return;
@@ -69,7 +72,15 @@ export async function usage({ api, t, signal }) {
     }
   }
 
-  span.addEventListener('change', show);
+  span.addEventListener('change', async () => {
+    try {
+      await show();
+    } catch (error) {
+      if (signal.aborted) return;
+      replace(holder);
+      problem.textContent = error.message;
+    }
+  });
   await show();
   return h('div', { class: 'stack' },
     h('div', { class: 'row' }, h('label', { class: 'field' }, h('span', {}, t('operate.span')), span), h('button', { type: 'button', onclick: save }, t('operate.csv'))),

@@ -162,7 +162,7 @@ function dressLink(link) {
   } catch {
     return;
   }
-  const named = link.textContent.match(/[\w-]+(?:\.[\w-]+)+/)?.[0];
+  const named = link.textContent.slice(0, 500).match(/[\w-]+(?:\.[\w-]+)+/)?.[0];
   if (host && named && named.replace(/^www\./, '') !== host.replace(/^www\./, '')) {
     link.after(h('span', { class: 'host', dir: 'ltr' }, ` (${host})`));
   }

@@ -11,11 +11,16 @@ class Session {
   #key = read(() => sessionStorage.getItem(keyName));
   #settings = JSON.parse(read(() => localStorage.getItem(settingsName)) || '{}');
 
-  /** What tells this tab from others, also after it was reloaded. */
+  /**
+   * What tells this tab from others, also after it was reloaded. It is kept only while the page is left:
+   * a tab that is made as a copy of this one has a name of its own.
+   */
   tab = read(() => sessionStorage.getItem(tabName)) ?? String(Math.random()).slice(2);
 
   constructor() {
-    read(() => sessionStorage.setItem(tabName, this.tab));
+    read(() => sessionStorage.removeItem(tabName));
+    addEventListener('pagehide', () => read(() => sessionStorage.setItem(tabName, this.tab)));
+    addEventListener('pageshow', () => read(() => sessionStorage.removeItem(tabName)));
   }
 
   /** The key that is sent with each request, or null. Never written anywhere but here. */

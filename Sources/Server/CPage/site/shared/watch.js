@@ -13,8 +13,13 @@ export function waitAfter(failures) {
 export function pause(milliseconds, signal) {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();
-    const timer = milliseconds === Infinity ? undefined : setTimeout(resolve, milliseconds);
-    signal.addEventListener('abort', () => { clearTimeout(timer); resolve(); }, { once: true });
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = milliseconds === Infinity ? undefined : setTimeout(end, milliseconds);
+    signal.addEventListener('abort', end);
   });
 }
 
