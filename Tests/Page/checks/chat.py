@@ -201,7 +201,7 @@ def answered_later(browser, place):
     browser.until(lambda: len(browser.all(".message.answer")) == 2, "the next answer")
     browser.answer()
     assert place.front.bodies[-1]["messages"][-1]["role"] == "tool", place.front.bodies[-1]
-    again = browser.script("return document.querySelector('.message.answer .status .primary')")
+    again = browser.script("return document.querySelector('.message.answer').querySelector('.status .primary')")
     assert again is None, "it is answered once"
 
 
