@@ -424,7 +424,7 @@ import Testing
         _ = try await harness.wait(for: made.id) { $0.doneCount == 2 }
         await runner.stop()
         // As a disk may be after the power was gone.
-        try FileManager.default.removeItem(atPath: harness.path + "/work/" + made.id)
+        try harness.files.removeWorkFile(made.id)
         let next = harness.runner()
         next.start()
         let batch = try await harness.wait(for: made.id)
