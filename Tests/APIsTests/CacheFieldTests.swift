@@ -85,4 +85,23 @@ import Testing
         #expect(usage["prompt_cache_diagnostics"]?.serialized() == json)
         #expect(usage["prompt_tokens_details"]?["cache_write_tokens"] == 2)
     }
+
+    @Test(arguments: [(16, 5, 1, 4), (16, 4, 1, 4), (21, 0, 0, 0), (0, 21, 1, 20)])
+    func `Anthropic's counts add up, and its input is not none`(
+        cached: Int, written: Int, input: Int, told: Int
+    ) async throws {
+        let engine = ScriptedEngine { _ throws(SubmissionError) in
+            ScriptedEngine.events([
+                .finished(choice: 0, reason: .stop, stop: nil),
+                .usage(
+                    Usage(
+                        promptTokens: 21, cachedPromptTokens: cached, cacheWriteTokens: written)),
+            ])
+        }
+        let usage = try #require(try await TestClient(engine: engine).message().json["usage"])
+        #expect(usage["input_tokens"]?.intValue == input)
+        #expect(usage["cache_read_input_tokens"]?.intValue == cached)
+        #expect(usage["cache_creation_input_tokens"]?.intValue == told)
+        #expect(usage["cache_creation"]?["ephemeral_5m_input_tokens"]?.intValue == told)
+    }
 }

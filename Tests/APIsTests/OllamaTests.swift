@@ -102,6 +102,17 @@ import Testing
         #expect(lines.last?["done_reason"] == "stop")
     }
 
+    @Test(arguments: [true, false])
+    func `a call that is cut short is none`(streams: Bool) async throws {
+        let speech = #"Hm<call f>{"a": 1}</call><call f>{"a": [1"#
+        let client = TestClient(
+            engine: .saying(speech, ending: .length), answerFormat: TaggedFormat())
+        let lines = try lines(await chat(Self.tools + #","stream":\#(streams)"#, client))
+        let calls = lines.flatMap { $0["message"]?["tool_calls"]?.arrayValue ?? [] }
+        #expect(calls.map { $0["function"]?["arguments"] } == [["a": 1]])
+        #expect(lines.last?["done_reason"] == "length")
+    }
+
     @Test func `results name their tools, and answer the calls in order`() async throws {
         let client = TestClient()
         let reply = try await client.post(
@@ -127,13 +138,15 @@ import Testing
         #expect(request.maxTokens == 4 && request.stopStrings == ["x"])
         #expect(request.sampling.temperature == 0.5 && request.sampling.topK == 7)
         #expect(request.sampling.seed == 3)
+        // As much context as there is.
+        #expect(try await chat(#""options":{"num_ctx":1000000}"#, client).status == 200)
         _ = try await chat(#""options":{"num_predict":-1}"#, client)
         #expect(client.engine.requests.last?.maxTokens == nil)
     }
 
     @Test(arguments: [
         (#""options":{"temperature":-1}"#, "options.temperature: "),
-        (#""options":{"num_ctx":4096}"#, "num_ctx: "), (#""options":7"#, "options: "),
+        (#""options":{"num_ctx":-1}"#, "options.num_ctx: "), (#""options":7"#, "options: "),
         (#""options":{"n":2}"#, "options.n: "), (#""format":7"#, "format: "),
         (#""format":"yaml""#, "format: "), (#""think":7"#, "think: "),
         (#""think":"hard""#, "think: "), (#""keep_alive":{}"#, "keep_alive: "),
@@ -201,6 +214,14 @@ import Testing
         #expect(try chat.json["message"]?["content"] == "")
         let generated = try await generate(#""keep_alive":-1"#, client)
         #expect(try generated.json["done"] == true && generated.json["response"] == "")
+        for time in ["0", "0.0", #""0s""#, #""0h0m""#] {
+            let stopped = try await generate(#""keep_alive":\#(time)"#, client)
+            #expect(try stopped.json["done_reason"] == "unload")
+        }
+        for time in ["60", #""10s""#, #""0s5m""#, #""""#] {
+            let kept = try await generate(#""keep_alive":\#(time)"#, client)
+            #expect(try kept.json["done_reason"] == "load")
+        }
         #expect(client.engine.requests.isEmpty)
     }
 

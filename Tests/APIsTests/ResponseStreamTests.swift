@@ -3,8 +3,11 @@
 import APIs
 import AnswerParsing
 import Generation
+import HTTP
+import HTTPTypes
 import JSON
 import ServingSupport
+import Synchronization
 import Testing
 
 /// `POST /v1/responses`, streamed.
@@ -144,6 +147,59 @@ import Testing
         #expect(begun?["call_id"] == "call00000" && begun?["arguments"] == "")
     }
 
+    @Test(arguments: [FinishReason.length, .stop])
+    func `a call that is cut short is not complete`(reason: FinishReason) async throws {
+        let stop: MatchedStop? = reason == .stop ? .string("x") : nil
+        let engine = ScriptedEngine.saying(
+            #"<call f>{}</call><call f>{"a": "#, ending: reason, stop: stop)
+        let events = try events(await client(engine).respond(Self.tools + #","stream":true"#))
+        let done = events.filter { $0["type"] == "response.output_item.done" }
+        #expect(done.map { $0["item"]?["status"] } == ["completed", "incomplete"])
+        #expect(done.last?["item"]?["arguments"] == #"{"a": "#)
+    }
+
+    @Test func `an event breaks a silence`() async throws {
+        let (stream, continuation) = AsyncStream.makeStream(of: GenerationEvent.self)
+        let engine = ScriptedEngine { _ throws(SubmissionError) in stream }
+        let client = TestClient(.init(keepAliveInterval: .milliseconds(2)), engine: engine)
+        let response = await client.server.handle(
+            TestClient.request(
+                .post, "/v1/responses", #"{"model":"small","input":"a","stream":true}"#, [:]))
+        guard case .stream(let produce) = response.body else {
+            Issue.record("not a stream")
+            return
+        }
+        let sink = ByteSink()
+        let count = Mutex(0)
+        // The engine speaks once the client has seen two of them after what opens the stream, and
+        // then is silent until he has seen a comment.
+        try await produce(
+            ResponseWriter { bytes in
+                sink.append(bytes)
+                let text = String(decoding: bytes, as: UTF8.self)
+                if text.hasPrefix(":") {
+                    continuation.yield(.finished(choice: 0, reason: .length, stop: nil))
+                    continuation.yield(.usage(Usage()))
+                    continuation.finish()
+                    return
+                }
+                let order = count.withLock { count in
+                    count += 1
+                    return count
+                }
+                if order == 3 { continuation.yield(.output(choice: 0, text: "a", tokens: [])) }
+            })
+        let text = String(decoding: sink.bytes, as: UTF8.self)
+        let events = try events(
+            Reply(
+                status: 200, fields: [:],
+                body: Array(text.replacing(": keep-alive\n\n", with: "").utf8)))
+        #expect(events.map { $0["sequence_number"]?.intValue } == Array(0..<events.count))
+        let beats = events.filter { $0["type"] == "response.in_progress" }.dropFirst()
+        #expect(beats.allSatisfy { $0["response"] == events[0]["response"] } && beats.count >= 2)
+        #expect(types(events).last == "incomplete")
+    }
+
     @Test func `a failure in mid-stream fails the response, and is an error to all SDKs`()
         async throws
     {
@@ -151,7 +207,7 @@ import Testing
             let reply = try await TestClient(engine: .ending(with: .error("NaN"))).respond(
                 #""stream":true"#, path: path)
             let events = try events(reply)
-            #expect(types(events).suffix(3) == ["output_item.done", "failed", "error"])
+            #expect(types(events).suffix(3) == ["output_text.delta", "failed", "error"])
             let failed = events[events.count - 2]["response"]
             #expect(failed?["status"] == "failed")
             #expect(failed?["error"] == ["code": "server_error", "message": "NaN"])

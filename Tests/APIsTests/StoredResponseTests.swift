@@ -140,6 +140,7 @@ import Tokenization
         let stranger = try await before.post("/v1/responses", more, two)
         #expect(stranger.status == 400)
         #expect(try stranger.json["error"]?["param"] == "previous_response_id")
+        #expect(try stranger.json["error"]?["code"] == "previous_response_not_found")
         let after = try client(keys: ["two", "one"], storage: store)
         #expect(try await after.get(path, one).status == 200)
         #expect(try await after.get(path, two).status == 404)

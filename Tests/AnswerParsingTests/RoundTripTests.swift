@@ -395,6 +395,7 @@ import Tokenization
                 let value = (try? JSONParser.parse(text)) ?? .string("not JSON: " + text)
                 result.append(["arguments": value])
             case .callEnded: result.append("end")
+            case .callCut: result.append("cut")
             }
         }
         for call in calls {

@@ -83,13 +83,13 @@ struct ChannelMessagesTests {
                 + "to=a<|message|>{\"of\": \"a\"}<|call|>=first;")
     }
 
-    @Test func `late instructions come first`() throws {
+    @Test func `late instructions are the user's, and change nothing before them`() throws {
         let text = try prompt([
             Message(.developer, "one"), Message(.user, "go"), Message(.system, "two"),
         ])
-        #expect(text == "⟦<|start|>⟧developer<|message|>one\n\ntwo<|end|>user:go;")
+        #expect(text == "⟦<|start|>⟧developer<|message|>one<|end|>user:go;user:two;")
         let alone = try prompt([Message(.user, "go"), Message(.system, "two")])
-        #expect(alone == "⟦<|start|>⟧developer<|message|>two<|end|>user:go;")
+        #expect(alone == "user:go;user:two;")
     }
 
     @Test(arguments: [

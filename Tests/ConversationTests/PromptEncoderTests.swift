@@ -105,6 +105,44 @@ import Tokenization
         #expect(text == "user:S\n\nA\n\nB;assistant:C\n\nD;user:E;")
     }
 
+    @Test(arguments: [true, false])
+    func `a late system message leaves what precedes it as it was`(takesSystem: Bool) throws {
+        let strict = """
+            {% if messages[0].role == 'system' %}S:{{ messages[0].content }};\
+            {% set messages = messages[1:] %}{% endif %}{% for m in messages %}\
+            {% if (m.role == 'user') != (loop.index0 % 2 == 0) %}\
+            {{ raise_exception('Conversation roles must alternate') }}{% endif %}\
+            {{ m.role }}:{{ m.content }};{% endfor %}
+            """
+        let source = takesSystem ? strict : gemma
+        let before = [Message(.system, "S"), Message(.user, "A"), Message(.assistant, "B")]
+        let text = try prompt(source, before)
+        #expect(text == (takesSystem ? "S:S;user:A;assistant:B;" : "user:S\n\nA;assistant:B;"))
+        let later = [Message(.developer, "D"), Message(.user, "C"), Message(.system, "")]
+        #expect(try prompt(source, before + later) == text + "user:D\n\nC;")
+    }
+
+    @Test func `a system message among results comes after them, or before all`() throws {
+        let call = ToolCall(id: "1", name: "f", arguments: "{}")
+        let messages = [
+            Message(.user, "A"), Message(.assistant, nil, toolCalls: [call]), Message(.system, "S"),
+            Message(.tool, "R", toolCallID: "1"),
+        ]
+        func roles(refusing late: String) throws -> String {
+            try prompt(
+                """
+                {% for m in messages %}{% if m.role in \(late) and not loop.first \
+                and loop.previtem.role != 'system' %}{{ raise_exception('late') }}{% endif %}\
+                {{ m.role }}:{{ m.content }}{{ m.tool_calls or '' }};{% endfor %}\
+                {% if tools %}{{ tools }}{% endif %}
+                """, messages)
+        }
+        let inPlace = try roles(refusing: "['system']")
+        #expect(inPlace.hasPrefix("user:A;assistant:[{") && inPlace.hasSuffix("tool:R;user:S;"))
+        let inFront = try roles(refusing: "['system', 'user']")
+        #expect(inFront.hasPrefix("system:S;user:A;assistant:[{") && inFront.hasSuffix("tool:R;"))
+    }
+
     @Test func `a strict template gets a user first and tools as text`() throws {
         let call = ToolCall(id: "1", name: "f", arguments: "{\"x\": 1}")
         let text = try prompt(

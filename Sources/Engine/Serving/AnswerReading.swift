@@ -135,20 +135,25 @@ struct ReadAnswer {
     }
 
     private mutating func finish(_ choice: Int, _ end: AnswerEvent.End) -> [AnswerEvent] {
-        let endedCount = choices[choice].endedCount
-        let events = events(choices[choice].reader.finish(), of: choice, [])
-        guard case .stop(let stop) = end else {
-            return events + [.finished(choice: choice, end)]
+        var isOwn = false
+        if case .stop(let stop) = end { isOwn = reading.isOwn(stop) }
+        // A call that only the model's own end could complete was cut short by any other.
+        let pieces = choices[choice].reader.finish().map { piece in
+            if !isOwn, case .callEnded(let call) = piece {
+                AnswerPiece.callCut(call)
+            } else {
+                piece
+            }
         }
+        let events = events(pieces, of: choice, [])
+        guard case .stop = end else { return events + [.finished(choice: choice, end)] }
         let callCount = choices[choice].begunCount
-        let isOwn = reading.isOwn(stop)
         if case .required = reading.plan.choice, callCount == 0, isOwn {
             // What holds the model to a call has failed; text must not pass for one.
             let error = ServingError.failed(reason: "the model has called no tool, as it had to")
             return [.failed(choice: choice, error)]
         }
-        // A client's stop may have cut the last call short.
-        let hasCalls = callCount > 0 && (isOwn || endedCount == callCount)
+        let hasCalls = callCount > 0 && choices[choice].endedCount == callCount
         return events + [.finished(choice: choice, hasCalls ? .toolCalls : end)]
     }
 }

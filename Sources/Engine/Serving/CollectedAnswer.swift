@@ -18,6 +18,9 @@ package struct CollectedAnswer: Sendable {
 
             /// The JSON text of its arguments, or a custom tool's input.
             package fileprivate(set) var arguments = ""
+
+            /// Whether the answer ended within it.
+            package fileprivate(set) var isCut = false
         }
 
         /// A part of it in which one thing is said.
@@ -78,6 +81,8 @@ package struct CollectedAnswer: Sendable {
             case .callArguments(let call, let text):
                 if calls.indices.contains(call) { calls[call].arguments += text }
             case .callEnded: break
+            case .callCut(let call):
+                if calls.indices.contains(call) { calls[call].isCut = true }
             }
             let start = self.tokens.count
             self.tokens += tokens
@@ -176,7 +181,7 @@ extension AnswerPiece {
     fileprivate var growingText: String {
         switch self {
         case .text(let text), .thinking(let text), .callArguments(_, let text): text
-        case .callBegun, .callEnded: ""
+        case .callBegun, .callEnded, .callCut: ""
         }
     }
 
@@ -186,7 +191,7 @@ extension AnswerPiece {
         case .text: .text(text)
         case .thinking: .thinking(text)
         case .callArguments(let call, _): .callArguments(call, text)
-        case .callBegun, .callEnded: self
+        case .callBegun, .callEnded, .callCut: self
         }
     }
 }

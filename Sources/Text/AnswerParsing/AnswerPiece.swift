@@ -16,4 +16,7 @@ package enum AnswerPiece: Hashable, Sendable {
 
     /// A call is complete.
     case callEnded(Int)
+
+    /// The answer has ended within a call, of which no more will come.
+    case callCut(Int)
 }

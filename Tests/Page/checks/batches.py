@@ -200,10 +200,12 @@ def cancel(browser, place):
 def restart(browser, place):
     name = named(browser, "restarted lines")
     visit(browser, place)
-    make(browser, "".join(line(str(number), max_tokens=8 + 2 * number, ignore_eos=True) for number in range(24)), name)
-    wait_for_some(browser, name)
+    make(browser, "".join(line(str(number), max_tokens=8 + 4 * number, ignore_eos=True) for number in range(24)), name)
+    # The page looks every two seconds, in which a fast machine answers all of them.
+    done = browser.until(lambda: batch_of(browser, place, name)["request_counts"]["completed"], "the first answer")
     place.program.process.kill()
     place.program.process.wait()
+    assert done < 24, done
     browser.until(lambda: "connection is lost" in browser.text("main .notice"), "a word that it waits")
     assert row_of(browser, name), "the list stays"
     place.restart()

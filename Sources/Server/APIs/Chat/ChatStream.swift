@@ -87,7 +87,7 @@ struct ChatStream: AnswerStream {
                 choice.calls = [calls[place].call]
                 choice.calls[0].input = text
             }
-        case .callEnded(let index):
+        case .callEnded(let index), .callCut(let index):
             guard let place = place(of: index, choice.index) else { return false }
             let call = calls.remove(at: place).call
             guard codec.dialect.streamsWholeCalls else { return false }

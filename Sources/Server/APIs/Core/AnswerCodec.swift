@@ -56,8 +56,15 @@ protocol AnswerStream: Sendable {
     ///   - bytes: receives server-sent events.
     mutating func add(_ event: AnswerEvent, to bytes: inout [UInt8])
 
+    /// Appends what breaks a silence.
+    mutating func beat(_ bytes: inout [UInt8])
+
     /// Appends how the stream says that it failed; nothing follows.
     mutating func fail(_ error: APIError, to bytes: inout [UInt8])
+}
+
+extension AnswerStream {
+    mutating func beat(_ bytes: inout [UInt8]) { bytes += Self.framing.heartbeat }
 }
 
 extension AnswerEvent.End {

@@ -217,6 +217,8 @@ extension APIError {
         case .malformed, .unwritable: "invalid_json"
         case .missing: "missing_required_parameter"
         case .wrongType: "invalid_type"
+        // Clients look for it, and send the whole conversation then.
+        case .invalid("previous_response_id", _): "previous_response_not_found"
         case .invalid: "invalid_value"
         case .unsupported: "unsupported_parameter"
         case .unknownField: "unknown_parameter"

@@ -117,7 +117,9 @@ struct GeneratedResponse: Sendable {
                     switch item {
                     case .tick:
                         if isSilent {
-                            try await writer.write(Stream.framing.heartbeat)
+                            var bytes: [UInt8] = []
+                            stream.beat(&bytes)
+                            try await writer.write(bytes)
                         }
                         isSilent = true
                     case .event(.failed(let choice, let error)):

@@ -135,7 +135,7 @@ struct MessagesCodec: AnswerCodec {
                     "type": "tool_use", "id": .string(id), "name": .string(name),
                     "input": .object(CallArguments.object(of: arguments)),
                 ])
-            case .callArguments, .callEnded: break
+            case .callArguments, .callEnded, .callCut: break
             }
         }
         return blocks.map { .object($0) }
@@ -157,8 +157,10 @@ struct MessagesCodec: AnswerCodec {
 
     /// The token counts: those that were computed beside those that were not.
     func usage(_ report: UsageReport) -> JSONValue {
-        let written = report.cacheWriteTokens
-        let rest = max(0, report.promptTokens - report.cachedTokens - written)
+        let computed = report.promptTokens - report.cachedTokens
+        // One at least is left where any was computed: Claude Code reads none as a missing count.
+        let written = min(report.cacheWriteTokens, max(0, computed - 1))
+        let rest = max(0, computed - written)
         var usage: JSONObject = [
             "input_tokens": .integer(rest),
             "cache_creation_input_tokens": .integer(written),

@@ -79,7 +79,7 @@ struct MessagesStream: AnswerStream {
         case .callArguments(let call, let text):
             guard block == .call(call), !text.isEmpty else { return }
             append(delta: "input_json_delta", "partial_json", text, to: &bytes)
-        case .callEnded(let call):
+        case .callEnded(let call), .callCut(let call):
             if block == .call(call) { close(&bytes) }
         }
     }

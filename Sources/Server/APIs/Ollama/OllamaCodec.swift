@@ -41,7 +41,8 @@ struct OllamaCodec: AnswerCodec {
         let end = try choice.written()
         var object = opened(header)
         var said = Said(text: choice.text, thinking: choice.thinking)
-        said.calls = choice.calls.enumerated().map { Self.call($0.offset, $0.element) }
+        said.calls = choice.calls.enumerated().filter { !$0.element.isCut }
+            .map { Self.call($0.offset, $0.element) }
         write(said, to: &object)
         if let logprobs { object["logprobs"] = Self.json(logprobs.chat(choice.tokens)) }
         close(&object, end, part.usage ?? Usage(), tokens: choice.tokens.map(\.id))

@@ -17,6 +17,9 @@ struct OllamaRequest: Sendable {
     /// Log probabilities of generated tokens: nil for none, else how many alternatives.
     let topLogprobs: Int?
 
+    /// Whether the client has no more use for the model.
+    let releases: Bool
+
     /// Variables for the chat template.
     var templateArguments: JSONObject = [:]
 
@@ -38,14 +41,17 @@ struct OllamaRequest: Sendable {
             throw .unsupported(
                 given.path.appending("n"), reason: "an answer here is one; leave it out")
         }
+        // Ollama gives a model as much context as is asked for, or as much as it has.
+        options.question.neededContext = nil
         // Where others ask for a stream, one is asked for none here.
         options.streams = try fields.bool("stream") ?? true
         let isOn = try fields.bool("logprobs") ?? false
         let top = try fields.integer("top_logprobs", in: 0...20)
         topLogprobs = isOn ? top ?? 0 : nil
+        releases = try Self.releases(fields)
+        try fields.refuse("images", reason: "this model takes text only")
         try readFormat(fields)
         try readThinking(fields)
-        try Self.checkHints(fields)
     }
 
     /// The options without those that say how to load a model or how to compute, and with one by
@@ -98,17 +104,20 @@ struct OllamaRequest: Sendable {
         }
     }
 
-    private static func checkHints(_ fields: FieldReader) throws(FieldError) {
-        // Models stay loaded as the operator says.
+    /// Whether `keep_alive` is no time at all: seconds, or a duration such as `0s` or `0h0m`.
+    ///
+    /// Models stay loaded as the operator says, whatever it is.
+    private static func releases(_ fields: FieldReader) throws(FieldError) -> Bool {
         switch fields.value("keep_alive") {
-        case nil, .string?: break
-        case let value? where value.doubleValue != nil: break
+        case nil: return false
+        case .string(let text)?:
+            return text.contains("0") && text.allSatisfy { "0.hmsuµn".contains($0) }
         case let value?:
+            if let seconds = value.doubleValue { return seconds == 0 }
             throw .wrongType(
                 fields.path.appending("keep_alive"), expected: "a number of seconds or a duration",
                 found: value.kindName)
         }
-        try fields.refuse("images", reason: "this model takes text only")
     }
 
     /// The question with its prompt.

@@ -116,7 +116,7 @@ private enum OllamaRoutes {
                 fields: sources, codec: codec))
     }
 
-    /// The answer to a client that only wants its model to be loaded, as it is.
+    /// The answer to a client that only wants its model to be loaded, as it is, or unloaded.
     private static func loaded(
         _ request: OllamaRequest, _ place: OllamaCodec.Place, _ context: RequestContext
     ) -> RequestPlan {
@@ -128,7 +128,7 @@ private enum OllamaRoutes {
         ]
         codec.write(.init(), to: &object)
         object["done"] = true
-        object["done_reason"] = "load"
+        object["done_reason"] = request.releases ? "unload" : "load"
         return .response(ServerResponse(json: .object(object)))
     }
 }

@@ -35,13 +35,7 @@ struct OllamaStream: AnswerStream {
             let logprobs = codec.logprobs?.chat(tokens) ?? []
             if said.isEmpty, logprobs.isEmpty { return }
             append(said, logprobs, to: &bytes)
-        case .finished(_, let end):
-            // A call that was cut short is told as far as it came.
-            for index in calls.keys.sorted() {
-                let rest = said(.callEnded(index))
-                append(rest, [], to: &bytes)
-            }
-            self.end = end
+        case .finished(_, let end): self.end = end
         case .usage(_, let usage):
             var object = codec.opened(header)
             codec.write(.init(), to: &object)
@@ -62,6 +56,8 @@ struct OllamaStream: AnswerStream {
             said.calls = [
                 OllamaCodec.call(index, id: call.id, name: call.name, arguments: call.arguments)
             ]
+        // Without its end there is no object of its arguments.
+        case .callCut(let index): calls[index] = nil
         }
         return said
     }

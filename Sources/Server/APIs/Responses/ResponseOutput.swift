@@ -71,10 +71,8 @@ struct ResponseOutput: Sendable {
             openCalls[call] = begin(tools.call(id: id, name: name), &changes)
         case .callArguments(let call, let text):
             if let index = openCalls[call], !text.isEmpty { grow(index, by: text, &changes) }
-        case .callEnded(let call):
-            if let index = openCalls.removeValue(forKey: call) {
-                end(index, as: .completed, &changes)
-            }
+        case .callEnded(let call): endCall(call, as: .completed, &changes)
+        case .callCut(let call): endCall(call, as: .incomplete, &changes)
         }
         return changes
     }
@@ -154,6 +152,13 @@ struct ResponseOutput: Sendable {
         if let open { end(open, as: status, &changes) }
         open = nil
         held = []
+    }
+
+    private mutating func endCall(
+        _ call: Int, as status: ResponseItem.Status, _ changes: inout [Change]
+    ) {
+        guard let index = openCalls.removeValue(forKey: call) else { return }
+        end(index, as: status, &changes)
     }
 
     private mutating func end(

@@ -34,6 +34,18 @@ struct ResponseStream: AnswerStream {
         append("response.in_progress", json, to: &bytes)
     }
 
+    /// Appends an event while a long prompt is computed, and later a comment.
+    ///
+    /// Codex takes comments for silence, and gives up after five minutes of it. The event has the
+    /// whole response, and so none that clients put together from its parts.
+    mutating func beat(_ bytes: inout [UInt8]) {
+        if output.items.isEmpty {
+            append("response.in_progress", response.json(.inProgress, []), to: &bytes)
+        } else {
+            bytes += Self.framing.heartbeat
+        }
+    }
+
     mutating func add(_ event: AnswerEvent, to bytes: inout [UInt8]) {
         switch event {
         case .promptLogprobs, .embedding, .failed: break
@@ -52,7 +64,8 @@ struct ResponseStream: AnswerStream {
 
     /// Ends the response, and says it again as an error, for that is all that some clients look for.
     mutating func fail(_ error: APIError, to bytes: inout [UInt8]) {
-        append(output.close(as: .incomplete), to: &bytes)
+        // Codex acts on a call as soon as it is said to be done.
+        _ = output.close(as: .incomplete)
         append("response.failed", response.json(.failed(error), output.items), to: &bytes)
         append("error", to: &bytes) { bytes in
             let body = error.body(in: .openAI)["error"]

@@ -10,7 +10,7 @@ enum ChannelMessages {
     /// - Complexity: O(messages and calls).
     static func arranged(_ messages: [Message]) -> [Message] {
         let late = messages.dropFirst().contains(where: ConversationRepair.isSystem)
-        let messages = late ? ConversationRepair.gatherSystem(messages) : messages
+        let messages = late ? ConversationRepair.settleSystem(messages) : messages
         var result: [Message] = []
         var index = 0
         while index < messages.count {

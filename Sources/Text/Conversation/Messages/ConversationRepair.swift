@@ -5,22 +5,29 @@
 /// A template sees the conversation as it is first; each repair is tried only after the template
 /// has refused what came before it.
 enum ConversationRepair: CaseIterable {
-    /// Neighbours of one role become one message, and all system messages one at the beginning.
+    /// Neighbours of one role become one message, and later system messages the user's.
     case merged
 
-    /// The system message becomes the beginning of the first user message.
-    case foldedSystem
+    /// All system messages become one at the beginning.
+    case gathered
+
+    /// The system message becomes the beginning of the first user message, and later ones the user's.
+    case folded
+
+    /// All system messages become the beginning of the first user message.
+    case foldedGathered
 
     /// Tool calls and results become text of the assistant and the user.
     case plainTools
 
     func apply(to messages: [Message]) -> [Message] {
         switch self {
-        case .merged: Self.merge(Self.gatherSystem(messages))
-        case .foldedSystem: Self.startWithUser(Self.merge(Self.foldSystem(messages)))
+        case .merged: Self.merge(Self.settleSystem(messages))
+        case .gathered: Self.merge(Self.gatherSystem(messages))
+        case .folded: Self.folded(Self.settleSystem(messages))
+        case .foldedGathered: Self.folded(Self.gatherSystem(messages))
         case .plainTools:
-            Self.startWithUser(
-                Self.merge(Self.foldSystem(ToolInstructions.plain(messages).map(Self.plain))))
+            Self.folded(Self.settleSystem(ToolInstructions.plain(messages).map(Self.plain)))
         }
     }
 
@@ -28,25 +35,50 @@ enum ConversationRepair: CaseIterable {
         message.role == .system || message.role == .developer
     }
 
+    /// One system message of those at the beginning; what later ones say, the user says there.
+    ///
+    /// What precedes a later one stays as it was, and so stays cached.
+    static func settleSystem(_ messages: [Message]) -> [Message] {
+        let beginning = messages.prefix(while: isSystem)
+        var settled = gatherSystem(beginning)
+        var late: [Message] = []
+        for message in messages.dropFirst(beginning.count) {
+            if isSystem(message) {
+                let text = message.text()
+                if !text.isEmpty { late.append(Message(.user, text)) }
+                continue
+            }
+            // Results follow their calls.
+            if message.role != .tool, message.role != .function {
+                settled += late
+                late = []
+            }
+            settled.append(message)
+        }
+        return settled + late
+    }
+
     /// One system message of all of them, in front of the others.
-    static func gatherSystem(_ messages: [Message]) -> [Message] {
+    private static func gatherSystem(_ messages: some Collection<Message>) -> [Message] {
         let texts = messages.filter(isSystem).map { $0.text() }.filter { !$0.isEmpty }
         let others = messages.filter { !isSystem($0) }
         if texts.isEmpty { return others }
         return [Message(.system, texts.joined(separator: "\n\n"))] + others
     }
 
-    private static func foldSystem(_ messages: [Message]) -> [Message] {
-        var gathered = gatherSystem(messages)
-        guard let system = gathered.first, system.role == .system else { return gathered }
-        gathered.removeFirst()
-        if let index = gathered.firstIndex(where: { $0.role == .user }) {
-            gathered[index].parts.insert(system.text(), at: 0)
-            gathered[index].parts = [gathered[index].text()]
-        } else {
-            gathered.insert(Message(.user, system.text()), at: 0)
+    /// The messages without a system message in front of them; the first of the user says it.
+    private static func folded(_ messages: [Message]) -> [Message] {
+        guard let system = messages.first, system.role == .system else {
+            return startWithUser(merge(messages))
         }
-        return gathered
+        var rest = Array(messages.dropFirst())
+        if let index = rest.firstIndex(where: { $0.role == .user }) {
+            rest[index].parts.insert(system.text(), at: 0)
+            rest[index].parts = [rest[index].text()]
+        } else {
+            rest.insert(Message(.user, system.text()), at: 0)
+        }
+        return startWithUser(merge(rest))
     }
 
     /// Joins neighbours of one role; tools' results stay apart, since each answers a call.

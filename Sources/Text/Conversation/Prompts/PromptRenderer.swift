@@ -37,9 +37,11 @@ struct PromptRenderer {
         case .raised, .evaluation: break
         default: throw .template(first)
         }
+        var tried = messages
         for repair in ConversationRepair.allCases {
             let mended = repair.apply(to: messages)
-            if mended == messages { continue }
+            if mended == tried { continue }
+            tried = mended
             do {
                 return try render(mended, continuesLast: continuesLast)
             } catch {
