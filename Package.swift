@@ -312,7 +312,10 @@ let package = Package(
             uses: ["Recognition", "Tokenization", "JSON", "ModelFiles"]),
         tests(
             of: "AnswerParsing",
-            uses: ["Conversation", "ConversationSupport", "Recognition", "Tokenization", "JSON"]),
+            uses: [
+                "Conversation", "ConversationSupport", "Recognition", "StructuredOutput",
+                "Tokenization", "JSON",
+            ]),
         tests(of: "Sampling", uses: ["StructuredOutput"]),
         tests(of: "Scheduling"),
         tests(

@@ -153,9 +153,14 @@ import Testing
         let engine = ScriptedEngine.saying(
             #"<call f>{}</call><call f>{"a": "#, ending: reason, stop: stop)
         let events = try events(await client(engine).respond(Self.tools + #","stream":true"#))
-        let done = events.filter { $0["type"] == "response.output_item.done" }
-        #expect(done.map { $0["item"]?["status"] } == ["completed", "incomplete"])
-        #expect(done.last?["item"]?["arguments"] == #"{"a": "#)
+        #expect(
+            types(events).suffix(3) == [
+                "output_item.added", "function_call_arguments.delta",
+                reason == .stop ? "completed" : "incomplete",
+            ])
+        let items = events.last?["response"]?["output"]?.arrayValue ?? []
+        #expect(items.map { $0["status"] } == ["completed", "incomplete"])
+        #expect(items.last?["arguments"] == #"{"a": "#)
     }
 
     @Test func `an event breaks a silence`() async throws {
@@ -207,7 +212,7 @@ import Testing
             let reply = try await TestClient(engine: .ending(with: .error("NaN"))).respond(
                 #""stream":true"#, path: path)
             let events = try events(reply)
-            #expect(types(events).suffix(3) == ["output_text.delta", "failed", "error"])
+            #expect(types(events).suffix(3) == ["output_item.done", "failed", "error"])
             let failed = events[events.count - 2]["response"]
             #expect(failed?["status"] == "failed")
             #expect(failed?["error"] == ["code": "server_error", "message": "NaN"])

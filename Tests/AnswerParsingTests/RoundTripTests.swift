@@ -418,7 +418,7 @@ extension RandomCalls.Call {
 
 extension StructureRecognizer {
     /// Whether an answer may consist of these tokens; one that ends answers may stand at its end.
-    fileprivate func accepts(_ tokens: [Int32], _ tokenizer: ByteTokenizer) -> Bool {
+    func accepts(_ tokens: [Int32], _ tokenizer: ByteTokenizer) -> Bool {
         var state = start
         let text = RecognizedText()
         for (place, token) in tokens.enumerated() {

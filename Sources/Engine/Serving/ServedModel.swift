@@ -203,6 +203,7 @@ package struct ServedModel: Sendable {
         var plan = question.plan
         plan.beginsThinking =
             answerFormat?.thinking?.areOpen(atEndOf: request.promptTokens, tokenizer) ?? false
+        plan.continuesText = request.continuesText
         if let seed = request.sampling.seed {
             // Each turn of a conversation with one seed has identities of its own.
             var digest = seed ^ 0xCBF2_9CE4_8422_2325

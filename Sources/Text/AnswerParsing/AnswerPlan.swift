@@ -19,6 +19,9 @@ package struct AnswerPlan: Hashable, Sendable {
     /// Whether the prompt ends within the model's thinking, as some templates leave it.
     package var beginsThinking = false
 
+    /// Whether the prompt ends within the answer's text, which goes on.
+    package var continuesText = false
+
     /// Whether the model may think before it answers.
     package var allowsThinking = true
 

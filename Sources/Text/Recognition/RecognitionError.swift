@@ -24,6 +24,9 @@ package struct RecognitionLimits: Hashable, Sendable {
     /// The bytes of a schema, expression or grammar.
     package var maxSourceBytes = 4 << 20
 
+    /// The parts of a structure with the values of its schemas.
+    package var maxParts = 1 << 21
+
     /// How deep a schema, an expression, a grammar and the texts that they describe may nest.
     package var maxDepth = 512
 

@@ -78,6 +78,39 @@ extension Structure {
         }
     }
 
+    /// Whether there are more parts and values of schemas in it than a limit.
+    ///
+    /// - Complexity: O(limit): what is shared in memory is still walked through wherever it stands.
+    package func isLarger(than limit: Int) -> Bool {
+        var left = limit
+        count(&left)
+        return left < 0
+    }
+
+    private func count(_ left: inout Int) {
+        left -= 1
+        if left < 0 { return }
+        switch self {
+        case .literal, .control, .controlNamed, .expression, .anyObject, .grammar, .freeText: break
+        case .schema(let schema), .unquoted(let schema, _): Self.count(schema, &left)
+        case .sequence(let parts), .choice(let parts):
+            for part in parts where left >= 0 { part.count(&left) }
+        case .repetition(let part, _, _), .escaped(let part): part.count(&left)
+        }
+    }
+
+    /// Schemas nest no deeper than what they were parsed from.
+    private static func count(_ value: JSONValue, _ left: inout Int) {
+        left -= 1
+        switch value {
+        case .array(let values):
+            for value in values where left >= 0 { count(value, &left) }
+        case .object(let object):
+            for (_, value) in object where left >= 0 { count(value, &left) }
+        case .null, .bool, .integer, .number, .decimal, .string: break
+        }
+    }
+
     /// About how many bytes the value takes in memory.
     package var byteCount: Int {
         switch self {

@@ -105,6 +105,13 @@ package final class ConstraintCache: Sendable {
     package func constraint(
         for structure: Structure, style: RecognitionStyle = .generated, scope: String = ""
     ) throws(RecognitionError) -> Constraint {
+        // To look it up takes as long as it is large.
+        if structure.isLarger(than: limits.maxParts) {
+            throw RecognitionError(
+                at: "",
+                "together these are more than \(limits.maxParts) values where each is written out; "
+                    + "send fewer, or refer to fewer definitions")
+        }
         let key = Key(scope, structure, style)
         let fresh = Entry(of: structure)
         let (entry, isTrimmed) = content.withLock { content in

@@ -157,7 +157,7 @@ extension ChatCompletionRequest {
 
     /// The text that a client gives the answer would be no part of what is held to a form.
     private func checkPrefix() throws(FieldError) {
-        if let output = options.output, messages.last?.isPrefix == true {
+        if let output = options.output, continuesFinalMessage {
             throw .unsupported(
                 output.path, reason: "not together with a prefix, which is a part of the answer")
         }

@@ -9,7 +9,9 @@ enum CallArguments {
         do {
             let value = try JSONParser.parse(
                 text,
-                limits: .init(maxDepth: 64, maxValues: 1 << 20, replacesLoneSurrogates: true))
+                limits: .init(
+                    maxDepth: 64, maxValues: 1 << 20, replacesLoneSurrogates: true,
+                    keepsDigits: true))
             return value.objectValue ?? [:]
         } catch {
             return [:]

@@ -64,8 +64,7 @@ struct ResponseStream: AnswerStream {
 
     /// Ends the response, and says it again as an error, for that is all that some clients look for.
     mutating func fail(_ error: APIError, to bytes: inout [UInt8]) {
-        // Codex acts on a call as soon as it is said to be done.
-        _ = output.close(as: .incomplete)
+        append(output.close(as: .incomplete), to: &bytes)
         append("response.failed", response.json(.failed(error), output.items), to: &bytes)
         append("error", to: &bytes) { bytes in
             let body = error.body(in: .openAI)["error"]
@@ -128,6 +127,8 @@ struct ResponseStream: AnswerStream {
 
     private mutating func end(_ index: Int, _ bytes: inout [UInt8]) {
         let item = output.items[index]
+        // Codex makes a call as soon as that is said to be done; the response has what was cut.
+        if case .call = item.kind, item.status == .incomplete { return }
         switch item.kind {
         case .reasoning:
             appendText("response.reasoning_text.done", index, "text", item.text, to: &bytes)

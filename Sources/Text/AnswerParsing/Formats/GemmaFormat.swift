@@ -13,7 +13,6 @@ package struct GemmaFormat: AnswerFormat {
         opening: "<|channel>thought\n", closing: "<channel|>")
 
     private static let header = "thought\n"
-    private static let maxDepth = 8
 
     /// The format.
     package init() {}
@@ -27,10 +26,9 @@ package struct GemmaFormat: AnswerFormat {
             thinkingHeader: .literal(Self.header), triggers: [opening])
         return layout.structure { tools in
             let calls = tools.map { tool in
-                let values = Values(root: tool.parameterSchema, quote: quote, tool.input)
-                return Structure.sequence([
+                Structure.sequence([
                     opening.structure, .literal("call:\(tool.name)"),
-                    values.object(tool.parameterSchema, depth: 0), closing.structure,
+                    Values.arguments(of: tool, quote: quote), closing.structure,
                 ])
             }
             return layout.repeated(.anyOf(calls), separator: .nothing)
@@ -55,23 +53,44 @@ package struct GemmaFormat: AnswerFormat {
 
     /// Values of a schema, as Gemma writes them.
     private struct Values {
-        let root: JSONValue
-        let quote: Mark
-        let input: Tool.Input
+        private let root: JSONValue
+        private let schemas: SchemaParts
+        private let quote: Mark
+        private let input: Tool.Input
+        /// How deep objects and arrays are written; deeper ones are left out.
+        private let maxDepth: Int
+        /// How far schemas may still be looked into and written.
+        private var stepsLeft = ToolParameters.maxSteps
 
-        init(root: JSONValue, quote: Mark, _ input: Tool.Input) {
-            self.root = root
-            self.quote = quote
-            self.input = input
+        /// The arguments of a tool, as deep as it takes a bearable time to write them: a schema that
+        /// refers to itself in many places has more values on each level.
+        static func arguments(of tool: Tool, quote: Mark) -> Structure {
+            let schemas = SchemaParts(of: tool.parameterSchema)
+            for depth in [8, 6, 4, 3, 2] {
+                var values = Values(tool, schemas, quote: quote, maxDepth: depth)
+                let arguments = values.object(tool.parameterSchema, depth: 0)
+                if values.stepsLeft > 0 { return arguments }
+            }
+            var values = Values(tool, schemas, quote: quote, maxDepth: 1)
+            return values.object(tool.parameterSchema, depth: 0)
         }
 
-        func object(_ schema: JSONValue, depth: Int) -> Structure {
-            let all = ToolParameters(schema: schema, in: root)
+        private init(_ tool: Tool, _ schemas: SchemaParts, quote: Mark, maxDepth: Int) {
+            root = tool.parameterSchema
+            self.schemas = schemas
+            self.quote = quote
+            input = tool.input
+            self.maxDepth = maxDepth
+        }
+
+        private mutating func object(_ schema: JSONValue, depth: Int) -> Structure {
+            let all = ToolParameters(schema: schema, in: root, steps: &stepsLeft)
+            if stepsLeft <= 0, depth > 0 { return .literal("{}") }
             if all.parameters.isEmpty {
-                guard all.allowsOthers, depth < 2 else { return .literal("{}") }
+                guard let others = all.others, depth < 2 else { return .literal("{}") }
                 let member = Structure.sequence([
                     .expression("^[a-zA-Z_][a-zA-Z0-9_]{0,63}$"), .literal(":"),
-                    value([:], types: nil, depth: depth + 1),
+                    value(others.schema, types: others.types, depth: depth + 1),
                 ])
                 return .sequence([
                     .literal("{"), .optional(list(member, least: 1, most: nil)), .literal("}"),
@@ -81,27 +100,48 @@ package struct GemmaFormat: AnswerFormat {
         }
 
         /// Members in their order, a comma between any two that are there.
-        private func members(
+        private mutating func members(
             _ parameters: [ToolParameters.Parameter], _ depth: Int
         ) -> Structure {
-            let written = parameters.map { parameter in
-                Structure.sequence([
-                    .literal(parameter.name + ":"),
-                    value(parameter.schema, types: parameter.types, depth: depth + 1),
-                ])
+            var written: [Structure] = []
+            for parameter in parameters {
+                let value = value(parameter.schema, types: parameter.types, depth: depth + 1)
+                written.append(.sequence([key(parameter.name), value]))
             }
-            var options: [Structure] = []
-            for (index, parameter) in parameters.enumerated() {
-                // The first member that is there, and those after it.
-                var parts = [written[index]]
-                for next in parameters.indices.dropFirst(index + 1) {
-                    let member = Structure.sequence([.literal(","), written[next]])
-                    parts.append(parameters[next].isRequired ? member : .optional(member))
-                }
-                options.append(.sequence(parts))
-                if parameter.isRequired { return .anyOf(options) }
+            let comma = Structure.literal(",")
+            guard let first = parameters.firstIndex(where: \.isRequired) else {
+                return .optional(Self.some(of: written[...]))
             }
-            return .choice(options + [.nothing])
+            var parts = written[..<first].map { Structure.optional(.sequence([$0, comma])) }
+            parts.append(written[first])
+            for index in parameters.indices.dropFirst(first + 1) {
+                let member = Structure.sequence([comma, written[index]])
+                parts.append(parameters[index].isRequired ? member : .optional(member))
+            }
+            return .sequence(parts)
+        }
+
+        /// One member or more, in their order.
+        ///
+        /// By halves, so that no member is written once for each one before it.
+        private static func some(of members: ArraySlice<Structure>) -> Structure {
+            if members.count == 1, let only = members.first { return only }
+            let half = members.count / 2
+            let ends = some(of: members.dropFirst(half))
+            let both = Structure.sequence([
+                some(of: members.prefix(half)), .optional(.sequence([.literal(","), ends])),
+            ])
+            return .choice([both, ends])
+        }
+
+        /// A name and its colon; between quotation marks where the name would not end there.
+        private func key(_ name: String) -> Structure {
+            let isPlain = name.utf8.allSatisfy { byte in
+                byte >= 0x80 || UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte | 0x20
+                    || UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte || "_-.$".utf8.contains(byte)
+            }
+            if isPlain, !name.isEmpty { return .literal(name + ":") }
+            return .sequence([quoted(.literal(name)), .literal(":")])
         }
 
         private func list(_ item: Structure, least: Int, most: Int?) -> Structure {
@@ -109,11 +149,13 @@ package struct GemmaFormat: AnswerFormat {
             return .sequence([
                 item,
                 .repetition(
-                    others, least: max(0, least - 1), most: most.map { max(0, $0 - 1) }),
+                    others, least: max(1, least) - 1, most: most.map { max(1, $0) - 1 }),
             ])
         }
 
-        private func value(_ schema: JSONValue, types: Set<String>?, depth: Int) -> Structure {
+        private mutating func value(
+            _ schema: JSONValue, types: Set<String>?, depth: Int
+        ) -> Structure {
             if depth == 1 {
                 switch input {
                 case .grammar(let grammar): return quoted(.grammar(grammar))
@@ -121,6 +163,8 @@ package struct GemmaFormat: AnswerFormat {
                 case .text, .arguments: break
                 }
             }
+            // Long lists of values are copied faster than they are looked into.
+            stepsLeft -= 1 + SchemaParts.valueCount(of: schema) / 64
             var options: [Structure] = []
             let all = types ?? ["string", "object", "array", "number", "boolean", "null"]
             let scalars = all.subtracting(["string", "object", "array"]).sorted()
@@ -134,20 +178,25 @@ package struct GemmaFormat: AnswerFormat {
                             schema: restricted(schema, to: ["string"]),
                             without: quote.control == nil ? [quote.text] : [])))
             }
-            if depth < GemmaFormat.maxDepth, types != nil || depth < 2 {
+            if depth < maxDepth, stepsLeft > 0, types != nil || depth < 2 {
                 if all.contains("object") { options.append(object(schema, depth: depth)) }
                 if all.contains("array") { options.append(array(schema, depth: depth)) }
             }
             return .anyOf(options)
         }
 
-        private func array(_ schema: JSONValue, depth: Int) -> Structure {
-            let schema = ToolParameters.resolved(schema, in: root)
-            let items = ToolParameters.withDefinitions(schema["items"] ?? [:], of: root)
-            let least = schema["minItems"]?.intValue ?? 0
-            let item = value(
-                items, types: ToolParameters.types(items, in: root, depth: 0), depth: depth + 1)
-            let some = list(item, least: least, most: schema["maxItems"]?.intValue)
+        private mutating func array(_ schema: JSONValue, depth: Int) -> Structure {
+            var look = SchemaLook(root: root, stepsLeft: stepsLeft)
+            let objects = look.objects(of: schema)
+            let items = objects.lazy.compactMap { $0["items"] }.first ?? [:]
+            let types = look.types(of: items)
+            stepsLeft = look.stepsLeft
+            let counts = { (key: String) in objects.compactMap { $0[key]?.intValue } }
+            let least = max(0, counts("minItems").max() ?? 0)
+            let most = counts("maxItems").min()
+            if let most, most <= 0 { return .literal("[]") }
+            let some = list(
+                value(items, types: types, depth: depth + 1), least: least, most: most)
             return .sequence([
                 .literal("["), least > 0 ? some : .optional(some), .literal("]"),
             ])
@@ -159,11 +208,11 @@ package struct GemmaFormat: AnswerFormat {
 
         private func restricted(_ schema: JSONValue, to types: [String]) -> JSONValue {
             var object: JSONObject = ["type": .array(types.map { .string($0) })]
-            if let schema = schema.objectValue, !schema.isEmpty {
-                object["allOf"] = [.object(schema)]
-                for key in ["$defs", "definitions"] {
-                    if let definitions = root[key] { object[key] = definitions }
-                }
+            let schema = schemas.alone(schema)
+            if let members = schema.objectValue, !members.isEmpty {
+                object["allOf"] = [schema]
+                // Where references lead from within as from outside.
+                if let definitions = members["$defs"] { object["$defs"] = definitions }
             }
             return .object(object)
         }

@@ -31,6 +31,11 @@ package struct HarmonyFormat: AnswerFormat {
             ])
         }
         let calls = plan.callableTools.map { call(of: $0, mark) }
+        if plan.continuesText, !plan.beginsThinking {
+            if calls.isEmpty { return plan.output ?? body }
+            let call = Structure.sequence([next, .anyOf(calls)])
+            return .sequence([body, plan.requiresCall ? call : .optional(call)])
+        }
         var answers: [Structure] = []
         if !plan.requiresCall || calls.isEmpty {
             answers.append(message("final", plan.output ?? body))
@@ -69,7 +74,11 @@ package struct HarmonyFormat: AnswerFormat {
     package func reader(for plan: AnswerPlan, tokenizer: any Tokenizer) -> any AnswerReader {
         let marks = HarmonyMachine.Sign.allCases.map { Mark($0.text, tokenizer) }
         var machine = HarmonyMachine(marks)
-        if plan.beginsThinking { machine.beginThinking() }
+        if plan.beginsThinking {
+            machine.beginThinking()
+        } else if plan.continuesText {
+            machine.beginText()
+        }
         return SymbolReader(machine, plan: plan)
     }
 }

@@ -60,6 +60,7 @@ package struct TaggedArgumentFormat: AnswerFormat {
         of tool: Tool, _ opening: Mark, _ tags: TaggedCallMachine.Tags
     ) -> Structure {
         let all = ToolParameters(tool)
+        let schemas = SchemaParts(of: tool.parameterSchema)
         var parts: [Structure]
         switch family {
         case .qwenCoder:
@@ -70,13 +71,13 @@ package struct TaggedArgumentFormat: AnswerFormat {
         case .glm: parts = [opening.structure, .literal(tool.name), .lineFeeds(upTo: 1)]
         }
         for parameter in all.parameters {
-            let value = value(of: parameter, tool.input, tags)
+            let value = value(of: parameter, schemas.alone(parameter.schema), tool.input, tags)
             let whole = argument(.literal(parameter.name), value, tags)
             parts.append(parameter.isRequired ? whole : .optional(whole))
         }
-        if all.allowsOthers {
-            let any = argument(
-                .expression("^[^<>\\s]{1,64}$"), anyValue([:], tags), tags)
+        if let others = all.others {
+            let value = value(of: others, schemas.alone(others.schema), .arguments([:]), tags)
+            let any = argument(.expression("^[^<>\\s]{1,64}$"), value, tags)
             parts.append(.repetition(any, least: 0, most: nil))
         }
         parts.append(tags.end.structure)
@@ -103,7 +104,7 @@ package struct TaggedArgumentFormat: AnswerFormat {
     }
 
     private func value(
-        of parameter: ToolParameters.Parameter, _ input: Tool.Input,
+        of parameter: ToolParameters.Parameter, _ schema: JSONValue, _ input: Tool.Input,
         _ tags: TaggedCallMachine.Tags
     ) -> Structure {
         switch input {
@@ -111,16 +112,16 @@ package struct TaggedArgumentFormat: AnswerFormat {
         case .expression(let pattern): return .expression("^(?:\(pattern))$")
         case .text, .arguments: break
         }
-        if parameter.isString { return text(parameter.schema, tags) }
-        guard let types = parameter.types else { return anyValue(parameter.schema, tags) }
+        if parameter.isString { return text(schema, tags) }
+        guard let types = parameter.types else { return anyValue(schema, tags) }
         if types == ["boolean"] {
             // Prompts have Python's names of them.
             let names = ["true", "false", "True", "False"].map { Structure.literal($0) }
             return .choice(
-                [.schema(parameter.schema)] + names.filter { _ in allowsBoth(parameter) })
+                [.schema(schema)] + names.filter { _ in allowsBoth(parameter) })
         }
-        if !types.contains("string") { return .schema(parameter.schema) }
-        return anyValue(parameter.schema, tags)
+        if !types.contains("string") { return .schema(schema) }
+        return anyValue(schema, tags)
     }
 
     /// Whether a boolean may be either.
@@ -136,9 +137,8 @@ package struct TaggedArgumentFormat: AnswerFormat {
     private func anyValue(_ schema: JSONValue, _ tags: TaggedCallMachine.Tags) -> Structure {
         func restricted(_ types: JSONValue) -> JSONValue {
             var object: JSONObject = ["allOf": [schema], "type": types]
-            for key in ["$defs", "definitions"] {
-                if let definitions = schema[key] { object[key] = definitions }
-            }
+            // Where references lead from within as from outside.
+            if let definitions = schema["$defs"] { object["$defs"] = definitions }
             return .object(object)
         }
         return .choice([

@@ -37,6 +37,12 @@ struct HarmonyMachine: AnswerMachine {
         hasMarks = true
     }
 
+    /// The answer begins within a message of text.
+    mutating func beginText() {
+        place = .text
+        hasMarks = true
+    }
+
     var controls: Set<Int32> { Set(marks.compactMap(\.control)) }
 
     var isThinking: Bool {

@@ -70,7 +70,7 @@ struct UntaggedCallMachine: CallMachine {
     /// Writes the call, if it is one.
     private func call(_ tool: Tool, into output: inout AnswerOutput) -> Bool {
         guard !isSingle || output.callCount == 0,
-            let object = try? JSONParser.parse(read).objectValue,
+            let object = try? JSONParser.parse(read, limits: .init(keepsDigits: true)).objectValue,
             // The head was compared without the white space of its strings.
             object["name"]?.stringValue == tool.name, let arguments = object["arguments"],
             let schema = try? SchemaDocument(Tool.objects(of: tool.parameterSchema))
