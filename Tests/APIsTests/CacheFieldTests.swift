@@ -57,12 +57,8 @@ import Testing
             #"{"type":"unavailable","reason":"cache_salt_changed","cached_tokens":16,"cache_missed_tokens":5}"#
         ),
         (
-            .otherClient(isWhole: true),
+            .otherClient,
             #"{"type":"unavailable","reason":"other_client","cached_tokens":16,"cache_missed_tokens":5}"#
-        ),
-        (
-            .otherClient(isWhole: false),
-            #"{"type":"unavailable","reason":"not_seen","cached_tokens":16,"cache_missed_tokens":5}"#
         ),
         (
             .unseen,

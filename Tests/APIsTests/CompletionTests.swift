@@ -122,6 +122,23 @@ import Testing
         #expect(try reply.json["usage"]?["completion_tokens"] == 0)
     }
 
+    @Test func `echoed log probabilities are no more than can be written`() async throws {
+        let prompt = Array(repeating: "a", count: 400).joined()
+        let prompts = Array(repeating: "\"\(prompt)\"", count: 5).joined(separator: ",")
+        let client = TestClient()
+        func ask(_ members: String) async throws -> Reply {
+            try await client.post(
+                "/v1/completions",
+                #"{"model":"small","prompt":[\#(prompts)],"logprobs":20,"max_tokens":0,\#(members)}"#
+            )
+        }
+        let refused = try await ask(#""n":51,"echo":true"#)
+        #expect(refused.status == 400)
+        #expect(try refused.json["error"]?["param"] == "logprobs")
+        #expect(client.engine.requests.isEmpty)
+        #expect(try await ask(#""n":1,"echo":true"#).status == 200)
+    }
+
     @Test func `echo puts the prompt before the text and shifts the offsets`() async throws {
         let reply = try await TestClient().complete(#""logprobs":0,"echo":true"#)
         let choice = try #require(try reply.json["choices"]?[0])

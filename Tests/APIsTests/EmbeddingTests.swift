@@ -215,6 +215,21 @@ import Testing
         #expect(reply.status == 503 && reply.field("retry-after") == "7")
     }
 
+    @Test func `a long list does not need a long queue`() async throws {
+        let client = TestClient(
+            engine: ScriptedEngine { request throws(SubmissionError) in
+                if request.placesBefore >= 10 { throw .overloaded(retryAfter: .seconds(7)) }
+                return ScriptedEngine.events([
+                    .embedding([1, 0]), .finished(choice: 0, reason: .length, stop: nil),
+                    .usage(Usage(promptTokens: request.promptTokens.count)),
+                ])
+            }, embedding: Self.ability)
+        let texts = Array(repeating: #""a""#, count: 30).joined(separator: ",")
+        let reply = try await embed(#""input":[\#(texts)]"#, by: client)
+        #expect(reply.status == 200)
+        #expect(try reply.json["data"]?.arrayValue?.count == 30)
+    }
+
     @Test func `what the engine fails at fails the request`() async throws {
         let client = TestClient(
             engine: ScriptedEngine { request throws(SubmissionError) in
@@ -251,6 +266,10 @@ import Testing
         (#"{"query":"q","documents":[]}"#, "documents"),
         (#"{"query":"q","documents":["a",1]}"#, "documents[1]"),
         (#"{"query":"q","documents":["a"],"top_n":0}"#, "top_n"),
+        (
+            #"{"query":"q","documents":["a"],"truncate":true,"truncation_side":"left"}"#,
+            "truncation_side"
+        ),
     ])
     func `what is wrong with a ranking is named`(body: String, field: String) async throws {
         let reply = try await client(Self.scorer).post("/v1/rerank", body)

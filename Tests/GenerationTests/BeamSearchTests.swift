@@ -27,6 +27,12 @@ import Testing
         return request
     }
 
+    @Test func `a search for no tokens leaves no place taken`() async throws {
+        let engine = engine()
+        for _ in 0..<200 { _ = try await engine.generate(request(8, maxTokens: 0)) }
+        #expect(try await engine.generate(request(8)).choices.count == 1)
+    }
+
     /// The log probabilities of what may follow.
     private static func logprobs(after prefix: [Int32]) -> [Double] {
         let row = logits(prefix).map { Double($0) }

@@ -66,7 +66,7 @@ import Testing
             request.client = 2
             request.cacheScope = "2:"
         }
-        #expect(other == .otherClient(isWhole: true))
+        #expect(other == .otherClient)
         #expect(try await reason { $0.diagnosesCache = false } == nil)
     }
 

@@ -49,6 +49,9 @@ extension DamagedGGUFTests {
         Damage("an array of 2^40 strings", mentions: "length of “x”") {
             $0.set("x", .raw(type: 9, payload: UInt32(8).bytes + UInt64(1 << 40).bytes))
         },
+        Damage("an array of 2^26 strings", mentions: "more than the limit") {
+            $0.set("x", .raw(type: 9, payload: UInt32(8).bytes + UInt64(1 << 26).bytes))
+        },
         Damage("an array of 2^40 arrays", mentions: "length of “x”") {
             $0.set("x", .raw(type: 9, payload: UInt32(9).bytes + UInt64(1 << 40).bytes))
         },

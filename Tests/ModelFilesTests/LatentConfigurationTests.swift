@@ -210,6 +210,16 @@ struct LatentConfigurationTests {
         #expect(try raw.open().configuration.mixture.rule.scoring == .sigmoid)
     }
 
+    @Test func `groups of experts without a bias are ranked otherwise, and refused`() throws {
+        var raw = Self.gguf()
+        raw.set("deepseek2.expert_group_count", .uint32(2))
+        raw.set("deepseek2.expert_group_used_count", .uint32(1))
+        let second = raw
+        try expectOneLineError(mentions: "expert_group_count: ") { _ = try second.open() }
+        raw.addTensor("blk.0.exp_probs_b.bias", [4])
+        #expect(try raw.open().configuration.mixture.rule.groupCount == 2)
+    }
+
     @Test func `the multiplier of GGUF is a tenth of what scores grow by`() throws {
         var raw = Self.gguf()
         raw.set("deepseek2.rope.scaling.type", .string("yarn"))

@@ -65,8 +65,9 @@ import Testing
         let foreign = prompt(tokens(80), client: 2, scope: "2:")
         let longer = prompt(tokens(90), client: 2, scope: "2:")
         #expect(diagnosis(tokens(80), after: [salted]).reason == .otherSalt)
-        #expect(diagnosis(tokens(80), after: [foreign]).reason == .otherClient(isWhole: true))
-        #expect(diagnosis(tokens(80), after: [longer]).reason == .otherClient(isWhole: false))
+        #expect(diagnosis(tokens(80), after: [foreign]).reason == .otherClient)
+        // Whether others ask what begins alike cannot be found out by trying.
+        #expect(diagnosis(tokens(80), after: [longer]).reason == .unseen)
         #expect(diagnosis(tokens(80), after: [salted, foreign]).reason == .otherSalt)
         // What is the client's own says more, as long as it is as near by whole blocks.
         #expect(
@@ -74,7 +75,7 @@ import Testing
                 == .hit)
         #expect(
             diagnosis(tokens(90), found: 64, after: [foreign, prompt(tokens(72, then: 99))]).reason
-                == .otherClient(isWhole: false))
+                == .changed(position: 72))
     }
 
     @Test func `nothing alike is unseen`() {

@@ -137,6 +137,28 @@ import Tokenization
         #expect(try await scores(readings, engine).count == 20)
     }
 
+    @Test func `what was read before a failure is consumed`() async throws {
+        let calls = Mutex(0)
+        let engine = ScriptedEngine { request throws(SubmissionError) in
+            let call = calls.withLock { count in
+                count += 1
+                return count
+            }
+            if call < 3 { return ScriptedEngine.events(Self.answer(request)) }
+            return ScriptedEngine.events([
+                .finished(choice: 0, reason: .expired, stop: nil), .usage(Usage()),
+            ])
+        }
+        let readings = (0..<4).map { LabelReading(prompt: [1, Int32($0)], labels: [[1], [2]]) }
+        var consumed: [Usage] = []
+        await #expect(throws: ServingError.expired) {
+            _ = try await Self.model(engine).labelReader(
+                GenerationRequest(promptTokens: []), for: Client(number: 3, weight: 2)
+            ).scores(of: readings, consumed: { consumed.append($0) })
+        }
+        #expect(!consumed.isEmpty && consumed.allSatisfy { $0.promptTokens == 2 })
+    }
+
     @Test func `a full queue refuses the first, and a failure ends all`() async throws {
         let full = ScriptedEngine { _ throws(SubmissionError) in
             throw .overloaded(retryAfter: .seconds(4))

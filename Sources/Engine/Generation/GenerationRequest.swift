@@ -82,7 +82,9 @@ package struct GenerationRequest: Hashable, Sendable {
     package var isInBackground: Bool { priority >= Self.backgroundPriority }
 
     /// How many places of the queue it takes.
-    package var placeCount: Int { beamSearch?.width ?? choiceCount }
+    ///
+    /// An answer of no tokens is not searched for.
+    package var placeCount: Int { maxTokens == 0 ? choiceCount : beamSearch?.width ?? choiceCount }
 
     /// How many places those requests take that the same question has submitted before it.
     ///

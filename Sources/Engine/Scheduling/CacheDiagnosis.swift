@@ -18,9 +18,10 @@ package struct CacheDiagnosis: Hashable, Sendable {
         /// The same client has asked it under another salt.
         case otherSalt
 
-        /// Another client has asked something that begins alike for at least a block, or exactly
-        /// this if `isWhole`.
-        case otherClient(isWhole: Bool)
+        /// Another client has asked exactly this.
+        ///
+        /// What only begins alike is no reason: blocks of it would tell, one by one, what others ask.
+        case otherClient
 
         /// Nothing like it is among the prompts that are remembered.
         case unseen

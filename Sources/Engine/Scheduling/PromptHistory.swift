@@ -89,7 +89,6 @@ package struct PromptHistory: Sendable {
         var isOwnOfKey = false
         var otherSalt = 0
         var otherClient = 0
-        var isWhole = false
         for past in prompts[start...].reversed() {
             let common = Self.commonCount(prompt.tokens, past.tokens)
             if past.scope == prompt.scope {
@@ -101,18 +100,15 @@ package struct PromptHistory: Sendable {
                 }
             } else if past.client == prompt.client {
                 otherSalt = max(otherSalt, common)
-            } else {
-                otherClient = max(otherClient, common)
-                if past.tokens.count == prompt.tokens.count, common == past.tokens.count {
-                    isWhole = true
-                }
+            } else if past.tokens.count == prompt.tokens.count, common == past.tokens.count {
+                otherClient = common
             }
         }
         // A prompt elsewhere explains it only if it would have given a block more.
         let elsewhere = max(otherSalt, otherClient)
         if elsewhere / blockSize > max(own, foundCount) / blockSize {
             return because(
-                otherSalt >= otherClient ? .otherSalt : .otherClient(isWhole: isWhole))
+                otherSalt >= otherClient ? .otherSalt : .otherClient)
         }
         if own == 0, foundCount == 0 { return because(.unseen) }
         if own / blockSize * blockSize > foundCount {

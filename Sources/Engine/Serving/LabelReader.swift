@@ -38,39 +38,45 @@ package struct LabelReader: Sendable {
     ///
     /// - Parameters:
     ///   - readings: the prompts and their labels.
-    ///   - queued: is told where the first stands in the queue.
+    ///   - queued: is told where the first stands in the queue, once it does.
+    ///   - consumed: is told what each prompt has consumed whose labels were read, also where others
+    ///     were not.
     /// - Returns: the scores, in the order of the prompts.
     /// - Throws: `ServingError`, which names the prompt by its place; the rest is then cancelled.
     package func scores(
-        of readings: [LabelReading], queued: (QueuePlace) -> Void = { _ in }
+        of readings: [LabelReading], queued: (QueuePlace) -> Void = { _ in },
+        consumed: (Usage) -> Void = { _ in }
     ) async throws(ServingError) -> [LabelScores] {
         let trees = readings.map { LabelTree($0, asking: template) }
         var jobs: [(prompt: Int, place: Int)] = []
         for (prompt, tree) in trees.enumerated() {
             jobs += (0..<tree.requestCount).map { (prompt, $0) }
         }
-        let answers = try await answers(to: jobs, of: trees, queued: queued)
+        let (answers, error) = await answers(to: jobs, of: trees, queued: queued)
         var rest = answers[...]
         var scores: [LabelScores] = []
         for tree in trees {
-            let count = tree.requestCount
-            guard let score = tree.scores(Array(rest.prefix(count))) else {
+            let own = rest.prefix(tree.requestCount).compactMap { $0 }
+            rest.removeFirst(tree.requestCount)
+            if own.count < tree.requestCount { continue }
+            guard let score = tree.scores(own) else {
                 throw .failed(reason: "the engine left out a label")
             }
+            consumed(score.usage)
             scores.append(score)
-            rest.removeFirst(count)
         }
+        if let error { throw error }
         return scores
     }
 
+    /// What was answered until all was, or something could not be.
     private func answers(
         to jobs: [(prompt: Int, place: Int)], of trees: [LabelTree],
         queued: (QueuePlace) -> Void
-    ) async throws(ServingError) -> [ScoredPlaces] {
+    ) async -> (answers: [ScoredPlaces?], error: ServingError?) {
         let start = ContinuousClock.now
         typealias Outcome = (job: Int, answer: Result<ScoredPlaces, ServingError>)
-        let outcome = await withTaskGroup(of: Outcome.self) {
-            group -> Result<[ScoredPlaces], ServingError> in
+        return await withTaskGroup(of: Outcome.self) { group in
             var answers = [ScoredPlaces?](repeating: nil, count: jobs.count)
             var next = 0
             var openCount = 0
@@ -87,8 +93,7 @@ package struct LabelReader: Sendable {
                     } catch {
                         if case .overloaded = error, openCount > 0 { break }
                         group.cancelAll()
-                        return .failure(
-                            ServingError(error, prompt: jobs[next].prompt))
+                        return (answers, ServingError(error, prompt: jobs[next].prompt))
                     }
                     group.addTask { [next] in (next, await Self.answer(stream)) }
                     next += 1
@@ -100,12 +105,11 @@ package struct LabelReader: Sendable {
                 case .success(let places): answers[job] = places
                 case .failure(let error):
                     group.cancelAll()
-                    return .failure(error)
+                    return (answers, error)
                 }
             }
-            return .success(answers.compactMap { $0 })
+            return (answers, answers.contains { $0 == nil } ? .cancelled : nil)
         }
-        return try outcome.get()
     }
 
     /// The request with what is left of its time.

@@ -52,6 +52,14 @@ final class PartialFile {
             close(descriptor)
             throw .unwritable(path: path, reason: "another process is fetching this file")
         }
+        // Another process may just have finished it, and this is the whole file then.
+        var named = stat()
+        guard unsafe lstat(path, &named) == 0, named.st_dev == status.st_dev,
+            named.st_ino == status.st_ino
+        else {
+            close(descriptor)
+            throw .unwritable(path: path, reason: "another process has just fetched this file")
+        }
         self.target = target
         self.descriptor = descriptor
         byteCount = Int(status.st_size)

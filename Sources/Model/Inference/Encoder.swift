@@ -37,6 +37,9 @@ package final class Encoder {
         configuration: ModelConfiguration, tensors: ModelTensors, pool: ThreadPool,
         maxTokenCount: Int
     ) throws(ByteStorageError) {
+        for matrix in tensors.matrices where matrix.layout == .rows {
+            matrix.storage.bringIn(matrix.byteOffset..<matrix.byteOffset + matrix.byteCount)
+        }
         let architecture = Architecture.of(configuration)
         guard let network = try architecture.makeEncoder(tensors, configuration) else {
             preconditionFailure("\(architecture.schema.name) is no encoder")

@@ -241,6 +241,14 @@ struct GGUFConfiguration {
             throw fields.fail("expert_shared_count", "the file has no tensors of shared experts")
         }
         try readRule(&mixture.rule)
+        if schema.gguf?.written == "deepseek2", mixture.rule.groupCount > 1,
+            !mixture.hasSelectionBias,
+            mixture.rule.scoring == .softmax
+        {
+            throw fields.fail(
+                "expert_group_count",
+                "groups of experts that their best one ranks (DeepSeek-V2) are not supported")
+        }
         // Files of GLM-4.7-Flash do not state it; a bias is of scores that are each by itself.
         if schema.gguf?.latent != nil, mixture.hasSelectionBias,
             try fields.integer("expert_gating_func", in: 0...Int(UInt8.max), default: 0) == 0

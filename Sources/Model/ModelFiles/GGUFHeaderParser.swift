@@ -12,10 +12,14 @@ struct GGUFHeaderParser {
         static let nameByteCount = 1 << 10
         static let stringByteCount = 1 << 26
         static let arrayDepth = 4
+        /// Of all arrays together; the largest vocabularies have some hundred thousand.
+        static let elementCount = 1 << 25
         static let alignment = 1 << 20
     }
 
     private(set) var version = 0
+    /// How many elements the arrays to come may have.
+    private var elementsLeft = Limits.elementCount
     private(set) var alignment = 32
     private(set) var metadata = GGUFMetadata()
     private(set) var tensors: [GGUFTensor] = []
@@ -152,7 +156,8 @@ struct GGUFHeaderParser {
         }
         let type = try valueType(of: key)
         let count = try count(
-            "the length of “\(key)”", limit: Int.max, smallest: type.smallestByteCount)
+            "the length of “\(key)”", limit: elementsLeft, smallest: type.smallestByteCount)
+        elementsLeft -= count
         switch type {
         case .uint8: return .uint8(try reader.readArray(of: UInt8.self, count: count, what: key))
         case .int8: return .int8(try reader.readArray(of: Int8.self, count: count, what: key))
@@ -178,7 +183,8 @@ struct GGUFHeaderParser {
             return .bool(bytes.map { $0 == 1 })
         case .string:
             var strings: [String] = []
-            strings.reserveCapacity(count)
+            // Only what has been read is known to be there.
+            strings.reserveCapacity(min(count, 1 << 16))
             for _ in 0..<count {
                 strings.append(try string(key, limit: Limits.stringByteCount))
             }

@@ -86,10 +86,27 @@ extension ModelFile {
     }
 }
 
+extension ModelFolder {
+    /// The configurations of the modules that a model of sentence-transformers consists of.
+    package var moduleFiles: [String] {
+        let name = SentenceTransformersFolder.modules
+        guard contains(name),
+            let bytes = try? contents(of: name, maxBytes: SentenceTransformersFolder.maxByteCount),
+            let modules = try? JSONParser.parse(bytes).arrayValue
+        else { return [] }
+        return modules.compactMap { module in
+            guard let place = module["path"]?.stringValue, !place.isEmpty,
+                !place.split(separator: "/").contains("..")
+            else { return nil }
+            return place + "/config.json"
+        }.filter(contains)
+    }
+}
+
 /// What sentence-transformers writes beside a model.
 private struct SentenceTransformersFolder {
-    static let modules = "modules.json"
-    private static let maxByteCount = 1 << 22
+    fileprivate static let modules = "modules.json"
+    fileprivate static let maxByteCount = 1 << 22
 
     private let folder: ModelFolder
 
@@ -98,6 +115,8 @@ private struct SentenceTransformersFolder {
     func pooling(usual: Pooling) throws(ModelFileError) -> Pooling {
         var pooling = usual
         pooling.normalizes = false
+        // The file that leaves a prompt's tokens out of the mean.
+        var unprompted: String?
         let path = folder.path(of: Self.modules)
         let bytes = try folder.contents(of: Self.modules, maxBytes: Self.maxByteCount)
         guard let modules = try? JSONParser.parse(bytes), let list = modules.arrayValue else {
@@ -109,7 +128,11 @@ private struct SentenceTransformersFolder {
             // The paths of later versions begin otherwise, their names are the same.
             switch type.split(separator: ".").last {
             case "Transformer": break
-            case "Pooling": pooling.method = try method(in: place)
+            case "Pooling":
+                let name = (place.isEmpty ? "" : place + "/") + "config.json"
+                let object = try configuration(name, in: place)
+                pooling.method = try method(object, in: name)
+                if object["include_prompt"] == .bool(false) { unprompted = name }
             case "Normalize": pooling.normalizes = true
             default:
                 throw .metadata(
@@ -120,18 +143,29 @@ private struct SentenceTransformersFolder {
         }
         try readLimits(into: &pooling)
         try readPrompt(into: &pooling)
+        if let file = unprompted, !pooling.prompt.isEmpty {
+            throw .metadata(
+                path: folder.path(of: file), key: "include_prompt",
+                problem: "vectors of which the prompt is no part are not supported")
+        }
         return pooling
     }
 
-    private func method(in place: String) throws(ModelFileError) -> Pooling.Method {
+    private func configuration(
+        _ name: String, in place: String
+    ) throws(ModelFileError) -> JSONObject {
         let parts = place.split(separator: "/", omittingEmptySubsequences: false)
         guard !parts.contains(".."), !parts.contains("") || place.isEmpty else {
             throw .metadata(
                 path: folder.path(of: Self.modules), key: "path",
                 problem: "“\(printable(place, limit: 60))” leads elsewhere")
         }
-        let name = (place.isEmpty ? "" : place + "/") + "config.json"
-        let object = try folder.jsonObject(name, maxBytes: Self.maxByteCount)
+        return try folder.jsonObject(name, maxBytes: Self.maxByteCount)
+    }
+
+    private func method(
+        _ object: JSONObject, in name: String
+    ) throws(ModelFileError) -> Pooling.Method {
         let known: [(key: String, name: String, method: Pooling.Method)] = [
             ("pooling_mode_mean_tokens", "mean", .mean),
             ("pooling_mode_cls_token", "cls", .first),
@@ -178,6 +212,11 @@ private struct SentenceTransformersFolder {
         guard folder.contains(name) else { return }
         let object = try folder.jsonObject(name, maxBytes: Self.maxByteCount)
         guard let chosen = object["default_prompt_name"]?.stringValue else { return }
-        pooling.prompt = object["prompts"]?[chosen]?.stringValue ?? ""
+        guard let prompt = object["prompts"]?[chosen]?.stringValue else {
+            throw .metadata(
+                path: folder.path(of: name), key: "default_prompt_name",
+                problem: "“\(printable(chosen, limit: 40))” is none of the prompts")
+        }
+        pooling.prompt = prompt
     }
 }

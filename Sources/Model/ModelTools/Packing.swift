@@ -52,8 +52,8 @@ package struct Packing: Sendable {
             files.append((ModelFile.embeddedGGUFName, header.bytes))
         case .folder(let folder):
             format = model.naming == .mistral ? .mistral : .huggingFace
-            let templates = folder.additionalTemplates.map(\.file)
-            for name in folder.names.filter(Self.isEmbedded) + templates {
+            let others = folder.additionalTemplates.map(\.file) + folder.moduleFiles
+            for name in folder.names.filter(Self.isEmbedded) + others {
                 files.append(
                     (
                         name,
@@ -122,7 +122,8 @@ package struct Packing: Sendable {
         let names = [
             "config.json", "params.json", "generation_config.json", "tokenizer_config.json",
             "tokenizer.json", "chat_template.jinja", "chat_template.json", "added_tokens.json",
-            "special_tokens_map.json",
+            "special_tokens_map.json", "vocab.txt", "modules.json", "sentence_bert_config.json",
+            "config_sentence_transformers.json",
         ]
         return names.contains(name) || name.hasPrefix("tekken") && name.hasSuffix(".json")
             || name.hasSuffix(".model") || name.contains(".model.v")

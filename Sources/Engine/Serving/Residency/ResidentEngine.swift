@@ -217,7 +217,7 @@ extension FinishReason {
             switch error {
             case .expired: .expired
             case .stopping: .cancelled
-            case .overloaded(let delay):
+            case .overloaded(let delay), .tooLate(let delay):
                 .unavailable("\(error)", retryAfter: delay)
             case .unavailable(let reason, let delay): .unavailable(reason, retryAfter: delay)
             default: .error("\(error)")

@@ -25,8 +25,8 @@ extension CacheDiagnosis {
             case .changed(let position): ("input_changed", position)
             case .evicted(let position): ("evicted", position)
             case .otherSalt: ("cache_salt_changed", nil)
-            case .otherClient(isWhole: true): ("other_client", nil)
-            case .otherClient(isWhole: false), .unseen: ("not_seen", nil)
+            case .otherClient: ("other_client", nil)
+            case .unseen: ("not_seen", nil)
             }
         if reason != .hit { object["reason"] = .string(name) }
         if let position { object["first_different_token"] = .integer(position) }

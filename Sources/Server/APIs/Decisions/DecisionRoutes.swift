@@ -29,20 +29,24 @@ extension RouteGroup {
                     after: reading.prompt.count, in: index, isAnswered: false, fields: fields)
             }
             let reader = model.labelReader(request.generation, for: context.asker)
+            // A refusal is an answer of its own, and none after the first bytes of another.
+            let promptCount = readings.reduce(0) { $0 + $1.prompt.count }
+            try context.reserve(prompt: promptCount, answer: 0)
             return .json { context async throws(APIError) in
-                let promptCount = readings.reduce(0) { $0 + $1.prompt.count }
-                try context.reserve(prompt: promptCount, answer: 0)
-                context.record.submitted(promptCount)
-                context.record.trail?.submitted(readings.map(\.prompt))
                 var scores: [LabelScores]
                 do throws(ServingError) {
                     scores = try await reader.scores(
-                        of: readings, queued: context.record.queued)
+                        of: readings,
+                        queued: { place in
+                            context.record.submitted(promptCount)
+                            context.record.trail?.submitted(readings.map(\.prompt))
+                            context.record.queued(place)
+                        },
+                        consumed: context.record.consumed)
                 } catch {
                     throw APIError(error, fields: fields)
                 }
                 for index in scores.indices {
-                    context.record.consumed(scores[index].usage)
                     scores[index].usage = context.told(scores[index].usage)
                 }
                 return request.answer(scores, readings, model).serializedBytes()

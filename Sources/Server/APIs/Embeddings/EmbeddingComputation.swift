@@ -10,8 +10,8 @@ struct EmbeddingComputation: Sendable {
     private let fields: QuestionFields
     private let context: RequestContext
 
-    /// Texts that are submitted together.
-    private static let portionCount = 64
+    /// Texts that are submitted together: as many as possible, but no more than the queue has room for.
+    private static let portionCounts = [64, 16, 4, 1]
 
     /// Portions that are under way at the same time: one is computed while others wait.
     private static let portionsAtOnce = 4
@@ -34,13 +34,20 @@ struct EmbeddingComputation: Sendable {
             vectors: [[Float]], usage: UsageReport
         )
     {
-        let portions = stride(from: 0, to: requests.count, by: Self.portionCount).map {
-            $0..<min($0 + Self.portionCount, requests.count)
+        var portionCount = requests.count
+        var first: Answer?
+        for count in Self.portionCounts where first == nil && !requests.isEmpty {
+            portionCount = min(count, requests.count)
+            do throws(APIError) {
+                first = try submit(requests[..<portionCount], from: 0)
+            } catch {
+                guard case .overloaded = error, portionCount > 1 else { throw error }
+            }
         }
-        let first = try portions.first.map { range throws(APIError) in
-            try submit(requests[range], from: range.lowerBound)
+        let portions = stride(from: 0, to: requests.count, by: max(1, portionCount)).map {
+            $0..<min($0 + portionCount, requests.count)
         }
-        return { () async throws(APIError) in
+        return { [first] () async throws(APIError) in
             do {
                 return try await compute(requests, portions, first)
             } catch let error as APIError {

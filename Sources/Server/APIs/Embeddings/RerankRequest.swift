@@ -62,10 +62,17 @@ package struct RerankRequest: Hashable, Sendable {
         truncation = try Truncation(fields)
         // As with Cohere, documents are cut where nobody says otherwise.
         let documentLimit = try fields.read(RerankFields.maxDocumentTokens)
-        if truncation == .never, fields.value("truncate_prompt_tokens") == nil,
-            fields.value("truncate") == nil
-        {
+        switch truncation {
+        case .never
+        where fields.value("truncate_prompt_tokens") == nil && fields.value("truncate") == nil:
             truncation = .end(tokenCount: documentLimit)
+        case .never: break
+        case .end(let count):
+            truncation = .end(tokenCount: [count, documentLimit].compactMap { $0 }.min())
+        case .beginning:
+            throw .unsupported(
+                fields.path.appending("truncation_side"),
+                reason: "documents are cut at their end; leave it out")
         }
         priority = try fields.read(EmbeddingFields.priority)
         cacheScope = try fields.read(GenerationFields.cacheSalt)
