@@ -8,6 +8,7 @@ import ModelFiles
 import ModelTools
 import Parallelism
 import Quantization
+import Synchronization
 import TestSupport
 import Testing
 
@@ -150,6 +151,23 @@ struct ModelFileTests {
         try expectOneLineError(mentions: "token_embd.weight: the scale of block 3") {
             try model.verify()
         }
+    }
+
+    @Test(arguments: [false, true])
+    func `a check of all weights tells its share as it goes`(isPacked: Bool) throws {
+        let folder = try TemporaryFolder()
+        var model = try ModelFile.open(path: golden("moe.gguf"))
+        if isPacked {
+            let packed = "\(folder.path)/model.cierzo"
+            try Packing(model, using: ThreadPool(threadCount: 1)).run(to: packed)
+            model = try ModelFile.open(path: packed)
+        }
+        let shares = Mutex<Set<Double>>([])
+        try model.verify { share in shares.withLock { _ = $0.insert(share) } }
+        let told = shares.withLock { $0.sorted() }
+        #expect(told.count > 10)
+        #expect(told.first ?? 0 > 0)
+        #expect(told.last == 1)
     }
 
     @Test(arguments: [

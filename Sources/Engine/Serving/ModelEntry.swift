@@ -85,8 +85,7 @@ package struct ModelEntry: Sendable {
                     ?? LoadedModel.open(path: path, acceptsStale: acceptsStale).file
                 guard file.weightsDigest() == digest else { throw ChangedFile(path: path) }
                 if verifiesWeights {
-                    progress("verifying the weights", 0)
-                    try file.verify()
+                    try file.verify { progress("verifying the weights", $0) }
                 }
                 let preparation = file.preparation
                 return try named.start(

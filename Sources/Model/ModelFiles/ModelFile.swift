@@ -232,11 +232,15 @@ package struct ModelFile: Sendable {
     /// the checksum that it states; finite, which is every value of the plain types and every
     /// scale and minimum of the block types (`cierzo pack` has checked those in panels).
     ///
+    /// - Parameter progress: told the share of the bytes that is read, on any thread.
     /// - Complexity: O(bytes), on all cores.
     /// - Throws: `ModelFileError` about the first tensor, in the model's order, that is not sound.
-    package func verify() throws(ModelFileError) {
+    package func verify(
+        progress: @Sendable (Double) -> Void = { _ in }
+    ) throws(ModelFileError) {
         do throws(ModelFileError) {
-            try WeightsCheck(tensors: storedTensors, ropeFactors: ropeFactors).run()
+            try WeightsCheck(tensors: storedTensors, ropeFactors: ropeFactors)
+                .run(progress: progress)
         } catch {
             // Zeros in place of bytes that are gone look like damage.
             try checkIntact()

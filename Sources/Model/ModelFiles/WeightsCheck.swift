@@ -13,8 +13,20 @@ struct WeightsCheck {
     let ropeFactors: StoredTensor?
 
     /// Checks all.
-    func run() throws(ModelFileError) {
-        try verifyChecksums()
+    ///
+    /// - Parameter progress: told the share of the bytes that is read, on any thread.
+    /// - Throws: `ModelFileError` about the first tensor that is not sound.
+    func run(progress: @Sendable (Double) -> Void) throws(ModelFileError) {
+        let withChecksum = (tensors + [ropeFactors].compactMap(\.self))
+            .filter { $0.checksum != nil }
+        let all = (withChecksum + tensors.filter { $0.layout == .rows })
+            .reduce(0) { $0 + $1.byteCount }
+        let done = Atomic(0)
+        @Sendable func noteRead(_ byteCount: Int) {
+            let read = done.add(byteCount, ordering: .relaxed).newValue
+            progress(Double(read) / Double(all))
+        }
+        try verifyChecksums(of: withChecksum, noteRead)
         let chunks = tensors.enumerated().flatMap { index, tensor in
             (tensor.layout == .rows ? tensor.chunks() : []).map { (tensor: index, blocks: $0) }
         }
@@ -25,6 +37,7 @@ struct WeightsCheck {
             if let block = stored[chunk.tensor].firstNonFiniteBlock(in: chunk.blocks) {
                 failures.withLock { $0.append((chunk.tensor, block)) }
             }
+            noteRead(chunk.blocks.count * stored[chunk.tensor].type.bytesPerBlock)
         }
         guard let first = failures.withLock({ $0.min(by: <) }) else { return }
         let tensor = stored[first.tensor]
@@ -34,12 +47,12 @@ struct WeightsCheck {
             problem: "\(what) \(first.block) is not a finite number")
     }
 
-    private func verifyChecksums() throws(ModelFileError) {
-        let tensors = (self.tensors + [ropeFactors].compactMap(\.self))
-            .filter { $0.checksum != nil }
+    private func verifyChecksums(
+        of tensors: [StoredTensor], _ noteRead: @Sendable (Int) -> Void
+    ) throws(ModelFileError) {
         let failures = Mutex<[Int]>([])
         DispatchQueue.concurrentPerform(iterations: tensors.count) { index in
-            if !tensors[index].hasStatedChecksum {
+            if !tensors[index].hasStatedChecksum(noteRead) {
                 failures.withLock { $0.append(index) }
             }
         }
@@ -51,17 +64,29 @@ struct WeightsCheck {
 }
 
 extension StoredTensor {
+    /// How much is read before it is told that it was: a multiple of 32, as ``XXH64`` wants it.
+    private static let pieceByteCount = 1 << 23
+
     /// Whether the bytes have the checksum that the file states, if it states one.
-    fileprivate var hasStatedChecksum: Bool {
-        let reader = ByteReader(file, range: byteOffset..<byteOffset + byteCount)
-        return checksum == nil
-            || (try? reader.checksum(byteCount: byteCount, what: name)) == checksum
+    fileprivate func hasStatedChecksum(_ noteRead: @Sendable (Int) -> Void) -> Bool {
+        guard let checksum else { return true }
+        var found = XXH64()
+        do {
+            for start in stride(from: 0, to: byteCount, by: Self.pieceByteCount) {
+                let count = min(Self.pieceByteCount, byteCount - start)
+                found.update(try file.bytes(at: byteOffset + start, count: count))
+                noteRead(count)
+            }
+        } catch {
+            return false
+        }
+        return found.digest == checksum
     }
 
     /// Ranges of blocks of some megabytes each.
     func chunks() -> [Range<Int>] {
         let blocks = byteCount / type.bytesPerBlock
-        let size = max(1, (1 << 23) / type.bytesPerBlock)
+        let size = max(1, Self.pieceByteCount / type.bytesPerBlock)
         return stride(from: 0, to: blocks, by: size).map { $0..<min($0 + size, blocks) }
     }
 
