@@ -108,8 +108,7 @@ struct ModelList {
             snapshot = try YAMLSnapshot(
                 data: Data(document.utf8).bytes, providerName: path, parsingOptions: .default)
         } catch {
-            throw .unreadable(
-                path: "\(path):\(item.line)", reason: "not valid YAML: \(error)")
+            throw .unreadable(path: "\(path):\(item.line)", yaml: error)
         }
         var record = ModelRecord()
         for row in ModelTable.rows {

@@ -14,6 +14,17 @@ package enum SettingsError: Error, Equatable, CustomStringConvertible {
     /// A value that is needed and not there.
     case missing(key: String, hint: String)
 
+    /// A file that is no YAML.
+    ///
+    /// The parser's description goes on with lines of the file, which may hold secrets.
+    static func unreadable(path: String, yaml error: any Error) -> SettingsError {
+        let lines = "\(error)".split(separator: "\n").prefix { $0 != "Context:" }
+        let end = lines.firstIndex { $0.hasSuffix(":") } ?? lines.startIndex
+        var problem = lines[...end].joined(separator: ", ")
+        if problem.hasSuffix(":") { problem.removeLast() }
+        return .unreadable(path: path, reason: "not valid YAML: \(problem)")
+    }
+
     /// One line that names the key.
     package var description: String {
         switch self {
@@ -176,7 +187,7 @@ private struct SettingsFile {
             snapshot = try YAMLSnapshot(
                 data: Data(models.rest.utf8).bytes, providerName: path, parsingOptions: .default)
         } catch {
-            throw .unreadable(path: path, reason: "not valid YAML: \(error)")
+            throw .unreadable(path: path, yaml: error)
         }
     }
 

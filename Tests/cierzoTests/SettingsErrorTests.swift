@@ -78,6 +78,40 @@ import cierzo
 
     @Test(arguments: [
         (
+            "api-keys: [secret-one, \"secret-two]\n",
+            "2:1: error: scanner: while scanning a quoted scalar in line 1, column 24, "
+                + "found unexpected end of stream"
+        ),
+        (
+            "api-keys: secret-one: secret-two\n",
+            "1:21: error: scanner: mapping values are not allowed in this context"
+        ),
+        (
+            "port: 1\napi-keys: [secret-one secret-two\ncontext: 1\n",
+            "3:8: error: parser: while parsing a flow sequence in line 2, column 11, "
+                + "did not find expected ',' or ']'"
+        ),
+        (
+            "api-keys: \"secret\u{1}one\"\n",
+            "1:18: error: reader: control characters are not allowed"
+        ),
+        (
+            "port: 1\nport: 2\napi-keys: secret-one\n",
+            "Parser: expected all keys to be unique but found the following duplicated key(s): "
+                + "'port'."
+        ),
+    ])
+    func `a file that is not YAML is told without what stands in it`(
+        file: String, problem: String
+    ) throws {
+        try withConfigurationFile(file) { path in
+            let text = message { try Settings(flags: [:], file: path, environment: [:]) }
+            #expect(text == "\(path): not valid YAML: \(problem)")
+        }
+    }
+
+    @Test(arguments: [
+        (
             "block-size", "24",
             "a multiple of 16 (positions) from 16 to 32, found '24'"
         ),
