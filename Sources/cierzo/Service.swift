@@ -144,7 +144,8 @@ struct Service: Sendable {
         models.stop()
         // The engines first: what they cut off still tells its client so.
         await residency.end(grace: max(.zero, deadline - .now))
-        await http.shutdown(grace: .seconds(2))
+        // Uploads, downloads and slow readers need no engine and have the same time as answers.
+        await http.shutdown(grace: max(.seconds(2), deadline - .now))
         storage?.flush()
         access?.control.flush()
         exporter?.flush(within: .seconds(2))
