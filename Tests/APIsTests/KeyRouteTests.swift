@@ -24,7 +24,9 @@ import Testing
         keyed = try Self.keyed(configuration)
     }
 
-    private static func keyed(_ configuration: APIServer.Configuration) throws -> KeyedClient {
+    private static func keyed(
+        _ configuration: APIServer.Configuration, isAccounted: Bool = false
+    ) throws -> KeyedClient {
         try KeyedClient(
             [
                 "plain": AccessLimits(), "admin": .with { $0.isAdmin = true },
@@ -32,7 +34,7 @@ import Testing
                     $0.isAdmin = true
                     $0.models = ["small"]
                 },
-            ], configuration: configuration)
+            ], configuration: configuration, isAccounted: isAccounted)
     }
 
     private func end(_ name: String) async throws -> Reply {
@@ -63,6 +65,20 @@ import Testing
         #expect(try await end("team").status == 200)
         #expect(try await keyed.get(Self.path, as: "admin").json["data"] == [])
         #expect(try await end("team").status == 404)
+    }
+
+    @Test func `the record of a change says of which key`() async throws {
+        var configuration = APIServer.Configuration()
+        configuration.keyFile = file
+        let keyed = try Self.keyed(configuration, isAccounted: true)
+        _ = try await keyed.post(Self.path, #"{"name":"team"}"#, as: "admin")
+        for name in ["team", "none"] {
+            _ = try await keyed.client.send(
+                .delete, "\(Self.path)/\(name)", "", keyed.fields("admin"))
+        }
+        let records = try keyed.records()
+        #expect(records.map { $0["subject"] } == ["team", "team", "none"])
+        #expect(records.map { $0["status"] } == [200, 200, 404])
     }
 
     @Test(arguments: [#"{"name":"a b"}"#, #"{"name":""}"#, #"{"name":"twice"}"#])

@@ -28,6 +28,7 @@ extension RouteGroup {
         .post("/v1/admin/keys", isListed: false, contract: .addKey) {
             body, context throws(APIError) in
             let key = try NewKey(body, context)
+            context.record.trail?.concerns(key.name)
             return .later { context async throws(APIError) in
                 ServerResponse(json: try await KeyRoutes.add(key, context))
             }
@@ -37,6 +38,7 @@ extension RouteGroup {
         ) {
             context async throws(APIError) in
             let name = context.parameter
+            context.record.trail?.concerns(name)
             try await KeyRoutes.change(context) { keys throws(AccessError) in
                 try keys.revoke(name)
             }
