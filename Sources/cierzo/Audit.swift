@@ -58,6 +58,7 @@ struct Audit: ParsableCommand {
                     JSONValue.object([
                         "lines": .integer(found.lineCount),
                         "first": found.firstSequence.map { .integer($0) } ?? .null,
+                        "lost": .integer(found.lostCount),
                         "last_hash": found.lastHash.map { .string($0) } ?? .null,
                         "problem": found.problem.map { .string($0) } ?? .null,
                         "expected": expect == nil ? .null : .bool(found.hasExpected),
@@ -68,6 +69,11 @@ struct Audit: ParsableCommand {
             try printLine(
                 "\(found.lineCount) lines from \(found.firstSequence ?? 0) on hang together; "
                     + "the hash of the last is \(found.lastHash ?? "none")")
+            if found.lostCount > 0 {
+                try printLine(
+                    "\(found.lostCount) records are lost, of which lines with \"lost\" say since when"
+                )
+            }
         }
     }
 }

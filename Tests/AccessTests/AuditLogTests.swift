@@ -3,6 +3,7 @@
 import Access
 import Dispatch
 import Foundation
+import Glibc
 import JSON
 import Synchronization
 import TestSupport
@@ -26,7 +27,8 @@ import Testing
 
     private var files: [String] {
         get throws {
-            try FileManager.default.contentsOfDirectory(atPath: "\(folder.path)/audit").sorted()
+            try FileManager.default.contentsOfDirectory(atPath: "\(folder.path)/audit")
+                .filter { $0.hasSuffix(".jsonl") }.sorted()
         }
     }
 
@@ -201,10 +203,48 @@ import Testing
         isHeld.signal()
         await waited
         log.close()
-        #expect(try verify().lineCount == 6)
+        // The line that says so is one of them.
+        #expect(try verify().lineCount == 7)
+        #expect(try verify().lostCount == 3)
         #expect(
             reports.withLock { $0 } == [
                 "3 audit records are lost: too many waited for the disk"
             ])
+    }
+
+    @Test func `records that could not be written are told of by the next line`() async throws {
+        let log = try open(maxFileByteCount: 1)
+        await log.append(.init(["request": 0]))
+        // A folder in the place of the next file.
+        try FileManager.default.createDirectory(
+            atPath: path(2), withIntermediateDirectories: false)
+        let start = clock.now
+        await log.append(.init(["request": 1]))
+        clock.pass(60)
+        await log.append(.init(["request": 2]))
+        try FileManager.default.removeItem(atPath: path(2))
+        clock.pass(60)
+        await log.append(.init(["request": 3]))
+        log.close()
+        let found = try verify()
+        #expect(found.problem == nil)
+        #expect(found.lineCount == 3)
+        #expect(found.lostCount == 2)
+        let lines = try String(decoding: contents(path(2)), as: UTF8.self)
+            .split(separator: "\n").map { try JSONParser.parse(String($0)) }
+        let style = Date.ISO8601FormatStyle()
+        #expect(lines[0]["lost"] == 2)
+        #expect(
+            lines[0]["since"]?.stringValue
+                == Date(timeIntervalSince1970: TimeInterval(start)).formatted(style))
+        #expect(lines[1]["request"] == 3)
+    }
+
+    @Test func `what locks its folder is a file in it, for others lock the folder`() throws {
+        let log = try open()
+        defer { log.close() }
+        let other = unsafe Glibc.open("\(folder.path)/audit", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        defer { Glibc.close(other) }
+        #expect(flock(other, LOCK_EX | LOCK_NB) == 0)
     }
 }

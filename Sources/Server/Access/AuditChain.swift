@@ -18,6 +18,9 @@ struct AuditChain: Sendable {
     /// Its digest.
     private(set) var hash = zero
 
+    /// How many records were lost, as the lines that were read say.
+    private(set) var lostCount = 0
+
     /// The bytes of the next line.
     mutating func line(of record: JSONObject) throws(AccessError) -> [UInt8] {
         let head: JSONObject = ["sequence": .integer(sequence + 1), "previous": .string(hash)]
@@ -42,7 +45,7 @@ struct AuditChain: Sendable {
         switch Self.read(line) {
         case .failure(let problem): return problem.text
         case .success(let link):
-            (sequence, hash) = (link.sequence, link.hash)
+            take(link)
             return nil
         }
     }
@@ -58,15 +61,21 @@ struct AuditChain: Sendable {
                 return "it has the number \(link.sequence), and not \(sequence + 1)"
             }
             guard link.previous == hash else { return "it does not follow the line before" }
-            (sequence, hash) = (link.sequence, link.hash)
+            take(link)
             return nil
         }
+    }
+
+    private mutating func take(_ link: Link) {
+        (sequence, hash) = (link.sequence, link.hash)
+        lostCount += link.lostCount
     }
 
     private struct Link {
         let sequence: Int
         let previous: String
         let hash: String
+        let lostCount: Int
     }
 
     private struct Problem: Error { let text: String }
@@ -82,7 +91,10 @@ struct AuditChain: Sendable {
         guard line.suffix(suffixByteCount).elementsEqual(#","hash":"\#(hash)"}"#.utf8),
             let digest = try? Cryptography.digest(body), Cryptography.hexadecimal(digest) == hash
         else { return .failure(Problem(text: "its bytes are not those that its hash is of")) }
-        return .success(Link(sequence: sequence, previous: previous, hash: hash))
+        return .success(
+            Link(
+                sequence: sequence, previous: previous, hash: hash,
+                lostCount: value["lost"]?.intValue ?? 0))
     }
 }
 
@@ -96,6 +108,9 @@ package struct AuditVerification: Equatable, Sendable {
 
     /// The digest of the last of them, which proves all before it to whoever has kept it.
     package private(set) var lastHash: String?
+
+    /// How many records are lost, as lines among them say.
+    package private(set) var lostCount = 0
 
     /// Whether a digest that somebody has kept was met.
     package private(set) var hasExpected = false
@@ -126,6 +141,7 @@ package struct AuditVerification: Equatable, Sendable {
                 firstSequence = firstSequence ?? chain.sequence
                 lineCount += 1
                 lastHash = chain.hash
+                lostCount = chain.lostCount
                 if chain.hash == expected { hasExpected = true }
             }
             if !rest.isEmpty {

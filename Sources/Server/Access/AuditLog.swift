@@ -12,7 +12,8 @@ import Synchronization
 /// Lines are written together by a queue of its own. What is to be sealed goes through another one
 /// first, so that only lines with content wait for a large one. A process that is killed loses no line
 /// that was written, and at most half of one, which the next process cuts off. While the disk takes
-/// nothing, requests wait for their lines; of lines nobody waits for, a limited number is kept.
+/// nothing, requests wait for their lines; of lines nobody waits for, a limited number is kept. Where
+/// lines are lost, the next one that is written says how many.
 package final class AuditLog: Sendable {
     /// How large files become, and how long they are kept.
     package struct Limits: Hashable, Sendable {
@@ -44,13 +45,25 @@ package final class AuditLog: Sendable {
         }
     }
 
+    /// Lines that are lost, of which no line says so yet.
+    private struct Loss {
+        var count: Int
+        /// When the first of them was, in seconds since 1970.
+        var since: Int
+    }
+
     private struct State {
         var lines: [JSONObject] = []
         var waiting: [CheckedContinuation<Void, Never>] = []
         var isScheduled = false
 
-        /// Lines that were not kept, for too many waited.
-        var lostCount = 0
+        /// Lines that were not kept, for too many waited, of which nobody was told yet.
+        var droppedCount = 0
+        var loss: Loss?
+
+        mutating func lose(_ count: Int, since time: Int) {
+            loss = Loss(count: (loss?.count ?? 0) + count, since: min(loss?.since ?? time, time))
+        }
     }
 
     /// What the queue alone knows.
@@ -94,7 +107,9 @@ package final class AuditLog: Sendable {
         self.unixTime = unixTime
         self.report = report
         if unsafe mkdir(folder, 0o700) != 0, errno != EEXIST { throw AuditFile.failure(folder) }
-        lock = unsafe open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        // Whoever changes a private file in the folder locks the folder itself.
+        lock = unsafe open(
+            folder + "/audit.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard lock >= 0 else { throw AuditFile.failure(folder) }
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
             Glibc.close(lock)
@@ -193,7 +208,8 @@ package final class AuditLog: Sendable {
     private func add(_ record: JSONObject, _ continuation: CheckedContinuation<Void, Never>?) {
         let isFirst = state.withLock { state in
             if continuation == nil, state.lines.count >= limits.maxWaitingCount {
-                state.lostCount += 1
+                state.droppedCount += 1
+                state.lose(1, since: unixTime())
                 return false
             }
             state.lines.append(record)
@@ -219,26 +235,39 @@ package final class AuditLog: Sendable {
     }
 
     private func write() {
-        let (lines, waiting, lostCount) = state.withLock { state in
-            defer {
-                state.lines = []
-                state.waiting = []
-                state.isScheduled = false
-                state.lostCount = 0
-            }
-            return (state.lines, state.waiting, state.lostCount)
+        let found = state.withLock { state in
+            let found = state
+            state = State()
+            return found
         }
-        if lostCount > 0 {
-            report("\(lostCount) audit records are lost: too many waited for the disk")
+        if found.droppedCount > 0 {
+            report("\(found.droppedCount) audit records are lost: too many waited for the disk")
         }
         writing.withLock { writing in
             do throws(AccessError) {
-                try append(lines, &writing)
+                try append((found.loss.map { [line(of: $0)] } ?? []) + found.lines, &writing)
             } catch {
-                report("\(lines.count) audit records are lost: \(error)")
+                if !found.lines.isEmpty {
+                    report("\(found.lines.count) audit records are lost: \(error)")
+                }
+                let count = found.lines.count + (found.loss?.count ?? 0)
+                let time = found.loss?.since ?? unixTime()
+                state.withLock { $0.lose(count, since: time) }
             }
         }
-        for continuation in waiting { continuation.resume() }
+        for continuation in found.waiting { continuation.resume() }
+    }
+
+    private func line(of loss: Loss) -> JSONObject {
+        [
+            "time": .string(Self.text(unixTime())), "lost": .integer(loss.count),
+            "since": .string(Self.text(loss.since)),
+        ]
+    }
+
+    /// A time as lines have it.
+    static func text(_ time: Int) -> String {
+        Date(timeIntervalSince1970: TimeInterval(time)).formatted(Date.ISO8601FormatStyle())
     }
 
     private func append(_ lines: [JSONObject], _ writing: inout Writing) throws(AccessError) {

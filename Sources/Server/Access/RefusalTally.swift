@@ -97,18 +97,14 @@ package final class RefusalTally: Sendable {
         }
         for (kind, count) in counts {
             guard let count else { continue }
-            var record: JSONObject = ["time": .string(Self.text(count.last))]
+            var record: JSONObject = ["time": .string(AuditLog.text(count.last))]
             record["refused"] = .string(kind.reason.rawValue)
             record["requests"] = .integer(count.requests)
-            record["since"] = .string(Self.text(count.first))
+            record["since"] = .string(AuditLog.text(count.first))
             record["key"] = kind.key.map { .string($0) }
             record["name"] = kind.name.map { .string($0) }
             record["from"] = .array(count.addresses.map { .string($0) })
             log.note(AuditLog.Entry(record))
         }
-    }
-
-    private static func text(_ time: Int) -> String {
-        Date(timeIntervalSince1970: TimeInterval(time)).formatted(Date.ISO8601FormatStyle())
     }
 }
