@@ -59,6 +59,27 @@ import Testing
         #expect(!text.contains("expert"))
     }
 
+    @Test(arguments: [false, true])
+    func `an answer that fails after its status was sent counts as the error`(
+        streams: Bool
+    ) async throws {
+        let server = try KeyedClient(
+            ["operator": .with { $0.isAdmin = true }],
+            configuration: .init(sendsHeartbeats: true),
+            engine: .ending(with: .error("NaN")), isAccounted: true)
+        let body = #"{"model":"default","prompt":"ab","stream":\#(streams)}"#
+        _ = try? await server.post("/v1/completions", body, as: "operator")
+        let text = try await server.get("/metrics", as: "operator").text
+        let requests = text.split(separator: "\n").filter {
+            $0.hasPrefix("cierzo_http_requests_total") && $0.contains("completions")
+        }
+        #expect(requests.count == 1)
+        #expect(requests.first?.contains(#"status="500""#) == true)
+        let record = try #require(try server.records().first)
+        #expect(record["status"] == 500)
+        #expect(record["ended"] == ["failed"])
+    }
+
     @Test func `vLLM's names are those of vLLM, and other names are refused`() async throws {
         let client = TestClient()
         _ = try await client.chat()

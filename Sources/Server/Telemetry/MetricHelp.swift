@@ -6,7 +6,8 @@ package enum MetricHelp {
     package static let texts: [String: String] = [
         "cierzo_http_requests_in_flight": "HTTP requests that are being answered.",
         "cierzo_http_requests_total":
-            "HTTP requests that have been answered, by route and status; 499 where the client left.",
+            "HTTP requests that have been answered, by route and status: an error's where a stream ended "
+            + "with it, 499 where the client left.",
         "cierzo_http_request_duration_seconds":
             "Time from a request to the end of its answer, its stream included, by route.",
         "cierzo_prompt_tokens_total": "Tokens of the prompts of finished generations.",

@@ -145,6 +145,7 @@ struct GeneratedResponse: Sendable {
                 try await writer.write(Stream.framing.ending)
             } catch let error as APIError {
                 context.record.cutOff()
+                context.record.failed(status: error.status(in: context.dialect))
                 logger.error(
                     "stream failed: \(error)", metadata: ["request": "\(context.id)"])
                 var bytes: [UInt8] = []
@@ -174,9 +175,14 @@ struct GeneratedResponse: Sendable {
             body: .stream { writer in
                 let json = try await withThrowingTaskGroup(of: [UInt8]?.self) { group in
                     group.addTask {
-                        let json = try await compute()
-                        await context.record.commit(status: 200)
-                        return json
+                        do throws(APIError) {
+                            let json = try await compute()
+                            await context.record.commit(status: 200)
+                            return json
+                        } catch {
+                            context.record.failed(status: error.status(in: context.dialect))
+                            throw error
+                        }
                     }
                     group.addTask {
                         while true {

@@ -29,6 +29,8 @@ final class RequestRecord: Sendable {
         var rosterNumber: Int?
         /// Whether a stream ended with an error before the engine said what it consumed.
         var isCutOff = false
+        /// The status of an error that came after the status had been sent.
+        var lateStatus: Int?
         var account: RequestAccount?
         /// The name of the key that it came with; nil for none.
         var key: String?
@@ -234,6 +236,9 @@ final class RequestRecord: Sendable {
     /// Has counted what was told of a stream that ended with an error.
     func cutOff() { state.withLock { $0.isCutOff = $0.streamedTokens > 0 } }
 
+    /// Has the request end with the status of an error, though another one has been sent.
+    func failed(status: Int) { state.withLock { $0.lateStatus = status } }
+
     /// Gives the place back that the request had within the limits of its key.
     ///
     /// - Parameter isAbandoned: whether its client went away before the end. What was computed for him
@@ -278,19 +283,27 @@ final class RequestRecord: Sendable {
     ///   - status: what was answered, or `clientClosedRequest`.
     ///   - isAbandoned: whether the client went away before the end.
     func end(status: Int, isAbandoned: Bool = false) {
-        let (usage, number): (Usage?, Int?) = state.withLock { state in
-            guard !state.hasEnded else { return (nil, nil) }
+        let (usage, number, lateStatus): (Usage?, Int?, Int?) = state.withLock { state in
+            guard !state.hasEnded else { return (nil, nil, nil) }
             state.hasEnded = true
-            return (state.hasUsage ? state.usage : Usage(), state.rosterNumber)
+            return (
+                state.hasUsage ? state.usage : Usage(), state.rosterNumber, state.lateStatus
+            )
         }
         guard let usage else { return }
         if let number { roster.leave(number) }
         settle(isAbandoned: isAbandoned)
-        noteRest(status: status, isAbandoned: isAbandoned)
+        let status = lateStatus ?? status
+        let hasLeft = isAbandoned && lateStatus == nil
+        noteRest(
+            status: status, isAbandoned: isAbandoned,
+            ending: hasLeft
+                ? "abandoned" : lateStatus != nil ? "failed" : status < 400 ? "answered" : "refused"
+        )
         metrics.end(route: route, status: status, duration: elapsed, key: key)
         span?.end(
-            status: status, isAbandoned: isAbandoned, model: state.withLock { $0.modelName }, usage)
-        if isAbandoned { metrics.abandoned() }
+            status: status, isAbandoned: hasLeft, model: state.withLock { $0.modelName }, usage)
+        if hasLeft { metrics.abandoned() }
         var metadata: Logger.Metadata = [
             "request": "\(id)", "route": "\(route)", "status": "\(status)",
             "seconds": "\(Self.seconds(elapsed))",
@@ -314,7 +327,7 @@ final class RequestRecord: Sendable {
     }
 
     /// Has counted and recorded what nobody waits for any more.
-    private func noteRest(status: Int, isAbandoned: Bool) {
+    private func noteRest(status: Int, isAbandoned: Bool, ending end: String) {
         // What was refused before anything was computed is no request of anybody's.
         let (audit, isBegun) = state.withLock {
             ($0.account?.access.audit, $0.submittedTokens > 0 || $0.counted.requests > 0)
@@ -322,7 +335,6 @@ final class RequestRecord: Sendable {
         if isBegun, let (account, model, counts) = pending(isAbandoned: isAbandoned) {
             account.note(counts, of: model)
         }
-        let end = isAbandoned ? "abandoned" : status < 400 ? "answered" : "refused"
         if let trail, let line = auditLine(trail, status: status, ending: end) {
             audit?.note(line)
         }
