@@ -111,6 +111,16 @@ import Testing
         #expect(wait(caller) == 0)
     }
 
+    @Test func `a day that the clock was ahead of is not used up by it`() {
+        let caller = caller { $0.requestsPerDay = 1 }
+        clock.pass(3 * 86_400)
+        #expect(wait(caller) == 0)
+        #expect(wait(caller) != 0)
+        clock.pass(-3 * 86_400)
+        #expect(wait(caller) == 0)
+        #expect(wait(caller) != 0)
+    }
+
     @Test func `who has used up a day is told so, not to come back in a minute`() throws {
         let caller = caller {
             $0.requestsPerMinute = 1

@@ -80,9 +80,9 @@ struct DayCount: Hashable, Sendable {
     /// Nothing yet.
     init(at time: Int) { day = time / Self.length }
 
-    /// Begins anew where another day has begun.
+    /// Begins anew on another day, which is an earlier one where the clock was ahead.
     mutating func turn(to time: Int) {
-        guard time / Self.length > day else { return }
+        guard time / Self.length != day else { return }
         day = time / Self.length
         used = 0
     }
