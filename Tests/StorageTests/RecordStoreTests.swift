@@ -34,16 +34,28 @@ import Testing
         #expect(try store().bytes(id: "resp_a", owner: "key") == [1, 2, 3])
     }
 
-    @Test func `nobody else finds a record or removes it`() throws {
+    @Test func `nobody else finds a record or removes it`() async throws {
         let store = try store()
         try store.put([1], id: "a", owner: "one")
         #expect(store.bytes(id: "a", owner: "two") == nil)
-        #expect(!store.remove(id: "a", owner: "two"))
+        #expect(await !store.remove(id: "a", owner: "two"))
         #expect(store.bytes(id: "../one.a", owner: "one") == nil)
-        #expect(store.remove(id: "a", owner: "one"))
-        #expect(!store.remove(id: "a", owner: "one"))
+        #expect(await store.remove(id: "a", owner: "one"))
+        #expect(await !store.remove(id: "a", owner: "one"))
         store.flush()
         #expect(try files().isEmpty)
+    }
+
+    @Test func `a record that was removed is on disk no more`() async throws {
+        let store = try store()
+        try store.put([1], id: "a", owner: "o")
+        store.flush()
+        // What is to be written before the file is removed.
+        for index in 0..<16 {
+            try store.put([UInt8](repeating: 1, count: 1 << 20), id: "b\(index)", owner: "o")
+        }
+        #expect(await store.remove(id: "a", owner: "o"))
+        #expect(try !files().contains("o.a"))
     }
 
     @Test func `a link in the place of a file that is to be written leads nowhere`() throws {

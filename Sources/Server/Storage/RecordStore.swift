@@ -154,13 +154,18 @@ package final class RecordStore: Sendable {
         return file(of: key).read(maxByteCount: limits.maxByteCount)
     }
 
-    /// Forgets a record.
+    /// Forgets a record, and returns when its file is gone.
     ///
     /// - Returns: whether there was one.
-    package func remove(id: String, owner: String) -> Bool {
+    package func remove(id: String, owner: String) async -> Bool {
         let key = Key(owner: owner, id: id)
         guard state.withLock({ $0.remove(key) }) else { return false }
-        writing.async { [self] in unlink(key) }
+        await withCheckedContinuation { continuation in
+            writing.async { [self] in
+                unlink(key)
+                continuation.resume()
+            }
+        }
         return true
     }
 

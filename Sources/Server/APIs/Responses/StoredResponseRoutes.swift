@@ -12,8 +12,8 @@ extension RouteGroup {
         .to(
             .get, "/v1/responses/{id}", contract: .storedResponse,
             answer: StoredResponseRoutes.show),
-        .to(
-            .delete, "/v1/responses/{id}", contract: .deletedResponse,
+        .later(
+            "/v1/responses/{id}", method: .delete, isListed: false, contract: .deletedResponse,
             answer: StoredResponseRoutes.remove),
         .to(
             .get, "/v1/responses/{id}/input_items", contract: .responseInput,
@@ -74,8 +74,8 @@ private enum StoredResponseRoutes {
     }
 
     /// `DELETE /v1/responses/{id}`.
-    static func remove(_ context: RequestContext) throws(APIError) -> ServerResponse {
-        guard try responses(context, "DELETE").remove(context.parameter) else {
+    static func remove(_ context: RequestContext) async throws(APIError) -> ServerResponse {
+        guard try await responses(context, "DELETE").remove(context.parameter) else {
             throw .itemNotFound(context.parameter)
         }
         return ServerResponse(json: [

@@ -57,10 +57,10 @@ struct StoredResponses: Sendable {
         }
     }
 
-    /// Forgets a response.
+    /// Forgets a response, and returns when nothing of it is left on disk.
     ///
     /// - Returns: whether there was one.
-    func remove(_ id: String) -> Bool { store.remove(id: id, owner: owner) }
+    func remove(_ id: String) async -> Bool { await store.remove(id: id, owner: owner) }
 }
 
 /// A response with all that led to it.
