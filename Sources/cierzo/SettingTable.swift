@@ -113,7 +113,7 @@ package enum SettingTable {
             "Work counts, not requests: with [3, 1] the first key's requests get three quarters."),
         Setting(
             "key-file", \.keyFile, .optional(.text), otherwise: "none",
-            example: "/etc/cierzo/keys.json",
+            example: "/var/lib/cierzo/keys.json",
             "A file of keys beside api-keys, each with limits of its own, as `cierzo keys` writes it.",
             "It holds no key that could be used, and only the server's user may read it. It is read "
                 + "again when it changes and on SIGHUP; where it cannot be, that is logged and the "

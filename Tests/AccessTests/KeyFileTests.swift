@@ -2,6 +2,7 @@
 
 import Access
 import Foundation
+import Glibc
 import JSON
 import TestSupport
 import Testing
@@ -192,6 +193,28 @@ let cheap = ScryptCost(n: 16, r: 1, p: 1) ?? .standard
         #expect(throws: AccessError.self) { try file.write([3], replacing: false) }
         #expect(try file.read() == [2])
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["keys"])
+    }
+
+    @Test(.enabled(if: geteuid() == 0))
+    func `what root makes belongs to the owner of its folder, unless it is a secret of root's`()
+        throws
+    {
+        let folder = try TemporaryFolder()
+        try #require(unsafe chown(folder.path, 1234, 1235) == 0)
+        func owner(_ name: String) throws -> [Int?] {
+            let found = try FileManager.default.attributesOfItem(atPath: "\(folder.path)/\(name)")
+            return [found[.ownerAccountID] as? Int, found[.groupOwnerAccountID] as? Int]
+        }
+        let file = PrivateFile("\(folder.path)/keys")
+        _ = try KeyFile.changing(file, makes: true) { keys throws(AccessError) in
+            try keys.add("a", AccessLimits(), expires: nil, at: 0)
+        }
+        #expect(try owner("keys") == [1234, 1235])
+        try #require(unsafe chown(file.path, 1236, 1237) == 0)
+        try file.write([1])
+        #expect(try owner("keys") == [1236, 1237])
+        try PrivateFile("\(folder.path)/secret").write([1], replacing: false)
+        #expect(try owner("secret") == [0, Int(getegid())])
     }
 
     @Test func `a folder, nothing and too much are no files of keys`() throws {

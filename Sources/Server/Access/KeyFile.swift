@@ -177,7 +177,7 @@ package struct KeyFile: Hashable, Sendable {
             let written = keys.bytes
             // What nobody could read again would lock everybody out.
             _ = try KeyFile(written, path: file.path)
-            try file.write(written, replacing: bytes != nil)
+            try file.write(written, replacing: bytes != nil, ofFolderOwner: true)
             return result
         }
     }

@@ -43,7 +43,7 @@ package struct PrivateFile: Sendable {
     ) throws(AccessError) -> [UInt8] {
         // A pipe must not hold anybody up.
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { throw failure() }
+        guard descriptor >= 0 else { throw errno == EACCES ? denial() : failure() }
         defer { close(descriptor) }
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0 else { throw failure() }
@@ -75,8 +75,12 @@ package struct PrivateFile: Sendable {
     /// - Parameters:
     ///   - bytes: all of it.
     ///   - replaces: whether another file may be there.
+    ///   - isOfFolder: whether a new file that root makes belongs to the owner of its folder, who is
+    ///     the server's user, and not to root.
     /// - Throws: ``AccessError`` where that cannot be done.
-    package func write(_ bytes: [UInt8], replacing replaces: Bool = true) throws(AccessError) {
+    package func write(
+        _ bytes: [UInt8], replacing replaces: Bool = true, ofFolderOwner isOfFolder: Bool = false
+    ) throws(AccessError) {
         let partial = "\(path).\(getpid()).partial"
         unsafe unlink(partial)
         let descriptor = unsafe open(
@@ -94,7 +98,7 @@ package struct PrivateFile: Sendable {
                 isWritten = count < 0 && errno == EINTR
             }
         }
-        keepOwner(descriptor)
+        giveOwner(to: descriptor, asOfFolder: isOfFolder)
         let error = isWritten && fsync(descriptor) == 0 ? nil : failure()
         close(descriptor)
         if let error {
@@ -133,10 +137,13 @@ package struct PrivateFile: Sendable {
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
-    /// Leaves the file to the server's user where root has changed it.
-    private func keepOwner(_ descriptor: Int32) {
+    /// Leaves the file to the server's user where root has changed or made it.
+    private func giveOwner(to descriptor: Int32, asOfFolder isOfFolder: Bool) {
         var status = stat()
-        guard unsafe stat(path, &status) == 0 else { return }
+        guard
+            unsafe stat(path, &status) == 0
+                || geteuid() == 0 && isOfFolder && stat(folder, &status) == 0
+        else { return }
         _ = fchown(descriptor, status.st_uid, status.st_gid)
     }
 
@@ -145,6 +152,17 @@ package struct PrivateFile: Sendable {
         guard descriptor >= 0 else { return }
         fsync(descriptor)
         close(descriptor)
+    }
+
+    /// Why the file may not be opened, and what to do where it is another user's.
+    private func denial() -> AccessError {
+        let error = failure()
+        var status = stat()
+        guard unsafe stat(path, &status) == 0, status.st_uid != geteuid() else { return error }
+        return .file(
+            path: path,
+            reason: "Permission denied: it is user \(status.st_uid)'s, and must be user "
+                + "\(geteuid())'s, as whom the server runs (chown \(geteuid()) \(path))")
     }
 
     private func failure() -> AccessError {
