@@ -161,8 +161,8 @@ package struct PrivateFile: Sendable {
         guard unsafe stat(path, &status) == 0, status.st_uid != geteuid() else { return error }
         return .file(
             path: path,
-            reason: "Permission denied: it is user \(status.st_uid)'s, and must be user "
-                + "\(geteuid())'s, as whom the server runs (chown \(geteuid()) \(path))")
+            reason: "Permission denied: it is user \(status.st_uid)'s, and this process is user "
+                + "\(geteuid())'s (if that is the server's: chown \(geteuid()) \(path))")
     }
 
     private func failure() -> AccessError {
