@@ -232,6 +232,7 @@ import Testing
         #expect(found.lostCount == 2)
         let lines = try String(decoding: contents(path(2)), as: UTF8.self)
             .split(separator: "\n").map { try JSONParser.parse(String($0)) }
+        try #require(lines.count == 2)
         let style = Date.ISO8601FormatStyle()
         #expect(lines[0]["lost"] == 2)
         #expect(
