@@ -314,7 +314,7 @@ package enum SettingTable {
                 + "\"cache_salt\" differs."),
         Setting(
             "keep-alive-interval", \.api.keepAliveInterval, .seconds(1...3600),
-            "The longest silence of a stream; a comment breaks it, which clients and proxies need."),
+            "The longest silence of a stream; something breaks it, which clients and proxies need."),
         Setting(
             "heartbeats", \.api.sendsHeartbeats, .onOff,
             "Send white space while an answer that is not streamed is being computed, so that "

@@ -38,10 +38,10 @@ import Testing
         let store = try store()
         try store.put([1], id: "a", owner: "one")
         #expect(store.bytes(id: "a", owner: "two") == nil)
-        #expect(await !store.remove(id: "a", owner: "two"))
+        #expect(try await !store.remove(id: "a", owner: "two"))
         #expect(store.bytes(id: "../one.a", owner: "one") == nil)
-        #expect(await store.remove(id: "a", owner: "one"))
-        #expect(await !store.remove(id: "a", owner: "one"))
+        #expect(try await store.remove(id: "a", owner: "one"))
+        #expect(try await !store.remove(id: "a", owner: "one"))
         store.flush()
         #expect(try files().isEmpty)
     }
@@ -54,7 +54,7 @@ import Testing
         for index in 0..<16 {
             try store.put([UInt8](repeating: 1, count: 1 << 20), id: "b\(index)", owner: "o")
         }
-        #expect(await store.remove(id: "a", owner: "o"))
+        #expect(try await store.remove(id: "a", owner: "o"))
         #expect(try !files().contains("o.a"))
     }
 

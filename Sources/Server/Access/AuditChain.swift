@@ -68,7 +68,8 @@ struct AuditChain: Sendable {
 
     private mutating func take(_ link: Link) {
         (sequence, hash) = (link.sequence, link.hash)
-        lostCount += link.lostCount
+        let (sum, isTooMany) = lostCount.addingReportingOverflow(link.lostCount)
+        lostCount = isTooMany ? .max : sum
     }
 
     private struct Link {
@@ -85,7 +86,9 @@ struct AuditChain: Sendable {
             let value = try? JSONParser.parse(
                 line, limits: AuditRecord.parserLimits),
             let sequence = value["sequence"]?.intValue,
-            let previous = value["previous"]?.stringValue, let hash = value["hash"]?.stringValue
+            let previous = value["previous"]?.stringValue, let hash = value["hash"]?.stringValue,
+            // What can be counted on from.
+            (0..<Int.max).contains(sequence), (value["lost"]?.intValue ?? 0) >= 0
         else { return .failure(Problem(text: "it is no line of an audit log")) }
         let body = Array(line.dropLast(suffixByteCount)) + [UInt8(ascii: "}")]
         guard line.suffix(suffixByteCount).elementsEqual(#","hash":"\#(hash)"}"#.utf8),

@@ -63,7 +63,11 @@ struct RecordFile {
     }
 
     /// Removes the file, if there is one.
-    func remove() { unsafe unlink(path) }
+    ///
+    /// - Throws: `StorageError` where it stays.
+    func remove() throws(StorageError) {
+        if unsafe unlink(path) != 0, errno != ENOENT { throw failure() }
+    }
 
     private func failure() -> StorageError {
         .file(path: path, reason: unsafe String(cString: strerror(errno)))

@@ -157,15 +157,14 @@ package final class RecordStore: Sendable {
     /// Forgets a record, and returns when its file is gone.
     ///
     /// - Returns: whether there was one.
-    package func remove(id: String, owner: String) async -> Bool {
+    /// - Throws: `StorageError` where its file stays, and will be read at the next start.
+    package func remove(id: String, owner: String) async throws(StorageError) -> Bool {
         let key = Key(owner: owner, id: id)
         guard state.withLock({ $0.remove(key) }) else { return false }
-        await withCheckedContinuation { continuation in
-            writing.async { [self] in
-                unlink(key)
-                continuation.resume()
-            }
+        let result = await withCheckedContinuation { continuation in
+            writing.async { [self] in continuation.resume(returning: unlink(key)) }
         }
+        try result.get()
         return true
     }
 
@@ -198,8 +197,9 @@ package final class RecordStore: Sendable {
     }
 
     /// Removes a file, unless there is a record of its name again.
-    private func unlink(_ key: Key) {
-        if state.withLock({ $0.entries[key] == nil }) { file(of: key).remove() }
+    private func unlink(_ key: Key) -> Result<Void, StorageError> {
+        guard state.withLock({ $0.entries[key] == nil }) else { return .success(()) }
+        return Result { () throws(StorageError) in try file(of: key).remove() }
     }
 
     /// Removes what is too old or too much.
@@ -226,7 +226,9 @@ package final class RecordStore: Sendable {
         }
         if removed.isEmpty { return }
         writing.async { [self] in
-            for key in removed { unlink(key) }
+            for key in removed {
+                if case .failure(let error) = unlink(key) { report(error) }
+            }
         }
     }
 
@@ -255,7 +257,7 @@ package final class RecordStore: Sendable {
             guard name == key.fileName else {
                 // What a process has not finished writing.
                 if name == key.fileName + RecordFile.partialSuffix {
-                    RecordFile(path: path).remove()
+                    try? RecordFile(path: path).remove()
                 }
                 continue
             }

@@ -67,7 +67,12 @@ struct ChatCodec: AnswerCodec {
         var codec = ChatCodec(request.options, requests, in: context.dialect)
         let formatter = LogprobFormatter(tokenizer: model.tokenizer)
         if request.topLogprobs != nil { codec.logprobs = formatter }
-        if request.promptTopLogprobs != nil { codec.promptLogprobs = formatter }
+        if let topCount = request.promptTopLogprobs {
+            try LogprobFormatter.check(
+                requests, topCount: topCount, choiceCount: request.options.choiceCount,
+                askedBy: "prompt_logprobs")
+            codec.promptLogprobs = formatter
+        }
         if let last = request.messages.last, last.isPrefix { codec.prefix = last.content ?? "" }
         codec.customTools = Set(request.calls.tools.filter(\.isCustom).map(\.name))
         codec.callsFunctions = request.calls.areFunctions

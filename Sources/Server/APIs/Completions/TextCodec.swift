@@ -41,9 +41,6 @@ struct TextCodec: AnswerCodec {
     /// How to spell out log probabilities, if they are to be returned.
     let logprobs: LogprobFormatter?
 
-    /// So many log probabilities of echoed prompts take some hundred megabytes to write.
-    private static let mostEchoedLogprobs = 1 << 21
-
     /// `POST /v1/completions`.
     static func plan(
         _ body: JSONObject, _ context: RequestContext
@@ -66,16 +63,9 @@ struct TextCodec: AnswerCodec {
         let needsTokens =
             request.options.returnsTokenIDs || (request.echoes && request.topLogprobs != nil)
         if request.echoes, let topCount = request.topLogprobs {
-            // Each choice has those of its prompt.
-            let count =
-                requests.reduce(0) { $0 + $1.promptTokens.count } * (topCount + 1)
-                * request.options.choiceCount
-            guard count <= Self.mostEchoedLogprobs else {
-                throw .invalid(
-                    "logprobs",
-                    expected: "at most \(Self.mostEchoedLogprobs) log probabilities of echoed "
-                        + "prompts, and these are \(count); ask for fewer prompts or choices")
-            }
+            try LogprobFormatter.check(
+                requests, topCount: topCount, choiceCount: request.options.choiceCount,
+                askedBy: "logprobs")
         }
         let prompts = zip(request.prompts, requests).map { prompt, generation in
             TextPrompt(

@@ -18,7 +18,7 @@ extension APIServer {
         /// How much a request may ask for.
         package var limits: RequestLimits
 
-        /// The longest silence of a stream; a comment breaks it.
+        /// The longest silence of a stream; a comment or an event breaks it.
         package var keepAliveInterval: Duration
 
         /// Whether answers that are not streamed begin with white space while they are computed.

@@ -8,8 +8,7 @@ extension CacheDiagnosis {
     /// expected; its reasons are more than theirs.
     ///
     /// That another client has asked something is told only to one who asks exactly the same, so
-    /// that nobody can find out by trying what the prompts of others begin with. The log tells the
-    /// operator more.
+    /// that nobody can find out by trying what the prompts of others begin with.
     package var json: JSONValue {
         // OpenAI's SDK knows one reason for a miss, and none where nothing is available.
         let type: JSONValue =

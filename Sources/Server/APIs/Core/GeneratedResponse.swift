@@ -180,7 +180,10 @@ struct GeneratedResponse: Sendable {
                             await context.record.commit(status: 200)
                             return json
                         } catch {
-                            context.record.failed(status: error.status(in: context.dialect))
+                            // What ends because its client went away has not failed.
+                            if !Task.isCancelled {
+                                context.record.failed(status: error.status(in: context.dialect))
+                            }
                             throw error
                         }
                     }

@@ -29,6 +29,25 @@ struct LogprobFormatter: Sendable {
         tokens.filter { !$0.isStop }.compactMap { $0.logprobs.map(probability) }
     }
 
+    /// So many log probabilities of prompts take some hundred megabytes to write.
+    private static let mostOfPrompts = 1 << 21
+
+    /// Refuses more log probabilities of prompts than can be written: each choice has its prompt's.
+    ///
+    /// - Throws: `APIError`, which names the field that asks for them.
+    static func check(
+        _ requests: [GenerationRequest], topCount: Int, choiceCount: Int, askedBy field: FieldPath
+    ) throws(APIError) {
+        let count =
+            requests.reduce(0) { $0 + $1.promptTokens.count } * (topCount + 1) * choiceCount
+        guard count <= mostOfPrompts else {
+            throw .invalid(
+                field,
+                expected: "at most \(mostOfPrompts) log probabilities of prompts in all choices, "
+                    + "and these are \(count); ask for fewer of them, or fewer choices")
+        }
+    }
+
     /// Adds generated tokens to a completion's arrays.
     ///
     /// - Parameters:

@@ -38,8 +38,11 @@ struct EmbeddingComputation: Sendable {
         var first: Answer?
         for count in Self.portionCounts where first == nil && !requests.isEmpty {
             portionCount = min(count, requests.count)
+            // Of an attempt that is refused nobody has a place.
+            var places: [QueuePlace] = []
             do throws(APIError) {
-                first = try submit(requests[..<portionCount], from: 0)
+                first = try submit(requests[..<portionCount], from: 0) { places.append($0) }
+                places.forEach(context.record.queued)
             } catch {
                 guard case .overloaded = error, portionCount > 1 else { throw error }
             }
@@ -97,11 +100,10 @@ struct EmbeddingComputation: Sendable {
     }
 
     private func submit(
-        _ requests: ArraySlice<GenerationRequest>, from start: Int
+        _ requests: ArraySlice<GenerationRequest>, from start: Int, queued: (QueuePlace) -> Void
     ) throws(APIError) -> Answer {
         do throws(ServingError) {
-            return try model.submit(
-                Array(requests), for: context.asker, queued: context.record.queued)
+            return try model.submit(Array(requests), for: context.asker, queued: queued)
         } catch {
             throw APIError(error.moved(by: start), fields: fields)
         }
@@ -113,7 +115,9 @@ struct EmbeddingComputation: Sendable {
     ) async throws -> Answer {
         var delay = Duration.milliseconds(5)
         while true {
-            let result = Result { () throws(APIError) in try submit(requests, from: start) }
+            let result = Result { () throws(APIError) in
+                try submit(requests, from: start, queued: context.record.queued)
+            }
             guard case .failure(.overloaded) = result else { return try result.get() }
             try await Task.sleep(for: delay)
             delay = min(delay * 2, .milliseconds(500))

@@ -30,7 +30,11 @@ enum OllamaFields {
 
     private static let options = FieldList {
         GenerationFields.list(leastMaxTokens: { $0.dialect.leastChatTokens }).declarations
-            .filter { !["stream", "n"].contains($0.name) }
+            .filter { !["stream", "n", "num_ctx"].contains($0.name) }
+        FieldDeclaration(
+            "num_ctx", .integer(in: 0...GenerationOptions.maxTokenCount),
+            "Taken; there is as much context as the model has."
+        ).peers("n_ctx")
         FieldDeclaration("stream", .any, "Taken; whether there is a stream is said beside options.")
         FieldDeclaration("n", .values([1]), "An answer here is one.").peers("n_cmpl")
     }

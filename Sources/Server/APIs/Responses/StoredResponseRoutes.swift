@@ -4,6 +4,7 @@ import Access
 import HTTP
 import HTTPTypes
 import JSON
+import Storage
 
 extension RouteGroup {
     /// Responses that were kept.
@@ -75,9 +76,14 @@ private enum StoredResponseRoutes {
 
     /// `DELETE /v1/responses/{id}`.
     static func remove(_ context: RequestContext) async throws(APIError) -> ServerResponse {
-        guard try await responses(context, "DELETE").remove(context.parameter) else {
-            throw .itemNotFound(context.parameter)
+        let responses = try responses(context, "DELETE")
+        let isRemoved: Bool
+        do throws(StorageError) {
+            isRemoved = try await responses.remove(context.parameter)
+        } catch {
+            throw .failed(reason: "The response could not be removed: \(error)")
         }
+        if !isRemoved { throw .itemNotFound(context.parameter) }
         return ServerResponse(json: [
             "id": .string(context.parameter), "object": "response", "deleted": true,
         ])

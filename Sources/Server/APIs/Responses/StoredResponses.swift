@@ -60,7 +60,11 @@ struct StoredResponses: Sendable {
     /// Forgets a response, and returns when nothing of it is left on disk.
     ///
     /// - Returns: whether there was one.
-    func remove(_ id: String) async -> Bool { await store.remove(id: id, owner: owner) }
+    ///
+    /// - Throws: `StorageError` where it stays on the disk.
+    func remove(_ id: String) async throws(StorageError) -> Bool {
+        try await store.remove(id: id, owner: owner)
+    }
 }
 
 /// A response with all that led to it.

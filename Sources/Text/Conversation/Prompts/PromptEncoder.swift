@@ -117,9 +117,8 @@ package struct PromptEncoder: Sendable {
 
     /// The ids of a conversation's prompt.
     ///
-    /// Templates that refuse the order of roles are given the conversation again with neighbours
-    /// of one role joined, then with the system message in the first user message, then with tools
-    /// as text; an order of roles alone is never an error.
+    /// Templates that refuse the order of roles are given the conversation again in other ways
+    /// (`ConversationRepair`); an order of roles alone is never an error.
     ///
     /// - Parameters:
     ///   - messages: the conversation.
