@@ -236,7 +236,12 @@ def codex(**members):
     except urllib.error.HTTPError as failure:
         raise AssertionError(failure.read().decode()) from failure
     expect(events[-1]["type"] in ("response.completed", "response.incomplete"), events[-1])
-    return [event["item"] for event in events if event["type"] == "response.output_item.done"]
+    items = events[-1]["response"]["output"]
+    # Codex makes a call as soon as that is done, and so none may be that was cut short.
+    whole = [item for item in items
+             if not (item["type"].endswith("_call") and item["status"] == "incomplete")]
+    same([event["item"] for event in events if event["type"] == "response.output_item.done"], whole, "done")
+    return items
 
 
 def message(role, kind, text):
