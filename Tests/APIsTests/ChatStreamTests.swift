@@ -159,24 +159,15 @@ import Testing
         let (stream, continuation) = AsyncStream.makeStream(of: GenerationEvent.self)
         let engine = ScriptedEngine { _ throws(SubmissionError) in stream }
         let client = TestClient(.init(keepAliveInterval: .milliseconds(2)), engine: engine)
-        let response = await client.server.handle(
-            TestClient.request(
-                .post, "/v1/completions", #"{"model":"small","prompt":"a","stream":true}"#, [:]))
-        guard case .stream(let produce) = response.body else {
-            Issue.record("not a stream")
-            return
-        }
-        let sink = ByteSink()
         // The engine speaks only once the client has seen a comment.
-        try await produce(
-            ResponseWriter { bytes in
-                sink.append(bytes)
-                guard bytes.first == UInt8(ascii: ":") else { return }
-                continuation.yield(.finished(choice: 0, reason: .length, stop: nil))
-                continuation.yield(.usage(Usage()))
-                continuation.finish()
-            })
-        let text = String(decoding: sink.bytes, as: UTF8.self)
+        let text = try await client.send(
+            .post, "/v1/completions", #"{"model":"small","prompt":"a","stream":true}"#
+        ) { piece in
+            guard piece.hasPrefix(":") else { return }
+            continuation.yield(.finished(choice: 0, reason: .length, stop: nil))
+            continuation.yield(.usage(Usage()))
+            continuation.finish()
+        }.text
         #expect(text.hasPrefix(": keep-alive\n\n"))
         #expect(text.hasSuffix("data: [DONE]\n\n"))
     }
@@ -201,6 +192,28 @@ import Testing
             try await produce(ResponseWriter { _ throws in throw Gone() })
         }
         for await _ in ended {}
+    }
+
+    @Test func `who hangs up before a whole answer is no failure`() async throws {
+        struct Gone: Error {}
+        let engine = ScriptedEngine { _ throws(SubmissionError) in
+            AsyncStream.makeStream(of: GenerationEvent.self).stream
+        }
+        let client = TestClient(
+            .init(keepAliveInterval: .milliseconds(2), sendsHeartbeats: true), engine: engine)
+        let response = await client.server.handle(
+            TestClient.request(
+                .post, "/v1/completions", #"{"model":"small","prompt":"a"}"#, [:]))
+        guard case .stream(let produce) = response.body else {
+            Issue.record("not a stream")
+            return
+        }
+        await #expect(throws: Gone.self) {
+            try await produce(ResponseWriter { _ throws in throw Gone() })
+        }
+        let metrics = try await client.get("/metrics").text
+        #expect(metrics.contains("cierzo_requests_abandoned_total 1\n"))
+        #expect(metrics.contains(#"route="/v1/completions",status="200"} 1"#))
     }
 
     @Test func `the engine's work ends when the handler is cancelled`() async throws {

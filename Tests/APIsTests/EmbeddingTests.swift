@@ -267,8 +267,7 @@ import Testing
         (#"{"query":"q","documents":["a",1]}"#, "documents[1]"),
         (#"{"query":"q","documents":["a"],"top_n":0}"#, "top_n"),
         (
-            #"{"query":"q","documents":["a"],"truncate":true,"truncation_side":"left"}"#,
-            "truncation_side"
+            #"{"query":"q","documents":["a"],"truncation_side":"left"}"#, "truncation_side"
         ),
     ])
     func `what is wrong with a ranking is named`(body: String, field: String) async throws {

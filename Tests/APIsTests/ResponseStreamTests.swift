@@ -3,7 +3,6 @@
 import APIs
 import AnswerParsing
 import Generation
-import HTTP
 import HTTPTypes
 import JSON
 import ServingSupport
@@ -167,34 +166,24 @@ import Testing
         let (stream, continuation) = AsyncStream.makeStream(of: GenerationEvent.self)
         let engine = ScriptedEngine { _ throws(SubmissionError) in stream }
         let client = TestClient(.init(keepAliveInterval: .milliseconds(2)), engine: engine)
-        let response = await client.server.handle(
-            TestClient.request(
-                .post, "/v1/responses", #"{"model":"small","input":"a","stream":true}"#, [:]))
-        guard case .stream(let produce) = response.body else {
-            Issue.record("not a stream")
-            return
-        }
-        let sink = ByteSink()
         let count = Mutex(0)
         // The engine speaks once the client has seen two of them after what opens the stream, and
         // then is silent until he has seen a comment.
-        try await produce(
-            ResponseWriter { bytes in
-                sink.append(bytes)
-                let text = String(decoding: bytes, as: UTF8.self)
-                if text.hasPrefix(":") {
-                    continuation.yield(.finished(choice: 0, reason: .length, stop: nil))
-                    continuation.yield(.usage(Usage()))
-                    continuation.finish()
-                    return
-                }
-                let order = count.withLock { count in
-                    count += 1
-                    return count
-                }
-                if order == 3 { continuation.yield(.output(choice: 0, text: "a", tokens: [])) }
-            })
-        let text = String(decoding: sink.bytes, as: UTF8.self)
+        let text = try await client.send(
+            .post, "/v1/responses", #"{"model":"small","input":"a","stream":true}"#
+        ) { piece in
+            if piece.hasPrefix(":") {
+                continuation.yield(.finished(choice: 0, reason: .length, stop: nil))
+                continuation.yield(.usage(Usage()))
+                continuation.finish()
+                return
+            }
+            let order = count.withLock { count in
+                count += 1
+                return count
+            }
+            if order == 3 { continuation.yield(.output(choice: 0, text: "a", tokens: [])) }
+        }.text
         let events = try events(
             Reply(
                 status: 200, fields: [:],

@@ -104,9 +104,11 @@ struct TestClient {
         return ServerRequest(head: head, body: Array(body.utf8))
     }
 
+    /// The whole answer; the body is told each piece of a stream as the client hears it.
     func send(
         _ method: HTTPRequest.Method, _ path: String, _ body: String = "",
-        _ fields: [String: String] = [:]
+        _ fields: [String: String] = [:],
+        hearing hear: @escaping @Sendable (String) -> Void = { _ in }
     ) async throws -> Reply {
         let response = await server.handle(Self.request(method, path, body, fields))
         let status = response.head.status.code
@@ -115,7 +117,11 @@ struct TestClient {
             return Reply(status: status, fields: response.head.headerFields, body: bytes)
         case .stream(let produce):
             let sink = ByteSink()
-            try await produce(ResponseWriter { sink.append($0) })
+            try await produce(
+                ResponseWriter { bytes in
+                    sink.append(bytes)
+                    hear(String(decoding: bytes, as: UTF8.self))
+                })
             return Reply(status: status, fields: response.head.headerFields, body: sink.bytes)
         }
     }

@@ -172,11 +172,14 @@ import Testing
         let cache = ConstraintCache(ConstraintVocabulary(ByteVocabulary()))
         for format in [GemmaFormat(), Self.qwen] as [any AnswerFormat] {
             let structure = try #require(format.structure(for: plan, tokenizer: tokenizer))
-            // It is compiled, or refused with a reason.
+            // What many members write out is refused, and all else is no larger than that.
+            let isLarge = structure.isLarger(than: RecognitionLimits().maxParts)
+            #expect(isLarge == (schema == Self.hostile.last))
             do throws(RecognitionError) {
                 _ = try cache.constraint(for: structure)
+                #expect(!isLarge)
             } catch {
-                #expect(!error.reason.isEmpty)
+                #expect(isLarge == error.reason.contains("more than"), "\(error)")
             }
         }
     }

@@ -141,10 +141,9 @@ package final class GenerationEngine: Sendable {
         var endTokens = request.stopTokenIDs
         if !request.ignoresEOS { endTokens.formUnion(tokenizer.eosTokenIDs) }
 
-        let beams = maxTokens > 0 ? request.beamSearch : nil
         let limit = maxSequences + configuration.maxQueuedSequences
         let (id, place) = try mailbox.reserve(
-            beams?.width ?? request.choiceCount, of: request.client, weight: max(1, request.weight),
+            request.placeCount, of: request.client, weight: max(1, request.weight),
             maxRunning: maxSequences, limit: limit, timeLimit: request.timeLimit,
             inBackground: request.isInBackground, placesBefore: request.placesBefore)
         let source = open()
@@ -162,7 +161,7 @@ package final class GenerationEngine: Sendable {
             constraintEndTokens: constraintEndTokens, ignoredEndTokens: ignoredEndTokens,
             allowedMask: request.sampling.allowedTokens.map(mask), source: source,
             submitted: submitted)
-        if let beams {
+        if let beams = request.beamSearch, maxTokens > 0 {
             let search = BeamSearch(
                 submission: submission, limits: beams, mailbox: mailbox, tokenizer: tokenizer)
             let task = Task { await search.run() }

@@ -88,7 +88,8 @@ struct AuditChain: Sendable {
             let sequence = value["sequence"]?.intValue,
             let previous = value["previous"]?.stringValue, let hash = value["hash"]?.stringValue,
             // What can be counted on from.
-            (0..<Int.max).contains(sequence), (value["lost"]?.intValue ?? 0) >= 0
+            (0..<Int.max).contains(sequence),
+            let lostCount = value["lost"] == nil ? 0 : value["lost"]?.intValue, lostCount >= 0
         else { return .failure(Problem(text: "it is no line of an audit log")) }
         let body = Array(line.dropLast(suffixByteCount)) + [UInt8(ascii: "}")]
         guard line.suffix(suffixByteCount).elementsEqual(#","hash":"\#(hash)"}"#.utf8),
@@ -96,8 +97,7 @@ struct AuditChain: Sendable {
         else { return .failure(Problem(text: "its bytes are not those that its hash is of")) }
         return .success(
             Link(
-                sequence: sequence, previous: previous, hash: hash,
-                lostCount: value["lost"]?.intValue ?? 0))
+                sequence: sequence, previous: previous, hash: hash, lostCount: lostCount))
     }
 }
 

@@ -92,22 +92,10 @@ extension Structure {
         if left < 0 { return }
         switch self {
         case .literal, .control, .controlNamed, .expression, .anyObject, .grammar, .freeText: break
-        case .schema(let schema), .unquoted(let schema, _): Self.count(schema, &left)
+        case .schema(let schema), .unquoted(let schema, _): schema.count(&left)
         case .sequence(let parts), .choice(let parts):
             for part in parts where left >= 0 { part.count(&left) }
         case .repetition(let part, _, _), .escaped(let part): part.count(&left)
-        }
-    }
-
-    /// Schemas nest no deeper than what they were parsed from.
-    private static func count(_ value: JSONValue, _ left: inout Int) {
-        left -= 1
-        switch value {
-        case .array(let values):
-            for value in values where left >= 0 { count(value, &left) }
-        case .object(let object):
-            for (_, value) in object where left >= 0 { count(value, &left) }
-        case .null, .bool, .integer, .number, .decimal, .string: break
         }
     }
 
@@ -153,6 +141,22 @@ extension Structure {
                 spell(value, into: &hasher)
             }
         // Equality of values is exact, but for the order of keys.
+        case .null, .bool, .integer, .number, .decimal, .string: break
+        }
+    }
+}
+
+extension JSONValue {
+    /// Takes how many values there are in it off what is left, and stops where nothing is.
+    ///
+    /// Schemas nest no deeper than what they were parsed from.
+    package func count(_ left: inout Int) {
+        left -= 1
+        switch self {
+        case .array(let values):
+            for value in values where left >= 0 { value.count(&left) }
+        case .object(let object):
+            for (_, value) in object where left >= 0 { value.count(&left) }
         case .null, .bool, .integer, .number, .decimal, .string: break
         }
     }

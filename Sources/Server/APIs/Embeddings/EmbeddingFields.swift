@@ -126,6 +126,9 @@ enum RerankFields {
     static let others: [FieldDeclaration] =
         EmbeddingFields.peers + [
             .refused(
+                "truncation_side", neutral: ["right"],
+                reason: "documents are cut at their end; send right"),
+            .refused(
                 "max_tokens_per_query", reason: "queries are only cut with their documents"),
             .refused("instruction", reason: "not read; write it into the query"),
             .refused("texts", reason: "not read; use documents"),
@@ -138,7 +141,8 @@ enum RerankFields {
         documents
         count
         returnsDocuments
-        EmbeddingFields.truncation
+        EmbeddingFields.truncatePromptTokens
+        EmbeddingFields.truncate
         maxDocumentTokens
         EmbeddingFields.priority
         EmbeddingFields.user

@@ -59,6 +59,7 @@ package struct RerankRequest: Hashable, Sendable {
         self.documents = documents
         topCount = try fields.read(RerankFields.count)
         returnsDocuments = try fields.read(RerankFields.returnsDocuments)
+        for field in RerankFields.others { try fields.refuse(field) }
         truncation = try Truncation(fields)
         // As with Cohere, documents are cut where nobody says otherwise.
         let documentLimit = try fields.read(RerankFields.maxDocumentTokens)
@@ -66,20 +67,15 @@ package struct RerankRequest: Hashable, Sendable {
         case .never
         where fields.value("truncate_prompt_tokens") == nil && fields.value("truncate") == nil:
             truncation = .end(tokenCount: documentLimit)
-        case .never: break
+        case .never, .beginning: break
         case .end(let count):
             truncation = .end(tokenCount: [count, documentLimit].compactMap { $0 }.min())
-        case .beginning:
-            throw .unsupported(
-                fields.path.appending("truncation_side"),
-                reason: "documents are cut at their end; leave it out")
         }
         priority = try fields.read(EmbeddingFields.priority)
         cacheScope = try fields.read(GenerationFields.cacheSalt)
         // Who asks, in the client's own words, changes nothing here.
         _ = try fields.read(EmbeddingFields.user)
         try fields.refuse(RerankFields.rankFields)
-        for field in RerankFields.others { try fields.refuse(field) }
     }
 
     /// `POST /v1/rerank`.

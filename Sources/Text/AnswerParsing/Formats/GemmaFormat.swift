@@ -59,6 +59,8 @@ package struct GemmaFormat: AnswerFormat {
         private let input: Tool.Input
         /// How deep objects and arrays are written; deeper ones are left out.
         private let maxDepth: Int
+        /// How many parts the arguments of a tool are written out in.
+        private static let maxParts = 1 << 18
         /// How far schemas may still be looked into and written.
         private var stepsLeft = ToolParameters.maxSteps
 
@@ -69,7 +71,7 @@ package struct GemmaFormat: AnswerFormat {
             for depth in [8, 6, 4, 3, 2] {
                 var values = Values(tool, schemas, quote: quote, maxDepth: depth)
                 let arguments = values.object(tool.parameterSchema, depth: 0)
-                if values.stepsLeft > 0 { return arguments }
+                if values.stepsLeft > 0, !arguments.isLarger(than: maxParts) { return arguments }
             }
             var values = Values(tool, schemas, quote: quote, maxDepth: 1)
             return values.object(tool.parameterSchema, depth: 0)
@@ -164,18 +166,21 @@ package struct GemmaFormat: AnswerFormat {
                 }
             }
             // Long lists of values are copied faster than they are looked into.
-            stepsLeft -= 1 + SchemaParts.valueCount(of: schema) / 64
+            var left = Int.max
+            schema.count(&left)
+            stepsLeft -= 1 + (.max - left) / 64
+            let alone = schemas.alone(schema)
             var options: [Structure] = []
             let all = types ?? ["string", "object", "array", "number", "boolean", "null"]
             let scalars = all.subtracting(["string", "object", "array"]).sorted()
             if !scalars.isEmpty {
-                options.append(.schema(restricted(schema, to: scalars)))
+                options.append(.schema(SchemaParts.restricted(alone, to: scalars)))
             }
             if all.contains("string") {
                 options.append(
                     quoted(
                         .unquoted(
-                            schema: restricted(schema, to: ["string"]),
+                            schema: SchemaParts.restricted(alone, to: ["string"]),
                             without: quote.control == nil ? [quote.text] : [])))
             }
             if depth < maxDepth, stepsLeft > 0, types != nil || depth < 2 {
@@ -204,17 +209,6 @@ package struct GemmaFormat: AnswerFormat {
 
         private func quoted(_ text: Structure) -> Structure {
             .sequence([quote.structure, text, quote.structure])
-        }
-
-        private func restricted(_ schema: JSONValue, to types: [String]) -> JSONValue {
-            var object: JSONObject = ["type": .array(types.map { .string($0) })]
-            let schema = schemas.alone(schema)
-            if let members = schema.objectValue, !members.isEmpty {
-                object["allOf"] = [schema]
-                // Where references lead from within as from outside.
-                if let definitions = members["$defs"] { object["$defs"] = definitions }
-            }
-            return .object(object)
         }
     }
 }

@@ -29,13 +29,13 @@ struct SchemaParts: Sendable {
         return .object(object)
     }
 
-    /// How many values there are in a schema.
-    static func valueCount(of schema: JSONValue) -> Int {
-        switch schema {
-        case .array(let values): values.reduce(1) { $0 + valueCount(of: $1) }
-        case .object(let object): object.reduce(1) { $0 + valueCount(of: $1.value) }
-        case .null, .bool, .integer, .number, .decimal, .string: 1
-        }
+    /// A schema that stands alone, with these types and no others.
+    static func restricted(_ schema: JSONValue, to types: [String]) -> JSONValue {
+        var object: JSONObject = ["type": .array(types.map { .string($0) })]
+        if schema.objectValue?.isEmpty != true { object["allOf"] = [schema] }
+        // Where references lead from within as from outside.
+        if let definitions = schema["$defs"] { object["$defs"] = definitions }
+        return .object(object)
     }
 
     /// What a reference by the names of members means; nil where it is another, or leads nowhere.

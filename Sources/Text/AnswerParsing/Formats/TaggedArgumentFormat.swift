@@ -135,15 +135,11 @@ package struct TaggedArgumentFormat: AnswerFormat {
 
     /// A value that may be a string or something else: the latter as JSON.
     private func anyValue(_ schema: JSONValue, _ tags: TaggedCallMachine.Tags) -> Structure {
-        func restricted(_ types: JSONValue) -> JSONValue {
-            var object: JSONObject = ["allOf": [schema], "type": types]
-            // Where references lead from within as from outside.
-            if let definitions = schema["$defs"] { object["$defs"] = definitions }
-            return .object(object)
-        }
-        return .choice([
-            .schema(restricted(["object", "array", "number", "boolean", "null"])),
-            text(restricted("string"), tags),
+        .choice([
+            .schema(
+                SchemaParts.restricted(
+                    schema, to: ["object", "array", "number", "boolean", "null"])),
+            text(SchemaParts.restricted(schema, to: ["string"]), tags),
         ])
     }
 
